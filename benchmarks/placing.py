@@ -73,6 +73,7 @@ async def place_all(world: World, rows: int, faults: int, chance: random.Random,
             flows,
             world.service.policy.dial_allow,
             world.now,
+            world.service.policy.keys,
         )
         for number in range(rows)
     ]

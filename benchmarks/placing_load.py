@@ -40,7 +40,11 @@ async def add_calls(store: Store) -> None:
     now = datetime.now(UTC)
     rows = [
         checked(
-            WantedCall(flow="reminder", to=f"4477{at:08}", values={"name": "Ada"}, owner=_OWNER), flows, ("44",), now
+            WantedCall(flow="reminder", to=f"4477{at:08}", values={"name": "Ada"}, owner=_OWNER),
+            flows,
+            ("44",),
+            now,
+            (b"key",),
         )
         for at in range(ROWS)
     ]

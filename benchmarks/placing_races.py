@@ -89,7 +89,7 @@ class Races:
         request = WantedCall(
             flow="reminder", to=str(number or self.number), values={"name": "Ada"}, owner="cli", batch=batch
         )
-        row = checked(request, FLOWS, ("44",), at)
+        row = checked(request, FLOWS, ("44",), at, (b"key",))
         return (await self.one.store.placed.add([row]))[0]
 
     async def begin(

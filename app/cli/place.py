@@ -7,7 +7,7 @@ import getpass
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -23,6 +23,7 @@ from app.cli.output import FINE, ISSUES, CannotRun
 from app.cli.project import Source
 from app.flow.model import Flow
 from app.flow.report import counted, printable
+from app.flow.scope import Variable
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import PlacedRow, Store, moment_of
 
@@ -117,7 +118,8 @@ async def command(
         raise CannotRun("--csv needs the name of a batch", "add --batch NAME, by which repeated rows are recognised")
     found = Source.here(flows, templates).load_sound().project.flows
     now = datetime.now(UTC)
-    placing = _Placing(found, server_settings().dial_allow, now)
+    settings = server_settings()
+    placing = _Placing(found, settings.dial_allow, now, settings.keys())
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, owner=OWNER, batch=batch)
     rows, problems = placing.read(_rows_of(wanted, file, found))
     if problems:
@@ -137,6 +139,7 @@ class _Placing:
     flows: Mapping[str, Flow]
     allowed: tuple[str, ...]
     now: datetime
+    keys: tuple[bytes, ...] = field(repr=False)
 
     def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
         """The rows that can be stored, each with its place in the file; and the problems of all other rows."""
@@ -146,7 +149,7 @@ class _Placing:
             try:
                 if isinstance(call, RefusedRequest):
                     raise call
-                rows.append(checked(call, self.flows, self.allowed, self.now))
+                rows.append(checked(call, self.flows, self.allowed, self.now, self.keys))
             except RefusedRequest as error:
                 problems.append(f"{place}{error}\n  fix: {error.cure}")
         return rows, problems
@@ -160,7 +163,7 @@ def _rows_of(
         yield "", wanted
         return
     flow = flows.get(wanted.flow)
-    params = flow.params if flow is not None else {}
+    params: Mapping[str, Variable] = flow.params if flow is not None else {}
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.DictReader(opened, strict=True)
@@ -189,18 +192,18 @@ def _number_column(file: Path, columns: Sequence[str]) -> str:
 
 
 def _call_of(
-    wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Iterable[str]
+    wanted: WantedCall, row: Mapping[str | None, Any], column: str, params: Mapping[str, Variable]
 ) -> WantedCall | RefusedRequest:
     """The call of a row. Every column is a param, except the number, the ID, and empty ones that no param has."""
     if row.get(None):
         return RefusedRequest("row", "has more cells than the first line", "Put text that contains commas in quotes.")
-    known = set(params)
     cells = {name: text for name, text in row.items() if name is not None and text is not None}
-    values = {name: text for name, text in cells.items() if name in known or text}
-    number = values.pop(column, "") if column not in known else cells.get(column, "")
-    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in known else cells.get(ID_COLUMN, "")
+    values = {name: text for name, text in cells.items() if name in params or text}
+    number = values.pop(column, "") if column not in params else cells.get(column, "")
+    own_id = values.pop(ID_COLUMN, "") if ID_COLUMN not in params else cells.get(ID_COLUMN, "")
     values = {**wanted.values, **values}
-    key = own_id or sha256(orjson.dumps([wanted.flow, number, values], option=orjson.OPT_SORT_KEYS)).hexdigest()
+    shown = {name: text for name, text in values.items() if name not in params or not params[name].sensitive}
+    key = own_id or sha256(orjson.dumps([wanted.flow, number, shown], option=orjson.OPT_SORT_KEYS)).hexdigest()
     return WantedCall(
         flow=wanted.flow,
         to=number,

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 from app.service.phone_numbers import readable
 from app.service.recorded_calls import (
-    MASKED,
     TimelineEntry,
     action_summary,
     call_document,
@@ -16,6 +15,7 @@ from app.service.recorded_calls import (
     hook_document,
     json_object,
 )
+from app.service.written_rows import MASKED
 from app.store import HookRow, Timeline
 
 DOTS: Final = "••••"

@@ -242,7 +242,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         return _form(request, project, None, typed, fault)
     try:
         wanted = _wanted(flow, typed, session, zone_of(project))
-        row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC))
+        row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), console.settings.keys())
     except RefusedRequest as error:
         return _form(request, project, flow, typed, {error.where: error})
     (stored,) = await (await console.opened_store()).placed.add([row])

@@ -75,7 +75,7 @@ class NccoBuilder:
             again: how the step is repeated; `Again()` if it is being entered.
         """
         flow, step, frame = origin
-        drafts = drafts_of(step, again, frame)
+        drafts = _marked(flow, drafts_of(step, again, frame))
         self._add_all(flow, step, drafts)
         if drafts and step.tail and asks(drafts[-1]):
             if step.error is None and flow.error is None:
@@ -110,6 +110,7 @@ class NccoBuilder:
             return failsafe
         if drafts is None:
             return failsafe
+        drafts = _marked(origin.flow, drafts)
         dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
         if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
             return failsafe
@@ -204,6 +205,22 @@ class NccoBuilder:
     def actions(self) -> list[dict[str, Any]]:
         """The actions so far as an NCCO."""
         return [draft.action for draft in self.drafts]
+
+    def stored_actions(self, hide: Callable[[str], str]) -> list[dict[str, Any]] | None:
+        """The NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
+        if not any(draft.secret for draft in self.drafts):
+            return None
+        return [
+            {**draft.action, **{name: hide(str(draft.action[name])) for name in draft.secret}} for draft in self.drafts
+        ]
+
+
+def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
+    """Note in each draft which of its options contain a `spoken` param of the flow."""
+    for draft in drafts if flow.spoken else ():
+        computed = draft.computed or {}
+        draft.secret = tuple(name for name, value in computed.items() if not flow.spoken.isdisjoint(value.used_names))
+    return drafts
 
 
 def _is_clean(draft: Draft) -> bool:

@@ -219,18 +219,25 @@ def begin(
     return (yield from _start(run, Target(flow.start, flow.place)))
 
 
-def begin_placed(flow: Flow, before: Session, context: TurnContext, detected: str = "") -> Playing[Turn]:
+def begin_placed(
+    flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
+) -> Playing[Turn]:
     """The first turn of a placed call that somebody answered.
 
     Args:
         flow: a flow with `outbound`.
-        before: the result of `new_session` with the values of the flow's params.
+        session_id: the key of the new session.
+        call: the data of the answer webhook.
+        values: the params, cast to their types.
         context: external values.
         detected: `human`, `machine` or `beep` if the result of machine detection came first; otherwise "".
     """
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
-    return (yield from _start(Run(flow, before, context), target))
+    run = Run(flow, new_session(flow, session_id, call), context)
+    for name, value in values.items():
+        run.scopes.assign(name, value, is_literal=value == flow.variables[name].default)
+    return (yield from _start(run, target))
 
 
 def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
@@ -256,7 +263,7 @@ def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -
 
 
 def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
-    """The state of a call before its first turn. `values` are the params, cast to their types."""
+    """The state of a call before its first turn. `values` are the params, with tokens in place of sensitive values."""
     variables = {name: variable.default for name, variable in flow.variables.items()}
     return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
 

@@ -289,6 +289,7 @@ class Run:
         """The finished turn. Sensitive values are replaced with tokens."""
         before = self.before
         scopes = self.scopes
+        stored = None
         if self._ready:
             stretch, ncco = self._ready
             waits = stretch.waits
@@ -296,6 +297,7 @@ class Run:
             dialled = before.dialled + stretch.dials  # the turn played nothing else
         else:
             ncco = self._builder.actions()
+            stored = self._builder.stored_actions(scopes.hide_text)
             waits = tuple(self._builder.waits)
             dialled = self._builder.dialled
             is_over = not any(wait.steers for wait in waits)
@@ -338,4 +340,5 @@ class Run:
             scopes.answers,
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
+            stored_ncco=stored,
         )

@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
 
 from app.engine.secrets import Secrets, leading_to, masked, without
-from app.engine.session import NOTHING, Call, Level, Observer, Session, TurnContext
+from app.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
 from app.errors import RenderError
 from app.flow.hours.calendar import hours_view
 from app.flow.language.lookups import AskedLookup
@@ -17,6 +19,7 @@ from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.paths import written
 from app.flow.runtime import Outcome, Runs, Target
+from app.flow.scope import Variable
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names
 
@@ -53,6 +56,9 @@ def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
+
+Hide: TypeAlias = Callable[[Variable, Any], str]
+"""A function that returns the token of a sensitive variable's value."""
 
 OBSERVER_LIMIT = 50
 """Maximum number of `Observer`s of a call; the oldest are dropped first. Our choice."""
@@ -154,11 +160,12 @@ class FlowScope(NamedTuple):
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
-    def kept(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
+    def kept(self, hide: Hide) -> Mapping[str, Any]:
         """The variables as they are stored after the turn."""
         if not self.secrets and not self.tokens:
             return self.variables
-        hidden = {name: mask(str(self.variables[name])) for name in self.secrets & self.variables.keys()}
+        declared = self.flow.variables
+        hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
         return {**self.variables, **self.tokens, **hidden}
 
 
@@ -170,17 +177,21 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
     return scope
 
 
-def scopes_of(root: Flow, session: Session) -> tuple[FlowScope, ...]:
-    """The scopes of all flows in a session, the outermost flow first."""
+def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
+    """The scopes of all flows in a session, the outermost flow first. The cipher decrypts `spoken` params."""
     flow = root.named(session.at) if session.at else root
-    current = _restored(flow, session.variables, session.lookups)
+    current = _restored(flow, cipher, session.variables, session.lookups)
     if not session.callers:
         return (current,)
-    waiting = [_restored(root.named(each.flow), each.variables, each.lookups, each.step) for each in session.callers]
+    waiting = [
+        _restored(root.named(each.flow), cipher, each.variables, each.lookups, each.step) for each in session.callers
+    ]
     return (*waiting, current)
 
 
-def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = "") -> FlowScope:
+def _restored(
+    flow: Flow, cipher: Cipher | None, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = ""
+) -> FlowScope:
     """One scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
     declared = flow.variables
     tokens = {
@@ -188,14 +199,23 @@ def _restored(flow: Flow, variables: Mapping[str, Any], lookups: Mapping[str, An
         for name, value in variables.items()
         if name in declared and declared[name].sensitive and value != declared[name].default
     }
+    known = _decrypted(flow, tokens, cipher) if tokens and cipher is not None else {}
     if tokens:
-        variables = {name: value for name, value in variables.items() if name not in tokens}
+        variables = {name: value for name, value in variables.items() if name not in tokens} | known
+        tokens = {name: token for name, token in tokens.items() if name not in known}
+    secrets = frozenset(known)
     if not flow.sensitive_paths:
-        return FlowScope(flow, variables, lookups, step, tokens=tokens)
+        return FlowScope(flow, variables, lookups, step, secrets, tokens)
     hidden = {name: lookups[name] for name in flow.sensitive_paths if name in lookups}
     if hidden:
         lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
-    return FlowScope(flow, variables, lookups, step, tokens=tokens, hidden=hidden)
+    return FlowScope(flow, variables, lookups, step, secrets, tokens, hidden=hidden)
+
+
+def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[str, Any]:
+    """The values of the `spoken` params among `tokens`, as long as the call keeps them."""
+    texts = {name: cipher.decrypt(tokens[name]) for name in flow.spoken & tokens.keys()}
+    return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
 LEVEL_LIMIT = 20
@@ -234,7 +254,9 @@ class Scopes:
         self.answers: dict[str, Any] = {}
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
-        self._set(scopes_of(root, before))
+        self._set(scopes_of(root, before, context.cipher))
+        for scope in self._scopes if context.cipher is not None else ():
+            self.secrets.learn([scope.variables[name] for name in scope.secrets])
 
     def _set(self, scopes: tuple[FlowScope, ...]) -> None:
         self._scopes = scopes
@@ -375,9 +397,19 @@ class Scopes:
     def kept(self) -> list[Level]:
         """The flows with their variables and lookups as they are stored after the turn, the outermost first."""
         return [
-            Level(each.flow.name, each.step, each.kept(self._mask), each.kept_lookups(self._mask))
+            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self._mask))
             for each in self._scopes
         ]
+
+    def hide_text(self, text: str) -> str:
+        """The token of a text that contains a `spoken` param, which the call can still decrypt."""
+        return self._mask(text) if self._context.cipher is None else self._context.cipher.encrypt(text)
+
+    def _hidden(self, variable: Variable, value: Any) -> str:
+        """The token of a sensitive variable's value. The call can still decrypt a `spoken` param."""
+        if variable.spoken and self._context.cipher is not None:
+            return self._context.cipher.encrypt(orjson.dumps(value, default=str).decode())
+        return self._mask(str(value))
 
     def _mask(self, secret: str) -> str:
         return self._context.mask(self._session, secret)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 import orjson
 
@@ -272,6 +272,16 @@ def from_json(state: bytes) -> Session:
         raise ValueError(f"not the state of a session: {error}") from error
 
 
+class Cipher(Protocol):
+    """Encrypts the values that a placed call keeps until its last attempt is over."""
+
+    def encrypt(self, text: str) -> str:
+        """The token of a text."""
+
+    def decrypt(self, token: str) -> str | None:
+        """The text of a token; None for any other text."""
+
+
 class TurnContext(NamedTuple):
     """The external values that a turn can use.
 
@@ -283,6 +293,7 @@ class TurnContext(NamedTuple):
         failsafe: the NCCO to play if nothing else can be.
         dial_allow: allowed prefixes of computed numbers and addresses (`app.engine.dialling.refusal`).
         dial_limit: maximum number of dials per call.
+        cipher: encrypts the call's `spoken` params; None if it keeps none.
     """
 
     now: datetime
@@ -292,6 +303,7 @@ class TurnContext(NamedTuple):
     failsafe: tuple[Mapping[str, Any], ...] = ()
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
+    cipher: Cipher | None = None
 
 
 class Lookup(NamedTuple):
@@ -350,6 +362,7 @@ class Turn(NamedTuple):
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
         dials: number of dials in the turn; for a first turn, see its session.
+        stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
     """
 
     ncco: list[dict[str, Any]]
@@ -362,6 +375,7 @@ class Turn(NamedTuple):
     has_fault: bool = False
     trace_json: bytes = b""
     dials: int = 0
+    stored_ncco: list[dict[str, Any]] | None = None
 
 
 @dataclass

@@ -195,6 +195,8 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
 
 def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
     """See `stretch_of`. Raises DependsOnCall."""
+    if flow.spoken:
+        raise DependsOnCall("which actions contain sensitive values")
     steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
     last = steps[-1]
     ready: list[ReadyAction] = []

@@ -68,6 +68,7 @@ class Flow:
         default_answers: the value of each lookup before it is made, by name.
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
+        spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
         outbound: how calls are placed with this flow; None if it is not used to place calls.
         limits: the limits that the flow promises, by name (`app.flow.language.flow`); running calls ignore them.
         subs: the flows that a call can reach from here, by name.
@@ -95,6 +96,7 @@ class Flow:
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    spoken: frozenset[str] = frozenset()
     outbound: Outbound | None = None
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -75,6 +75,7 @@ class Draft:
             the flow was loaded. None if no option was checked then.
         heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
             {..}}`); None if the called party does not hear a flow. The engine sets the `url` of `onAnswer`.
+        secret: the options that contain a `spoken` param.
     """
 
     action: dict[str, Any]
@@ -82,6 +83,7 @@ class Draft:
     dials: str = ""
     computed: Mapping[str, Value] | None = None
     heard: Mapping[str, Any] | None = None
+    secret: tuple[str, ...] = ()
 
 
 class Part(Protocol):

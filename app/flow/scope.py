@@ -82,9 +82,9 @@ _KEPT_UNSPOKEN = "filled with a server setting"
 class Variable:
     """A variable of a flow. `default` already has the variable's type.
 
-    The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. Without
-    `is_declared`, the variable is only named in a `collect`. `has_default` means that the flow file contains its
-    default.
+    The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. With
+    `spoken`, a placed call keeps it, encrypted, and may speak it. Without `is_declared`, the variable is only named in
+    a `collect`. `has_default` means that the flow file contains its default.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Variable:
     default: Any
     place: Place
     sensitive: bool = False
+    spoken: bool = False
     is_declared: bool = field(default=True, compare=False)
     has_default: bool = field(default=True, compare=False)
 
@@ -136,12 +137,14 @@ class ScopeTypes:
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
         env: the names in `env`; None if they are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
+        spoken: the sensitive params that may be spoken.
     """
 
     shapes: Mapping[str, Kind]
     unspoken: Mapping[str, str] = field(default_factory=dict)
     env: frozenset[str] | None = None
     undeclared: Mapping[str, str] = field(default_factory=dict)
+    spoken: frozenset[str] = frozenset()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -171,7 +174,7 @@ class ScopeTypes:
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
-        return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept)
+        return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept, spoken=self.spoken - {name})
 
     def samples(self) -> dict[str, Any]:
         """A typical value for every name, for trying a step out."""
@@ -191,4 +194,5 @@ def scope_types(
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
     shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}
-    return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env))
+    spoken = frozenset(name for name, variable in variables.items() if variable.spoken)
+    return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env), spoken=spoken)

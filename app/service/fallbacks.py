@@ -97,7 +97,7 @@ async def _take_error_exit(
         if row is None:
             break
         session = from_json(row.state)
-        stored = await turns.store.reply(id_, *cause, REFUSED)
+        stored = await turns.stored_reply(id_, *cause, REFUSED, session.call.request)
         if stored is not None:
             return Reply.repeat(stored, "fallback", session.call, session)
         ref = WaitRef("event", id_, *cause)
@@ -108,7 +108,8 @@ async def _take_error_exit(
         flow = await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             break
-        context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+        cipher = await turns.cipher_of(flow, session)
+        context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
         turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
         try:
             return await turns.advance(row, turn, received, delivery, "input")

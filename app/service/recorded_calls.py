@@ -16,11 +16,10 @@ import orjson
 from app.ncco.actions import ACTIONS
 from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
 from app.service.turns import LONGEST_CALL_MS
+from app.service.written_rows import MASKED
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
-MASKED: Final = "secret:"
-"""Prefix of the tokens that replace sensitive values in the store."""
 
 
 def call_document(row: CallRow, now: int) -> dict[str, Any]:

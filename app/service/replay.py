@@ -16,10 +16,10 @@ from app.engine.session import from_json
 from app.flow.model import Flow
 from app.ncco.webhooks import FallbackWebhook, recognise
 from app.service.delivery import Delivery
-from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
+from app.service.recorded_calls import TimelineEntry, entries_of
 from app.service.tokens import MAC_BYTES
 from app.service.turns import Policy
-from app.service.written_rows import REFUSED
+from app.service.written_rows import MASKED, REFUSED
 from app.store import Timeline, WebhookRow
 
 REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"

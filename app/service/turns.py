@@ -12,16 +12,17 @@ import orjson
 from app import engine
 from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from app.engine.interpreter import Playing, Result
-from app.engine.session import from_json
+from app.engine.session import Cipher, from_json
 from app.errors import Conflict, StoreUnavailable
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
 from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
+from app.service.placed_values import PlacedCipher, decrypted
 from app.service.recordings import announced
 from app.service.tokens import make_token
-from app.service.written_rows import answer_row, end_rows, hook_rows, mask, session_row, turn_row
+from app.service.written_rows import MASKED, answer_row, end_rows, hook_rows, mask, session_row, turn_row
 from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow, moment_of
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
@@ -64,7 +65,7 @@ class Policy:
     dial_limit: int = 10
     keeps_recordings: bool = False
 
-    def turn_context(self, now: datetime, base_url: str) -> TurnContext:
+    def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
         """The external inputs of a turn. Its callback URLs start with `base_url`."""
 
         def link(ref: WaitRef) -> str:
@@ -73,7 +74,12 @@ class Policy:
         def hide(session: str, secret: str) -> str:
             return mask(self.keys[0], session, secret)
 
-        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit)
+        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit, cipher)
+
+
+def _stored(turn: Turn, ncco: bytes) -> bytes:
+    """The NCCO of a turn as it is stored."""
+    return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
 
 
 class Turns:
@@ -115,7 +121,7 @@ class Turns:
         now = received.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
-        played = turn_row(turn, ncco, received, delivery, hooks)
+        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         is_written = await self.store.open_call(row, played, received, hooks=hooks)
         if hooks and is_written:
             self.hooks_written()
@@ -123,9 +129,32 @@ class Turns:
             self.dialled(turn.session.dialled)
         return Reply.of_turn(turn, ncco, received.kind, received)
 
-    async def repeat_answer(self, id_: str, delivery: Delivery, kind: str = "answer") -> Reply | None:
-        """The stored reply to a repeated answer webhook; None if it is not a repeat."""
-        stored = await self.store.reply(id_, *ANSWERED, "")
+    async def cipher_of(self, flow: Flow, session: Session) -> PlacedCipher | None:
+        """Decrypts the params that a placed call keeps; None if it keeps none."""
+        keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
+        return await self._placed_cipher(session.call.request) if keeps else None
+
+    async def _placed_cipher(self, request: str) -> PlacedCipher | None:
+        row = await self.store.placed.get(request) if request else None
+        return PlacedCipher.of(self.policy.keys, row.salt) if row is not None else None
+
+    async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
+        """The NCCO that answered a delivery; see `Store.reply`.
+
+        If it spoke a sensitive param of the placed call `request`, the param is decrypted. Once that is no longer
+        possible, the failsafe NCCO is returned.
+        """
+        stored = await self.store.reply(id_, turn, wait, status)
+        if stored is None or not request or MASKED.encode() not in stored:
+            return stored
+        cipher = await self._placed_cipher(request)
+        return decrypted(stored, cipher) or self.failsafe
+
+    async def repeat_answer(
+        self, id_: str, delivery: Delivery, kind: str = "answer", request: str = ""
+    ) -> Reply | None:
+        """The stored reply to a repeated answer webhook; None if it is not a repeat. `request` is the placed call."""
+        stored = await self.stored_reply(id_, *ANSWERED, "", request)
         if stored is None:
             return None
         await self.record(answer_row(delivery, id_, self.policy.keys[0], kind))
@@ -219,7 +248,7 @@ class Turns:
         ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
-        played = turn_row(turn, ncco, received, delivery, hooks)
+        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         await self.store.advance(moved, played, received, hooks=hooks, recording=recording)
         if hooks:
             self.hooks_written()

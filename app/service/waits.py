@@ -50,7 +50,8 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
         return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
     seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
     read = None if delivery.problem else delivery.webhook
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    cipher = await turns.cipher_of(flow, session)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
     hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
@@ -63,9 +64,10 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
     """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
     received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
-    stored = await turns.store.reply(session.id, ref.turn, ref.index, REFUSED)
+    request = session.call.request
+    stored = await turns.stored_reply(session.id, ref.turn, ref.index, REFUSED, request)
     if stored is None:
-        stored = await turns.store.reply(session.id, ref.turn, ref.index, received.status)
+        stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = turns.announced(delivery, session, ref, flow)
     await _record_on_wait(

@@ -28,6 +28,8 @@ _PUBLIC_FIELDS: Final = frozenset(
 )
 """Fields that never contain callers' secrets."""
 
+MASKED: Final = "secret:"
+"""Prefix of the tokens in place of sensitive values."""
 REFUSED: Final = "refused"
 """The status in the row of a webhook that reports a refused NCCO."""
 
@@ -35,7 +37,7 @@ REFUSED: Final = "refused"
 def mask(key: bytes, session: str, secret: str) -> str:
     """The token that replaces a secret. Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
-    return f"secret:{digest[:8].hex()}"
+    return f"{MASKED}{digest[:8].hex()}"
 
 
 def status_of(webhook: Webhook) -> str:

@@ -172,3 +172,8 @@ CREATE TABLE IF NOT EXISTS ncco_api_keys (
     created_at bigint NOT NULL,
     PRIMARY KEY (hash)
 );
+
+-- version 0006
+-- The sensitive params of a placed call are encrypted with this salt and the server's key. '' once the call is over.
+
+ALTER TABLE ncco_placed ADD COLUMN salt text NOT NULL DEFAULT '';

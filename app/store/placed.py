@@ -76,7 +76,7 @@ _POSTPONE: Final = f"""
 """
 _STOP_BATCH: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2
+    SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2, salt = ''
     WHERE batch = $1 AND state = 'waiting'
     RETURNING id
 """
@@ -109,7 +109,7 @@ _SELECT_SILENT: Final = f"""
 """
 _ERASE: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET number = '', params = '', digest = '', problem = '', due_at = NULL, state = 'over',
+    SET number = '', params = '', salt = '', digest = '', problem = '', due_at = NULL, state = 'over',
         outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
     WHERE id = $1
 """

@@ -33,7 +33,7 @@ class PlacedRow(NamedTuple):
         batch: the name of its batch, or "".
         flow: the flow that the called person hears.
         number: the called number: digits with the country code.
-        params: the flow's params as JSON.
+        params: the flow's params as JSON, sensitive ones encrypted.
         chain: how many placed calls led to this one.
         state: see `app.store.placed`.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
@@ -43,6 +43,8 @@ class PlacedRow(NamedTuple):
         expires_at: the call is not placed after this time; None if it never expires.
         due_at: when to try the call next; None if it is not waiting.
         cancelled_at: when it was cancelled.
+        salt: what the sensitive values in `params` are encrypted with, in addition to the server's key. Every end of
+            the call deletes it, so that nobody can decrypt them. "" if there are none.
     """
 
     id: str
@@ -64,6 +66,7 @@ class PlacedRow(NamedTuple):
     cancelled_at: int | None
     created_at: int
     updated_at: int
+    salt: str = ""
 
 
 class AttemptRow(NamedTuple):

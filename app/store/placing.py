@@ -66,12 +66,13 @@ _WAIT_AGAIN: Final = f"""
 """
 _END: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET state = $2, outcome = $3, problem = $4, due_at = $5, params = $6, updated_at = $7
+    SET state = $2, outcome = $3, problem = $4, due_at = $5, params = $6, updated_at = $7,
+        salt = CASE WHEN $2 = 'over' THEN '' ELSE salt END
     WHERE id = $1
 """
 _END_WAITING: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, params = $5, updated_at = $6,
+    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, params = $5, updated_at = $6, salt = '',
         cancelled_at = CASE WHEN $3 = 'cancelled' THEN $6 ELSE cancelled_at END
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
     RETURNING id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
@@ -154,12 +154,14 @@ class ApiState:
         store: open while the API runs.
         flows: the flows that the servers of this database use.
         allowed: the setting `NCCO_DIAL_ALLOW`.
+        keys: the server's keys, which encrypt sensitive params.
         clock: returns the current time, in UTC.
     """
 
     store: Store
     flows: ReleasedFlows
     allowed: tuple[str, ...]
+    keys: tuple[bytes, ...] = field(repr=False)
     clock: Callable[[], datetime]
 
 
@@ -185,7 +187,7 @@ def _audit(request: Request, event: str, **values: str) -> None:
 Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
 
 
-def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
+def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...]) -> FastAPI:
     """Make the application, which opens and closes the store."""
 
     @asynccontextmanager
@@ -194,7 +196,7 @@ def placing_api(store: Store, allowed: tuple[str, ...]) -> FastAPI:
             yield
 
     app = FastAPI(title="Placed calls", lifespan=lifespan, responses=REFUSALS)
-    app.state.api = ApiState(store, ReleasedFlows(store), allowed, lambda: datetime.now(UTC))
+    app.state.api = ApiState(store, ReleasedFlows(store), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(_LimitedBody)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RefusedRequest, _refused)
@@ -281,7 +283,7 @@ async def place_call(
         owner=key.name,
         key=idempotency_key,
     )
-    row = checked(wanted, await state.flows.current(), state.allowed, state.clock())
+    row = checked(wanted, await state.flows.current(), state.allowed, state.clock(), state.keys)
     (stored,) = await state.store.placed.add([row])
     if stored.digest != row.digest:
         detail = {"problem": "this Idempotency-Key belongs to another request", "cure": "Use a new one."}

@@ -366,7 +366,7 @@ def _api_port(settings: Settings) -> Iterator[None]:
         cure = "Keep the calls in a database: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
-        app = placing_api(open_store(settings.database_url), settings.dial_allow)
+        app = placing_api(open_store(settings.database_url), settings.dial_allow, settings.keys())
         server = Server(config_of(lambda: app, factory=True, timeout_graceful_shutdown=5))
         thread = threading.Thread(target=server.run, args=([bound],), name="placing API")
         thread.start()

@@ -105,6 +105,7 @@ class LossyServer:
     def __init__(self, server: AsgiServer) -> None:
         self._server = server
         self.lost = frozenset[str]()
+        self.delivered: list[tuple[Request, Response]] = []
 
     @property
     def now(self) -> datetime:
@@ -116,7 +117,9 @@ class LossyServer:
         status = orjson.loads(request.body).get("status", "answer") if request.body else "answer"
         if status in self.lost:
             return Response(0, failure="closed")
-        return await self._server.deliver(request)
+        response = await self._server.deliver(request)
+        self.delivered.append((request, response))
+        return response
 
 
 class Reports(PollListener[PlacedCounts]):
@@ -163,6 +166,7 @@ class World:
             self.service.library.current.flows,
             self.service.policy.dial_allow,
             self.now,
+            self.service.policy.keys,
         )
         return (await self.store.placed.add([row]))[0]
 

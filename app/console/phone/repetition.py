@@ -21,8 +21,8 @@ from app.errors import AppError
 from app.flow.language.returns import OK
 from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, as_text, recognise
 from app.service.delivery import ANSWER_FIELDS
-from app.service.recorded_calls import MASKED, TimelineEntry, entries_of
-from app.service.written_rows import REFUSED
+from app.service.recorded_calls import TimelineEntry, entries_of
+from app.service.written_rows import MASKED, REFUSED
 from app.simulator.parties import Outcome
 from app.store import Timeline, TurnRow, moment_of
 from app.verify.played_call import MOST_STEPS, CannotDo

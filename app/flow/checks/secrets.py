@@ -64,10 +64,15 @@ class SensitiveReads:
     def _of(self, facts: Facts) -> _SensitivePaths:
         name = facts.flow.name
         if name not in self._paths:
-            params = facts.source.outside.params
-            self._paths[name] = _SensitivePaths(facts, self)
-            self._paths[name].follow(param for param in params if (name, param) in self._given)
+            is_placed = facts.flow.outbound is not None
+            params = [param for param in facts.source.outside.params if is_placed or (name, param) in self._given]
+            self._paths[name] = _SensitivePaths(facts, self, frozenset(params) - self._given_to(name))
+            self._paths[name].follow(params)
         return self._paths[name]
+
+    def _given_to(self, flow: str) -> frozenset[str]:
+        """The params that other flows fill when they run this one."""
+        return frozenset(param for name, param in self._given if name == flow)
 
 
 def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
@@ -84,6 +89,7 @@ class _SensitivePaths:
     """Follows the sensitive values of one flow.
 
     Attributes:
+        only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
         late: for each value that is read too late, its first such read and the step that waited before.
         returned: for each outcome that the flow returns, the values received on the paths to it.
         is_done: whether all paths have been followed.
@@ -91,6 +97,7 @@ class _SensitivePaths:
 
     facts: Facts
     all: SensitiveReads
+    only_placed: frozenset[str]
     late: dict[str, tuple[Reference, str]] = field(default_factory=dict)
     returned: dict[str, State] = field(default_factory=dict)
     is_done: bool = False
@@ -101,8 +108,11 @@ class _SensitivePaths:
     def follow(self, given: Iterable[str]) -> None:
         """Follow all paths of calls through a flow with these params."""
         flow = self.facts.flow
+        begun = self._received({_TURN: ""}, given)
         for name in flow.entered:
-            self._enter(name, self._received({_TURN: ""}, given))
+            self._enter(name, begun)
+        for target in flow.outbound.ways.values() if flow.outbound is not None else ():
+            self._lead(target, _waited(begun, flow.start))  # machine detection may take longer than the first turn
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
@@ -200,7 +210,16 @@ class _SensitivePaths:
     def _received(self, state: State, names: Iterable[str]) -> State:
         """A state in which the sensitive values among `names` have just been received."""
         variables = self.facts.flow.variables
-        found = [name for name in names if has_path(name) or (name in variables and variables[name].sensitive)]
+        found = [
+            name
+            for name in names
+            if has_path(name)
+            or (
+                name in variables
+                and variables[name].sensitive
+                and name not in self.facts.flow.spoken & self.only_placed
+            )
+        ]
         self._received_names.update(found)
         return {**state, **dict.fromkeys(found, "")}
 

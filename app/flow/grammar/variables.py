@@ -65,6 +65,8 @@ class Declaration(MapForm):
     """Its value until the call assigns another one."""
     sensitive: bool = False
     """true: the value is never written anywhere, and is forgotten after the turn that received it."""
+    spoken: bool = False
+    """true: prompts may speak this sensitive param, which a placed call keeps, encrypted, until its last attempt."""
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
@@ -82,7 +84,17 @@ def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variab
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
     read = [_read_variable(entry, reader, needs_default=True) for entry in named]
-    return {variable.name: variable for variable in read if variable is not None}
+    found = {variable.name: variable for variable in read if variable is not None}
+    refuse_spoken(found.values(), reader)
+    return found
+
+
+def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
+    """Report E227 for each variable with `spoken`, because these are not params of a placed call."""
+    for variable in variables:
+        if variable.spoken:
+            message = f'"{variable.name}" is not a param of a flow that only places calls, so it cannot be `spoken`'
+            reader.report("E227", variable.place, message)
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
@@ -99,7 +111,9 @@ def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
     """The types under `returns` of a flow, by name."""
     entries = reader.entries(node, what, "write `name: text`")
-    return {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
+    found = {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
+    refuse_spoken(found.values(), reader)
+    return found
 
 
 def _read_typed(entry: Entry, reader: Reader) -> Variable:
@@ -145,7 +159,9 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
         return None
     type_ = found.type
     default = found.default
-    draft = Variable(name, type_, empty_of(type_), place, found.sensitive, has_default=default is not None)
+    draft = Variable(
+        name, type_, empty_of(type_), place, found.sensitive, found.spoken, has_default=default is not None
+    )
     if default is None and type_.words and needs_default:
         written = f"default: {type_.words[0]}"
         fields.need("default", Fix(f"write `{written}`", "add", written), reader)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
@@ -19,6 +19,7 @@ from app.flow.grammar.variables import (
     read_params,
     read_returned_types,
     read_variables,
+    refuse_spoken,
     undeclared_names,
     with_collected,
 )
@@ -146,6 +147,7 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
     returns = fields.get("returns")
     outcomes = fields.get("outcomes")
     taken = read_params(params, "`params`", reader) if params else {}
+    _check_spoken([param.variable for param in taken.values()], fields, reader)
     given = read_returned_types(returns, "`returns`", reader) if returns else {}
     named = _read_outcomes(outcomes, reader) if outcomes else {}
     return Signature(
@@ -157,6 +159,16 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
         places=named,
         is_placed=fields.get("outbound") is not None,
     )
+
+
+def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) -> None:
+    """Report E227 for each `spoken` param that is not sensitive, or belongs to a flow that callers can start."""
+    if fields.get("outbound") is None or any(fields.get(word) is not None for word in ("numbers", "default", "entry")):
+        refuse_spoken(params, reader)
+        return
+    for param in params:
+        if param.spoken and not param.sensitive:
+            reader.report("E227", param.place, f'"{param.name}" is not sensitive, so it needs no `spoken`')
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
@@ -310,6 +322,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
             },
             events=events,
             limits=words.limits.by_name if words.limits else {},
+            spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
             outbound=outbound,
         )
     return ReadFlow(words, outside, read, start, flow, outbound, sections, defaults, reader)

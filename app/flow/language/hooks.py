@@ -29,7 +29,7 @@ from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.map_form import written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
 from app.flow.grammar.values import Object, leaves
-from app.flow.grammar.variables import read_params
+from app.flow.grammar.variables import read_params, refuse_spoken
 from app.flow.issues import Fix
 from app.flow.language.exits import StepSource
 from app.flow.language.mail import MailDefinition
@@ -275,6 +275,7 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     fields = HookDefinition.read_words(found, what, reader, place=place)
     node = fields.get("params")
     params = read_params(node, "`params`", reader) if node else {}
+    refuse_spoken((param.variable for param in params.values()), reader)
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
     scope = scope_with(params, reader.scope).with_name("event", EVENT)

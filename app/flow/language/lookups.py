@@ -25,7 +25,7 @@ from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
 from app.flow.grammar.map_form import SetByCode, written_as
 from app.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces
-from app.flow.grammar.variables import is_variable_name, read_params
+from app.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from app.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from app.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
 from app.flow.nodes import Entry, Map, Node, Text
@@ -314,7 +314,9 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
             message = f"`params` lists the values that a step passes, with their types, but `{key.value}` is a value"
             reader.report("E203", value.place, message, _QUERY.replace("number", key.value))
         node = node._replace(entries=tuple(entry for entry in node.entries if entry not in values))
-    return read_params(node, "`params`", reader) if node is not None else {}
+    params = read_params(node, "`params`", reader) if node is not None else {}
+    refuse_spoken((param.variable for param in params.values()), reader)
+    return params
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:

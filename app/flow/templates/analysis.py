@@ -254,11 +254,12 @@ class Analysis(Walk):
     def _may_be_written(self, node: nodes.Node, touched: Collection[str]) -> bool:
         """Whether a value may be inserted here; reports E330 or E331 if not.
 
-        Text that is sent is also stored with the call, so it must not contain sensitive values.
+        Text that is sent is also stored with the call, so it must not contain sensitive values. What a `spoken` param
+        adds to a spoken text is stored encrypted.
         """
         is_heard = self.state.context in self._contexts.spoken
         unspoken = self._flow_scope.unspoken
-        for name in sorted(unspoken.keys() & touched):
+        for name in sorted((unspoken.keys() & touched) - (self._flow_scope.spoken if is_heard else frozenset())):
             is_setting = self._flow_scope.is_setting(name)
             if is_heard or (not is_setting and self._contexts.is_sent):
                 place = "spoken" if is_heard else "sent unmasked and stored with the call"

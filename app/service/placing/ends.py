@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,9 +10,10 @@ import orjson
 from app import engine
 from app.engine import Call
 from app.flow.model import Flow
+from app.service.placed_values import PlacedCipher
 from app.service.placing.attempts import ANSWERED, next_attempt
 from app.service.turns import Turns
-from app.service.written_rows import hook_rows
+from app.service.written_rows import MASKED, hook_rows
 from app.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
@@ -54,17 +54,30 @@ async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: A
         turns.hooks_written()
 
 
-def values_of(flow: Flow, row: PlacedRow) -> dict[str, Any]:
-    """The values of a flow's params. A stored value that no longer has the param's type is left out."""
+def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[str, Any]:
+    """The values of a flow's params.
+
+    A stored value that no longer has the param's type, or cannot be decrypted, is left out.
+    """
     values = {}
-    stored: Mapping[str, Any] = orjson.loads(row.params) if row.params else {}
-    for name, param in flow.params.items():
-        if name in stored:
-            try:
-                values[name] = param.type.cast(stored[name])
-            except ValueError:
-                continue
+    stored = _params(row)
+    for name in flow.params.keys() & stored.keys():
+        value = stored[name]
+        text = cipher.decrypt(value) if cipher is not None and isinstance(value, str) else None
+        if text is not None:
+            value = orjson.loads(text)
+        elif flow.params[name].sensitive and str(value).startswith(MASKED):
+            continue
+        try:
+            values[name] = flow.params[name].type.cast(value)
+        except ValueError:
+            continue
     return values
+
+
+def _params(row: PlacedRow) -> dict[str, Any]:
+    stored: dict[str, Any] = orjson.loads(row.params) if row.params else {}
+    return stored
 
 
 def call_of(flow: Flow, row: PlacedRow) -> Call:
@@ -77,8 +90,9 @@ def kept_params(flow: Flow | None, row: PlacedRow) -> str:
     """The params to keep after the end: all except sensitive ones, or none if the flow is lost."""
     if flow is None or not row.params:
         return ""
-    stored = orjson.loads(row.params)
-    kept = {name: value for name, value in stored.items() if name in flow.params and not flow.params[name].sensitive}
+    kept = {
+        name: value for name, value in _params(row).items() if name in flow.params and not flow.params[name].sensitive
+    }
     return orjson.dumps(kept).decode()
 
 
@@ -86,6 +100,9 @@ def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: d
     if flow is None or outcome == ANSWERED or row.cancelled_at is not None:
         return ()
     context = turns.policy.turn_context(now, "")
-    session = engine.new_session(flow, row.id, call_of(flow, row), values_of(flow, row))
+    hidden = {
+        name: value for name, value in _params(row).items() if name in flow.params and flow.params[name].sensitive
+    }
+    session = engine.new_session(flow, row.id, call_of(flow, row), values_of(flow, row, None) | hidden)
     hooks = engine.not_reached(flow, session, outcome, context)
     return hook_rows(hooks, f"{SESSION}{row.id}", milliseconds(now))

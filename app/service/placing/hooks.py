@@ -50,7 +50,7 @@ async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
             key=hook.id,
             chain=await _chain(turns, hook.session) + 1,
         )
-        row = checked(call, turns.library.current.flows, turns.policy.dial_allow, now)
+        row = checked(call, turns.library.current.flows, turns.policy.dial_allow, now, turns.policy.keys)
         await turns.store.placed.add([row])
     except RefusedRequest as error:
         return Verdict("never", f"no call can be placed: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from app.engine.dialling import refusal
 from app.errors import AppError
 from app.flow.model import Flow
 from app.service.phone_numbers import digits_of
+from app.service.placed_values import PlacedCipher, new_salt
 from app.service.placing.attempts import first_moment, is_too_late
 from app.store import PlacedRow, milliseconds
 from app.suggest import nearest
@@ -70,14 +72,17 @@ class WantedCall:
     chain: int = 0
 
 
-def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime) -> PlacedRow:
-    """Check a request and return its row. Raises RefusedRequest.
+def checked(
+    request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime, keys: Sequence[bytes]
+) -> PlacedRow:
+    """Check a request and return its row, with its sensitive values encrypted. Raises RefusedRequest.
 
     Args:
         request: the request.
         flows: the current flows, by name.
         allowed: the prefixes in `NCCO_DIAL_ALLOW`.
         now: the current time, aware.
+        keys: the server's keys; the first one encrypts.
     """
     flow = _flow(request.flow, flows)
     outbound = flow.outbound
@@ -101,7 +106,11 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
         raise RefusedRequest("to", message, cure)
     expires_s = outbound.expires_s if request.expires_s is None else request.expires_s
     expires_at = None if expires_s is None else milliseconds(wanted + timedelta(seconds=expires_s))
-    digest = _digest(request, number, values)
+    secret = {name: values[name] for name, param in flow.params.items() if param.sensitive}
+    salt = new_salt() if secret else ""
+    cipher = PlacedCipher.of(keys, salt)
+    hidden = {name: cipher.encrypt(_json(value).decode()) for name, value in secret.items()} if cipher else {}
+    digest = _digest(request, number, values, keys[0] if secret else b"")
     created = milliseconds(now)
     row = PlacedRow(
         id=secrets.token_hex(16),
@@ -111,7 +120,7 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
         batch=request.batch,
         flow=flow.name,
         number=number,
-        params=orjson.dumps(values, default=str).decode(),
+        params=_json(values | hidden).decode(),
         chain=request.chain,
         state="waiting",
         outcome="",
@@ -123,6 +132,7 @@ def checked(request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[st
         cancelled_at=None,
         created_at=created,
         updated_at=created,
+        salt=salt,
     )
     if is_too_late(row, first):
         message = f"the first time at which this number may be called, {first:%Y-%m-%d %H:%M} UTC, is too late"
@@ -162,13 +172,14 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
             try:
                 values[name] = param.type.cast(given[name])
             except ValueError as error:
-                raise RefusedRequest(f"with.{name}", str(error), f"Write {param.type.described}.") from error
+                message = "does not fit its type" if param.sensitive else str(error)
+                raise RefusedRequest(f"with.{name}", message, f"Write {param.type.described}.") from error
         elif param.has_default:
             values[name] = param.default
         else:
             raise RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}.")
     try:
-        size = len(written := orjson.dumps(values, default=str))
+        size = len(written := _json(values))
     except TypeError as error:
         raise RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.") from error
     if size > MOST_BYTES:
@@ -180,11 +191,19 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
     return values
 
 
-def _digest(request: WantedCall, number: str, values: Mapping[str, Any]) -> str:
-    """A digest that is the same for requests with the same content."""
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, default=str)
+
+
+def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
+    """A digest that is the same for requests with the same content.
+
+    With a key, nobody can find a short sensitive value by trying all of them.
+    """
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
-    return sha256(orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)
+    return hmac.digest(key, written, "sha256").hex() if key else sha256(written).hexdigest()
 
 
 def _key(request: WantedCall) -> str:

@@ -14,6 +14,7 @@ from app.engine.session import OWN_LEG, from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply, session_id
+from app.service.placed_values import PlacedCipher
 from app.service.placing.attempts import ANSWERED, LOOK_S, PICKED_UP, SILENT_S, missed_outcome
 from app.service.placing.ends import end_attempt, kept_params, values_of
 from app.service.tokens import make_token, read_token
@@ -41,11 +42,10 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     ref = read_token(turns.policy.keys, "placed", token)
     leg = delivery.call.uuid
     id_ = session_id(leg, None)
-    if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+    if (repeat := await turns.repeat_answer(id_, delivery, request=ref.session)) is not None:
         return repeat
-    placed = turns.store.placed
+    row = await turns.store.placed.get(ref.session)  # before a late answer ends the call, and its params are gone
     attempt = await _pick_up(turns, ref, leg, delivery) if leg else None
-    row = await placed.get(ref.session)
     if attempt is None or row is None:
         return await _say_goodbye(turns, id_, delivery)
     flow = await turns.library.pinned(row.flow, attempt.revision)
@@ -55,13 +55,14 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
         problem = f"revision {attempt.revision} of flow {row.flow} is lost"
         return turns.failsafe_reply("answer", problem, delivery.call)
     call = delivery.call._replace(direction="outbound", request=row.id)
-    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    session = engine.new_session(flow, id_, call, values_of(flow, row))
-    turn = await turns.play(engine.begin_placed(flow, session, context, attempt.outcome))
+    cipher = PlacedCipher.of(turns.policy.keys, row.salt)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+    values = values_of(flow, row, cipher)
+    turn = await turns.play(engine.begin_placed(flow, id_, call, values, context, detected=attempt.outcome))
     try:
         return await turns.begin(turn, received, delivery)
     except AlreadyOpen:
-        repeat = await turns.repeat_answer(id_, delivery)
+        repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
         return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)
 
 
@@ -129,13 +130,14 @@ async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Deliv
             await turns.store.placed.detected(attempt, outcome)
             return None
         session = from_json(row.state)
-        stored = await turns.store.reply(id_, ref.turn, ref.index, received.status)
+        stored = await turns.stored_reply(id_, ref.turn, ref.index, received.status, session.call.request)
         if stored is not None:
             return Reply.repeat(stored, delivery.kind, session.call, session)
         flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             return None
-        context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+        cipher = await turns.cipher_of(flow, session)
+        context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
         turn = await turns.play(engine.detected(flow, session, outcome, context))
         if turn is None:
             return None

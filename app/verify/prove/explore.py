@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, fail, new_session, resume
+from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, fail, resume
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART, hear
 from app.engine.scope import call_record
@@ -148,8 +148,8 @@ class Explorer:
 
         def play(now: datetime) -> Playing[Turn]:
             if arrival.is_placed:
-                before = new_session(self.root, "leg", arrival.call, arrival.given)
-                return begin_placed(self.root, before, context_at(now, env), arrival.detected)
+                context = context_at(now, env)
+                return begin_placed(self.root, "leg", arrival.call, arrival.given, context, detected=arrival.detected)
             return begin(self.root, "leg", arrival.call, context_at(now, env), arrival.given)
 
         for moment, played in self._at_moments(self._moments[0], None, play):

@@ -94,7 +94,7 @@ class Fitting:
                 cure = "delete it: the `outbound` of the flow says how the call is placed"
                 reader.report("S106", call.at(word), f"a placed call has no `{word}`", cure)
         try:
-            row_of(call, self._flows.values(), ())
+            row_of(call, self._flows.values(), (), (b"not stored",))
         except RefusedRequest as error:
             word, _, name = error.where.partition(".")
             values = call.written.get("with")

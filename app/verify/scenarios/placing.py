@@ -51,10 +51,10 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
     return behaviour.outcome not in DETAILS and not hangs_up
 
 
-def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str]) -> PlacedRow:
+def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str], keys: Sequence[bytes]) -> PlacedRow:
     """The scenario's request for a call. The number to call is always allowed. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, owner="scenario")
-    return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at)
+    return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at, keys)
 
 
 class VirtualCalls:

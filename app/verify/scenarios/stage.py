@@ -281,7 +281,7 @@ class LocalStage:
             return placed
         self._service.policy = replace(self._service.policy, dial_allow=(*allowed, digits_of(call.to)))
         attempts = PlacedAttempts(self._service, placed.vonage, conditions.phone, BASE)
-        await placed.place_out(attempts, row_of(call, self.flows, allowed), flow)
+        await placed.place_out(attempts, row_of(call, self.flows, allowed, self._service.policy.keys), flow)
         return placed
 
     def _flow_named(self, name: str) -> Flow | None:

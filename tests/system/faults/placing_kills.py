@@ -135,7 +135,8 @@ async def _add(store: Store, numbers: Iterator[int], number: int) -> list[str]:
     wanted = [
         WantedCall(flow="reminder", to=str(next(numbers)), values={"name": "Ada"}, owner="test") for _ in range(number)
     ]
-    rows = await store.placed.add([checked(each, flows_of(REMINDER), ("44",), utc_now()) for each in wanted])
+    keys = (b"nothing is read that this encrypts",)
+    rows = await store.placed.add([checked(each, flows_of(REMINDER), ("44",), utc_now(), keys) for each in wanted])
     return [row.id for row in rows]
 
 

@@ -36,6 +36,7 @@ from tests.system.security.nasty import Nasty
 OWN: Final = "calls.example.com"
 CRM: Final = "crm.example.com"
 ALLOWED: Final = "447700"
+KEYS: Final = (b"key of the test",)
 PROJECTS: Final = (ROOT, *sorted(folder for folder in (ROOT / "examples").iterdir() if (folder / "flows").is_dir()))
 NOON: Final = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALWAYS: Final = 1_000_000
@@ -242,14 +243,14 @@ def _wanted(sample: Sample, flow: Flow, to: str) -> PlacedRow:
     values: dict[str, Any] = {name: sample.nasty.text() for name in flow.params}
     for _ in flow.params:
         try:
-            return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON)
+            return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON, KEYS)
         except RefusedRequest as error:
             values |= {
                 name: param.type.sample
                 for name, param in flow.params.items()
                 if error.where in ("with", f"with.{name}")
             }
-    return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON)
+    return checked(_call(flow, to, values), {flow.name: flow}, (ALLOWED,), NOON, KEYS)
 
 
 def _call(flow: Flow, to: str, values: Mapping[str, Any]) -> WantedCall:

@@ -163,7 +163,7 @@ async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
     console = create_console(
         settings_for(folder, database_url=f"sqlite:///{database}", dial_allow="44"), Services(), dev=True
     )
-    api = placing_api(Store(SqliteDatabase(database)), ALLOWED)
+    api = placing_api(Store(SqliteDatabase(database)), ALLOWED, policy.keys)
     async with store, api.router.lifespan_context(api), await logged_in(console) as desk:
         await store.replace_revision(released_row(project, datetime.now(UTC)))
         await store.api_keys.add(KEY, ApiKeyRow("crm", ("reminder",), 0))

@@ -52,7 +52,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest_asyncio.fixture
 async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
-    app = placing_api(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",))
+    app = placing_api(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",), (b"key of the test",))
     async with app.router.lifespan_context(app):
         headers = {"Authorization": "Bearer key of crm"}
         async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:

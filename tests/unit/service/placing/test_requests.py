@@ -18,6 +18,7 @@ from tests.support.placing import REMINDER
 FLOWS = load({"flows/reminder.yaml": REMINDER}).flows
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 ALLOWED = ("44",)
+KEYS = (b"key of the test",)
 NUMBERS = st.lists(
     st.sampled_from(
         [*"0123456789", *"+ ()-./;:,@*#", "44", "4477", "4490", "1900", "\u0664", "\uff14", "\u200b", "\n", "\x00"]
@@ -36,7 +37,7 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
         flow=flow if flow in FLOWS else "reminder", to=to, values={"name": name, **extra}, owner="test", key=key
     )
     try:
-        row = checked(wanted, FLOWS, ALLOWED, NOON)
+        row = checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
     except RefusedRequest as error:
         assert error.where
         assert error.message
@@ -51,10 +52,11 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
 @pytest.mark.parametrize("name", ["\ud800", ["Ada"], {"first": "Ada"}])
 def test_what_is_no_text_is_refused(name: object) -> None:
     with pytest.raises(RefusedRequest, match="with"):
-        checked(WantedCall(flow="reminder", to="447700900123", values={"name": name}, owner="t"), FLOWS, ALLOWED, NOON)
+        wanted = WantedCall(flow="reminder", to="447700900123", values={"name": name}, owner="t")
+        checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
 
 
 def test_a_key_may_be_any_text() -> None:
     wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, owner="t", key="\ud800")
 
-    assert 64 == len(checked(wanted, FLOWS, ALLOWED, NOON).key)
+    assert 64 == len(checked(wanted, FLOWS, ALLOWED, NOON, KEYS).key)

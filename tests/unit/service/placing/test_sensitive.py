@@ -1,0 +1,294 @@
+"""The sensitive params of placed calls: a token everywhere but in the phone that hears them."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.flow.loader import load
+from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from app.simulator.parties import Behaviour
+from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.placing import AT, TO, World, placing_world
+
+EXAMPLE: Final = (Path(__file__).parents[4] / "examples/code/flows/code.yaml").read_text()
+CODE: Final = "58203"
+SPELLED: Final = ("58203", "5, 8, 2, 0, 3", "5 8 2 0 3")
+FLOWS: Final = EXAMPLE.replace("expires: 3m", "retry: {on: [busy], after: 10s, tries: 2}\n  expires: 3m").replace(
+    "{{ env.LOGIN_URL }}", "https://login.example"
+)
+HANGS_UP: Final = FLOWS.replace("  ringing_timer", "  machine_detection: hangup\n  ringing_timer")
+PERSON: Final = Behaviour(rings_s=2, talks_s=60)
+
+End: TypeAlias = Callable[[World, PlacedRow], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a placed call ends: what its phone does, what else happens, and the stored outcome."""
+
+    outcome: str
+    phone: Behaviour = PERSON
+    happens: End | None = None
+    flows: str = FLOWS
+
+
+async def hears_it(world: World, row: PlacedRow) -> None:
+    await world.run(5)
+    (leg,) = world.legs
+    await leg.press("1")
+    await world.run(2)
+    assert [text for text in (heard.text for heard in leg.transcript) if SPELLED[1] in text]
+
+
+async def hangs_up(world: World, row: PlacedRow) -> None:
+    await world.run(5)
+    await world.legs[0].hang_up()
+
+
+async def loses_the_end(world: World, row: PlacedRow) -> None:
+    world.server.lost = frozenset({"completed"})
+    await hears_it(world, row)
+
+
+async def is_refused(world: World, row: PlacedRow) -> None:
+    world.requests.faults = ["400"]
+
+
+async def is_of_unknown_fate(world: World, row: PlacedRow) -> None:
+    world.requests.faults = ["500"]
+
+
+async def is_cancelled_while_waiting(world: World, row: PlacedRow) -> None:
+    await world.store.placed.cancel(row.id, world.clock.ms)
+
+
+async def is_cancelled_while_ringing(world: World, row: PlacedRow) -> None:
+    await world.run(1)
+    await world.store.placed.cancel(row.id, world.clock.ms)
+
+
+async def is_cancelled_before_it_is_sent(world: World, row: PlacedRow) -> None:
+    (attempt,) = await world.placer.claim(1)
+    await world.store.placed.cancel(row.id, world.clock.ms)
+    await world.store.placed.not_sent(attempt, world.clock.ms, "", world.clock.ms)
+
+
+async def its_batch_is_stopped(world: World, row: PlacedRow) -> None:
+    await world.store.placed.stop_batch(row.batch, world.clock.ms)
+
+
+async def it_expires(world: World, row: PlacedRow) -> None:
+    await world.vonage.scheduler.advance(lambda: False, until_ms=world.clock.ms + 600_000)
+
+
+async def its_number_is_no_longer_allowed(world: World, row: PlacedRow) -> None:
+    world.service.policy = replace(world.service.policy, dial_allow=())
+
+
+async def it_is_forgotten(world: World, row: PlacedRow) -> None:
+    await world.store.forget([TO])
+
+
+ENDS: Final = {
+    "the code is heard": Case("answered", happens=hears_it),
+    "nothing is pressed": Case("answered"),
+    "the person hangs up": Case("answered", happens=hangs_up),
+    "the end is lost": Case("answered", happens=loses_the_end),
+    **{
+        name: Case(name, Behaviour(name, rings_s=1)) for name in ("busy", "timeout", "unanswered", "rejected", "failed")
+    },
+    "a machine": Case("machine", Behaviour("machine", rings_s=1), flows=HANGS_UP),
+    "Vonage refuses it": Case("failed", happens=is_refused),
+    "nobody knows": Case("unknown", happens=is_of_unknown_fate),
+    "cancelled while waiting": Case("cancelled", happens=is_cancelled_while_waiting),
+    "cancelled while ringing": Case("cancelled", happens=is_cancelled_while_ringing),
+    "cancelled before it is sent": Case("cancelled", happens=is_cancelled_before_it_is_sent),
+    "the batch is stopped": Case("cancelled", happens=its_batch_is_stopped),
+    "expired": Case("expired", happens=it_expires),
+    "no longer allowed": Case("failed", happens=its_number_is_no_longer_allowed),
+    "forgotten": Case("cancelled", happens=it_is_forgotten),
+}
+
+
+def backup_of(folder: Path) -> bytes:
+    """A copy of the database, as backups contain it."""
+    with closing(sqlite3.connect(folder / "calls.db")) as source, closing(sqlite3.connect(":memory:")) as copy:
+        source.backup(copy)
+        return copy.serialize()
+
+
+def assert_hidden(folder: Path, *texts: str) -> None:
+    """A text, by default the code, is in no byte of the database, its write-ahead log and a backup."""
+    written = b"".join(file.read_bytes() for file in folder.iterdir()) + backup_of(folder)
+    assert [] == [text for text in texts or SPELLED if text.encode() in written]
+
+
+@pytest.mark.parametrize("case", ENDS.values(), ids=ENDS.keys())
+async def test_a_code_is_nowhere_in_the_clear_however_its_call_ends(tmp_path: Path, case: Case) -> None:
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+    async with placing_world(store, {TO: case.phone}, flows=case.flows) as world:
+        wanted = await world.want(flow="code", values={"code": CODE}, batch="codes", key="one")
+        assert_hidden(tmp_path)
+        if case.happens is not None:
+            await case.happens(world, wanted)
+            assert_hidden(tmp_path)
+        await world.run(1200, step_s=5)
+        over = await world.known(wanted.id)
+
+        assert ("over", case.outcome, "") == (over.state, over.outcome, over.salt)
+        assert_hidden(tmp_path)
+        assert wanted.salt.encode() not in backup_of(tmp_path)
+        assert CODE not in "".join(world.log + world.reports.problems)
+
+
+async def test_a_repeated_webhook_gets_the_same_bytes_as_long_as_the_call_lasts(memory: Store) -> None:
+    async with placing_world(memory, {TO: PERSON}, flows=FLOWS) as world:
+        wanted = await world.want(flow="code", values={"code": CODE})
+        await hears_it(world, wanted)
+        request, response = next(each for each in world.server.delivered if "/webhooks/input/" in each[0].url)
+        repeated = await world.server.deliver(request)
+        await world.run(120)
+        late = await world.server.deliver(request)
+
+        assert SPELLED[1].encode() in response.body
+        assert response.body == repeated.body
+        assert b"Sorry." in late.body
+        assert b"secret:" not in late.body
+
+
+COMPARED: Final = """
+flow: gate
+params:
+  code: {type: text, sensitive: true}
+outbound: {from: "442079460001", quiet: false}
+entry: true
+start: hello
+steps:
+  hello:
+    branch:
+      - if: code == "7777"
+        goto: right
+      - else: wrong
+  right:
+    do:
+      - talk: "That is right."
+    goto: end
+  wrong:
+    do:
+      - talk: "That is wrong."
+    goto: end
+"""
+
+
+@pytest.mark.parametrize(("code", "heard"), [("7777", "That is right."), ("7778", "That is wrong.")])
+async def test_a_flow_compares_a_sensitive_param_of_a_placed_call(memory: Store, code: str, heard: str) -> None:
+    async with placing_world(memory, {TO: PERSON}, flows=COMPARED) as world:
+        await world.want(flow="gate", values={"code": code})
+        await world.run(20)
+
+        assert [heard] == [each.text for each in world.legs[0].transcript if each.text]
+
+
+CODES: Final = st.text(st.sampled_from("0123456789ABCxyz"), min_size=5, max_size=12)
+HAPPENINGS: Final = st.sampled_from(["hang up", "press", "cancel", "stop", "forget", "expire"])
+PHONES: Final = st.lists(
+    st.sampled_from(["answered", "busy", "timeout", "unanswered", "rejected", "failed", "machine"]).map(
+        lambda outcome: Behaviour(outcome, rings_s=2, talks_s=30)  # type: ignore[arg-type] # one of its outcomes
+    ),
+    min_size=1,
+    max_size=2,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    code=CODES,
+    phones=PHONES,
+    happens=st.lists(st.tuples(st.integers(1, 40), HAPPENINGS), max_size=3),
+    faults=st.lists(st.sampled_from(["", "lost", "refused", "429", "500", "400"]), max_size=2),
+    lost=st.sets(st.sampled_from(["completed", "answered", "busy", "machine"])),
+    is_spoken=st.booleans(),
+)
+def test_no_course_of_a_placed_call_writes_a_sensitive_value(
+    code: str,
+    phones: list[Behaviour],
+    happens: list[tuple[int, str]],
+    faults: list[str],
+    lost: set[str],
+    *,
+    is_spoken: bool,
+) -> None:
+    """Both while the call goes on and after it."""
+    flows = FLOWS if is_spoken else COMPARED
+
+    async def run(folder: Path) -> None:
+        async with placing_world(Store(SqliteDatabase(folder / "calls.db")), {TO: phones}, flows=flows) as world:
+            world.requests.faults = faults
+            world.server.lost = frozenset(lost)
+            wanted = await world.want(flow="code" if is_spoken else "gate", values={"code": code}, batch="b", key="k")
+            for seconds, what in happens:
+                await world.run(seconds)
+                await let_happen(world, wanted, what)
+            assert_hidden(folder, code, ", ".join(code))
+            await world.run(2 * 86_400, step_s=600)
+            over = await world.known(wanted.id)
+            assert ("over", "") == (over.state, over.salt)
+            assert_hidden(folder, code, ", ".join(code))
+
+    with TemporaryDirectory() as folder:
+        asyncio.run(run(Path(folder)))
+
+
+async def let_happen(world: World, row: PlacedRow, what: str) -> None:
+    on_the_line = [leg for leg in world.legs if leg.is_answered and not leg.is_over]
+    match what:
+        case "press" if on_the_line:
+            await on_the_line[0].press("1")
+        case "hang up" if on_the_line:
+            await on_the_line[0].hang_up()
+        case "cancel":
+            await world.store.placed.cancel(row.id, world.clock.ms)
+        case "stop":
+            await world.store.placed.stop_batch(row.batch, world.clock.ms)
+        case "forget":
+            await world.store.forget([TO])
+        case "expire":
+            await world.vonage.scheduler.advance(lambda: False, until_ms=world.clock.ms + 600_000)
+
+
+KEYS: Final = (b"key of the test",)
+PROJECT: Final = load({"flows/code.yaml": FLOWS}).flows
+
+
+def stored(code: str, keys: tuple[bytes, ...] = KEYS, key: str = "visit-17") -> PlacedRow:
+    wanted = WantedCall(flow="code", to=TO, values={"code": code}, owner="crm", key=key)
+    return checked(wanted, PROJECT, ("44",), AT, keys)
+
+
+def test_a_digest_tells_requests_apart_but_does_not_betray_their_values() -> None:
+    first = stored(CODE)
+
+    assert first.digest == stored(CODE).digest
+    assert first.digest != stored("58204").digest
+    assert first.digest != stored(CODE, keys=(b"another key",)).digest
+    assert first.params != stored(CODE).params
+
+
+def test_a_refusal_does_not_quote_a_sensitive_value() -> None:
+    flows = load({"flows/code.yaml": FLOWS.replace("type: text", "type: int")}).flows
+    wanted = WantedCall(flow="code", to=TO, values={"code": "secret-4711"}, owner="crm")
+
+    with pytest.raises(RefusedRequest) as refused:
+        checked(wanted, flows, ("44",), AT, KEYS)
+    assert "4711" not in str(refused.value)
