@@ -17,13 +17,14 @@ from app.service.placing import webhooks as placed_webhooks
 from app.service.tokens import read_token
 from app.service.turns import ANSWERED, ATTEMPTS, Turns
 from app.service.written_rows import REFUSED, webhook_row
+from app.store import SessionRow
 
 BAD_STATUS: Final = "Invalid response code."
 REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
 """The reasons that Vonage gives if it refused a reply. Source: webhook reference, Fallback."""
 
 _CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
-_PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+_PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(?:[?#]|$)")
 _ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
 
 
@@ -38,6 +39,8 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     if found := _CALLBACK_PATH.search(url):
         return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
     placed = _PLACED_PATH.search(url)
+    if placed is not None and placed[2]:
+        return await placed_webhooks.note_event(turns, placed[1], original) or await _record(turns, original)
     if placed is not None:
         return await _fall_back_on_placed(turns, placed[1], reason, original)
     named = _ANSWER_PATH.search(url)
@@ -73,9 +76,17 @@ async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
     rows = [row] if row is not None else await turns.store.calls_of(leg)
     if not rows:
         return await answers.answer(turns, delivery)
-    received = webhook_row(turns.policy.keys[0], delivery, "fallback", rows[0].id, hides=True)
+    return await _record(turns, delivery, rows[0])
+
+
+async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = None) -> Reply:
+    """Record the failed event of a call, if it is known, without a reply for it."""
+    leg = delivery.call.uuid
+    received = webhook_row(turns.policy.keys[0], delivery, "fallback", row.id if row is not None else leg, hides=True)
     await turns.record(received)
-    return Reply.recorded(from_json(rows[0].state), "fallback", received)
+    if row is None:
+        return Reply(None, "fallback", "recorded", uuid=leg, row=received)
+    return Reply.recorded(from_json(row.state), "fallback", received)
 
 
 async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:

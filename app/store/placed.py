@@ -113,6 +113,12 @@ _ERASE: Final = f"""
         outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
     WHERE id = $1
 """
+_ERASE_ATTEMPTS: Final = f"""
+    UPDATE {ATTEMPTS_TABLE}
+    SET to_number = '', leg = '', conversation = '', problem = '', state = 'over', give_up_at = NULL,
+        over_at = coalesce(over_at, placing_at), outcome = CASE WHEN state = 'over' THEN outcome ELSE '' END
+    WHERE placed = $1
+"""
 _DELETE_ATTEMPTS_OF: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1"
 _DELETE_OLD: Final = f"""
     DELETE FROM {PLACED_TABLE}
@@ -122,9 +128,12 @@ _DELETE_OLD: Final = f"""
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget placed calls: their numbers, params and attempts. Their keys stay, so repeated requests place no calls."""
+    """Forget the numbers, params and legs of placed calls.
+
+    The keys stay, so repeated requests place no calls. The attempts stay too: they count towards the limits.
+    """
     yield Many(_ERASE, [(id_,) for id_ in ids])
-    yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for id_ in ids])
+    yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
 
 def sweep_placed(before: int, limit: int) -> Work[int]:

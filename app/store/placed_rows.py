@@ -32,7 +32,7 @@ class PlacedRow(NamedTuple):
         owner: who requested it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
         batch: the name of its batch, or "".
         flow: the flow that the called person hears.
-        number: the called number: digits with the country code.
+        number: the called number: digits with the country code; "" once the call was forgotten.
         params: the flow's params as JSON, sensitive ones encrypted.
         chain: how many placed calls led to this one.
         state: see `app.store.placed`.
@@ -76,7 +76,7 @@ class AttemptRow(NamedTuple):
         placed: the ID of the placed call.
         number: the attempt's number, from 1.
         flow, to_number: the flow and number of the placed call; no two attempts in progress have the same flow and
-            number.
+            number. "" once the call was forgotten: then nothing of it is stored any more.
         revision: the revision of the flow.
         state: see `app.store.placed`.
         leg, conversation: Vonage's IDs; "" until known.

@@ -208,7 +208,7 @@ def _save(attempt: AttemptRow) -> Work[AttemptRow]:
 def adopt(key: AttemptKey, leg: str, conversation: str) -> Work[AttemptRow | None]:
     """See `PlacedCalls.adopt`."""
     attempt = yield from _locked_attempt(key)
-    if attempt is None or attempt.leg not in ("", leg):
+    if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
         return attempt
     adopted = attempt._replace(leg=leg, conversation=conversation or attempt.conversation)
     if attempt.state in ("placing", "placed"):
@@ -240,7 +240,9 @@ def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]
 def answer(key: AttemptKey, leg: str, now: int, give_up_at: int, params: str) -> Work[AttemptRow | None]:
     """See `PlacedCalls.answered`."""
     placed, attempt = yield from _locked(key)
-    if placed is None or attempt is None or attempt.leg not in ("", leg) or placed.cancelled_at is not None:
+    if placed is None or not placed.number or placed.cancelled_at is not None:
+        return None
+    if attempt is None or attempt.leg not in ("", leg):
         return None
     if attempt.answered_at is not None:
         return attempt

@@ -25,6 +25,8 @@ from app.vonage.voice_api import OVER
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 """The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
+FORGOTTEN: Final = "forgotten"
+"""The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
 DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
 """The number of the turn that the result of machine detection can interrupt."""
@@ -46,7 +48,9 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
         return repeat
     row = await turns.store.placed.get(ref.session)  # before a late answer ends the call, and its params are gone
     attempt = await _pick_up(turns, ref, leg, delivery) if leg else None
-    if attempt is None or row is None:
+    if row is None or not row.number:
+        return Reply(GOODBYE, "answer", FORGOTTEN, uuid=leg)
+    if attempt is None:
         return await _say_goodbye(turns, id_, delivery)
     flow = await turns.library.pinned(row.flow, attempt.revision)
     received = answer_row(delivery, id_, turns.policy.keys[0])
@@ -74,9 +78,15 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """Apply an event to its attempt. Returns a reply if machine detection moves the call. Raises UnknownWait."""
+    """Apply an event to its attempt. Raises UnknownWait.
+
+    Returns a reply if machine detection moves the call, or the call was forgotten; otherwise the event is recorded.
+    """
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
+    row = await turns.store.placed.get(ref.session)
+    if row is None or not row.number:
+        return Reply(None, delivery.kind, FORGOTTEN)
     if delivery.problem or not isinstance(webhook, StatusWebhook):
         return None
     leg = webhook.uuid or ""

@@ -313,6 +313,36 @@ async def test_a_forgotten_number_is_not_called_again_by_the_same_request(store:
     assert 0 == (await store.forget([NUMBER])).placed
 
 
+async def test_forgotten_attempts_still_count(store: Store) -> None:
+    placed = store.placed
+    limits = PlacingLimits(100, 1)
+    await attempt(placed, "p1")
+    await store.forget([NUMBER])
+    (other,) = await placed.add([wanted("p2", number="447700900199")])
+    (left,) = await placed.attempts("p1")
+
+    assert Begun(None, NOON_MS + 2 * MINUTE) == await begin(placed, other, NOON_MS + MINUTE, limits)
+    assert ("over", "", "", "") == (left.state, left.to_number, left.leg, left.conversation)
+    assert (await begin(placed, other, NOON_MS + 24 * 60 * MINUTE, limits)).attempt is not None
+
+
+@pytest.mark.parametrize("was_sent", [False, True])
+async def test_a_forgotten_attempt_accepts_no_leg(store: Store, *, was_sent: bool) -> None:
+    placed = store.placed
+    begun = await attempt(placed, "p1")
+    if was_sent:
+        await placed.sent(begun, "leg-1", "CON-1")
+    await store.forget([NUMBER])
+    forgotten = await last(placed)
+    await placed.sent(begun, "leg-1", "CON-1")
+    await placed.note(begun, f"{NUMBER} timed out", NOON_MS + MINUTE)
+    await placed.adopt("p1", 1, "leg-2", "CON-2")
+
+    assert await placed.answered("p1", 1, "leg-2", NOON_MS, NOON_MS, params=NUMBER) is None
+    assert [forgotten] == await placed.attempts("p1")
+    assert ("over", "cancelled", "") == await ended(placed)
+
+
 async def test_old_calls_are_swept_once_they_are_over(store: Store) -> None:
     placed = store.placed
     begun = await attempt(placed, "p1")

@@ -5,15 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
+from app.engine import WaitRef
 from app.service.outbox import Verdict
 from app.service.placing.hooks import places_calls
 from app.service.placing.placer import Placer, PlacingPolicy
 from app.service.placing.requests import RefusedRequest
+from app.service.placing.webhooks import urls_of
+from app.service.tokens import make_token
 from app.simulator.parties import Behaviour
-from app.store import HookRow, Store
+from app.simulator.servers import Request, Response
+from app.store import HookRow, SqliteDatabase, Store
 from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
@@ -348,3 +355,50 @@ async def test_a_call_waits_for_its_flow_for_an_hour(memory: Store) -> None:
         )
         assert ("over", "answered") == (called.state, called.outcome)
         assert ("over", "failed") == (ended.state, ended.outcome)
+
+
+@pytest.mark.parametrize("when", ["waiting", "ringing"])
+async def test_late_webhooks_of_a_forgotten_call_are_not_stored(tmp_path: Path, when: str) -> None:
+    store = Store(SqliteDatabase(tmp_path / "calls.db"))
+    async with placing_world(store, {TO: Behaviour(rings_s=5, talks_s=8)}) as world:
+        wanted = await world.want()
+        if when == "ringing":
+            await world.run(2)
+            await store.forget([TO])
+            await world.run(30)
+        else:
+            await world.place()
+            await store.forget([TO])
+        leg = world.legs[0]
+        ref = WaitRef("placed", wanted.id, 1, 0)
+        url = f"{BASE}/webhooks/placed/{make_token(world.service.policy.keys[0], ref)}"
+        about = {"to": TO, "from": "442079460001", "uuid": "another-leg", "conversation_uuid": "CON-another"}
+        answered = await post(world, url, about)
+        await post(world, f"{url}/event", {**about, "status": "answered", "direction": "outbound"})
+        await world.run(30)
+        left = await store.forget([TO], dry_run=True)
+
+        assert b"Goodbye." in answered.body
+        assert ["Goodbye."] == [heard.text for heard in leg.transcript if heard.text]
+        assert (0, 0, 0, 0) == (left.calls, left.webhooks, left.hooks, left.placed)
+
+
+async def test_the_fallback_of_a_placed_call_s_event_starts_no_other_flow(memory: Store) -> None:
+    flows = (
+        f"{REMINDER}---\nflow: reception\ndefault: true\nstart: a\nsteps: {{a: {{do: [talk: Reception.], goto: end}}}}"
+    )
+    async with placing_world(memory, {TO: Behaviour(rings_s=30)}, flows=flows) as world:
+        wanted = await world.want()
+        await world.place()
+        (attempt,) = await world.attempts(wanted.id)
+        _, url = urls_of(BASE, world.service.policy.keys[0], attempt)
+        ringing = {"to": TO, "uuid": attempt.leg, "status": "ringing", "direction": "outbound"}
+        failed = {"reason": "Connection timeout.", "original_request": {"url": url, "type": "event"}}
+        reply = await post(world, f"{BASE}/webhooks/fallback", ringing | failed)
+
+        assert (200, b"") == (reply.status, reply.body)
+        assert await world.store.load(attempt.leg) is None
+
+
+async def post(world: World, url: str, body: dict[str, Any]) -> Response:
+    return await world.server.deliver(Request("POST", url, {"content-type": "application/json"}, orjson.dumps(body)))
