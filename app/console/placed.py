@@ -123,7 +123,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         template,
         search=search,
         is_memory=False,
-        calls=[_shown(row, now, is_paused=control.paused_at is not None) for row in found[:PAGE]],
+        calls=[_shown(row, now, project, is_paused=control.paused_at is not None) for row in found[:PAGE]],
         may_change=request.state.session.role == "change",
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
@@ -153,7 +153,7 @@ def placing_flows(project: Project) -> list[Flow]:
     return sorted((flow for flow in project.flows.values() if flow.outbound is not None), key=lambda flow: flow.name)
 
 
-def _shown(row: PlacedRow, now: datetime, *, is_paused: bool) -> dict[str, Any]:
+def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) -> dict[str, Any]:
     """A placed call as pages show it, without its params."""
     is_later = row.due_at is not None and row.due_at > milliseconds(now)
     who, _, name = row.owner.partition(" ")
@@ -175,7 +175,7 @@ def _shown(row: PlacedRow, now: datetime, *, is_paused: bool) -> dict[str, Any]:
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),
         "due_at": iso_of(row.due_at) if is_later else "",
         "expires_at": iso_of(row.expires_at),
-        "problem": row.problem,
+        "problem": row.problem or _problem(row, project),
         "is_cancelled": row.cancelled_at is not None,
     }
 
@@ -189,6 +189,13 @@ def _plain(row: PlacedRow, *, is_later: bool, is_paused: bool) -> str:
     if is_later:
         return f"{tried}next call" if row.tries else "waits until"
     return f"{tried}waits while placing is paused" if is_paused else f"{tried}waits for its turn"
+
+
+def _problem(row: PlacedRow, project: Project) -> str:
+    """Why this server leaves a waiting call to others, or ""."""
+    flow = project.flows.get(row.flow)
+    is_here = flow is not None and flow.outbound is not None
+    return "" if row.state != "waiting" or is_here else "waits for a server with this flow: here it places no calls"
 
 
 def _outcome_in_words(outcome: str) -> str:
@@ -293,12 +300,12 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
     if row is None:
         raise HTTPException(404, "there is no such call")
     control = await placed.control()
-    flow = (await _project(console)).flows.get(row.flow)
+    project = await _project(console)
     return render(
         request,
         "placed_call.html",
-        call=_shown(row, datetime.now(UTC), is_paused=control.paused_at is not None),
-        params=_public_params(row, flow),
+        call=_shown(row, datetime.now(UTC), project, is_paused=control.paused_at is not None),
+        params=_public_params(row, project.flows.get(row.flow)),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         may_change=session.role == "change",
         **_can_place(console),

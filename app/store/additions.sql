@@ -177,3 +177,17 @@ CREATE TABLE IF NOT EXISTS ncco_api_keys (
 -- The sensitive params of a placed call are encrypted with this salt and the server's key. '' once the call is over.
 
 ALTER TABLE ncco_placed ADD COLUMN salt text NOT NULL DEFAULT '';
+
+-- version 0007
+-- The next call to place is found in the index alone, however many calls wait for a busy number or for another host's
+-- flow.
+
+DROP INDEX IF EXISTS ncco_placed_due;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_next
+    ON ncco_placed (due_at, id, flow, number)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_expiring
+    ON ncco_placed (expires_at, flow)
+    WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;

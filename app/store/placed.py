@@ -49,7 +49,22 @@ _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
 _SELECT_DUE: Final = f"""
-    SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE due_at <= $1 ORDER BY due_at, id LIMIT $2
+    SELECT {_COLUMNS}
+    FROM {PLACED_TABLE} AS placed
+    WHERE due_at <= $1 AND flow IN (%s) AND NOT EXISTS (
+        SELECT 1
+        FROM {ATTEMPTS_TABLE} AS attempt
+        WHERE attempt.flow = placed.flow AND attempt.to_number = placed.number AND attempt.over_at IS NULL
+    )
+    ORDER BY due_at, id
+    LIMIT $2
+"""
+_SELECT_EXPIRED: Final = f"""
+    SELECT {_COLUMNS}
+    FROM {PLACED_TABLE}
+    WHERE expires_at <= $1 AND due_at IS NOT NULL AND (expires_at <= $3 OR flow IN (%s))
+    ORDER BY expires_at
+    LIMIT $2
 """
 _SELECT_NEXT_DUE: Final = f"SELECT min(due_at) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL"
 _SELECT_PAGE: Final = f"""
@@ -72,7 +87,6 @@ _COUNT: Final = f"""
 _POSTPONE: Final = f"""
     UPDATE {PLACED_TABLE} SET due_at = $3, problem = $4, updated_at = $5
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
-    RETURNING id
 """
 _STOP_BATCH: Final = f"""
     UPDATE {PLACED_TABLE}
@@ -218,18 +232,29 @@ class PlacedCalls:
         """Delay the next placed call, because `dials` calls that flows have just dialled also count as new calls."""
         await self._database.write(partial(placing.yield_to, dials, now))
 
-    async def due(self, now: int, limit: int) -> Sequence[PlacedRow]:
-        """Up to `limit` waiting calls that are due, sorted by `due_at`."""
-        return list(map(PlacedRow._make, await self._database.read(_SELECT_DUE, now, limit)))
+    async def due(self, now: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
+        """Up to `limit` due calls of these flows, sorted by `due_at`, unless their flow is calling the same number."""
+        return await self._waiting(_SELECT_DUE, (now, limit), flows)
+
+    async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
+        """Up to `limit` waiting calls that have expired: those of these flows, and of any flow those from `before`."""
+        return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
+
+    async def _waiting(self, sql: str, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
+        """The rows of a query that has a place for the names of flows."""
+        names = flows or ("",)
+        places = ", ".join(f"${len(values) + number}" for number in range(1, len(names) + 1))
+        return list(map(PlacedRow._make, await self._database.read(sql % places, *values, *names)))
 
     async def next_due(self) -> int | None:
         """When the next waiting call is due; None if no call is waiting."""
         due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
         return due
 
-    async def postpone(self, row: PlacedRow, due_at: int, problem: str, now: int) -> bool:
-        """Make a waiting call due at `due_at`. Returns False if the call is no longer waiting for this attempt."""
-        return await self._changed(_POSTPONE, row.id, row.tries, due_at, problem, now)
+    async def postpone(self, calls: Sequence[tuple[PlacedRow, int]], problem: str, now: int) -> None:
+        """Make waiting calls due at other times, unless they are no longer waiting for the same attempt."""
+        values = [(row.id, row.tries, due_at, problem, now) for row, due_at in calls]
+        await self._database.write(partial(_run, Many(_POSTPONE, values)))
 
     async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
@@ -309,9 +334,10 @@ class PlacedCalls:
         """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""
         return await self._database.write(partial(placing.end_waiting, row, result, now))
 
-    async def _changed(self, sql: str, *values: object) -> bool:
-        return bool(await self._database.write(partial(_rows, sql, *values)))
-
 
 def _rows(sql: str, *values: Any) -> Work[list[Row]]:
     return (yield sql, values)
+
+
+def _run(statement: Many) -> Work[None]:
+    yield statement

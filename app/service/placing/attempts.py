@@ -40,7 +40,7 @@ def missed_outcome(status: str) -> str:
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
     """The first time from `wanted_at` on at which the number may be called; None if there is no such time."""
-    outbound = _outbound_of(flow)
+    outbound = outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
@@ -53,7 +53,7 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
         outcome: the last attempt's outcome.
         now: the current time, aware.
     """
-    outbound = _outbound_of(flow)
+    outbound = outbound_of(flow)
     retry = outbound.retry
     if outcome not in retry.on or row.tries >= retry.tries:
         return None
@@ -71,7 +71,8 @@ def _calendar(flow: Flow, outbound: Outbound) -> Calendar | None:
     return flow.calendars[within] if within else None
 
 
-def _outbound_of(flow: Flow) -> Outbound:
+def outbound_of(flow: Flow) -> Outbound:
+    """The `outbound` of a flow that places calls."""
     if flow.outbound is None:
         raise ValueError(f"flow {flow.name} does not place calls")
     return flow.outbound

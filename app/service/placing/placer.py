@@ -5,7 +5,7 @@ Several hosts can work on one store: the transaction that commits an attempt dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 from app.engine.dialling import refusal
 from app.errors import VonageApiError
 from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from app.flow.model import Flow
 from app.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
@@ -22,6 +23,7 @@ from app.service.placing.attempts import (
     first_moment,
     is_too_late,
     missed_outcome,
+    outbound_of,
 )
 from app.service.placing.ends import end_attempt, end_waiting
 from app.service.placing.webhooks import urls_of
@@ -37,7 +39,7 @@ REPLY_S: Final = 20
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long a placed call waits for its flow if this server does not have it, in seconds."""
+"""How long an expired call is left to other hosts if only they may have its flow and its hooks, in seconds."""
 AGAIN_S: Final = 5
 """Seconds until the retry of a request that did not reach Vonage."""
 
@@ -108,22 +110,48 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await self._hang_up_cancelled(limit)
         for attempt in await self._placed.silent(self.now(), limit):
             await self._give_up(attempt)
-        while rows := await self._placed.due(self.now(), AT_ONCE):
-            for row in rows:
-                begun = await self._begin(row)
-                if begun is not None:
-                    return begun
+        flows = self._flows()
+        await self._expire(flows)
+        while rows := await self._placed.due(self.now(), AT_ONCE, list(flows)):
+            now = self.clock()
+            ready = await self._first_ready(rows, flows, now)
+            if ready is not None and (begun := await self._begin(ready, flows[ready.flow], now)) is not None:
+                return begun
         return ()
 
-    async def _begin(self, row: PlacedRow) -> Sequence[AttemptRow] | None:
-        """Commit an attempt of a due call; () if no call can be placed now, None if this call is no longer due."""
+    async def _first_ready(
+        self, rows: Sequence[PlacedRow], flows: Mapping[str, Flow], now: datetime
+    ) -> PlacedRow | None:
+        """The first call that may be placed now. Calls before it end, or are postponed to their hours."""
+        ready = None
+        later = list[tuple[PlacedRow, int]]()
+        for row in rows:
+            moment = await self._moment(row, flows[row.flow], now)
+            if moment is not None and moment > now:
+                later.append((row, milliseconds(moment)))
+            elif moment is not None:
+                ready = row
+                break
+        if later:
+            problem = "outside the hours in which this number may be called"
+            await self._placed.postpone(later, problem, milliseconds(now))
+        return ready
+
+    def _flows(self) -> dict[str, Flow]:
+        """The flows with which this server places calls. It leaves the calls of other flows to hosts that have them."""
+        flows = self._turns.library.current.flows
+        return {name: flow for name, flow in flows.items() if flow.outbound is not None}
+
+    async def _expire(self, flows: Mapping[str, Flow]) -> None:
+        """End calls that have expired."""
         now = self.clock()
         at = milliseconds(now)
-        flow = self._turns.library.current.flows.get(row.flow)
-        outbound = flow.outbound if flow is not None else None
-        if flow is None or outbound is None:
-            await self._wait_for_flow(row, now)
-            return None
+        for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
+            problem = "" if row.flow in flows else f"no server has the flow {row.flow}"
+            await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
+
+    async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
+        """When a due call may be placed; None if it has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
@@ -131,25 +159,20 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         if moment is None or is_too_late(row, moment):
             await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED), now)
             return None
-        if moment > now:
-            problem = "outside the hours in which this number may be called"
-            await self._placed.postpone(row, milliseconds(moment), problem, at)
-            return None
-        begun = await self._placed.begin(row, flow.revision, at, self._give_up_at(outbound), self._policy.limits)
+        return moment
+
+    async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
+        """Commit an attempt of a call; () if no call can be placed now, None if this call is no longer due."""
+        at = milliseconds(now)
+        begun = await self._placed.begin(
+            row, flow.revision, at, self._give_up_at(outbound_of(flow)), self._policy.limits
+        )
         if begun.attempt is not None:
             return [begun.attempt]
         if begun.look_at:
             self.wake_in((begun.look_at - at) / 1000)
             return ()
         return None
-
-    async def _wait_for_flow(self, row: PlacedRow, now: datetime) -> None:
-        """Postpone a call whose flow this server does not have. A reload may add it, or another host may have it."""
-        problem = f"this server has no flow {row.flow} that places calls"
-        if milliseconds(now) - row.wanted_at > FLOW_S * 1000:
-            await end_waiting(self._turns, row, None, AttemptResult("failed", problem), now)
-        else:
-            await self._placed.postpone(row, milliseconds(now) + AGAIN_S * 1000, problem, milliseconds(now))
 
     async def run_one(self, row: AttemptRow) -> None:
         """Request the call of an attempt, and store the result."""

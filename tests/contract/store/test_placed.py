@@ -143,6 +143,32 @@ async def test_one_number_is_called_by_one_attempt_of_a_flow_at_a_time(placed: P
     assert (await begin(placed, waiting, waiting.due_at or 0)).attempt is not None
 
 
+async def test_only_calls_to_free_numbers_with_flows_of_this_host_are_due(placed: PlacedCalls) -> None:
+    begun = await attempt(placed)
+    await placed.add([wanted("p2"), wanted("p3", flow="survey"), wanted("p4", number="447700900124"), wanted("p5")])
+
+    async def due(*flows: str) -> list[str]:
+        return [row.id for row in await placed.due(NOON_MS, 9, flows)]
+
+    assert ["p4"] == await due("reminder")
+    assert ["p3", "p4"] == await due("reminder", "survey")
+    assert [] == await due("other") == await due()
+    await placed.finish(begun, AttemptResult("busy"), NOON_MS)
+    assert ["p2", "p4", "p5"] == await due("reminder")
+
+
+async def test_calls_that_have_expired_are_found_also_those_of_other_hosts(placed: PlacedCalls) -> None:
+    await placed.add([wanted(f"p{at}", number=f"44770090010{at}", expires_at=NOON_MS + at) for at in range(3)])
+    await placed.add([wanted("other", number="447700900104", flow="survey", expires_at=NOON_MS), wanted("never")])
+
+    async def expired(flow: str, before: int) -> list[str]:
+        return [row.id for row in await placed.expired(NOON_MS + 1, 9, [flow], before)]
+
+    assert ["p0", "p1"] == await expired("reminder", NOON_MS - 1)
+    assert ["other", "p0"] == sorted(await expired("survey", NOON_MS))
+    assert ["other", "p0", "p1"] == sorted(await expired("reminder", NOON_MS))
+
+
 async def test_nothing_is_placed_during_a_pause(placed: PlacedCalls) -> None:
     (row,) = await placed.add([wanted()])
     await placed.pause(NOON_MS, "anna", "wrong list")

@@ -74,7 +74,8 @@ def copy_postgres(home: Path, statements: list[str], version: str) -> str:
 
 
 COPIES: dict[str, Callable[[Path, list[str], str], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
-MISSING = {"0.1": ["0001", "0002", "0003", "0004", "0005"], "0.2": ["0001", "0002", "0003", "0004", "0005"]}
+ADDITIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+MISSING = {"0.1": ADDITIONS, "0.2": ADDITIONS}
 """The schema additions that each version's database lacks."""
 
 

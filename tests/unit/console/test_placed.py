@@ -103,6 +103,12 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
     await console.state.console.store.close()
 
 
+async def test_a_call_whose_flow_this_server_lacks_says_so(line: Line) -> None:
+    row = await line.add(flow="gone")
+
+    assert "waits for a server with this flow" in await line.text(f"/calls/placed/{row.id}")
+
+
 async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) -> None:
     assert "No calls placed yet" in await line.text()
     form = await line.text("/calls/placed/new")

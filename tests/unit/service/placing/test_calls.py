@@ -331,30 +331,74 @@ async def test_calls_that_place_each_other_end_after_ten_links(memory: Store, be
         assert "10 placed calls have led to this one" in verdicts[-1].problem
 
 
-async def test_a_call_waits_for_its_flow_for_an_hour(memory: Store) -> None:
+async def test_a_call_waits_for_a_host_that_has_its_flow(memory: Store) -> None:
     async with placing_world(memory, {TO: QUICK}) as world:
-        wanted = await world.want()
-        other = await world.want("447700900124")
+        early = await world.want(expires_s=None)
+        late = early._replace(id="late", key="late", number="447700900125", wanted_at=early.wanted_at - 86_400_000)
+        await world.store.placed.add([late])
         project = world.service.library.current
         world.service.library.current = replace(project, flows={})
         await world.run(30)
-        waiting = await world.known(wanted.id)
+        assert [early, late] == [await world.known(row.id) for row in (early, late)]
         world.service.library.current = project
         await world.run(60)
-        called = await world.known(wanted.id)
-        late = other._replace(id="late", key="late", number="447700900125", wanted_at=other.wanted_at - 3_600_000)
-        world.service.library.current = replace(project, flows={})
-        await world.store.placed.add([late])
-        await world.run(10)
-        ended = await world.known("late")
 
-        assert ("waiting", 0, "this server has no flow reminder that places calls") == (
-            waiting.state,
-            waiting.tries,
-            waiting.problem,
+        assert {"answered"} == {(await world.known(row.id)).outcome for row in (early, late)}
+
+
+async def test_a_call_whose_flow_no_host_has_expires_an_hour_late(memory: Store) -> None:
+    async with placing_world(memory) as world:
+        wanted = await world.want(expires_s=600)
+        world.service.library.current = replace(world.service.library.current, flows={})
+        await world.run(600 + 3590, step_s=10)
+        assert wanted == await world.known(wanted.id)
+        await world.run(30)
+        placed = await world.known(wanted.id)
+
+        assert ("over", "expired", "no server has the flow reminder", "") == (
+            placed.state,
+            placed.outcome,
+            placed.problem,
+            placed.params,
         )
-        assert ("over", "answered") == (called.state, called.outcome)
-        assert ("over", "failed") == (ended.state, ended.outcome)
+        assert [] == await world.hooks()
+
+
+async def test_calls_expire_in_time_while_placing_is_paused(any_store: Store) -> None:
+    async with placing_world(any_store) as world:
+        await world.store.placed.pause(world.clock.ms, "anna", "")
+        rows = [await world.want(f"44770090010{number}", expires_s=3600 if number else None) for number in range(3)]
+        await world.run(3610, step_s=10)
+
+        assert ["", "expired", "expired"] == [(await world.known(row.id)).outcome for row in rows]
+        assert 2 == len(await world.hooks())
+
+
+async def test_calls_to_a_busy_number_delay_no_other_call(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: Behaviour(talks_s=600)}) as world:
+        first = await world.want()
+        await world.run(1)
+        rows = [await world.want() for _ in range(50)]
+        other = await world.want("447700900124")
+        await world.run(1)
+
+        assert "calling" == (await world.known(first.id)).state
+        assert 1 == (await world.known(other.id)).tries
+        assert rows == [await world.known(row.id) for row in rows]
+
+
+async def test_calls_that_waited_into_the_night_are_placed_in_the_morning(any_store: Store) -> None:
+    late = datetime(2026, 3, 4, 20, 59, tzinfo=UTC)
+    async with placing_world(any_store, at=late) as world:
+        await world.store.placed.pause(world.clock.ms, "anna", "")
+        rows = [await world.want(f"4477009001{number:02}", expires_s=24 * 3600) for number in range(50)]
+        await world.run(120, step_s=10)
+        await world.store.placed.resume()
+        await world.run(10)
+
+        assert {datetime(2026, 3, 5, 8, 0, tzinfo=UTC).timestamp() * 1000} == {
+            (await world.known(row.id)).due_at for row in rows
+        }
 
 
 @pytest.mark.parametrize("when", ["waiting", "ringing"])
