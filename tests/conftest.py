@@ -24,6 +24,11 @@ for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_",
     del os.environ[name]  # settings of a program on this machine must not reach the tests
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let people run single cases of a test that has many."""
+    parser.addoption("--case", default="", metavar="WORD", help="run only cases whose name contains WORD")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """Collect the tests, thousands of objects that live until the end, without looking for garbage among them."""

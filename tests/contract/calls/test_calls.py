@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from tests.contract.calls.cases import FOLDER, Case, Project, load_projects
 from tests.contract.calls.playing import Stage, staged
+from tests.support.cases import each_case
 
 ANY: Final = "*"
 
 
-CASES = [
-    pytest.param(project, case, id=case.case)
-    for project in sorted(load_projects(FOLDER).values(), key=lambda project: str(project.settings))
-    for case in project.cases
-]
+PROJECTS = load_projects(FOLDER)
+FILES = sorted(FOLDER.rglob("*.yaml"), key=lambda file: str(PROJECTS[file.stem].settings))
+
+
+def _cases(file: Path) -> list[Any]:
+    project = PROJECTS[file.stem]
+    return [pytest.param(project, case, id=case.case) for case in project.cases]
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +42,7 @@ def stage_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Pro
         yield started
 
 
-@pytest.mark.parametrize(("project", "case"), CASES)
+@each_case(("project", "case"), _cases, files=FILES)
 def test_case(project: Project, case: Case, stage_of: Callable[[Project], Stage]) -> None:
     stage = stage_of(project)
     played = stage.play(case)

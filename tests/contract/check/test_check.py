@@ -9,17 +9,14 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent
 
 
-def _cases() -> list[Any]:
-    return [
-        pytest.param(case, id=f"{file.stem}: {case['name']}")
-        for file in sorted(FOLDER.glob("*.yaml"))
-        for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
-    ]
+def _cases(file: Path) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)]
 
 
 def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
@@ -39,7 +36,7 @@ def _files(case: dict[str, Any]) -> dict[str, str | bytes]:
     return files
 
 
-@pytest.mark.parametrize("case", _cases())
+@each_case("case", _cases, files=sorted(FOLDER.glob("*.yaml")))
 def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path) -> None:
     for name, text in _files(case).items():
         path = tmp_path / name

@@ -6,15 +6,14 @@ import json
 import re
 from pathlib import Path
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
-@pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
+@each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.yaml")]
     env = {f"FLOW_{name}": "https://example.com" for text in texts for name in re.findall(r"env\.([A-Z_]+)", text)}
@@ -24,7 +23,7 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     assert [] == json.loads(result.stdout)["issues"]
 
 
-@pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
+@each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, tmp_path: Path) -> None:
     result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path)
 

@@ -7,16 +7,18 @@ fixes apply it.
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent / "faults"
+FILES = sorted(FOLDER.glob("*.yaml"))
 
 
 @cache
@@ -26,13 +28,8 @@ def _project(name: str) -> dict[str, Any]:
     return found
 
 
-def _cases(kind: str) -> list[Any]:
-    names = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-    return [
-        pytest.param(name, case, id=f"{name}: {title}")
-        for name in names
-        for title, case in _project(name)[kind].items()
-    ]
+def _cases(kind: str, file: Path) -> list[Any]:
+    return [pytest.param(file.stem, case, id=title) for title, case in _project(file.stem)[kind].items()]
 
 
 def _files(name: str, case: dict[str, Any], *edits: str) -> dict[str, str]:
@@ -61,7 +58,7 @@ def _shown(issues: list[dict[str, Any]]) -> list[str]:
     return ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in issues]
 
 
-@pytest.mark.parametrize(("name", "case"), _cases("faults"))
+@each_case(("name", "case"), partial(_cases, "faults"), files=FILES)
 def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_path: Path) -> None:
     assert [case["issue"]] == _shown(_issues(name, _files(name, case, "replace"), tmp_path))
     if "applied" in case:
@@ -69,6 +66,6 @@ def test_a_fault_is_one_issue_at_its_place(name: str, case: dict[str, Any], tmp_
         assert ([case["left"]] if "left" in case else []) == _shown(_issues(name, after, tmp_path))
 
 
-@pytest.mark.parametrize(("name", "case"), _cases("right"))
+@each_case(("name", "case"), partial(_cases, "right"), files=FILES)
 def test_what_is_right_has_no_issue(name: str, case: dict[str, Any], tmp_path: Path) -> None:
     assert [] == _issues(name, _files(name, case, "replace"), tmp_path)

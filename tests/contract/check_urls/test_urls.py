@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 HEAD = "flow: main\ndefault: true\nstart: hello\n"
@@ -52,7 +54,7 @@ def _check(case: dict[str, Any], home: Path) -> tuple[list[tuple[str, int, int, 
     return sorted(places), [issue for issue in issues if issue["severity"] == "error"]
 
 
-@pytest.mark.parametrize("case", _cases("faulty.yaml"))
+@each_case("case", partial(_cases, "faulty.yaml"))
 def test_url_whose_host_a_caller_decides_is_an_error(case: dict[str, Any], tmp_path: Path) -> None:
     places, errors = _check(case, tmp_path)
     assert places
@@ -61,20 +63,20 @@ def test_url_whose_host_a_caller_decides_is_an_error(case: dict[str, Any], tmp_p
     )
 
 
-@pytest.mark.parametrize("case", _cases("sound.yaml"))
+@each_case("case", partial(_cases, "sound.yaml"))
 def test_url_whose_host_no_caller_decides_is_accepted(case: dict[str, Any], tmp_path: Path) -> None:
     _, errors = _check(case, tmp_path)
     assert [] == [(issue["code"], issue["line"], issue["message"]) for issue in errors]
 
 
-@pytest.mark.parametrize("case", _cases("hosts.yaml"))
+@each_case("case", partial(_cases, "hosts.yaml"))
 def test_hosts_of_an_answer_are_checked_when_a_flow_loads(case: dict[str, Any], tmp_path: Path) -> None:
     flow = _LOOKUP.format(returns=case["returns"], default=case.get("default", "{}"))
     _, errors = _check({"flow": flow}, tmp_path)
     assert case["errors"] == [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in errors]
 
 
-@pytest.mark.parametrize("case", _cases("calls.yaml"))
+@each_case("case", partial(_cases, "calls.yaml"))
 def test_call_plays_only_urls_of_allowed_hosts(case: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows/main.yaml").write_text(HEAD + case["flow"])

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent
@@ -22,15 +23,11 @@ PROJECTS: dict[str, dict[str, str]] = yaml.load(
 )
 
 
-def _cases() -> list[Any]:
-    return [
-        pytest.param(case, id=f"{file.stem}: {case['name']}")
-        for file in sorted((FOLDER / "commands").glob("*.yaml"))
-        for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)
-    ]
+def _cases(file: Path) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in yaml.load(file.read_bytes(), yaml.CSafeLoader)]
 
 
-@pytest.mark.parametrize("case", _cases())
+@each_case("case", _cases, files=sorted((FOLDER / "commands").glob("*.yaml")))
 def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> None:
     for name, text in {**PROJECTS.get(case.get("project", ""), {}), **case.get("files", {})}.items():
         path = tmp_path / name
@@ -78,7 +75,7 @@ def _options(text: str) -> list[str]:
     return sorted(set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)))
 
 
-@pytest.mark.parametrize("command", HELP["commands"])
+@each_case("command", HELP["commands"])
 def test_help_lists_the_options(command: str, tmp_path: Path) -> None:
     shown = ncco(*command.split(), "--help", cwd=tmp_path)
 

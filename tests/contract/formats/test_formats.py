@@ -18,6 +18,7 @@ from standardwebhooks import Webhook
 from tests.contract.calls.cases import FOLDER, Exchange, load
 from tests.contract.calls.conversation import Conversation
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
 
 FORMATS: Final = yaml.load(Path(__file__).with_name("formats.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -72,7 +73,7 @@ def test_health_pages_have_their_keys(served: Served, page: str) -> None:
     assert set(FORMATS[page]) <= set(served.get(f"/{page}"))
 
 
-@pytest.mark.parametrize(("name", "labels"), FORMATS["metrics"].items())
+@each_case(("name", "labels"), FORMATS["metrics"].items())
 def test_metric_has_its_labels(served: Served, name: str, labels: list[str]) -> None:
     found = re.search(rf"^{name}(?:{{(.*)}})? ", served.metrics, re.MULTILINE)
 
@@ -80,7 +81,7 @@ def test_metric_has_its_labels(served: Served, name: str, labels: list[str]) -> 
     assert labels == sorted(re.findall(r'(\w+)="', found[1] or ""))
 
 
-@pytest.mark.parametrize("series", FORMATS["counted"])
+@each_case("series", FORMATS["counted"])
 def test_series_is_counted(served: Served, series: str) -> None:
     assert f"{series} " in served.metrics
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.contract.http.serving import FLOW, Running, received, running
 from tests.support import loopback
+from tests.support.cases import each_case
 from tests.support.server import NCCO, free_port
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -87,7 +88,7 @@ def test_a_client_that_goes_away_is_no_fault(server: Running) -> None:
     assert 200 == loopback.post(f"{server.url}/webhooks/answer", json=CALL).status_code
 
 
-@pytest.mark.parametrize(
+@each_case(
     "request_bytes",
     [
         b"\x00\xff\r\n\r\n",

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from app.ncco import InputWebhook, Ncco, check, recognise, webhook_type
+from tests.support.cases import each_case
 
 FOLDER = Path(__file__).parent
 SAMPLES = FOLDER.parents[1] / "samples" / "webhooks"
@@ -19,14 +20,14 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-@pytest.mark.parametrize("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
+@each_case("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_each_document_has_exactly_these_issues(path: Path) -> None:
     for case in _lines(path):
         found = [f"{issue.code} {issue.severity} {issue.path}" for issue in check(case["document"])]
         assert case["issues"] == found, json.dumps(case["document"])
 
 
-@pytest.mark.parametrize("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
+@each_case("path", sorted((FOLDER / "documents").glob("*.jsonl")), ids=lambda path: path.stem)
 def test_each_document_without_errors_is_read_and_built_again(path: Path) -> None:
     for case in _lines(path):
         if any(" error " in issue for issue in case["issues"]):
@@ -37,7 +38,7 @@ def test_each_document_without_errors_is_read_and_built_again(path: Path) -> Non
             assert case["document"] == built
 
 
-@pytest.mark.parametrize("case", _lines(FOLDER / "builder.jsonl"), ids=lambda case: json.dumps(case["options"])[:60])
+@each_case("case", _lines(FOLDER / "builder.jsonl"), ids=lambda case: json.dumps(case["options"])[:60])
 def test_the_builder_makes_or_refuses_an_action(case: dict[str, Any]) -> None:
     build = getattr(Ncco, case["action"])
     if "errors" in case:
@@ -89,7 +90,7 @@ def test_an_ncco_is_read_as_actions() -> None:
         Ncco.read_ncco([{"action": "say"}])
 
 
-@pytest.mark.parametrize("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
+@each_case("path", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
     sample = json.loads(path.read_text(encoding="utf-8"))
     webhook = recognise(sample["payload"])
@@ -97,7 +98,7 @@ def test_every_sample_of_a_webhook_is_recognised(path: Path) -> None:
     assert (sample["type"], ()) == (webhook_type(webhook), webhook.problems)
 
 
-@pytest.mark.parametrize("case", _lines(FOLDER / "webhooks.jsonl"), ids=lambda case: json.dumps(case["payload"])[:60])
+@each_case("case", _lines(FOLDER / "webhooks.jsonl"), ids=lambda case: json.dumps(case["payload"])[:60])
 def test_a_webhook_is_recognised_whatever_it_lacks(case: dict[str, Any]) -> None:
     webhook = recognise(case["payload"])
 

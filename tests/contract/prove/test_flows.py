@@ -6,6 +6,7 @@ Every defect is found at its step, and a sound flow has no error.
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 DEFAULTS = """defaults:
@@ -63,12 +65,12 @@ def errors_of(flow: dict[str, Any], folder: Path) -> list[str]:
 DATA = Path(__file__).with_name("flows.yaml"), Path(__file__).with_name("corpus.yaml")
 
 
-@pytest.mark.parametrize("flow", flows_of("defective", *DATA))
+@each_case("flow", partial(flows_of, "defective", *DATA))
 def test_a_defect_is_found(flow: dict[str, Any], tmp_path: Path) -> None:
     assert flow["found"] in errors_of(flow, tmp_path)
 
 
-@pytest.mark.parametrize("flow", flows_of("sound", *DATA))
+@each_case("flow", partial(flows_of, "sound", *DATA))
 def test_a_sound_flow_has_no_error(flow: dict[str, Any], tmp_path: Path) -> None:
     unused = {"unreachable bye", "unreachable sorry"} if "steps" in flow else set()
 

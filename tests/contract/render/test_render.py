@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 FOLDER = Path(__file__).parent
@@ -18,7 +18,7 @@ GROUPS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("group", GROUPS)
+@each_case("group", GROUPS)
 def test_templates_become_these_texts(group: str, tmp_path: Path) -> None:
     """Each template of the group is one action of one call; `*` is where it stands in the action's field."""
     action, cases = GROUPS[group]["action"], GROUPS[group]["cases"]

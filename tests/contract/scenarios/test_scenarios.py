@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 FOLDER: Final = Path(__file__).parent
@@ -66,7 +67,7 @@ def _of(reports: Mapping[str, Any], name: str, kind: str) -> list[Any]:
     return [each for each in reports[CASES[name].get("on", ON)][kind] if each["file"] == file]
 
 
-@pytest.mark.parametrize("name", PLAYED)
+@each_case("name", PLAYED)
 def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name: str) -> None:
     case = CASES[name]
     (found,) = _of(reports, name, "scenarios")
@@ -81,7 +82,7 @@ def test_scenario_holds_or_differs_in_its_line(reports: Mapping[str, Any], name:
     assert found["holds"] is not bool(expected), found
 
 
-@pytest.mark.parametrize("name", FAULTY)
+@each_case("name", FAULTY)
 def test_faulty_file_is_reported_at_its_place(reports: Mapping[str, Any], name: str) -> None:
     found = [f"{issue['line']}:{issue['column']} {issue['code']}" for issue in _of(reports, name, "issues")]
     expected = CASES[name]["issues"]

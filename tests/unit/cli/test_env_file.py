@@ -10,6 +10,7 @@ from dotenv import dotenv_values
 
 from app.cli.env_file import write_setting
 from app.cli.output import CannotRun
+from tests.support.cases import each_case
 
 OTHERS = "# mine\nFLOW_A=1\n\nexport FLOW_B='two words'\n"
 VALUES = (
@@ -24,7 +25,7 @@ VALUES = (
 )
 
 
-@pytest.mark.parametrize("value", VALUES)
+@each_case("value", VALUES)
 def test_a_value_is_read_as_it_was_written(value: str, tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text(OTHERS, encoding="utf-8")

@@ -28,6 +28,7 @@ from app.flow.loader import load
 from app.settings import load_settings
 from app.vonage.applications import OwnedNumbers, VonageApplication
 from tests.support.application_api import application
+from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 
 PUBLIC = "https://calls.example.com"
@@ -36,7 +37,7 @@ THERE = Probe(status=200, document={"status": "up", "server": "b2"})
 CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("changes", "check", "expected"),
     [
         ({}, "answer url", ("ok", f"{PUBLIC}/webhooks/answer")),
@@ -181,7 +182,7 @@ def test_linked_numbers_are_compared_with_those_of_the_flows(
 HASH = hash_password("a password of the console")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("values", "here", "listens", "expected"),
     [
         ({"console_password_hash": ""}, Probe(), "nothing", ("ok", "no password")),

@@ -10,6 +10,7 @@ import pytest
 from app.cli.calls import follow_calls
 from app.service.recorded_calls import action_summary, call_document, state_of, summary
 from app.store import ANY_CALL, CallRow, open_store
+from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call, session_row, webhook_row
 
 
@@ -42,7 +43,7 @@ def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over:
     assert expected == state_of(call_document(call, NOON_MS + later))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "kind", "fields"),
     [
         ("silence", "input", {"dtmf": {"digits": None}, "speech": {"results": []}}),
@@ -69,7 +70,7 @@ def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]
     assert expected == summary(kind, fields)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "action"),
     [
         ('talk "Hello."', {"action": "talk", "text": "Hello."}),

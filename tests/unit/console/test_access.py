@@ -27,6 +27,7 @@ from app.console.passwords import Passwords
 from app.console.services import Services
 from app.console.sessions import Sessions, new_link
 from app.settings.secrets import CONSOLE, derived_keys
+from tests.support.cases import each_case
 from tests.unit.console.conftest import (
     BASE_URL,
     PASSWORDS,
@@ -134,7 +135,7 @@ async def test_every_page_forbids_frames_scripts_of_others_and_caches(
         assert "no-store" == answer.headers["cache-control"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("host", "status"),
     [
         ("127.0.0.1:8001", 200),

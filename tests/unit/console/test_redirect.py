@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.web import create_app
+from tests.support.cases import each_case
 from tests.unit.console.conftest import REPOSITORY, settings_for
 
 NOTHING = b'{"error":"not found"'
@@ -26,7 +27,7 @@ async def test_a_browser_on_this_machine_is_led_to_the_console(host: str) -> Non
     assert (302, "http://127.0.0.1:8001/") == (response.status_code, response.headers["location"])
 
 
-@pytest.mark.parametrize(
+@each_case(
     "headers",
     [
         {"Host": "abc.ngrok.app"},

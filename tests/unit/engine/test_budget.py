@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import pytest
-
 from app.engine import Call
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 HEAD: Final = f"""
@@ -78,7 +77,7 @@ def playing(step: str, *, head: str = HEAD) -> tuple[list[str], list[str], float
     return caller.said, failed, time.process_time() - before
 
 
-@pytest.mark.parametrize("name", TALKS)
+@each_case("name", TALKS)
 def test_a_text_that_takes_too_long_leads_to_the_error_exit(name: str) -> None:
     said, failed, seconds = playing(f'    lookup: order\n    do: [{{talk: "{TALKS[name]}x"}}]\n    goto: end\n')
 

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import pytest
-
 from app.engine.dialling import refusal
 from app.engine.session import LookupAnswer
 from app.flow.language.lookups import LookupRequest
+from tests.support.cases import each_case
 
 DESK = "sip:desk@pbx.example.com"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("number", "allowed", "why"),
     [
         ("447700900123", ["44"], ""),

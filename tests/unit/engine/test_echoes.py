@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.secrets import Secrets
+from tests.support.cases import each_case
 
 
 def echoes(*secrets: Any) -> Secrets:
@@ -16,7 +17,7 @@ def echoes(*secrets: Any) -> Secrets:
     return known
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("secret", "text"),
     [
         ("2580", "2580"),
@@ -44,7 +45,7 @@ def test_a_text_that_holds_a_secret_is_found(secret: Any, text: str) -> None:
     assert echoes(secret).are_in(text)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("secret", "text"),
     [
         ("2580", ""),

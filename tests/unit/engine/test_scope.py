@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.engine import Call
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 FLOW = """
@@ -26,7 +27,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     "caller",
     [
         "",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.editing.assist import completions, definition, hover
+from tests.support.cases import each_case
 
 CASES: list[dict[str, Any]] = yaml.load(
     Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes(), yaml.CSafeLoader
@@ -56,7 +57,7 @@ def placed(case: dict[str, Any]) -> tuple[dict[str, str], str, int, int]:
     return {"flows/main.yaml": HEAD + MORE, **PROJECT, file: before + after}, file, line, column
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@each_case("case", CASES, ids=lambda case: case["name"])
 def test_an_editor_is_offered(case: dict[str, Any]) -> None:
     texts, file, line, column = placed(case)
     if "hover" in case:

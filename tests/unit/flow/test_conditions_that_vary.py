@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from app.flow.nodes import Place, Text
 from app.flow.scope import Variable, scope_types
 from app.flow.templates.compiler import compile_expression
 from app.value_types import TYPES, Word
+from tests.support.cases import each_case
 
 FLOW = """\
 flow: main
@@ -57,7 +57,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     "condition",
     [
         'plan == "small" or plan == "large"',

@@ -16,6 +16,7 @@ import yaml
 from app.flow.editing.fixes import quick_fix, tried_fixes, with_edits
 from app.flow.issues import PHASES, RULES, FlowIssue
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 TODAY: Final = date(2026, 1, 1)
 EXAMPLE: Final = re.compile(r"^#=== (\S+)\n", re.MULTILINE)
@@ -80,7 +81,7 @@ def test_an_offered_fix_removes_its_issue_and_makes_no_new_one() -> None:
     assert LEADS_TO_ANOTHER == unoffered
 
 
-@pytest.mark.parametrize("project", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)
+@each_case("project", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)
 def test_fixes_of_single_faults_leave_no_issue_where_the_data_say_so(project: Path) -> None:
     data = yaml.load(project.read_bytes(), yaml.CSafeLoader)
     found, expected = set(), {title for title, case in data["faults"].items() if case.get("fixed")}
@@ -118,7 +119,7 @@ def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str
     assert text.format(fixed) == with_edits(texts, fix.edits)["flows/main.yaml"]
 
 
-@pytest.mark.parametrize("section", ["vars: {{x: {}}}", "vars: {{x: {{type: {}}}}}", "params: {{x: {}}}"])
+@each_case("section", ["vars: {{x: {}}}", "vars: {{x: {{type: {}}}}}", "params: {{x: {}}}"])
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
@@ -155,7 +156,7 @@ def test_a_fix_changes_the_same_lines_whatever_ends_them(line_break: str, goto: 
     assert added in {len(each) - len(lines) for each in found}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("head", "written", "meant"),
     [
         (

@@ -12,6 +12,7 @@ from app.flow.grammar.reader import Reader
 from app.flow.nodes import Map, Node
 from app.flow.source import read_yaml
 from app.value_types import WholeNumber
+from tests.support.cases import each_case
 
 
 def read_shout(node: Node, what: str, reader: Reader) -> str | None:
@@ -52,7 +53,7 @@ def test_words_become_fields_of_their_types() -> None:
     assert (5, "last", False, "HELP", 3) == (queue.most, queue.order, queue.is_open, queue.title, queue.number)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "issue"),
     [
         ("{moost: 5}", '1:2 E202 did you mean "most"?'),

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.flow.phrases import find, fold
+from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 
 
-@pytest.mark.parametrize(("said", "folded"), table(__file__, "test_case_accents_and_punctuation_are_folded"))
+@each_case(("said", "folded"), table(__file__, "test_case_accents_and_punctuation_are_folded"))
 def test_case_accents_and_punctuation_are_folded(said: str, folded: str) -> None:
     assert folded == fold(said)
 
 
-@pytest.mark.parametrize(("phrase", "text", "found"), table(__file__, "test_a_phrase_is_found_as_whole_words"))
+@each_case(("phrase", "text", "found"), table(__file__, "test_a_phrase_is_found_as_whole_words"))
 def test_a_phrase_is_found_as_whole_words(phrase: str, text: str, found: bool) -> None:
     assert found is find(phrase, text)
 
@@ -31,9 +31,7 @@ def test_a_phrase_is_found_in_a_sentence_that_holds_it(phrase: str, other: str) 
     assert find(folded, fold(f"{other} {phrase} {other}")) is bool(folded)
 
 
-@pytest.mark.parametrize(
-    ("phrase", "said", "found"), table(__file__, "test_a_phrase_is_found_in_the_scripts_of_the_world")
-)
+@each_case(("phrase", "said", "found"), table(__file__, "test_a_phrase_is_found_in_the_scripts_of_the_world"))
 def test_a_phrase_is_found_in_the_scripts_of_the_world(phrase: str, said: str, found: bool) -> None:
     assert found is find(fold(phrase), fold(said))
 

@@ -7,6 +7,7 @@ import pytest
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import report
+from tests.support.cases import each_case
 
 ACME = """\
 flow: acme
@@ -75,7 +76,7 @@ def test_a_line_that_does_not_exist_is_not_shown() -> None:
     assert "flows/a.yaml:9:1  E101  wrong\n     | write b\n" in report([issue(9, 1)], {"flows/a.yaml": "x"})
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("line", "column", "length", "shown", "caret"),
     [
         ("a: b", 4, 1, "   1 | a: b", "     |    ^ write b"),

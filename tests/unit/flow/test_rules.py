@@ -15,6 +15,7 @@ from app.flow.files import read_project
 from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
 from app.flow.loader import load, load_files
 from app.verify.prove import prove, roots_of
+from tests.support.cases import each_case
 
 TODAY = date(2026, 1, 1)
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
@@ -35,7 +36,7 @@ def issues_of(
     return load_files(root / "flows", root / "templates", env, modules=modules, today=TODAY).issues
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
     issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=())
 
@@ -44,7 +45,7 @@ def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) ->
     assert issues[0].cure
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_the_good_example_of_a_rule_breaks_none(code: str, tmp_path: Path) -> None:
     assert [] == [f"{issue.code} {issue.place} {issue.message}" for issue in issues_of(RULES[code].good, tmp_path)]
 
@@ -74,12 +75,12 @@ def fixed(code: str, root: Path) -> bool:
     )
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None:
     assert applied(code, tmp_path / "project") if code in APPLIED else fixed(code, tmp_path)
 
 
-@pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
+@each_case("code", [*RULES, *RUNNING_RULES])
 def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -> None:
     rule = RULES.get(code) or RUNNING_RULES[code]
     write_example(rule.good, tmp_path)
@@ -90,7 +91,7 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
     assert [] == [each.message for proof in proofs for each in proof.violations if each.is_error]
 
 
-@pytest.mark.parametrize("code", RUNNING_RULES)
+@each_case("code", RUNNING_RULES)
 @pytest.mark.parametrize("kind", ["bad", "good"])
 def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
     rule = RUNNING_RULES[code]
@@ -98,7 +99,7 @@ def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str,
     assert () == issues_of(rule.bad if kind == "bad" else rule.good, tmp_path)
 
 
-@pytest.mark.parametrize("code", [*RULES, *RUNNING_RULES])
+@each_case("code", [*RULES, *RUNNING_RULES])
 def test_a_rule_says_why_it_is_there(code: str) -> None:
     rule = RULES.get(code) or RUNNING_RULES[code]
 

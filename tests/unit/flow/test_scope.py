@@ -4,6 +4,7 @@ import pytest
 
 from app.flow.scope import RESERVED, header, is_name, scope_types
 from app.value_types import ANY, TYPES
+from tests.support.cases import each_case
 from tests.unit.flow.templates.cases import SCOPE, VARIABLES, rendered
 
 
@@ -35,7 +36,7 @@ def test_letters_digits_and_underscores_are_a_name(name: str) -> None:
     assert is_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "2x", "a-b", "a b", "é", "x\n", *sorted(RESERVED)])
+@each_case("name", ["", "2x", "a-b", "a b", "é", "x\n", *sorted(RESERVED)])
 def test_other_texts_and_reserved_words_are_no_name(name: str) -> None:
     assert not is_name(name)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.unit.flow.whole_projects import flow_text, reported
 
 HEAD = """\
@@ -35,7 +36,7 @@ def errors(steps: str, head: str = HEAD, **others: str) -> list[str]:
     return [fault for fault in faults if fault.startswith("E")]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "sets",
     [
         '{k: "{{ env.KEY }}"}',
@@ -53,7 +54,7 @@ def test_what_is_filled_with_a_setting_is_not_spoken(sets: str) -> None:
     assert [f"E330 {SAID}"] == spoken(sets)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "sets",
     [
         "{k: hello}",

@@ -20,6 +20,7 @@ from app.value_types import (
     record,
     write,
 )
+from tests.support.cases import each_case
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -28,7 +29,7 @@ JSON = st.recursive(
 )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("type_name", "written", "expected"),
     [
         ("text", "Hello", "Hello"),
@@ -82,7 +83,7 @@ PHONE = "a phone number is needed: 7 to 15 digits with the country code, such as
 URL = "a URL is needed, such as https://example.com/hold.mp3"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("type_name", "written", "sentence"),
     [
         ("text", ["a"], "a text, a number, true or false is needed"),

@@ -6,19 +6,19 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 import yaml
 
 import app.ncco
 import app.value_types
 from app.ncco import RULES, check
 from app.ncco.json_text import check_text
+from tests.support.cases import each_case
 
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
 """By code: the edits that an author makes who follows a cure that leaves a choice."""
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_the_bad_example_breaks_its_rule_alone_and_the_good_one_none(code: str) -> None:
     found = check(json.loads(RULES[code].bad))
 
@@ -40,7 +40,7 @@ def fixed(text: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_the_cure_removes_the_issue(code: str) -> None:
     text = edited(RULES[code].bad, APPLIED[code]) if code in APPLIED else fixed(RULES[code].bad)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from app.ncco import RULES, check, json_schema
 from app.ncco.actions import ACTIONS
+from tests.support.cases import each_case
 
 SCHEMA = json_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -53,17 +53,17 @@ def test_ranges_and_defaults_are_given() -> None:
     assert (1, 120, 60) == (timeout["minimum"], timeout["maximum"], timeout["default"])
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 def test_good_examples_are_valid(code: str) -> None:
     assert [] == [error.message for error in VALIDATOR.iter_errors(json.loads(RULES[code].good))]
 
 
-@pytest.mark.parametrize("code", WARNINGS)
+@each_case("code", WARNINGS)
 def test_examples_with_warnings_are_valid(code: str) -> None:
     assert [] == [error.message for error in VALIDATOR.iter_errors(bad(code))]
 
 
-@pytest.mark.parametrize("code", IN_THE_SCHEMA)
+@each_case("code", IN_THE_SCHEMA)
 def test_examples_of_a_wrong_shape_are_invalid(code: str) -> None:
     assert check(bad(code))
     assert not VALIDATOR.is_valid(bad(code))

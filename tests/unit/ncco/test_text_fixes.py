@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.ncco.json_text import TextIssue, check_text
+from tests.support.cases import each_case
 
 
 def fixed(text: str, found: TextIssue) -> str | None:
@@ -14,7 +13,7 @@ def fixed(text: str, found: TextIssue) -> str | None:
     return text[:start] + written + text[end:]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "expected"),
     [
         ('[{"action": "tlk", "text": "Hi"}]', '[{"action": "talk", "text": "Hi"}]'),

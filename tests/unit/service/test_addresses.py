@@ -3,17 +3,18 @@ from __future__ import annotations
 import pytest
 
 from app.service.outgoing import is_allowed
+from tests.support.cases import each_case
 
 PUBLIC = "93.184.216.34"
 
 
 @pytest.mark.parametrize("address", [PUBLIC, "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
-@pytest.mark.parametrize("host", ["crm.example.com", "crm", "localhost", "2130706433"])
+@each_case("host", ["crm.example.com", "crm", "localhost", "2130706433"])
 def test_any_host_may_lead_to_a_public_address(host: str, address: str) -> None:
     assert is_allowed(host, address)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "address",
     [
         "127.0.0.1",
@@ -101,7 +102,7 @@ def test_nobody_is_reached_by_an_address_of_nobody_or_all(host: str) -> None:
     assert not is_allowed(host, host)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "host", ["localhost", "LOCALHOST", "crm", "crm.", "api.localhost", "crm.local", "db.internal", "nas.home.arpa"]
 )
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.18.0.3", "fd00::3", "::1"])
@@ -110,7 +111,7 @@ def test_a_name_of_the_local_network_may_lead_into_it(host: str, address: str) -
 
 
 @pytest.mark.parametrize("host", ["localhost", "metadata", "metadata.google.internal", "crm.example.com"])
-@pytest.mark.parametrize(
+@each_case(
     "address",
     [
         "169.254.169.254",
@@ -142,7 +143,7 @@ METADATA_ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("address", METADATA_ADDRESSES)
+@each_case("address", METADATA_ADDRESSES)
 def test_no_address_leads_to_where_clouds_keep_their_keys(address: str) -> None:
     assert not is_allowed(address, address.strip("[]"), {address})
 

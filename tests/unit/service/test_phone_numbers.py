@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import pytest
-
 from app.service.phone_numbers import digits_of, readable
+from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("number", "line", "shown"),
     [
         ("447700900123", "", "+44 7700 900123"),
@@ -25,7 +24,7 @@ def test_a_number_is_written_as_people_write_it(number: str, line: str, shown: s
     assert shown == readable(number, line)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("words", "line", "digits"),
     [
         ("+44 (0)7700 900123", "", "447700900123"),

@@ -13,6 +13,7 @@ import pytest
 from app.errors import SettingsError
 from app.settings import Settings, load_settings
 from app.settings.fields import Cure, VoiceAccess, variable
+from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -54,12 +55,12 @@ def test_the_defaults_serve_this_machine_alone() -> None:
     assert ((), 10) == (settings.hook_secrets, settings.hook_tries)
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@each_case("field", Settings.model_fields)
 def test_every_setting_is_explained(field: str) -> None:
     assert (Settings.model_fields[field].description or "").endswith(".")
 
 
-@pytest.mark.parametrize("field", sorted(set(Settings.model_fields) - {"application_id", "api_key"}))
+@each_case("field", sorted(set(Settings.model_fields) - {"application_id", "api_key"}))
 def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
     assert [item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)]
 

@@ -9,6 +9,7 @@ import pytest
 
 from app.errors import SettingsError
 from app.settings import load_settings
+from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 
@@ -93,7 +94,7 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
     assert (1234, ()) == (settings.port, settings.warnings)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("said", "values"),
     [
         ("which Vonage cannot reach", {"signature_secret": "the-secret-of-the-account"}),

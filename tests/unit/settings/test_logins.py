@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from app.errors import SettingsError
 from app.settings.logins import NAME, Login, Logins, changed_logins, read_logins, tidy_name
+from tests.support.cases import each_case
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 SHARED = Login("", "change", HASH)
@@ -173,7 +174,7 @@ def test_names(name: str) -> None:
     assert NAME.fullmatch(tidy_name(name))
 
 
-@pytest.mark.parametrize(
+@each_case(
     "name",
     ["", " ", "a b", "../a", ".a", "-a", "a,b", "a/b", "a\nb", "a\x00", "änne", "\u0430", "a" * 33, "a\u202e"],
 )

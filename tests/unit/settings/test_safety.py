@@ -11,13 +11,14 @@ from app.errors import SettingsError
 from app.settings import load_settings, require_safe
 from app.settings.safety import console_fault, placeholders, port_clash
 from app.settings.values import is_loopback
+from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 SECRET = "the-secret-of-the-account"
 PUBLIC = "https://calls.example.com"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("dev", "values"),
     [
         (True, {}),
@@ -126,7 +127,7 @@ def test_ports_that_differ_or_have_other_addresses_do_not_clash(values: dict[str
     ]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("host", "has_login", "is_refused"),
     [
         ("127.0.0.1", False, False),

@@ -14,6 +14,7 @@ from app.ncco import RULES, check
 from app.simulator.delivery import Chaos
 from app.simulator.legs import Heard, Leg
 from app.simulator.parties import Behaviour
+from tests.support.cases import each_case
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url
 
 OUTCOMES = ("answered", "human", "machine", "beep", "busy", "timeout", "unanswered", "rejected", "failed")
@@ -97,7 +98,7 @@ def test_the_same_call_has_always_the_same_course(ncco: Any, replies: Any, doing
     assert first_line.server.requests == second_line.server.requests
 
 
-@pytest.mark.parametrize("code", RULES)
+@each_case("code", RULES)
 @pytest.mark.parametrize("outcome", ["answered", "busy"])
 def test_every_good_example_of_a_rule_is_played(code: str, outcome: str) -> None:
     ncco = json.loads(RULES[code].good)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.simulator.durations import Durations
+from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "language", "seconds"),
     [
         ("one two three", "en-GB", 1.161),
@@ -27,7 +26,7 @@ def test_words_take_their_time_by_language(text: str, language: str, seconds: fl
     assert seconds == Durations().talk(text, language)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("ssml", "seconds"),
     [
         ("<speak>one two three</speak>", 1.161),

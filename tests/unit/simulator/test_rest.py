@@ -14,6 +14,7 @@ from app.simulator.parties import Behaviour
 from app.simulator.rest.access import Access
 from app.simulator.rest.api import Platform, calls_api
 from app.simulator.servers import Response
+from tests.support.cases import each_case
 from tests.support.keys import rsa_key
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, sounds, talk
 
@@ -300,7 +301,7 @@ async def test_a_call_that_has_just_begun_or_is_over_cannot_be_changed() -> None
     assert (404, "Not Found") == await problem(unknown)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("change", "name"),
     [
         ({"to": []}, "to"),
@@ -341,7 +342,7 @@ async def test_three_calls_and_fifteen_other_requests_a_second() -> None:
     assert 201 == (await client.ask("POST", body=NEW)).status_code
 
 
-@pytest.mark.parametrize(
+@each_case(
     "claims",
     [
         {"application_id": "another"},

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.store.address import read_address
+from tests.support.cases import each_case
 
 DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"
 
@@ -37,7 +38,7 @@ def test_pooler_is_ours_and_not_sent_on(is_pooled: bool, pooler: str) -> None:
     assert (is_pooled, DSN) == (address.is_pooled, address.dsn)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "url"),
     [
         ("it does not name a database", "postgresql://ann:secret@db"),

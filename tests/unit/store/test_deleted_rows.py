@@ -12,12 +12,13 @@ import pytest
 from app.store import SqliteDatabase, Store
 from app.store.retention import Numbers, sweep
 from app.store.sqlite_file import run
+from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, NUMBER, hook_row, new_call, next_turn, webhook_row, write_calls
 
 DAY_MS = 86_400_000
 
 
-@pytest.mark.parametrize(
+@each_case(
     "document",
     [
         b'{"from":"447700900123"}',

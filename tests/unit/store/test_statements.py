@@ -7,13 +7,13 @@ import sqlite3
 from pathlib import Path
 
 import asyncpg
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.store import SqliteDatabase, Store, open_store, records, retention, store
 from app.store.postgres_text import loaded_text, stored_text
 from app.store.sqlite_file import in_sqlite
+from tests.support.cases import each_case
 from tests.support.postgres_stores import empty_database
 
 BY_KEY = {
@@ -33,7 +33,7 @@ ANY_ROW = ("INSERT_CALL_IF_NONE_FORGOTTEN",)
 """They ask whether a table has any row: SQLite calls that a scan, and reads one."""
 
 
-@pytest.mark.parametrize("name", sorted(BY_KEY.keys() - set(FEW_ROWS + ANY_ROW)))
+@each_case("name", sorted(BY_KEY.keys() - set(FEW_ROWS + ANY_ROW)))
 async def test_no_statement_reads_a_whole_table_in_sqlite(name: str, tmp_path: Path) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
@@ -47,7 +47,7 @@ async def test_no_statement_reads_a_whole_table_in_sqlite(name: str, tmp_path: P
     assert [] == [step[3] for step in plan if "SCAN" in step[3] and "CONSTANT ROW" not in step[3]]
 
 
-@pytest.mark.parametrize("name", sorted(BY_KEY.keys() - set(FEW_ROWS)))
+@each_case("name", sorted(BY_KEY.keys() - set(FEW_ROWS)))
 async def test_no_statement_needs_to_read_a_whole_table_in_postgresql(name: str) -> None:
     url, sql = empty_database(), BY_KEY[name]
     store = open_store(url)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.store import Store, open_store
+from tests.support.cases import each_case
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_memory_url_keeps_nothing(url: str) -> None:
     assert not open_store(url).is_durable
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "url"),
     [
         ("a database URL starts with a scheme and ://; write sqlite:///calls.db", ""),

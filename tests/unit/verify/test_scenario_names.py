@@ -10,6 +10,7 @@ from app.flow.editing.fixes import with_edits
 from app.flow.editing.names import Name, NameKind, ProjectNames
 from app.flow.editing.rename import CannotRename, edits_of
 from app.verify.scenarios.names import Meanings
+from tests.support.cases import each_case
 
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'
 FLOWS = {
@@ -31,7 +32,7 @@ def scenarios_after(
     return with_edits(texts, edits_of(Meanings(texts, names).renamed(old, new), texts, new))[FILE]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("kind", "name", "flow", "before", "after"),
     [
         ("lookups", "b", "one", "c: {flow: one, given: {one.b: {x: 1}}}", "c: {flow: one, given: {one.fee: {x: 1}}}"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.verify.scenarios.files import WrittenScenario, updated
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.script import (
@@ -23,6 +21,7 @@ from app.verify.scenarios.script import (
     WaitStep,
 )
 from app.verify.scenarios.values import Excerpt
+from tests.support.cases import each_case
 
 UNSURE = SpokenInput(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))
 PARTY = ScriptedParty(to="447700900111", outcome="busy", rings=2.5, talks=1200.25, hangs_up="caller", presses=("1", ""))
@@ -43,7 +42,7 @@ STEPS = (
 )
 
 
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: type(step).__name__)
+@each_case("step", STEPS, ids=lambda step: type(step).__name__)
 def test_a_step_that_is_written_is_read_as_the_same(step: ScriptStep) -> None:
     body = {"call": {"flow": "shop"}, "script": [step.as_written()], "expect": {"end": "hangup"}}
     (read,), issues = read_scenarios("calls.yaml", WrittenScenario("yes", body).text)

@@ -8,9 +8,10 @@ import pytest
 
 from app.simulator.legs import Heard, HeardKind
 from app.verify.transcript import Order, line_of, sentence_of
+from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize("kind", get_args(HeardKind))
+@each_case("kind", get_args(HeardKind))
 def test_whatever_is_heard_has_words(kind: HeardKind) -> None:
     heard = Heard(1.0, "leg", kind, "447700900111", 2.0)
     assert line_of(heard).startswith("    1.0 s  ")

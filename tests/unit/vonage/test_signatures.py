@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.errors import MissingSignature, SettingsError, WrongSignature
 from app.vonage import signatures
 from app.vonage.signatures import Verifier, hashes_of_query
+from tests.support.cases import each_case
 
 SECRET = "invented-signature-secret-for-tests-only"
 NOW = 1772615727.4
@@ -110,7 +111,7 @@ def test_an_altered_body_is_refused(body: bytes) -> None:
     assert signatures.Refusal.PAYLOAD == refusal(TOKEN, body)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("reason", "changes"),
     [
         (signatures.Refusal.ISSUER, {"iss": "vonage"}),
@@ -194,7 +195,7 @@ def test_an_unsigned_token_is_refused() -> None:
     assert signatures.Refusal.ALGORITHM == refusal(token)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "token",
     [
         b"x",

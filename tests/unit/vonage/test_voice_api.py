@@ -25,6 +25,7 @@ from app.vonage.application_token import ApplicationTokens, token_url
 from app.vonage.pace import Pace
 from app.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 from tests.support.application_api import APPLICATION_ID
+from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
 
 TO, FROM = "447700900123", "442079460001"
@@ -210,7 +211,7 @@ async def test_calls_are_placed_three_a_second() -> None:
     assert [0, 0, 0, 1.2, 1.2, 1.2] == waits
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "outcome"),
     [(400, "refused"), (403, "refused"), (429, "not_sent"), (500, "unknown"), (502, "unknown"), (503, "unknown"),
      (504, "unknown"), (302, "unknown"), (304, "unknown"), (600, "unknown"), (999, "unknown")],
@@ -321,7 +322,7 @@ async def test_a_huge_reply_is_read_up_to_a_limit() -> None:
     assert written < 20_000_000  # what the buffers of the system hold
 
 
-@pytest.mark.parametrize(
+@each_case(
     "body",
     [b"", b"null", b"[]", b"{}", b'{"uuid": null}', b'{"uuid": ""}', b'{"uuid": "../applications"}', b'{"uuid": 7}',
      b'{"uuid": "a\\n"}', b"\xff\xfe", b"[" * 100_000, gzip.compress(b'{"uuid": "1"}', mtime=0)],
@@ -352,9 +353,7 @@ async def test_a_long_explanation_is_shortened_to_one_line() -> None:
     assert ("a  b [31m", 300) == (error.title, len(error.detail))
 
 
-@pytest.mark.parametrize(
-    "uuid", ["", ".", "..", "../../v2/applications", "a/b", "a?b", "a#b", "a\r\nb", "é", "a" * 101]
-)
+@each_case("uuid", ["", ".", "..", "../../v2/applications", "a/b", "a?b", "a#b", "a\r\nb", "é", "a" * 101])
 async def test_a_hostile_id_sends_nothing(uuid: str) -> None:
     async with stand_in(drop) as (url, asked), api_at(url) as api:
         for doing in (api.call, api.hang_up, api.stop_talk):
@@ -364,7 +363,7 @@ async def test_a_hostile_id_sends_nothing(uuid: str) -> None:
     assert ("refused", []) == (caught.value.outcome, asked)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "region_url",
     ["http://api-eu-3.vonage.com", "https://evil.example", "https://api.vonage.com.evil.example",
      "https://api.nexmo.com@evil.example", "https://user@api.nexmo.com", "https://api.nexmo.com:444", "http://127.0.0.1:1",
@@ -412,7 +411,7 @@ async def test_each_request_has_its_own_token_and_connection() -> None:
     assert all("connection: close" in [each.lower() for each in line] for line in lines)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "wrong",
     [
         {"to": "07700900123"},

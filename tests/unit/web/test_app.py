@@ -23,6 +23,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.store import SessionRow, TurnRow, WebhookRow
 from app.web import create_app
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import FakeCalls, settings_with
@@ -274,7 +275,7 @@ async def sent(client: httpx.AsyncClient, path: str, fields: dict[str, Any], *, 
     return await client.get(f"/webhooks/{path}", params=query)
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each_case("name", SAMPLES)
 @pytest.mark.parametrize("as_query", [False, True])
 async def test_every_webhook_that_public_documents_show_is_taken(name: str, as_query: bool) -> None:
     app, _ = await real_app()

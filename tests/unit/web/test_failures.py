@@ -12,6 +12,7 @@ import pytest
 from app.service.delivery import Delivery, Reply
 from app.store.database import store_wait
 from app.web.webhook_http import DEADLINE_S
+from tests.support.cases import each_case
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import (
     FAILSAFE,
@@ -52,7 +53,7 @@ BROKEN: list[Act] = [
 FIELDS = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 
 
-@pytest.mark.parametrize("act", BROKEN)
+@each_case("act", BROKEN)
 @pytest.mark.parametrize("path", INSTRUCTIONS)
 async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post(path, json=FIELDS)
@@ -61,7 +62,7 @@ async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
     assert "application/json" == response.headers["content-type"]
 
 
-@pytest.mark.parametrize("act", BROKEN)
+@each_case("act", BROKEN)
 async def test_a_called_party_is_joined_without_a_word_when_the_service_breaks(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).get("/webhooks/onanswer/t", params=FIELDS)
 
@@ -118,16 +119,14 @@ async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: by
     assert (200, FAILSAFE) == (response.status_code, response.content)
 
 
-@pytest.mark.parametrize("act", BROKEN)
+@each_case("act", BROKEN)
 async def test_an_event_that_may_not_be_written_is_asked_for_again_and_the_call_goes_on_by_itself(act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post("/webhooks/event", json={"status": "busy"})
 
     assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
 
 
-@pytest.mark.parametrize(
-    "status", ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"]
-)
+@each_case("status", ["busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"])
 async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: str) -> None:
     response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json={"status": status, "uuid": "leg-2"})
 
@@ -161,7 +160,7 @@ async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
     assert (404, {"error", "cure"}) == (response.status_code, response.json().keys())
 
 
-@pytest.mark.parametrize("act", [*BROKEN, lose_store, not_know_wait])
+@each_case("act", [*BROKEN, lose_store, not_know_wait])
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/input/t", "/webhooks/notify/t"])
 async def test_by_the_rules_of_the_platform_a_caller_hears_an_ncco_in_the_end(path: str, act: Act) -> None:
     client = client_of(FakeCalls(act), deadline_s=0.02)

@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from app.service.delivery import Reply
 from app.web.log import LineStream, configure_log, with_log_form
+from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 
 INPUT = {"dtmf": {"digits": "84021739"}, "from": "447700900123", "to": "442079460000", "uuid": "leg-1"}
@@ -172,7 +173,7 @@ LINE = {"route": "input", "uuid": "leg-\u202e1", "status": 200, "ms": 1.5, "fram
 
 
 @pytest.mark.parametrize("log", ["json", "console", "pretty"])
-@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical"])
+@each_case("level", ["debug", "info", "warning", "error", "critical"])
 @pytest.mark.parametrize("least", ["debug", "info", "warning", "error"])
 def test_a_line_has_the_same_bytes_with_and_without_a_bound_logger(log: str, level: str, least: str) -> None:
     out = Terminal(is_terminal=False)

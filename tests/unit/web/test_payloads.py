@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.ncco.webhooks import recognise
 from app.web.webhook_http import read_fields, read_query
+from tests.support.cases import each_case
 
 JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"
@@ -29,7 +30,7 @@ def test_a_form_is_read_whatever_the_content_type_says(content_type: bytes) -> N
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("problem", "body"),
     [
         ("the body is empty", b""),
@@ -62,7 +63,7 @@ def test_a_multipart_body_is_said_to_be_one() -> None:
     assert "multipart" in read_fields(b"--x\r\n", b"multipart/form-data; boundary=x")[1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "body"),
     [
         ({"from_user": "Zo\ufffd"}, b'{"from_user":"Zo\xeb"}'),

@@ -20,6 +20,7 @@ from fastapi.routing import APIRoute
 from app.service.calls import CallService
 from app.web import create_app
 from app.web.webhooks import router
+from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 
 SECRET = "invented-signature-secret-for-tests-only"
@@ -54,7 +55,7 @@ def signed_client(calls: FakeCalls | None = None, **values: Any) -> httpx.AsyncC
     return client_of(calls or FakeCalls(), dev=False, **(secrets | values))
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 async def test_a_signed_post_comes_in(path: str) -> None:
     response = await signed_client().post(path, content=BODY, headers=token(BODY))
 
@@ -62,7 +63,7 @@ async def test_a_signed_post_comes_in(path: str) -> None:
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 async def test_a_signed_get_comes_in(path: str, ascii_only: bool) -> None:
     response = await signed_client().get(f"{path}?{QUERY}", headers=query_token(QUERY, ascii_only=ascii_only))
 
@@ -70,7 +71,7 @@ async def test_a_signed_get_comes_in(path: str, ascii_only: bool) -> None:
 
 
 @pytest.mark.parametrize("dev", [False, True])
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, dev: bool) -> None:
     calls = FakeCalls()
 
@@ -79,7 +80,7 @@ async def test_an_unsigned_webhook_is_asked_for_again_in_every_mode(path: str, d
     assert (503, {"error", "cure"}, []) == (response.status_code, response.json().keys(), calls.asked)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sign", "error", "cure"),
     [
         (
@@ -114,7 +115,7 @@ STRANGERS: Final = [
 ]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
 async def test_no_body_of_a_stranger_is_too_large_for_a_refusal(
     path: str, headers: dict[str, str], status: int
@@ -124,7 +125,7 @@ async def test_no_body_of_a_stranger_is_too_large_for_a_refusal(
     assert (status, "close") == (response.status_code, response.headers["connection"])
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 @pytest.mark.parametrize(("headers", "status"), STRANGERS)
 async def test_nobody_waits_for_the_body_of_a_stranger(path: str, headers: dict[str, str], status: int) -> None:
     app = create_app(settings_with(signature_secret=SECRET), service=cast(CallService, FakeCalls()), deadline_s=300)
@@ -162,7 +163,7 @@ async def test_a_small_refused_webhook_leaves_its_connection_open() -> None:
     assert (503, False) == (response.status_code, "connection" in response.headers)
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_case("path", PATHS)
 @pytest.mark.parametrize(
     "sign",
     [

@@ -9,6 +9,7 @@ import pytest
 
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
 from app.service.delivery import Reply
+from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
 
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
@@ -16,7 +17,7 @@ ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conver
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("slash", ["", "/", "//"])
-@pytest.mark.parametrize(
+@each_case(
     ("path", "what", "argument"),
     [
         ("/webhooks/answer", "answer", ""),
@@ -78,7 +79,7 @@ async def test_other_methods_are_refused_with_what_is_allowed(method: str) -> No
     assert {"error", "cure"} == response.json().keys()
 
 
-@pytest.mark.parametrize(
+@each_case(
     "path",
     [
         "/nope",
@@ -152,7 +153,7 @@ async def test_a_body_that_cannot_be_read_is_for_the_service_to_decide() -> None
     assert "the body is not JSON" in calls.delivery.problem
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "dev", "host", "values"),
     [
         ("https://calls.example.com/v1", False, "evil.example", {"public_url": "https://calls.example.com/v1/"}),

@@ -7,6 +7,7 @@ import pytest
 
 from app.flow.actions.waits import InputNeeds
 from app.flow.runtime import Callback
+from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import ask, drafts, play
 
 MENU = InputNeeds(("dtmf", "speech"), max_digits=1, context=("sales", "support"))
@@ -76,7 +77,7 @@ def test_a_computed_setting_is_left_to_the_call() -> None:
     assert [{"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 7, "submitOnHash": True}}] == asked(do, PIN)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "barging"),
     [
         ("- talk: a\n- talk: b", [True, True]),
@@ -121,7 +122,7 @@ def test_free_speech_is_recognised_in_the_language_that_was_spoken() -> None:
     )[-1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "fault"),
     [
         (

@@ -7,6 +7,7 @@ import pytest
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import DialNeeds, InputNeeds
+from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 
 
@@ -20,7 +21,7 @@ def faults(do: str, *, goes_on: bool = False, templates: Mapping[str, str] | Non
     return [f"{issue.code} {issue.place.line}:{issue.place.column} {issue.message}" for issue in issues]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "fault"),
     [
         ("- talk: a\n  level: 3", "E401 2:10 3 is not between -1 and 1."),
@@ -48,7 +49,7 @@ def test_a_broken_rule_is_reported_at_its_field(do: str, fault: str) -> None:
     assert found.startswith(fault)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "do",
     [
         "- talk: '{{ caller }}'\n  language: '{{ caller }}'\n  level: '{{ seconds }}'\n  style: '{{ seconds }}'",
@@ -96,7 +97,7 @@ def test_a_step_that_goes_on_is_judged_with_something_behind_it(do: str, found: 
     assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do, goes_on=True)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("document", "found"),
     [
         ('[{"action": "talk", "text": "a"}, {"action": "notify", "payload": {}}]', []),

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from app.flow.actions.waits import targets_count
 from app.flow.runtime import Callback
+from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import dial, drafts, play
 
 TALK = {"action": "talk", "text": "One moment."}
@@ -55,7 +54,7 @@ def test_a_document_before_a_list_is_played_once() -> None:
     assert ["connect"] == [action["action"] for action in play(parts, 1)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "names", "detection"),
     [
         ("", ("busy",), {}),
@@ -111,7 +110,7 @@ def test_a_synchronous_connect_may_be_written() -> None:
     assert "synchronous" == action["eventType"]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "names", "fault"),
     [
         (

@@ -4,6 +4,7 @@ import pytest
 
 from app.errors import RenderError
 from app.flow.runtime import Callback
+from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import drafts, faults_of, parts_of, play
 
 ITEM = "- ncco: list.json.j2"
@@ -40,7 +41,7 @@ def test_actions_of_a_document_ask_for_their_webhooks() -> None:
     ] == [draft.callback for draft in found]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("endpoint", "dials"),
     [
         ('[{"type": "phone", "number": "{{ agent }}"}]', "447700900999"),

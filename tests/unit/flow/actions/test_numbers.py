@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.actions.connect import ConnectPart
+from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import codes_of, faults_of, flow_of
 
 HEAD = """
@@ -41,7 +42,7 @@ def targets_of(connect: str) -> list[bool]:
     return [target.numbers is not None for target in part.targets]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("connect", "lists"),
     [
         ('"{{ agents }}"', [True]),

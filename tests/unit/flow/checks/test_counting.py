@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 ROUND = """
 flow: main
@@ -48,7 +49,7 @@ def test_a_counter_that_a_branch_asks_for_leads_out(sets: str, test: str) -> Non
     assert [] == codes(sets, test)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sets", "test", "out"),
     [
         ('n: "{{ n + 1 }}"', "m > 3", "bye"),

@@ -9,6 +9,7 @@ import pytest
 from app.flow.actions.check import TEXTS, others
 from app.flow.templates.filters import FILTERS, Unfit
 from app.value_types import SAMPLE, Sample
+from tests.support.cases import each_case
 
 
 def test_all_texts_of_a_value_get_the_same_text() -> None:
@@ -28,7 +29,7 @@ def test_fields_that_nobody_has_declared_are_texts_too() -> None:
     assert list(TEXTS) == [each["sip"]["X-At"] for each in others({"sip": Sample(SAMPLE)}, {"sip"})]
 
 
-@pytest.mark.parametrize("name", [name for name, each in FILTERS.items() if "text" in each.takes])
+@each_case("name", [name for name, each in FILTERS.items() if "text" in each.takes])
 def test_every_filter_of_texts_takes_one_of_them(name: str) -> None:
     args = {"in_zone": ["Europe/London"], "replace": ["-", " "], "contains": ["a"], "starts_with": ["a"]}
     filter_ = FILTERS[name]

@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from app.flow.graph import Drawing, GraphNode, Subgraph, draw
 from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.svg import as_svg, text_width
+from tests.support.cases import each_case
 from tests.unit.flow.graph.test_draw import TEXTS
 from tests.unit.flow.graph.test_written import NASTY, drawing
 
@@ -40,7 +40,7 @@ def project_in(folder: Path) -> Project:
     return load(texts, {}, extent="project")
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@each_case("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_every_step_and_edge_of_the_sample_flows_is_in_the_picture(folder: Path) -> None:
     project = project_in(folder)
     drawn = draw(project.flows.values(), errors=True)
@@ -54,7 +54,7 @@ def test_every_step_and_edge_of_the_sample_flows_is_in_the_picture(folder: Path)
     assert not [each for each in root.iter() if "style" in each.attrib or "id" in each.attrib]
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@each_case("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_frames_lie_side_by_side_within_the_picture_and_texts_fit_into_their_shapes(folder: Path) -> None:
     root = ET.fromstring(as_svg(draw(project_in(folder).flows.values())))  # noqa: S314 - our own text
 
@@ -116,7 +116,7 @@ def test_a_file_has_a_view_around_the_start() -> None:
     assert y < float(name.get("y", "")) < y + height
 
 
-@pytest.mark.parametrize("text", [*NASTY, "</title><script>", '" onload="x', "]]>", "\x00\ufffe\ud800"])
+@each_case("text", [*NASTY, "</title><script>", '" onload="x', "]]>", "\x00\ufffe\ud800"])
 def test_no_text_changes_the_structure(text: str) -> None:
     assert shape(drawing(text)) == shape(drawing("x"))
 
@@ -170,7 +170,7 @@ def is_at(point: tuple[float, float], shape: tuple[float, float, float, float]) 
     return left - 1 <= point[0] <= right + 1 and top - 5 <= point[1] <= bottom + 5
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+@each_case("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_in_the_sample_flows_nothing_overlaps_and_edges_lead_from_node_to_node(folder: Path) -> None:
     for flow in project_in(folder).flows.values():
         drawn = draw([flow], errors=True)

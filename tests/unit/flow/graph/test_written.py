@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.graph import Arrow, Drawing, GraphNode, Subgraph, as_dot, as_mermaid
+from tests.support.cases import each_case
 
 NASTY = [
     '"]; x --> y',
@@ -45,7 +45,7 @@ MERMAID_LINES = (
 DOT_TEXT = r'"(?:[^"\\\n]|\\["\\n])*"'
 
 
-@pytest.mark.parametrize("text", NASTY)
+@each_case("text", NASTY)
 def test_no_text_changes_the_structure_of_mermaid(text: str) -> None:
     lines = as_mermaid(drawing(text)).splitlines()
 

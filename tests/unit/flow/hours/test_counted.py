@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
 from app.flow.nodes import Place
+from tests.support.cases import each_case
 from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
 
 YEARS_OF = {
@@ -77,7 +77,7 @@ def told(calendar: Calendar, start: datetime, at: int) -> tuple[bool, int, int]:
     return moment.open, next_open, next_close
 
 
-@pytest.mark.parametrize(("zone", "year"), [(zone, year) for zone, years in YEARS_OF.items() for year in years])
+@each_case(("zone", "year"), [(zone, year) for zone, years in YEARS_OF.items() for year in years])
 def test_every_minute_of_a_year_is_open_when_the_count_says_so(zone: str, year: int) -> None:
     calendar = calendar_of(PLAN, zone)
     start, end = datetime(year, 1, 1, tzinfo=UTC), datetime(year + 1, 1, 1, tzinfo=UTC)

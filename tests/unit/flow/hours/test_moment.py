@@ -8,6 +8,7 @@ import pytest
 
 from app.flow.hours.calendar import hours_type
 from app.value_types import DATETIME, TYPES
+from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 
 OFFICE = read(SAMPLE)[0]["office"]
@@ -19,7 +20,7 @@ BAR = calendar(
 """2026-12-25 is a Friday, 2027-01-01 too."""
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("now", "reason", "holiday"),
     [
         ("2026-12-23T12:00Z", "open", ""),
@@ -45,7 +46,7 @@ def test_why_it_is_open_or_closed(now: str, reason: str, holiday: str) -> None:
     assert (reason == "open", reason, holiday) == (moment["open"], moment["reason"], moment["holiday"])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("now", "reason", "holiday"),
     [
         ("2026-12-26T01:59Z", "open", "Boxing Day"),
@@ -128,7 +129,7 @@ def test_what_never_opens_again_says_so() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("week", "now", "next_open", "next_close"),
     [
         # 2027-03-28: 01:00 to 02:00 is left out; 2027-10-31: 01:00 to 02:00 comes twice

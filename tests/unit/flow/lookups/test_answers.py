@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.flow.language.outgoing import plain_json
+from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import asked_of, definition_of
 
 URL = 'get: "https://crm.example.com/c"\n'
@@ -76,7 +77,7 @@ def test_a_step_reads_what_its_lookup_returns() -> None:
     assert "customer" == asked.name
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("answer", "problem"),
     [
         (None, "the answer is not a map"),
@@ -104,7 +105,7 @@ def test_a_lie_is_reported_without_its_value(answer: object, problem: str) -> No
     assert CUSTOMER.misfit(answer)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("field", "value", "problem"),
     [
         ("b", "yes", "`b` is not true or false"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import faults_of as faults_without
 from tests.unit.flow.loading_flows import flow_of
 from tests.unit.flow.lookups.lookup_flows import asked_of, faults_of, marked
@@ -26,7 +27,7 @@ def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
     assert ["customer"] == [asked.name for asked in asked_of(TWO, lookup)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("lookup", "fault"),
     [
         ("custmer", 'E537 there is no lookup "custmer" → did you mean "customer"?'),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.unit.flow.prompts.menu_files import Case, cases, flow_of, marked
 
 FAULTS = cases("faults.yaml")
 RIGHT = cases("right.yaml")
 
 
-@pytest.mark.parametrize("case", FAULTS, ids=[case["say"][:60] for case in FAULTS])
+@each_case("case", FAULTS, ids=lambda case: case["say"])
 def test_the_fault_of_a_menu_is_found_at_its_words(case: Case) -> None:
     code, _, words = case["expected"].partition(" ")
 
@@ -20,6 +19,6 @@ def test_the_fault_of_a_menu_is_found_at_its_words(case: Case) -> None:
     assert any(issue.startswith(f"{code} {words}") for issue in found)
 
 
-@pytest.mark.parametrize("case", RIGHT, ids=[case["say"][:60] for case in RIGHT])
+@each_case("case", RIGHT, ids=lambda case: case["say"])
 def test_a_right_menu_is_left_alone(case: Case) -> None:
     assert [] == marked(flow_of(case))

@@ -28,6 +28,7 @@ from app.flow.language.schema import flow_schema
 from app.flow.language.shared import SharedWords
 from app.flow.language.step import STEP_WORDS
 from app.flow.loader import load_files
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads
 
@@ -58,7 +59,7 @@ def test_it_is_a_schema(schema: dict[str, Any]) -> None:
     assert [] == [error.message for error in draft.iter_errors(schema)]
 
 
-@pytest.mark.parametrize("name", LOADING_EXAMPLES)
+@each_case("name", LOADING_EXAMPLES)
 def test_an_example_that_loads_is_valid(name: str, tmp_path: Path) -> None:
     code, kind = name.split()
     rule = RULES.get(code) or RUNNING_RULES[code]
@@ -67,7 +68,7 @@ def test_an_example_that_loads_is_valid(name: str, tmp_path: Path) -> None:
     assert [] == faults_of(tmp_path)
 
 
-@pytest.mark.parametrize("name", PROJECTS)
+@each_case("name", PROJECTS)
 def test_a_project_that_loads_is_valid(name: str) -> None:
     assert [] == faults_of(ROOT / name)
 
@@ -189,7 +190,7 @@ def test_every_form_of_every_word_is_valid(text: str) -> None:
     assert [] == found
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("right", "wrong"),
     [
         ("entry: true", "entyr: true"),
@@ -243,7 +244,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
     assert not VALIDATOR.is_valid(read(wrong))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("place", "words"),
     [
         (("flow_file",), FlowWords.words()),
@@ -270,7 +271,7 @@ def test_every_word_of_the_loader_is_there_and_described(place: tuple[str, ...],
     assert [] == [word for word, schema in node["properties"].items() if not schema.get("description")]
 
 
-@pytest.mark.parametrize("word", ACTIONS)
+@each_case("word", ACTIONS)
 def test_every_option_of_an_action_is_described(word: str) -> None:
     properties = DEFINITIONS[f"{word}_pasted"]["properties"]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.source import MAX_CHARACTERS, MAX_DEPTH, read_yaml
+from tests.support.cases import each_case
 
 FILE = "flows/a.yaml"
 
@@ -41,14 +42,14 @@ def written(source: str, place: Place) -> str:
     return line[place.column - 1 : place.column - 1 + place.length]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "plain", ["on", "no", "yes", "true", "17:30", "09:00-17:30", "0044", "0", "1_000", "1e3", "+44", "2026-12-24", ".5"]
 )
 def test_a_text_without_quotes_stays_what_was_written(plain: str) -> None:
     assert plain == value(f"key: {plain}\n").value
 
 
-@pytest.mark.parametrize(
+@each_case(
     "plain",
     [
         "sip:a@example.com",
@@ -71,7 +72,7 @@ def test_a_text_that_yaml_reads_as_meant_needs_no_quotes(plain: str) -> None:
     assert plain.replace("\n ", "").strip() == value(f"key: {plain}\n").value
 
 
-@pytest.mark.parametrize(
+@each_case(
     "commented",
     [
         "goto: menu # back",
@@ -89,7 +90,7 @@ def test_a_comment_is_a_comment(commented: str) -> None:
     assert ([],) == read_yaml(FILE, commented + "\n")[1:]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "legit",
     [
         "%YAML 1.2\n---\na: b\n...\n",
@@ -156,7 +157,7 @@ def test_a_list_over_several_lines_is_placed_on_its_first() -> None:
     assert Place(FILE, 1, 4, 3) == node.get("a").place  # type: ignore[union-attr]  # it is a map with this key
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "meant"),
     [
         ("key: one\n  two\n\n  three\n", "one two\nthree"),
@@ -180,7 +181,7 @@ def test_scalars_of_every_style_say_what_yaml_says(source: str, meant: str) -> N
     assert meant == value(source).value
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "offset", "at"),
     [
         ("key: one\n", 2, (1, 8)),

@@ -7,12 +7,13 @@ import yaml
 
 from app.flow.issues import RULES
 from app.flow.source import LOADER, read_yaml
+from tests.support.cases import each_case
 from tests.unit.flow.faulty_texts import FAULTY, Faulty
 
 FILE = "flows/a.yaml"
 C_ONLY = {"half an emoji", "a directive that is none"}
 """Where the two parsers differ about what they accept."""
-BY_NAME = pytest.mark.parametrize("faulty", FAULTY, ids=lambda faulty: faulty.name)
+BY_NAME = each_case("faulty", FAULTY, ids=lambda faulty: faulty.name)
 
 
 def found(faulty: Faulty, loader: type[Any] = LOADER) -> list[tuple[str, int, int, int]]:
@@ -25,7 +26,7 @@ def test_a_fault_is_shown_once_and_where_it_is(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty)
 
 
-@pytest.mark.parametrize("faulty", [one for one in FAULTY if one.name not in C_ONLY], ids=lambda faulty: faulty.name)
+@each_case("faulty", [one for one in FAULTY if one.name not in C_ONLY], ids=lambda faulty: faulty.name)
 def test_the_python_parser_leads_to_the_same_fault(faulty: Faulty) -> None:
     assert [(faulty.code, *faulty.at)] == found(faulty, yaml.SafeLoader)
 
@@ -52,7 +53,7 @@ def test_every_rule_of_text_is_broken_by_a_text_or_is_about_files() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "cure"),
     [
         ("if: !done and x", "write not done and x"),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.flow.speech import SPEAKERS
 from app.flow.speech.times import FORMS
+from tests.support.cases import each_case
 
 CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
 LANGUAGES = ("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "es-MX", "it-IT", "pt-BR", "pt-PT")
@@ -26,7 +27,7 @@ def value_of(written: Any) -> Any:
     return datetime.fromisoformat(written["moment"]) if isinstance(written, dict) else written
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@each_case("case", CASES, ids=str)
 def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
     value, args = value_of(case["value"]), case.get("args", ())
     if "refused" in case:

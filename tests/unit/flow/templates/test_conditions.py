@@ -8,6 +8,7 @@ from app.errors import RenderError
 from app.flow.nodes import Text
 from app.flow.templates.compiler import compile_expression
 from app.flow.templates.syntax import MAX_TOKENS
+from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
     NAMES,
@@ -24,19 +25,17 @@ from tests.unit.flow.templates.cases import (
 )
 
 
-@pytest.mark.parametrize(("source", "expected"), blocks("expression_faults.txt"))
+@each_case(("source", "expected"), blocks("expression_faults.txt"))
 def test_each_mistake_has_its_place_and_its_cure(source: str, expected: list[str]) -> None:
     assert expected == faults(source)
 
 
-@pytest.mark.parametrize("source", table(__file__, "test_an_expression_holds"))
+@each_case("source", table(__file__, "test_an_expression_holds"))
 def test_an_expression_holds(source: str) -> None:
     assert holds(source)
 
 
-@pytest.mark.parametrize(
-    ("source", "code", "message"), table(__file__, "test_what_a_call_lacks_or_cannot_compute_is_an_error")
-)
+@each_case(("source", "code", "message"), table(__file__, "test_what_a_call_lacks_or_cannot_compute_is_an_error"))
 def test_what_a_call_lacks_or_cannot_compute_is_an_error(source: str, code: str, message: str) -> None:
     assert f"{code} flows/test.yaml:1:1: {message}" == refusal(expression(source))
 

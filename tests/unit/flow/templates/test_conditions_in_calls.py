@@ -10,6 +10,7 @@ from app.engine import Call
 from app.flow.nodes import Text
 from app.flow.templates.compiler import compile_expression, compile_value
 from app.value_types import TYPES, list_of, record
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import LEG, ScriptedCall, load_flow
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import PLACE, SCOPE, line, names
@@ -96,7 +97,7 @@ def test_a_survey_without_questions_ends_at_once() -> None:
     assert "You said . We are sorry." == survey([]).said[0]
 
 
-@pytest.mark.parametrize("questions", ["none", {"text": "x"}, [{"max": 3}], ["x"], [[]], [None], None, [{}] * 201])
+@each_case("questions", ["none", {"text": "x"}, [{"max": 3}], ["x"], [[]], [None], None, [{}] * 201])
 def test_questions_of_another_form_take_the_error_exit(questions: Any) -> None:
     assert ["Something broke."] == survey(questions).said
 
@@ -130,9 +131,7 @@ def faults(source: str) -> list[str]:
     return [line(issue, source) for issue in compile_expression(Text(source, PLACE), DECLARED)[1]]
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_through_and_through")
-)
+@each_case(("source", "expected"), table(__file__, "test_values_of_a_declared_form_are_checked_through_and_through"))
 def test_values_of_a_declared_form_are_checked_through_and_through(source: str, expected: list[str]) -> None:
     assert expected == faults(source)
 

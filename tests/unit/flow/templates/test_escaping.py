@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.errors import RenderError
 from app.flow.templates.values import Computed, Value
 from app.value_types import TYPES, Escape
+from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 
@@ -104,7 +105,7 @@ def test_a_value_in_a_url_is_one_segment(hostile: str) -> None:
         assert unquote(url.path.split("/")[2]) == re.sub("[\ud800-\udfff]", "\ufffd", hostile)
 
 
-@pytest.mark.parametrize("dots", table(__file__, "test_a_value_never_makes_a_path_go_up"))
+@each_case("dots", table(__file__, "test_a_value_never_makes_a_path_go_up"))
 def test_a_value_never_makes_a_path_go_up(dots: str) -> None:
     found = value("https://example.com/a/{{ ticket }}", "url", TYPES["url"])
 
@@ -323,9 +324,7 @@ def test_the_places_of_the_call_are_what_vonage_sends() -> None:
     assert isinstance(value("{{ call.from }}"), Computed)
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded")
-)
+@each_case(("source", "expected"), table(__file__, "test_a_value_in_a_url_of_an_action_list_is_percent_encoded"))
 def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expected: str) -> None:
     (found,) = json.loads(rendered(source, "json", names(ticket='/..?" x'))).values()
 

@@ -13,6 +13,7 @@ from app.flow.templates.environment import ENVIRONMENT
 from app.flow.templates.filters import Unfit
 from app.flow.templates.tree import Template
 from app.flow.templates.values import Program
+from tests.support.cases import each_case
 from tests.unit.flow.templates.cases import PLACE
 
 
@@ -33,7 +34,7 @@ def run(source: str) -> str:
     return ENVIRONMENT.from_string(source).render(KNOWN)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "source",
     [
         "{{ ''.__class__ }}",
@@ -98,7 +99,7 @@ def test_operators_take_only_what_fits(source: str) -> None:
         run(source)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "source",
     [
         "{% macro x() %}{% endmacro %}",

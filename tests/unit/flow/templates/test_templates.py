@@ -10,6 +10,7 @@ from app.flow.nodes import Place, Text
 from app.flow.templates.compiler import compile_file, compile_value
 from app.flow.templates.values import Computed, Literal, Native, Value
 from app.value_types import TYPES, Escape, Kind, Word
+from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
     CALL,
@@ -38,14 +39,14 @@ ESCAPES: dict[str, Escape] = {
 }
 
 
-@pytest.mark.parametrize(("case", "expected"), blocks("template_faults.txt"))
+@each_case(("case", "expected"), blocks("template_faults.txt"))
 def test_each_mistake_has_its_place_and_its_cure(case: str, expected: list[str]) -> None:
     escape, type_name, source = case.split(" ", 2)
 
     assert expected == value_faults(source, ESCAPES[escape], TYPES[type_name], FILES)
 
 
-@pytest.mark.parametrize(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
+@each_case(("source", "expected"), table(__file__, "test_a_text_is_rendered"))
 def test_a_text_is_rendered(source: str, expected: str) -> None:
     assert expected == rendered(source)
 
@@ -133,9 +134,7 @@ def test_issues_point_at_the_line_of_a_block_scalar() -> None:
     assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
 
 
-@pytest.mark.parametrize(
-    ("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type")
-)
+@each_case(("source", "escape", "type_name", "expected"), table(__file__, "test_a_value_is_cast_to_its_type"))
 def test_a_value_is_cast_to_its_type(source: str, escape: str, type_name: str, expected: object) -> None:
     result = rendered(source, ESCAPES[escape], type_=TYPES[type_name])
 
@@ -150,7 +149,7 @@ def test_a_word_is_cast_to_one_of_the_allowed() -> None:
     )
 
 
-@pytest.mark.parametrize(("case", "expected"), blocks("template_errors.txt"))
+@each_case(("case", "expected"), blocks("template_errors.txt"))
 def test_what_a_call_lacks_or_does_not_fit_is_an_error(case: str, expected: list[str]) -> None:
     escape, type_name, source = case.split(" ", 2)
 
