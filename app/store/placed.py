@@ -14,7 +14,7 @@ States of a placed call:
 States of an attempt:
 
     placing   committed before the request, which is sent at most once, whatever happens to this process
-    placed    Vonage accepted the request, or a webhook of the call arrived, which may come first
+    placed    Vonage accepted the request
     answered  somebody picked up
     over      outcome set
 
@@ -264,8 +264,11 @@ class PlacedCalls:
         return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
 
     async def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> AttemptRow | None:
-        """Record that Vonage accepted an attempt; returns the stored attempt, because a webhook may have come first."""
-        return await self._database.write(partial(placing.adopt, attempt[:2], leg, conversation))
+        """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before.
+
+        Returns the stored attempt.
+        """
+        return await self._database.write(partial(placing.sent, attempt[:2], leg, conversation))
 
     async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
         """Record why it is unknown whether Vonage accepted an attempt.
@@ -280,20 +283,34 @@ class PlacedCalls:
 
     # Webhooks
 
-    async def adopt(self, placed: str, number: int, leg: str, conversation: str) -> AttemptRow | None:
-        """Assign a leg to an attempt, unless it has another leg; returns the stored attempt, if any."""
-        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation))
+    async def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> AttemptRow | None:
+        """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
+
+        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt, if any.
+        """
+        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation, to))
 
     async def answered(
-        self, placed: str, number: int, leg: str, now: int, give_up_at: int, *, params: str = ""
+        self,
+        placed: str,
+        number: int,
+        leg: str,
+        now: int,
+        give_up_at: int,
+        *,
+        params: str = "",
+        is_certain: bool = True,
     ) -> AttemptRow | None:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         The latter is the case if the call was cancelled, another leg has answered, Vonage had hung up on a machine, or
         another attempt has followed. If the attempt was given up and another one is due, the call is over instead, with
         these `params`. The hooks of an attempt that was the last one have been sent, so its outcome stays.
+
+        With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
-        return await self._database.write(partial(placing.answer, (placed, number), leg, now, give_up_at, params))
+        work = partial(placing.answer, (placed, number), leg, now, give_up_at, params, is_certain=is_certain)
+        return await self._database.write(work)
 
     async def completed(self, attempt: AttemptRow, give_up_at: int) -> AttemptRow | None:
         """Wait until `give_up_at` for a webhook that shows how an attempt ended, unless it was answered or is over.

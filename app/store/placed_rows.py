@@ -79,7 +79,7 @@ class AttemptRow(NamedTuple):
             number. "" once the call was forgotten: then nothing of it is stored any more.
         revision: the revision of the flow.
         state: see `app.store.placed`.
-        leg, conversation: Vonage's IDs; "" until known.
+        leg, conversation: Vonage's IDs; "" until known. While the attempt is `placing`, only an event has named them.
         placing_at: when it was committed, right before its request.
         give_up_at: when it is given up if no webhooks arrive; None once it is over.
         answered_at, over_at: when it was answered and when it ended; None before.

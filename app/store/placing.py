@@ -19,6 +19,7 @@ from app.store.placed_rows import (
     PLACING_TABLE,
     AttemptResult,
     AttemptRow,
+    AttemptState,
     Begun,
     PlacedRow,
     PlacingControl,
@@ -205,17 +206,36 @@ def _save(attempt: AttemptRow) -> Work[AttemptRow]:
     return attempt
 
 
-def adopt(key: AttemptKey, leg: str, conversation: str) -> Work[AttemptRow | None]:
+def adopt(key: AttemptKey, leg: str, conversation: str, to: str) -> Work[AttemptRow | None]:
     """See `PlacedCalls.adopt`."""
     attempt = yield from _locked_attempt(key)
     if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
         return attempt
+    if attempt.state == "placing" and to not in ("", attempt.to_number):
+        return attempt
     adopted = attempt._replace(leg=leg, conversation=conversation or attempt.conversation)
     if attempt.state in ("placing", "placed"):
-        adopted = adopted._replace(state="placed", problem="")
+        adopted = adopted._replace(problem="")
     if adopted != attempt:
         yield from _save(adopted)
     return adopted
+
+
+def sent(key: AttemptKey, leg: str, conversation: str) -> Work[AttemptRow | None]:
+    """See `PlacedCalls.sent`."""
+    attempt = yield from _locked_attempt(key)
+    if attempt is None or attempt.state != "placing":
+        return attempt
+    known = _moved(attempt, leg)
+    state: AttemptState = "placed" if known.answered_at is None else "answered"
+    return (yield from _save(known._replace(state=state, conversation=conversation, problem="")))
+
+
+def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
+    """An attempt with its true leg, without what the events of another leg have claimed."""
+    if attempt.leg in ("", leg):
+        return attempt._replace(leg=leg)
+    return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
 
 
 def note(key: AttemptKey, problem: str, give_up_at: int) -> Work[None]:
@@ -228,7 +248,7 @@ def note(key: AttemptKey, problem: str, give_up_at: int) -> Work[None]:
 def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]:
     """See `PlacedCalls.not_sent`."""
     placed, attempt = yield from _locked(key)
-    if placed is None or attempt is None or attempt.state != "placing":
+    if placed is None or attempt is None or attempt.state != "placing" or attempt.leg:
         return False
     yield _DELETE_ATTEMPT, key
     yield _WAIT_AGAIN, (placed.id, due_at, problem, now)
@@ -237,19 +257,27 @@ def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]
     return True
 
 
-def answer(key: AttemptKey, leg: str, now: int, give_up_at: int, params: str) -> Work[AttemptRow | None]:
+def answer(
+    key: AttemptKey, leg: str, now: int, give_up_at: int, params: str, *, is_certain: bool
+) -> Work[AttemptRow | None]:
     """See `PlacedCalls.answered`."""
     placed, attempt = yield from _locked(key)
     if placed is None or not placed.number or placed.cancelled_at is not None:
         return None
-    if attempt is None or attempt.leg not in ("", leg):
+    if attempt is None:
         return None
-    if attempt.answered_at is not None:
+    is_claimed = attempt.state == "placing"
+    if is_claimed and is_certain:
+        attempt = _moved(attempt, leg)
+    if attempt.leg not in ("", leg):
+        return None
+    if attempt.answered_at is not None and not (is_claimed and is_certain):
         return attempt
-    answered = attempt._replace(leg=leg, answered_at=now, problem="")
+    answered = attempt._replace(leg=leg, answered_at=attempt.answered_at or now, problem="")
     if attempt.state != "over":
         is_ended = attempt.outcome == COMPLETED
-        answered = answered._replace(state="answered", give_up_at=attempt.give_up_at if is_ended else give_up_at)
+        state: AttemptState = "answered" if is_certain or not is_claimed else "placing"
+        answered = answered._replace(state=state, give_up_at=attempt.give_up_at if is_ended else give_up_at)
     elif attempt.outcome == "machine" or placed.state == "calling":
         return None
     elif placed.state == "waiting":
@@ -261,7 +289,7 @@ def answer(key: AttemptKey, leg: str, now: int, give_up_at: int, params: str) ->
 def complete(key: AttemptKey, give_up_at: int) -> Work[AttemptRow | None]:
     """See `PlacedCalls.completed`."""
     attempt = yield from _locked_attempt(key)
-    if attempt is None or attempt.state != "placed":
+    if attempt is None or attempt.answered_at is not None or attempt.state == "over":
         return attempt
     return (yield from _save(attempt._replace(outcome=COMPLETED, give_up_at=give_up_at)))
 

@@ -228,7 +228,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
                 is_answered = ANSWERED in (outcome, status)
                 look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if is_answered else SILENT_S))
                 if is_answered:
-                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at)
+                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at, is_certain=False)
                 await self._placed.look_again(attempt, look_at)
                 return
             if outcome == UNKNOWN:

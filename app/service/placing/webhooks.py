@@ -47,7 +47,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     if (repeat := await turns.repeat_answer(id_, delivery, request=ref.session)) is not None:
         return repeat
     row = await turns.store.placed.get(ref.session)  # before a late answer ends the call, and its params are gone
-    attempt = await _pick_up(turns, ref, leg, delivery) if leg else None
+    attempt = await _pick_up(turns, ref, leg, delivery, is_certain=True) if leg else None
     if row is None or not row.number:
         return Reply(GOODBYE, "answer", FORGOTTEN, uuid=leg)
     if attempt is None:
@@ -92,13 +92,14 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
     leg = webhook.uuid or ""
     status = webhook.status or ""
     conversation = webhook.conversation_uuid or ""
-    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation) if leg else None
+    to = delivery.call.to
+    attempt = await turns.store.placed.adopt(ref.session, ref.turn, leg, conversation, to) if leg else None
     if attempt is None or attempt.leg != leg:
         return None
     if status == "machine" and await _hangs_up(turns, attempt):
         await end_attempt(turns, attempt, status, delivery.received_at)
     elif status in PICKED_UP:
-        await _pick_up(turns, ref, leg, delivery)
+        await _pick_up(turns, ref, leg, delivery, is_certain=False)
         return await _detected(turns, attempt, leg, delivery) if status in DETECTED else None
     elif status == "completed":
         ended = await turns.store.placed.completed(attempt, _later(delivery, SILENT_S))
@@ -110,7 +111,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
     return None
 
 
-async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery) -> AttemptRow | None:
+async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
     """Mark an attempt as answered, so that no other attempt follows. None if the person must hear a goodbye."""
     placed = turns.store.placed
     row = await placed.get(ref.session)
@@ -119,7 +120,9 @@ async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery) -> 
         return None
     params = kept_params(await turns.library.pinned(row.flow, attempts[-1].revision), row)
     look_at = _later(delivery, LOOK_S)
-    return await placed.answered(ref.session, ref.turn, leg, delivery.received_ms, look_at, params=params)
+    return await placed.answered(
+        ref.session, ref.turn, leg, delivery.received_ms, look_at, params=params, is_certain=is_certain
+    )
 
 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:

@@ -213,8 +213,8 @@ async def test_reply_and_first_webhook_come_in_any_order(placed: PlacedCalls, is
 
 
 async def test_a_second_leg_of_an_attempt_is_turned_away(placed: PlacedCalls) -> None:
-    await attempt(placed)
-    await placed.adopt("p1", 1, "leg", "CON-1")
+    begun = await attempt(placed)
+    await placed.sent(begun, "leg", "CON-1")
     found = await placed.adopt("p1", 1, "other", "CON-2")
 
     assert found is not None
@@ -222,6 +222,35 @@ async def test_a_second_leg_of_an_attempt_is_turned_away(placed: PlacedCalls) ->
     assert not await placed.answered("p1", 1, "other", NOON_MS, NOON_MS + MINUTE)
     assert await placed.answered("p1", 1, "leg", NOON_MS, NOON_MS + MINUTE)
     assert await placed.answered("p1", 1, "leg", NOON_MS, NOON_MS + MINUTE)  # a repeated webhook
+
+
+async def test_an_event_of_another_number_claims_no_attempt(placed: PlacedCalls) -> None:
+    await attempt(placed)
+    found = await placed.adopt("p1", 1, "foreign", "CON-2", "447700900199")
+
+    assert found is not None
+    assert ("placing", "", "") == (found.state, found.leg, found.conversation)
+
+
+@pytest.mark.parametrize("claimed", ["ringing", "answered", "completed"])
+@pytest.mark.parametrize("true_is", ["the reply", "the answer webhook"])
+async def test_the_true_leg_replaces_one_that_an_event_claimed(placed: PlacedCalls, claimed: str, true_is: str) -> None:
+    begun = await attempt(placed)
+    await placed.adopt("p1", 1, "foreign", "CON-2", NUMBER)
+    if claimed == "answered":
+        await placed.answered("p1", 1, "foreign", NOON_MS + 1, NOON_MS + MINUTE, is_certain=False)
+    if claimed == "completed":
+        await placed.completed(begun, NOON_MS + MINUTE)
+    if true_is == "the reply":
+        found = await placed.sent(begun, "leg", "CON-1")
+        assert found is not None
+        assert ("placed", "leg", "CON-1", None, "") == (*found[5:8], found.answered_at, found.outcome)
+    answered = await placed.answered("p1", 1, "leg", NOON_MS + 5, NOON_MS + 9 * MINUTE)
+    await placed.sent(begun, "leg", "CON-1")
+
+    assert answered is not None
+    assert ("answered", "leg", NOON_MS + 5, "") == (*answered[5:7], answered.answered_at, answered.outcome)
+    assert answered.leg == (await last(placed)).leg
 
 
 async def test_an_attempt_ends_once_and_the_next_one_follows(placed: PlacedCalls) -> None:
@@ -297,7 +326,7 @@ async def test_an_attempt_answered_meanwhile_does_not_end_as_unanswered(placed: 
 
 async def test_an_attempt_over_at_vonage_waits_for_what_shows_how_it_ended(placed: PlacedCalls) -> None:
     begun = await attempt(placed)
-    await placed.adopt("p1", 1, "leg", "CON-1")
+    await placed.sent(begun, "leg", "CON-1")
     completed = await placed.completed(begun, NOON_MS + 7)
     assert completed is not None
     assert ("placed", "completed", NOON_MS + 7) == (completed.state, completed.outcome, completed.give_up_at)

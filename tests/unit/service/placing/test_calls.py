@@ -401,6 +401,26 @@ async def test_calls_that_waited_into_the_night_are_placed_in_the_morning(any_st
         }
 
 
+@pytest.mark.parametrize("to", [TO, "447700900199"])
+@pytest.mark.parametrize("status", ["ringing", "answered", "completed"])
+async def test_an_event_of_a_foreign_leg_leaves_the_person_who_is_called_alone(
+    memory: Store, status: str, to: str
+) -> None:
+    """It is signed, has the token of the attempt, and comes before the reply to the request."""
+    async with placing_world(memory, {TO: QUICK}) as world:
+        wanted = await world.want()
+        (attempt,) = await world.placer.claim(1)
+        await world.receive(attempt._replace(to_number=to), status, leg="foreign")
+        await world.placer.run_one(attempt)
+        await world.run(60)
+        (leg,) = world.legs
+        placed = await world.known(wanted.id)
+
+        assert "Hello Ada." in [heard.text for heard in leg.transcript]
+        assert ("over", "answered", 1) == (placed.state, placed.outcome, placed.tries)
+        assert leg.uuid == (await world.attempts(wanted.id))[0].leg
+
+
 @pytest.mark.parametrize("when", ["waiting", "ringing"])
 async def test_late_webhooks_of_a_forgotten_call_are_not_stored(tmp_path: Path, when: str) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
