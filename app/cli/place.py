@@ -250,6 +250,9 @@ async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bo
     if control.paused_at is not None:
         at = moment_of(control.paused_at)
         click.echo(printable(f"paused since {at:%Y-%m-%d %H:%M} UTC by {control.paused_by}: {control.reason}"))
+    if control.is_held(now):
+        until = moment_of(control.held_until or 0)
+        click.echo(printable(f"no calls before {until:%Y-%m-%d %H:%M:%S} UTC: {control.held_for}"))
     for (state, outcome), count in (await store.placed.count(batch or stop)).items():
         click.echo(f"{count:>9,}  {outcome or state}")
     return FINE

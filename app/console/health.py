@@ -303,6 +303,11 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
         text = f"Placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}."
         cure = "Fix the problem, then choose Resume."
         return [HealthProblem("warning", "Placing calls is paused.", text, cure, PLACING, where, link)]
+    if waiting and control.is_held(milliseconds(datetime.now(UTC))):
+        plain = f"{counted(waiting, 'call waits', 'calls wait')}, because Vonage accepts no calls at the moment."
+        text = as_sentence(control.held_for)
+        cure = "The server tries again by itself, until the calls expire."
+        return [HealthProblem("warning", plain, text, cure, PLACING, where, link)]
     if waiting and console.incoming is None and console.settings.voice_access is None:
         plain = f"{counted(waiting, 'call waits', 'calls wait')}, but this server cannot place calls."
         text = "VONAGE_APPLICATION_ID or VONAGE_PRIVATE_KEY is not set."

@@ -128,6 +128,7 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
         counts={STATES.get(state) or _outcome_in_words(outcome): count for (state, outcome), count in counts.items()},
+        held=control._asdict() | {"until": iso_of(control.held_until)} if control.is_held(milliseconds(now)) else None,
         paused=None if control.paused_at is None else control._asdict() | {"at": iso_of(control.paused_at)},
         **_choices(project),
         **_can_place(console),

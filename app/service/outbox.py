@@ -159,11 +159,15 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
 
 
 def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """The seconds to wait by `Retry-After`, which is a number or a date; no upper limit. 0 if missing or unreadable.
+    """The seconds to wait by the `Retry-After` of a reply; see `seconds_until`."""
+    return seconds_until(answer.headers.get("retry-after", ""), now) if answer.status_code in _MAY_RETRY_AFTER else 0.0
+
+
+def seconds_until(text: str, now: datetime) -> float:
+    """The seconds in a `Retry-After`, which is a number or a date; no upper limit. 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
-    text = answer.headers.get("retry-after", "") if answer.status_code in _MAY_RETRY_AFTER else ""
     if text.strip().isascii() and text.strip().isdigit():
         return float(text)
     try:

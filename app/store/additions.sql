@@ -191,3 +191,10 @@ CREATE INDEX IF NOT EXISTS ncco_placed_next
 CREATE INDEX IF NOT EXISTS ncco_placed_expiring
     ON ncco_placed (expires_at, flow)
     WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
+
+-- version 0008
+-- No call is placed before held_until, because Vonage accepts none.
+
+ALTER TABLE ncco_placing ADD COLUMN held_until bigint;
+
+ALTER TABLE ncco_placing ADD COLUMN held_for text NOT NULL DEFAULT '';

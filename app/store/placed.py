@@ -94,7 +94,7 @@ _STOP_BATCH: Final = f"""
     WHERE batch = $1 AND state = 'waiting'
     RETURNING id
 """
-_SELECT_CONTROL: Final = f"SELECT next_at, paused_at, paused_by, reason FROM {PLACING_TABLE} WHERE id = 1"
+_SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
 _SELECT_ATTEMPTS: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number"
 _SELECT_CANCELLED: Final = f"""
     SELECT {", ".join(f"attempt.{name}" for name in AttemptRow._fields)}
@@ -227,6 +227,10 @@ class PlacedCalls:
     async def resume(self) -> None:
         """Allow calls to be placed again."""
         await self._database.write(partial(placing.pause, None, "", ""))
+
+    async def hold(self, until: int, reason: str) -> None:
+        """Place no calls before `until`, on any host, because Vonage accepts none. Calls in progress continue."""
+        await self._database.write(partial(placing.hold, until, reason))
 
     async def yield_to(self, dials: int, now: int) -> None:
         """Delay the next placed call, because `dials` calls that flows have just dialled also count as new calls."""

@@ -117,12 +117,19 @@ class PlacingControl(NamedTuple):
     Attributes:
         next_at: no call may be placed before this time, to leave a gap between new calls.
         paused_at, paused_by, reason: when placing was paused, by whom and why; `paused_at` is None if it is not paused.
+        held_until, held_for: until when no call is placed because Vonage accepts none, and why; None if it never was.
     """
 
     next_at: int = 0
     paused_at: int | None = None
     paused_by: str = ""
     reason: str = ""
+    held_until: int | None = None
+    held_for: str = ""
+
+    def is_held(self, now: int) -> bool:
+        """Whether no call is placed now because Vonage accepts none."""
+        return self.held_until is not None and self.held_until > now
 
 
 class PlacedCounts(NamedTuple):

@@ -82,10 +82,14 @@ _CANCEL: Final = f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND
 _ADD_CONTROL: Final = f"""
     INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
 """
-_SELECT_CONTROL: Final = f"SELECT next_at, paused_at, paused_by, reason FROM {PLACING_TABLE} WHERE id = 1"
+_SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
 _LOCK_CONTROL: Final = f"{_SELECT_CONTROL} FOR UPDATE"
 _SET_NEXT: Final = f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1"
 _SET_PAUSED: Final = f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1"
+_HOLD: Final = f"""
+    UPDATE {PLACING_TABLE} SET held_until = $1, held_for = $2
+    WHERE id = 1 AND (held_until IS NULL OR held_until < $1)
+"""
 _COUNT_SINCE: Final = f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1"
 _INSERT_ATTEMPT: Final = f"""
     INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({_values(len(AttemptRow._fields))})
@@ -135,6 +139,12 @@ def pause(paused_at: int | None, by: str, reason: str) -> Work[None]:
     yield _SET_PAUSED, (paused_at, by, reason)
 
 
+def hold(until: int, reason: str) -> Work[None]:
+    """See `PlacedCalls.hold`."""
+    yield _ADD_CONTROL, ()
+    yield _HOLD, (until, reason)
+
+
 def yield_to(dials: int, now: int) -> Work[None]:
     """See `PlacedCalls.yield_to`."""
     control = yield from _locked_control()
@@ -146,8 +156,8 @@ def begin(row: PlacedRow, revision: str, now: int, give_up_at: int, limits: Plac
     control = yield from _locked_control()
     if control.paused_at is not None:
         return Begun(None, now + BUSY_MS)
-    if control.next_at > now:
-        return Begun(None, control.next_at)
+    if (next_at := max(control.next_at, control.held_until or 0)) > now:
+        return Begun(None, next_at)
     if (yield _COUNT_SINCE, (now - MINUTE_MS,))[0][0] >= limits.per_minute:
         return Begun(None, now + BUSY_MS)
     if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:

@@ -67,10 +67,19 @@ class VoiceApiError(VonageApiError):
         status: the status of the reply; None if there was none.
         title, detail: Vonage's explanation, from its problem document; "" if there was none.
         outcome: what effect the request may have had.
+        retry_after: the header `Retry-After`, or "".
     """
 
     def __init__(
-        self, message: str, cure: str, outcome: Outcome, status: int | None = None, *, title: str = "", detail: str = ""
+        self,
+        message: str,
+        cure: str,
+        outcome: Outcome,
+        status: int | None = None,
+        *,
+        title: str = "",
+        detail: str = "",
+        retry_after: str = "",
     ) -> None:
         super().__init__(
             message, cure, status, setting="VONAGE_PRIVATE_KEY" if status == HTTPStatus.UNAUTHORIZED else ""
@@ -78,6 +87,7 @@ class VoiceApiError(VonageApiError):
         self.outcome: Outcome = outcome
         self.title = title
         self.detail = detail
+        self.retry_after = retry_after
 
 
 def _address(text: str) -> str:
@@ -281,15 +291,17 @@ class VoiceApi:
         await self._sleep(pace.wait_s())
         try:
             async with asyncio.timeout(WITHIN_S):
-                status, reply = await self._reply(method, url, body)
+                status, headers, reply = await self._reply(method, url, body)
         except (TimeoutError, httpx.HTTPError) as error:
             raise _lost(where, error) from error
         if not httpx.codes.is_success(status):
-            raise _refusal(status, reply)
+            raise _refusal(status, headers.get("retry-after", ""), reply)
         return reply
 
-    async def _reply(self, method: str, url: httpx.URL, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
-        """The status and the body. Reads at most a little more than `MAX_BYTES` of the body.
+    async def _reply(
+        self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """The status, the headers and the body. Reads at most a little more than `MAX_BYTES` of the body.
 
         Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
         be unclear whether the request arrived.
@@ -312,7 +324,7 @@ class VoiceApi:
                     break
         finally:
             await response.aclose()
-        return response.status_code, bytes(received)
+        return response.status_code, response.headers, bytes(received)
 
 
 def _path(uuid: str, part: str = "") -> str:
@@ -333,7 +345,7 @@ def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
     return VoiceApiError(f"the connection to {where} was lost: {reason}", _LATER, outcome)
 
 
-def _refusal(status: int, reply: bytes) -> VoiceApiError:
+def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
     """The error for a reply that is not a success."""
     try:
         problem = Problem.model_validate_json(reply)
@@ -350,7 +362,8 @@ def _refusal(status: int, reply: bytes) -> VoiceApiError:
             outcome = "refused"
         case _:
             outcome = "unknown"
-    return VoiceApiError(message, _CURES.get(status, _LATER), outcome, status, title=title, detail=detail)
+    cure = _CURES.get(status, _LATER)
+    return VoiceApiError(message, cure, outcome, status, title=title, detail=detail, retry_after=retry_after)
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:

@@ -76,7 +76,10 @@ PLAIN_REMINDER: Final = REMINDER.replace(
 
 
 class Lost(httpx.AsyncBaseTransport):
-    """Lets requests for new calls pass or fail, as `faults` says: `refused` before, `lost` after Vonage has acted."""
+    """Lets requests for new calls pass or fail, as `faults` says: `refused` before, `lost` after Vonage has acted.
+
+    A status, such as `429`, may have a `Retry-After`: `429 120`.
+    """
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -90,9 +93,11 @@ class Lost(httpx.AsyncBaseTransport):
         fault = self.faults.pop(0) if is_new and self.faults else ""
         if fault == "refused":
             raise httpx.ConnectError("connection refused")
-        if fault.isdecimal():
+        status, _, retry_after = fault.partition(" ")
+        if status.isdecimal():
             problem = orjson.dumps({"title": "Refused", "detail": "by the test"})
-            return httpx.Response(int(fault), stream=httpx.ByteStream(problem))
+            headers = {"retry-after": retry_after} if retry_after else {}
+            return httpx.Response(int(status), headers=headers, stream=httpx.ByteStream(problem))
         response = await self._inner.handle_async_request(request)
         if fault == "lost":
             raise httpx.ReadError("connection lost")

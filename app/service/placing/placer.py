@@ -15,6 +15,7 @@ from app.engine.dialling import refusal
 from app.errors import VonageApiError
 from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
 from app.flow.model import Flow
+from app.service.outbox import seconds_until
 from app.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
@@ -41,7 +42,12 @@ GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts if only they may have its flow and its hooks, in seconds."""
 AGAIN_S: Final = 5
-"""Seconds until the retry of a request that did not reach Vonage."""
+"""Seconds until the next attempt to hang up."""
+LONGEST_HOLD_S: Final = 5 * 60
+"""Maximum number of seconds between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s.
+"""
+LONGEST_ASKED_S: Final = 60 * 60
+"""Maximum number of seconds for which a `Retry-After` is honoured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +103,9 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._api = api
         self._policy = policy
         self._dials = 0
+        self._refusals = 0  # in a row, without those of requests that were sent at the same time
+        self._held_until = 0
+        self._hang_up_at = 0
 
     def count_dials(self, dials: int) -> None:
         """Count the dials of a turn that was just written. They have priority: new calls wait until there is room."""
@@ -147,7 +156,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         now = self.clock()
         at = milliseconds(now)
         for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
-            problem = "" if row.flow in flows else f"no server has the flow {row.flow}"
+            problem = row.problem if row.flow in flows else f"no server has the flow {row.flow}"
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
@@ -157,7 +166,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             return None
         moment = first_moment(flow, row.number, now)
         if moment is None or is_too_late(row, moment):
-            await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED), now)
+            await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED, row.problem), now)
             return None
         return moment
 
@@ -186,6 +195,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         except VoiceApiError as error:
             await self._failed(row, flow.outbound, error)
             return
+        self._refusals = 0
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
 
     async def count(self) -> PlacedCounts:
@@ -199,23 +209,34 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self.write(self._placed.pause(self.now(), "this server", problem))
             await self._not_sent(row, problem)
         elif error.outcome == "not_sent":
+            await self._hold(problem, seconds_until(error.retry_after, self.clock()))
             await self._not_sent(row, problem)
         elif error.outcome == "refused":
             await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
         else:
             await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
 
+    async def _hold(self, problem: str, asked_s: float) -> None:
+        """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""
+        now = self.now()
+        if now >= self._held_until:
+            self._refusals += 1
+        own_s = min(self.schedule.wait_s(self._refusals), LONGEST_HOLD_S)
+        self._held_until = now + round(max(own_s, min(asked_s, LONGEST_ASKED_S)) * 1000)
+        await self.write(self._placed.hold(self._held_until, problem))
+
     async def _not_sent(self, row: AttemptRow, problem: str) -> None:
         now = self.now()
-        await self.write(self._placed.not_sent(row, now + AGAIN_S * 1000, problem, now))
+        await self.write(self._placed.not_sent(row, max(self._held_until, now + AGAIN_S * 1000), problem, now))
 
     async def _hang_up_cancelled(self, limit: int) -> None:
-        for attempt in await self._placed.cancelled(limit):
+        for attempt in await self._placed.cancelled(limit) if self.now() >= self._hang_up_at else ():
             try:
                 await self._api.hang_up(attempt.leg)
             except VonageApiError as error:
                 if error.status != HTTPStatus.NOT_FOUND:
                     self._reports.troubled(f"a cancelled call cannot be hung up: {error}")
+                    self._hang_up_at = self.now() + AGAIN_S * 1000
                     continue
             await self._placed.hung_up(attempt)
 

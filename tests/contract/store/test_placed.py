@@ -174,9 +174,20 @@ async def test_nothing_is_placed_during_a_pause(placed: PlacedCalls) -> None:
     await placed.pause(NOON_MS, "anna", "wrong list")
     refused = await begin(placed, row)
 
-    assert (None, "anna", "wrong list") == (refused.attempt, *(await placed.control())[2:])
+    assert (None, "anna", "wrong list") == (refused.attempt, *(await placed.control())[2:4])
     await placed.resume()
     assert (await begin(placed, row)).attempt is not None
+
+
+async def test_nothing_is_placed_while_vonage_accepts_no_calls(placed: PlacedCalls) -> None:
+    (row,) = await placed.add([wanted()])
+    await placed.hold(NOON_MS + 9, "status 429")
+    await placed.hold(NOON_MS + 5, "by another host")
+    control = await placed.control()
+
+    assert (NOON_MS + 9, "status 429") == (control.held_until, control.held_for)
+    assert Begun(None, NOON_MS + 9) == await begin(placed, row)
+    assert (await begin(placed, row, NOON_MS + 9)).attempt is not None
 
 
 async def test_a_request_that_reached_nobody_is_repeated(placed: PlacedCalls) -> None:

@@ -162,3 +162,15 @@ def test_a_batch_is_shown_and_stopped_and_all_placing_is_paused(home: Path) -> N
     assert re.search(r"paused since .*: wrong list", paused.output)
     assert "2 calls are cancelled" in stopped.output
     assert "paused" not in resumed.output
+
+
+def test_placing_that_vonage_refuses_says_until_when(home: Path) -> None:
+    place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    async def hold() -> None:
+        async with Store(SqliteDatabase(home / "calls.db")) as store:
+            await store.placed.hold(4_000_000_000_000, "status 429")
+
+    asyncio.run(hold())
+
+    assert "no calls before 2096-10-02 07:06:40 UTC: status 429" in place(home, "--batch", "monday").output

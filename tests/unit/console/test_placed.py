@@ -207,6 +207,15 @@ async def test_sensitive_params_and_those_of_a_flow_that_is_gone_are_not_shown(l
     assert "Ada" not in gone
 
 
+async def test_the_pages_say_that_vonage_accepts_no_calls(line: Line) -> None:
+    row = await line.add()
+    await line.placed.hold(row.created_at + 60_000, "status 429 (Too Many Requests)")
+
+    for path in ("/calls/placed", "/home"):
+        assert "Vonage accepts no calls at the moment" in await line.text(path)
+    assert "Status 429 (Too Many Requests)" in await line.text()
+
+
 async def test_placing_is_paused_and_resumed_for_all_hosts(line: Line) -> None:
     await line.add()
     await line.client.post("/calls/placed/pause", data={"reason": "wrong list"})

@@ -131,6 +131,36 @@ async def test_a_request_that_reached_nobody_is_sent_again(memory: Store, fault:
         assert "answered" == (await world.known(wanted.id)).outcome
 
 
+async def test_retry_after_is_honoured_for_all_calls(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}) as world:
+        world.requests.faults = ["429 120"]
+        await world.want()
+        await world.run(2)
+        await world.want("447700900124")
+        await world.run(110)
+        control = await world.store.placed.control()
+
+        assert 1 == world.requests.requested
+        assert "status 429" in control.held_for
+        await world.run(20)
+        assert 3 == world.requests.requested
+
+
+@pytest.mark.parametrize("fault", ["refused", "429"])
+async def test_requests_become_rarer_until_the_call_expires(memory: Store, fault: str) -> None:
+    async with placing_world(memory) as world:
+        world.requests.faults = [fault] * 1000
+        wanted = await world.want(expires_s=3600)
+        await world.run(3700)
+        placed = await world.known(wanted.id)
+        ((name, body),) = await world.hooks()
+
+        assert 10 < world.requests.requested < 25
+        assert ("over", "expired", 0) == (placed.state, placed.outcome, placed.tries)
+        assert placed.problem
+        assert ("not_reached", "expired") == (name, body["data"]["event"]["status"])
+
+
 async def test_a_refused_request_is_not_sent_again(memory: Store) -> None:
     async with placing_world(memory) as world:
         world.requests.faults = ["400"]
