@@ -69,7 +69,7 @@ async def place_all(world: World, rows: int, faults: int, chance: random.Random,
     flows = world.service.library.current.flows
     wanted = [
         checked(
-            WantedCall(flow="reminder", to=f"4477{number:08}", values={"name": "Ada"}, owner="cli", key=str(number)),
+            WantedCall(flow="reminder", to=f"4477{number:08}", values={"name": "Ada"}, origin="cli", key=str(number)),
             flows,
             world.service.policy.dial_allow,
             world.now,

@@ -40,7 +40,7 @@ async def add_calls(store: Store) -> None:
     now = datetime.now(UTC)
     rows = [
         checked(
-            WantedCall(flow="reminder", to=f"4477{at:08}", values={"name": "Ada"}, owner=_OWNER),
+            WantedCall(flow="reminder", to=f"4477{at:08}", values={"name": "Ada"}, origin="cli"),
             flows,
             ("44",),
             now,

@@ -87,7 +87,7 @@ class Races:
         self.now += STEP_MS
         at = AT + timedelta(milliseconds=self.now - milliseconds(AT))
         request = WantedCall(
-            flow="reminder", to=str(number or self.number), values={"name": "Ada"}, owner="cli", batch=batch
+            flow="reminder", to=str(number or self.number), values={"name": "Ada"}, origin="cli", batch=batch
         )
         row = checked(request, FLOWS, ("44",), at, (b"key",))
         return (await self.one.store.placed.add([row]))[0]

@@ -27,7 +27,6 @@ from app.flow.scope import Variable
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import PlacedRow, Store, moment_of
 
-OWNER: Final = "cli"
 AT_ONCE: Final = 500
 """Number of rows per transaction."""
 TOLD_EVERY: Final = 5_000
@@ -120,7 +119,7 @@ async def command(
     now = datetime.now(UTC)
     settings = server_settings()
     placing = _Placing(found, settings.dial_allow, now, settings.keys())
-    wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, owner=OWNER, batch=batch)
+    wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
     rows, problems = placing.read(_rows_of(wanted, file, found))
     if problems:
         for problem in problems[:MOST_SHOWN]:
@@ -210,7 +209,7 @@ def _call_of(
         values=values,
         at=wanted.at,
         expires_s=wanted.expires_s,
-        owner=OWNER,
+        origin="cli",
         batch=wanted.batch,
         key=key,
     )

@@ -33,9 +33,13 @@ router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
 """Number of calls per page."""
-OWNER: Final = "console"
-"""The start of `PlacedRow.owner` for calls requested here. A space and a name follow; API keys have no space."""
-ASKED_BY: Final = {"cli": "on the command line", "hook": "by another call", OWNER: "in the console"}
+ASKED_BY: Final = {
+    "api": "by the program",
+    "cli": "on the command line",
+    "hook": "by another call",
+    "console": "in the console",
+}
+"""How a call was requested, in words."""
 STATES: Final = {"waiting": "waiting", "calling": "being called now"}
 OUTCOMES: Final = {
     "answered": "answered",
@@ -157,7 +161,6 @@ def placing_flows(project: Project) -> list[Flow]:
 def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) -> dict[str, Any]:
     """A placed call as pages show it, without its params."""
     is_later = row.due_at is not None and row.due_at > milliseconds(now)
-    who, _, name = row.owner.partition(" ")
     return {
         "id": row.id,
         "flow": row.flow,
@@ -166,7 +169,7 @@ def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) 
         "batch": row.batch,
         "tries": row.tries,
         "asked_at": iso_of(row.created_at),
-        "asked_by": f"{ASKED_BY.get(who, f'by the program {row.owner}')}{f' by {name}' if name else ''}",
+        "asked_by": _asked_by(row),
         "state": row.state,
         "result": "open"
         if row.state == "calling"
@@ -179,6 +182,13 @@ def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) 
         "problem": row.problem or _problem(row, project),
         "is_cancelled": row.cancelled_at is not None,
     }
+
+
+def _asked_by(row: PlacedRow) -> str:
+    how = ASKED_BY.get(row.origin, "")
+    if row.origin == "console" and row.owner:
+        return f"{how} by {row.owner}"
+    return f"{how} {row.owner}".strip()
 
 
 def _plain(row: PlacedRow, *, is_later: bool, is_paused: bool) -> str:
@@ -278,7 +288,8 @@ def _wanted(flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone:
         values=values,
         at=_moment(typed.get("at", ""), zone),
         expires_s=int(expires) if expires in EXPIRES else None,
-        owner=f"{OWNER} {session.name}".strip(),
+        origin="console",
+        owner=session.name,
         key=typed.get("key", ""),
     )
 

@@ -198,3 +198,21 @@ CREATE INDEX IF NOT EXISTS ncco_placed_expiring
 ALTER TABLE ncco_placing ADD COLUMN held_until bigint;
 
 ALTER TABLE ncco_placing ADD COLUMN held_for text NOT NULL DEFAULT '';
+
+-- version 0009
+-- How a call was requested, which `owner` told before, mixed with the names of API keys. '' in rows of older hosts: the
+-- API shows only calls with 'api'.
+
+ALTER TABLE ncco_placed ADD COLUMN origin text NOT NULL DEFAULT '';
+
+UPDATE ncco_placed
+SET origin = CASE
+        WHEN owner IN ('cli', 'hook') THEN owner
+        WHEN owner = 'console' OR owner LIKE 'console %' THEN 'console'
+        ELSE 'api'
+    END,
+    owner = CASE
+        WHEN owner IN ('cli', 'hook', 'console') THEN ''
+        WHEN owner LIKE 'console %' THEN substr(owner, 9)
+        ELSE owner
+    END;

@@ -74,6 +74,7 @@ _SELECT_PAGE: Final = f"""
         AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
         AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
         AND (CAST($7 AS text) = '' OR number LIKE '%' || $7 || '%') AND (CAST($8 AS text) = '' OR owner = $8)
+        AND (CAST($9 AS text) = '' OR origin = $9)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
 """

@@ -18,6 +18,7 @@ HUNG_UP: Final = "hung up, because the call was cancelled"
 COMPLETED: Final = "completed"
 """The `outcome` of an attempt that is over at Vonage, while a webhook that shows how it ended may still arrive."""
 
+Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
 AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
 
@@ -29,7 +30,7 @@ class PlacedRow(NamedTuple):
         id: random, 32 hexadecimal digits.
         key: identifies a repeated request; unique, and kept even if the call is forgotten.
         digest: a digest of the request, to tell a repeated request from a different one with the same key.
-        owner: who requested it: the name of an API key, `cli`, `hook`, or `console` and the name of a login.
+        owner: who requested it: the name of the API key or of the login, or "".
         batch: the name of its batch, or "".
         flow: the flow that the called person hears.
         number: the called number: digits with the country code; "" once the call was forgotten.
@@ -45,6 +46,7 @@ class PlacedRow(NamedTuple):
         cancelled_at: when it was cancelled.
         salt: what the sensitive values in `params` are encrypted with, in addition to the server's key. Every end of
             the call deletes it, so that nobody can decrypt them. "" if there are none.
+        origin: how it was requested; "" if a host without this column stored it.
     """
 
     id: str
@@ -67,6 +69,7 @@ class PlacedRow(NamedTuple):
     created_at: int
     updated_at: int
     salt: str = ""
+    origin: Origin | Literal[""] = ""
 
 
 class AttemptRow(NamedTuple):
@@ -175,6 +178,7 @@ class PlacedFilter(NamedTuple):
     batch: str = ""
     number: str = ""
     owner: str = ""
+    origin: Origin | Literal[""] = ""
 
 
 ANY_PLACED: Final = PlacedFilter()

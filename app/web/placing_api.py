@@ -280,6 +280,7 @@ async def place_call(
         values=new.given,
         at=new.at,
         expires_s=new.expires,
+        origin="api",
         owner=key.name,
         key=idempotency_key,
     )
@@ -303,7 +304,7 @@ async def get_call(request: Request, id_: str, key: Key) -> PlacedDocument:
 async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
     """List the calls that this key has placed, newest first."""
     api: ApiState = request.app.state.api
-    wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name)
+    wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name, origin="api")
     rows = await api.store.placed.list(page.limit, page.before, wanted)
     return PlacedPage(calls=[_document(row) for row in rows], next=rows[-1].id if len(rows) == page.limit else None)
 
@@ -322,7 +323,7 @@ async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
 async def _own(state: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow:
     """A call that this key has placed. Raises HTTPException if there is none, even if another key has placed it."""
     row = await state.store.placed.get(id_)
-    if row is None or row.owner != key.name:
+    if row is None or (row.origin, row.owner) != ("api", key.name):
         raise HTTPException(HTTPStatus.NOT_FOUND, {"problem": "there is no such call", "cure": "Check the ID."})
     return row
 

@@ -165,7 +165,7 @@ class World:
 
     async def want(self, to: str = TO, **more: Any) -> PlacedRow:
         """Ask for a call. Raises RefusedRequest."""
-        given = {"flow": "reminder", "values": {"name": "Ada"}, "owner": "cli", **more}
+        given = {"flow": "reminder", "values": {"name": "Ada"}, "origin": "cli", **more}
         row = checked(
             WantedCall(to=to, **given),
             self.service.library.current.flows,

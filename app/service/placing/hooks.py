@@ -16,7 +16,6 @@ from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.service.turns import Turns
 from app.store import HookRow
 
-OWNER = "hook"
 LIBRARY_S = 5.0
 """Seconds until the next attempt if the flows are not loaded yet because the store is unavailable."""
 
@@ -46,7 +45,7 @@ async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
             to=wanted["to"],
             values=wanted["with"],
             at=datetime.fromisoformat(wanted["at"]) if wanted["at"] else None,
-            owner=OWNER,
+            origin="hook",
             key=hook.id,
             chain=await _chain(turns, hook.session) + 1,
         )

@@ -19,7 +19,7 @@ from app.flow.model import Flow
 from app.service.phone_numbers import digits_of
 from app.service.placed_values import PlacedCipher, new_salt
 from app.service.placing.attempts import first_moment, is_too_late
-from app.store import PlacedRow, milliseconds
+from app.store import Origin, PlacedRow, milliseconds
 from app.suggest import nearest
 
 LONGEST_CHAIN: Final = 10
@@ -55,7 +55,7 @@ class WantedCall:
         values: values of the flow's params, by name; text is converted to the params' types.
         at: the earliest time of the call (aware); None for now.
         expires_s: seconds after `at` until the request expires; None for the value in the flow.
-        owner: see `PlacedRow`.
+        origin, owner: see `PlacedRow`.
         key: identifies repeats of this request by the same owner; "" if it is never repeated.
         batch: the name of the request's batch, or "".
         chain: the position in a chain of calls in which each call places the next; 0 for the first.
@@ -66,7 +66,8 @@ class WantedCall:
     values: Mapping[str, Any] = field(default_factory=dict)
     at: datetime | None = None
     expires_s: int | None = None
-    owner: str
+    origin: Origin
+    owner: str = ""
     key: str = ""
     batch: str = ""
     chain: int = 0
@@ -117,6 +118,7 @@ def checked(
         key=_key(request),
         digest=digest,
         owner=request.owner,
+        origin=request.origin,
         batch=request.batch,
         flow=flow.name,
         number=number,
@@ -208,5 +210,6 @@ def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: by
 
 def _key(request: WantedCall) -> str:
     """A hash of the request's key: a key may contain names and numbers, and `ncco forget` does not delete it."""
-    text = f"{request.owner}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
+    who = request.owner if request.origin == "api" else f"{request.origin} {request.owner}".strip()
+    text = f"{who}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -53,7 +53,7 @@ def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
 
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str], keys: Sequence[bytes]) -> PlacedRow:
     """The scenario's request for a call. The number to call is always allowed. Raises RefusedRequest."""
-    request = WantedCall(flow=call.places, to=call.to, values=call.values, owner="scenario")
+    request = WantedCall(flow=call.places, to=call.to, values=call.values, origin="cli")
     return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at, keys)
 
 

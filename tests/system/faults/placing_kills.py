@@ -133,7 +133,7 @@ async def _virtual_vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
 
 async def _add(store: Store, numbers: Iterator[int], number: int) -> list[str]:
     wanted = [
-        WantedCall(flow="reminder", to=str(next(numbers)), values={"name": "Ada"}, owner="test") for _ in range(number)
+        WantedCall(flow="reminder", to=str(next(numbers)), values={"name": "Ada"}, origin="cli") for _ in range(number)
     ]
     keys = (b"nothing is read that this encrypts",)
     rows = await store.placed.add([checked(each, flows_of(REMINDER), ("44",), utc_now(), keys) for each in wanted])

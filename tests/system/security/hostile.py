@@ -254,7 +254,7 @@ def _wanted(sample: Sample, flow: Flow, to: str) -> PlacedRow:
 
 
 def _call(flow: Flow, to: str, values: Mapping[str, Any]) -> WantedCall:
-    return WantedCall(flow=flow.name, to=to, values=values, owner="hostile")
+    return WantedCall(flow=flow.name, to=to, values=values, origin="cli")
 
 
 def _on_answer(action: Mapping[str, Any]) -> list[str]:

@@ -68,6 +68,7 @@ class Line:
             id=f"{known:032x}",
             key=f"key {known}",
             digest="",
+            origin="api",
             owner="crm",
             batch="",
             flow="reminder",
@@ -119,7 +120,7 @@ async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) 
 
     assert 303 == sent.status_code, sent.text
     (row,) = await line.placed.list(9)
-    assert ("reminder", NUMBER, "console", "waiting") == (row.flow, row.number, row.owner, row.state)
+    assert ("reminder", NUMBER, "console", "", "waiting") == (row.flow, row.number, row.origin, row.owner, row.state)
     assert f"/calls/placed/{row.id}" == sent.headers["location"]
     page = await line.text(sent.headers["location"])
     for words in ("Reminder for +44 7700 900123", "waits for its turn", "in the console", "Name Ada", "Visits 3"):

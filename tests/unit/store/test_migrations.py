@@ -225,6 +225,41 @@ def empty_url() -> str:
     return postgres_server.shared_server().url(postgres_server.shared_database())
 
 
+OWNERS = {
+    "cli": ("cli", ""),
+    "hook": ("hook", ""),
+    "console": ("console", ""),
+    "console Anna B": ("console", "Anna B"),
+    "crm": ("api", "crm"),
+}
+"""How `owner` told the origin of a placed call before version 0009 of the additions, and what it becomes."""
+
+
+@pytest.mark.parametrize("make", [bare_sqlite, bare_postgres])
+async def test_an_owner_becomes_an_origin_and_a_name(make: Callable[[Path], Store], tmp_path: Path) -> None:
+    store = make(tmp_path)
+    async with store:
+        pass
+    columns = "id, key, digest, owner, batch, flow, number, params, chain, state, outcome, problem, tries, wanted_at"
+    inserts = [
+        f"INSERT INTO ncco_placed ({columns}, created_at, updated_at) "
+        f"VALUES ('{owner}', '{owner}', '', '{owner}', '', 'f', '1', '', 0, 'over', '', '', 0, 0, 0, 0)"
+        for owner in OWNERS
+    ]
+    (upgrade,) = [addition for addition in ADDITIONS if addition.version == "0009"]
+    script = ";".join(["ALTER TABLE ncco_placed DROP COLUMN origin", *inserts, *upgrade.statements])
+    if store.path is None:
+        run_in_postgres(script)
+    else:
+        with sqlite3.connect(store.path) as connection:
+            connection.executescript(script)
+        connection.close()
+    async with store:
+        rows = await store.placed.list(99)
+
+    assert OWNERS == {row.id: (row.origin, row.owner) for row in rows}
+
+
 # PostgreSQL alone
 
 

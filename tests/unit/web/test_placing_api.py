@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from app.flow.loader import load
 from app.service.library import released_row
-from app.store import AttemptRow, PlacingLimits, SqliteDatabase, Store
+from app.store import AttemptRow, Origin, PlacingLimits, SqliteDatabase, Store
 from app.store.api_keys import ApiKeyRow
 from app.web.placing_api import placing_api
 
@@ -150,6 +150,32 @@ async def test_a_key_sees_its_own_calls_only(client: Client) -> None:
     assert 404 == (await client.delete(f"/calls/{id_}")).status_code
     assert [] == (await client.get("/calls")).json()["calls"]
     assert id_ != (await post(client)).json()["id"]  # the same Idempotency-Key of another program
+
+
+@pytest.mark.parametrize(
+    ("origin", "owner", "name"),
+    [
+        ("cli", "", "cli"),
+        ("hook", "", "hook"),
+        ("console", "", "console"),
+        ("console", "crm", "crm"),
+        ("", "crm", "crm"),
+    ],
+)
+async def test_no_name_of_a_key_shows_what_others_requested(
+    client: Client, store: Store, origin: Origin, owner: str, name: str
+) -> None:
+    await store.api_keys.add("another key", ApiKeyRow(name, ("reminder",), NOW_MS))
+    document = (await post(client)).json()
+    row = await store.placed.get(document["id"])
+    assert row is not None
+    await store.placed.add([row._replace(id="other", key="other", origin=origin, owner=owner)])
+    client.headers["Authorization"] = "Bearer another key"
+    listed = (await client.get("/calls")).json()["calls"]
+
+    assert 404 == (await client.get("/calls/other")).status_code
+    assert 404 == (await client.delete("/calls/other")).status_code
+    assert [document["id"]] * (name == "crm") == [call["id"] for call in listed]
 
 
 async def test_a_key_is_replaced_without_a_gap(client: Client, store: Store) -> None:

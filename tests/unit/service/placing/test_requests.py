@@ -34,7 +34,7 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
     to: str, name: Any, extra: dict[str, Any], key: str, flow: str
 ) -> None:
     wanted = WantedCall(
-        flow=flow if flow in FLOWS else "reminder", to=to, values={"name": name, **extra}, owner="test", key=key
+        flow=flow if flow in FLOWS else "reminder", to=to, values={"name": name, **extra}, origin="cli", key=key
     )
     try:
         row = checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
@@ -52,11 +52,11 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
 @pytest.mark.parametrize("name", ["\ud800", ["Ada"], {"first": "Ada"}])
 def test_what_is_no_text_is_refused(name: object) -> None:
     with pytest.raises(RefusedRequest, match="with"):
-        wanted = WantedCall(flow="reminder", to="447700900123", values={"name": name}, owner="t")
+        wanted = WantedCall(flow="reminder", to="447700900123", values={"name": name}, origin="cli")
         checked(wanted, FLOWS, ALLOWED, NOON, KEYS)
 
 
 def test_a_key_may_be_any_text() -> None:
-    wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, owner="t", key="\ud800")
+    wanted = WantedCall(flow="reminder", to="447700900123", values={"name": "Ada"}, origin="cli", key="\ud800")
 
     assert 64 == len(checked(wanted, FLOWS, ALLOWED, NOON, KEYS).key)

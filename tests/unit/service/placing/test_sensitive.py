@@ -272,7 +272,7 @@ PROJECT: Final = load({"flows/code.yaml": FLOWS}).flows
 
 
 def stored(code: str, keys: tuple[bytes, ...] = KEYS, key: str = "visit-17") -> PlacedRow:
-    wanted = WantedCall(flow="code", to=TO, values={"code": code}, owner="crm", key=key)
+    wanted = WantedCall(flow="code", to=TO, values={"code": code}, origin="cli", key=key)
     return checked(wanted, PROJECT, ("44",), AT, keys)
 
 
@@ -287,7 +287,7 @@ def test_a_digest_tells_requests_apart_but_does_not_betray_their_values() -> Non
 
 def test_a_refusal_does_not_quote_a_sensitive_value() -> None:
     flows = load({"flows/code.yaml": FLOWS.replace("type: text", "type: int")}).flows
-    wanted = WantedCall(flow="code", to=TO, values={"code": "secret-4711"}, owner="crm")
+    wanted = WantedCall(flow="code", to=TO, values={"code": "secret-4711"}, origin="cli")
 
     with pytest.raises(RefusedRequest) as refused:
         checked(wanted, flows, ("44",), AT, KEYS)
