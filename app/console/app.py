@@ -35,7 +35,7 @@ from app.console.state import Console
 from app.console.worker import Worker
 from app.errors import StoreError
 from app.flow.report import as_sentence
-from app.settings import Settings
+from app.settings import Settings, python_environment
 from app.settings.logins import Logins
 from app.store import open_store
 
@@ -81,7 +81,7 @@ def create_console(
         dev=dev,
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
         project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
-        phone_calls=PhoneCalls(services.play),
+        phone_calls=PhoneCalls(services.play, python_environment() if settings.python_lookups else {}),
         incoming=incoming,
         pictures=ResultCache(flows.MOST_PICTURES),
         results=ResultCache(MOST_RESULTS),

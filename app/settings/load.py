@@ -30,6 +30,7 @@ MIN_SECRET_CHARACTERS: Final = 16
 """A shorter signature secret causes a warning. Our choice: Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
+_OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
 _ALMOST_THE_SAME: Final = 0.9
 """How similar such a variable must be to a setting, from 0 to 1."""
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -108,10 +109,25 @@ def _field(place: str) -> str:
     return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 
 
+def python_environment() -> dict[str, str]:
+    """The environment variables that Python functions of the operator may need: all but the server's own settings."""
+    own = _known()
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in own and not name.upper().startswith(_OWN_PREFIXES)
+    }
+
+
+def _known() -> frozenset[str]:
+    """The names of all variables that may contain a setting, or the path of a file with a secret."""
+    names = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
+
+
 def _unknown(written: Iterable[str]) -> Iterator[str]:
     """Warnings about variables that look like settings but are not."""
-    known = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
-    known |= {"AWS_DEFAULT_REGION", *_secrets()}
+    known = _known()
     for name in sorted(written):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             meant = nearest(name, known)

@@ -6,11 +6,11 @@ A call that computes for a long time therefore delays nobody else, and can be ki
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from fastapi import HTTPException, Request
@@ -60,23 +60,23 @@ class Person:
         return self.asking > 0, self.used_at
 
 
-def worker_for(session: ConsoleSession) -> Worker:
-    """A subprocess for a session's calls. If the session may use real services, it has the server's environment."""
-    return Worker(seconds=MOST_S, env=os.environ if session.role == "change" else {})
-
-
 class PhoneCalls:
     """The current users of the phone.
 
     Args:
         play: see `Services`.
+        env: the environment of the subprocesses of people who may use real services; the others have none.
 
     Attributes:
         make_worker: creates the subprocess for a session.
     """
 
-    def __init__(self, play: Callable[..., dict[str, Any]] | None) -> None:
-        self.make_worker: Callable[[ConsoleSession], Worker] = worker_for
+    def __init__(
+        self, play: Callable[..., dict[str, Any]] | None, env: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        self.make_worker: Callable[[ConsoleSession], Worker] = lambda session: Worker(
+            seconds=MOST_S, env=env if session.role == "change" else {}
+        )
         self._play = play
         self._people: dict[str, Person] = {}
         self._ending: asyncio.Task[None] | None = None

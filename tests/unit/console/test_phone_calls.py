@@ -12,10 +12,13 @@ import pytest
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.cli.console_services import console_services
+from app.console.app import create_console
 from app.console.phone.calls import PhoneCalls
 from app.console.sessions import ConsoleSession
 from app.console.worker import Worker
-from tests.unit.console.conftest import REPOSITORY, logged_in, make_console, with_worker_here
+from tests.unit.console import worker_tasks
+from tests.unit.console.conftest import REPOSITORY, logged_in, make_console, settings_for, with_worker_here
 from tests.unit.console.test_phone import Phone
 
 LOOPS = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
@@ -71,6 +74,30 @@ async def test_a_call_that_takes_too_long_is_ended_and_holds_up_nobody(console: 
     is_shown = ended.status_code == 200  # then it is there, and over
     assert (200 if is_shown else 404) == gone.status_code
     assert (said[200] if is_shown else "This call no longer exists; call again") in gone.text
+
+
+SECRETS = (
+    "NCCO_KEY",
+    "NCCO_DATABASE_URL",
+    "VONAGE_PRIVATE_KEY",
+    "VONAGE_API_SIGNATURE_SECRET",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+@pytest.mark.parametrize("modules", ["", "loyalty"])
+async def test_a_subprocess_knows_no_secret_of_the_server(monkeypatch: pytest.MonkeyPatch, modules: str) -> None:
+    settings = settings_for(REPOSITORY, python_lookups=modules)
+    for name in (*SECRETS, "LOYALTY_URL"):
+        monkeypatch.setenv(name, "canary")
+    console = create_console(settings, console_services(), dev=True)
+    calls: PhoneCalls = console.state.console.phone_calls
+    person = await calls.person(ConsoleSession("one", "one", "change", "", 0, 0))
+    known = await person.worker.run(worker_tasks.environment, {})
+    await calls.close()
+
+    assert set() == {*SECRETS} & {*known}
+    assert bool(modules) == ("LOYALTY_URL" in known)
 
 
 async def test_two_who_call_at_the_same_moment_end_the_calls_of_two_others() -> None:
