@@ -8,8 +8,6 @@ import random
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -23,8 +21,8 @@ from typing import Any, Final
 import httpx
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 
-NCCO: Final = str(Path(sys.executable).with_name("ncco"))
 PUBLIC_URL: Final = "https://calls.example.com"
 STARTS_WITHIN_S: Final = 120.0
 HOOKS_WITHIN_S: Final = 30.0
@@ -65,12 +63,12 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it serves. Raises NotStarted."""
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.home), **self.settings}
-        self._process = subprocess.Popen(
+        self._process = Forked(
             [NCCO, "serve", *self.words],
             cwd=self.home,
             env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=PIPE,
+            stderr=STDOUT,
             text=True,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)

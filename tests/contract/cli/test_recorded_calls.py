@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 
 from tests.support import loopback
 from tests.support.command import ncco
+from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 
 DESK = """\
 flow: desk
@@ -93,10 +92,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("NCCO_", "VONAGE_", "FLOW_"))}
     env |= {"NCCO_PORT": "0", "NCCO_DATABASE_URL": "sqlite:///calls.db", "NCCO_DIAL_ALLOW": "44"}
     env["NCCO_CONSOLE"] = "0"
-    command = [str(Path(sys.executable).with_name("ncco")), "serve", "--dev"]
-    with subprocess.Popen(
-        command, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as server:
+    command = [NCCO, "serve", "--dev"]
+    with Forked(command, cwd=folder, env=env, stdout=PIPE, stderr=STDOUT, text=True) as server:
         try:
             assert server.stdout is not None
             found = next(match for line in server.stdout if (match := re.search(r"http://127\.0\.0\.1:\d+", line)))

@@ -19,7 +19,8 @@ from tests.contract.calls.cases import FOLDER, Exchange, load
 from tests.contract.calls.conversation import Conversation
 from tests.support import loopback
 from tests.support.cases import each_case
-from tests.support.server import NCCO, NotStarted, Server, StandIn, free_port, running, standing_in
+from tests.support.fork_server import NCCO, run
+from tests.support.server import NotStarted, Server, StandIn, free_port, running, standing_in
 
 FORMATS: Final = yaml.load(Path(__file__).with_name("formats.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 EXCHANGES: Final = (
@@ -132,9 +133,7 @@ def test_database_file_is_readable_by_its_owner_alone(served: Served) -> None:
 def refused(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """`ncco serve` that does not start."""
     environment = {"PATH": os.environ["PATH"], "NCCO_PUBLIC_URL": "https://calls.example.com", **settings}
-    return subprocess.run(
-        [NCCO, "serve"], cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+    return run([NCCO, "serve"], cwd=home, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_every_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,8 @@ from pathlib import Path
 import httpx
 
 from tests.support import loopback
-from tests.support.server import NCCO, STARTS_WITHIN_S, free_port
+from tests.support.fork_server import NCCO, Forked
+from tests.support.server import STARTS_WITHIN_S, free_port
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "Hello."\n    goto: end\n'
 
@@ -32,7 +32,7 @@ class Running:
         log: the file that it prints to.
     """
 
-    process: subprocess.Popen[bytes]
+    process: Forked
     port: int
     log: Path
 
@@ -82,7 +82,7 @@ def running(folder: Path, *words: str, **variables: str) -> Iterator[Running]:
     given = {"PATH": os.environ["PATH"], "HOME": str(folder), "NCCO_PORT": str(port), "NCCO_LOG": "json"}
     given["NCCO_CONSOLE"] = "0"
     with log.open("w") as out:
-        process = subprocess.Popen([NCCO, "serve", *words], cwd=folder, env=given | variables, stdout=out, stderr=out)
+        process = Forked([NCCO, "serve", *words], cwd=folder, env=given | variables, stdout=out, stderr=out)
     try:
         server = Running(process, port, log)
         until = time.monotonic() + STARTS_WITHIN_S

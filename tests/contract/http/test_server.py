@@ -6,7 +6,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,7 +18,8 @@ from hypothesis import strategies as st
 from tests.contract.http.serving import FLOW, Running, received, running
 from tests.support import loopback
 from tests.support.cases import each_case
-from tests.support.server import NCCO, free_port
+from tests.support.fork_server import NCCO, run
+from tests.support.server import free_port
 
 CALL = {"to": "442079460000", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
 HELLO = b'[{"action":"talk","text":"Hello."}]'
@@ -166,7 +166,7 @@ def test_sigterm_lets_a_running_request_finish_and_be_logged(tmp_path: Path) -> 
 def test_a_port_that_is_taken_is_refused(server: Running, tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
-    second = subprocess.run(
+    second = run(
         [NCCO, "serve", "--dev", "--port", str(server.port)],
         cwd=tmp_path,
         capture_output=True,
@@ -184,7 +184,7 @@ def test_an_address_of_another_machine_is_refused(tmp_path: Path, host: str) -> 
     (tmp_path / "flows" / "hello.yaml").write_text(FLOW)
     words = (NCCO, "serve", "--host", host)
     env = {"PATH": os.environ["PATH"], "NCCO_INSECURE": "1", "NCCO_PORT": str(free_port())}
-    refused = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    refused = run(words, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
 
     assert 2 == refused.returncode
     assert "NCCO_HOST" in refused.stderr

@@ -7,7 +7,6 @@ import queue
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,8 +17,8 @@ from pathlib import Path
 import httpx
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO, Forked
 
-NCCO = str(Path(sys.executable).with_name("ncco"))
 STARTS_WITHIN_S = 60.0
 
 
@@ -27,7 +26,7 @@ STARTS_WITHIN_S = 60.0
 class RunningServer:
     """A server's process, and everything that it has printed so far."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Forked
     address: str = ""
     lines: list[str] = field(default_factory=list)
 
@@ -79,7 +78,8 @@ def running_server(
     another version, and `command` another subcommand that listens.
     """
     reading, writing = os.pipe()
-    process = subprocess.Popen(
+    start = subprocess.Popen if before or ncco != NCCO else Forked
+    process: subprocess.Popen[bytes] | Forked = start(
         [*before, ncco, command, *(words or ("--dev",))],
         cwd=cwd,
         env=plain_environment(home, **(env or {})),

@@ -27,7 +27,7 @@ from click.testing import Result
 
 from tests.support import loopback, postgres_server
 from tests.support.command import ncco
-from tests.support.server import NCCO
+from tests.support.fork_server import NCCO
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import RunningServer, plain_environment, running_server, wait_until_ready
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ import pytest
 
 from app.service.calls import CallService
 from app.store import SqliteDatabase, Store
+from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.system.cli.projects import ncco, write_project
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import plain_environment
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
 
 DESK = """flow: desk
@@ -214,20 +214,20 @@ def test_locked_database_is_reported() -> None:
 # Following
 
 
-def following(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+def following(*words: str) -> Forked:
+    return Forked(
         [NCCO, "calls", "--follow", *words],
         env=plain_environment(Path.cwd()),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stdout=PIPE,
+        stderr=PIPE,
         text=True,
     )
 
 
-def interrupted(process: subprocess.Popen[str]) -> tuple[int, str]:
+def interrupted(process: Forked) -> tuple[int, str]:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    return process.returncode, said
+    return process.wait(), said
 
 
 def test_new_calls_are_shown_as_they_come_until_it_is_interrupted() -> None:

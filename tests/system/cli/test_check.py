@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fork_server import NCCO
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import plain_environment
 
 LOADED = """
 import sys

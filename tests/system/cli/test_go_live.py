@@ -25,9 +25,10 @@ from dotenv import dotenv_values
 from app.settings.logins import read_logins
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, public_pem, rsa_key
 from tests.support.server import free_port, write_files
-from tests.system.cli.running import NCCO, happens, plain_environment
+from tests.system.cli.running import happens, plain_environment
 
 SECRET = "an-invented-signature-$ecret-of-32-characters"
 API_SECRET = "an-invented-api-secret"

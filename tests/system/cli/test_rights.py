@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fork_server import NCCO
 from tests.system.cli.played_projects import project
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import plain_environment
 
 AS_ANYBODY = [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
 """The superuser can write everywhere, unless these capabilities are dropped."""

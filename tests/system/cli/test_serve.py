@@ -19,11 +19,12 @@ from app.flow.loader import load
 from app.settings import load_settings
 from app.settings.fields import VoiceAccess
 from app.store import SqliteDatabase, Store
+from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
 from tests.support.postgres_stores import empty_database
 from tests.support.processes import children, left_of, spawned
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
-from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
+from tests.system.cli.running import RunningServer, plain_environment, running_server
 
 SECRET = "a signature secret of at least 32 characters"
 KEY = private_pem(rsa_key())

@@ -10,8 +10,9 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.support.fork_server import NCCO
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import AT, SHOP, saved
 
 ARROW_UP = "\x1b[A"

@@ -15,8 +15,9 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from tests.support.fork_server import NCCO
 from tests.system.cli.projects import ncco
-from tests.system.cli.running import NCCO, plain_environment
+from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import call, served
 from tests.system.simulator.foreign_server import app
 

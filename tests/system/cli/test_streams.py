@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import NCCO, happens, plain_environment
+from tests.system.cli.running import happens, plain_environment
 
 FULL = Path("/dev/full")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,8 +20,9 @@ from app.settings.fields import VoiceAccess
 from app.vonage.application_token import ApplicationTokens
 from app.vonage.keys import new_private_key
 from app.vonage.voice_api import CallDetails, NewCall, VoiceApi
+from tests.support.fork_server import NCCO, run
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import NCCO, happens, plain_environment, running_server
+from tests.system.cli.running import happens, plain_environment, running_server
 from tests.system.console.browser import PATIENCE_MS, Watch, check_page, open_console
 
 TO, FROM = "447700900123", "442079460001"
@@ -139,7 +139,7 @@ def test_a_flow_calls_and_is_answered_also_with_a_real_key_and_a_public_url(brow
         page = context.new_page()
         page.goto("/calls")
         words = [NCCO, "place", "reminder", "--to", TO, "--with", "name=Ada"]
-        subprocess.run(words, cwd=tmp_path, env=plain_environment(tmp_path, **env), check=True, timeout=60)
+        run(words, cwd=tmp_path, env=plain_environment(tmp_path, **env), check=True, timeout=60)
 
         page.get_by_role("button", name="Answer").click()
         expect(page.locator("#bubbles")).to_contain_text("Hello Ada.")

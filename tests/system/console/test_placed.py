@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.support.fork_server import NCCO, run
 from tests.system.cli.projects import write_project
-from tests.system.cli.running import NCCO, happens, plain_environment, running_server
+from tests.system.cli.running import happens, plain_environment, running_server
 from tests.system.console.browser import NARROW, PATIENCE_MS, Console, Watch, check_budget, check_page, open_console
 
 REMINDER = """\
@@ -59,7 +59,7 @@ def desk(browser: Browser, session: Console) -> Iterator[Page]:
 def ncco(folder: Path, *words: str) -> None:
     """Run a command beside the running server."""
     environment = plain_environment(folder, **ENV)
-    subprocess.run([NCCO, *words], cwd=folder, env=environment, check=True, timeout=120, capture_output=True)
+    run([NCCO, *words], cwd=folder, env=environment, check=True, timeout=120, capture_output=True)
 
 
 def fill(page: Page, number: str = "07700 900123") -> None:

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,11 +16,12 @@ import httpx
 import pytest
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import empty_database
 from tests.support.processes import children, left_of, spawned
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import NCCO, RunningServer, plain_environment, running_server
+from tests.system.cli.running import RunningServer, plain_environment, running_server
 
 WITHIN_S = 120.0
 OTHER = {"Host": "192.0.2.1"}
@@ -83,9 +83,7 @@ def test_another_link_opens_the_console_of_the_running_server_once(tmp_path: Pat
     with server_with_console(tmp_path, NCCO_CONSOLE_PORT=port) as server:
         loopback.get(link(server).partition("?")[0], timeout=WITHIN_S)
         env = {**os.environ, "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE": "1"}
-        made = subprocess.run(
-            [NCCO, "console", "link"], capture_output=True, text=True, cwd=tmp_path, env=env, check=True
-        )
+        made = run([NCCO, "console", "link"], capture_output=True, text=True, cwd=tmp_path, env=env, check=True)
         statuses = [loopback.get(made.stdout.strip(), timeout=WITHIN_S).status_code for _ in range(2)]
 
     assert ("", [303, 403]) == (made.stderr, statuses)
@@ -161,7 +159,7 @@ def test_without_a_password_a_server_for_real_calls_has_no_console(tmp_path: Pat
 
 
 def test_with_a_password_a_server_for_real_calls_asks_for_it(tmp_path: Path) -> None:
-    made = subprocess.run(
+    made = run(
         [NCCO, "console", "password"],
         input="correct horse battery staple\n",
         capture_output=True,
@@ -203,7 +201,7 @@ def test_a_console_that_other_machines_reach_needs_a_login_and_calls_do_not(tmp_
 
     command = [NCCO, "console", "password", "--name", "anna", "--role", "change"]
     env = plain_environment(tmp_path, **everywhere)
-    subprocess.run(command, cwd=tmp_path, env=env, input=b"the password of anna\n", check=True)
+    run(command, cwd=tmp_path, env=env, input=b"the password of anna\n", check=True)
     with server_with_console(tmp_path, **everywhere) as server, httpx.Client(timeout=WITHIN_S) as browser:
         soon(lambda: f"console in a browser: http://127.0.0.1:{port}/" in server.printed, "no address was printed")
         form = {"name": "anna", "password": "the password of anna"}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.fork_server import NCCO
 from tests.system.cli import running
 
 HERE = Path(__file__).parent
@@ -27,7 +28,7 @@ def settings(home: Path, url: str, flows: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path, url: str, flows: str, *, ncco: str = running.NCCO) -> Iterator[str]:
+def serving(home: Path, url: str, flows: str, *, ncco: str = NCCO) -> Iterator[str]:
     """Run `ncco serve`. Yields its address once it is ready."""
     with running.running_server(home, "--port", "0", cwd=home, env=settings(home, url, flows), ncco=ncco) as server:
         running.wait_until_ready(server.address)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO, run
 from tests.support.postgres_server import shared_server
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import run_in
@@ -139,9 +139,9 @@ def test_an_earlier_database_keeps_its_calls_unless_configured_otherwise(
 
 def ncco(tmp_path: Path, url: str, *words: str, code: int = 0) -> Any:
     """Run a command and parse its JSON output."""
-    command = [running.NCCO, *words, "--format", "json"]
+    command = [NCCO, *words, "--format", "json"]
     env = settings(tmp_path, url, "second")
-    done = subprocess.run(command, env=env, cwd=tmp_path, check=False, capture_output=True, text=True)
+    done = run(command, env=env, cwd=tmp_path, check=False, capture_output=True, text=True)
     assert code == done.returncode, done.stderr
     return json.loads(done.stdout)
 

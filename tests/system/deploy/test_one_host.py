@@ -25,10 +25,11 @@ from cryptography.x509.oid import NameOID
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
 from tests.support import loopback
+from tests.support.fork_server import NCCO
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
-from tests.system.cli.running import NCCO, plain_environment, running_server
+from tests.system.cli.running import plain_environment, running_server
 from tests.system.hosts.proxy import NGINX, wait_until_up
 
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.fork_server import DEVNULL, NCCO, PIPE, Forked, run
+from tests.support.processes import left_of
+from tests.system.cli.running import plain_environment
+
+
+@pytest.mark.parametrize("words", ["--version", "explain E240", "chek", "check --format json", "validate -"])
+def test_a_forked_command_does_what_a_started_one_does(tmp_path: Path, words: str) -> None:
+    command, env = [NCCO, *words.split()], plain_environment(tmp_path)
+
+    forked = run(command, cwd=tmp_path, env=env, input="[]", capture_output=True, text=True, timeout=60)
+    started = subprocess.run(
+        command, cwd=tmp_path, env=env, input="[]", capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (started.returncode, started.stdout, started.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+
+
+def test_a_forked_server_is_signalled_and_seen_to_end(tmp_path: Path) -> None:
+    env = plain_environment(tmp_path)
+    run([NCCO, "init", "shop"], cwd=tmp_path, env=env, stdout=DEVNULL, check=True)
+    with Forked([NCCO, "serve", "--dev"], cwd=tmp_path / "shop", env=env, stderr=PIPE, text=True) as server:
+        assert server.stderr is not None
+        assert next(line for line in server.stderr if "listens on" in line)
+        assert server.poll() is None
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.wait(0.01)
+        server.send_signal(signal.SIGKILL)
+
+    assert -signal.SIGKILL == server.wait()
+    assert [] == left_of([server.pid])
