@@ -1,4 +1,4 @@
-"""Plain HTTP to servers on the loopback: as `httpx.get` and `httpx.post`, patient, and without loading certificates."""
+"""Plain HTTP to servers on the loopback: as with `httpx`, but patient, and without loading certificates."""
 
 from __future__ import annotations
 
@@ -9,3 +9,4 @@ import httpx
 
 get: Final = partial(httpx.get, verify=False, trust_env=False, timeout=30)
 post: Final = partial(httpx.post, verify=False, trust_env=False, timeout=30)
+delete: Final = partial(httpx.delete, verify=False, trust_env=False, timeout=30)
