@@ -6,7 +6,7 @@ import csv
 import getpass
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,10 +27,9 @@ from app.flow.scope import Variable
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import PlacedRow, Store, moment_of
 
-AT_ONCE: Final = 500
-"""Number of rows per transaction."""
-TOLD_EVERY: Final = 5_000
-"""Progress is printed after this many rows."""
+FIRST_TOLD_S: Final = 0.3
+TOLD_EVERY_S: Final = 1.0
+"""How often progress is printed, in seconds."""
 MOST_SHOWN: Final = 20
 """Maximum number of wrong rows that are shown."""
 MOST_ROWS: Final = 1_000_000
@@ -118,7 +117,8 @@ async def command(
     found = Source.here(flows, templates).load_sound().project.flows
     now = datetime.now(UTC)
     settings = server_settings()
-    placing = _Placing(found, settings.dial_allow, now, settings.keys())
+    progress = Progress()
+    placing = _Placing(found, settings.dial_allow, now, settings.keys(), progress)
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
     rows, problems = placing.read(_rows_of(wanted, file, found))
     if problems:
@@ -128,7 +128,21 @@ async def command(
         click.echo(f"no call was written{more}", err=True)
         return ISSUES
     async with find_database() as store:
-        return await _write(store, rows, batch, now)
+        return await _write(store, rows, batch, now, progress)
+
+
+class Progress:
+    """Prints what a long command has done so far, from its first second on."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock() + FIRST_TOLD_S
+
+    def tell(self, text: str) -> None:
+        """Print a line on stderr, unless another one has just been printed."""
+        if self._clock() >= self._next:
+            self._next = self._clock() + TOLD_EVERY_S
+            click.echo(text, err=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +153,14 @@ class _Placing:
     allowed: tuple[str, ...]
     now: datetime
     keys: tuple[bytes, ...] = field(repr=False)
+    progress: Progress
 
     def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
         """The rows that can be stored, each with its place in the file; and the problems of all other rows."""
         rows = []
         problems = []
-        for place, call in calls:
+        for number, (place, call) in enumerate(calls):
+            self.progress.tell(f"{number:,} rows checked")
             try:
                 if isinstance(call, RefusedRequest):
                     raise call
@@ -215,16 +231,10 @@ def _call_of(
     )
 
 
-async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime) -> int:
+async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime, progress: Progress) -> int:
     """Store the calls that are new, and print how many there are."""
-    new = 0
-    for start in range(0, len(rows), AT_ONCE):
-        part = rows[start : start + AT_ONCE]
-        stored = await store.placed.add(part)
-        new += sum(known.id == row.id for row, known in zip(part, stored, strict=True))
-        done = start + len(part)
-        if done % TOLD_EVERY == 0 and done < len(rows):
-            click.echo(f"{done:,} of {len(rows):,} rows", err=True)
+    stored = await store.placed.add_many(rows, lambda done: progress.tell(f"{done:,} of {len(rows):,} calls written"))
+    new = sum(known.id == row.id for row, known in zip(rows, stored, strict=True))
     if not batch:
         first = moment_of(rows[0].due_at or 0)
         when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
@@ -240,7 +250,9 @@ async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bo
     """Stop a batch, pause or resume placing, then show the progress."""
     now = time.time_ns() // 1_000_000
     if stop:
-        click.echo(f"{counted(await store.placed.stop_batch(stop, now), 'call is', 'calls are')} cancelled")
+        progress = Progress()
+        stopped = await store.placed.stop_batch(stop, now, lambda done: progress.tell(f"{done:,} calls cancelled"))
+        click.echo(f"{counted(stopped, 'call is', 'calls are')} cancelled")
     if pause:
         await store.placed.pause(now, getpass.getuser(), pause)
     if resume:

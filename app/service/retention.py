@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from app.errors import StoreUnavailable
 from app.service.library import Library
-from app.store import Store, milliseconds
+from app.store import Store, give_way, milliseconds
 
 BATCH_SIZE: Final = 20
 """Number of calls deleted in one transaction."""
 
 REST_FACTOR: Final = 9
 """After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
-
-SHORTEST_REST_S: Final = 0.02
 
 
 class Swept(NamedTuple):
@@ -57,5 +54,5 @@ async def _sweep_batch(store: Store, before: int) -> int:
     """Delete one batch, then pause; returns the number of deleted rows."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE)
-    await asyncio.sleep(max(SHORTEST_REST_S, REST_FACTOR * (time.monotonic() - started)))
+    await give_way(started, REST_FACTOR)
     return gone

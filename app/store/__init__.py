@@ -8,7 +8,7 @@ from pathlib import Path
 from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import read_address
 from app.store.backups import BackupRow, Backups
-from app.store.database import Database
+from app.store.database import Database, give_way
 from app.store.placed import PlacedCalls
 from app.store.placed_rows import (
     ANY_PLACED,
@@ -103,6 +103,7 @@ __all__ = [
     "Timeline",
     "TurnRow",
     "WebhookRow",
+    "give_way",
     "milliseconds",
     "moment_of",
     "open_store",

@@ -188,6 +188,10 @@ CREATE INDEX IF NOT EXISTS ncco_placed_next
     ON ncco_placed (due_at, id, flow, number)
     WHERE due_at IS NOT NULL;
 
+CREATE INDEX IF NOT EXISTS ncco_placed_to_stop
+    ON ncco_placed (batch, due_at)
+    WHERE due_at IS NOT NULL AND batch <> '';
+
 CREATE INDEX IF NOT EXISTS ncco_placed_expiring
     ON ncco_placed (expires_at, flow)
     WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;

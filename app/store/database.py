@@ -14,13 +14,14 @@ SQLite. An operation raises StoreError only before it has written anything.
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from app.errors import StoreUnavailable
 from app.store.rows import Schema
@@ -61,6 +62,20 @@ Statement: TypeAlias = tuple[str, Sequence[Any]] | Keyed | Many | Insert
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
+
+
+SHORTEST_REST_S: Final = 0.02
+"""Longer than a process waits between two attempts to write to a SQLite file that another process is writing to."""
+
+
+async def give_way(began: float, factor: float = 1.0) -> None:
+    """Rest after a part of a bulk write, so that calls can use the database.
+
+    Args:
+        began: when the part began, by `time.monotonic`.
+        factor: how long to rest, as a multiple of the time that the part took.
+    """
+    await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
 
 class Read(Protocol):

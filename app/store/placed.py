@@ -23,12 +23,13 @@ The tables are an addition to the schema (`app.store.migrations`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final
 
 from app.store import placing
-from app.store.database import Database, Many, Row, Work
+from app.store.database import Database, Many, Row, Work, give_way
 from app.store.placed_rows import (
     ANY_PLACED,
     ATTEMPTS_TABLE,
@@ -45,6 +46,10 @@ from app.store.placed_rows import (
     PlacingLimits,
 )
 
+ADDED_SIZE: Final = 200
+"""Number of calls that a bulk write adds in one transaction."""
+STOPPED_SIZE: Final = 500
+"""Number of calls that are cancelled in one transaction."""
 _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
@@ -92,7 +97,9 @@ _POSTPONE: Final = f"""
 _STOP_BATCH: Final = f"""
     UPDATE {PLACED_TABLE}
     SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2, salt = ''
-    WHERE batch = $1 AND state = 'waiting'
+    WHERE state = 'waiting' AND id IN (
+        SELECT id FROM {PLACED_TABLE} WHERE batch = $1 AND batch <> '' AND due_at IS NOT NULL ORDER BY due_at LIMIT $3
+    )
     RETURNING id
 """
 _SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
@@ -142,6 +149,10 @@ _DELETE_OLD: Final = f"""
 """
 
 
+def _ignore(_: int) -> None:
+    """Report no progress."""
+
+
 def erase_placed(ids: Sequence[str]) -> Work[None]:
     """Forget the numbers, params and legs of placed calls.
 
@@ -173,6 +184,19 @@ class PlacedCalls:
         """Write new calls; returns the stored calls in order. A call whose key exists is not changed."""
         return await self._database.write(partial(placing.add, rows))
 
+    async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
+        """Write any number of new calls in several transactions, so that callers can use the store; see `add`.
+
+        `listener` gets the number of rows written so far.
+        """
+        stored = list[PlacedRow]()
+        while len(stored) < len(rows):
+            began = time.monotonic()
+            stored += await self.add(rows[len(stored) : len(stored) + ADDED_SIZE])
+            listener(len(stored))
+            await give_way(began)
+        return stored
+
     async def get(self, id_: str) -> PlacedRow | None:
         """A placed call, or None."""
         rows = await self._database.read(_SELECT, id_)
@@ -198,9 +222,20 @@ class PlacedCalls:
         """
         return await self._database.write(partial(placing.cancel, id_, now))
 
-    async def stop_batch(self, batch: str, now: int) -> int:
-        """Cancel all waiting calls of a batch; returns how many."""
-        return len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now)))
+    async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
+        """Cancel all waiting calls of a batch, those that are due next first; returns how many.
+
+        This is done in several transactions, so that callers can use the store; `listener` gets the number so far.
+        """
+        stopped = 0
+        while True:
+            began = time.monotonic()
+            gone = len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now, STOPPED_SIZE)))
+            if not gone:
+                return stopped
+            stopped += gone
+            listener(stopped)
+            await give_way(began)
 
     async def count_active(self) -> PlacedCounts:
         """The numbers of calls that are waiting or in progress. Fast, however many calls are stored."""

@@ -369,6 +369,40 @@ async def test_a_batch_is_stopped_and_counted(placed: PlacedCalls) -> None:
     assert ["p1"] == [row.id for row in await placed.list(9, before="p2")]
 
 
+async def test_a_bulk_write_gives_way_to_others(placed: PlacedCalls) -> None:
+    rows = [wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(600)]
+    seen = list[str]()
+    tasks = list[asyncio.Task[None]]()
+
+    async def write() -> None:
+        await placed.hold(NOON_MS, "")
+        seen.append("another")
+
+    def listener(done: int) -> None:
+        seen.append(str(done))
+        if not tasks:
+            tasks.append(asyncio.create_task(write()))
+
+    assert rows == await placed.add_many(rows, listener)
+    assert ["200", "another", "400", "600"] == seen
+    seen.clear()
+    tasks.clear()
+    assert 600 == await placed.stop_batch("b", NOON_MS, listener)
+    assert ["500", "another", "600"] == seen
+
+
+async def test_the_calls_of_a_batch_that_are_due_next_are_stopped_first(placed: PlacedCalls) -> None:
+    await placed.add_many([wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(501)])
+    waiting = list[asyncio.Task[PlacedRow | None]]()
+
+    def listener(_: int) -> None:
+        waiting.extend(asyncio.create_task(placed.get(id_)) for id_ in ("p0", "p1") if len(waiting) < 2)
+
+    await placed.stop_batch("b", NOON_MS, listener)
+
+    assert ["waiting", "over"] == [row.state for row in await asyncio.gather(*waiting) if row is not None]
+
+
 async def test_a_forgotten_number_is_not_called_again_by_the_same_request(store: Store) -> None:
     placed = store.placed
     await placed.add([wanted("p1"), wanted("p2", number="447700900199", params=f'{{"friend": "{NUMBER}"}}')])
