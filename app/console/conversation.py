@@ -70,7 +70,7 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
     is_spare = False
     for action in ncco or ():
         kind = str(action.get("action", "?"))
-        text = str(action.get("text", "")) if kind == "talk" else action_summary(action)
+        text = str(_with_dots(action.get("text", ""))) if kind == "talk" else action_summary(action)
         yield Said(kind, text, is_spare)
         is_spare = is_spare or kind == "input"
 

@@ -151,7 +151,7 @@ def spoken_in(body: bytes) -> Iterator[str]:
             waiting += part
         elif isinstance(part, dict):
             waiting += part.values()
-            if isinstance(text := part.get("text"), str):
+            if isinstance(text := part.get("text"), str) and not text.startswith(MASKED):
                 yield _TAG.sub("", text)
 
 
@@ -286,6 +286,8 @@ def action_summary(action: Mapping[str, Any]) -> str:
     name = str(action.get("action", "?"))
     value = action.get(ACTIONS[name].main) if name in ACTIONS else None
     words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(MASKED):
+        words = "(not stored)"
     match name:
         case "connect":
             endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))

@@ -145,6 +145,7 @@ async def test_only_the_person_who_is_called_learns_the_code(tmp_path: Path, von
     assert CANARIES[1] in heard
     assert [] == [(place, text) for place, found in shown.items() for text in CANARIES if text in found]
     assert '"outcome":"busy"' in shown["hooks"]
+    assert "••••" in shown[f"/calls/{leg.uuid}"]
     assert "hello" in shown[f"calls {leg.uuid} --format json"]
 
 

@@ -74,6 +74,7 @@ def test_webhook_in_a_few_words(expected: str, kind: str, fields: dict[str, Any]
     ("expected", "action"),
     [
         ('talk "Hello."', {"action": "talk", "text": "Hello."}),
+        ("talk (not stored)", {"action": "talk", "text": "secret:0123456789abcdef"}),
         ('stream ["https://x/a.mp3"]', {"action": "stream", "streamUrl": ["https://x/a.mp3"]}),
         ("connect sip sip:a@b", {"action": "connect", "endpoint": [{"type": "sip", "uri": "sip:a@b"}]}),
         ("connect vbc", {"action": "connect", "endpoint": [{"type": "vbc"}]}),
