@@ -49,17 +49,23 @@ class Moment(PlainText):
 
 
 def _form(kind: Kind) -> Notation:
-    """The form of a computed value; E331 for callers' secrets, because it is stored until the call is placed."""
+    """The form of a computed value that is not a caller's secret."""
 
     def read(node: Node, what: str, reader: Resolver) -> Value | None:
         value = reader.value(node, kind, "kept", what)
-        for leaf in leaves(value) if value is not None else ():
-            for name in sorted(leaf.used_names & reader.scope.secrets):
-                message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
-                reader.report("E331", leaf.place, message)
+        if value is not None:
+            _refuse_secrets(value, reader)
         return value
 
     return Notation(read, TEXT)
+
+
+def _refuse_secrets(value: Value, reader: Resolver) -> None:
+    """Report E331 for each caller's secret in a value, because the value is stored until the call is placed."""
+    for leaf in leaves(value):
+        for name in sorted(leaf.used_names & reader.scope.secrets):
+            message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
+            reader.report("E331", leaf.place, message)
 
 
 class PlaceWords(MapForm):
@@ -136,6 +142,9 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
         if not signature.is_placed:
             reader.report("E587", text.place, f'the flow "{name}" has no `outbound`')
         given = read_given(words.given, signature.params, f'the flow "{name}"', text.place, reader)
+        for assignment in given:
+            if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
+                _refuse_secrets(assignment.value, reader)
     return Placing(name, words.to, given, words.moment, words.after)
 
 
