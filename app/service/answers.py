@@ -25,14 +25,16 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
     given = {} if flow is None else delivery.params(found.params)
+    secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
-            return await turns.begin(turn, answer_row(delivery, id_, turns.policy.keys[0]), delivery)
+            received = answer_row(delivery, id_, turns.policy.keys[0], secret=secret)
+            return await turns.begin(turn, received, delivery)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
-        if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+        if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:
             return repeat
     return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
 

@@ -86,7 +86,10 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
     row = entry.webhook
     is_named = flow.name in final.id.split("/")[1:]  # only a URL that names the flow has params
     delivery = Delivery(row.method, row.body, entry.fields, "", context.now)
-    return begin(flow, final.id, final.call, context, delivery.params(flow.params) if is_named else {})
+    given = delivery.params(flow.params) if is_named else {}
+    if any(text.startswith(MASKED) for text in given.values()):
+        raise CannotReplay("a param in the answer URL is sensitive, so it was not stored")
+    return begin(flow, final.id, final.call, context, given)
 
 
 def _resumed(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -151,13 +151,22 @@ class Turns:
         return decrypted(stored, cipher) or self.failsafe
 
     async def repeat_answer(
-        self, id_: str, delivery: Delivery, kind: str = "answer", request: str = ""
+        self,
+        id_: str,
+        delivery: Delivery,
+        kind: str = "answer",
+        *,
+        request: str = "",
+        secret: Collection[str] = (),
     ) -> Reply | None:
-        """The stored reply to a repeated answer webhook; None if it is not a repeat. `request` is the placed call."""
+        """The stored reply to a repeated answer webhook; None if it is not a repeat.
+
+        `request` is the placed call, and `secret` are the sensitive params of the URL's flow.
+        """
         stored = await self.stored_reply(id_, *ANSWERED, "", request)
         if stored is None:
             return None
-        await self.record(answer_row(delivery, id_, self.policy.keys[0], kind))
+        await self.record(answer_row(delivery, id_, self.policy.keys[0], kind, secret))
         return Reply.repeat(stored, kind, delivery.call)
 
     async def play(self, playing: Playing[Result]) -> Result:

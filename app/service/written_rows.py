@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from hashlib import sha256
 from time import perf_counter
 from typing import Any, Final
@@ -74,10 +74,20 @@ def webhook_row(
     )
 
 
-def answer_row(delivery: Delivery, session: str, key: bytes, kind: str = "answer") -> WebhookRow:
-    """The row of an answer webhook. Its session is "" if the webhook opened none."""
+def answer_row(
+    delivery: Delivery, session: str, key: bytes, kind: str = "answer", secret: Collection[str] = ()
+) -> WebhookRow:
+    """The row of an answer webhook. Its session is "" if the webhook opened none.
+
+    `secret` are the sensitive params of its flow, which may be in the query of its URL.
+    """
     call = delivery.call
     body = body_of(delivery, session, key)
+    if secret and body is delivery.raw:
+        kept = {
+            name: mask(key, session, str(value)) if name in secret else value for name, value in delivery.fields.items()
+        }
+        body = orjson.dumps(kept | ({"reason": delivery.reason} if delivery.reason else {}), default=str)
     leg = call.uuid
     conversation = call.conversation_uuid
     at = delivery.received_ms

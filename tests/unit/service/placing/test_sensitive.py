@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -18,8 +19,9 @@ from hypothesis import strategies as st
 from app.flow.loader import load
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.simulator.parties import Behaviour
+from app.simulator.servers import Request
 from app.store import PlacedRow, SqliteDatabase, Store
-from tests.support.placing import AT, TO, World, placing_world
+from tests.support.placing import AT, BASE, TO, World, placing_world
 
 EXAMPLE: Final = (Path(__file__).parents[4] / "examples/code/flows/code.yaml").read_text()
 CODE: Final = "58203"
@@ -198,6 +200,25 @@ async def test_a_flow_compares_a_sensitive_param_of_a_placed_call(memory: Store,
         await world.run(20)
 
         assert [heard] == [each.text for each in world.legs[0].transcript if each.text]
+
+
+@pytest.mark.parametrize(
+    "repeats", [("answer/gate", ""), ("fallback", "&reason=Connection+timeout.&original_request=")]
+)
+async def test_a_sensitive_param_in_the_query_of_an_answer_url_is_not_stored(
+    tmp_path: Path, repeats: tuple[str, str]
+) -> None:
+    query = f"code={CODE}&to=442079460001&from={TO}&uuid=leg-1&conversation_uuid=CON-1"
+    url = f"{BASE}/webhooks/answer/gate?{query}"
+    path, more = repeats
+    more += quote(f'{{"url":"{url}","type":"answer"}}') if more else ""
+    async with placing_world(Store(SqliteDatabase(tmp_path / "calls.db")), flows=COMPARED) as world:
+        first = await world.server.deliver(Request("GET", url, {}))
+        again = await world.server.deliver(Request("GET", f"{BASE}/webhooks/{path}?{query}{more}", {}))
+
+        assert b"That is wrong." in first.body
+        assert first.body == again.body
+        assert_hidden(tmp_path)
 
 
 CODES: Final = st.text(st.sampled_from("0123456789ABCxyz"), min_size=5, max_size=12)
