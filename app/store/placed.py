@@ -338,18 +338,17 @@ class PlacedCalls:
         now: int,
         give_up_at: int,
         *,
-        params: str = "",
         is_certain: bool = True,
     ) -> AttemptRow | None:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         The latter is the case if the call was cancelled, another leg has answered, Vonage had hung up on a machine, or
-        another attempt has followed. If the attempt was given up and another one is due, the call is over instead, with
-        these `params`. The hooks of an attempt that was the last one have been sent, so its outcome stays.
+        another attempt has followed. If the attempt was given up and another one is due, the call is over instead. The
+        hooks of an attempt that was the last one have been sent, so its outcome stays.
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
-        work = partial(placing.answer, (placed, number), leg, now, give_up_at, params, is_certain=is_certain)
+        work = partial(placing.answer, (placed, number), leg, now, give_up_at, is_certain=is_certain)
         return await self._database.write(work)
 
     async def completed(self, attempt: AttemptRow, give_up_at: int) -> AttemptRow | None:
@@ -383,7 +382,7 @@ class PlacedCalls:
         """End an attempt. Its call ends too, unless another attempt is due at `due_at`.
 
         Returns False and writes nothing if the attempt was over already, or was answered after `attempt` was read. If
-        the call ends, the params and hooks of `result` are written.
+        the call ends, the hooks of `result` are written.
         """
         return await self._database.write(partial(placing.finish, attempt, result, now, due_at))
 

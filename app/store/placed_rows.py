@@ -159,13 +159,11 @@ class AttemptResult(NamedTuple):
 
     Attributes:
         outcome, problem: as in `PlacedRow` and `AttemptRow`.
-        params: the params to keep if the call ends, without sensitive ones.
         hooks: the hooks to send if the call ends.
     """
 
     outcome: str
     problem: str = ""
-    params: str = ""
     hooks: Sequence[HookRow] = ()
 
 

@@ -67,14 +67,14 @@ _WAIT_AGAIN: Final = f"""
 """
 _END: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET state = $2, outcome = $3, problem = $4, due_at = $5, params = $6, updated_at = $7,
+    SET state = $2, outcome = $3, problem = $4, due_at = $5, updated_at = $6,
         salt = CASE WHEN $2 = 'over' THEN '' ELSE salt END
     WHERE id = $1
 """
 _END_WAITING: Final = f"""
     UPDATE {PLACED_TABLE}
-    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, params = $5, updated_at = $6, salt = '',
-        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $6 ELSE cancelled_at END
+    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, updated_at = $5, salt = '',
+        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $5 ELSE cancelled_at END
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
     RETURNING id
 """
@@ -121,7 +121,7 @@ def cancel(id_: str, now: int) -> Work[PlacedRow | None]:
         return None
     row = PlacedRow._make(found[0])
     if row.state == "waiting":
-        yield _END_WAITING, (id_, row.tries, "cancelled", "", row.params, now)
+        yield _END_WAITING, (id_, row.tries, "cancelled", "", now)
     elif row.state == "calling":
         yield _CANCEL, (id_, now)
     return row
@@ -263,13 +263,11 @@ def not_sent(key: AttemptKey, due_at: int, problem: str, now: int) -> Work[bool]
     yield _DELETE_ATTEMPT, key
     yield _WAIT_AGAIN, (placed.id, due_at, problem, now)
     if placed.cancelled_at is not None:
-        yield _END, (placed.id, "over", "cancelled", "", None, placed.params, now)
+        yield _END, (placed.id, "over", "cancelled", "", None, now)
     return True
 
 
-def answer(
-    key: AttemptKey, leg: str, now: int, give_up_at: int, params: str, *, is_certain: bool
-) -> Work[AttemptRow | None]:
+def answer(key: AttemptKey, leg: str, now: int, give_up_at: int, *, is_certain: bool) -> Work[AttemptRow | None]:
     """See `PlacedCalls.answered`."""
     placed, attempt = yield from _locked(key)
     if placed is None or not placed.number or placed.cancelled_at is not None:
@@ -292,7 +290,7 @@ def answer(
         return None
     elif placed.state == "waiting":
         answered = answered._replace(outcome="answered")
-        yield _END, (placed.id, "over", "answered", "", None, params, now)
+        yield _END, (placed.id, "over", "answered", "", None, now)
     return (yield from _save(answered))
 
 
@@ -334,18 +332,18 @@ def finish(known: AttemptRow, result: AttemptResult, now: int, due_at: int | Non
     problem = result.problem
     yield from _save(attempt._replace(state="over", give_up_at=None, over_at=now, outcome=outcome, problem=problem))
     if due_at is not None and placed.cancelled_at is None:
-        yield _END, (placed.id, "waiting", "", "", due_at, placed.params, now)
+        yield _END, (placed.id, "waiting", "", "", due_at, now)
         return True
     if placed.cancelled_at is not None and outcome != "answered":
         outcome = "cancelled"
-    yield _END, (placed.id, "over", outcome, problem, None, result.params, now)
+    yield _END, (placed.id, "over", outcome, problem, None, now)
     yield from add_hooks(result.hooks)
     return True
 
 
 def end_waiting(row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
     """See `PlacedCalls.end_waiting`."""
-    if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, result.params, now)):
+    if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
         return False
     yield from add_hooks(result.hooks)
     return True

@@ -40,7 +40,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
     if moment is not None and row.cancelled_at is None:
         return await placed.finish(attempt, AttemptResult(outcome, problem), at, milliseconds(moment))
     hooks = _hooks(turns, flow, row, outcome, now)
-    is_over = await placed.finish(attempt, AttemptResult(outcome, problem, kept_params(flow, row), hooks), at)
+    is_over = await placed.finish(attempt, AttemptResult(outcome, problem, hooks), at)
     if is_over and hooks:
         turns.hooks_written()
     return is_over
@@ -49,8 +49,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
     """End a placed call that was waiting for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
-    result = result._replace(params=kept_params(flow, row), hooks=hooks)
-    if await turns.store.placed.end_waiting(row, result, milliseconds(now)) and hooks:
+    if await turns.store.placed.end_waiting(row, result._replace(hooks=hooks), milliseconds(now)) and hooks:
         turns.hooks_written()
 
 
@@ -84,16 +83,6 @@ def call_of(flow: Flow, row: PlacedRow) -> Call:
     """The data of a placed call that nobody answered, as the flow's hooks see it."""
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
     return Call(row.number, from_number, direction="outbound", request=row.id)
-
-
-def kept_params(flow: Flow | None, row: PlacedRow) -> str:
-    """The params to keep after the end: all except sensitive ones, or none if the flow is lost."""
-    if flow is None or not row.params:
-        return ""
-    kept = {
-        name: value for name, value in _params(row).items() if name in flow.params and not flow.params[name].sensitive
-    }
-    return orjson.dumps(kept).decode()
 
 
 def _hooks(turns: Turns, flow: Flow | None, row: PlacedRow, outcome: str, now: datetime) -> tuple[HookRow, ...]:

@@ -16,7 +16,7 @@ from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply, session_id
 from app.service.placed_values import PlacedCipher
 from app.service.placing.attempts import ANSWERED, LOOK_S, PICKED_UP, SILENT_S, missed_outcome
-from app.service.placing.ends import end_attempt, kept_params, values_of
+from app.service.placing.ends import end_attempt, values_of
 from app.service.tokens import make_token, read_token
 from app.service.turns import ATTEMPTS, Turns
 from app.service.written_rows import answer_row, status_of, webhook_row
@@ -46,7 +46,7 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     id_ = session_id(leg, None)
     if (repeat := await turns.repeat_answer(id_, delivery, request=ref.session)) is not None:
         return repeat
-    row = await turns.store.placed.get(ref.session)  # before a late answer ends the call, and its params are gone
+    row = await turns.store.placed.get(ref.session)  # before a late answer ends the call and its key
     attempt = await _pick_up(turns, ref, leg, delivery, is_certain=True) if leg else None
     if row is None or not row.number:
         return Reply(GOODBYE, "answer", FORGOTTEN, uuid=leg)
@@ -113,15 +113,9 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
     """Mark an attempt as answered, so that no other attempt follows. None if the person must hear a goodbye."""
-    placed = turns.store.placed
-    row = await placed.get(ref.session)
-    attempts = await placed.attempts(ref.session)
-    if row is None or not attempts:
-        return None
-    params = kept_params(await turns.library.pinned(row.flow, attempts[-1].revision), row)
     look_at = _later(delivery, LOOK_S)
-    return await placed.answered(
-        ref.session, ref.turn, leg, delivery.received_ms, look_at, params=params, is_certain=is_certain
+    return await turns.store.placed.answered(
+        ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
     )
 
 

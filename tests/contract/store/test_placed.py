@@ -67,7 +67,7 @@ async def known(placed: PlacedCalls, id_: str = "p1") -> PlacedRow:
 
 async def ended(placed: PlacedCalls, id_: str = "p1") -> tuple[str, str, str]:
     row = await known(placed, id_)
-    return row.state, row.outcome, row.params
+    return row.state, row.outcome, row.salt
 
 
 async def last(placed: PlacedCalls, id_: str = "p1") -> AttemptRow:
@@ -281,13 +281,13 @@ async def test_an_attempt_ends_once_and_the_next_one_follows(placed: PlacedCalls
 
 async def test_the_hooks_of_the_last_attempt_are_written_with_its_end(store: Store) -> None:
     placed = store.placed
-    begun = await attempt(placed, params='{"pin": "1234", "name": "Ada"}')
+    begun = await attempt(placed, salt="salt")
     hook = hook_row("h1", session="placed:p1")
-    await placed.finish(begun, AttemptResult("timeout", params='{"name": "Ada"}', hooks=[hook]), NOON_MS + 9)
+    await placed.finish(begun, AttemptResult("timeout", hooks=[hook]), NOON_MS + 9)
     await placed.finish(begun, AttemptResult("timeout", hooks=[hook._replace(id="h2")]), NOON_MS + 9)
     row = await known(placed)
 
-    assert ("over", "timeout", '{"name": "Ada"}') == (row.state, row.outcome, row.params)
+    assert ("over", "timeout", "") == (row.state, row.outcome, row.salt)
     assert ["h1"] == [each.id for each in await store.hooks(9)]
 
 
@@ -307,15 +307,15 @@ async def test_a_waiting_call_is_cancelled_and_a_ringing_one_answers_nobody(plac
 
 @pytest.mark.parametrize(
     ("due_at", "end"),
-    [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", '{"name": "Ada"}'))],
+    [(None, ("over", "unknown", "")), (NOON_MS + 9 * MINUTE, ("over", "answered", ""))],
 )
 async def test_who_picks_up_late_hears_the_flow_and_is_not_called_again(
     placed: PlacedCalls, due_at: int | None, end: tuple[str, ...]
 ) -> None:
-    first = await attempt(placed)
+    first = await attempt(placed, salt="salt")
     await placed.finish(first, AttemptResult("unknown"), NOON_MS + MINUTE, due_at)
 
-    assert await placed.answered("p1", 1, "leg", NOON_MS + 2 * MINUTE, NOON_MS + 9 * MINUTE, params='{"name": "Ada"}')
+    assert await placed.answered("p1", 1, "leg", NOON_MS + 2 * MINUTE, NOON_MS + 9 * MINUTE)
     assert end == await ended(placed)
 
 
@@ -439,7 +439,7 @@ async def test_a_forgotten_attempt_accepts_no_leg(store: Store, *, was_sent: boo
     await placed.note(begun, f"{NUMBER} timed out", NOON_MS + MINUTE)
     await placed.adopt("p1", 1, "leg-2", "CON-2")
 
-    assert await placed.answered("p1", 1, "leg-2", NOON_MS, NOON_MS, params=NUMBER) is None
+    assert await placed.answered("p1", 1, "leg-2", NOON_MS, NOON_MS) is None
     assert [forgotten] == await placed.attempts("p1")
     assert ("over", "cancelled", "") == await ended(placed)
 

@@ -389,7 +389,7 @@ async def test_a_call_whose_flow_no_host_has_expires_an_hour_late(memory: Store)
             placed.state,
             placed.outcome,
             placed.problem,
-            placed.params,
+            placed.salt,
         )
         assert [] == await world.hooks()
 
