@@ -16,7 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app import engine
+from app.engine import Call, Turn, TurnContext
+from app.engine.interpreter import Playing
 from app.flow.loader import load
+from app.service.placed_values import PlacedCipher
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.simulator.parties import Behaviour
 from app.simulator.servers import Request
@@ -313,3 +317,38 @@ def test_a_refusal_does_not_quote_a_sensitive_value() -> None:
     with pytest.raises(RefusedRequest) as refused:
         checked(wanted, flows, ("44",), AT, KEYS)
     assert "4711" not in str(refused.value)
+
+
+LITERALS: Final = {
+    "text": ('"7777"', st.sampled_from(["7777", "7778", "", "secret:x", "7, 7"])),
+    "int": ("7777", st.integers(7776, 7778).map(str)),
+    "number": ("0.5", st.sampled_from(["0.5", "0.25", "7"])),
+    "bool": ("true", st.sampled_from(["true", "false"])),
+    "phone": ('"447700900123"', st.sampled_from([TO, "447700900124"])),
+}
+
+
+@given(type_=st.sampled_from(sorted(LITERALS)), data=st.data(), is_spoken=st.booleans())
+def test_a_placed_call_decides_as_a_called_one(type_: str, data: st.DataObject, *, is_spoken: bool) -> None:
+    literal, values = LITERALS[type_]
+    text = data.draw(values)
+    placed = COMPARED.replace("type: text", f"type: {type_}").replace('"7777"', literal)
+    if is_spoken:
+        placed = placed.replace("sensitive: true", "sensitive: true, spoken: true").replace("entry: true\n", "")
+    (flow,) = load({"flows/gate.yaml": placed}).flows.values()
+    cipher = PlacedCipher.of(KEYS, "salt")
+    context = TurnContext(AT, lambda ref: "https://ncco.example", lambda session, secret: "hidden", cipher=cipher)
+    value = flow.params["code"].type.cast(text)
+    called = turn_of(engine.begin(flow, "leg", Call(), context, {"code": text}))
+    by_us = turn_of(engine.begin_placed(flow, "leg", Call(), {"code": value}, context))
+
+    assert called.ncco == by_us.ncco
+    assert [line.because for line in called.trace] == [line.because for line in by_us.trace]
+    assert text not in map(str, by_us.session.variables.values()) or value == flow.params["code"].default
+
+
+def turn_of(playing: Playing[Turn]) -> Turn:
+    with pytest.raises(StopIteration) as ended:
+        next(playing)
+    turn: Turn = ended.value.value
+    return turn
