@@ -6,6 +6,7 @@ the salt. Without it, nobody can decrypt the values, not even with the server's 
 
 from __future__ import annotations
 
+import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from app.service.written_rows import MASKED
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
+_TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 _LABEL: Final = b"ncco-server: values of placed calls, first version"
 
 
@@ -73,7 +75,7 @@ def decrypted(ncco: bytes, cipher: PlacedCipher | None) -> bytes | None:
     actions: list[dict[str, Any]] = orjson.loads(ncco)
     for action in actions:
         for name, token in action.items():
-            if isinstance(token, str) and token.startswith(MASKED):
+            if isinstance(token, str) and _TOKEN.fullmatch(token):
                 text = cipher.decrypt(token) if cipher is not None else None
                 if text is None:
                     return None

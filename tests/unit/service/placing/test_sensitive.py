@@ -20,7 +20,7 @@ from app import engine
 from app.engine import Call, Turn, TurnContext
 from app.engine.interpreter import Playing
 from app.flow.loader import load
-from app.service.placed_values import PlacedCipher
+from app.service.placed_values import PlacedCipher, decrypted
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.simulator.parties import Behaviour
 from app.simulator.servers import Request
@@ -171,6 +171,12 @@ async def test_a_repeated_webhook_gets_the_same_bytes_as_long_as_the_call_lasts(
         assert response.body == repeated.body
         assert b"Sorry." in late.body
         assert b"secret:" not in late.body
+
+
+def test_a_prompt_that_only_looks_like_a_token_is_repeated_as_it_is() -> None:
+    ncco = b'[{"action":"talk","text":"secret: nobody knows it"}]'
+
+    assert ncco == decrypted(ncco, None)
 
 
 COMPARED: Final = """
