@@ -74,6 +74,14 @@ def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[s
     return values
 
 
+def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool:
+    """Whether the server has the key with which the sensitive params were encrypted."""
+    stored = _params(row)
+    tokens = [stored[name] for name, param in flow.params.items() if param.sensitive and name in stored]
+    tokens = [token for token in tokens if str(token).startswith(MASKED)]
+    return cipher is None or all(cipher.decrypt(token) is not None for token in tokens)
+
+
 def _params(row: PlacedRow) -> dict[str, Any]:
     stored: dict[str, Any] = orjson.loads(row.params) if row.params else {}
     return stored

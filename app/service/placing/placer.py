@@ -16,6 +16,7 @@ from app.errors import VonageApiError
 from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
 from app.flow.model import Flow
 from app.service.outbox import seconds_until
+from app.service.placed_values import PlacedCipher
 from app.service.placing.attempts import (
     ANSWERED,
     LONGEST_CALL_S,
@@ -26,7 +27,7 @@ from app.service.placing.attempts import (
     missed_outcome,
     outbound_of,
 )
-from app.service.placing.ends import end_attempt, end_waiting
+from app.service.placing.ends import end_attempt, end_waiting, is_readable
 from app.service.placing.webhooks import urls_of
 from app.service.poller import Poller, PollListener, Schedule
 from app.service.turns import Turns
@@ -163,6 +164,10 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         """When a due call may be placed; None if it has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
+            return None
+        if not is_readable(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
+            problem = "its sensitive params were encrypted with another NCCO_KEY"
+            await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
         moment = first_moment(flow, row.number, now)
         if moment is None or is_too_late(row, moment):

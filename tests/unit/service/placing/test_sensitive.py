@@ -325,6 +325,21 @@ def test_a_refusal_does_not_quote_a_sensitive_value() -> None:
     assert "4711" not in str(refused.value)
 
 
+@pytest.mark.parametrize(("keys", "outcome"), [((b"new", *KEYS), "answered"), ((b"new",), "failed")])
+async def test_nobody_is_called_whose_code_the_server_cannot_read(
+    memory: Store, keys: tuple[bytes, ...], outcome: str
+) -> None:
+    async with placing_world(memory, {TO: PERSON}, flows=FLOWS) as world:
+        wanted = await world.want(flow="code", values={"code": CODE})
+        world.service.policy = replace(world.service.policy, keys=keys)
+        await world.run(120)
+        over = await world.known(wanted.id)
+
+        assert outcome == over.outcome
+        assert (outcome == "answered") == bool(world.legs)
+        assert (outcome == "failed") == ("another NCCO_KEY" in over.problem)
+
+
 LITERALS: Final = {
     "text": ('"7777"', st.sampled_from(["7777", "7778", "", "secret:x", "7, 7"])),
     "int": ("7777", st.integers(7776, 7778).map(str)),
