@@ -209,11 +209,11 @@ class Settings(BaseSettings):
     insecure: _Switch = False
     """1 lets the server start without a signature secret, even without `--dev`. Anyone can then send webhooks."""
     key: _Key = SecretStr("")
-    """Secret that signs callback URLs. Not set: derived from the signature secret; without a signature secret,
-    generated and kept next to the database.
+    """Secret that signs callback URLs and encrypts the sensitive params of placed calls. Not set: derived from the
+    signature secret; without a signature secret, generated and kept next to the database.
     """
     key_previous: _Key = SecretStr("")
-    """The previous secret for callback URLs, during a rotation. Callback URLs of running calls stay valid."""
+    """The previous secret, during a rotation. Callback URLs of running calls stay valid, and waiting calls readable."""
     hook_secret: _HookSecret = SecretStr("")
     """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: hooks are not signed."""
     hook_secret_previous: _HookSecret = SecretStr("")

@@ -166,7 +166,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
         if not is_readable(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
-            problem = "its sensitive params were encrypted with another NCCO_KEY"
+            problem = "its sensitive params were encrypted with another key: check NCCO_KEY where it was requested"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
         moment = first_moment(flow, row.number, now)

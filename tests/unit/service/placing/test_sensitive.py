@@ -337,7 +337,7 @@ async def test_nobody_is_called_whose_code_the_server_cannot_read(
 
         assert outcome == over.outcome
         assert (outcome == "answered") == bool(world.legs)
-        assert (outcome == "failed") == ("another NCCO_KEY" in over.problem)
+        assert (outcome == "failed") == ("with another key" in over.problem)
 
 
 LITERALS: Final = {
