@@ -76,11 +76,9 @@ def _follow(run: Run, target: Target) -> Step | None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
         run.scopes.begin(target.runs, run.step)
         return run.scopes.flow.steps[run.scopes.flow.start]
-    if target.step is None:
-        return None
     if target.sets:
         set_all(run, target.sets)
-    return run.scopes.flow.steps[target.step]
+    return run.scopes.flow.steps[target.step] if target.step is not None else None
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:

@@ -240,9 +240,9 @@ class DialNeeds:
     Attributes:
         names: the outcomes named in `on`, except `error`: those of a connect, of machine detection and of checkpoints,
             and `otherwise`.
-        completed_ends: whether the call ends when the called party hangs up. If it does not, or if that party first
-            hears a flow and may decline, a notify after the connect decides the outcome, because a lost `busy` event
-            must not lead to the `completed` path.
+        completed_ends: whether the call ends when the called party hangs up, and nothing is set then. Otherwise, or if
+            that party first hears a flow and may decline, a notify after the connect decides the outcome, because a
+            lost `busy` event must not lead to the `completed` path.
     """
 
     names: frozenset[str]

@@ -121,7 +121,8 @@ class On(StepExit[OnWords]):
         if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
             return None
         completed = self.lines.get("completed")
-        return DialNeeds(frozenset(self.lines), completed is not None and completed.target.is_end)
+        ends = completed is not None and completed.target.is_end and not completed.target.sets
+        return DialNeeds(frozenset(self.lines), ends)
 
     @property
     def dials(self) -> bool:
