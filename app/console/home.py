@@ -26,7 +26,7 @@ from app.flow.model import Flow
 from app.service.call_report import zone_of
 from app.service.call_results import CallResult, results
 from app.service.phone_numbers import dialable, readable
-from app.store import CALLED_BACK, TO_CALL_BACK, WebhookRow, milliseconds, moment_of
+from app.store import CALLED_BACK, TO_CALL_BACK, CalledCounts, WebhookRow, milliseconds, moment_of
 
 router = APIRouter()
 
@@ -201,11 +201,13 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
     flows = (await console.read_project()).project.flows
     calls = None
     away = None
+    placed = None
     inbox: dict[str, Any] = {"is_memory": console.settings.has_memory_store}
     if not console.settings.has_memory_store:
         try:
             calls = await _recent_calls(console, flows, now)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
+            placed = await _placed_today(console, now)
         except StoreError as error:
             away = error
     return render(
@@ -215,12 +217,22 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         hours=open_now(flows.values(), now),
         calls=calls,
         compared=_compared(calls, now) if calls else "",
+        placed=placed,
         missed=calls.missed[:MOST_MISSED] if calls else [],
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, now, away),
         may_change=session.role == "change",
         **inbox,
     )
+
+
+async def _placed_today(console: Console, now: datetime) -> CalledCounts | None:
+    """How many people were called today; None if this line places no calls. Raises StoreError."""
+    project = (await console.read_project()).project
+    zone = zone_of(project)
+    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    counts = await (await console.opened_store()).placed.count_called(milliseconds(midnight))
+    return counts if counts.called or any(flow.outbound for flow in project.flows.values()) else None
 
 
 def _compared(calls: RecentCalls, now: datetime) -> str:

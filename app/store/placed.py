@@ -39,6 +39,7 @@ from app.store.placed_rows import (
     AttemptResult,
     AttemptRow,
     Begun,
+    CalledCounts,
     PlacedCounts,
     PlacedFilter,
     PlacedRow,
@@ -116,6 +117,11 @@ _COUNT_ACTIVE: Final = f"""
     SELECT
         (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
         (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
+"""
+_COUNT_CALLED: Final = f"""
+    SELECT count(DISTINCT placed), count(DISTINCT CASE WHEN answered_at IS NOT NULL THEN placed END)
+    FROM {ATTEMPTS_TABLE}
+    WHERE placing_at >= $1
 """
 _SELECT_NEWEST: Final = f"""
     SELECT id, state, outcome, due_at, cancelled_at
@@ -240,6 +246,10 @@ class PlacedCalls:
     async def count_active(self) -> PlacedCounts:
         """The numbers of calls that are waiting or in progress. Fast, however many calls are stored."""
         return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
+
+    async def count_called(self, since: int) -> CalledCounts:
+        """The numbers of calls with an attempt that began at or after `since`."""
+        return CalledCounts(*(await self._database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """A value that shows whether anything has changed since the last look.

@@ -142,6 +142,13 @@ class PlacedCounts(NamedTuple):
     calling: int = 0
 
 
+class CalledCounts(NamedTuple):
+    """How many placed calls were called, and how many of them were answered."""
+
+    called: int = 0
+    answered: int = 0
+
+
 class Begun(NamedTuple):
     """The result of `PlacedCalls.begin`: an attempt, or why there is none.
 

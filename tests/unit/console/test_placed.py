@@ -208,6 +208,21 @@ async def test_sensitive_params_and_those_of_a_flow_that_is_gone_are_not_shown(l
     assert "Ada" not in gone
 
 
+async def test_home_counts_the_people_who_were_called_today(line: Line) -> None:
+    assert "0 incoming calls today" in await line.text("/home")
+    assert "0 called today 0 answered" in await line.text("/home")
+    for number in range(3):
+        row = await line.add(f"44770090012{number}")
+        begun = await line.placed.begin(
+            row, "r", row.created_at + 1000 * number, row.created_at, PlacingLimits(100, 100)
+        )
+        assert begun.attempt is not None
+        if number:
+            await line.placed.answered(row.id, 1, f"leg{number}", row.created_at, row.created_at)
+
+    assert "3 called today 2 answered" in await line.text("/home")
+
+
 async def test_the_pages_say_that_vonage_accepts_no_calls(line: Line) -> None:
     row = await line.add()
     await line.placed.hold(row.created_at + 60_000, "status 429 (Too Many Requests)")
