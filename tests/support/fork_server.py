@@ -14,6 +14,7 @@ import io
 import json
 import os
 import runpy
+import select
 import selectors
 import signal
 import socket
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -64,6 +66,7 @@ class Forked:
         for fd in {given, printed, reported} - {0, 1, 2}:
             os.close(fd)
         self.pid = int(self._reply.recv(64))
+        weakref.finalize(self, self._reply.close)
 
     def __enter__(self) -> Self:
         return self
@@ -82,14 +85,12 @@ class Forked:
             return None
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end. Returns its exit code; raises TimeoutExpired."""
-        if self.returncode is None:
-            self._reply.settimeout(timeout)
-            try:
-                self.returncode = int(self._reply.recv(64))
-            except (BlockingIOError, TimeoutError):
-                raise subprocess.TimeoutExpired(self.args, timeout or 0) from None
-            self._reply.close()
+        """Wait for its end, in any number of threads. Returns its exit code; raises TimeoutExpired."""
+        ends = select.poll()
+        ends.register(self._reply, select.POLLIN)
+        if not ends.poll(None if timeout is None else timeout * 1000):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        self.returncode = int(self._reply.recv(64, socket.MSG_PEEK))  # stays there for the other threads
         return self.returncode
 
     def send_signal(self, number: int) -> None:
