@@ -69,7 +69,7 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, beg
                 raise failure
             body = await _read_body(response)
     except PrivateAddress:
-        message = "the host resolves to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS"
+        message = "the host has only private or link-local addresses; NCCO_PRIVATE_HOSTS can allow private ones"
         raise LookupFailure(message) from None
     except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, ValueError):
         raise LookupFailure("the URL or a header cannot be sent") from None

@@ -10,8 +10,6 @@ refused if a public name resolves to a private address.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,9 +21,9 @@ import h11
 import httpcore
 import httpx
 
+from app.service.destinations import is_allowed
 from app.service.threads import Threads
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
@@ -48,40 +46,6 @@ ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
 """A connection is not reused if more than this many bytes of its response are left."""
 
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
-_TRANSLATED: Final = ipaddress.ip_network("::ffff:0:0:0/96")
-_COMPATIBLE: Final = ipaddress.ip_network("::/96")
-_RESERVED: Final = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "3fff::/20", "5f00::/16", "192.0.0.0/24")))
-"""Networks for local translation, documentation and routers, which older versions of Python treat as public.
-
-Source: RFC 8215, RFC 9637, RFC 9602, RFC 6890.
-"""
-_METADATA_SERVERS: Final = frozenset(
-    map(
-        ipaddress.ip_address,
-        (
-            "169.254.169.254",  # most clouds
-            "169.254.170.2",  # Amazon ECS
-            "169.254.170.23",  # Amazon EKS
-            "168.63.129.16",  # Azure; it counts as public
-            "100.100.100.200",  # Alibaba Cloud
-            "192.0.0.192",  # Oracle Cloud
-            "fd00:ec2::254",  # Amazon EC2
-            "fd00:ec2::23",  # Amazon EKS
-            "fd20:ce::254",  # Google Compute Engine
-            "fe80::a9fe:a9fe",  # OpenStack
-        ),
-    )
-)
-"""The metadata servers of clouds, which hand out credentials. Source: the clouds' pages about them."""
-_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""The third 32-bit word of an IPv6 address that tunnels to the IPv4 address in its last word. Source: RFC 5214, 6.1."""
-_BROADCAST: Final = ipaddress.ip_network("240.0.0.0/4")
-_THIS_HOST: Final = ipaddress.ip_network("0.0.0.0/8")
-_ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)$")
-_LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
-"""Zones outside the public DNS. Source: RFC 6761, RFC 6762, RFC 8375, and ICANN's reservation of `internal`."""
-
 _FAULTS: Final = (
     httpcore.TimeoutException,
     httpcore.NetworkError,
@@ -101,7 +65,7 @@ class NoAddress(httpx.ConnectError):
 
 
 class PrivateAddress(httpx.ConnectError):
-    """The host is a name that resolves to private addresses only."""
+    """All addresses of the host are private or link-local; see `is_allowed`."""
 
 
 class UntrustedCertificate(httpx.ConnectError):
@@ -367,7 +331,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
             found = await self._resolved(host, port)
         allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
         if not allowed:
-            raise PrivateAddress(f"{host} resolves to a private address")
+            raise PrivateAddress(f"{host} has only private or link-local addresses")
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
@@ -447,65 +411,3 @@ def _is_one_answer(received: bytes) -> bool:
     except h11.RemoteProtocolError:
         return False
     return isinstance(event, h11.EndOfMessage) and not parser.trailing_data[0]
-
-
-def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether connecting to `host` at `address` is allowed. It never is for a cloud's metadata server.
-
-    A private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
-    networks (without dots: `localhost`, `crm`; in a reserved zone: `crm.local`), or one of `private_hosts`. A
-    link-local address is never allowed for a name.
-
-    Args:
-        host: a name or an address.
-        address: one of the host's addresses.
-        private_hosts: other names that are allowed to resolve to private addresses, in lower case.
-    """
-    target = _embedded(_parsed(address))
-    if target is None or _is_unusable(target) or target in _METADATA_SERVERS:
-        return False
-    if _embedded(_parsed(host)) == target or _is_public(target):
-        return True
-    return not target.is_link_local and _is_private_name(host.lower().rstrip("."), private_hosts)
-
-
-def _is_private_name(host: str, private_hosts: Collection[str]) -> bool:
-    if _parsed(host) is not None or _ENDS_IN_NUMBER.search(host):
-        return False
-    is_local = "." not in host or host.endswith(tuple(f".{zone}" for zone in _LOCAL_ZONES))
-    return is_local or host in private_hosts
-
-
-def _parsed(text: str) -> Address | None:
-    try:
-        return ipaddress.ip_address(text.strip("[]").partition("%")[0])
-    except ValueError:
-        return None
-
-
-def _embedded(address: Address | None) -> Address | None:
-    """The IPv4 address inside an IPv6 address; any other address is returned unchanged."""
-    if not isinstance(address, ipaddress.IPv6Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
-    is_short = address in _COMPATIBLE and int(address) > 1
-    is_translated = is_short or address in _NAT64 or address in _TRANSLATED
-    is_tunnelled = int(address) >> 32 & 0xFFFFFFFF in _ISATAP
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if is_translated or is_tunnelled else address
-
-
-def _is_unusable(address: Address) -> bool:
-    """Whether an address is not that of a single host."""
-    is_special = isinstance(address, ipaddress.IPv4Address) and (address in _BROADCAST or address in _THIS_HOST)
-    return address.is_unspecified or address.is_multicast or is_special
-
-
-def _is_public(address: Address) -> bool:
-    is_site_local = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
-    is_local = is_site_local or address.is_link_local or any(address in network for network in _RESERVED)
-    return address.is_global and not is_local

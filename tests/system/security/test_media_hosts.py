@@ -111,6 +111,6 @@ async def test_no_other_host_gets_it(url: str) -> None:
 async def test_a_name_of_vonage_that_leads_to_a_private_address_gets_nothing(address: str) -> None:
     http = new_client(resolve=lambda host, port: [address])
     media = MediaClient(http, ApplicationTokens(APPLICATION_ID, pem()))
-    with pytest.raises(DownloadFailed, match="resolves to a private address"):
+    with pytest.raises(DownloadFailed, match="has only private or link-local addresses"):
         await media.download("https://api.nexmo.com/v1/files/1", 1_000, datetime.now(UTC), take)
     await http.aclose()

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+import ipaddress
+from pathlib import Path
+from typing import Any
 
-from app.service.outgoing import is_allowed
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.service.destinations import is_allowed
 from tests.support.cases import each_case
 
 PUBLIC = "93.184.216.34"
@@ -81,7 +88,6 @@ def test_a_public_name_leads_to_no_private_address(host: str, address: str) -> N
     [
         ("127.0.0.1", "127.0.0.1"),
         ("10.0.0.7", "10.0.0.7"),
-        ("169.254.10.1", "169.254.10.1"),
         ("::1", "::1"),
         ("[::1]", "::1"),
         ("fd00::7", "fd00::7"),
@@ -139,6 +145,11 @@ METADATA_ADDRESSES = [
     "192.0.0.192",
     "fd00:ec2::254",
     "fd00:ec2::23",
+    "fd00:42::42",
+    "169.254.42.42",
+    "169.254.0.23",
+    "[::ffff:169.254.42.42]",
+    "64:ff9b:1::a9fe:a9fe",
     "[fd20:ce::254]",
 ]
 
@@ -151,3 +162,44 @@ def test_no_address_leads_to_where_clouds_keep_their_keys(address: str) -> None:
 def test_a_named_host_may_lead_to_a_private_address() -> None:
     assert is_allowed("CRM.example.com", "10.0.0.7", {"crm.example.com"})
     assert not is_allowed("evil.crm.example.com", "10.0.0.7", {"crm.example.com"})
+
+
+SPECIAL = yaml.safe_load(Path(__file__).with_name("special_addresses.yaml").read_text(encoding="utf-8"))
+
+
+@each_case("entry", SPECIAL, ids=lambda entry: entry["block"])
+def test_each_special_purpose_block_is_judged_from_its_first_to_its_last_address(entry: dict[str, Any]) -> None:
+    network = ipaddress.ip_network(entry["block"])
+    for address in (str(network[0]), str(network[-1])):
+        verdicts = {
+            "as a literal": is_allowed(address, address),
+            "by a local name": is_allowed("crm.local", address),
+            "by an allowed name": is_allowed("crm.example.com", address, {"crm.example.com"}),
+        }
+        assert set(verdicts.values()) == {entry["reached"] != "never"}, (address, verdicts)
+        assert is_allowed("crm.example.com", address) is (entry["reached"] == "public"), address
+
+
+def written_in_ipv6(address: ipaddress.IPv4Address) -> list[str]:
+    """Every IPv6 form that reaches the IPv4 address."""
+    low, teredo = int(address), int(address) ^ 0xFFFFFFFF
+    prefixes = ["::ffff:0:0", "::ffff:0:0:0", "64:ff9b::", "::", "2a00:1450::5efe:0:0", "2a00:1450::200:5efe:0:0"]
+    forms = [int(ipaddress.IPv6Address(prefix)) | low for prefix in prefixes]
+    forms += [0x2002 << 112 | low << 80 | 1, 0x20010000 << 96 | 0x08080808 << 64 | 0x8000 << 48 | teredo]
+    return [str(ipaddress.IPv6Address(form)) for form in forms if form > 1]
+
+
+@given(st.ip_addresses(network="169.254.0.0/16"))
+def test_no_form_of_a_link_local_address_is_ever_reached(address: ipaddress.IPv4Address) -> None:
+    for form in (str(address), *written_in_ipv6(address)):
+        for host in (form, f"[{form}]", str(address), "metadata", "crm.example.com"):
+            assert not is_allowed(host, form, {"crm.example.com", form, str(address)}), (host, form)
+
+
+@given(st.one_of(st.ip_addresses(v=4), *(st.ip_addresses(network=entry["block"]) for entry in SPECIAL)))
+def test_every_form_of_an_address_is_judged_alike(address: Any) -> None:
+    if address.version == 4:
+        for host in ("crm.example.com", "crm.local", ""):
+            verdict = is_allowed(host or str(address), str(address))
+            assert {verdict} == {is_allowed(host or form, form) for form in written_in_ipv6(address)}
+    assert not (is_allowed("crm.example.com", str(address)) and not is_allowed("crm.local", str(address)))

@@ -228,8 +228,8 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
         (UntrustedCertificate("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),
         (NoAddress("crm.example.com has no address"), "the host has no address"),
         (
-            PrivateAddress("crm.example.com resolves to a private address"),
-            "the host resolves to a private address; to allow that, name it in NCCO_PRIVATE_HOSTS",
+            PrivateAddress("crm.example.com has only private or link-local addresses"),
+            "the host has only private or link-local addresses; NCCO_PRIVATE_HOSTS can allow private ones",
         ),
         (httpx.ReadError("secret"), "the connection was lost"),
         (KeyError("secret"), "failed: KeyError"),

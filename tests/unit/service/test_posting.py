@@ -158,7 +158,7 @@ async def test_public_name_that_leads_into_our_network_is_not_reached(receiver: 
 
         verdict = await Poster(client)(row, NOW)
 
-    assert Verdict("again", "crm.example.com resolves to a private address") == verdict
+    assert Verdict("again", "crm.example.com has only private or link-local addresses") == verdict
     assert [] == receiver.posts
 
 
