@@ -27,6 +27,10 @@ IN_USE_BYTES: Final = 2 * PINNED_BYTES
 """The limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
 callers would notice.
 """
+FIRST_READ_S: Final = 2.0
+"""How long a starting server waits for its files before it uses the released project, in seconds; our choice. A usual
+project is read in a fraction of a second.
+"""
 OPEN_CALLS: Final = 1000
 """At startup, the revisions of this many of the newest open calls are loaded."""
 RELEASED: Final = "released"
@@ -53,10 +57,16 @@ class Library:
     """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
     A server that starts with flows that have errors uses the released project: the last good one of any server on the
-    same store. It also uses the released project if something that callers can reach has been removed from the flows,
-    until the removal is confirmed.
+    same store. It also uses the released project while reading the files takes long, and if something that callers can
+    reach has been removed from the flows, until the removal is confirmed.
+
+    Args:
+        store: contains the released project and the revisions.
+        read: reads the files; blocks.
+        first_read_s: how long the first read may take before the released project is used, in seconds.
 
     Attributes:
+        begun: set once flows are in use.
         current: the last project without errors; new calls get its flows.
         last: the project that was read last, with its issues.
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
@@ -66,9 +76,11 @@ class Library:
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
-    def __init__(self, store: Store, read: Callable[[], Project]) -> None:
+    def __init__(self, store: Store, read: Callable[[], Project], *, first_read_s: float = FIRST_READ_S) -> None:
         self._store = store
         self._read = read
+        self._first_read_s = first_read_s
+        self.begun = asyncio.Event()
         self.current: Project = _EMPTY
         self.last: Project = _EMPTY
         self.loaded_at: datetime | None = None
@@ -96,7 +108,7 @@ class Library:
         this raises StoreUnavailable.
         """
         async with self._reloading:
-            project = await asyncio.to_thread(self._read)
+            project = await self._read_files()
             self.last = project
             self.removed = ()
             self.is_stale = True
@@ -111,6 +123,7 @@ class Library:
             if project.has_errors or self.removed:
                 self.rejected += 1
                 if self.loaded_at is None and in_use.flows:
+                    await self._note_open_calls()
                     self._swap(in_use, now)
                 self.is_stale = False
                 return project
@@ -121,6 +134,20 @@ class Library:
             self._swap(project, now)
             self.is_stale = False
             return project
+
+    async def _read_files(self) -> Project:
+        """Read the files in a thread. If the first read takes long, use the released project until it ends."""
+        reading = asyncio.create_task(asyncio.to_thread(self._read))
+        if self.loaded_at is None:
+            await asyncio.wait({reading}, timeout=self._first_read_s)
+        if self.loaded_at is None and not reading.done():
+            with suppress(StoreError):  # then calls begin once the files have been read
+                released = await self._released(_EMPTY)
+                if released.flows:
+                    self.is_stale = True
+                    await self._note_open_calls()
+                    self._swap(released, datetime.now(UTC))
+        return await reading
 
     async def is_confirmed(self) -> bool:
         """Whether the refused removals have been confirmed since then. False while the store is unavailable."""
@@ -223,6 +250,7 @@ class Library:
         if self.loaded_at is None:
             self._preloading = asyncio.create_task(self._preload())
         self.loaded_at = now
+        self.begun.set()
 
 
 class PinnedFlows:

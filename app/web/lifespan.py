@@ -19,7 +19,9 @@ from app.web.tasks import (
     after,
     count_calls,
     delete_old_calls,
+    either,
     end_unended_calls,
+    first,
     opened_store,
     remove_old_recordings,
     running,
@@ -70,13 +72,17 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, look)))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
-            first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
-            if opened.is_set():
-                await first_read()
-                await service.library.preloaded(LONGEST_PRELOAD_S)
-            else:
+            if not opened.is_set():
                 await reader.read(confirms_removals=config.dev)
-                await enter(running(after(opened, first_read)))
+            was_read = asyncio.Event()
+            first_read = partial(reader.read_until_kept, confirms_removals=config.dev)
+            await enter(running(after(opened, partial(first, first_read, was_read))))
+            if opened.is_set():
+                await either(was_read, service.library.begun)
+                await service.library.preloaded(LONGEST_PRELOAD_S)
+            if not was_read.is_set() and service.library.begun.is_set():
+                in_use = sorted(service.library.current.flows)
+                log.warning("flows not read yet", in_use=in_use, cure="shorten them, or check the folder's drive")
             if own.placer is not None:
                 await enter(running(after(opened, own.placer.run)))
             await readiness.probe()
@@ -87,7 +93,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await enter(running(after(opened, end)))
             await enter(running(after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock))))
             if settings.reload:
-                await enter(running(after(opened, partial(watch_flows, reader))))
+                await enter(running(after(was_read, partial(watch_flows, reader))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
             gc.set_threshold(GC_THRESHOLD)

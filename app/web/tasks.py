@@ -50,6 +50,22 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
             await task
 
 
+async def first(work: Callable[[], Awaitable[None]], event: asyncio.Event) -> None:
+    """Run `work`, then set `event`."""
+    await work()
+    event.set()
+
+
+async def either(*events: asyncio.Event) -> None:
+    """Wait until one of the events is set."""
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+
+
 async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
     """Run `work` once `event` is set."""
     await event.wait()

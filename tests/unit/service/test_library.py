@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, Final
@@ -148,6 +149,30 @@ async def test_nothing_is_begun_with_where_nothing_was_good(store: CountingStore
 
     assert {} == library.current.flows
     assert not library.is_awaited
+
+
+async def test_a_server_whose_files_are_slow_answers_with_what_was_good_until_they_are_read(
+    store: CountingStore,
+) -> None:
+    await reloaded(store, project("good"))
+    is_readable = threading.Event()
+
+    def read() -> Project:
+        is_readable.wait()
+        return project("new")
+
+    library = Library(store, read, first_read_s=0)
+    reloading = asyncio.create_task(library.reload())
+    await library.begun.wait()
+
+    meanwhile = library.find("", "left")
+    is_readable.set()
+    await reloading
+
+    assert meanwhile is not None and "good" in meanwhile.sources["flows/left.yaml"]
+    now = library.find("", "left")
+    assert now is not None and "new" in now.sources["flows/left.yaml"]
+    assert not library.is_stale
 
 
 async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: CountingStore) -> None:
