@@ -97,3 +97,12 @@ async def ask(
         return await console.worker.run(function, asked, asker=asker, owner=session.id)
     except WorkNotDone as error:
         raise HTTPException(_STATUS[error.reason], str(error)) from error
+
+
+async def check_size(request: Request, session: ConsoleSession, file: str, text: str) -> None:
+    """Refuse to save a text with which the project exceeds a limit, or takes too long to check. Raises HTTPException.
+
+    Every page and every start of a server reads saved files, so such a text would block them all.
+    """
+    if limit := await ask(request, session, language.exceeded_limit, file=file, text=text):
+        raise HTTPException(422, f"Not saved: {limit}.")

@@ -113,14 +113,17 @@ def read(folder: Json, source: Json) -> bool:
     return read_source(project_in(folder), PhoneText(**source)).is_ready
 
 
-def read_alone(folder: Json, file: str, text: str) -> None:
-    """Read a text without the rest of its project, before the console saves it.
+def exceeded_limit(folder: Json, file: str, text: str) -> str:
+    """The limit that a text exceeds, alone or with the rest of the project; "" if there is none.
 
-    Every page reads saved files, so a text that takes too long would block them all. A template is read as if a flow
-    spoke it.
+    A text that is shorter than the one on disk is not refused, because it may be one of several that must be shortened.
+    A template is read as if a flow spoke it.
     """
-    flow = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
-    load({file: text, **({} if file.startswith("flows/") else flow)}, modules=folder["modules"], extent="files")
+    project = project_in(folder)
+    says = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
+    read = project.with_texts({file: text, **({} if file.startswith("flows/") else says)})
+    exceeded = next((issue.message for issue in read.issues if issue.code == "E119"), "")
+    return exceeded if exceeded and len(text) >= len(project.current().texts.get(file, "")) else ""
 
 
 def picture(folder: Json, source: Json) -> str:

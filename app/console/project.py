@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,9 @@ from app.flow.files import Stamps, read_project, replace_text, stamps
 from app.flow.issues import FlowIssue, by_place
 from app.flow.loader import load
 from app.flow.model import Project
+from app.flow.nodes import Node
 from app.flow.report import counted
+from app.flow.source import read_yaml
 from app.settings.logins import NAME
 
 HISTORY: Final = ".history"
@@ -55,6 +57,13 @@ class ReadProject:
     project: Project
     texts: Mapping[str, str]
     issues: tuple[FlowIssue, ...]
+    _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def node(self, file: str) -> Node | None:
+        """The root node of a file, which is parsed only once; None if it cannot be parsed."""
+        if file not in self._nodes:
+            self._nodes[file] = read_yaml(file, self.texts[file])[0]
+        return self._nodes[file]
 
     @property
     def revisions(self) -> tuple[str, ...]:

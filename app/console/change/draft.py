@@ -21,6 +21,11 @@ def form_fields(file: str, text: str, line: str) -> list[FormField]:
     return list(fields_in(read_yaml(file, text)[0], line))
 
 
+def fields_of(read: ReadProject, file: str) -> list[FormField]:
+    """The form fields of a file of the project."""
+    return list(fields_in(read.node(file), a_number(read)))
+
+
 def a_number(read: ReadProject) -> str:
     """One of the numbers that the project answers; "" if it has none."""
     return next((flow.numbers[0] for flow in read.project.flows.values() if flow.numbers), "")

@@ -12,19 +12,17 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse
 
-from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.change.draft import FileChange, a_number, change_of, form_fields
-from app.console.change.fields import SECTIONS, FormField, NewLine, fields_in, group_title, new_lines_in
+from app.console.change.draft import FileChange, a_number, change_of, fields_of
+from app.console.change.fields import SECTIONS, FormField, NewLine, group_title, new_lines_in
 from app.console.change.form import NOT_SAVED, CannotChange, changed, tidied
 from app.console.change.notation import days_in_words
-from app.console.editor import ask
+from app.console.editor import check_size
 from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
 from app.flow.hours.weekly import shown_days
-from app.flow.source import read_yaml
 
 router = APIRouter()
 
@@ -102,8 +100,7 @@ def _folder(request: Request) -> ProjectFolder:
 def change_list(request: Request, _: CanLook) -> Response:
     """The files of the project that the form can change."""
     read = _folder(request).current()
-    line = a_number(read)
-    files = {file: form_fields(file, text, line) for file, text in read.texts.items() if file.endswith("ml")}
+    files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
     return render(
         request, "change_list.html", files={file: found for file, found in files.items() if found}, titles=titles
@@ -114,10 +111,7 @@ def _shared(read: ReadProject) -> dict[str, str]:
     """The files with opening hours that flows share, each with its display name."""
     owned = {flow.place.file for flow in read.project.flows.values()}
     files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
-    line = a_number(read)
-    return {
-        file: title_of(read, file, form_fields(file, read.texts[file], line)) for file in files if file not in owned
-    }
+    return {file: title_of(read, file, fields_of(read, file)) for file in files if file not in owned}
 
 
 @router.get("/change/{file:path}")
@@ -150,8 +144,8 @@ def _form(
     text = read.texts.get(file)
     if text is None:
         return render(request, "change_missing.html", 404, file=file)
-    root, _ = read_yaml(file, text)
-    fields = list(fields_in(root, a_number(read)))
+    root = read.node(file)
+    fields = fields_of(read, file)
     issues = draft.by_input(form or {}) if draft else {}
     inputs = {field.name for field in fields}
     inputs |= {f"{part}:{line.name}" for line in new_lines_in(root) for part in ("key", "value")}
@@ -208,7 +202,7 @@ def _review(request: Request, file: str, form: Mapping[str, str]) -> Response:
     if before is None:
         return render(request, "change_missing.html", 404, file=file)
     line = a_number(read)
-    fields = form_fields(file, before, line)
+    fields = fields_of(read, file)
     try:
         if form.get("version"):
             kept = folder.versions(file).get(form["version"])
@@ -242,9 +236,9 @@ def _changes(form: Mapping[str, str], fields: Iterable[FormField]) -> dict[str, 
 
 @router.post("/change-save")
 async def change_save(request: Request, session: CanChange) -> Response:
-    """Save a confirmed draft after checking it again. A text that takes too long to read is not saved."""
+    """Save a confirmed draft after checking it again."""
     form = await _posted(request)
-    await ask(request, session, language.read_alone, file=form.get("file", ""), text=form.get("text", ""))
+    await check_size(request, session, form.get("file", ""), form.get("text", ""))
     return await run_in_threadpool(_save, request, form, session.name)
 
 

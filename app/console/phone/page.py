@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, PlainValidator
 from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
-from app.console.editor import ask
+from app.console.editor import ask, check_size
 from app.console.pages import render
 from app.console.phone.incoming import PREFIX, Choice, IncomingCalls
 from app.console.phone.source import PASTED, PhoneText, Playable, dialled_in, read_source
@@ -149,7 +149,7 @@ async def save_text(
     A text that takes too long to read is not saved.
     """
     folder = console.project
-    await ask(request, session, language.read_alone, file=wanted.file, text=wanted.text)
+    await check_size(request, session, wanted.file, wanted.text)
     try:
         await asyncio.to_thread(folder.save, wanted.file, wanted.text, wanted.digest, session.name)
     except CannotSave as error:

@@ -490,6 +490,32 @@ async def test_file_that_changed_meanwhile_is_kept(owner: httpx.AsyncClient, flo
     assert theirs == text_of(flow)
 
 
+async def test_text_with_which_the_project_exceeds_a_limit_is_not_saved(owner: httpx.AsyncClient, flow: Path) -> None:
+    other = flow.with_name("other.yaml")
+    other.write_text("#" * 1_000_000)
+    before = text_of(flow)
+    form = {"file": FILE, "digest": await digest(owner), "text": before + "#" * 50_000}
+
+    reply = await owner.post("/change-save", data=form)
+
+    assert 422 == reply.status_code
+    assert "the project has more than 1,048,576 characters" in reply.text
+    assert before == text_of(flow)
+
+
+async def test_project_beyond_a_limit_can_be_shortened(owner: httpx.AsyncClient, flow: Path) -> None:
+    long = f"{text_of(flow)}#{'x' * 500_000}\n"
+    flow.with_name("other.yaml").write_text("#" * 1_000_000)
+    write(flow, long)
+    short = f"{text_of(flow)[:-450_000]}"
+
+    refused = await owner.post("/change-save", data={"file": FILE, "digest": await digest(owner), "text": f"{long}#"})
+    saved = await owner.post("/change-save", data={"file": FILE, "digest": await digest(owner), "text": short})
+
+    assert (422, 303) == (refused.status_code, saved.status_code)
+    assert short == text_of(flow)
+
+
 @pytest.mark.parametrize("file", ["flows/../secret.yaml", "flows/.env.yaml", "/etc/passwd", "templates", "flows/x.py"])
 async def test_only_files_of_the_project_are_written(owner: httpx.AsyncClient, flow: Path, file: str) -> None:
     form: dict[str, Any] = {"file": file, "digest": "", "text": "flow: x"}
