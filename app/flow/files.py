@@ -18,7 +18,11 @@ from app.flow.nodes import Place
 from app.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""Size limit of a file; a larger file is not read. 1 MiB is a hundred times what a flow or a prompt needs."""
+"""Size limit of a file, and of all files of a project together; what is larger is not read. 1 MiB is a hundred times
+what a flow or a prompt needs.
+"""
+MAX_FILES = 500
+"""Maximum number of flow files and templates in a project; our choice."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
 """Encoding → its byte order mark. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
@@ -42,7 +46,8 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
     Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
     read; names that start with a dot are skipped. A project without templates is fine; a project without flows is
-    reported. A file that is not UTF-8 is reported, and its text has U+FFFD in place of each invalid byte, so that it
+    reported. Reading stops at the first file that exceeds a limit of the whole project, which `load` reports. A file
+    that is not UTF-8 is reported, and its text has U+FFFD in place of each invalid byte, so that it
     can be shown. A byte order mark is dropped.
     """
     reader = _FolderReader()
@@ -70,6 +75,7 @@ class _FolderReader:
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.issues: list[FlowIssue] = []
+        self._characters = 0
 
     def report(self, code: str, display: str, message: str, cure: str | None = None) -> None:
         """Report a file or folder that cannot be read."""
@@ -83,6 +89,8 @@ class _FolderReader:
             return
         root = folder.resolve()
         for path, shown in self._walk(root, root, display):
+            if self._characters > MAX_BYTES or len(self.texts) > MAX_FILES:
+                return
             if is_wanted(path.name):
                 self._read_file(root, path, shown)
 
@@ -121,7 +129,9 @@ class _FolderReader:
             return
         if len(data) > MAX_BYTES:
             self.issues.append(too_large(display))
-        elif encoding := _other_encoding(data):
+            return
+        self._characters += len(data)
+        if encoding := _other_encoding(data):
             self.texts[display] = data.decode(encoding, errors="replace").removeprefix("\ufeff")
             self.report("E121", display, f"this file is {encoding.upper()}")
         else:
@@ -169,6 +179,24 @@ def _other_encoding(data: bytes) -> str:
 def too_large(display: str) -> FlowIssue:
     """The issue of a file that is not read because of its size."""
     return RULES["E119"].at(Place(display, 1, 1), f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read")
+
+
+def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
+    """The issue of the first file, by path, with which a project exceeds its number of files or its size."""
+    total = 0
+    for number, (display, text) in enumerate(sorted(texts.items()), 1):
+        total += len(text)
+        if number > MAX_FILES:
+            return of_project(display, f"{MAX_FILES} files")
+        if total > MAX_BYTES:
+            return of_project(display, f"{MAX_BYTES:,} characters")
+    return None
+
+
+def of_project(display: str, limit: str) -> FlowIssue:
+    """The issue of the file with which a project exceeds a limit, given in words."""
+    message = f"with this file, the project has more than {limit}, so it is not read"
+    return RULES["E119"].at(Place(display, 1, 1), message, "shorten the project, or split it into several servers")
 
 
 def _is_below(root: Path, path: Path) -> bool:

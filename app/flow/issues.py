@@ -29,6 +29,8 @@ Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
 """Maximum number of known words that a fix lists."""
+MOST_REPORTED: Final = 100
+"""Maximum number of issues that are reported for a file; our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
 """Maximum number of characters in a message or a fix."""
 

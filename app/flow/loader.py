@@ -17,17 +17,17 @@ from app.flow.checks.graph import check_cycles, check_placing, check_reachable
 from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
-from app.flow.files import SUFFIXES, read_project
+from app.flow.files import SUFFIXES, of_project, read_project, too_much
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from app.flow.language.shared import Context, Sections, is_shared, read_shared
 from app.flow.model import Flow, Project
-from app.flow.nodes import Map, Node, Place, Text
+from app.flow.nodes import Map, Node, Place, Text, walk
 from app.flow.phases import first_faults, up_to_first_fault
 from app.flow.scope import Signature
-from app.flow.source import names_written_in, read_yaml
+from app.flow.source import MAX_VALUES, names_written_in, read_yaml
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import filled_with_settings
 from app.suggest import limited_comparisons
@@ -99,6 +99,8 @@ def load(
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
+    A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
+
     Args:
         texts: path → text, as returned by `read_project`: `flows/*.yaml` are flows and shared parts, `templates/*` are
             templates. `calendars/*` are holiday dates computed earlier; missing ones are computed.
@@ -121,7 +123,18 @@ def _load(
     extent: Extent,
     today: date | None,
 ) -> Project:
-    files = [_parsed(path, texts[path]) for path in sorted(filter(_is_flow_file, texts))]
+    is_limited = extent != "revision"
+    problem = too_much(texts) if is_limited else None
+    files: list[_File] = []
+    values = 0
+    for path in sorted(filter(_is_flow_file, texts)) if problem is None else ():
+        files.append(_parsed(path, texts[path]))
+        values += files[-1].values
+        if is_limited and values > MAX_VALUES:
+            problem = of_project(path, f"{MAX_VALUES:,} keys and values")
+            break
+    if problem is not None:
+        return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
     shared = [(file.node, file.issues) for file in parts if isinstance(file.node, Map)]
     templates = {path.removeprefix(_TEMPLATES): text for path, text in texts.items() if path.startswith(_TEMPLATES)}
@@ -192,6 +205,12 @@ class _File:
         """
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
+
+    @property
+    def values(self) -> int:
+        """The number of its keys, texts, lists and maps."""
+        nodes = walk(self.node) if self.node is not None else ()
+        return sum(1 + (len(node.entries) if isinstance(node, Map) else 0) for node in nodes)
 
     @property
     def has_errors(self) -> bool:

@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from app.flow.issues import PHASES, RULES, FlowIssue, by_place
+from app.flow.issues import MOST_REPORTED, PHASES, RULES, FlowIssue, by_place
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, walk
 from app.suggest import nearest
 
 _WORD: Final = re.compile(r"\w+")
 _HYPHENATED: Final = re.compile(r"(?<!\w)\w++(?:-++\w++)+")
+
+_MORE: Final = f"the file has more issues, but only {MOST_REPORTED} are reported"
 
 
 def first_faults(
@@ -27,6 +29,8 @@ def first_faults(
     callers: Set[str],
 ) -> list[FlowIssue]:
     """The issues of each file up to the end of its first phase with an error; an undeclared name is reported once.
+
+    At most `MOST_REPORTED` of a file.
 
     Args:
         issues: all issues of the project.
@@ -63,6 +67,22 @@ def first_faults(
         if once_for and (rule.once_for == "file" or words.lack_declaration(file, name)):
             seen.add((file, once_for))
         kept.append(issue)
+    return _first_of_each_file(kept)
+
+
+def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:
+    """At most `MOST_REPORTED` issues of each file, errors first; the last one says that there are more."""
+    by_file: dict[str, list[FlowIssue]] = {}
+    for issue in issues:
+        by_file.setdefault(issue.place.file, []).append(issue)
+    kept: list[FlowIssue] = []
+    for found in by_file.values():
+        if len(found) > MOST_REPORTED:
+            found.sort(key=lambda issue: not issue.is_error)
+            found[MOST_REPORTED:] = []
+            found.sort(key=by_place)
+            found[-1] = replace(found[-1], message=f"{found[-1].message}; {_MORE}")
+        kept += found
     return kept
 
 

@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import yaml
 
-from app.flow.issues import RULES, Fix, FlowIssue, by_place
+from app.flow.issues import MOST_REPORTED, RULES, Fix, FlowIssue, by_place
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
 from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar, check_unsupported
 from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 from app.flow.source.syntax import diagnose
 
-__all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "names_written_in", "read_yaml"]
+__all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "MAX_VALUES", "names_written_in", "read_yaml"]
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
-"""Maximum number of keys, texts, lists and maps."""
+"""Maximum number of keys, texts, lists and maps, in a file and in all files of a project together."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
@@ -49,7 +50,7 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
     events, stopped = _parse(source, loader)
     if stopped is not None:
         return None, sorted([*issues, stopped], key=by_place)
-    if unsupported := check_unsupported(source, events):
+    if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
         return None, sorted([*issues, *unsupported], key=by_place)
     builder = _Builder(source, iter(events), issues)
     node = builder.document()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TypeGuard
 
@@ -46,25 +46,23 @@ _TYPOGRAPHIC_QUOTES = "\u201c\u201d\u201e\u201f\u00ab\u00bb\u2018\u2019\u201a\u2
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 
 
-def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> list[FlowIssue]:
+def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Iterator[FlowIssue]:
     """The parts of YAML that flow files do not support: tags, anchors, aliases, braces without quotes."""
     if not _UNSUPPORTED.search(source.parsed):
-        return []
-    issues: list[FlowIssue] = []
+        return
     lines_with_braces = set[int]()
     for before, event, following in zip(chain((None,), events), events, islice(events, 1, None), strict=False):
         start = marks(event)[0].index
         if isinstance(event, yaml.AliasEvent):
-            issues.append(_merge(source, before) if _is_merge(before) else _alias(source, event))
+            yield _merge(source, before) if _is_merge(before) else _alias(source, event)
         elif isinstance(event, yaml.NodeEvent) and (event.anchor or getattr(event, "tag", None)):
-            issues.append(_tag_or_anchor(source, event))
+            yield _tag_or_anchor(source, event)
         elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
                 in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
-                issues.append(braces(source, line, start, in_flow=in_flow))
+                yield braces(source, line, start, in_flow=in_flow)
                 lines_with_braces.add(line.number)
-    return issues
 
 
 def _is_merge(event: yaml.Event | None) -> TypeGuard[yaml.ScalarEvent]:
