@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from app.engine.event_hooks import ended, hang_up, may_report_end, not_reached, observe, place_of_wait
-from app.engine.interpreter import begin, begin_called, begin_placed, detected, fail, new_session, resume
+from app.engine.interpreter import (
+    awaits_detection,
+    begin,
+    begin_called,
+    begin_placed,
+    detected,
+    fail,
+    new_session,
+    resume,
+)
 from app.engine.outcome import JOINED, declined
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 
@@ -18,6 +27,7 @@ __all__ = [
     "Turn",
     "TurnContext",
     "WaitRef",
+    "awaits_detection",
     "begin",
     "begin_called",
     "begin_placed",

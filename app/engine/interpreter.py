@@ -233,31 +233,40 @@ def begin_placed(
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
     run = Run(flow, new_session(flow, session_id, call), context)
-    for name, value in values.items():
-        run.scopes.assign(name, value, is_literal=value == flow.variables[name].default)
+    run.scopes.give(values)
     return (yield from _start(run, target))
 
 
-def detected(flow: Flow, session: Session, outcome: str, context: TurnContext) -> Playing[Turn | None]:
+def detected(
+    flow: Flow, session: Session, outcome: str, values: Mapping[str, Any], context: TurnContext
+) -> Playing[Turn | None]:
     """The turn caused by machine detection; None if the result does not steer the call.
 
-    The result steers the call until the called person answers a question: while the call waits in its first step, even
-    if the question was repeated.
+    The result leads out of all flows that were run, to a step of the flow that declares `outbound`.
 
     Args:
         flow: the flow at the revision of the session.
         session: the session of the placed call.
         outcome: `human`, `machine` or `beep`.
+        values: the params as in `begin_placed`, for a call that has left the flow.
         context: external values.
     """
     target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
-    is_first = session.turn - 1 == session.tries + session.asr_errors
-    if target is None or not is_first:
+    if target is None or not awaits_detection(session):
         return None
     run = Run(flow, session, context)
     run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")
+    run.scopes.leave_all(values)
     yield from _enter(run, target)
     return run.finish(outcome)
+
+
+def awaits_detection(session: Session) -> bool:
+    """Whether a result of machine detection can still steer the call: until the called person answers a question.
+
+    This is as long as the call waits in its first step, even if the question was repeated.
+    """
+    return session.turn - 1 == session.tries + session.asr_errors
 
 
 def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:

@@ -336,6 +336,11 @@ class Scopes:
         if name in self._scope.secrets and not is_literal:
             self.secrets.learn(value)
 
+    def give(self, params: Mapping[str, Any]) -> None:
+        """Set the params of the current flow."""
+        for name, value in params.items():
+            self.assign(name, value, is_literal=value == self.flow.variables[name].default)
+
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
         """Put the answers of a step's lookups into scope; return why each is only a default, "" for a real answer.
 
@@ -387,6 +392,15 @@ class Scopes:
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
         return self.flow.steps[scope.step]
+
+    def leave_all(self, params: Mapping[str, Any]) -> None:
+        """Go back to the flow that the call began in. If the call has left it, it begins again with these params."""
+        outermost = self._scopes[0]
+        if outermost.flow is self._root:
+            self._set((outermost._replace(step=""),))
+        else:
+            self._set((new_scope(self._root, {}),))
+            self.give(params)
 
     def shown(self, error: RenderError) -> str:
         """The message of an error for the trace; `NOT_SHOWN` if it may quote a sensitive value."""

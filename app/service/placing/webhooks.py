@@ -20,7 +20,7 @@ from app.service.placing.ends import end_attempt, values_of
 from app.service.tokens import make_token, read_token
 from app.service.turns import ATTEMPTS, Turns
 from app.service.written_rows import answer_row, status_of, webhook_row
-from app.store import AttemptRow, milliseconds
+from app.store import AttemptRow, PlacedRow, milliseconds
 from app.vonage.voice_api import OVER
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
@@ -100,7 +100,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
         await end_attempt(turns, attempt, status, delivery.received_at)
     elif status in PICKED_UP:
         await _pick_up(turns, ref, leg, delivery, is_certain=False)
-        return await _detected(turns, attempt, leg, delivery) if status in DETECTED else None
+        return await _detected(turns, row, attempt, delivery) if status in DETECTED else None
     elif status == "completed":
         ended = await turns.store.placed.completed(attempt, _later(delivery, SILENT_S))
         if ended is not None and ended.answered_at is not None:
@@ -125,9 +125,9 @@ async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
     return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
 
 
-async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Delivery) -> Reply | None:
+async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delivery: Delivery) -> Reply | None:
     """Reply to the result of machine detection, which is stored for later if the call has not begun yet."""
-    id_ = session_id(leg, None)
+    id_ = session_id(attempt.leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
     received = webhook_row(turns.policy.keys[0], delivery, delivery.kind, id_, ref, status=status_of(delivery.webhook))
@@ -143,9 +143,10 @@ async def _detected(turns: Turns, attempt: AttemptRow, leg: str, delivery: Deliv
         flow = None if row.is_over else await turns.library.pinned(session.flow, session.revision)
         if flow is None:
             return None
-        cipher = await turns.cipher_of(flow, session)
+        cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
         context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
-        turn = await turns.play(engine.detected(flow, session, outcome, context))
+        values = values_of(flow, placed, cipher)
+        turn = await turns.play(engine.detected(flow, session, outcome, values, context))
         if turn is None:
             return None
         try:

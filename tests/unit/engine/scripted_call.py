@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, begin, fail, resume
+from app.engine import (
+    Call,
+    Lookup,
+    LookupAnswer,
+    OpenWait,
+    Session,
+    Turn,
+    TurnContext,
+    WaitRef,
+    begin,
+    begin_placed,
+    detected,
+    fail,
+    resume,
+)
 from app.engine.session import from_json, to_json
 from app.flow.loader import load
 from app.flow.model import Flow
@@ -44,17 +58,24 @@ class ScriptedCall:
         *,
         answers: Mapping[str, Any] | None = None,
         call: Call | None = None,
+        given: Mapping[str, Any] | None = None,
         at: datetime = NOON,
         **around: Any,
     ) -> None:
+        """`given`: the params of a call that the server places; None for a call that it answers."""
         self.flow = flow
         self.answers = dict(answers or {})
         self.asked: list[Lookup] = []
         self.around = {"link": link, "mask": mask, "failsafe": FAILSAFE, **around}
         self.now = at
         self.seen: set[str] = set()
+        self.given = given
+        call = call or Call(to="442079460000", from_number="447700900123", uuid=LEG)
+        context = self.next_context()
         self.turn: Turn = self._drive(
-            begin(flow, LEG, call or Call(to="442079460000", from_number="447700900123", uuid=LEG), self.next_context())
+            begin(flow, LEG, call, context)
+            if given is None
+            else begin_placed(flow, LEG, call._replace(direction="outbound", request="placed"), given, context)
         )
 
     @property
@@ -100,6 +121,14 @@ class ScriptedCall:
 
     def refused(self) -> list[dict[str, Any]]:
         self.turn = self._drive(fail(self.flow, self.session, self.next_context(), "refused"))
+        return self.ncco
+
+    def detect(self, outcome: str) -> list[dict[str, Any]] | None:
+        """The result of machine detection arrives."""
+        turn = self._drive(detected(self.flow, self.session, outcome, self.given or {}, self.next_context()))
+        if turn is None:
+            return None
+        self.turn = turn
         return self.ncco
 
     def send(self, fields: Mapping[str, object] | None, kind: str = "input") -> list[dict[str, Any]] | None:
