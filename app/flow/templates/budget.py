@@ -80,6 +80,8 @@ def size_of(value: object) -> int:
         return len(value)
     if isinstance(value, dict):
         value = list(value.values())
-    if isinstance(value, list | tuple):
-        return len(value) + sum(size_of(each) // (_PER_ENTRY if isinstance(each, str) else 1) for each in value)
-    return 0
+    if not isinstance(value, list | tuple):
+        return 0
+    if set(map(type, value)) <= {str}:  # measuring must cost less than what is paid for it
+        return len(value) + sum(map(len, value)) // _PER_ENTRY
+    return len(value) + sum(size_of(each) // (_PER_ENTRY if isinstance(each, str) else 1) for each in value)

@@ -228,7 +228,7 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_cut": (_cut, 1),
     "_entry": (_entry, 0),
     "_negative": (lambda of: _subtract(0, of), 0),
-    "_sip_header": (_sip_header, 1),
+    "_sip_header": (_sip_header, 3),
     "_subtract": (_subtract, 0),
 }
 """The functions that replace operators, each with its price. They are filters whose names authors cannot write."""

@@ -105,6 +105,12 @@ def test_all_texts_of_a_turn_share_its_budget() -> None:
     assert ["E396"] == playing(f"    do:\n{talk * 9}    goto: end\n")[1]
 
 
+def test_a_header_costs_as_much_as_the_search_for_it() -> None:
+    loop = LOOPS.replace("items", "items[:50]").replace("BODY", "{% if call.sip['X-Last'] %}{% endif %}")
+
+    assert ["E396"] == playing(f'    do: [{{talk: "{loop}x"}}]\n    goto: end\n')[1]
+
+
 def test_a_search_in_two_long_lists_is_played() -> None:
     talk = LOOPS.replace("BODY", "{% if a == b and loop.first %}{{ a }}{% endif %}")
 
