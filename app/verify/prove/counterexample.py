@@ -219,6 +219,9 @@ def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any])
         yield _until_held(_hold(proof, path, number)[1], before)
     asks_party = before is not None and any("onAnswer" in end for end in _endpoints(before))
     party = _party_of(proof.flow, each, joining if asks_party else [])
+    moved = next((later.trigger for later in path if later.trigger.kind == "detected"), None) if not number else None
+    if moved is not None:
+        yield dict(moved.line)
     yield from _lines_of(each.trigger, party, is_automatic=is_automatic)
     following = _fault_of(path, number + 1)
     if following and _is_automatic(path[number + 1]):
@@ -297,6 +300,8 @@ def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool)
         return [] if is_automatic else ["silence"]
     if "silence" in trigger.line:
         return ["silence"]
+    if trigger.kind == "detected":
+        return []  # the line that begins the call has the outcome
     if "dial" in trigger.line:
         return [{"dial": {**trigger.line["dial"], **party}}]
     return [{word: dict(value) if isinstance(value, Mapping) else value} for word, value in trigger.line.items()]

@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, fail, resume
+from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, detected, fail, resume
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART, hear
 from app.engine.scope import call_record
@@ -31,7 +31,7 @@ from app.verify.prove.graph import Graph
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
 from app.verify.prove.samples import Representatives
-from app.verify.prove.space import DIALS, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
+from app.verify.prove.space import DIALS, NO_PARAMS, PlayedNcco, SearchLimits, State, StateSpace, Transition, TurnKind
 from app.verify.prove.states import MANY_STATES, MARGIN, SMALL_MARGIN, States, frozen
 from app.verify.prove.triggers import (
     FAILSAFE,
@@ -41,8 +41,10 @@ from app.verify.prove.triggers import (
     Trigger,
     Triggers,
     context_at,
+    detections_at,
     ends_with_dial,
     faults_at,
+    may_be_moved,
 )
 from app.verify.prove.uses import flows_run_from
 
@@ -126,7 +128,7 @@ class Explorer:
             state = self._waiting.popleft()
             if ends_with_dial(self.root.named(state.session.at).steps[state.session.step], state.session):
                 self._hang_up(state)
-            for trigger in self._triggers.at(state.session):
+            for trigger in (*self._triggers.at(state.session), *detections_at(self.root, state.session, state.given)):
                 self._explore_trigger(state, trigger)
         self._waiting.clear()
 
@@ -210,8 +212,9 @@ class Explorer:
         session = target.session
         if not (session.tries or session.asr_errors or session.position):
             return target  # the turn entered a step, where these counts start at 0
-        errors = session.asr_errors - source.session.asr_errors + state.session.asr_errors
-        return self._state_of(session._replace(asr_errors=errors), known.moment, known.env)
+        more = state.session.asr_errors - source.session.asr_errors
+        session = session._replace(asr_errors=session.asr_errors + more, turn=session.turn + more)
+        return self._state_of(session, known.moment, known.env, state.given)
 
     def _resume(
         self, session: Session, trigger: Trigger, env: Env, now: datetime, dials: int = NO_DIAL_LIMIT
@@ -222,6 +225,8 @@ class Explorer:
         elif where not in self.liveness.replays_by_time or session.entered_at is None:
             session = session._replace(entered_at=now)
         context = context_at(now, env, dials)
+        if trigger.kind == "detected":
+            return detected(self.root, session, trigger.line["dial"]["outcome"], trigger.given, context)
         if trigger.fault == "refused":
             return fail(self.root, session, context, "Vonage refused the NCCO it was sent")
         return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
@@ -261,7 +266,7 @@ class Explorer:
                 return
             session = played.turn.session
             goes_on = not session.is_over and self._follow(source, played.turn).entered == [*each.entered]
-            target = self.space.new_state(session) if goes_on else None
+            target = self.space.new_state(session, given=source.given) if goes_on else None
             self._add(source, each.trigger, each.moment, each.env, played, target=target)
             if target is None:
                 return
@@ -337,9 +342,10 @@ class Explorer:
             return None
         follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
+        given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
         made = Transition(
             source,
-            target or self._state_of(turn.session, moment, env),
+            target or self._state_of(turn.session, moment, env, given),
             trigger,
             moment,
             env,
@@ -363,15 +369,17 @@ class Explorer:
                 self._call_party(turn.session, wait, made)
         return made
 
-    def _state_of(self, session: Session, moment: datetime, env: Env) -> State | None:
-        """The state of a session, added if it is new; None when the call is over."""
+    def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
+        """The state of a session, added if it is new; None when the call is over. `given`: the call's params."""
         if session.is_over:
             return None
         self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
         session = self.states.bounded(session)
-        key = (self.envs.index(env), *self.states.key(session, moment))
+        is_movable = may_be_moved(self.root, session)
+        kept = given if is_movable else NO_PARAMS
+        key = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment))
         if key not in self._known:
-            self._known[key] = self.space.new_state(session, key[:-3])
+            self._known[key] = self.space.new_state(session, key[:-3], kept)
             self._waiting.append(self._known[key])
         return self._known[key]
 

@@ -80,9 +80,11 @@ class Liveness:
         waiting = _joined(each.tested, left)
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
-        self.live[*key, "waiting"] = _joined(waiting, each.played)
+        moved = each.moved() if each.flow is self.root else {}
+        self.live[*key, "waiting"] = _joined(waiting, each.played, moved)
+        self.live[*key, "entering"] = _joined(self.live[*key, "entering"], moved)
         if step.exit.runs is not None:
-            self.live[*key, "ran"] = left
+            self.live[*key, "ran"] = _joined(left, moved)
         sets = _reads(Use(value, DECIDES) for _, value in assigned(each.flow, step))
         own = _joined(each.played, each.asked, each.tested, each.sent, sets)
         self.replays_by_time |= {key} if _reads_time(each.played) else set()
@@ -139,6 +141,11 @@ class _StepLiveness:
         live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
         shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
+
+    def moved(self) -> Live:
+        """The values that are live if machine detection moves a placed call while it waits in the step."""
+        outbound = self.flow.outbound
+        return _joined(*map(self._at, outbound.ways.values())) if outbound is not None else {}
 
     def error(self) -> Live:
         """The values that are live at the error exit of the step."""

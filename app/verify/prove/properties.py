@@ -176,7 +176,8 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
     ):
         return
     is_intended = turn.kind == "accepted" or turn.dial_outcome in _AFTER_CONVERSATION or returns
-    if turn.dial_outcome not in DETECTIONS and not (is_intended and not turn.entered):
+    is_joined = turn.dial_outcome in DETECTIONS or turn.trigger.kind == "detected"  # the empty reply changes nothing
+    if not is_joined and not (is_intended and not turn.entered):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
         yield explored.found("dead_end", turn.where, message, turn)

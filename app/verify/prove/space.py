@@ -34,6 +34,8 @@ class PlayedNcco(NamedTuple):
     is_party: bool = False
 
 
+NO_PARAMS: Final[Mapping[str, Any]] = {}
+
 NOTHING: Final = PlayedNcco((), (), CONVERSATION)
 """Stands for the empty reply at the end of a conversation."""
 
@@ -47,11 +49,13 @@ class State:
         session: the session of the first call that reached the state.
         first: the first turn found that leads to the state.
         key: identifies the state without its failed attempts; None for a copy made while a dial loop is unrolled.
+        given: the params of a placed call that machine detection can still move.
     """
 
     number: int
     session: Session
     key: Any
+    given: Mapping[str, Any]
     first: Transition = field(init=False)
 
     @property
@@ -111,8 +115,8 @@ class Transition:
 
     @property
     def detected(self) -> str:
-        """The result of machine detection that a placed call begins with, or ""."""
-        return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind == "call" else ""
+        """The result of machine detection that a placed call begins with, or that moves it; otherwise ""."""
+        return self._outcome if self.trigger.kind in ("call", "detected") else ""
 
     @property
     def heard(self) -> TurnAudio:
@@ -132,7 +136,11 @@ class Transition:
     @property
     def dial_outcome(self) -> str:
         """The dial outcome that triggered the turn; "" for any other trigger."""
-        return str(self.trigger.line.get("dial", {}).get("outcome", "")) if self.trigger.kind != "call" else ""
+        return self._outcome if self.trigger.kind not in ("call", "detected") else ""
+
+    @property
+    def _outcome(self) -> str:
+        return str(self.trigger.line.get("dial", {}).get("outcome", ""))
 
     @property
     def where(self) -> Where:
@@ -181,9 +189,9 @@ class StateSpace:
     stopped: str = ""
     seconds: float = 0.0
 
-    def new_state(self, session: Session, key: Any = None) -> State:
+    def new_state(self, session: Session, key: Any = None, given: Mapping[str, Any] = NO_PARAMS) -> State:
         """Add a state. The next transition must lead to it."""
-        self.states.append(State(len(self.states), session, key))
+        self.states.append(State(len(self.states), session, key, given))
         return self.states[-1]
 
     def add(self, made: Transition) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from app.engine import Session
+from app.engine import Session, awaits_detection
 from app.engine.outcome import ASR_ERRORS, REACHED
 from app.engine.scope import call_record
 from app.flow.model import Flow
@@ -84,8 +84,11 @@ class States:
             level._replace(variables=self._bounded(session, level.flow, level.variables)) for level in session.callers
         )
         faults = min(session.asr_errors, ASR_ERRORS)
+        turn = 1
+        if self.root.outbound is not None:  # the number of the turn decides whether machine detection can move the call
+            turn += session.tries + faults + (not awaits_detection(session))
         return session._replace(
-            variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=1
+            variables=variables, callers=callers, asr_errors=faults, dialled=0, observers=(), turn=turn
         )
 
     def _bounded(self, session: Session, flow: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:

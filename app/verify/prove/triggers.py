@@ -12,7 +12,7 @@ from itertools import product
 from math import prod
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
+from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
 from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
@@ -27,7 +27,7 @@ from app.settings.values import DEFAULT, read_failsafe
 from app.verify.prove.literals import Compared, around
 from app.verify.prove.samples import Representatives
 
-TriggerKind = Literal["call", "input", "dial", "checkpoint", "held", "leg", "fault"]
+TriggerKind = Literal["call", "detected", "input", "dial", "checkpoint", "held", "leg", "fault"]
 Answers: TypeAlias = tuple[tuple[str, LookupAnswer], ...]
 """The lookup answers of a turn as (name, answer), in order."""
 
@@ -57,6 +57,7 @@ class Trigger(NamedTuple):
         seen: the dial statuses reported so far.
         waited: seconds since the step was entered.
         fault: `unreadable`, `refused`, `away` (the store is unavailable), or "".
+        given: the params of a placed call that machine detection moves.
     """
 
     kind: TriggerKind
@@ -66,6 +67,7 @@ class Trigger(NamedTuple):
     seen: frozenset[str] = frozenset()
     waited: float = 0.0
     fault: str = ""
+    given: Mapping[str, Any] = _NOTHING
 
 
 @dataclass(slots=True)
@@ -255,6 +257,22 @@ def _notified(step: Step, wait: OpenWait) -> Iterator[Trigger]:
         yield Trigger("held", {}, wait.index, webhook, waited=step.exit.longest_wait_s)
     else:
         yield Trigger("checkpoint", {}, wait.index, webhook)
+
+
+def detections_at(root: Flow, session: Session, given: Mapping[str, Any]) -> Iterator[Trigger]:
+    """The results of machine detection that can arrive while a placed call waits.
+
+    In the other modes the result is known before the call begins. Source: webhook reference, Machine detection.
+    """
+    outbound = root.outbound
+    if outbound is not None and outbound.machine_detection == "continue" and may_be_moved(root, session):
+        yield from (Trigger("detected", {"dial": {"outcome": outcome}}, given=given) for outcome in outbound.ways)
+
+
+def may_be_moved(root: Flow, session: Session) -> bool:
+    """Whether a result of machine detection can still lead the call to another step."""
+    ways = root.outbound.ways if root.outbound is not None and session.call.request else {}
+    return bool(ways) and not session.parent and awaits_detection(session)
 
 
 def faults_at(session: Session) -> Iterator[Trigger]:
