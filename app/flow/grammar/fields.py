@@ -22,11 +22,13 @@ from app.flow.templates.compiler import compile_file, compile_value
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import Template
 from app.flow.templates.values import Value
+from app.issue import listed as phrase
 from app.ncco.actions import ENDPOINT, SHAPES
 from app.ncco.hints import OPTION_NAMES
 from app.ncco.model import Nested, Option
 from app.ncco.model import Shape as NccoShape
 from app.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
+from app.suggest import nearest
 from app.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
 
 _SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
@@ -335,9 +337,21 @@ def _hints(shape: NccoShape) -> dict[str, str]:
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
+    if shape.title == "talk":
+        foreign["file src path"] = "template"
     if shape.title == "record":
         foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
-    return foreign | by_word
+    return foreign | by_word | (_owners(shape) if shape.title in SHAPES else {})
+
+
+def _owners(shape: NccoShape) -> dict[str, str]:
+    """What to write instead of an option of other actions only, which resembles no option of this action."""
+    found: dict[str, list[str]] = {}
+    for title, other in SHAPES.items():
+        for name in other.options:
+            if title != shape.title and nearest(name, (*shape.options, *shape.inside)) is None:
+                found.setdefault(name, []).append(f"`{title}`")
+    return {name.lower(): f"it is an option of {phrase(titles)}" for name, titles in found.items()}
 
 
 def _snake_case(name: str) -> str:

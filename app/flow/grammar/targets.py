@@ -25,6 +25,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
 from app.flow.runtime import Assignment, Runs, Target
 from app.flow.scope import RESERVED, Param, Variable
+from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.values import Value
 from app.suggest import nearest
 from app.value_types import Word
@@ -64,6 +65,9 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
     elif name in RESERVED:
         reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
     else:
+        if reader.locales and FOREIGN.names.get(name) == "locale" and not nearest(name, known):
+            reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean("locale"))
+            return
         line = f"{name}: {{type: {guess_type(entry.value)}}}"
         added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
         cure: str | Fix | None = None if nearest(name, known) else added

@@ -45,6 +45,8 @@ MIN_YEAR, MAX_YEAR = 2000, 2100
 """The maximum number of days in a range, and the first and last year of a date; our choice, to detect typing errors."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DOTS = re.compile(r"\.{2,}")
+_MANY_DOTS = re.compile(r"([^.]+)\.{3,}([^.]+)")
 _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|bis) *({_DATE.pattern})")
 """A range of dates in another notation."""
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
@@ -237,8 +239,12 @@ def read_dates(text: Text, what: str, reader: Reader) -> tuple[date, ...]:
     days.
     """
     begin, dots, end = text.value.partition("..")
-    if end.startswith(".") or ".." in end:
-        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date')
+    meant = _date_cure(_DOTS.sub(".", text.value)) if dots else None
+    if meant is not None or end.startswith(".") or ".." in end:
+        fix = Fix(meant.cure, "word", meant.text) if isinstance(meant, Fix) else meant
+        if meant is None and (between := _MANY_DOTS.fullmatch(text.value)):
+            fix = did_you_mean("..".join(between.groups()))
+        reader.report("E506", text.place, f'{what}: "{text.value}" is not a date', fix)
         return ()
     if not dots and (between := _WRITTEN_RANGE.fullmatch(text.value)):
         fix = did_you_mean("..".join(between.groups()))

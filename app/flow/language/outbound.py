@@ -29,6 +29,7 @@ from app.flow.grammar.json_schema import TEXT, listed
 from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Resolver, items
 from app.flow.grammar.targets import Destination
+from app.flow.issues import meant_word
 from app.flow.language.hooks import SentHook, SentHooks
 from app.flow.nodes import Node, Place, Text
 from app.flow.runtime import Target
@@ -197,7 +198,7 @@ class OutboundWords(MapForm):
     """What happens if a machine answers; detect and detect_beep are charged extra."""
     retry: OutboundRetryWords | None = None
     """When to try again."""
-    expires: Annotated[int | None, Duration("10s", "720h", "h")] = None
+    expires: Annotated[int | None, Duration("10s", "30d", "h")] = None
     """How long after the wanted time the call may still be placed."""
     quiet: bool = True
     """false: calls may be placed between 21:00 and 08:00 in the called number's local time."""
@@ -232,8 +233,8 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
     retry = words.retry
     within = retry.within if retry is not None else None
     if within is not None and within.value not in hours:
-        near = nearest(within.value, hours)
-        cure = f"did you mean {near}?" if near else "declare them under `hours`"
+        known = f"there are: {', '.join(sorted(hours))}" if hours else "declare them under `hours`"
+        cure = meant_word(within.value, hours, known)
         reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
     ways = words.on
     targets = {name: target for name in DETECTED if ways and (target := getattr(ways, name)) is not None}

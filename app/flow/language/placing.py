@@ -86,7 +86,7 @@ class PlaceWords(MapForm):
     """The params of the flow."""
     moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
     """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
-    after: Annotated[int | None, Duration("1s", "720h", "m")] = None
+    after: Annotated[int | None, Duration("1s", "30d", "m")] = None
     """How long after the hook the call is placed, instead of `at`."""
 
 

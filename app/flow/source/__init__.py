@@ -136,7 +136,9 @@ class _Builder:
                 continue
             if first := entries.get(key.value):
                 message = f'"{key.value}" appears a second time here; the first is on line {first.key.place.line}'
-                self.issues.append(RULES["E102"].at(key.place, message))
+                is_spare = isinstance(value, Text) or _contents(first.value) == _contents(value)
+                fix = Fix(RULES["E102"].cure, "delete") if is_spare else None
+                self.issues.append(RULES["E102"].at(key.place, message, fix))
                 if is_missing(first.value):
                     entries[key.value] = Entry(first.key, value)
             else:
@@ -223,3 +225,13 @@ def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) ->
         offsets.append(min(at, end))
         at += length
     return offsets
+
+
+def _contents(node: Node) -> object:
+    """The texts of a node without their places, to compare two nodes."""
+    match node:
+        case Text():
+            return node.value
+        case Map():
+            return {entry.key.value: _contents(entry.value) for entry in node.entries}
+    return [_contents(item) for item in node.items]

@@ -29,8 +29,11 @@ from app.flow.source.source_file import (
 )
 
 _CLOSERS = {"[": "]", "{": "}"}
+_OPENERS = {closer: opener for opener, closer in _CLOSERS.items()}
 _NAME = r"[A-Za-z_][\w-]*"
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```[^\r\n]*(?:\r\n|\r|\n|\Z)", re.MULTILINE)
+_STAR = re.compile(r"\* +[a-z]\w*:(?: |$)")
 _BRACES = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|\{\{|\{%")
 _BRACED_KEY = re.compile(r"(\{\{.*?\}\})[ \t]*:(?=[ \t]|$)")
 _VALUE_START = re.compile(r"(?:^|[:,\[{-])\s*$")
@@ -127,6 +130,36 @@ def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
     found = _CONFLICT.search(fault.source.parsed)
     cure = "keep one of the two versions, and delete the lines with <<<<<<<, ======= and >>>>>>>"
     return fault.issue("E101", *found.span(), "a Git conflict marker", cure) if found else None
+
+
+def find_fence(fault: SyntaxFault) -> FlowIssue | None:
+    """Find the lines with three backquotes around a file that was copied from a page in Markdown."""
+    if fault.char != "`" or not (first := _FENCE.match(fault.source.parsed, fault.line.start)):
+        return None
+    start, end = first.span()
+    inner = ""
+    if last := _FENCE.search(fault.source.parsed, end):
+        inner = fault.source.text[end : last.start()]
+        end = last.end()
+    fix = fault.source.rewritten(start, end, inner, "delete the lines with ```")
+    return fault.issue("E101", fault.at, fault.at + 3, "``` belongs to a page in Markdown, not to the file", fix)
+
+
+def find_star(fault: SyntaxFault) -> FlowIssue | None:
+    """Find a list whose items begin with `*` instead of a dash."""
+    line = fault.first_line
+    if not _STAR.match(line.text, line.indent) or fault.in_flow:
+        return None
+    stop = line.end
+    for number in range(line.number + 1, len(fault.source.starts) + 1):
+        below = fault.source.line(number)
+        if below.text.strip() and below.indent < line.indent:
+            break
+        stop = below.end
+    items = re.compile(rf"(?m)^([ ]{{{line.indent}}})\*(?=[ ])")
+    written = items.sub(r"\1-", fault.source.text[line.start : stop])
+    fix = fault.source.rewritten(line.start, stop, written, f"write - {line.text.strip()[1:].strip()}")
+    return fault.issue("E108", line.first, line.first + 1, "an item of a list begins with a dash, not with *", fix)
 
 
 def find_tab(fault: SyntaxFault) -> FlowIssue | None:
@@ -255,6 +288,11 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
     return None
 
 
+def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
+    """The fix that moves a second key to a line of its own, instead of the blanks from `start` to `end`."""
+    return fault.source.rewritten(start, end, f"\n{' ' * line.column}", "write it on a line of its own")
+
+
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 """The text after a quote within braces, up to their end."""
 
@@ -270,6 +308,11 @@ def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
     is_next_item = fault.in_flow and between and fault.char in "'\""
     if between.strip(" ") or fault.char in ":]}" or is_next_item:
         return None
+    if not fault.in_flow and _UNKEYED_BRACKET.match(line.text):
+        return None  # the quoted text belongs to a map whose key has lost its colon
+    if not fault.in_flow and between and (key := _KEY.match(fault.source.parsed, at)):
+        fix = _on_next_line(fault, end, at, line)
+        return fault.issue("E112", at, key.end(1), f'"{key[1]}" follows a value on the same line', fix)
     if fault.in_flow and (key := _KEY.match(fault.source.parsed, at)):
         fix = fault.source.rewritten(end, at, ", ", "write a comma before it")
         return fault.issue("E114", at, key.end(1), f'a comma is missing before "{key[1]}"', fix)
@@ -426,6 +469,14 @@ def find_colon_in_text(fault: SyntaxFault) -> FlowIssue | None:
     message = "a second colon in this line: YAML reads the text before it as a key"
     source = fault.source
     fix = source.rewritten(start, end, in_quotes(text), f"put quotes around the text: {quote(text)}")
+    first = fault.source.text[start : at - len(word)].rstrip()
+    if word in OPTION_KEYS and first and not set(first) & set(" \t"):
+        fix = _on_next_line(fault, start + len(first), at - len(word), line)
+    if (opener := _OPENERS.get(text[-1:])) and text.count(opener) < text.count(text[-1]):
+        message = f"there is no open {opener} for the {text[-1]} at the end"
+        return fault.issue(
+            "E114", end - 1, end, message, source.rewritten(start, start, opener, f"write {opener}{text}")
+        )
     if _PAIRS.match(text):
         fix = source.rewritten(start, end, f"{{{text}}}", f"put braces around it: {{{text}}}")
     return fault.issue("E112", at, at + 1, message, fix)
@@ -581,6 +632,8 @@ def _indent_by(spaces: int) -> str:
 
 FINDERS = (
     find_conflict,
+    find_fence,
+    find_star,
     find_tab,
     find_escape,
     find_unclosed_quote,

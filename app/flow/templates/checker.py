@@ -148,7 +148,7 @@ class Checker(NodeVisitor):
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
-        cure = "functions are not available; use a filter: `| length`, `| upper`, ..."
+        cure = FOREIGN.filters.get(name, "functions are not available; use a filter: `| length`, `| upper`, ...")
         if name in FOREIGN.calls:
             cure = f"write {value} | {FOREIGN.calls[name]}"
         called = self.template.between(self.template.start(node), node.lineno + 1)
@@ -242,7 +242,11 @@ class Checker(NodeVisitor):
             if shown == "env":
                 self._check_env(token, str(key))
             return found
-        if of.fields:
+        owner, _, meant = FOREIGN.names.get(str(key).lower(), "").rpartition(".")
+        cure: str | Fix
+        if meant and owner == shown:
+            cure = did_you_mean(meant)
+        elif of.fields:
             cure = meant_word(str(key), of.fields, f"its fields are: {', '.join(of.fields)}")
         elif of.is_record and shown == "hours":
             cure = f"declare it, in this flow or in a shared file, as `{key}` under `hours`"
@@ -593,7 +597,9 @@ class Checker(NodeVisitor):
             reason = reasons.get(type_.family, "")
         if reason:
             message = f"{node.name} cannot take {self.shown(arg)}: {reason}"
-            self.report(code, arg, message, check.cure or zone_cure(str(arg.value)))
+            meant = known.name == "spoken" and FOREIGN.currencies.get(str(arg.value).lower())
+            fix = self._rewritten(arg, f'"{meant}"', f'write "{meant}"') if meant else ""
+            self.report(code, arg, message, fix or check.cure or zone_cure(str(arg.value)))
         return not reason
 
 

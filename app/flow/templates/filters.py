@@ -442,7 +442,7 @@ _ALL: Final = (
         args=("text",),
         is_localised=True,
         check=ArgumentCheck(
-            {"datetime": DATETIME.sample, "number": 1},
+            {"number": 1, "datetime": DATETIME.sample},
             'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
         ),
         form="datetime",

@@ -37,6 +37,7 @@ class ForeignSyntax:
         calls: functions and methods, with the equivalent filter.
         filters, tags: names that do not exist here, with their fixes.
         names: names that other systems use, with the equivalent name here.
+        currencies: names and signs of currencies in lower case, with their codes.
         instead: operators and words with a different spelling here, with that spelling.
     """
 
@@ -50,6 +51,7 @@ class ForeignSyntax:
     names: Mapping[str, str]
     tags: Mapping[str, str]
     instead: Mapping[str, str]
+    currencies: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
         """The fix for a foreign word, with the replacement if it is always the same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from app.flow.editing.fixes import quick_fix, tried_fixes, with_edits
 from app.flow.issues import PHASES, RULES, FlowIssue
 from app.flow.loader import load
 from tests.support.cases import each_case
+from tests.unit.flow.test_changed_projects import PROJECTS
 
 TODAY: Final = date(2026, 1, 1)
 EXAMPLE: Final = re.compile(r"^#=== (\S+)\n", re.MULTILINE)
@@ -79,6 +81,58 @@ def test_an_offered_fix_removes_its_issue_and_makes_no_new_one() -> None:
     assert [] == worse
     unoffered = {code for code, rule in RULES.items() if rule.fix is not None} - offered.keys()
     assert LEADS_TO_ANOTHER == unoffered
+
+
+@each_case("code", RULES)
+def test_nothing_is_left_after_the_fix_of_a_bad_example(code: str) -> None:
+    assert [] == left_behind(example_of(code), ())
+
+
+SLIPS: Final = 500
+
+
+def slipped(chance: random.Random, text: str) -> str:
+    """The text with one slip: a character lost, doubled, swapped or added, or a line lost or indented."""
+    at = chance.choice([at for at in range(len(text) - 1) if "\n" not in text[at : at + 2]])
+    lines = text.split("\n")
+    line = chance.randrange(len(lines) - 1)
+    typed = chance.choice("aeosnt,:.{}[]\"'- ")
+    return chance.choice(
+        (
+            text[:at] + text[at + 1 :],
+            text[: at + 1] + text[at:],
+            text[:at] + text[at + 1] + text[at] + text[at + 2 :],
+            text[:at] + typed + text[at:],
+            "\n".join(lines[:line] + lines[line + 1 :]),
+            "\n".join([*lines[:line], f"  {lines[line]}", *lines[line + 1 :]]),
+        )
+    )
+
+
+def test_nothing_is_left_after_the_fix_of_a_random_slip() -> None:
+    chance = random.Random(SLIPS)  # noqa: S311 - no secret, and the same slips in every run
+    left = []
+    for number in range(SLIPS):
+        texts = dict(PROJECTS[number % len(PROJECTS)])
+        path = chance.choice([path for path in sorted(texts) if path.endswith(".yaml")])
+        sound = issues_of(texts)
+        texts[path] = slipped(chance, texts[path])
+        left += [(number, path, each) for each in left_behind(texts, sound)]
+    assert [] == left
+
+
+def left_behind(texts: Mapping[str, str], known: Iterable[FlowIssue]) -> list[tuple[str, str, set[object]]]:
+    """For each offered fix that leaves its issue or makes one: the code, the title, and the issues that follow."""
+    before = issues_of(texts)
+    known_kinds = kinds_of((*before, *known))
+    left = []
+    for issue, fix in tried_fixes(before, texts, issues_of).items():
+        after = kinds_of(issues_of(with_edits(texts, fix.edits)))
+        [kind] = kinds_of([issue])
+        new: set[object] = {*(after.keys() - known_kinds.keys())}
+        if new or after[kind] >= kinds_of(before)[kind]:
+            left.append((issue.code, fix.title, new))
+    return left
 
 
 @each_case("project", sorted((CHECKED / "faults").glob("*.yaml")), ids=lambda path: path.stem)

@@ -1,0 +1,128 @@
+"""The advice for words and notations of other systems names what was meant, and its fix leaves no issue."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.flow.editing.fixes import tried_fixes, with_edits
+from app.flow.loader import load
+from tests.support.cases import each_case
+
+HEAD: Final = "flow: main\ndefault: true\nstart: hello\n"
+LOCALES: Final = "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\n"
+OUTBOUND: Final = 'outbound: {from: "442079460000", on: {otherwise: {send: told}}, OTHER}\n'
+TOLD: Final = 'hooks: {told: {post: "https://crm.example.com"}}\n'
+WEEK: Final = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00}OTHER}}\n"
+OPEN: Final = (
+    "  hello: {branch: [{if: hours.office.open, goto: a}, {else: a}]}\n  a: {do: [{talk: Hello.}], goto: end}\n"
+)
+HELLO: Final = "  hello: {do: [{talk: Hello.}], goto: end}\n"
+
+
+def issues_of(texts: dict[str, str]) -> list[str]:
+    return [issue.cure for issue in load(texts, {}, extent="project").issues]
+
+
+def project(text: str) -> dict[str, str]:
+    return {"flows/main.yaml": text, "templates/greeting.j2": "Hello."}
+
+
+def said(value: str) -> str:
+    return f"  hello:\n    do:\n      - talk: 'Hello {{{{ {value} }}}}.'\n    goto: end\n"
+
+
+@each_case(
+    ("head", "steps", "written", "meant"),
+    [
+        *(("", said("call.OTHER"), word, "from") for word in ("from_number", "caller", "caller_id", "callerId")),
+        *(("", said("call.OTHER"), word, "uuid") for word in ("id", "call_id")),
+        ("", said("call.OTHER"), "called", "to"),
+        ("", "  hello: {do: [{talk: {OTHER: greeting.j2}}], goto: end}\n", "file", "template"),
+        *(("", said('12.5 | spoken("OTHER")'), word, "EUR") for word in ("€", "EURO", "euros")),
+        ("", said('12.5 | spoken("OTHER")'), "pounds", "GBP"),
+        (
+            TOLD + OUTBOUND + WEEK.replace("OTHER", ""),
+            HELLO,
+            "retry: {on: [busy], within: ofice}",
+            "retry: {on: [busy], within: office}",
+        ),
+        (TOLD + OUTBOUND, HELLO, "expires: 5 days", "expires: 5d"),
+        *(
+            (WEEK.replace("OTHER", ", override: {OTHER: closed}"), OPEN, *pair)
+            for pair in (
+                ("24..12.2030", "2030-12-24"),
+                ("24.12..2030", "2030-12-24"),
+                ("2030-12-24...2030-12-26", "2030-12-24..2030-12-26"),
+            )
+        ),
+        ("", "  hello:\n    do:\n      OTHER talk: Hello.\n      OTHER talk: Goodbye.\n    goto: end\n", "*", "-"),
+        ("", "  hello:\n    do:\n      - talk: Hello.\n    on: OTHERerror: end}\n    goto: end\n", "", "{"),
+    ],
+)
+def test_a_word_of_another_system_becomes_what_is_meant(head: str, steps: str, written: str, meant: str) -> None:
+    text = f"{HEAD}{head}steps:\n{steps}"
+    texts = project(text.replace("OTHER", written))
+    issues = load(texts, {}, extent="project").issues
+
+    fixed = [
+        with_edits(texts, fix.edits) for fix in tried_fixes(issues, texts, lambda each: load(each, {}).issues).values()
+    ]
+
+    assert project(text.replace("OTHER", meant)) in fixed, [(each.message, each.cure) for each in issues]
+
+
+def test_a_set_language_becomes_the_locale() -> None:
+    step = "  hello:\n    set: {OTHER: fr}\n    do:\n      - talk: {en: Hello., fr: Salut.}\n    goto: end\n"
+    texts = project((HEAD + LOCALES + "steps:\n" + step).replace("OTHER", "language"))
+    [issue] = load(texts, {}, extent="project").issues
+
+    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
+
+    assert (
+        texts["flows/main.yaml"].replace("language: fr}", "locale: fr}", 2).replace("fr: {locale", "fr: {language")
+        == with_edits(texts, fix.edits)["flows/main.yaml"]
+    )
+
+
+@each_case("text", ["```yaml\nBODY```\n", "```\nBODY```", "BODY```\n"])
+def test_the_fence_of_a_page_is_deleted(text: str) -> None:
+    texts = project(text.replace("BODY", f"{HEAD}steps:\n{HELLO}"))
+    [issue] = load(texts, {}).issues
+
+    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
+
+    assert project(f"{HEAD}steps:\n{HELLO}") == with_edits(texts, fix.edits)
+
+
+@each_case(
+    ("head", "steps", "named"),
+    [
+        ("", said('x | format("%.2f")'), "`| round(2)`"),
+        ("", said('"%.2f".format(x)'), "`| round(2)`"),
+        ("", '  hello: {do: [{connect: "447700900123"}], onAnswer: {run: x}, goto: end}\n', "`connect`"),
+        ("", '  hello: {do: [{connect: "447700900123", startOnEnter: false}], goto: end}\n', "`conversation`"),
+        (
+            OUTBOUND.replace("OTHER", "retry: {on: [busy], within: shop}") + WEEK.replace("OTHER", ""),
+            HELLO,
+            "there are: office",
+        ),
+        ("", said("call.number"), "its fields are: to, from"),
+    ],
+)
+def test_the_advice_names_where_a_word_belongs(head: str, steps: str, named: str) -> None:
+    cures = issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
+
+    assert any(named in cure for cure in cures), cures
+
+
+@each_case("duration", ["1d", "30d", "0.5d", "72h"])
+def test_a_duration_may_be_in_days(duration: str) -> None:
+    head = TOLD + OUTBOUND.replace("OTHER", f"expires: {duration}")
+
+    assert [] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
+
+
+def test_the_longest_duration_is_30_days() -> None:
+    head = TOLD + OUTBOUND.replace("OTHER", "expires: 31d")
+
+    assert ["write a duration from 10s to 30d"] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
