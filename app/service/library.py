@@ -17,7 +17,7 @@ from app.errors import StoreError, StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
-from app.store import CallFilter, RevisionRow, Store, milliseconds
+from app.store import RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
 """Limit on the total source size of loaded older revisions; the least recently used are unloaded first and reloaded on
@@ -31,8 +31,6 @@ FIRST_READ_S: Final = 2.0
 """How long a starting server waits for its files before it uses the released project, in seconds; our choice. A usual
 project is read in a fraction of a second.
 """
-OPEN_CALLS: Final = 1000
-"""At startup, the revisions of this many of the newest open calls are loaded."""
 RELEASED: Final = "released"
 """The key of the released project in the table of revisions. The keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
@@ -177,8 +175,9 @@ class Library:
         """Find the revisions of open calls, which stay loaded. Does nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.records() as records:
-                calls = await records.calls(OPEN_CALLS, wanted=CallFilter(is_open=True))
-            self._pinned.in_use = tuple(dict.fromkeys((call.session.flow, call.session.revision) for call in calls))
+                found = await records.open_revisions(since=0)
+            found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
+            self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 
     async def save_again(self) -> frozenset[str]:
         """Save the revisions in use again, in case another host deleted them because it does not use them.

@@ -31,12 +31,13 @@ from app.web.webhook_http import WebhookConfig
 
 GC_THRESHOLD: Final = 50_000
 """The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries create many
-long-lived objects, and scanning them often would take a large part of a webhook's CPU time (docs/performance.md).
+long-lived objects, and scanning them often would take a large part of a webhook's CPU time (docs/performance.md), and
+half of the time in which flows are loaded.
 """
 
-LONGEST_PRELOAD_S: Final = 20.0
-"""How long startup waits for the older revisions of open calls to load, in seconds. Our choice. The rest are loaded
-while the server runs, and callers who need them wait.
+LONGEST_PRELOAD_S: Final = 5.0
+"""How long startup waits for the older revisions of open calls to load, in seconds. Our choice: until then, all callers
+are turned away. The rest are loaded while the server runs, and callers who need them wait.
 """
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -58,6 +59,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
+            gc.set_threshold(GC_THRESHOLD)
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)
@@ -96,7 +98,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(was_read, partial(watch_flows, reader))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
-            gc.set_threshold(GC_THRESHOLD)
             yield
 
     return lifespan

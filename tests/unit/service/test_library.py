@@ -209,6 +209,22 @@ async def test_the_revisions_of_open_calls_are_loaded_before_a_start_ends(
     assert (revision, loaded) == (found.revision, store.asked)
 
 
+async def test_the_revision_of_the_oldest_call_is_loaded_however_many_calls_are_newer(store: CountingStore) -> None:
+    old, new = project("old"), project("new")
+    await reloaded(store, old, new)
+    for number in range(1_001):
+        revision = (new if number else old).flows["left"].revision
+        leg = f"leg{number}"
+        session = SessionRow(leg, leg, "", "left", revision, 1, b"{}", False, number + 1, number + 1)
+        turn = TurnRow(leg, 1, b"[]", b"[]", b"{}", leg, -1, -1, "", 1)
+        await store.open_call(session, turn, WebhookRow(leg, "answer", leg, -1, -1, "", leg, "", "POST", b"", 1))
+
+    after = await reloaded(store, new)
+    await after.preloaded(seconds=60)
+
+    assert 1 == store.asked
+
+
 def test_older_revisions_are_bounded_by_the_size_of_their_sources() -> None:
     pinned = PinnedFlows(limit=2 * len(ASKING))
     revisions = [replace(project(str(n)).flows["left"], revision=str(n)) for n in range(3)]
