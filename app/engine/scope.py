@@ -13,6 +13,7 @@ import orjson
 from app.engine.secrets import Secrets, leading_to, masked, without
 from app.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
 from app.errors import RenderError
+from app.flow.grammar.values import OUR_NUMBERS
 from app.flow.hours.calendar import hours_view
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
@@ -99,6 +100,7 @@ class FlowScope(NamedTuple):
         now: datetime,
         locale: str,
         budget: Budget,
+        numbers: tuple[str, ...] = (),
         with_hours: bool = True,
     ) -> Names:
         """The names that a value may use, without variables whose sensitive values are gone.
@@ -110,11 +112,13 @@ class FlowScope(NamedTuple):
             now: when the step was entered.
             locale: the locale of the call.
             budget: the turn's budget.
+            numbers: the numbers of the flow that the call began in.
             with_hours: whether to include the opening hours.
         """
         flow = self.flow
         names: dict[str, Any] = {
             "call": call,
+            OUR_NUMBERS: numbers,
             "input": heard,
             "env": env,
             "now": now,
@@ -310,7 +314,13 @@ class Scopes:
         if scope is not self._scope or known is not heard or locale != self.locale or moment != now:
             self._names_of = self._scope, heard, self.locale, now
             self._names = self._scope.names(
-                self._call, heard, self._context.env, now=now, locale=self.locale, budget=self._budget
+                self._call,
+                heard,
+                self._context.env,
+                now=now,
+                locale=self.locale,
+                budget=self._budget,
+                numbers=self._root.numbers,
             )
         return self._names
 
@@ -324,6 +334,7 @@ class Scopes:
                 now=self.entered_at,
                 locale=self.locale,
                 budget=self._budget,
+                numbers=self._root.numbers,
             )
             yield scope.flow, scope.flow.steps[scope.step], names
 

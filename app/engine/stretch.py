@@ -145,6 +145,7 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
         now=now,
         locale="",
         budget=budget,
+        numbers=flow.numbers,
         with_hours=stretch.reads_hours,
     )
     ncco = stretch.play(names, context, session_id, 1, 0)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from app.errors import RenderError
 from app.flow.nodes import Place
@@ -47,11 +47,16 @@ class CallField(Supplied):
         return names["call"][self.name]
 
 
+OUR_NUMBERS: Final = "our numbers"
+"""The key of the `numbers` of the flow that the call began in. No template can name it."""
+
+
 @dataclass(frozen=True)
 class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
-    In an inbound call it is the number that was called; in an outbound call, the number that called.
+    In an inbound call it is the number that was called; in an outbound call, the number that called. If that is not a
+    phone number, because an app or a SIP client called, it is the first of the flow's `numbers`.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -62,9 +67,11 @@ class OurNumber(CallField):
         """The digits. Raises RenderError (R105) if this is not a phone number."""
         call = names["call"]
         number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
-        if E164.fullmatch(number):
-            return number
-        message = f'the called number of this call, "{number}", is not a phone number: write `from`'
+        ours: tuple[str, ...] = names.get(OUR_NUMBERS, ())
+        for each in (number, *ours[:1]):
+            if E164.fullmatch(each):
+                return each
+        message = f'the called number of this call, "{number}", is not a phone number: write `from`, or `numbers`'
         raise RenderError("R105", message, str(self.place))
 
 

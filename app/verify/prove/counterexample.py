@@ -14,7 +14,7 @@ from app.flow.actions.do import Document
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.simulator.connect import DETECTION_S
-from app.verify.prove.environment import DIRECTIONS
+from app.verify.prove.environment import APP_TO, DIRECTIONS
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation, undecided_dials
@@ -145,6 +145,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
         return {"place": proof.flow.name, "to": call.to, **given, **made}
     is_numbered = call.to in proof.flow.numbers or proof.flow.default
     facts: dict[str, Any] = {"to": call.to} if is_numbered else {"flow": proof.flow.name}
+    facts |= {"to": call.to} if call.to == APP_TO else {}
     facts |= {"from": call.from_number} if call.from_number != FROM else {}
     others = {"user": call.from_user, "sip": dict(call.sip), "custom_data": dict(call.custom_data)}
     facts |= {name: value for name, value in others.items() if value}

@@ -10,7 +10,9 @@ from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
 from app.engine.interpreter import param_of_query
+from app.flow.actions.connect import ConnectPart
 from app.flow.checks.conditions import Key, key_of
+from app.flow.grammar.values import OurNumber
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.model import Flow
 from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit
@@ -50,6 +52,8 @@ NUMBERLESS_CALLERS: Final = ("anonymous", "", "sip:caller@example.com")
 """The `from` of callers without a number."""
 ENDPOINTS: Final = ("phone", "sip", "app", "vbc", "websocket")
 """The endpoint types of callers. Source: webhook reference, Answer (endpoint_type)."""
+APP_TO: Final = "support"
+"""The `to` of a call from an app, which is a name or missing."""
 _OTHER_NUMBERS: Final = ("447700900456", "33199000123", "15550100123", "8618812345678")
 _USUAL: Final = {"to": (ANY_NUMBER, *_OTHER_NUMBERS), "from": (FROM, *_OTHER_NUMBERS)}
 _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
@@ -70,7 +74,22 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     if how:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
-    return different(_arrival_of(base, row) for row in rows)
+    calls = [_arrival_of(base, row) for row in rows]
+    if _shows_our_number(root) and not _is_numbered(root):
+        calls += [each._replace(call=_from_app(each.call)) for each in calls[:1]]
+    return different(calls)
+
+
+def _shows_our_number(root: Flow) -> bool:
+    """Whether the flow, or one that it runs, dials a phone with our number in the call as `from`."""
+    steps = [step for flow in flows_run_from(root).values() for step in flow.steps.values()]
+    parts = [part for step in steps for part in step.parts if isinstance(part, ConnectPart)]
+    return any(isinstance(target.fields.get("from"), OurNumber) for part in parts for target in part.targets)
+
+
+def _from_app(call: Call) -> Call:
+    """The same call from an app, to a name. Source: webhook reference, Answer (`from_user`)."""
+    return call._replace(to=APP_TO, from_number="", from_user=_OTHER_TEXTS[0], endpoint_type="app", sip={})
 
 
 PLACED: Final = "placed"

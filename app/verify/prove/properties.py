@@ -35,6 +35,8 @@ connected to the caller unless the reply is an NCCO. Source: webhook reference, 
 """
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
+_NO_NUMBER_SHOWN: Final = "R105"
+"""The issue code of a connect without a number to show. Only a warning, since no app may call the flow."""
 _UNESCAPABLE: Final = "E393"
 """The issue code of a value that cannot be escaped where it is used."""
 
@@ -143,6 +145,9 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         elif code == _UNESCAPABLE and _has_line_end(turn):
             message = f'a value has a line break, and step "{step}" takes its error exit: {code} {because}'
             other = {"cure": r'write `{{ value | replace("\n", " ") }}`', "severity": "warning"}
+        elif code == _NO_NUMBER_SHOWN:
+            message = f'in a call from an app, step "{step}" has no number to show and takes its error exit: {because}'
+            other = {"cure": "list your numbers under `numbers`, or write `from` next to it", "severity": "warning"}
         kind = "invalid_ncco" if is_ncco else "error_exit"
         yield explored.found(kind, (flow, step), message, turn, code=code, **other)
 
@@ -225,7 +230,8 @@ def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
         message = f'step "{where[1]}" of an error exit fails too, and the caller hears only the failsafe{why}'
-        yield explored.found("failsafe", where, message, turn)
+        is_rare = any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
+        yield explored.found("failsafe", where, message, turn, severity="warning" if is_rare else "error")
 
 
 def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violation]:

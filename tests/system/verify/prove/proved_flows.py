@@ -23,12 +23,14 @@ NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: test
 default: true
 start: {start}
-{head}defaults:
+{numbers}{head}defaults:
   talk: {{language: en-GB}}
   retry: {{noinput: ["Sorry?"], nomatch: ["Sorry?"], tries: 2, then: bye}}
   on: {{error: sorry}}
 steps:
 """
+NUMBERS = 'numbers: ["442079460000"]\n'
+"""What a call from an app shows to the phones that are dialled."""
 TAIL = """  bye:
     do:
       - talk: "Goodbye."
@@ -43,7 +45,8 @@ TAIL = """  bye:
 def flow_of(steps: str, head: str = "", **others: str) -> Flow:
     """A flow `test` that begins with the first of these steps; `others` are more flow files by name."""
     start = steps.strip().partition(":")[0]
-    files = {"flows/test.yaml": HEAD.format(start=start, head=head) + steps + TAIL}
+    numbers = "" if "numbers:" in head else NUMBERS
+    files = {"flows/test.yaml": HEAD.format(start=start, numbers=numbers, head=head) + steps + TAIL}
     project = load(files | {f"flows/{name}.yaml": text for name, text in others.items()})
 
     errors = [f"{issue.place}: {issue.code} {issue.message}" for issue in project.issues if issue.is_error]

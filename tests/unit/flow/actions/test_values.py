@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from app.flow.grammar.values import OurNumber
+from app.flow.grammar.values import OUR_NUMBERS, OurNumber
 from app.flow.nodes import Place
 
 HERE = Place("flows/a.yaml", 1, 1)
@@ -17,6 +17,13 @@ def test_a_connect_shows_our_side_of_the_call(direction: str, number: str) -> No
     call = {"to": "+442079460000", "from": "447700900111", "direction": direction}
 
     assert number == OurNumber(HERE).render({"call": call})
+
+
+@pytest.mark.parametrize("to", ["", "support", "sip:a@b"])
+def test_a_call_to_no_phone_number_shows_the_first_number_of_the_flow(to: str) -> None:
+    names = {"call": {"to": to, "from": "", "direction": "inbound"}, OUR_NUMBERS: ("442079460001", "442079460002")}
+
+    assert "442079460001" == OurNumber(HERE).render(names)
 
 
 def test_a_call_to_no_phone_number_needs_a_written_from() -> None:
