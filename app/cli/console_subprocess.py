@@ -51,6 +51,7 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
         "verdict": proof.status,
         "stopped": proof.space.stopped,
         "states": len(proof.space.states),
+        "growth": str(proof.growth) if proof.growth is not None else "",
         "sampled": sorted(proof.representatives),
         "violations": [_document(each, flow) for each in found],
     }

@@ -178,6 +178,8 @@ def _summary(proof: Proof) -> Iterator[str]:
     sizes = {"state": len(space.states), "edge": len(space.transitions), "NCCO": space.nccos}
     counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
     yield f"{proof.flow.name}: {verdict}: {counts}, {space.seconds:.2f} s"
+    if proof.growth is not None:
+        yield f"  {proof.growth}"
     for name, values in proof.representatives.items():
         shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
         yield f"  {name} stands for similar values: {shown}{', ...' if len(values) > MOST_VALUES else ''}"

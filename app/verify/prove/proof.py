@@ -24,6 +24,7 @@ from app.verify.prove.properties import (
 )
 from app.verify.prove.samples import Representatives
 from app.verify.prove.space import SearchLimits, StateSpace
+from app.verify.prove.states import Growth
 from app.verify.prove.uses import flows_run_from
 
 Status = Literal["proved", "walked", "stopped", "refuted"]
@@ -38,6 +39,7 @@ class Proof:
         env: the environment variables of the server during the exploration.
         ranges: the explored range of each variable that can leave it, by (flow, name).
         is_certain: whether it is certain that no call takes the outcomes in `never`.
+        growth: what makes the exploration large; None if it is not.
     """
 
     flow: Flow
@@ -48,6 +50,7 @@ class Proof:
     ranges: Mapping[tuple[str, str], tuple[float, float]]
     call_limits: CallLimits
     is_certain: bool
+    growth: Growth | None = None
 
     @property
     def status(self) -> Status:
@@ -116,8 +119,9 @@ def prove(
     is_sure = is_certain(space, literals, values.chosen)
     limits = call_limits or CallLimits()
     found = violations(space, limits, is_certain=is_sure)
+    grown = states.growth(space.states)
     lost = untold(flow, explorer.placed, explorer.envs, moments[0])
-    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure)
+    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure, grown)
 
 
 def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.engine import Session, awaits_detection
 from app.engine.outcome import ASR_ERRORS, REACHED
@@ -15,6 +16,7 @@ from app.verify.prove.expressions import LENGTH, Path
 from app.verify.prove.literals import Literals
 from app.verify.prove.liveness import Liveness, When
 from app.verify.prove.samples import LONGEST_LIST
+from app.verify.prove.space import State
 from app.verify.prove.uses import DECIDES
 
 Key: TypeAlias = tuple[Any, ...]
@@ -26,6 +28,25 @@ MARGIN: Final = 5
 SMALL_MARGIN: Final = 2
 """Replaces MARGIN once there are MANY_STATES."""
 MANY_STATES: Final = 1_000
+
+
+class Growth(NamedTuple):
+    """Why an exploration is large: the step with the most states, and the values in which these states differ.
+
+    Attributes:
+        flow, step: the step in which calls wait.
+        states: the number of its states.
+        names: the values, such as `name` or `customer.tier`, those with most variants first.
+    """
+
+    flow: str
+    step: str
+    states: int
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        where = f"most states are in step {self.step} of flow {self.flow} ({self.states:,})"
+        return f"{where}, and differ in {', '.join(self.names)}" if self.names else where
 
 
 @dataclass(slots=True)
@@ -64,18 +85,41 @@ class States:
             *here,
             session.locale,
             moment if here in self.liveness.replays_by_time else None,
-            self._live(here, "entering" if is_coming else "waiting", {**common, **session.lookups}, session.variables),
+            tuple(self._own(session).values()),
             tuple(callers),
             session.tries,
             session.asr_errors,
             session.position,
         )
 
+    def _own(self, session: Session) -> dict[Path, Any]:
+        """The values that the step in which a session waits keeps, by their path."""
+        here = (session.at or self.root.name, session.step)
+        when: When = "entering" if any(wait.name == REACHED for wait in session.waits) else "waiting"
+        known = {"input": session.heard, "call": call_record(session.call), **session.lookups}
+        paths = [path for path, _ in self.liveness.kept.get((*here, when), ())]
+        return dict(zip(paths, self._live(here, when, known, session.variables), strict=True))
+
     def _live(
         self, where: tuple[str, str], when: When, known: Mapping[str, Any], variables: Mapping[str, Any]
     ) -> tuple[Any, ...]:
         names = {**self.root.named(where[0]).default_answers, **known, **variables}
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
+
+    def growth(self, states: Sequence[State]) -> Growth | None:
+        """What makes an exploration large; None if it has no more than `MANY_STATES` states."""
+        if len(states) <= MANY_STATES:
+            return None
+        ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
+        variants: dict[str, set[Any]] = {}
+        for state in states:
+            if state.where == (flow, step):
+                for path, value in self._own(state.session).items():
+                    variants.setdefault(".".join(map(str, path)), set()).add(value)
+        names = sorted(
+            (name for name, found in variants.items() if len(found) > 1), key=lambda name: -len(variants[name])
+        )
+        return Growth(flow, step, count, tuple(names))
 
     def bounded(self, session: Session) -> Session:
         """The session with bounded counters, texts and lists, and without its number of dials."""

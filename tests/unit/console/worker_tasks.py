@@ -25,7 +25,7 @@ def prove_when_allowed(env: dict[str, str], **_: object) -> dict[str, Any]:
         begun.write("begun\n")
     while not Path(env["ALLOWED"]).exists():
         time.sleep(0.01)
-    return {"verdict": "proved", "stopped": "", "states": 1, "sampled": [], "violations": []}
+    return {"verdict": "proved", "stopped": "", "states": 1, "growth": "", "sampled": [], "violations": []}
 
 
 def proof_env(folder: Path) -> dict[str, str]:
