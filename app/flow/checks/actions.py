@@ -7,7 +7,7 @@ W401, E313), texts that are too long (W641) or take too many steps (W648), and h
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import product
@@ -25,7 +25,7 @@ from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, used_in
 from app.flow.grammar.values import Object, find, leaves
 from app.flow.hours.calendar import Calendar
 from app.flow.issues import RULES, FlowIssue
-from app.flow.model import Step
+from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
 from app.flow.templates.budget import MAX_STEPS, steps_of
@@ -61,18 +61,21 @@ def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
     for step in facts.flow.steps.values():
         for target in _connect_targets(step):
-            yield from _check_dialled_number(target, facts.flow.numbers)
+            number = find(target.fields["endpoint"], ("0", "number"))
+            if not isinstance(number, Object):
+                yield from _check_dialled_number(number, facts.flow)
             yield from _check_from(target)
+    placed = {id(hook.definition): hook.definition.placing for hook in facts.flow.hooks}
+    for placing in filter(None, placed.values()):
+        yield from _check_dialled_number(placing.to, facts.flow)
 
 
-def _check_dialled_number(target: ConnectTarget, numbers: Collection[str]) -> Iterator[FlowIssue]:
-    number = find(target.fields["endpoint"], ("0", "number"))
-    if isinstance(number, Object):
-        return
-    shown = number.render({}) if number.is_literal else ""
-    if shown in numbers or _is_called_number(number):
+def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:
+    shown = str(number.render({})).removeprefix("+") if number.is_literal else ""
+    is_called = _is_called_number(number) and flow.outbound is None  # a placed call is to the person
+    if shown in flow.numbers or is_called:
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
-        message = f"{why}: a caller who is put through here starts over"
+        message = f"{why}: whoever is connected to it starts over"
         yield RULES["W640"].at(number.place, message)
 
 

@@ -27,6 +27,7 @@ from app.flow.language.retry import FAILURES
 from app.ncco import check
 from app.service.outcomes import ENTERED, Following, by_file, outcomes_of
 from app.verify.prove.environment import Arrival, calls_to, placed_calls, settings_of
+from app.verify.prove.events import event_hooks
 from app.verify.prove.graph import Graph
 from app.verify.prove.listening import listen
 from app.verify.prove.liveness import Liveness
@@ -343,6 +344,7 @@ class Explorer:
         follow = played.follow or self._follow(source, turn)
         start = follow.entered[0] if follow.entered else (self.root.name, self.root.start)
         given = arrival.given if arrival is not None else source.given if source is not None else NO_PARAMS
+        hooks = (*turn.hooks, *event_hooks(self.root, turn.session, context_at(moment, env)))
         made = Transition(
             source,
             target or self._state_of(turn.session, moment, env, given),
@@ -361,7 +363,7 @@ class Explorer:
             dialled_by,
             turn.is_failsafe,
             played.is_timed,
-            tuple((hook.name, hook.problem) for hook in turn.hooks if hook.problem),
+            tuple({(hook.name, hook.problem): None for hook in hooks if hook.problem}),
         )
         self.space.add(made)
         for wait in turn.session.waits:

@@ -23,6 +23,7 @@ from app.verify.prove.uses import (
     heard_by_parties,
     played_by,
     sent_by,
+    sent_later,
     tested_by,
     ways_here,
 )
@@ -80,7 +81,7 @@ class Liveness:
         waiting = _joined(each.tested, left)
         if step.exit.asks_again:
             waiting = _joined(_without(waiting, {lookup.name for lookup in step.asks}), each.asked)
-        moved = each.moved() if each.flow is self.root else {}
+        moved = _joined(_reads(sent_later(each.flow, step)), each.moved() if each.flow is self.root else {})
         self.live[*key, "waiting"] = _joined(waiting, each.played, moved)
         self.live[*key, "entering"] = _joined(self.live[*key, "entering"], moved)
         if step.exit.runs is not None:

@@ -180,9 +180,10 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
         or turn.failed
     ):
         return
-    is_intended = turn.kind == "accepted" or turn.dial_outcome in _AFTER_CONVERSATION or returns
-    is_joined = turn.dial_outcome in DETECTIONS or turn.trigger.kind == "detected"  # the empty reply changes nothing
-    if not is_joined and not (is_intended and not turn.entered):
+    is_intended = turn.kind == "accepted" or returns
+    has_talked = turn.dial_outcome in _AFTER_CONVERSATION
+    is_joined = turn.trigger.kind == "detected"  # the empty reply changes nothing
+    if not has_talked and not is_joined and not (is_intended and not turn.entered):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
         yield explored.found("dead_end", turn.where, message, turn)
@@ -255,9 +256,13 @@ def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violatio
 
 def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
     for name, problem in turn.unsent if turn.kind != "fault" else ():
-        sends = (where for where in turn.entered if name in {hook.name for hook in explored.step(where).sends})
+        sends = (where for where in turn.entered if name in _hooks_of(explored.step(where)))
         message = f"the hook {name} cannot be sent for some values: {problem}"
         yield explored.found("untold", next(sends, turn.before), message, severity="warning", code=name)
+
+
+def _hooks_of(step: Step) -> set[str]:
+    return {hook.name for hooks in (step.sends, *step.events.values()) for hook in hooks}
 
 
 _TURN_CHECKS: Final = (

@@ -44,6 +44,12 @@ def sent_by(step: Step) -> Iterator[Use]:
     yield from (Use(used.source, SPOKEN) for used in sent(step.sends))
 
 
+def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
+    """The values that the hooks of events send, which can happen while the call waits in a step."""
+    for events in (flow.events, step.events):
+        yield from (Use(used.source, SPOKEN) for hooks in events.values() for used in sent(hooks))
+
+
 def played_by(step: Step) -> Iterator[Use]:
     """The values in the actions of a step, including its retry prompts."""
     for part in parts_of(step):
