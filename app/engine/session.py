@@ -334,6 +334,7 @@ class LookupAnswer(NamedTuple):
         is_cached: whether the answer comes from the cache.
         is_late: whether the time limit was reached.
         status: the HTTP status of an error; 0 for none.
+        cure: what the operator can do about the problem; "" if the lookup's source must change.
     """
 
     value: Any
@@ -342,6 +343,7 @@ class LookupAnswer(NamedTuple):
     is_cached: bool = False
     is_late: bool = False
     status: int = 0
+    cure: str = ""
 
     def __repr__(self) -> str:
         """The answer without its value, which may be sensitive."""

@@ -45,10 +45,14 @@ class LookupFailure(Exception):
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         is_late: whether time ran out.
         status: the HTTP error status; 0 for none.
+        cure: what the operator can do, if it is not the source that must change.
     """
 
-    def __init__(self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0) -> None:
+    def __init__(
+        self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0, cure: str = ""
+    ) -> None:
         super().__init__(message)
+        self.cure = cure
         self.is_outage = is_outage
         self.is_late = is_late
         self.status = status
@@ -183,7 +187,10 @@ class PythonModules:
         """
         module_name, _, name = name.partition(":")
         if module_name not in self.allowed:
-            raise LookupFailure(f"NCCO_PYTHON_LOOKUPS does not name the module {module_name}")
+            cure = (
+                f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*self.allowed, module_name))} and restart"
+            )
+            raise LookupFailure(f"NCCO_PYTHON_LOOKUPS does not name the module {module_name}", cure=cure)
         if any(self._is_writable(module_name, Path(path)) for path in sys.path):
             raise LookupFailure(f"{module_name} is in a folder of flows or templates")
         try:

@@ -112,7 +112,9 @@ class LookupClient:
             return LookupAnswer(read_json(body), "", self._ms_since(start), is_cached)
         except LookupFailure as failure:
             ms = self._ms_since(start)
-            return LookupAnswer(None, str(failure), ms, is_late=failure.is_late, status=failure.status)
+            return LookupAnswer(
+                None, str(failure), ms, is_late=failure.is_late, status=failure.status, cure=failure.cure
+            )
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
             where = "".join(traceback.format_tb(error.__traceback__))  # no message: it may be secret
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)

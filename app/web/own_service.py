@@ -71,7 +71,8 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
             problem = f"the answer does not match `returns`: {why}"
         if problem and answer.status != HTTPStatus.NOT_FOUND:
             cure = (
-                "make its server answer within `timeout` with what `returns` declares; until then the default applies"
+                answer.cure
+                or "make it answer within `timeout` with what `returns` declares; until then the default applies"
             )
             log.warning("lookup not ok", flow=lookup.flow, lookup=lookup.name, problem=problem, cure=cure)
         return answer

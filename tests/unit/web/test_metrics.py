@@ -167,6 +167,17 @@ async def test_a_default_that_nobody_intended_is_logged(answer: LookupAnswer, pr
     ]
 
 
+async def test_the_log_advises_what_the_failure_needs() -> None:
+    answers = (LookupAnswer(None, "not listed", cure="list it"), LookupAnswer(None, "status 500"))
+    with capture_logs() as lines:
+        for answer in answers:
+            ask = counted_lookups(giving(answer), Metrics(), structlog.get_logger())
+            await ask(Lookup("menu", "customer", None, "key"), 2000)
+
+    assert "list it" == lines[0]["cure"]
+    assert "`timeout`" in lines[1]["cure"]
+
+
 async def test_webhooks_without_a_store_are_counted() -> None:
     client = client_of(FakeCalls(lose_store))
     await client.post("/webhooks/answer")
