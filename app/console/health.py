@@ -336,7 +336,8 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     cure = " ".join([*cures, "Those callers got its `default`."])
     severity = "error" if lost >= OFTEN * lookup.asked else "warning"
     link = f"/flows/{flow}#{flow}/{step}" if flow else ""
-    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system often got no reply in the last hour."
+    how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
+    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
     yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 
