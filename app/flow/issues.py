@@ -116,8 +116,8 @@ class FlowRule:
         good: the same project without the error.
         phase: the phase in the rule's entry; "" for the default phase (see `found_in`).
         fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
-        once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `file` if
-            the rule itself is reported once per file.
+        once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `message`
+            if each message, `file` if the rule itself is reported once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
         waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
@@ -132,7 +132,7 @@ class FlowRule:
     good: str | bytes = ""
     phase: str = ""
     fix: Mapping[str, Any] | None = None
-    once_for: Literal["", "name", "file"] = ""
+    once_for: Literal["", "name", "message", "file"] = ""
     declared_by: Literal["", "any_file"] = ""
     waits_for: Literal["", "all_files", "called_flows"] = ""
     gives_way_to: Sequence[str] = ()

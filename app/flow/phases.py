@@ -61,10 +61,10 @@ def first_faults(
         name = words.at(issue.place) if is_name else ""
         if rule.declared_by == "any_file" and name in unread:
             continue
-        once_for = {"name": name, "file": issue.code}.get(rule.once_for, "")
+        once_for = {"name": name, "file": issue.code, "message": issue.message}.get(rule.once_for, "")
         if once_for and (file, once_for) in seen:
             continue
-        if once_for and (rule.once_for == "file" or words.lack_declaration(file, name)):
+        if once_for and (rule.once_for != "name" or words.lack_declaration(file, name)):
             seen.add((file, once_for))
         kept.append(issue)
     return _first_of_each_file(kept)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date
 from typing import Annotated, ClassVar, Final
 from zoneinfo import ZoneInfo
@@ -115,6 +115,9 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
         reader.map(node, what, _EXAMPLE)
         return empty
     fields = HoursWords.read_words(node, what, reader, place=place, hints=_misplaced_hints(node))
+    week = fields.get("week")
+    if isinstance(week, Map) and any(each.key.value.startswith(("timezone", "tz", "zone")) for each in week.entries):
+        fields = replace(fields, is_whole=False)  # the time zone is reported where it is
     words = HoursWords.build(fields, reader)
     if words is None:
         return empty

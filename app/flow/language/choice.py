@@ -80,7 +80,7 @@ class Choice(MapForm):
 
     is_named: ClassVar = True
     hints: ClassVar = HINTS["choice"]
-    cures: ClassVar = {"goto": "add `goto: step`"}
+    cures: ClassVar = {"goto": "add `goto: end`"}
 
     name: SetByCode[str]
     keys: Annotated[tuple[str, ...], Notation(_read_keys, listed(_KEY_SCHEMA))] = written_as("dtmf", default=())

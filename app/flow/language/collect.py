@@ -89,7 +89,7 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
 class CollectWords(AskingWords, GotoWords):
     """The words of a step that collects input."""
 
-    cures: ClassVar = {"goto": "add `goto: step` next to `collect`"}
+    cures: ClassVar = {"goto": "add `goto: end` next to `collect`"}
 
     collect: Annotated[Node | None, Unread(ref("collect"))] = None
     """Keys or words that go into a variable. The call continues at the `goto` next to it."""

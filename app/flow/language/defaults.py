@@ -28,7 +28,7 @@ from app.flow.runtime import Target
 class ErrorLine(MapForm):
     """The `on` of `defaults`, which only has `error`."""
 
-    example: ClassVar = "on: {error: step}"
+    example: ClassVar = "on: {error: end}"
 
     error: Destination | None = None
     """Where the call goes if a value could not be computed."""

@@ -180,7 +180,7 @@ class Goto(StepExit[GotoWords]):
 
 _SPLIT_KEYS: Final = (("if",), ("goto",))
 _WITHOUT_COLON: Final = re.compile(r"(if|else) +(\S.*)")
-_LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: step` last"
+_LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: end` last"
 
 
 Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader: reader.expression(node, what), TEXT)]
@@ -314,7 +314,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
         return None  # a misspelt `else`, which is reported
     if "else" in fields.values:
         message = "`if` and `else` are in the same line of `branch`"
-        reader.report("E251", fields.at("else"), message, "write `- else: step` as a separate line, the last one")
+        reader.report("E251", fields.at("else"), message, "write `- else: end` as a separate line, the last one")
         return None
     target = fields.get("goto")
     step = target.value if isinstance(target, Text) else "step"
@@ -344,7 +344,7 @@ class HoldOutcomes(MapForm):
 
     unknown_code: ClassVar = "E277"
     others: ClassVar = ("error",)
-    example: ClassVar = "on: {ready: step, too_long: step}"
+    example: ClassVar = "on: {ready: end, too_long: end}"
     is_at_key: ClassVar = True
     definition: ClassVar = "on"
     cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}

@@ -312,10 +312,10 @@ def _others_than(way: str) -> tuple[str, ...]:
 def _way_of(fields: Fields, reader: Reader) -> str:
     """What a hook does, `post` by default; E584 for a word that does not belong to it."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
-    for word in _others_than(way) if way in fields.values else ():
-        if word in fields.values:
-            cure = "write two hooks, and send both" if word in _WAYS else "delete it: it belongs to `post`"
-            reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
+    others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
+    for word in [word for word in others if word in _WAYS] or others:
+        cure = "write two hooks, and send both" if word in _WAYS else "delete it: it belongs to `post`"
+        reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
     return way
 
 

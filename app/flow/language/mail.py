@@ -109,6 +109,7 @@ class MailDefinition(MapForm):
             'write `subject: "A call from {{ call.from }}"`', "add", 'subject: "A call from {{ call.from }}"'
         ),
     }
+    is_at_key: ClassVar = True
     example: ClassVar = 'mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A call from {{ call.from }}"}'
 
     to: Annotated[Value, Notation(_read_to, TEXT)]

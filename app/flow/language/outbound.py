@@ -246,12 +246,15 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         reader.report("W296", at, message, f"write `machine_detection: {wanted}`")
     if retry is not None and "machine" in retry.on and words.machine_detection != "hangup":
         message = "no other attempt follows `machine`: the call goes on when a machine answers"
-        reader.report("W296", retry.at("on"), message, "write `machine_detection: hangup`, or delete `machine`")
+        written = next(
+            item for item in items(retry.written.get("on")) if isinstance(item, Text) and item.value == "machine"
+        )
+        reader.report("W296", written.place, message, "write `machine_detection: hangup`, or delete `machine`")
     reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
     lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
     if OTHERWISE not in lines:
         message = "no hook is sent if the called person is not reached"
-        reader.report("W297", ways.written.place if ways else place, message, "add `otherwise: {send: hook}` to `on`")
+        reader.report("W297", words.at("on"), message, "add `otherwise: {send: hook}` to `on`")
     if any(issue.is_error for issue in reader.issues[before:]):
         return None
     answered = ways.answered if ways is not None else None

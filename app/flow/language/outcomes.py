@@ -187,7 +187,7 @@ class On(StepExit[OnWords]):
         """See `StepExit`."""
         reader = source.reader
         place = words.at("on")
-        found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: step}`") if words.on else None
+        found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: end}`") if words.on else None
         if found is None:
             return None
         fields = _read_dial_lines(found, source)

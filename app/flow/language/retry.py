@@ -123,7 +123,7 @@ class RetryWords(MapForm):
     """A `retry` as written. A word that is None is inherited."""
 
     hints: ClassVar = HINTS["retry"]
-    example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: step}"
+    example: ClassVar = "retry: {noinput: [..], nomatch: [..], then: end}"
     is_at_key: ClassVar = True
     definition: ClassVar = "retry"
 

@@ -194,5 +194,5 @@ def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: S
     elif all(item.word != "input" for item in source.played[: source.played.index(connect)]):
         message = "this connect has no `on`, so the call does not react when it is busy, unanswered or completed"
         where = "replace `goto` by" if kind is Goto else "put the connect in a separate step, with"
-        cure = None if kind in (None, On) else f"{where} `on: {{completed: step, otherwise: step}}`"
+        cure = None if kind in (None, On) else f"{where} `on: {{completed: end, otherwise: end}}`"
         source.reader.report("W266", connect.place, message, cure)

@@ -56,6 +56,9 @@ _PAIR = re.compile(rf"({_NAME})(?:[ \t]*(?:=>?|->)[ \t]*|[ \t]+(?=\S+$)|$)(.*)$"
 _CONDITION = re.compile(rf"({'|'.join(sorted(EXPRESSION_KEYS))}|else) +(\S.*)")
 
 
+_EXPRESSION = re.compile(rf"(?:{'|'.join(sorted(EXPRESSION_KEYS))}):[ \t]+")
+
+
 @dataclass(frozen=True)
 class SyntaxFault:
     """Where the parser stopped.
@@ -295,6 +298,20 @@ def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
 
 _REST_OF_BRACES = re.compile(r"[^{}]*\}\}")
 """The text after a quote within braces, up to their end."""
+
+
+def find_expression(fault: SyntaxFault) -> FlowIssue | None:
+    """Find an expression inside a map in braces that begins with a quote or contains brackets: `{if: "a" in b}`."""
+    source = fault.source
+    if not fault.in_flow or not fault.mentions("',' or") or fault.char == ":" or _KEY.match(source.parsed, fault.at):
+        return None
+    start = max((found.end() for found in _EXPRESSION.finditer(source.parsed, fault.line.start, fault.at)), default=-1)
+    end = start + len(_value(source.parsed[start : fault.line.end]))
+    if start < 0 or not start < fault.at < end:
+        return None
+    whole = source.text[start:end]
+    fix = source.rewritten(start, end, in_quotes(whole), f"put quotes around it: {quote(whole)}")
+    return fault.issue("E114", start, end, "this expression needs quotes here", fix)
 
 
 def find_text_after_quote(fault: SyntaxFault) -> FlowIssue | None:
@@ -641,6 +658,7 @@ FINDERS = (
     find_braces,
     find_reserved,
     find_hash,
+    find_expression,
     find_text_after_quote,
     find_list_in_text,
     find_mismatch,

@@ -16,6 +16,7 @@ WEEK: Final = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00
 OPEN: Final = (
     "  hello: {branch: [{if: hours.office.open, goto: a}, {else: a}]}\n  a: {do: [{talk: Hello.}], goto: end}\n"
 )
+LOOKUP: Final = 'lookups: {x: {get: "https://crm.example.com", returns: {name: text}}}\n'
 HELLO: Final = "  hello: {do: [{talk: Hello.}], goto: end}\n"
 
 
@@ -24,7 +25,7 @@ def issues_of(texts: dict[str, str]) -> list[str]:
 
 
 def project(text: str) -> dict[str, str]:
-    return {"flows/main.yaml": text, "templates/greeting.j2": "Hello."}
+    return {"flows/main.yaml": text} | ({"templates/greeting.j2": "Hello."} if "greeting.j2" in text else {})
 
 
 def said(value: str) -> str:
@@ -126,3 +127,82 @@ def test_the_longest_duration_is_30_days() -> None:
     head = TOLD + OUTBOUND.replace("OTHER", "expires: 31d")
 
     assert ["write a duration from 10s to 30d"] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
+
+
+SHOWN: Final = 'outbound:\n  from: "442079460000"\n'
+
+
+@each_case(
+    ("head", "steps", "found"),
+    [
+        (
+            TOLD + SHOWN + "  retry: {on: [busy, machine]}\n"
+            "  machine_detection: continue\n  on: {otherwise: {send: told}}\n",
+            HELLO,
+            ["7:22 W296"],
+        ),
+        (f"{TOLD}{SHOWN}  on:\n    unknown: {{send: told}}\n", HELLO, ["7:3 W297"]),
+        ('hooks:\n  told:\n    mail:\n      subject: "A call"\n', HELLO, ["6:5 E204"]),
+        (
+            'hooks:\n  told:\n    post: "https://crm.example.com"\n    json: {}\n'
+            '    place: {flow: main, to: "447700900123"}\n',
+            HELLO,
+            ["6:5 E584"],
+        ),
+        ("hours:\n  office:\n    week:\n      timezone: Europe/London\n      mon: 09:00-17:00\n", OPEN, ["7:7 E504"]),
+    ],
+)
+def test_a_slip_is_reported_once_where_it_is(head: str, steps: str, found: list[str]) -> None:
+    issues = load(project(f"{HEAD}{head}steps:\n{steps}"), {}, extent="project").issues
+
+    assert found == [f"{each.place.line}:{each.place.column} {each.code}" for each in issues if each.code != "W635"]
+
+
+@each_case("written", ["p.names == []", "[] == p.names", '"a" in p.names', 'call.from == "" or p.names == []'])
+def test_an_expression_that_needs_quotes_between_braces_gets_them(written: str) -> None:
+    step = (
+        "  hello:\n    branch:\n      - {if: OTHER, goto: a}\n      - else: a\n  a: {do: [{talk: Hello.}], goto: end}\n"
+    )
+    text = f"{HEAD}vars: {{p: {{type: map, default: {{names: []}}}}}}\nsteps:\n{step}"
+    texts = project(text.replace("OTHER", written))
+    [issue] = load(texts, {}).issues
+    quoted = f"'{written}'" if '"' in written else f'"{written}"'
+
+    [fix] = tried_fixes([issue], texts, lambda each: load(each, {}).issues).values()
+
+    assert project(text.replace("OTHER", quoted)) == with_edits(texts, fix.edits)
+
+
+@each_case(
+    ("head", "steps"),
+    [
+        (WEEK.replace("OTHER", ", holidays: {country: DE, subdivision: Baden-Württemberg}"), OPEN),
+        ("", OPEN.replace("hours.office.open", "call.is_hidden == True")),
+        ('vars: {n: {type: int, default: "40"}}\n', said("n").replace("    do:", '    set: {n: "3"}\n    do:')),
+    ],
+)
+def test_documented_notations_are_accepted(head: str, steps: str) -> None:
+    assert [] == issues_of(project(f"{HEAD}{head}steps:\n{steps}"))
+
+
+@each_case(
+    ("head", "steps", "lacking"),
+    [
+        ("", "  hello: {do: [{talk: Press 1.}], choices: {a: {dtmf: 1, goto: end}}WRITTEN}\n", "E240"),
+        (LOOKUP, "  hello: {lookup: x, hold: {until: x.ok, up_to: 10m}, do: [{talk: Wait.}]WRITTEN}\n", "E204"),
+    ],
+)
+def test_the_advice_can_be_copied(head: str, steps: str, lacking: str) -> None:
+    text = f"{HEAD}{head}steps:\n{steps}"
+    cure = next(
+        each.cure for each in load(project(text.replace("WRITTEN", "")), {}).issues if each.code.startswith(lacking)
+    )
+
+    assert [] == issues_of(project(text.replace("WRITTEN", ", " + cure.split("`")[1])))
+
+
+def test_a_setting_that_is_not_set_is_reported_once() -> None:
+    streams = '[{stream: "{{ env.CDN }}/a.mp3"}, {stream: "{{ env.CDN }}/b.mp3"}]'
+    steps = f"  hello: {{do: {streams}, goto: end}}\n"
+
+    assert ["W302"] == [each.code for each in load(project(f"{HEAD}steps:\n{steps}"), {}, extent="project").issues]
