@@ -252,7 +252,8 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         reader.report("W296", written.place, message, "write `machine_detection: hangup`, or delete `machine`")
     reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
     lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
-    if OTHERWISE not in lines:
+    is_each_named = words.machine_detection != "hangup" and {*DIAL_FAILURES, EXPIRED} <= lines.keys()
+    if OTHERWISE not in lines and not is_each_named:
         message = "no hook is sent if the called person is not reached"
         reader.report("W297", words.at("on"), message, "add `otherwise: {send: hook}` to `on`")
     if any(issue.is_error for issue in reader.issues[before:]):

@@ -10,14 +10,14 @@ from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
 from app.engine.interpreter import param_of_query
-from app.flow.actions.connect import ConnectPart
+from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.checks.conditions import Key, key_of
-from app.flow.grammar.values import OurNumber
+from app.flow.grammar.values import OurNumber, find
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
 from app.flow.model import Flow
 from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
-from app.flow.templates.values import Evaluator, compiled_expression
+from app.flow.templates.values import Evaluator, Value, compiled_expression
 from app.service.delivery import ANSWER_FIELDS
 from app.value_types import Kind, write
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
@@ -82,9 +82,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
 
 def _shows_our_number(root: Flow) -> bool:
     """Whether the flow, or one that it runs, dials a phone with our number in the call as `from`."""
-    steps = [step for flow in flows_run_from(root).values() for step in flow.steps.values()]
-    parts = [part for step in steps for part in step.parts if isinstance(part, ConnectPart)]
-    return any(isinstance(target.fields.get("from"), OurNumber) for part in parts for target in part.targets)
+    return any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
 
 
 def _from_app(call: Call) -> Call:
@@ -267,7 +265,23 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     for name in (name for leaf in dialled if leaf.type.name == "phone" for name in sorted(leaf.used_env)):
         if name not in given:
             found[name] = f"447700900{800 + len(found) % 200}"  # Source: Ofcom, telephone numbers for drama
+    for name in (name for value in _socket_uris(root) for leaf in templates_in(value) for name in leaf.used_env):
+        if name not in given and found[name].startswith("https:"):
+            found[name] = found[name].replace("https:", "wss:", 1)
     return found
+
+
+def _socket_uris(root: Flow) -> Iterator[Value]:
+    """The URIs of the websockets that the flow, or one that it runs, dials."""
+    for target in _dialled(root):
+        if target.kind == "websocket" and (uri := find(target.fields["endpoint"], ("0", "uri"))) is not None:
+            yield uri
+
+
+def _dialled(root: Flow) -> Iterator[ConnectTarget]:
+    steps = [step for flow in flows_run_from(root).values() for step in flow.steps.values()]
+    parts = [part for step in steps for part in step.parts if isinstance(part, ConnectPart)]
+    yield from (target for part in parts for target in part.targets)
 
 
 def settings_of(values: Representatives) -> list[dict[str, str]]:

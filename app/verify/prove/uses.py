@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.do import values_in
 from app.flow.checks.facts import asked_in, parts_of, sent
+from app.flow.language.hooks import SentHook
 from app.flow.model import Flow, Step
 from app.flow.runtime import Runs, Target, Way
 from app.flow.templates.values import Expression, Value
@@ -46,8 +47,11 @@ def sent_by(step: Step) -> Iterator[Use]:
 
 def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
     """The values that the hooks of events send, which can happen while the call waits in a step."""
-    for events in (flow.events, step.events):
-        yield from (Use(used.source, SPOKEN) for hooks in events.values() for used in sent(hooks))
+    yield from (*_sent(flow.events), *_sent(step.events))
+
+
+def _sent(hooks: Mapping[str, tuple[SentHook, ...]]) -> Iterator[Use]:
+    yield from (Use(used.source, SPOKEN) for each in hooks.values() for used in sent(each))
 
 
 def played_by(step: Step) -> Iterator[Use]:
@@ -89,10 +93,13 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
-    """Every value and condition of a flow, except those of event hooks. Assigned values get the weight SPOKEN."""
+    """Every value and condition of a flow. Assigned values get the weight SPOKEN."""
     for step in flow.steps.values():
         yield from (*asked_by(step), *sent_by(step), *played_by(step), *tested_by(step))
         yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
+        yield from _sent(step.events)
+    yield from _sent(flow.events)
+    yield from _sent(flow.outbound.hooks if flow.outbound is not None else {})
 
 
 # where a step leads
