@@ -23,6 +23,7 @@ from app.console.pages import render
 from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
 from app.flow.hours.weekly import shown_days
+from app.flow.source import names_written_in
 
 router = APIRouter()
 
@@ -86,10 +87,12 @@ def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> li
 
 def title_of(read: ReadProject, file: str, fields: Iterable[FormField]) -> str:
     """The display name of a file: its flows' names as words; for a shared file, its section if it has only one."""
-    flows = [group_title(flow.name) for flow in read.project.flows.values() if flow.place.file == file]
+    flows = [flow.name for flow in read.project.flows.values() if flow.place.file == file]
+    flows = flows or list(filter(None, [names_written_in(read.texts[file])[0]]))
+    if flows:
+        return ", ".join(map(group_title, flows))
     sections = {field.section for field in fields}
-    shared = sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
-    return ", ".join(flows) or shared
+    return sections.pop() if len(sections) == 1 else group_title(PurePosixPath(file).stem)
 
 
 def _folder(request: Request) -> ProjectFolder:
@@ -98,13 +101,13 @@ def _folder(request: Request) -> ProjectFolder:
 
 @router.get("/change")
 def change_list(request: Request, _: CanLook) -> Response:
-    """The files of the project that the form can change."""
+    """The files of the project that the form can change, and those with errors."""
     read = _folder(request).current()
     files = {file: fields_of(read, file) for file in read.texts if file.endswith("ml")}
     titles = {file: title_of(read, file, found) for file, found in files.items()}
-    return render(
-        request, "change_list.html", files={file: found for file, found in files.items() if found}, titles=titles
-    )
+    faulty = {issue.place.file for issue in read.project.issues if issue.is_error}
+    files = {file: found for file, found in files.items() if found or file in faulty}
+    return render(request, "change_list.html", files=files, titles=titles, faulty=faulty)
 
 
 def _shared(read: ReadProject) -> dict[str, str]:

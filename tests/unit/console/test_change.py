@@ -532,3 +532,14 @@ async def test_values_of_a_flow_are_never_markup(owner: httpx.AsyncClient, flow:
     for reply in (await owner.get(PAGE), await review(owner, **{"/steps/closed/do/0/talk": "<script>alert(2)"})):
         assert "<script>alert" not in reply.text
         assert "&lt;script&gt;alert" in reply.text
+
+
+@pytest.mark.parametrize("text", [FLOW.replace("goto: open", "goto: opne"), "flow: shop\nsteps: [\n"])
+async def test_a_flow_that_does_not_load_is_named_in_the_list(owner: httpx.AsyncClient, flow: Path, text: str) -> None:
+    assert "It has errors" not in (await owner.get("/change")).text
+    write(flow, text)
+
+    page = (await owner.get("/change")).text
+
+    assert ">Shop<" in page
+    assert "It has errors" in page
