@@ -123,7 +123,8 @@ def exceeded_limit(folder: Json, file: str, text: str) -> str:
     says = {PASTED_FLOW: _SAYS.format(template=json.dumps(file.removeprefix("templates/")))}
     read = project.with_texts({file: text, **({} if file.startswith("flows/") else says)})
     exceeded = next((issue.message for issue in read.issues if issue.code == "E119"), "")
-    return exceeded if exceeded and len(text) >= len(project.current().texts.get(file, "")) else ""
+    before = read_project(project.flows, project.templates)[0] if exceeded else {}
+    return exceeded if len(text) >= len(before.get(file, "")) else ""
 
 
 def picture(folder: Json, source: Json) -> str:
