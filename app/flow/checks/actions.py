@@ -23,8 +23,9 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import actions_of
 from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, used_in
 from app.flow.grammar.values import Object, find, leaves
-from app.flow.hours.calendar import Calendar
+from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span
 from app.flow.issues import RULES, FlowIssue
+from app.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.scope import ScopeTypes
@@ -44,6 +45,7 @@ _OUR_NUMBER = "to"
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     """Run all checks of this module on the steps of a flow."""
     yield from _check_targets(facts)
+    yield from _check_within(facts.flow)
     yield from _check_errors(facts)
     yield from _check_words(facts)
     yield from _check_lengths(facts)
@@ -68,6 +70,24 @@ def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     placed = {id(hook.definition): hook.definition.placing for hook in facts.flow.hooks}
     for placing in filter(None, placed.values()):
         yield from _check_dialled_number(placing.to, facts.flow)
+
+
+def _check_within(flow: Flow) -> Iterator[FlowIssue]:
+    """Report W299 if the hours in which calls may be placed are only at night."""
+    outbound = flow.outbound
+    calendar = flow.calendars.get(outbound.retry.within) if outbound is not None and outbound.quiet else None
+    if outbound is None or calendar is None:
+        return
+    days = (*calendar.week, *(special.spans for special in calendar.override.values()))
+    if any(days) and not any(_is_by_day(span) for day in days for span in day):
+        message = f'"{calendar.name}" opens only in the quiet hours, so no call is placed to a number in its time zone'
+        yield RULES["W299"].at(outbound.place, message)
+
+
+def _is_by_day(span: Span) -> bool:
+    """Whether a part of the hours, which may go on until the next day, is outside the quiet hours."""
+    begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
+    return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
 
 
 def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:

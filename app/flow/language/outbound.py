@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from datetime import time
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from app.flow.actions.action import DIAL_FAILURES
@@ -45,6 +46,13 @@ DETECTED: Final = ("human", "machine", "beep")
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
 """Outcomes of an attempt that another attempt may follow."""
 MOST_TRIES: Final = 10
+
+
+QUIET_FROM: Final = time(21)
+QUIET_UNTIL: Final = time(8)
+"""When quiet hours begin and end, in the called number's time zones. Our choice: many countries allow calls from 8 or 9
+until 20 or 21.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,12 +11,8 @@ import phonenumbers
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
 from app.flow.hours.calendar import Calendar, hours_view
+from app.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 
-QUIET_FROM: Final = time(21)
-QUIET_UNTIL: Final = time(8)
-"""When quiet hours end, in the called number's time zones. Our choice: many countries allow calls from 8 or 9 until 20
-or 21.
-"""
 MOST_DAYS: Final = 60
 """How many days ahead to look for a suitable time."""
 
