@@ -180,7 +180,7 @@ async def test_what_a_caller_says_adds_nothing_else_to_a_scenario_file(owner: ht
 
 async def test_a_text_that_takes_too_long_is_stopped_while_others_use_the_phone(project: Path) -> None:
     console = make_console(project)
-    console.state.console.worker = Worker(seconds=2, module=language)
+    console.state.console.worker = Worker(seconds=0.5, module=language)
     attacker, other = await logged_in(console), await logged_in(console, may_change=False)
     paths = ("/phone/setup", "/phone/picture", "/phone/calls") * 4
     body = {"file": "pasted.yaml", "text": LARGE}
