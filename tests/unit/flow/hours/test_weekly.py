@@ -52,3 +52,21 @@ def test_hours_that_last_too_long_past_midnight_were_meant_otherwise(written: st
 
     assert [("W520", f"did you mean {meant}?")] == [(issue.code, str(issue.cure)) for issue in found]
     assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", meant)}).issues
+
+
+@pytest.mark.parametrize(
+    ("week", "codes"),
+    [
+        ("{mon: 20:00-06:00, tue: 06:00-12:00}", []),
+        ("{mon: 20:00-06:00, tue: 05:59-12:00}", ["W521"]),
+        ("{mon: 20:00-06:00}", []),
+        ("{mon: 20:00-06:00, tue: closed}", []),
+        ("{mon: 09:00-12:00, tue: 09:00-12:00}", []),
+        ("{mon: 09:00-09:00}", ["E502"]),
+        ("{mon: 09:00-09:01}", []),
+    ],
+)
+def test_hours_may_touch_but_not_overlap_or_be_empty(week: str, codes: list[str]) -> None:
+    text = FLOW.replace('{mon-fri: "HOURS"}', week)
+
+    assert codes == [issue.code for issue in load({"flows/shop.yaml": text}).issues]
