@@ -72,7 +72,6 @@ _SELECT_EXPIRED: Final = f"""
     ORDER BY expires_at
     LIMIT $2
 """
-_SELECT_NEXT_DUE: Final = f"SELECT min(due_at) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL"
 _SELECT_PAGE: Final = f"""
     SELECT {_COLUMNS}
     FROM {PLACED_TABLE}
@@ -295,11 +294,6 @@ class PlacedCalls:
         names = flows or ("",)
         places = ", ".join(f"${len(values) + number}" for number in range(1, len(names) + 1))
         return list(map(PlacedRow._make, await self._database.read(sql % places, *values, *names)))
-
-    async def next_due(self) -> int | None:
-        """When the next waiting call is due; None if no call is waiting."""
-        due: int | None = (await self._database.read(_SELECT_NEXT_DUE))[0][0]
-        return due
 
     async def postpone(self, calls: Sequence[tuple[PlacedRow, int]], problem: str, now: int) -> None:
         """Make waiting calls due at other times, unless they are no longer waiting for the same attempt."""

@@ -268,14 +268,6 @@ class VoiceApi:
         """Speak a text in a call, over any audio that is playing."""
         await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
 
-    async def stop_talk(self, uuid: str, region_url: str = "") -> None:
-        """Stop the text that `talk` is speaking."""
-        await self._request("DELETE", _path(uuid, "/talk"), region_url)
-
-    async def send_dtmf(self, uuid: str, digits: str, region_url: str = "") -> None:
-        """Send keypresses into a call: digits, `*`, `#`, and `p` for a pause of half a second."""
-        await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
-
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:

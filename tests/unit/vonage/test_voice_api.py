@@ -108,8 +108,6 @@ async def test_a_call_is_placed_read_talked_to_transferred_and_hung_up() -> None
         await asyncio.sleep(3 / SPEED)
         running = await api.call(created.uuid, url)
         await api.talk(created.uuid, "One moment.", url, language="en-GB")
-        await api.stop_talk(created.uuid, url)
-        await api.send_dtmf(created.uuid, "12#", url)
         await api.transfer(created.uuid, [{"action": "talk", "text": "Another place.", "loop": 0}], url)
         await asyncio.sleep(2 / SPEED)
         await api.hang_up(created.uuid, url)
@@ -122,7 +120,7 @@ async def test_a_call_is_placed_read_talked_to_transferred_and_hung_up() -> None
     assert ("completed", True) == (over.status, over.is_over)
     assert float(over.price) > 0
     assert int(over.duration) > 0
-    assert {"One moment.", "12#"} <= set(heard)
+    assert "One moment." in heard
     assert any(text.startswith("Another place.") for text in heard)
 
 
@@ -356,7 +354,7 @@ async def test_a_long_explanation_is_shortened_to_one_line() -> None:
 @each_case("uuid", ["", ".", "..", "../../v2/applications", "a/b", "a?b", "a#b", "a\r\nb", "é", "a" * 101])
 async def test_a_hostile_id_sends_nothing(uuid: str) -> None:
     async with stand_in(drop) as (url, asked), api_at(url) as api:
-        for doing in (api.call, api.hang_up, api.stop_talk):
+        for doing in (api.call, api.hang_up):
             with pytest.raises(VoiceApiError) as caught:
                 await doing(uuid)
 
@@ -402,10 +400,10 @@ def test_a_stand_in_gets_the_token_at_its_own_port_only() -> None:
 async def test_each_request_has_its_own_token_and_connection() -> None:
     async with stand_in(replying(204)) as (url, heads), api_at(url) as api:
         await api.transfer(UUID, ENDLESS)
-        await api.send_dtmf(UUID, "1")
+        await api.talk(UUID, "One moment.")
 
     lines = [head.decode().split("\r\n") for head in heads]
-    assert [f"PUT /v1/calls/{UUID} HTTP/1.1", f"PUT /v1/calls/{UUID}/dtmf HTTP/1.1"] == [line[0] for line in lines]
+    assert [f"PUT /v1/calls/{UUID} HTTP/1.1", f"PUT /v1/calls/{UUID}/talk HTTP/1.1"] == [line[0] for line in lines]
     tokens = {each.lower() for line in lines for each in line if each.lower().startswith("authorization: bearer ")}
     assert 2 == len(tokens)
     assert all("connection: close" in [each.lower() for each in line] for line in lines)
