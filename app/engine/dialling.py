@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from app.value_types import without_trunk_prefix
+
 _ISLANDS: Final = (
     *("242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758", "767", "784"),
     *("809", "829", "849", "868", "869", "876"),
@@ -62,7 +64,10 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
     if not longest:
         return _NO_PREFIX
     premium = next((prefix for prefix in PREMIUM_PREFIXES if len(prefix) > longest and number.startswith(prefix)), "")
-    return f"is a premium-rate number: NCCO_DIAL_ALLOW would have to list {premium} itself" if premium else ""
+    if premium:
+        return f"is a premium-rate number: NCCO_DIAL_ALLOW would have to list {premium} itself"
+    plain = without_trunk_prefix(number)
+    return "" if plain == number else f"has a trunk prefix behind its country code: write {plain}"
 
 
 def _covers(prefix: str, address: re.Match[str]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal, get_args, get_origin
 
-from app.value_types.addresses import E164, Phone, Url
+from app.value_types.addresses import E164, Phone, Url, without_trunk_prefix
 from app.value_types.collections import (
     MAX_ENTRIES,
     MAX_ITEMS,
@@ -52,6 +52,7 @@ __all__ = [
     "list_of",
     "open_record",
     "record",
+    "without_trunk_prefix",
     "write",
 ]
 

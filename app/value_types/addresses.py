@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
+
+import phonenumbers
 
 from app.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
 from app.value_types.kind import Escape, JsonSchema, Kind
@@ -31,11 +34,47 @@ def write_text(text: str) -> Fix:
     return Fix(f'Write "{text}".', "word", text)
 
 
+@lru_cache(4096)
+def without_trunk_prefix(digits: str) -> str:
+    """A number without the digits that are only dialled within its country: 449098790000 for 4409098790000.
+
+    Some networks ignore such digits, so they would hide which number is dialled. A number to which they belong, as in
+    Italy, is unchanged, and so is one that would have fewer than 7 digits, or has no known country code.
+
+    Args:
+        digits: the number with its country code, as in `E164`.
+    """
+    try:
+        found = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return digits
+    national = phonenumbers.national_significant_number(found)
+    if national.startswith("0") and not _may_begin_with_zero(found.country_code):
+        national = national.lstrip("0")
+    plain = f"{found.country_code}{national}"
+    return plain if E164.fullmatch(plain) else digits
+
+
+@lru_cache
+def _may_begin_with_zero(country_code: int) -> bool:
+    """Whether national numbers may begin with 0, as the typical numbers of some of the code's countries do."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
+    return any(number is not None and number.italian_leading_zero for number in typical)
+
+
+def _in_e164(digits: str) -> str:
+    """`without_trunk_prefix`, if that has a length that its country uses; otherwise the digits."""
+    plain = without_trunk_prefix(digits)
+    return plain if plain == digits or phonenumbers.is_possible_number(phonenumbers.parse(f"+{plain}")) else digits
+
+
 @dataclass(frozen=True)
 class Phone(Kind):
-    """A phone number: 7 to 15 digits, the first not 0.
+    """A phone number: 7 to 15 digits, the first not 0, and no digits that are only dialled within the country.
 
-    In an NCCO it must be in E.164 format. A plus sign or a JSON number causes a warning.
+    In an NCCO it must be in E.164 format, which has no trunk prefix. A plus sign or a JSON number causes a warning.
     """
 
     escape: Escape = field(default="number", compare=False, kw_only=True)
@@ -55,6 +94,11 @@ class Phone(Kind):
         digits = _FILLING.sub("", written)
         digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
         if E164.fullmatch(digits):
+            if (number := without_trunk_prefix(digits)) != digits:
+                message = (
+                    f"a phone number is needed without the digits that are only dialled within its country: {number}"
+                )
+                raise ValueError(message)
             return digits
         if digits.startswith("0") and digits.isdigit():
             raise ValueError("a phone number is needed with its country code, such as 447700900123 for 07700 900123")
@@ -65,12 +109,13 @@ class Phone(Kind):
         text = as_digits(value)
         if not isinstance(text, str):
             return [wrong_type(value, "a phone number", RULES["N113"].cure)]
-        if E164.fullmatch(text):
-            return digits_as_number(value, text)
-        if E164.fullmatch(text.removeprefix("+")):
-            return [fault("N954", f"{shown(text)} begins with a plus sign.", write_text(text[1:]))]
         digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
-        cure = write_text(digits) if digits != text and E164.fullmatch(digits) else None
+        number = _in_e164(digits) if E164.fullmatch(digits) else None
+        if number == text:
+            return digits_as_number(value, text)
+        if number == text.removeprefix("+"):
+            return [fault("N954", f"{shown(text)} begins with a plus sign.", write_text(number))]
+        cure = write_text(number) if number is not None else None
         return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
 
     def normalised(self, value: object) -> object:

@@ -21,6 +21,7 @@ from app.service.placed_values import PlacedCipher, new_salt
 from app.service.placing.attempts import first_moment, is_too_late
 from app.store import Origin, PlacedRow, milliseconds
 from app.suggest import nearest
+from app.value_types import TYPES
 
 LONGEST_CHAIN: Final = 10
 """Maximum number of calls in a chain in which each call places the next."""
@@ -153,9 +154,10 @@ def _flow(name: str, flows: Mapping[str, Flow]) -> Flow:
 
 
 def _number(text: str, allowed: Sequence[str]) -> str:
-    number = digits_of(text.strip()).removeprefix("+")
-    if not (number.isascii() and number.isdecimal() and 7 <= len(number) <= 15 and number[0] != "0"):
-        raise RefusedRequest("to", "is not a phone number", "Write it with its country code: 447700900123.")
+    try:
+        number = str(TYPES["phone"].cast(digits_of(text.strip())))
+    except ValueError as error:
+        raise RefusedRequest("to", "is not a phone number", f"{str(error).capitalize()}.") from None
     if why := refusal(number, allowed):
         raise RefusedRequest("to", f"the number {why}", "Add its prefix to NCCO_DIAL_ALLOW if it may be called.")
     return number

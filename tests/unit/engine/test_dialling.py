@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from app.engine.dialling import refusal
+import phonenumbers
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.dialling import PREMIUM_PREFIXES, refusal
 from app.engine.session import LookupAnswer
 from app.flow.language.lookups import LookupRequest
 from tests.support.cases import each_case
@@ -14,6 +18,19 @@ DESK = "sip:desk@pbx.example.com"
         ("447700900123", ["44"], ""),
         ("447700900123", [], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         ("449098790879", ["44"], "is a premium-rate number: NCCO_DIAL_ALLOW would have to list 449 itself"),
+        *(
+            (number, ["44", "1", "49"], f"has a trunk prefix behind its country code: write {plain}")
+            for number, plain in (
+                ("4409098790000", "449098790000"),
+                ("44070123456789", "4470123456789"),
+                ("490900512345", "49900512345"),
+                ("49000900512345", "49900512345"),
+                ("119005551234", "19005551234"),
+                ("4407700900123", "447700900123"),
+            )
+        ),
+        ("390612345678", ["39"], ""),
+        ("2250712345678", ["225"], ""),
         (DESK, ["44"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
         (DESK, ["sip:desk"], ""),
         (DESK, ["sips:desk"], "has none of the prefixes in NCCO_DIAL_ALLOW"),
@@ -24,6 +41,26 @@ DESK = "sip:desk@pbx.example.com"
 )
 def test_a_computed_number_is_dialled_when_a_prefix_allows_it(number: str, allowed: list[str], why: str) -> None:
     assert why == refusal(number, allowed)
+
+
+@st.composite
+def premium_numbers(draw: st.DrawFn) -> tuple[str, str, str]:
+    """A premium-rate number with zeros behind its country code, the plain number, and the country code."""
+    codes = {str(code) for code in phonenumbers.COUNTRY_CODE_TO_REGION_CODE}
+    prefix = draw(st.sampled_from([prefix for prefix in PREMIUM_PREFIXES if prefix not in codes]))
+    code = next(prefix[:length] for length in (1, 2, 3) if prefix[:length] in codes)
+    zeros = draw(st.integers(1, 3))
+    longest = 15 - len(prefix) - zeros
+    rest = draw(st.text("0123456789", min_size=min(5, longest), max_size=longest))
+    national = prefix[len(code) :] + rest
+    return f"{code}{'0' * zeros}{national}", f"{code}{national}", code
+
+
+@given(premium_numbers())
+def test_no_zeros_hide_a_premium_rate_number(numbers: tuple[str, str, str]) -> None:
+    number, plain, code = numbers
+    assert refusal(plain, [code])
+    assert refusal(number, [code]) or code == "39", "the numbers of Italy may begin with 0"
 
 
 def test_what_is_asked_and_answered_shows_no_values() -> None:

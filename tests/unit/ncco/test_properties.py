@@ -143,7 +143,7 @@ ACTIONS: st.SearchStrategy[NccoModel] = st.one_of(
     ),
     st.builds(
         Ncco.Connect,
-        endpoint=st.builds(dict, type=st.just("phone"), number=st.from_regex(r"\A\+?[1-9][0-9]{6,14}\Z")),
+        endpoint=st.builds(dict, type=st.just("phone"), number=st.from_regex(r"\A\+?[1-9][1-9]{6,14}\Z")),
         random_from_number=st.booleans(),
         timeout=st.integers(1, 120) | st.integers(1, 120).map(str),
     ),
