@@ -11,8 +11,8 @@ WORKDIR /build
 COPY requirements.txt requirements-build.txt ./
 RUN python -m venv --without-pip /opt/ncco \
     && python -m venv --without-pip /opt/build \
-    && pip --python /opt/ncco/bin/python install --require-hashes --only-binary :all: -r requirements.txt \
-    && pip --python /opt/build/bin/python install --require-hashes --only-binary :all: -r requirements-build.txt
+    && pip --python /opt/ncco/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements.txt \
+    && pip --python /opt/build/bin/python install --no-deps --require-hashes --only-binary :all: -r requirements-build.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY app ./app

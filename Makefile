@@ -119,7 +119,7 @@ $(READY): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -c $(SUITABLE) 2>/dev/null || { $(FIND_PYTHON); \
 		echo "making $(VENV) with $$found"; rm -rf $(VENV); "$$found" -m venv $(VENV); }
 	@echo "installing the pinned packages, which takes some minutes"
-	@$(INSTALL) --require-hashes -r requirements-dev.txt
+	@$(INSTALL) --no-deps --require-hashes -r requirements-dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $(READY)
 
