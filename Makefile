@@ -20,7 +20,7 @@ SLOW := tests/contract/http tests/unit/service/test_fetcher.py tests/unit/store/
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help setup serve test system check coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
+.PHONY: help setup serve test system check check-all coverage lint types layers bench chaos audit fmt docs picture site lock docker-check vendor pin clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ system: $(READY) ## run all other tests: kills, several hosts, whole servers
 	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
+
+check-all: check ## run check, long proofs, and mutants of conditions, a different sample each day: for a night
+	$(BIN)/python -m benchmarks --proofs
+	$(BIN)/python -m benchmarks.condition_mutants --most 300 --seed $$(date +%j)
 
 coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase

@@ -52,6 +52,8 @@ PROOFS: Final = (
     "placing_hostile",
 )
 """Each takes seconds with `--short`, and minutes without it."""
+NIGHTLY: Final = ("condition_mutants",)
+"""Each takes hours, so only `make check-all` runs it."""
 
 
 def main() -> int:

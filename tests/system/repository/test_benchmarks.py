@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.__main__ import BENCHMARKS, PROOFS
+from pathlib import Path
+
+from benchmarks.__main__ import BENCHMARKS, NIGHTLY, PROOFS
 from tests.support.tracked import tracked_files
 
 
@@ -10,5 +12,7 @@ def test_every_benchmark_is_run_by_one_of_them() -> None:
     names = {name.removeprefix("benchmarks/") for name in tracked_files() if name.startswith("benchmarks/")}
     modules = {name.removesuffix(".py") for name in names if name.endswith(".py") and "/" not in name}
 
-    assert {*BENCHMARKS, *PROOFS} == modules - {"__main__", "__init__"}
-    assert set() == {*BENCHMARKS} & {*PROOFS}
+    assert {*BENCHMARKS, *PROOFS, *NIGHTLY} == modules - {"__main__", "__init__"}
+    assert len(modules) - 1 == len([*BENCHMARKS, *PROOFS, *NIGHTLY])
+    makefile = Path("Makefile").read_text(encoding="utf-8")
+    assert [] == [name for name in NIGHTLY if f"-m benchmarks.{name} " not in makefile]
