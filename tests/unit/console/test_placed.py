@@ -145,7 +145,7 @@ async def test_a_form_that_is_sent_twice_asks_for_one_call(line: Line) -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"to": "12"}, "Is not a phone number. Write it with its country code"),
+        ({"to": "12"}, "Is not a phone number. A phone number is needed: 7 to 15 digits with the country code"),
         ({"to": "+1 202 555 0123"}, "NCCO_DIAL_ALLOW"),
         ({"with.visits": "many"}, "Write a whole number"),
         ({"with.kind": ""}, "Write"),
