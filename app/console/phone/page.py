@@ -201,6 +201,7 @@ def _setup_values(playable: Playable, session: ConsoleSession) -> dict[str, obje
     definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
     return {
         "playable": playable,
+        "notice": playable.notice,
         "lookups": {name: definition for (_, name), definition in definitions.items()},
         "dialled": dialled_in(playable.project) if playable.project is not None else [],
         "outcomes": {each: OUTCOMES[each] for each in FOR_PHONES},
@@ -241,8 +242,8 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
     call = await console.phone_calls.ask(request, session, method, **values)
-    if "issues" in call:
-        return render(request, "phone_issues.html", playable=call["issues"])
+    if "not_called" in call:
+        return render(request, "phone_issues.html", notice=call["not_called"])
     has_kept = False
     if console.dev and (files := console.settings.recording_files) is not None:
         kept = (await console.phone_calls.person(session)).kept

@@ -110,7 +110,7 @@ class PhonePlayer:
         live: Json | None,
         again: str,
     ) -> Json:
-        """Place a call; a text with errors gets its `issues` instead.
+        """Place a call; for a text in which no call can start, returns its notice (`not_called`).
 
         Args:
             folder: the project's folder, as in `app.console.language`.
@@ -130,7 +130,7 @@ class PhonePlayer:
         project = project_in(folder)
         playable = read_source(project, PhoneText(**source))
         if not playable.is_ready:
-            return {"issues": _issues_of(playable)}
+            return {"not_called": plain(playable.notice)}
         client = self._client_of(folder, live) if live is not None else None
         server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), live["env"] if live is not None else env)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
@@ -288,15 +288,6 @@ def _messages_of(call: PhoneCall) -> Iterator[Json]:
             "to_number": session.call.to,
             "seconds": (ended - began).total_seconds(),
         }
-
-
-def _issues_of(playable: Playable) -> Json:
-    """The issues of a text, as the page shows them."""
-    shown = [
-        {"is_error": each.is_error, "place": plain(each.place), "message": each.message, "cure": each.cure}
-        for each in playable.issues
-    ]
-    return {"is_blank": playable.is_blank, "others": playable.others, "issues": shown}
 
 
 def plain(value: Any) -> Any:

@@ -43,6 +43,29 @@ class PhoneText(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
+class TextNotice:
+    """What the page says about a text: its errors, or how else a call with it can start.
+
+    Attributes:
+        flow: the name of the text's own flow.
+        is_blank: whether the text is empty and has no file.
+        places_calls: whether the server can place calls with the text's own flow.
+        errors, others: numbers of errors in the text and in other files.
+        line, column, message, cure: the first error of the text, if there is one.
+    """
+
+    flow: str
+    is_blank: bool
+    places_calls: bool
+    errors: int
+    others: int
+    line: int = 0
+    column: int = 0
+    message: str = ""
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Playable:
     """A text that was read, and what can be called in it.
 
@@ -96,10 +119,17 @@ class Playable:
         return [flow for flow in flows.values() if flow.is_startable and (own is None or own.name in flow.subs)]
 
     @property
-    def places_calls(self) -> bool:
-        """Whether the server can place calls with the text's own flow."""
+    def notice(self) -> TextNotice:
+        """What the page says about the text."""
         own = self.project.flows.get(self.flow) if self.project is not None else None
-        return own is not None and own.outbound is not None
+        places_calls = own is not None and own.outbound is not None
+        errors = [issue for issue in self.issues if issue.is_error]
+        notice = TextNotice(self.flow, self.is_blank, places_calls, len(errors), self.others)
+        if not errors:
+            return notice
+        first = errors[0]
+        place = first.place
+        return replace(notice, line=place.line, column=place.column, message=first.message, cure=first.cure)
 
     @property
     def zone(self) -> ZoneInfo:

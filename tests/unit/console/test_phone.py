@@ -320,6 +320,15 @@ async def test_a_text_with_errors_is_not_called_and_the_call_before_goes_on(phon
     assert "Connecting you to sales." == phone.bubbles[-1]
 
 
+async def test_a_flow_for_placed_calls_only_leads_to_the_way_to_place_one() -> None:
+    phone = await phone_at("reminder")
+    page = await phone.client.get("/phone", params={"file": "flows/reminder.yaml"})
+    reply = await phone.call("flows/reminder.yaml")
+    for shown in (page.text, reply.text):
+        assert "The server uses this flow to call people." in shown
+        assert "ncco simulate reminder --place" in shown
+
+
 async def test_a_pasted_flow_and_a_pasted_ncco_are_played(phone: Phone) -> None:
     flow = "flow: tiny\ndefault: true\nstart: a\nsteps:\n  a:\n    do:\n      - talk: Hello\n    goto: end\n"
     await phone.call("pasted.yaml", text=flow)
