@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, get_args
 
 import click
+import httpx
 
 from app.cli.console_process import console_address
 from app.cli.database import find_database, require_file
@@ -22,6 +23,8 @@ from app.settings.fields import variable
 from app.settings.logins import NAME, Login, Role, changed_logins, read_logins, tidy_name
 
 MIN_PASSWORD_CHARACTERS: Final = 12
+WITHIN_S: Final = 2.0
+"""Seconds within which the server must answer."""
 ROLES: Final[tuple[Role, ...]] = get_args(Role)
 
 
@@ -34,7 +37,7 @@ Examples:
   ncco console password --list                       who has a login
   ncco console password              a shared password: prints a line for .env
   ncco console password --viewer     the same, for viewing only
-  ncco console link                  another link to the console of `ncco serve --dev`
+  ncco console link                  a link to the console of the running `ncco serve --dev`
 
 `ncco serve` starts the console, with --dev or once a password is set. Exit codes: 0 done, 2 it failed.""",
 )
@@ -152,34 +155,28 @@ def _list() -> None:
         click.echo(f"nobody has a personal login ({file})", err=True)
 
 
-@command.command("link", short_help="Print a link that opens the console of `ncco serve --dev` once.")
+@command.command("link", short_help="Print a link that opens the console of `ncco serve --dev`.")
 def link() -> int:
-    """Print a link that opens the console of a running `ncco serve --dev` once. It is valid for 12 hours.
+    """Print a link that opens the console of a running `ncco serve --dev`. It works as long as that server runs.
 
-    Run this in the server's folder. Only a server with --dev accepts links.
+    Run this in the server's folder. Through a proxy or a tunnel, the link works only once, within 12 hours.
     """
     settings = server_settings()
     if settings.has_logins:  # a server without --dev would not have a console
         cure = f"open {console_address(settings)} and log in with the password"
         raise CannotRun("the console has a password; a link opens it only in development without one", cure)
-    if settings.console_port == 0 and not settings.console_url:
-        raise CannotRun("the console's port is unknown", f"set {variable('console_port')}, for example to 8001")
     require_file(find_database())
-    click.echo(console_address(settings, new_link(settings.console_keys(), datetime.now(UTC))))
-    if not settings.console_url and not _listens(settings.console_port):
-        where = f"127.0.0.1:{settings.console_port}"
-        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('console_port')} to the port it shows"
-        click.echo(
-            f"note: nothing is listening on {where}, and a link does not open a console that starts later: {cure}",
-            err=True,
-        )
+    url = settings.console_url or _running_console(settings.address)
+    if not url:
+        cure = f"start `ncco serve --dev`, which prints a link, or set {variable('port')} to the port of that server"
+        raise CannotRun(f"no server with a console answers at {settings.address}", cure)
+    click.echo(f"{url}/?token={new_link(settings.console_keys(), datetime.now(UTC))}")
     return FINE
 
 
-def _listens(port: int) -> bool:
-    """Whether something listens on a port of this machine, such as a console."""
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+def _running_console(server_url: str) -> str:
+    """The URL of the console to which a server on this machine leads browsers; "" if there is none."""
+    with suppress(httpx.HTTPError):
+        reply = httpx.get(f"{server_url}/", timeout=WITHIN_S, trust_env=False)
+        return str(reply.headers.get("location", "")).rstrip("/")
+    return ""

@@ -60,7 +60,7 @@ class ConsoleProcess:
             None if they do not ring there.
 
     Attributes:
-        url: the address of the console; in development without passwords, a link that works once.
+        url: the address of the console; in development without passwords, a link.
         port: the port of the socket.
         metrics: the socket of the server's metrics.
         voice_access: how the server places calls that ring in the console; None if they do not ring there.
@@ -89,6 +89,7 @@ class ConsoleProcess:
         self._is_stopping = threading.Event()
         self._served = ("", "")
         self._process: SpawnProcess | None = None
+        self._began_at = datetime.now(UTC)
         self._renew_link()
         self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
 
@@ -110,9 +111,9 @@ class ConsoleProcess:
                 self._watcher.join()
 
     def _renew_link(self) -> None:
-        self._links_since = datetime.now(UTC)
+        self._renewed_at = datetime.now(UTC)
         has_link = self._dev and not self._settings.has_logins
-        self.url = console_address(self._settings, new_link(self._keys, self._links_since) if has_link else "")
+        self.url = console_address(self._settings, new_link(self._keys, self._renewed_at) if has_link else "")
 
     def _watch(self) -> None:
         # The process inherits this: Ctrl-C and closing the terminal reach only the server, which stops the console.
@@ -135,8 +136,8 @@ class ConsoleProcess:
     def _run(self) -> str:
         """Run the process; returns why it failed, or "" if it was stopped."""
         values = (self._settings, self._served, self._bound)
-        more: dict[str, Any] = {"dev": self._dev, "keys": self._keys, "links_since": self._links_since}
-        more["virtual_vonage"] = self._virtual_vonage
+        more: dict[str, Any] = {"dev": self._dev, "keys": self._keys, "virtual_vonage": self._virtual_vonage}
+        more |= {"links_since": self._began_at, "proxied_since": self._renewed_at}
         process = _SPAWN.Process(target=run_console, args=values, kwargs=more, name="console")
         try:
             with self._lock:
@@ -213,6 +214,7 @@ def run_console(
     dev: bool,
     keys: Sequence[bytes],
     links_since: datetime,
+    proxied_since: datetime,
     virtual_vonage: tuple[VoiceAccess, socket.socket] | None = None,
 ) -> None:
     """Serve the console until SIGTERM, or until the parent process exits.
@@ -235,5 +237,13 @@ def run_console(
         access, listener = virtual_vonage
         incoming = IncomingCalls(settings, access, served[0], listener)
     services = console_services(Served(*served))
-    app = create_console(settings, services, dev=dev, keys=keys, links_since=links_since, incoming=incoming)
+    app = create_console(
+        settings,
+        services,
+        dev=dev,
+        keys=keys,
+        links_since=links_since,
+        proxied_since=proxied_since,
+        incoming=incoming,
+    )
     Server(config_of(app, proxy_headers=False, timeout_graceful_shutdown=FINISH_S)).run(sockets=[bound])

@@ -54,7 +54,7 @@ async def server_findings(
 ) -> tuple[list[Finding], Mapping[str, str]]:
     """Whether server and console answer on this machine and at the public URL; and the headers from the public URL."""
     here = await local_server(client, settings)
-    findings = [check_local_server(settings, here, await probe(client, f"{_local_url(settings)}/readyz"))]
+    findings = [check_local_server(settings, here, await probe(client, f"{settings.address}/readyz"))]
     findings.append(await check_console(client, settings, here))
     if is_offline:
         return findings, {}
@@ -75,16 +75,12 @@ async def server_findings(
 
 async def local_server(client: httpx.AsyncClient, settings: Settings) -> Probe:
     """The reply of `/healthz` on this machine."""
-    return await probe(client, f"{_local_url(settings)}/healthz")
-
-
-def _local_url(settings: Settings) -> str:
-    return settings.model_copy(update={"public_url": ""}).base_url
+    return await probe(client, f"{settings.address}/healthz")
 
 
 def check_local_server(settings: Settings, here: Probe, ready: Probe) -> Finding:
     """Whether the server runs on this machine and takes calls."""
-    url = _local_url(settings)
+    url = settings.address
     reasons = ready.document.get("reasons")
     if here.server and isinstance(reasons, list) and reasons:
         shown = ", ".join(map(str, reasons))

@@ -107,7 +107,7 @@ def command(
             shown = f"Open the console in a browser: {console.url}" if console else without_console
             _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=shown))
             if console:
-                console.start(bound.model_copy(update={"public_url": ""}).base_url)
+                console.start(bound.address)
 
         serve(settings, dev=dev, workers=workers, ready=greet, metrics=console.metrics if console else None)
     return FINE

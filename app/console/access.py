@@ -17,6 +17,7 @@ from app.console.guard import SAFE_METHODS
 from app.console.pages import refused, render, wants_page
 from app.console.sessions import LONGEST, ConsoleSession
 from app.console.state import console_of
+from app.settings.values import is_direct, is_loopback
 
 LOGIN: Final = "/login"
 PUBLIC: Final = ("/", LOGIN)
@@ -94,6 +95,11 @@ def login_page(request: Request, path: str, problem: str = "", status: int = 200
     names = {login.name for login in console_of(request).logins.current()}
     shown = {"has_password": bool(names), "has_names": any(names), "needs_name": "" not in names}
     return render(request, "login.html", status, next=path, problem=problem, **shown)
+
+
+def is_near(request: HTTPConnection) -> bool:
+    """Whether a browser on this machine sent the request itself. A tunnel on this machine adds headers."""
+    return request.client is not None and is_loopback(request.client.host) and is_direct(request.headers)
 
 
 def client_of(request: HTTPConnection) -> str:

@@ -50,6 +50,7 @@ def create_console(
     dev: bool = False,
     keys: Sequence[bytes] = (),
     links_since: datetime | None = None,
+    proxied_since: datetime | None = None,
     incoming: IncomingCalls | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
@@ -60,7 +61,8 @@ def create_console(
         services: the services that the command line provides.
         dev: whether this is development mode.
         keys: sign sessions and, in development, links; by default the keys in the settings.
-        links_since: links created earlier are refused; None for now.
+        links_since: see `Sessions`; None for now.
+        proxied_since: see `Sessions`.
         incoming: rings for the calls that the server places in development; None if it places none here.
         clock: returns the current time in UTC.
     """
@@ -92,7 +94,12 @@ def create_console(
         logins=logins,
         passwords=Passwords(logins.current, clock),
         sessions=Sessions(
-            keys or settings.console_keys(), logins.current, clock, links_since or clock(), has_links=dev
+            keys or settings.console_keys(),
+            logins.current,
+            clock,
+            links_since or clock(),
+            has_links=dev,
+            proxied_since=proxied_since,
         ),
         worker=Worker(module=language),
         prover=Worker(seconds=flows.PROOF_STOPS_S),

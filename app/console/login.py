@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.console.access import LOGIN, CanLook, client_of, login_page, set_cookie
+from app.console.access import LOGIN, CanLook, client_of, is_near, login_page, set_cookie
 from app.console.audit import audit
 from app.console.pages import View, refused, view_cookie, view_of
 from app.console.passwords import TooManyLogins
@@ -27,15 +27,17 @@ async def home(request: Request, console: TheConsole, token: str = "") -> Respon
     if not token:
         return RedirectResponse(FIRST_PAGES[view_of(request)], 302)
     sessions = console.sessions
-    session = sessions.redeem(token)
+    session = sessions.redeem(token, is_near=is_near(request))
     if session is None:
         if request.state.session is not None:  # the page was reloaded, or the link was opened twice
             return RedirectResponse("/", 303)
         audit(request, "console link refused", is_refused=True)
-        cure = (
-            "Run `ncco console link` in the project's folder, or restart the server; then open the link that it prints."
-        )
-        return refused(request, 403, "This link has already been used, or is too old. It works only once.", cure)
+        problem = "This link is of an earlier start of the server, or not complete."
+        if not is_near(request):
+            problem = "This link is too old, or has already been used. Through a proxy or a tunnel, it works only once."
+        again = f"{console.services.program} console link"
+        cure = f"Open the link that the server printed when it started, or run `{again}` for another one."
+        return refused(request, 403, problem, cure)
     audit(request, "console login", session=session, by="link")
     return _logged_in(request, "/", session)
 

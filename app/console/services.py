@@ -30,8 +30,10 @@ class Services:
         play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None if unavailable.
         prove: proves a flow, with plain values, in a subprocess; None if unavailable.
         served: the webhook server.
+        program: how to start `ncco` in a shell in the server's folder.
     """
 
     play: Callable[..., dict[str, Any]] | None = None
     prove: Callable[..., dict[str, Any]] | None = None
     served: Served = _NOT_KNOWN
+    program: str = "ncco"

@@ -17,7 +17,7 @@ from app.settings.logins import Login, Role
 from app.store import milliseconds
 
 LONGEST: Final = timedelta(hours=12)
-"""Lifetime of a session, and of a link that nobody has opened."""
+"""Lifetime of a session, and of a link through a proxy."""
 IDLE: Final = timedelta(hours=2)
 """Idle time after which a session ends."""
 RENEW_AFTER: Final = timedelta(minutes=1)
@@ -70,7 +70,7 @@ def credential_of(login: Login) -> str:
 
 
 def new_link(keys: Sequence[bytes], now: datetime) -> str:
-    """The token of a link that opens the console once."""
+    """The token of a link that opens the console."""
     return _serializer(keys, "link").dumps([milliseconds(now), secrets.token_urlsafe(_BYTES)])
 
 
@@ -85,7 +85,9 @@ class Sessions:
         logins: the current logins.
         has_links: whether links open the console.
         clock: the current time in UTC.
-        links_since: links created earlier are refused, because they may have been used in a previous process.
+        links_since: when the server started; earlier links are refused.
+        proxied_since: earlier links are refused through a proxy, because a former process may have accepted them;
+            None for `links_since`.
     """
 
     def __init__(
@@ -96,12 +98,14 @@ class Sessions:
         links_since: datetime,
         *,
         has_links: bool = False,
+        proxied_since: datetime | None = None,
     ) -> None:
         self._keys = keys
         self._logins = logins
         self._has_links = has_links
         self._links = _serializer(keys, "link")
         self._links_since = milliseconds(links_since)
+        self._proxied_since = milliseconds(proxied_since or links_since)
         self._used_links = set[str]()
         self._clock = clock
 
@@ -113,14 +117,20 @@ class Sessions:
         now = milliseconds(self._clock())
         return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
 
-    def redeem(self, token: str) -> ConsoleSession | None:
-        """A new session for the token of a link, which is then invalid; None for an unknown token."""
-        since = max(self._links_since, milliseconds(self._clock() - LONGEST) + 1)
+    def redeem(self, token: str, *, is_near: bool) -> ConsoleSession | None:
+        """A new session for the token of a link, or None.
+
+        From this machine (`is_near`), a link works as long as its server runs. A proxy or a tunnel may show it to
+        others, so there it works for 12 hours, and only if nobody has used it.
+        """
         try:
             made_at, id_ = self._links.loads(token)
         except BadData:
             return None
-        if not self._has_links or made_at < since or id_ in self._used_links:
+        since = self._links_since
+        if not is_near:
+            since = max(self._proxied_since, milliseconds(self._clock() - LONGEST) + 1)
+        if not self._has_links or made_at < since or (id_ in self._used_links and not is_near):
             return None
         self._used_links.add(id_)
         return self._new(_LINK, BY_LINK)

@@ -489,8 +489,11 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         """Base URL of callbacks: the public URL, or the address to listen on. No trailing slash."""
-        if self.public_url:
-            return self.public_url
+        return self.public_url or self.address
+
+    @property
+    def address(self) -> str:
+        """URL of the server on this machine. No trailing slash."""
         return _url_of(self.host, self.port)
 
     @property

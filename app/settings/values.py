@@ -316,6 +316,19 @@ def name_in_host(header: str) -> str:
     return (url.hostname or "") if url.netloc == header and "@" not in header else ""
 
 
+_FORWARDING: Final = (
+    *("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "x-client-ip", "true-client-ip"),
+    *("cf-", "ngrok-", "tailscale-"),
+)
+"""The prefixes of headers that proxies and tunnels add, in lower case."""
+
+
+def is_direct(headers: Mapping[str, str]) -> bool:
+    """Whether a request names this machine, and no proxy or tunnel has sent it on, by its headers in lower case."""
+    host = name_in_host(headers.get("host", ""))
+    return is_loopback(host) and not any(name.startswith(_FORWARDING) for name in headers)
+
+
 DEFAULT: Final = "We are sorry, we cannot take your call right now. Please call again later."
 _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"})
 

@@ -14,7 +14,7 @@ from app.errors import StoreUnavailable
 from app.flow.nodes import Place
 from app.service.calls import CallService
 from app.service.library import CURE
-from app.settings.values import is_loopback, name_in_host
+from app.settings.values import is_direct
 from app.web.metrics import CONTENT_TYPE, Metrics
 
 PROBE_S: Final = 2.0
@@ -92,10 +92,6 @@ class Readiness:
         }
 
 
-_FORWARDED: Final = ("x-forwarded-", "forwarded", "via", "x-real-ip", "x-original-", "cf-", "ngrok-")
-"""The prefixes of headers that proxies and tunnels add."""
-
-
 async def _server_id(request: Request) -> str:
     server_id: str = request.app.state.server_id
     return server_id
@@ -130,19 +126,12 @@ async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
     return Response(counters.render(), media_type=CONTENT_TYPE)
 
 
-async def _console_port(request: Request) -> int:
-    port: int = request.app.state.webhooks.settings.console_port
-    return port
-
-
 @console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-async def lead_to_console(request: Request, port: Annotated[int, Depends(_console_port)]) -> Response:
+async def lead_to_console(request: Request) -> Response:
     """Redirect a browser on this machine to the console. Anyone else gets a 404."""
-    host = name_in_host(request.headers.get("host", ""))
-    is_near = is_loopback(host) and not any(name.startswith(_FORWARDED) for name in request.headers)
-    if request.method not in ("GET", "HEAD") or not is_near:
+    if request.method not in ("GET", "HEAD") or not is_direct(request.headers):
         raise HTTPException(404)
-    return RedirectResponse(f"http://127.0.0.1:{port}/", 302)
+    return RedirectResponse(f"{request.app.state.webhooks.settings.console_address}/", 302)
 
 
 def _shown(place: Place, problem: str, cure: str) -> str:

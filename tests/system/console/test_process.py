@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -70,6 +71,7 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
             "nothing was said about the console",
         )
         assert 303 == loopback.get(link(server, 1), timeout=WITHIN_S).status_code
+        assert 303 == loopback.get(link(server), timeout=WITHIN_S).status_code  # it works as long as the server runs
 
         below = children(server.process.pid)
         assert 0 == server.stop(signal.SIGTERM)
@@ -78,16 +80,27 @@ def test_a_link_opens_the_console_which_costs_no_call_when_it_is_killed(tmp_path
             loopback.get(address)
 
 
-def test_another_link_opens_the_console_of_the_running_server_once(tmp_path: Path) -> None:
-    port = str(free_port())
-    with server_with_console(tmp_path, NCCO_CONSOLE_PORT=port) as server:
-        loopback.get(link(server).partition("?")[0], timeout=WITHIN_S)
-        env = {**os.environ, "NCCO_CONSOLE_PORT": port, "NCCO_CONSOLE": "1"}
-        made = run([NCCO, "console", "link"], capture_output=True, text=True, cwd=tmp_path, env=env, check=True)
-        statuses = [loopback.get(made.stdout.strip(), timeout=WITHIN_S).status_code for _ in range(2)]
+def test_console_link_leads_to_the_console_of_the_running_server(tmp_path: Path) -> None:
+    """Wherever that is: its port is not set, and the one beside the server's may be in use."""
+    port, other = port_with_a_free_one_above()
+    with other:
+        other.listen()
+        with server_with_console(tmp_path, NCCO_PORT=str(port), NCCO_CONSOLE_PORT=None) as server:
+            loopback.get(link(server).partition("?")[0], timeout=WITHIN_S)
+            made = run([NCCO, "console", "link"], **in_project(tmp_path, port))
+            statuses = [loopback.get(made.stdout.strip(), timeout=WITHIN_S).status_code for _ in range(2)]
+        ended = run([NCCO, "console", "link"], **in_project(tmp_path, port))
 
-    assert ("", [303, 403]) == (made.stderr, statuses)
+    assert (0, "", [303, 303]) == (made.returncode, made.stderr, statuses)
+    assert made.stdout.partition("?")[0] == link(server).partition("?")[0]
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert f"no server with a console answers at http://127.0.0.1:{port}" in ended.stderr
     assert 0 == (tmp_path / "ncco.db-console-key").stat().st_mode & 0o077
+
+
+def in_project(home: Path, port: int) -> dict[str, Any]:
+    env = {**os.environ, "NCCO_PORT": str(port), "NCCO_CONSOLE": "1"}
+    return {"cwd": home, "env": env, "capture_output": True, "text": True, "timeout": WITHIN_S}
 
 
 @pytest.mark.parametrize("words", [("--dev",), ("--dev", "--workers", "2")])

@@ -41,6 +41,7 @@ from tests.unit.console.conftest import (
 
 EVIL = "https://evil.example.com"
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+TLS = "https://127.0.0.1:8001"
 KEY = "a-secret-that-all-hosts-share-with-each-other"
 
 
@@ -54,11 +55,11 @@ class Clock:
         return self.now
 
 
-def development(clock: Clock | None = None, **settings: Any) -> FastAPI:
-    """A console without passwords, which a link opens. It started at noon."""
+def development(clock: Clock | None = None, proxied_since: datetime | None = None, **settings: Any) -> FastAPI:
+    """A console without passwords, which a link opens. Its server started at noon."""
     known = {"console_password_hash": "", "console_viewer_password_hash": "", "key": KEY, **settings}
-    clock = clock or Clock()
-    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, links_since=NOON, clock=clock)
+    since: dict[str, Any] = {"links_since": NOON, "proxied_since": proxied_since}
+    return create_console(settings_for(REPOSITORY, **known), Services(), dev=True, **since, clock=clock or Clock())
 
 
 def link(made_at: datetime = NOON, key: str = KEY) -> str:
@@ -195,7 +196,7 @@ async def test_a_form_carries_its_token_in_a_field(client: httpx.AsyncClient) ->
 
 
 async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on() -> None:
-    async with browser(production(), "https://127.0.0.1:8001") as client:
+    async with browser(production(), TLS) as client:
         page = await client.get("/calls?flow=shop")
         assert 'name="next" value="/calls?flow=shop"' in page.text
         response = await client.post("/login", data={"password": PASSWORDS["change"], "next": "/calls?flow=shop"})
@@ -351,7 +352,7 @@ async def test_of_many_logins_at_once_few_wait() -> None:
 
 async def test_without_its_database_people_log_in_and_see_what_is_wrong() -> None:
     app = production(database_url="postgresql://nobody@127.0.0.1:1/nothing", signature_secret="x" * 32)
-    async with browser(app, "https://127.0.0.1:8001") as client:
+    async with browser(app, TLS) as client:
         unknown = await client.get("/calls", headers={"Cookie": f"__Host-ncco-console-8001={'x' * 43}"})
         wrong = await log_in(client, "wrong")
         opened = await log_in(client, PASSWORDS["change"])
@@ -416,47 +417,94 @@ async def test_who_may_look_changes_nothing(look_only: httpx.AsyncClient, consol
     assert "lets you view" in refused.json()["detail"]
 
 
-async def test_a_link_opens_the_console_once_and_leaves_no_token_behind() -> None:
-    app, token = development(), link()
+async def test_a_link_opens_the_console_as_often_as_one_likes_and_leaves_no_token_behind() -> None:
+    clock = Clock()
+    app, token = development(clock), link()
     async with browser(app) as first, browser(app) as second:
-        wrong = await second.get("/", params={"token": "wrong"})
         opened = await first.get("/", params={"token": token})
-        again = await second.get("/", params={"token": token})
-        login = await second.get("/calls")
         served = await first.get("/calls")
-        repeated = await first.get("/", params={"token": token})  # the browser loads the page again
-        another = await second.get("/", params={"token": link()})
-    assert (303, "/") == (opened.status_code, opened.headers["location"])
+        elsewhere = await second.get("/", params={"token": token})
+        clock.now += timedelta(days=30)
+        login = await first.get("/calls")
+        again = await first.get("/", params={"token": token})
+    assert [(303, "/")] * 3 == [(reply.status_code, reply.headers["location"]) for reply in (opened, elsewhere, again)]
+    assert (200, 401) == (served.status_code, login.status_code)
     assert "Secure" not in opened.headers["set-cookie"]
-    for refused in (wrong, again):
-        assert 403 == refused.status_code
-        assert "ncco console link" in refused.text
-        assert "set-cookie" not in refused.headers
     assert "Open the link that" in login.text
+    assert "ncco console link" in login.text
     assert 'type="password"' not in login.text
-    assert (200, 303, 303) == (served.status_code, repeated.status_code, another.status_code)
 
 
 @pytest.mark.parametrize(
-    ("token", "after"),
+    ("headers", "settings"),
     [
-        (link(NOON - timedelta(milliseconds=1)), timedelta()),  # a console before this one may have seen it used
-        (link(), timedelta(hours=12)),
-        (link(key="of-another-server-that-shares-nothing-with-it"), timedelta()),
+        *(({name: "192.0.2.1"}, {}) for name in ("X-Forwarded-For", "Forwarded", "Via", "CF-Ray", "ngrok-agent-ips")),
+        ({"Host": "console.example.com"}, {"console_url": "https://console.example.com"}),
     ],
-    ids=["of a former console", "old", "of another server"],
+    ids=str,
 )
-async def test_other_links_open_nothing(token: str, after: timedelta) -> None:
+async def test_through_a_tunnel_a_link_works_once(headers: dict[str, str], settings: dict[str, Any]) -> None:
+    app, token = development(**settings), link()
+    async with browser(app, TLS) as first, browser(app, TLS) as second:
+        opened = await first.get("/", params={"token": token}, headers=headers)
+        reloaded = await first.get("/", params={"token": token}, headers=headers)
+        refused = await second.get("/", params={"token": token}, headers=headers)
+        here = await second.get("/", params={"token": token})
+    assert (303, 303, 403, 303) == tuple(each.status_code for each in (opened, reloaded, refused, here))
+    assert "set-cookie" not in refused.headers
+    assert "works only once" in refused.text
+
+
+async def test_a_link_that_was_opened_here_does_not_open_the_console_through_a_tunnel() -> None:
+    app, token = development(), link()
+    async with browser(app) as here, browser(app) as stranger:
+        await here.get("/", params={"token": token})
+        assert 403 == (await stranger.get("/", params={"token": token}, headers={"Via": "1.1 proxy"})).status_code
+
+
+async def test_a_link_works_once_from_another_machine() -> None:
+    app, token = development(), link()
+    statuses = []
+    for _ in range(2):
+        transport = httpx.ASGITransport(app, client=("192.0.2.1", 50_000))
+        async with httpx.AsyncClient(transport=transport, base_url=BASE_URL) as client:
+            statuses.append((await client.get("/", params={"token": token})).status_code)
+    assert [303, 403] == statuses
+
+
+@pytest.mark.parametrize(
+    ("token", "after", "headers"),
+    [
+        (link(NOON - timedelta(milliseconds=1)), timedelta(), {}),
+        (link(), timedelta(hours=12), {"Via": "1.1 proxy"}),
+        (link(key="of-another-server-that-shares-nothing-with-it"), timedelta(), {}),
+        ("wrong", timedelta(), {}),
+    ],
+    ids=["of a former server", "old, through a tunnel", "of another server", "wrong"],
+)
+async def test_other_links_open_nothing(token: str, after: timedelta, headers: dict[str, str]) -> None:
     clock = Clock()
     async with browser(development(clock)) as client:
         clock.now += after
-        assert 403 == (await client.get("/", params={"token": token})).status_code
+        refused = await client.get("/", params={"token": token}, headers=headers)
+        assert 403 == refused.status_code
+        assert "ncco console link" in refused.text
+        assert "set-cookie" not in refused.headers
     async with browser(production(key=KEY)) as client:
         assert 403 == (await client.get("/", params={"token": link()})).status_code
 
 
+async def test_after_a_restart_of_the_console_alone_a_link_works_here_only() -> None:
+    """The former process may have seen it used through a tunnel."""
+    app = development(proxied_since=NOON + timedelta(hours=1))
+    async with browser(app) as client:
+        tunnelled = await client.get("/", params={"token": link()}, headers={"Via": "1.1 proxy"})
+        here = await client.get("/", params={"token": link()})
+    assert (403, 303) == (tunnelled.status_code, here.status_code)
+
+
 async def status_at(app: FastAPI, cookies: dict[str, str]) -> int:
-    transport, address = httpx.ASGITransport(app), "https://127.0.0.1:8001"
+    transport, address = httpx.ASGITransport(app), TLS
     async with httpx.AsyncClient(transport=transport, base_url=address, cookies=cookies) as client:
         return (await client.get("/calls")).status_code
 
@@ -465,7 +513,7 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
     async with browser(development()) as client:
         await client.get("/", params={"token": link()})
         cookies = {f"__Host-{name}": value for name, value in client.cookies.items()}
-    is_tls: dict[str, Any] = {"console_url": "https://127.0.0.1:8001"}
+    is_tls: dict[str, Any] = {"console_url": TLS}
     assert [200, 401] == [await status_at(app, cookies) for app in (development(**is_tls), production(key=KEY))]
 
 
@@ -481,14 +529,14 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
     ids=["the same", "password set again", "no password", "another key", "rotated key"],
 )
 async def test_a_session_goes_on_where_key_and_password_are_the_same(settings: dict[str, Any], status: int) -> None:
-    async with browser(production(key=KEY), "https://127.0.0.1:8001") as client:
+    async with browser(production(key=KEY), TLS) as client:
         await log_in(client, PASSWORDS["change"])
         cookies = dict(client.cookies)
     assert status == await status_at(production(**({"key": KEY} | settings)), cookies)
 
 
 async def test_a_changed_cookie_opens_nothing() -> None:
-    async with browser(production(key=KEY), "https://127.0.0.1:8001") as client:
+    async with browser(production(key=KEY), TLS) as client:
         await log_in(client, PASSWORDS["look"])
         ((name, cookie),) = client.cookies.items()
     payload, _, signature = cookie.rpartition(".")
@@ -513,7 +561,7 @@ async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> No
     clock.now = datetime.now(UTC)
     keys = derived_keys(["ab" * 32], CONSOLE)
     forged = Sessions(keys, tuple, clock, NOON, has_links=True)
-    session = forged.redeem(new_link(keys, clock.now))
+    session = forged.redeem(new_link(keys, clock.now), is_near=True)
     assert session is not None
     async with browser(app) as client:
         for cookie in (id_, forged.cookie_of(session)):
@@ -561,7 +609,7 @@ async def test_logging_out_takes_the_cookie_from_the_browser(client: httpx.Async
 
 async def test_the_last_page_before_logging_out_renews_nothing() -> None:
     clock = Clock()
-    async with browser(production(clock), "https://127.0.0.1:8001") as client:
+    async with browser(production(clock), TLS) as client:
         await log_in(client, PASSWORDS["look"])
         token = await csrf_token(client)
         clock.now += timedelta(minutes=5)
