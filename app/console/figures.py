@@ -43,6 +43,7 @@ _GAUGES: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_hooks": ("state",),
     "ncco_recordings": ("state",),
     "ncco_last_backup_timestamp_seconds": (),
+    "ncco_backup_due_timestamp_seconds": (),
 }
 """The gauges to keep, and their labels."""
 

@@ -27,8 +27,6 @@ router = APIRouter()
 
 OFTEN: Final = 0.1
 """Share of failed lookups that is an error, not just a warning."""
-OLD_BACKUP: Final = timedelta(hours=36)
-"""Age above which a backup is old; allows for a daily backup that is late."""
 MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
 SLOW_S: Final = 2.5
@@ -89,7 +87,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     gauges = figures.gauges
     read = await console.read_project()
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
-    backup = _backup(gauges)
+    backup = _moment(gauges, "ncco_last_backup_timestamp_seconds")
     return render(
         request,
         "health.html",
@@ -119,15 +117,16 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
     problems = [
         *_of_server(figures),
         *_of_hour(hour, list(_lookups(hour)), project),
-        *_of_gauges(gauges, _backup(gauges), now),
+        *_of_gauges(gauges),
+        *_of_backup(gauges, now),
         *_of_waiting(hour, gauges, console.settings),
         *([_of_store(away)] if away else await _of_placing(console)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
 
-def _backup(gauges: Mapping[Series, float]) -> datetime | None:
-    seconds = gauges.get(("ncco_last_backup_timestamp_seconds",), 0.0)
+def _moment(gauges: Mapping[Series, float], name: str) -> datetime | None:
+    seconds = gauges.get((name,), 0.0)
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
@@ -241,8 +240,8 @@ def _of_hour(
         yield from _of_lookup(lookup, project)
 
 
-def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: datetime) -> Iterator[HealthProblem]:
-    """Problems that need attention: something failed for good, was refused or not done."""
+def _of_gauges(gauges: Mapping[Series, float]) -> Iterator[HealthProblem]:
+    """Problems that need attention: something failed for good."""
     if parked := sum_of(gauges, "ncco_hooks", "parked"):
         text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
@@ -257,10 +256,21 @@ def _of_gauges(gauges: Mapping[Series, float], backup: datetime | None, now: dat
         text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were checked."
         plain = f"{counted(lost, 'message')} can no longer be played."
         yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
-    if backup is not None and now - backup > OLD_BACKUP:
-        text = f"The last backup is {(now - backup) // timedelta(hours=1)} hours old."
+
+
+def _of_backup(gauges: Mapping[Series, float], now: datetime) -> Iterator[HealthProblem]:
+    """The problem that a backup is overdue."""
+    due = _moment(gauges, "ncco_backup_due_timestamp_seconds")
+    if due is None or now < due:
+        return
+    last = _moment(gauges, "ncco_last_backup_timestamp_seconds")
+    if last is None:
+        text, cure = "This server has never been backed up.", "Run `ncco backup` now, and then every night."
+    else:
+        text = f"The last backup is {counted((now - last) // timedelta(days=1), 'day')} old."
         cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
-        yield HealthProblem("warning", text, text, cure, BACKUP)
+    cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
+    yield HealthProblem("warning", text, text, cure, BACKUP)
 
 
 def _of_waiting(

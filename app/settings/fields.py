@@ -141,6 +141,12 @@ class Settings(BaseSettings):
     """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90
     if version 0.2 or later created the database, otherwise 0.
     """
+    backup_days: Annotated[
+        int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 7, or 0 if others make the backups.")
+    ] = 7
+    """Greatest age in days of the last `ncco backup`, 0 to 36500. After that, and if none was ever made, *Health* and
+    the alert `NccoBackupOld` report it. 0: other programs back up the database. With `--dev`, no backup is expected.
+    """
     recordings: Annotated[
         str,
         AfterValidator(values.read_recordings),

@@ -12,6 +12,7 @@ BACKUPS_TABLE: Final = "ncco_backups"
 DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
 INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
 SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
+SELECT_FIRST_REVISION: Final = "SELECT min(created_at) FROM revisions"
 
 
 class BackupRow(NamedTuple):
@@ -31,6 +32,12 @@ class Backups:
         """The last backup; None if none was recorded."""
         rows = await self._database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
+
+    async def first_data_at(self) -> int | None:
+        """When the oldest stored revision of a flow was stored, in milliseconds since 1970; no call is older."""
+        rows = await self._database.read(SELECT_FIRST_REVISION)
+        created_at: int | None = rows[0][0]
+        return created_at
 
     async def add(self, row: BackupRow) -> None:
         """Record a backup."""

@@ -89,7 +89,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, own.placer.run)))
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
-            await enter(running(count_calls(service.store, metrics, log, clock)))
+            backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
+            await enter(running(count_calls(service.store, metrics, log, clock, backup_days=backup_days)))
             looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
             end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
             await enter(running(after(opened, end)))

@@ -60,6 +60,7 @@ class Metrics:
         refused_signatures: webhooks without a valid signature, by reason.
         open_calls: number of open calls.
         last_backup: when the last backup was made, in seconds since 1970.
+        backup_due: when the next backup is overdue, in seconds since 1970; 0 if none is expected.
         hook_tries: attempts by outcome: `sent`, `failed` (will be retried) or `parked`.
         unsent_hooks: number of `waiting` and `parked` hooks.
         placed_calls: number of `waiting` and `calling` placed calls.
@@ -90,6 +91,7 @@ class Metrics:
         )
         self.open_calls = state("ncco_open_calls", "Calls of the last 4 hours whose end was not reported")
         self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0 if never")
+        self.backup_due = state("ncco_backup_due_timestamp_seconds", "When a backup is overdue; 0 if none is expected")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
         build.labels(version("ncco-server"), platform.python_version(), commit or _commit()).set(1)
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])

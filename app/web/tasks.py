@@ -127,16 +127,25 @@ async def count_calls(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
     *,
+    backup_days: int,
     count_s: float = COUNT_S,
 ) -> None:
-    """Count the open calls for the metrics and look up the last backup, at most once every `count_s` seconds."""
+    """Count the open calls for the metrics and look up the last backup, at most once every `count_s` seconds.
+
+    `backup_days` is the greatest age of the last backup; without one, days count from the first data. 0: no matter.
+    """
     while True:
         begun = time.monotonic()
         try:
             async with store.records() as records:
                 metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
-            if backup := await Backups(store.database).last():
+            backups = Backups(store.database)
+            since = await backups.first_data_at()
+            if backup := await backups.last():
+                since = backup.made_at
                 metrics.last_backup.set(backup.made_at / 1000)
+            if since is not None and backup_days:
+                metrics.backup_due.set(since / 1000 + timedelta(days=backup_days).total_seconds())
         except StoreError as error:
             log.debug("open calls not counted", problem=str(error))
         except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
@@ -168,12 +168,10 @@ def stand_in(figures: Mapping[str, float]) -> httpx.AsyncClient:
 async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
-    old = (datetime.now(UTC) - timedelta(hours=50)).timestamp()
     shown = {
         'ncco_hooks{state="parked"}': 1,
         'ncco_recordings{state="failed"}': 2,
         'ncco_recordings{state="lost"}': 3,
-        "ncco_last_backup_timestamp_seconds": old,
     }
     console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
     async with await logged_in(console) as client:
@@ -184,10 +182,36 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         "2 recordings could not be fetched from Vonage.",
         "The audio of 3 recordings is lost. Only the newest 100 were checked.",
         "<code>ncco recordings retry --lost</code> fetches",
-        "The last backup is 50 hours old.",
         "<code>ncco hooks</code> says why",
     ):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("backed_up", "due", "words"),
+    [
+        (-9.2, -2.2, "The last backup is 9 days old."),
+        (-1.5, -0.5, "The last backup is 1 day old."),
+        (0, -0.1, "This server has never been backed up."),
+        (-9.2, 0, "All is well."),
+        (-1, 6, "All is well."),
+        (0, 6, "All is well."),
+    ],
+    ids=["late", "daily and late", "never", "elsewhere", "in time", "a new server"],
+)
+async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, due: float, words: str) -> None:
+    """`backed_up` and `due` are days from now; 0: never."""
+    (tmp_path / "flows").mkdir()
+    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
+    now = datetime.now(UTC).timestamp()
+    shown = {"ncco_last_backup_timestamp_seconds": backed_up and now + 86400 * backed_up}
+    shown |= {"ncco_backup_due_timestamp_seconds": due and now + 86400 * due}
+    console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
+    async with await logged_in(console) as client:
+        page = (await client.get("/health")).text
+
+    assert words in page
+    assert ("<code>NCCO_BACKUP_DAYS=0</code>" in page) == (words != "All is well.")
 
 
 @pytest.mark.parametrize(

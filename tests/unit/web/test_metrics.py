@@ -22,7 +22,7 @@ from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
 from app.service.lookups import Ask, lookups_of_turn
-from app.store import Records, SqliteDatabase, Store, milliseconds
+from app.store import BackupRow, Backups, Records, RevisionRow, SqliteDatabase, Store, milliseconds
 from app.vonage.signatures import Refusal
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.own_service import counted_lookups
@@ -201,9 +201,10 @@ def test_rejected_flows_are_reported_until_they_are_fixed() -> None:
 NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
 
 
-async def counted_calls(store: Store, metrics: Metrics) -> float | None:
+async def counted_calls(store: Store, metrics: Metrics, backup_days: int = 7) -> float | None:
     """The gauge, once it was set."""
-    task = asyncio.create_task(count_calls(store, metrics, structlog.get_logger(), lambda: NOON, count_s=0.01))
+    counting = count_calls(store, metrics, structlog.get_logger(), lambda: NOON, backup_days=backup_days, count_s=0.01)
+    task = asyncio.create_task(counting)
     async with asyncio.timeout(60):  # a count that took long is followed by a long rest
         while not (found := count(metrics, "ncco_open_calls")):  # noqa: ASYNC110 - seen in the metrics
             await asyncio.sleep(0.01)
@@ -221,6 +222,33 @@ async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
     await store.open_call(*new_call("never-reported", created_at=milliseconds(NOON - timedelta(hours=5))))
 
     assert 1 == await counted_calls(store, Metrics())
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("backup_days", "backed_up_at", "due_at"),
+    [
+        (7, None, NOON + timedelta(days=5)),
+        (2, None, NOON),
+        (7, NOON - timedelta(days=1), NOON + timedelta(days=6)),
+        (0, NOON - timedelta(days=1), None),
+    ],
+    ids=["never, since the first flows", "never", "since the last one", "elsewhere"],
+)
+async def test_a_backup_is_due(
+    tmp_path: Path, backup_days: int, backed_up_at: datetime | None, due_at: datetime | None
+) -> None:
+    store, metrics = Store(SqliteDatabase(tmp_path / "calls.db")), Metrics()
+    await store.open()
+    for days in (1, 2):
+        row = RevisionRow(f"revision {days}", "shop", b"{}", milliseconds(NOON - timedelta(days=days)))
+        await store.save_revisions([row])
+    await store.open_call(*new_call("leg-1"))
+    if backed_up_at is not None:
+        await Backups(store.database).add(BackupRow(milliseconds(backed_up_at), 4096))
+    await counted_calls(store, metrics, backup_days)
+
+    assert (due_at.timestamp() if due_at else 0) == count(metrics, "ncco_backup_due_timestamp_seconds")
     await store.close()
 
 
