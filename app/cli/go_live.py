@@ -14,6 +14,17 @@ from typing import Any, Final, TypeVar
 import click
 from pydantic import SecretStr
 
+from app.cli.application_urls import (
+    RECORD,
+    changes_in_words,
+    forget,
+    history_of,
+    numbers_of,
+    print_changes,
+    put_back,
+    record,
+    replace_document,
+)
 from app.cli.calls import POLL_S, CallPrinter, follow_call
 from app.cli.console import give_login, hashed, login_name
 from app.cli.console_process import console_address
@@ -33,17 +44,10 @@ from app.flow.report import printable
 from app.service.phone_numbers import readable
 from app.settings import Settings, load_settings
 from app.settings.fields import variable
-from app.settings.safety import placeholders, unsafe
+from app.settings.safety import MIN_SECRET_CHARACTERS, placeholders, unreachable, unsafe, weak_secrets
 from app.settings.secrets import FILE_SUFFIX
 from app.store import CallFilter, Store, milliseconds, open_store
-from app.vonage.applications import (
-    Account,
-    VonageApplication,
-    read_document,
-    read_numbers,
-    with_urls,
-    write_document,
-)
+from app.vonage.applications import Account, read_document, read_numbers, with_webhooks
 
 T = TypeVar("T")
 
@@ -85,7 +89,12 @@ QUESTIONS: Final = (
         "Where does Vonage reach this server? The https:// address of your tunnel or proxy",
         is_needed=True,
     ),
-    Question("signature_secret", f"The signature secret: API settings {_DASHBOARD}", is_secret=True, is_needed=True),
+    Question(
+        "signature_secret",
+        f"The signature secret, of at least {MIN_SECRET_CHARACTERS} characters: API settings {_DASHBOARD}",
+        is_secret=True,
+        is_needed=True,
+    ),
     Question("application_id", f"The ID of the application: Applications {_DASHBOARD}", is_needed=True),
     Question("api_key", f"The API key: API settings {_DASHBOARD}", is_needed=True),
     Question(
@@ -118,13 +127,18 @@ _BY_SETTING: Final = {variable(each.field): each for each in (*QUESTIONS, API_SE
 Examples:
   ncco go-live                             asks questions, checks, and shows your first call
   VONAGE_API_SECRET=... ncco go-live       does not ask for the API secret
+  ncco go-live --undo                      puts back the URLs that the application had before
 
 Run it in the project's folder, with `ncco serve` and the tunnel in other terminals. Each answer is written to .env at
-once, so you can stop with Ctrl-C and continue later. Nothing is replaced, here or at Vonage, unless you agree. Exit
-codes: 0 the number is live, 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
+once, so you can stop with Ctrl-C and continue later. Nothing is replaced, here or at Vonage, unless you agree; and
+nothing at Vonage unless a signed request to the public URL has reached the server. Exit codes: 0 the number is live
+(or what was there is back), 1 something was left unfinished, 2 it cannot run, 130 stopped with Ctrl-C.""",
 )
-def command() -> int:
+@click.option("--undo", is_flag=True, help="Put back the URLs that the application at Vonage had before.")
+def command(*, undo: bool) -> int:
     """Connect the project to a real phone number: ask for missing settings, check them, and show the first call."""
+    if undo:
+        return _undo()
     if not (flows := folders(None, None)[0]).is_dir():
         raise CannotRun(
             f"there is no flow folder at {flows}", "run it in the project's folder; `ncco init DIR` creates one"
@@ -136,11 +150,12 @@ def command() -> int:
     try:
         guide.settle()
         guide.pass_group("This machine", lambda settings: list(local_findings(settings)))
-        guide.pass_group("The server, and its public URL", guide.server)
+        guide.is_reached = guide.pass_group("The server, and its public URL", guide.server)
         guide.pass_group("The application at Vonage", guide.application)
         if guide.is_server_outdated():
-            guide.pass_group("The server, with the new settings", guide.server)
-        _watch(guide.settle(), guide.numbers)
+            guide.is_reached = guide.pass_group("The server, with the new settings", guide.server)
+        if guide.is_reached:
+            _watch(guide.settle(), guide.numbers)
     except (click.Abort, KeyboardInterrupt):
         click.echo(f"\nStopped. Your answers are in {DOTENV}.")
         return INTERRUPTED
@@ -153,10 +168,12 @@ class Guide:
 
     Attributes:
         is_incomplete: whether an error was left.
+        is_reached: whether a signed request to the public URL has reached the server.
         numbers: the application's numbers that a flow answers.
     """
 
     is_incomplete: bool = False
+    is_reached: bool = False
     numbers: list[str] = field(default_factory=list)
     _settings: Settings | None = None
     _api_secret: str = ""
@@ -173,7 +190,7 @@ class Guide:
                 self._decide(list(settings_findings(error)), can_skip=False)
                 continue
             self._settings = settings
-            wrong = {each.setting: each for each in (*unsafe(settings, dev=False), *placeholders(settings))}
+            wrong = {each.setting: each for each in _refused(settings)}
             missing = (each for each in QUESTIONS if _is_missing(each, settings, wrong.keys()))
             question = next((each for each in missing if each.field not in self._asked), None)
             if question is None:
@@ -182,10 +199,13 @@ class Guide:
             fault = wrong.get(variable(question.field))
             if fault is not None and variable(question.field) in variables():
                 print_finding(Finding("settings", "error", str(fault), fault.cure))
-            self.ask(question)
+            self.ask(question, can_keep=fault is None)
 
-    def ask(self, question: Question) -> None:
-        """Ask until the answer can be used, and write it to `.env`. Enter skips the question."""
+    def ask(self, question: Question, *, can_keep: bool = True) -> None:
+        """Ask until the answer can be used, and write it to `.env`. Enter skips the question, if that is possible.
+
+        Without `can_keep`, the present value cannot be used.
+        """
         name = variable(question.field)
         known = variables()
         is_exported = bool(os.environ.get(name))
@@ -196,37 +216,21 @@ class Guide:
         now = known.get(name, "")
         offered = asyncio.run(_tunnel(self._settings)) if question.field == "public_url" else ""
         click.echo(f"\n{question.text}.")
+        can_skip = bool(now and can_keep) or not question.is_needed
         if offered:
             click.echo("A tunnel runs at the address below: press Enter to use it.")
-        elif now or not question.is_needed:
+        elif can_skip:
             click.echo(f"Enter leaves it {'as it is' if now else 'out'}.")
         login = self._login_name() if question.prepared is hashed and not now else ""
-        while True:
-            default = offered or (None if question.is_needed and not now else "")
-            answer = click.prompt(
-                "Password" if question.prepared is hashed else name,
-                default=default,
-                hide_input=question.is_secret,
-                show_default=bool(offered),
-                confirmation_prompt="The same again" if question.prepared is hashed else False,
-            )
-            if not answer:
-                return
-            try:
-                text = question.prepared(answer)
-                _check(question.field, text)
-            except (SettingsError, CannotRun) as error:
-                click.echo(f"{error}\n  fix: {error.cure}" if isinstance(error, SettingsError) else error.message)
-                continue
-            if question is API_SECRET:
-                self._api_secret = text
-            elif login and self._settings is not None:
-                give_login(self._settings.console_logins, login, "change", text)
-                self._outdated = asyncio.run(_server_here(self._settings))
-            elif not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?"):
-                write_setting(Path(DOTENV), name, text)
-                self._outdated = asyncio.run(_server_here(self._settings))
-            return
+        text = _answer(question, offered, can_skip=can_skip)
+        if question is API_SECRET:
+            self._api_secret = text
+        elif text and login and self._settings is not None:
+            give_login(self._settings.console_logins, login, "change", text)
+            self._outdated = asyncio.run(_server_here(self._settings))
+        elif text and (not now or text == now or click.confirm(f"Replace {name} in {DOTENV}?")):
+            write_setting(Path(DOTENV), name, text)
+            self._outdated = asyncio.run(_server_here(self._settings))
 
     def _login_name(self) -> str:
         """The name of the first login; "" for a password without a name."""
@@ -240,8 +244,8 @@ class Guide:
                 click.echo(error.message)
         return ""
 
-    def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> None:
-        """Run checks until there are no errors, or the user wants to continue with them."""
+    def pass_group(self, title: str, find: Callable[[Settings], list[Finding]]) -> bool:
+        """Run checks until there are no errors, or the user wants to continue with them. Whether there are none."""
         click.echo(f"\n{click.style(title, bold=True)}")
         while True:
             findings = find(self.settle())
@@ -251,10 +255,10 @@ class Guide:
                     print_finding(finding)
             if not errors:
                 click.echo(f"{click.style('fine', fg='green')}: {', '.join(_names(findings))}")
-                return
+                return True
             if not self._decide(errors):
                 self.is_incomplete = True
-                return
+                return False
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
         """Show errors and ask what to do; False if the user wants to continue with them."""
@@ -279,7 +283,8 @@ class Guide:
             what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
             cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
             return [Finding("server", "error", what, cure)]
-        return asyncio.run(_server_findings(settings))
+        refused = [Finding("settings", "error", str(each), each.cure, each.setting) for each in _refused(settings)]
+        return [*refused, *asyncio.run(_server_findings(settings))]
 
     def is_server_outdated(self) -> bool:
         """Whether the running server started before a setting was last changed."""
@@ -306,31 +311,86 @@ class Guide:
 
     def _offer_urls(self, settings: Settings) -> None:
         """Replace the URLs at Vonage that do not lead to this server, if the user agrees. Raises VonageApiError."""
-
-        def read() -> tuple[VonageApplication, dict[str, Any]]:
-            return _call_api(settings, lambda account: read_document(account, settings.application_id))
-
-        found, before = read()
+        found, before = _call_api(settings, lambda account: read_document(account, settings.application_id))
         voice = found.capabilities.voice
         urls = urls_to_change(settings, voice) if voice else {}
         if not urls or before == self._declined:
             return
-        wanted = with_urls(before, urls)
-        click.echo(f'The application "{printable(found.name)}" at Vonage will change as follows, and nothing else:')
-        for path, old, new in differences(before, wanted):
-            click.echo(f"  {path}: {_shown(old)} -> {_shown(new)}")
+        if not self.is_reached:
+            click.echo("The URLs at Vonage stay as they are until the public URL has no errors.")
+            return
+        wanted = with_webhooks(before, {name: {"address": url, "http_method": "POST"} for name, url in urls.items()})
+        numbers = _call_api(settings, lambda account: numbers_of(account, settings.application_id))
+        print_changes(found.name, list(changes_in_words(before, wanted)), numbers)
+        click.echo(f"{RECORD} keeps what is there now, and `ncco go-live --undo` puts it back.")
         if not click.confirm("Change it?"):
             self._declined = before
             return
-        if read()[1] != before:
-            raise VonageApiError(
-                "the application has changed at Vonage in the meantime, so nothing was written", "Look again."
-            )
-        _call_api(settings, lambda account: write_document(account, settings.application_id, wanted))
-        if others := list(differences(wanted, read()[1])):
-            rows = "; ".join(f"{path}: {_shown(old)} -> {_shown(new)}" for path, old, new in others)
-            raise VonageApiError(f"Vonage stored something else: {rows}", "Correct it in the Vonage dashboard.")
+        record(settings.application_id, before, wanted)
+        _call_api(settings, lambda account: replace_document(account, settings.application_id, before, wanted))
         click.echo("It is changed.")
+
+
+def _answer(question: Question, offered: str, *, can_skip: bool) -> str:
+    """Ask until the answer can be used, and return the value to store; "" if the question is skipped."""
+    name = variable(question.field)
+    while True:
+        answer = click.prompt(
+            "Password" if question.prepared is hashed else name,
+            default=offered,
+            hide_input=question.is_secret,
+            show_default=bool(offered),
+            confirmation_prompt="The same again" if question.prepared is hashed else False,
+        )
+        if not answer.strip():
+            if can_skip:
+                return ""
+            click.echo(f"{name} is needed: no call can be answered without it. Press Ctrl-C to stop.")
+            continue
+        try:
+            text = question.prepared(answer)
+            _check(question.field, text)
+        except (SettingsError, CannotRun) as error:
+            click.echo(f"{error}\n  fix: {error.cure}" if isinstance(error, SettingsError) else error.message)
+            continue
+        return text
+
+
+def _undo() -> int:
+    """Put back the URLs that the application had before, if the user agrees. Raises CannotRun, VonageApiError."""
+    settings = load_settings()
+    application_id = settings.application_id
+    history = history_of(application_id)
+    if not history:
+        raise CannotRun(
+            f"{RECORD} has no URLs of the application {application_id or 'in VONAGE_APPLICATION_ID'}",
+            "run it in the folder, and with the VONAGE_APPLICATION_ID, with which `ncco go-live` changed them",
+        )
+    try:
+        while not settings.api_secret.get_secret_value():
+            given = click.prompt(variable("api_secret"), default="", show_default=False, hide_input=True)
+            settings = settings.model_copy(update={"api_secret": SecretStr(given.strip())})
+        found, before = _call_api(settings, lambda account: read_document(account, application_id))
+        wanted, kept = put_back(before, history)
+        for line in kept:
+            click.echo(printable(line))
+        if wanted != before:
+            numbers = _call_api(settings, lambda account: numbers_of(account, application_id))
+            print_changes(found.name, list(changes_in_words(before, wanted)), numbers)
+            if not click.confirm("Change it?"):
+                return ISSUES
+            _call_api(settings, lambda account: replace_document(account, application_id, before, wanted))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\nStopped. Nothing was put back.")
+        return INTERRUPTED
+    forget(application_id)
+    click.echo("What was there before is back." if wanted != before else "There is nothing to put back.")
+    return FINE
+
+
+def _refused(settings: Settings) -> list[SettingsError]:
+    """What is wrong with the settings for a real phone number."""
+    return [*unsafe(settings, dev=False), *placeholders(settings), *weak_secrets(settings), *unreachable(settings)]
 
 
 def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) -> bool:
@@ -348,7 +408,7 @@ def _check(field: str, text: str) -> None:
     given: dict[str, Any] = {field: text}
     try:
         settings = load_settings(**given)
-        wrong = [*unsafe(settings, dev=False), *placeholders(settings)]
+        wrong = _refused(settings)
     except SettingsError as error:
         wrong = [error, *error.others]
     for each in wrong:
@@ -366,19 +426,6 @@ def _flows(settings: Settings) -> list[Flow]:
 def _names(findings: Iterable[Finding]) -> Iterator[str]:
     """The names of the checks that found no error, without duplicates."""
     return iter(dict.fromkeys(each.check for each in findings if each.status == "ok"))
-
-
-def differences(before: Any, after: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """The differences between two JSON documents, as paths and both values. A missing value is None."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for name in sorted(before.keys() | after.keys()):
-            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
-    elif before != after:
-        yield path, before, after
-
-
-def _shown(value: Any) -> str:
-    return "nothing" if value is None else printable(str(value))
 
 
 async def _tunnel(settings: Settings | None) -> str:
@@ -432,13 +479,14 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 
 def _watch(settings: Settings, numbers: list[str]) -> None:
     """Ask the user to call, and show the call as it arrives, until it is over."""
+    since = milliseconds(datetime.now(UTC))
     named = " or ".join(readable(number) for number in numbers) or "your number"
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")
     store = open_store(settings.database_url)
     if not store.is_durable:
         click.echo("The server only keeps calls in memory: look at its log.")
         return
-    asyncio.run(_show_first_call(store, milliseconds(datetime.now(UTC))))
+    asyncio.run(_show_first_call(store, since))
     if settings.has_console(dev=False):
         click.echo(f"\nCalls and messages are in the console: {console_address(settings)}")
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from secrets import token_hex
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
+import orjson
 
 from app.cli.findings import Finding
 from app.cli.probe import WITHIN_S, Probe, probe
@@ -20,10 +21,12 @@ from app.cli.vonage_checks import vonage_findings
 from app.flow.model import Flow
 from app.service.mail import problem_with, send_test
 from app.settings import Settings
-from app.settings.safety import console_fault
+from app.settings.safety import console_fault, is_private_address
 from app.settings.values import is_loopback
+from app.simulator.servers import authorization, payload_hash
 from app.store import open_store
 from app.vonage.signatures import MAX_AGE_S
+from app.web.webhooks import CHECK_PATH
 
 MOST_CLOCK_S: Final = 30
 """A clock difference of this many seconds causes a warning. From `MAX_AGE_S` on, signatures are refused."""
@@ -63,11 +66,11 @@ async def server_findings(
         return [*findings, Finding("public url", "unchecked", "NCCO_PUBLIC_URL is not set")], {}
     findings += check_tunnels(settings, await running_tunnels(client))
     there = await probe(client, f"{settings.public_url}/healthz")
-    findings += await check_address(settings.public_url)
+    findings += await check_address(settings)
     if await _addresses(settings.public_url):
         findings += check_public_url(settings, here, there)
     if there.server:
-        findings.append(check_webhooks(await probe(client, f"{settings.public_url}/webhooks/doctor")))
+        findings.append(await check_webhooks(client, settings))
     if not there.problem:
         findings += await check_plain_http(client, settings.public_url)
     return findings, there.headers
@@ -193,14 +196,14 @@ async def _addresses(url: str) -> list[str]:
     return sorted({str(address[0]) for *_, address in found})
 
 
-async def check_address(public_url: str) -> list[Finding]:
+async def check_address(settings: Settings) -> list[Finding]:
     """Whether the host of the public URL resolves to an address that Vonage can reach."""
-    host = urlsplit(public_url).hostname or ""
-    addresses = await _addresses(public_url)
+    host = urlsplit(settings.public_url).hostname or ""
+    addresses = await _addresses(settings.public_url)
     if not addresses:
         cure = "Correct NCCO_PUBLIC_URL, or add the name to the DNS. A tunnel's name disappears with the tunnel."
         return [Finding("public url", "error", f"the name {host} cannot be resolved", cure, "NCCO_PUBLIC_URL")]
-    if any(ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
+    if settings.has_local_vonage or not all(map(is_private_address, addresses)):
         return [Finding("public url", "ok", f"{host} has the address {', '.join(addresses)}")]
     cure = "Set NCCO_PUBLIC_URL to a name with a public address, such as a tunnel's."
     message = f"{host} has only private addresses ({', '.join(addresses)})"
@@ -252,10 +255,24 @@ def _identity(settings: Settings, here: Probe, there: Probe) -> Finding:
     return Finding("public url", "error", message, f"{shared} {cure}", "NCCO_PUBLIC_URL")
 
 
-def check_webhooks(reply: Probe) -> Finding:
-    """Whether `/webhooks/` leads to a server. `reply` is the response for a path that no server has."""
-    if reply.status == httpx.codes.NOT_FOUND and {"error", "cure"} <= reply.document.keys():
-        return Finding("webhooks", "ok", "/webhooks/ leads there too")
+async def check_webhooks(client: httpx.AsyncClient, settings: Settings) -> Finding:
+    """Whether a request signed as Vonage signs it reaches the server unchanged: the server returns a random text."""
+    challenge = token_hex(16)
+    body = orjson.dumps({"challenge": challenge})
+    headers = {"content-type": "application/json"}
+    if secret := settings.signature_secret.get_secret_value():
+        accounts = {"api_key": settings.api_key, "application_id": settings.application_id}
+        hashed = payload_hash("POST", "", body)
+        headers |= authorization(secret, datetime.now(UTC), token_hex(16), hashed, **accounts)
+    reply = await probe(client, f"{settings.public_url}{CHECK_PATH}", body=body, headers=headers)
+    if reply.document.get("challenge") == challenge:
+        return Finding("webhooks", "ok", "a signed request comes through unchanged")
+    if {"error", "cure"} <= reply.document.keys():
+        cure = (
+            "Make the proxy or tunnel forward /webhooks/ with all headers and an unchanged body. If a setting or the "
+            "version has changed, start the server again."
+        )
+        return Finding("webhooks", "error", f"a signed request is refused there: {reply.document['error']}", cure)
     cure = "Make the proxy or tunnel forward /webhooks/, with GET and POST."
     message = f"/webhooks/ leads elsewhere: {reply.problem or f'the reply has status {reply.status}'}"
     return Finding("webhooks", "error", message, cure)

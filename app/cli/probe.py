@@ -1,4 +1,4 @@
-"""Probes a server with a GET."""
+"""Probes a server with one request."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_BYTES: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """The result of a GET.
+    """The result of a request.
 
     Attributes:
         problem: why there was no reply; "" if there was one.
@@ -50,15 +50,21 @@ class Probe:
         return str(self.document.get("server", "")) if self.document.get("status") == "up" else ""
 
 
-async def probe(client: httpx.AsyncClient, url: str) -> Probe:
-    """Send a GET and return the result, within `WITHIN_S`."""
+async def probe(
+    client: httpx.AsyncClient, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> Probe:
+    """Send a GET, or a POST if there is a body, and return the result, within `WITHIN_S`."""
+    method = "GET" if body is None else "POST"
     begun = time.perf_counter()
     try:
-        async with asyncio.timeout(WITHIN_S), client.stream("GET", url) as response:
-            body = b""
+        async with (
+            asyncio.timeout(WITHIN_S),
+            client.stream(method, url, content=body, headers=headers) as response,
+        ):
+            reply = b""
             async for part in response.aiter_bytes():
-                body += part
-                if len(body) > MAX_BYTES:
+                reply += part
+                if len(reply) > MAX_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException):
         return Probe(f"no reply within {WITHIN_S:g} seconds")
@@ -66,7 +72,7 @@ async def probe(client: httpx.AsyncClient, url: str) -> Probe:
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))
     ms = (time.perf_counter() - begun) * 1000
-    return Probe("", False, response.status_code, _json_object(body), response.headers, ms)
+    return Probe("", False, response.status_code, _json_object(reply), response.headers, ms)
 
 
 def _certificate_error(error: BaseException | None) -> str:

@@ -503,6 +503,11 @@ class Settings(BaseSettings):
         return _url_of(self.host, self.port)
 
     @property
+    def has_local_vonage(self) -> bool:
+        """Whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
+        return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
+
+    @property
     def console_address(self) -> str:
         """URL of the console on this machine. No trailing slash."""
         return _url_of(self.console_host, self.console_port)

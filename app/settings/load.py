@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import SecretStr, ValidationError
@@ -17,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 from app.errors import SettingsError
 from app.settings import values
 from app.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
+from app.settings.safety import unreachable, weak_secrets
 from app.settings.secrets import FILE_SUFFIX, named_files, read_file
 from app.suggest import nearest
 
@@ -26,8 +26,6 @@ PREVIOUS_SUFFIX: Final = "_previous"
 """Suffix of the fields with a previous secret, which is only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
 """Maximum number of characters of a wrong value that a message shows."""
-MIN_SECRET_CHARACTERS: Final = 16
-"""A shorter signature secret causes a warning. Our choice: Vonage states no length."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
 _OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
@@ -139,25 +137,16 @@ def _unknown(written: Iterable[str]) -> Iterator[str]:
 
 def _questionable(settings: Settings) -> Iterator[str]:
     """Warnings about values that are valid but probably not intended."""
-    url = urlsplit(settings.public_url)
     if settings.insecure and settings.is_signed:
         yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
     elif settings.insecure:
         yield "NCCO_INSECURE is set: signatures are not checked, so anyone can send webhooks."
     if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
         yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
-    elif settings.is_signed and values.is_loopback(url.hostname or ""):
-        yield f"NCCO_PUBLIC_URL is {settings.public_url}: Vonage cannot reach this machine under that name."
-    elif settings.is_signed and url.scheme == "http":
-        yield "NCCO_PUBLIC_URL begins with http://: what callers press is sent unencrypted."
+    elif settings.is_signed:
+        yield from map(str, unreachable(settings))
     if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
         yield "NCCO_HOOK_SECRET is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS."
-    for field in ("signature_secret", "signature_secret_previous"):
-        length = len(getattr(settings, field).get_secret_value())
-        if 0 < length < MIN_SECRET_CHARACTERS:
-            yield (
-                f"{variable(field)} has {length} character{'s' * (length > 1)}, which is short enough to guess: "
-                "compare it with the Vonage dashboard. In double quotes, a shell replaces $ and the name after it."
-            )
+    yield from (f"{weak}. {weak.cure}" for weak in weak_secrets(settings))
     if not settings.flows.is_dir():
         yield f"NCCO_FLOWS: there is no folder {settings.flows}."

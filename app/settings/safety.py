@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from app.errors import SettingsError
+from app.ncco.addresses import is_address
 from app.settings import values
 from app.settings.fields import PLACEHOLDER_SECRET, UUID, Settings, variable
 
@@ -30,6 +32,14 @@ _REFUSING: Final[Mapping[str, str]] = {
     "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
 }
 """The settings that every signed webhook is compared with, and what to do if the value is wrong."""
+MIN_SECRET_CHARACTERS: Final = 32
+"""A shorter signature secret could be guessed; Vonage asks for 32 bits, which is not enough. An API secret, which may
+have been copied by mistake, has at most 25 characters.
+
+Source: RFC 7518, section 3.2 (a key of HS256 has at least 256 bits); Vonage's rules for API secrets.
+"""
+_MIN_DIFFERENT: Final = 8
+"""A random secret of hexadecimal digits, the smallest usual alphabet, has about 14 different characters."""
 _PORTS: Final = ("port", "metrics_port", "console_port")
 _EVERY_ADDRESS: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
 
@@ -83,6 +93,60 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
     for field in ("api_secret", *(() if settings.is_signed else _REFUSING)):
         if _text(settings, field) in PLACEHOLDERS:
             yield SettingsError(variable(field), "is the guide's placeholder", "Set it to your own, or remove it.")
+
+
+def weak_secrets(settings: Settings) -> Iterator[SettingsError]:
+    """Reports signature secrets that somebody could guess, or that are another value of the dashboard."""
+    others = {variable(name): _text(settings, name) for name in ("api_secret", "application_id", "api_key")}
+    for field in ("signature_secret", "signature_secret_previous"):
+        secret = _text(settings, field)
+        copied = next((name for name, value in others.items() if secret and secret == value), "")
+        problem = f"is {copied}, not the signature secret" if copied else _weakness(secret)
+        if problem:
+            yield SettingsError(
+                variable(field),
+                problem,
+                "Copy the signature secret from the API settings of the Vonage dashboard; if it is really that short, "
+                f"choose one of at least {MIN_SECRET_CHARACTERS} random characters there. In double quotes, a shell "
+                "replaces $ and the name after it.",
+            )
+
+
+def _weakness(secret: str) -> str:
+    """Why a signature secret could be guessed; "" if it is long enough, does not repeat itself, or is not set."""
+    length = len(secret)
+    if 0 < length < MIN_SECRET_CHARACTERS:
+        return f"has {length} character{'s' * (length > 1)}, which is short enough to guess"
+    if secret and (len(set(secret)) < _MIN_DIFFERENT or secret in (secret + secret)[1:-1]):
+        return "repeats the same characters, so it could be guessed"
+    return ""
+
+
+def unreachable(settings: Settings) -> Iterator[SettingsError]:
+    """Reports a public URL that Vonage cannot reach, or only without TLS. A stand-in of Vonage on this machine can."""
+    url = urlsplit(settings.public_url)
+    host = url.hostname or ""
+    if not host or settings.has_local_vonage:
+        return
+    cure = "Set it to the https:// address of your tunnel or proxy, such as https://calls.your-company.com."
+    is_local_name = not is_address(host) and "." not in host.strip(".")
+    if values.is_loopback(host) or is_private_address(host) or is_local_name:
+        where = "this machine" if values.is_loopback(host) else "your own network"
+        yield SettingsError(
+            "NCCO_PUBLIC_URL",
+            f"is {settings.public_url}: Vonage cannot reach a name or an address of {where}",
+            cure,
+        )
+    elif url.scheme != "https":
+        yield SettingsError("NCCO_PUBLIC_URL", "begins with http://, so what callers press is sent unencrypted", cure)
+
+
+def is_private_address(text: str) -> bool:
+    """Whether a text is an IP address that cannot be reached from the internet."""
+    if not is_address(text):
+        return False
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return not (getattr(address, "ipv4_mapped", None) or address).is_global
 
 
 def console_fault(settings: Settings) -> SettingsError | None:

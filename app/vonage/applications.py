@@ -125,17 +125,26 @@ async def read_document(account: Account, application_id: str) -> tuple[VonageAp
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
-def with_urls(document: Mapping[str, Any], urls: Mapping[str, str]) -> dict[str, Any]:
-    """A copy of an application's document with new webhook URLs, all with POST. The application must have Voice.
+def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The webhook URLs in an application's document, by the API's names; {} if it has none."""
+    voice = (document.get("capabilities") or {}).get("voice") or {}
+    return voice.get("webhooks") or {}
 
+
+def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """A copy of an application's document with other webhook URLs. The application must have Voice.
+
+    Keys of an entry replace those in the document, None removes a key, and None instead of an entry removes the URL.
     Everything else is kept, because a `PUT` replaces the whole application. For example, leaving out `signed_callbacks`
     would disable signatures.
     """
     changed = deepcopy(dict(document))
-    voice = changed["capabilities"]["voice"]
-    webhooks = voice["webhooks"] = voice.get("webhooks") or {}
-    for name, address in urls.items():
-        webhooks[name] = {**(webhooks.get(name) or {}), "address": address, "http_method": "POST"}
+    webhooks = dict(webhooks_of(changed))
+    for name, entry in entries.items():
+        found = webhooks.pop(name, None) or {}
+        if entry is not None:
+            webhooks[name] = {key: value for key, value in {**found, **entry}.items() if value is not None}
+    changed["capabilities"]["voice"]["webhooks"] = webhooks
     return changed
 
 

@@ -40,11 +40,11 @@ _STATUSES: Final = (
 KINDS: Final = frozenset(
     {
         *("answer", "input", "input-dtmf", "input-speech", "event", "notify", "record", "transcription", "transfer"),
-        *("error", "fallback", "payment", "onanswer", "unknown", "unreadable"),
+        *("error", "fallback", "payment", "onanswer", "check", "unknown", "unreadable"),
         *(f"event-{status}" for status in _STATUSES),
     }
 )
-ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed")
+ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed", "check")
 _RESULTS: Final = frozenset({"nomatch", "noinput", "error"})
 _LOOKUP_BUCKETS_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)

@@ -157,6 +157,10 @@ EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWeb
 ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
 """`EVENTS` are sent to the application's event URL, and `ACTION_EVENTS` to the event URL of an action."""
 
+CHECK_PATH: Final = "/webhooks/check"
+CHALLENGE_LIMIT: Final = 64
+"""Maximum number of characters of a challenge that are returned."""
+
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
@@ -237,6 +241,13 @@ async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """Reply with an NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.verified))
+
+
+@router.post(CHECK_PATH.removeprefix(router.prefix), include_in_schema=False)
+async def check(request: WebhookRequest) -> WebhookResponse:
+    """Return the text of a signed request, which proves to `ncco doctor` that webhooks reach this server unchanged."""
+    challenge = str(request.verified.fields.get("challenge", ""))[:CHALLENGE_LIMIT]
+    return WebhookResponse(Reply(None, "check", "checked"), content=orjson.dumps({"challenge": challenge}))
 
 
 @rtc_router.api_route("/rtc", methods=["GET", "POST"])

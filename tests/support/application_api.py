@@ -38,6 +38,7 @@ class ApplicationApi:
         wait_s: seconds before each reply.
         requests: method, path and `Authorization` of each request.
         stored: the documents of the PUTs; each is what the next GET gives, with `lost` taken out of its Voice.
+        loses_replies: whether a PUT is stored, but the connection closes without a reply.
         edits: what somebody else changes in the application before the GETs to come, by their turn.
     """
 
@@ -50,6 +51,7 @@ class ApplicationApi:
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     stored: list[dict[str, Any]] = field(default_factory=list)
     lost: tuple[str, ...] = ()
+    loses_replies: bool = False
     edits: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -93,7 +95,10 @@ def fake_application_api(tls: ssl.SSLContext | None = None) -> Iterator[Applicat
             for name in api.lost:
                 del kept["capabilities"]["voice"][name]
             api.body = json.dumps(kept).encode()
-            self.reply(api.body)
+            if api.loses_replies:
+                self.close_connection = True
+            else:
+                self.reply(api.body)
 
         def reply(self, body: bytes) -> None:
             self.send_response_only(api.status)

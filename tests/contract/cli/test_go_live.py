@@ -16,7 +16,7 @@ from tests.support.command import ncco
 from tests.support.keys import private_pem, public_pem, rsa_key
 from tests.support.server import Server, free_port
 
-SECRET = "an-invented-signature-secret"
+SECRET = "an-invented-signature-secret-of-some-length"
 API_SECRET = "an-invented-api-secret"
 HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("correct horse battery staple")
 KEY = rsa_key()
@@ -51,6 +51,11 @@ class Place(NamedTuple):
         return self.server.home / ".env"
 
     @property
+    def before(self) -> Path:
+        """The file with what was there before."""
+        return self.server.home / ".ncco-urls-before.json"
+
+    @property
     def settings(self) -> dict[str, str]:
         """What `.env` holds when everything is right."""
         return {
@@ -68,11 +73,12 @@ class Place(NamedTuple):
         self.env.write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()), encoding="utf-8")
         return self.env.read_text(encoding="utf-8")
 
-    def go_live(self, *typed: str, **environment: str) -> Result:
+    def go_live(self, *typed: str, undo: bool = False, **environment: str) -> Result:
         names = ("NCCO_PORT", "NCCO_DATABASE_URL")
         settings = {name: self.server.settings[name] for name in names} | {"NCCO_CONSOLE_PORT": str(free_port())}
         env = {**settings, "NCCO_VONAGE_API_URL": self.api.url, **environment}
-        return ncco("go-live", cwd=self.server.home, env=env, stdin="".join(f"{line}\n" for line in typed))
+        words = ["--undo"] if undo else []
+        return ncco("go-live", *words, cwd=self.server.home, env=env, stdin="".join(f"{line}\n" for line in typed))
 
 
 @pytest.fixture(scope="module")
@@ -90,17 +96,19 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture
 def place(running: Place) -> Iterator[Place]:
-    """Everything is right, but that the public URL is on the loopback: the first `s` of each test leaves that."""
+    """Everything is right: the public URL is on the loopback, which Vonage's stand-in on this machine can reach."""
     api, home = running.api, running.server.home
     (home / "private.key").write_text(private_pem(KEY), encoding="ascii")
     (home / "private.key").chmod(0o600)
     api.status, api.headers, api.requests, api.stored, api.lost, api.edits = 200, {}, [], [], (), {}
+    api.loses_replies = False
     api.numbers = b'{"count": 1, "numbers": [{"msisdn": "442079460000"}]}'
     at_vonage(running, keys={"public_key": public_pem(KEY)})
     running.write()
     yield running
     (home / "flows" / "shop.yaml").write_text(FLOW, encoding="utf-8")
     running.env.unlink()
+    running.before.unlink(missing_ok=True)
 
 
 def at_vonage(place: Place, **changes: Any) -> dict[str, Any]:
@@ -117,6 +125,17 @@ ANSWERS: list[tuple[dict[str, str | None], list[str], str]] = [
     ({"NCCO_PUBLIC_URL": None}, ["calls.example.net"], "is not an http or https URL"),
     ({"NCCO_PUBLIC_URL": None}, ["https://x.test/webhooks/answer"], "is the address of a webhook"),
     ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [], "has the guides' example host"),
+    ({"NCCO_PUBLIC_URL": None}, ["", " "], "NCCO_PUBLIC_URL is needed: no call can be answered without it"),
+    ({"NCCO_PUBLIC_URL": "https://calls.example.com"}, [""], "NCCO_PUBLIC_URL is needed"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["", "  "], "VONAGE_SIGNATURE_SECRET is needed"),
+    ({"VONAGE_API_KEY": None}, ["", " "], "VONAGE_API_KEY is needed"),
+    ({"VONAGE_APPLICATION_ID": None}, ["", " "], "VONAGE_APPLICATION_ID is needed"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["x"], "has 1 character, which is short enough to guess"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["k3Jd9sPq2LmZx8Vb"], "choose one of at least 32 random characters"),
+    ({"VONAGE_SIGNATURE_SECRET": "k3Jd9sPq2LmZx8Vb"}, [""], "VONAGE_SIGNATURE_SECRET is needed"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["a" * 40], "repeats the same characters"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, ["correct-horse-battery-" * 3], "repeats the same characters"),
+    ({"VONAGE_SIGNATURE_SECRET": None}, [APPLICATION_ID], "is VONAGE_APPLICATION_ID, not the signature secret"),
     ({"VONAGE_SIGNATURE_SECRET": None}, ["-----BEGIN PRIVATE KEY-----"], "is a private or public key"),
     (
         {"VONAGE_SIGNATURE_SECRET": "the signature secret of the Vonage dashboard"},
@@ -151,14 +170,52 @@ def test_a_wrong_answer_is_explained_and_not_written(
     assert [] == place.api.requests
 
 
+# an address that Vonage cannot reach, what it says
+UNREACHABLE: list[tuple[str, str]] = [
+    ("http://127.0.0.1", "Vonage cannot reach a name or an address of this machine"),
+    ("http://127.0.0.1:8000", "Vonage cannot reach a name or an address of this machine"),
+    ("https://localhost", "Vonage cannot reach a name or an address of this machine"),
+    ("https://[::1]:8000", "Vonage cannot reach a name or an address of this machine"),
+    ("https://192.168.1.10", "Vonage cannot reach a name or an address of your own network"),
+    ("https://[::ffff:10.0.0.1]", "Vonage cannot reach a name or an address of your own network"),
+    ("https://server", "Vonage cannot reach a name or an address of your own network"),
+    ("http://calls.your-shop.net", "begins with http://, so what callers press is sent unencrypted"),
+]
+
+
+@pytest.mark.parametrize(("url", "says"), UNREACHABLE)
+def test_an_address_that_vonage_cannot_reach_is_refused(url: str, says: str, place: Place) -> None:
+    before = place.write(NCCO_PUBLIC_URL=None)
+    typed = place.go_live(url, NCCO_VONAGE_API_URL="")
+    place.write(NCCO_PUBLIC_URL=url)
+    written = place.go_live(NCCO_VONAGE_API_URL="")
+
+    assert [1, 1] == [shown(done).count(says) for done in (typed, written)]
+    assert [130, 130] == [done.exit_code for done in (typed, written)]
+    assert before == place.write(NCCO_PUBLIC_URL=None)
+
+
 # what is wrong at Vonage, what is typed, what it says
 APPLICATIONS: list[tuple[dict[str, Any], str]] = [
     ({"voice": None}, 'the application "The shop" has no Voice capability'),
     ({"signed_callbacks": False}, "does not sign the webhooks of the application, so this server refuses all of them"),
     ({"keys": {"public_key": public_pem(rsa_key())}}, "VONAGE_PRIVATE_KEY belongs to another application"),
-    ({"answer_url__address": "https://old.example.com/a"}, "answer_url.address: https://old.example.com/a -> http"),
-    ({"event_url__http_method": "GET"}, "event_url.http_method: GET -> POST"),
-    ({"fallback_answer_url": None}, "webhooks.fallback_answer_url: nothing -> "),
+    (
+        {"answer_url__address": "https://old.example.com/a"},
+        "Vonage requests {url}/webhooks/answer (POST) instead of https://old.example.com/a (POST).",
+    ),
+    (
+        {"event_url__http_method": "GET"},
+        "Vonage reports the progress of calls to {url}/webhooks/event (POST) instead of {url}/webhooks/event (GET).",
+    ),
+    (
+        {"fallback_answer_url": None},
+        "If that fails, Vonage requests {url}/webhooks/fallback (POST) instead of nothing.",
+    ),
+    (
+        {"fallback_answer_url": None},
+        'The application "The shop" at Vonage, which decides what callers of +44 20 7946 0000 hear, will change as',
+    ),
 ]
 
 
@@ -169,11 +226,12 @@ def test_what_is_wrong_with_the_application_is_explained_and_not_changed(
     at_vonage(place, **changes)
     before = place.env.read_text(encoding="utf-8")
 
-    done = place.go_live("s", API_SECRET)
+    done = place.go_live(API_SECRET)
 
-    assert says in shown(done)
+    assert says.replace("{url}", place.server.url) in shown(done)
     assert 130 == done.exit_code
     assert [] == place.api.stored
+    assert not place.before.exists()
     assert before == place.env.read_text(encoding="utf-8")
     assert API_SECRET not in done.output + before
 
@@ -194,7 +252,7 @@ def test_what_the_api_says_is_explained(status: int, number: str, says: str, pla
     linked = [{"msisdn": number}] if number else []
     place.api.numbers = json.dumps({"count": len(linked), "numbers": linked}).encode()
 
-    done = place.go_live("s", API_SECRET)
+    done = place.go_live(API_SECRET)
 
     assert says in shown(done)
     assert 130 == done.exit_code
@@ -240,7 +298,7 @@ def test_a_value_is_replaced_after_a_yes(answer: str, is_replaced: bool, place: 
     before = place.write(VONAGE_APPLICATION_ID=other)
     place.api.status = 404
 
-    done = place.go_live("s", API_SECRET, "c", APPLICATION_ID, answer)
+    done = place.go_live(API_SECRET, "c", APPLICATION_ID, answer)
 
     assert "Replace VONAGE_APPLICATION_ID in .env?" in done.output
     expected = before.replace(other, APPLICATION_ID) if is_replaced else before
@@ -261,7 +319,7 @@ def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     before = at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET", **timeouts)
     place.api.numbers = b'{"count": 0}'  # so that it does not wait for a call
 
-    done = place.go_live("s", API_SECRET, "y")
+    done = place.go_live(API_SECRET, "y")
 
     wanted = {name: value for name, value in before.items() if name not in ("id", "_links")}
     webhooks = wanted["capabilities"]["voice"]["webhooks"]
@@ -269,14 +327,97 @@ def test_exactly_the_urls_are_replaced_at_vonage(place: Place) -> None:
     webhooks["event_url"]["http_method"] = "POST"
     assert [wanted] == place.api.stored
     assert "It is changed." in done.output
-    assert ["GET", "GET", "PUT", "GET"] == [method for method, *_ in place.api.requests][:4]
+    assert ["GET", "GET", "GET", "PUT", "GET"] == [method for method, *_ in place.api.requests][:5]
+
+
+def test_what_was_there_before_is_put_back(place: Place) -> None:
+    old = "https://old.example.com/a"
+    before = at_vonage(place, answer_url__address=old, answer_url__connect_timeout=700, fallback_answer_url=None)
+    place.api.numbers = b'{"count": 0}'
+
+    place.go_live(API_SECRET, "y")
+    undone = place.go_live(API_SECRET, "y", undo=True)
+    again = place.go_live(undo=True)
+
+    assert [0, 2] == [done.exit_code for done in (undone, again)]
+    assert f"instead of {place.server.url}/webhooks/answer (POST)" in shown(undone)
+    assert "What was there before is back." in undone.output
+    wanted = {name: value for name, value in before.items() if name not in ("id", "_links")}
+    del wanted["capabilities"]["voice"]["webhooks"]["fallback_answer_url"]
+    assert wanted == place.api.stored[-1]
+    assert not place.before.exists()
+
+
+def test_what_was_there_before_the_first_of_several_changes_is_put_back(place: Place) -> None:
+    old = "https://old.example.com/a"
+    at_vonage(place, answer_url__address=old)
+    place.api.numbers = b'{"count": 0}'
+    tunnel = f"{place.server.url}/tunnel"
+
+    place.go_live(API_SECRET, "y")
+    changed = json.dumps(place.api.stored[-1]).replace(place.server.url, tunnel)
+    record = place.before.read_text(encoding="utf-8")
+    place.before.write_text(record.replace(place.server.url, tunnel), encoding="utf-8")  # as if it had been that URL
+    place.api.body = json.dumps({**json.loads(changed), "id": APPLICATION_ID}).encode()
+    place.go_live(API_SECRET, "y")
+    place.go_live(API_SECRET, "y", undo=True)
+
+    assert old == place.api.stored[-1]["capabilities"]["voice"]["webhooks"]["answer_url"]["address"]
+
+
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_a_change_that_was_interrupted_can_be_undone(is_stored: bool, place: Place) -> None:
+    old = "https://old.example.com/a"
+    at_vonage(place, answer_url__address=old)
+    place.api.numbers = b'{"count": 0}'
+    place.api.loses_replies = is_stored
+    place.api.edits = (
+        {} if is_stored else {2: json.dumps(application(place.server.url, answer_url__address=old)).encode()}
+    )
+
+    place.go_live(API_SECRET, "y")
+    assert place.before.exists()
+    assert 0o600 == place.before.stat().st_mode & 0o777
+    place.api.loses_replies, place.api.edits = False, {}
+    undone = place.go_live(API_SECRET, "y", undo=True)
+
+    assert 0 == undone.exit_code
+    assert ("What was there before is back." if is_stored else "There is nothing to put back.") in undone.output
+    webhooks = json.loads(place.api.body)["capabilities"]["voice"]["webhooks"]
+    assert old == webhooks["answer_url"]["address"]
+
+
+def test_a_url_that_somebody_changed_since_stays(place: Place) -> None:
+    at_vonage(place, answer_url__address="https://old.example.com/a", event_url__http_method="GET")
+    place.api.numbers = b'{"count": 0}'
+
+    place.go_live(API_SECRET, "y")
+    newer = at_vonage(place, answer_url__address="https://newer.example.com/a")
+    undone = place.go_live(API_SECRET, "y", undo=True)
+
+    assert "Somebody has changed answer_url to https://newer.example.com/a (POST) since, so it stays" in shown(undone)
+    webhooks = place.api.stored[-1]["capabilities"]["voice"]["webhooks"]
+    assert newer["capabilities"]["voice"]["webhooks"]["answer_url"] == webhooks["answer_url"]
+    assert "GET" == webhooks["event_url"]["http_method"]
+
+
+def test_nothing_is_written_until_a_signed_request_reaches_the_server(place: Place) -> None:
+    at_vonage(place, answer_url__address="https://old.example.com/a")
+    place.write(VONAGE_SIGNATURE_SECRET=f"another-{SECRET}")
+
+    done = place.go_live("s", API_SECRET, "s")
+
+    assert "a signed request is refused there: wrong signature: signature does not match" in shown(done)
+    assert "The URLs at Vonage stay as they are until the public URL has no errors." in done.output
+    assert "Call " not in done.output
+    assert [[], 1] == [place.api.stored, done.exit_code]
 
 
 def test_what_vonage_stores_otherwise_is_found(place: Place) -> None:
     at_vonage(place, answer_url__address="https://old.example.com/a")
     place.api.lost = ("signed_callbacks",)
 
-    done = place.go_live("s", API_SECRET, "y")
+    done = place.go_live(API_SECRET, "y")
 
     assert "Vonage stored something else: capabilities.voice.signed_callbacks: True -> nothing" in shown(done)
 
@@ -286,7 +427,7 @@ def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Pla
     other = application(place.server.url, region="us-east")
     place.api.edits = {2: json.dumps(other).encode()}
 
-    done = place.go_live("s", API_SECRET, "y")
+    done = place.go_live(API_SECRET, "y")
 
     assert "has changed at Vonage in the meantime" in shown(done)
     assert [] == place.api.stored
@@ -295,7 +436,7 @@ def test_an_application_that_somebody_changed_meanwhile_is_left_alone(place: Pla
 def test_a_setting_that_changes_last_needs_a_new_start_of_the_server(place: Place) -> None:
     place.api.status = 401
 
-    done = place.go_live("s", API_SECRET, "c", "k2", "y", API_SECRET, "s")
+    done = place.go_live(API_SECRET, "c", "k2", "y", API_SECRET, "s")
 
     assert "VONAGE_API_KEY='k2'" in place.env.read_text(encoding="utf-8")
     assert "The server, with the new settings" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from email.utils import formatdate
@@ -27,6 +28,7 @@ from app.console.passwords import hash_password
 from app.flow.loader import load
 from app.settings import load_settings
 from app.vonage.applications import OwnedNumbers, VonageApplication
+from app.vonage.signatures import Verifier
 from tests.support.application_api import application
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
@@ -110,16 +112,35 @@ def test_several_hosts_need_one_database(database: str, status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "status"),
+    ("status", "reply", "expected"),
     [
-        (Probe(status=404, document={"error": "not found", "cure": "..."}), "ok"),
-        (Probe(status=404), "error"),
-        (Probe(status=502), "error"),
-        (Probe("no reply within 5 seconds"), "error"),
+        (200, {"challenge": None}, ("ok", "unchanged")),
+        (200, {"challenge": "0" * 32}, ("error", "leads elsewhere")),
+        (401, {"error": "wrong signature: another api key", "cure": "..."}, ("error", "another api key")),
+        (404, {"error": "not found", "cure": "..."}, ("error", "not found")),
+        (502, {}, ("error", "status 502")),
     ],
 )
-def test_a_proxy_must_pass_on_webhooks_too(reply: Probe, status: str) -> None:
-    assert status == check_webhooks(reply).status
+async def test_a_signed_request_must_come_back_through_the_public_url(
+    status: int, reply: dict[str, str | None], expected: tuple[str, str]
+) -> None:
+    secret = "an-invented-signature-secret-of-some-length"
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        verifier = Verifier([secret], "k1")
+        claims = verifier.verify(
+            verifier.token(request.headers["authorization"].encode()), "POST", request.content, time.time()
+        )
+        assert "k1" == claims["api_key"]
+        sent = json.loads(request.content)
+        return httpx.Response(status, json={name: value or sent["challenge"] for name, value in reply.items()})
+
+    settings = load_settings(None, public_url=PUBLIC, signature_secret=secret, api_key="k1")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
+        found = await check_webhooks(client, settings)
+
+    assert expected[0] == found.status
+    assert expected[1] in found.message
 
 
 @pytest.mark.parametrize(
@@ -255,7 +276,7 @@ def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
     ("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")]
 )
 async def test_a_host_needs_a_public_address(host: str, status: str) -> None:
-    assert [status] == [each.status for each in await check_address(f"https://{host}")]
+    assert [status] == [each.status for each in await check_address(load_settings(None, public_url=f"https://{host}"))]
 
 
 FLOW = """\

@@ -11,6 +11,7 @@ from app.errors import SettingsError
 from app.settings import load_settings
 from tests.support.cases import each_case
 
+STRONG = "an-invented-secret-with-40-characters-xy"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
 
 
@@ -97,25 +98,31 @@ def test_a_known_variable_in_small_letters_is_read(monkeypatch: pytest.MonkeyPat
 @each_case(
     ("said", "values"),
     [
-        ("which Vonage cannot reach", {"signature_secret": "the-secret-of-the-account"}),
+        ("which Vonage cannot reach", {"signature_secret": STRONG}),
         ("NCCO_INSECURE is set: signatures are not checked", {"insecure": True}),
         (
             "NCCO_INSECURE does nothing",
-            {"insecure": True, "signature_secret": "the-secret-of-the-account", "public_url": "https://x.example"},
+            {"insecure": True, "signature_secret": STRONG, "public_url": "https://x.example"},
         ),
         ("signed only with NCCO_HOOK_SECRET_PREVIOUS", {"hook_secret_previous": f"whsec_{'B' * 32}"}),
         (
-            "VONAGE_SIGNATURE_SECRET has 1 character, which is short",
+            "VONAGE_SIGNATURE_SECRET: has 1 character, which is short",
             {"signature_secret": "x", "public_url": "https://x.example"},
         ),
-        ("VONAGE_SIGNATURE_SECRET_PREVIOUS has 15 characters, which is short", {"signature_secret_previous": "x" * 15}),
+        (
+            "VONAGE_SIGNATURE_SECRET_PREVIOUS: has 31 characters, which is short",
+            {"signature_secret_previous": STRONG[:31]},
+        ),
+        ("VONAGE_SIGNATURE_SECRET_PREVIOUS: repeats the same", {"signature_secret_previous": "ab" * 16}),
+        ("VONAGE_SIGNATURE_SECRET_PREVIOUS: repeats the same", {"signature_secret_previous": STRONG[:15] * 3}),
+        ("SECRET_PREVIOUS: is VONAGE_API_SECRET", {"signature_secret_previous": STRONG, "api_secret": STRONG}),
         (
             "is https://localhost: Vonage cannot reach",
-            {"signature_secret": "x" * 16, "public_url": "https://localhost"},
+            {"signature_secret": STRONG, "public_url": "https://localhost"},
         ),
         (
-            "begins with http://: what callers press",
-            {"signature_secret": "x" * 16, "public_url": "http://calls.example.com"},
+            "begins with http://, so what callers press",
+            {"signature_secret": STRONG, "public_url": "http://calls.example.com"},
         ),
         ("NCCO_FLOWS: there is no folder missing", {"flows": Path("missing")}),
     ],
@@ -128,7 +135,7 @@ def test_what_is_probably_not_meant_is_noticed(said: str, values: dict[str, Any]
 
 def test_what_is_as_it_should_be_is_not_doubted() -> None:
     application = "7d0e1f2a-3333-4444-8555-666677778888"
-    secret, url = "x" * 16, "https://x.example"
+    secret, url = STRONG, "https://x.example"
 
     assert () == load_settings(None, signature_secret=secret, public_url=url, application_id=application).warnings
 

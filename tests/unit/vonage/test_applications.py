@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.errors import VonageApiError
-from app.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_urls
+from app.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_webhooks
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 
 
@@ -130,8 +130,8 @@ async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> No
 def test_urls_are_written_where_there_were_none(webhooks: dict[str, object] | None) -> None:
     document = {"name": "shop", "capabilities": {"voice": {"webhooks": webhooks, "signed_callbacks": True}}}
 
-    changed = with_urls(document, {"answer_url": "https://x.test/a"})
-
     answer = {"address": "https://x.test/a", "http_method": "POST"}
+    changed = with_webhooks(document, {"answer_url": answer})
+
     assert {"webhooks": {"answer_url": answer}, "signed_callbacks": True} == changed["capabilities"]["voice"]
     assert webhooks == document["capabilities"]["voice"]["webhooks"]  # type: ignore[index]  # a map

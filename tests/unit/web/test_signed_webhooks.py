@@ -19,12 +19,12 @@ from fastapi.routing import APIRoute
 
 from app.service.calls import CallService
 from app.web import create_app
-from app.web.webhooks import router
+from app.web.webhooks import CHECK_PATH, router
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 
 SECRET = "invented-signature-secret-for-tests-only"
-ROUTES = {route.path for route in router.routes if isinstance(route, APIRoute)}
+ROUTES = {route.path for route in router.routes if isinstance(route, APIRoute)} - {CHECK_PATH}
 PATHS = sorted(path.replace("{flow}", "acme").replace("{wait}", "t0ken") for path in ROUTES)
 BODY = b'{"to": "442079460000",   "uuid": "leg-1"}'
 QUERY = "to=442079460000&from_user=Zo%C3%AB&empty=&uuid=leg-1"
@@ -53,6 +53,18 @@ def query_token(query: str, *, ascii_only: bool = False) -> dict[str, str]:
 def signed_client(calls: FakeCalls | None = None, **values: Any) -> httpx.AsyncClient:
     secrets = {"signature_secret": SECRET, "api_key": "ab12cd34", "application_id": "app-1"}
     return client_of(calls or FakeCalls(), dev=False, **(secrets | values))
+
+
+async def test_only_a_signed_challenge_is_returned() -> None:
+    body = b'{"challenge": "4f1d0b7a"}'
+    client = signed_client()
+    signed = await client.post(CHECK_PATH, content=body, headers=token(body))
+    changed = await client.post(CHECK_PATH, content=body + b" ", headers=token(body))
+    unsigned = await client.post(CHECK_PATH, content=body)
+
+    assert (200, {"challenge": "4f1d0b7a"}) == (signed.status_code, signed.json())
+    assert [401, 503] == [changed.status_code, unsigned.status_code]
+    assert b"4f1d0b7a" not in changed.content + unsigned.content
 
 
 @each_case("path", PATHS)
