@@ -239,11 +239,26 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
         first = moment_of(rows[0].due_at or 0)
         when = "now" if first <= now else f"at {first:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{rows[0].id}: {rows[0].number} will be called {when} by the server")
+        _tell_hours(rows)
         return FINE
     known = len(rows) - new
     click.echo(f"{counted(new, 'call is', 'calls are')} to be placed" + (f"; {known:,} were known" if known else ""))
     click.echo(f"`ncco place --batch {batch}` shows the progress of the batch")
+    _tell_hours(rows)
     return FINE
+
+
+def _tell_hours(rows: Sequence[PlacedRow]) -> None:
+    """Print why calls wait, and how to try one now."""
+    waiting = [row for row in rows if row.problem]
+    if waiting:
+        which = "it waits" if len(rows) == 1 else f"{counted(len(waiting), 'call waits', 'calls wait')}, for example"
+        click.echo(f"note: {which} because {waiting[0].problem}", err=True)
+        click.echo(
+            f"  to try it now: `ncco simulate {waiting[0].flow} --place`, or *Call now* in the console of "
+            "`ncco serve --dev`, where no real phone rings",
+            err=True,
+        )
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:

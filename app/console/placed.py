@@ -26,6 +26,7 @@ from app.flow.model import Flow, Project
 from app.service.call_report import zone_of
 from app.service.delivery import session_id
 from app.service.phone_numbers import digits_of
+from app.service.placing.attempts import why_later
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
 
@@ -259,7 +260,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         fault = {"flow": RefusedRequest("flow", "this flow places no calls", "Choose another one.")}
         return _form(request, project, None, typed, fault)
     try:
-        wanted = _wanted(flow, typed, session, zone_of(project))
+        wanted = _wanted(flow, typed, session, zone_of(project), is_virtual=console.incoming is not None)
         row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), console.settings.keys())
     except RefusedRequest as error:
         return _form(request, project, flow, typed, {error.where: error})
@@ -273,7 +274,9 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
     return RedirectResponse(f"/calls/placed/{stored.id}", 303)
 
 
-def _wanted(flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone: tzinfo) -> WantedCall:
+def _wanted(
+    flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone: tzinfo, *, is_virtual: bool
+) -> WantedCall:
     """The request of a form. An empty field of a param with a default is left out. Raises RefusedRequest."""
     values = {name.removeprefix("with."): text for name, text in typed.items() if name.startswith("with.")}
     values = {
@@ -291,6 +294,7 @@ def _wanted(flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone:
         origin="console",
         owner=session.name,
         key=typed.get("key", ""),
+        keeps_hours=not is_virtual,
     )
 
 
@@ -313,11 +317,14 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
         raise HTTPException(404, "there is no such call")
     control = await placed.control()
     project = await _project(console)
+    now = datetime.now(UTC)
+    flow = project.flows.get(row.flow)
     return render(
         request,
         "placed_call.html",
-        call=_shown(row, datetime.now(UTC), project, is_paused=control.paused_at is not None),
-        params=_public_params(row, project.flows.get(row.flow)),
+        call=_shown(row, now, project, is_paused=control.paused_at is not None),
+        real_phone=why_later(flow, row.number, now) if flow is not None and flow.outbound is not None else "",
+        params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
         may_change=session.role == "change",
         **_can_place(console),
@@ -352,6 +359,20 @@ async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: C
         raise HTTPException(404, "there is no such call")
     if before.state != "over":
         audit(request, "placed call cancelled", placed=id_)
+    return RedirectResponse(f"/calls/placed/{id_}", 303)
+
+
+@router.post("/calls/placed/{id_}/now")
+async def call_now(request: Request, console: TheConsole, id_: PlacedId, _: CanChange) -> Response:
+    """Make a waiting call due now, at any hour. Only where the phone in the console rings, and no real one."""
+    if console.incoming is None:
+        raise HTTPException(409, "only calls that ring in the console can be placed at any hour")
+    placed = (await console.opened_store()).placed
+    row = await placed.get(id_)
+    if row is None:
+        raise HTTPException(404, "there is no such call")
+    now = milliseconds(datetime.now(UTC))
+    await placed.postpone([(row, now, "")], now)
     return RedirectResponse(f"/calls/placed/{id_}", 303)
 
 

@@ -295,9 +295,12 @@ class PlacedCalls:
         places = ", ".join(f"${len(values) + number}" for number in range(1, len(names) + 1))
         return list(map(PlacedRow._make, await self._database.read(sql % places, *values, *names)))
 
-    async def postpone(self, calls: Sequence[tuple[PlacedRow, int]], problem: str, now: int) -> None:
-        """Make waiting calls due at other times, unless they are no longer waiting for the same attempt."""
-        values = [(row.id, row.tries, due_at, problem, now) for row, due_at in calls]
+    async def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> None:
+        """Make waiting calls due at other times, each with the reason.
+
+        Calls that are no longer waiting for the same attempt do not change.
+        """
+        values = [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls]
         await self._database.write(partial(_run, Many(_POSTPONE, values)))
 
     async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:

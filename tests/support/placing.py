@@ -229,6 +229,7 @@ async def placing_world(
     at: datetime = AT,
     limits: PlacingLimits = MANY,
     allow: tuple[str, ...] = ("44", "1"),
+    keeps_hours: bool = True,
 ) -> AsyncIterator[World]:
     """An open world; `store` is opened."""
     clock = VirtualClock(at)
@@ -253,7 +254,7 @@ async def placing_world(
             """Time is virtual."""
 
         api = VoiceApi(client, "http://localhost", tokens, lambda: clock.at(clock.ms), no_wait)
-        placing = PlacingPolicy(base_url=BASE, limits=limits)
+        placing = PlacingPolicy(base_url=BASE, limits=limits, keeps_hours=keeps_hours)
         placer = Placer(service, api, placing, reports, lambda: clock.at(clock.ms))
         yield World(store, service, vonage, clock, placer, requests, reports, server, log)
 

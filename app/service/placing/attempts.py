@@ -8,7 +8,7 @@ from typing import Final
 from app.flow.hours.calendar import Calendar
 from app.flow.language.outbound import UNKNOWN, Outbound
 from app.flow.model import Flow
-from app.service.placing.times import next_moment, zones_of
+from app.service.placing.times import next_moment, why_not, zones_of
 from app.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
@@ -42,6 +42,12 @@ def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | Non
     """The first time from `wanted_at` on at which the number may be called; None if there is no such time."""
     outbound = outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
+
+
+def why_later(flow: Flow, number: str, moment: datetime) -> str:
+    """Why the number may not be called at a time, in one sentence; "" if it may."""
+    outbound = outbound_of(flow)
+    return why_not(moment, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> datetime | None:

@@ -26,6 +26,7 @@ from app.service.placing.attempts import (
     is_too_late,
     missed_outcome,
     outbound_of,
+    why_later,
 )
 from app.service.placing.ends import end_attempt, end_waiting, is_readable
 from app.service.placing.webhooks import urls_of
@@ -58,11 +59,13 @@ class PlacingPolicy:
     Attributes:
         base_url: base URL of the webhooks, without a trailing slash.
         limits: the limits for all hosts together.
+        keeps_hours: whether calls wait for the hours in which a number may be called. Not if nobody real is called.
         schedule: how to poll. Its number of attempts does not apply.
     """
 
     base_url: str
     limits: PlacingLimits
+    keeps_hours: bool = True
     schedule: Schedule = POLLING
 
 
@@ -134,17 +137,16 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     ) -> PlacedRow | None:
         """The first call that may be placed now. Calls before it end, or are postponed to their hours."""
         ready = None
-        later = list[tuple[PlacedRow, int]]()
+        later = list[tuple[PlacedRow, int, str]]()
         for row in rows:
             moment = await self._moment(row, flows[row.flow], now)
             if moment is not None and moment > now:
-                later.append((row, milliseconds(moment)))
+                later.append((row, milliseconds(moment), why_later(flows[row.flow], row.number, now)))
             elif moment is not None:
                 ready = row
                 break
         if later:
-            problem = "outside the hours in which this number may be called"
-            await self._placed.postpone(later, problem, milliseconds(now))
+            await self._placed.postpone(later, milliseconds(now))
         return ready
 
     def _flows(self) -> dict[str, Flow]:
@@ -169,7 +171,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             problem = "its sensitive params were encrypted with another key: check NCCO_KEY where it was requested"
             await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
             return None
-        moment = first_moment(flow, row.number, now)
+        moment = first_moment(flow, row.number, now) if self._policy.keeps_hours else now
         if moment is None or is_too_late(row, moment):
             await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED, row.problem), now)
             return None

@@ -18,7 +18,7 @@ from app.errors import AppError
 from app.flow.model import Flow
 from app.service.phone_numbers import digits_of
 from app.service.placed_values import PlacedCipher, new_salt
-from app.service.placing.attempts import first_moment, is_too_late
+from app.service.placing.attempts import first_moment, is_too_late, why_later
 from app.store import Origin, PlacedRow, milliseconds
 from app.suggest import nearest
 from app.value_types import TYPES
@@ -59,6 +59,7 @@ class WantedCall:
         origin, owner: see `PlacedRow`.
         key: identifies repeats of this request by the same owner; "" if it is never repeated.
         batch: the name of the request's batch, or "".
+        keeps_hours: whether it waits for the hours in which the number may be called.
         chain: the position in a chain of calls in which each call places the next; 0 for the first.
     """
 
@@ -71,6 +72,7 @@ class WantedCall:
     owner: str = ""
     key: str = ""
     batch: str = ""
+    keeps_hours: bool = True
     chain: int = 0
 
 
@@ -101,7 +103,8 @@ def checked(
         raise RefusedRequest("at", "is not a time on this calendar", "Write a time in this century.") from error
     if wanted > now + LONGEST_AHEAD:
         raise RefusedRequest("at", "is more than 400 days ahead", "Choose an earlier time.")
-    first = first_moment(flow, number, max(wanted, now))
+    earliest = max(wanted, now)
+    first = first_moment(flow, number, earliest) if request.keeps_hours else earliest
     if first is None:
         message = "there is no time at which this number may be called"
         cure = "Check its country code, or write `quiet: false` in `outbound` if it may be called at night."
@@ -127,7 +130,7 @@ def checked(
         chain=request.chain,
         state="waiting",
         outcome="",
-        problem="",
+        problem=why_later(flow, number, earliest) if first > earliest else "",
         tries=0,
         wanted_at=milliseconds(wanted),
         expires_at=expires_at,
@@ -139,7 +142,9 @@ def checked(
     )
     if is_too_late(row, first):
         message = f"the first time at which this number may be called, {first:%Y-%m-%d %H:%M} UTC, is too late"
-        raise RefusedRequest("expires", message, "Let the call expire later, or place it earlier.")
+        message += f": {row.problem}" if row.problem else ""
+        cure = f"Let the call expire later, or place it earlier. `ncco simulate {flow.name} --place` tries it at once."
+        raise RefusedRequest("expires", message, cure)
     return row
 
 

@@ -12,6 +12,7 @@ from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_
 
 from app.flow.hours.calendar import Calendar, hours_view
 from app.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
+from app.flow.report import some_of
 
 MOST_DAYS: Final = 60
 """How many days ahead to look for a suitable time."""
@@ -58,6 +59,15 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
             return moment
         moment = later
     return None
+
+
+def why_not(moment: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> str:
+    """Why nobody may be called at a time, in one sentence; "" if it is allowed. See `next_moment`."""
+    if night := [zone.key for zone in zones if _after_night(moment, zone) != moment]:
+        return f"it is night in {some_of(night)}: no calls from {QUIET_FROM:%H:%M} to {QUIET_UNTIL:%H:%M}"
+    if calendar is not None and not calendar.is_open(moment):
+        return f'the opening hours "{calendar.name}" do not include this time'
+    return ""
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:

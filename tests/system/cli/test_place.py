@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_call_is_wanted_with_its_params(home: Path) -> None:
     assert 0 == result.exit_code, result.output
     assert re.search("447700900123 will be called now by the server", result.output)
     assert ("447700900123", '{"name":"Ada","day":"tomorrow"}', "waiting") == (row.number, row.params, row.state)
+
+
+def test_a_call_that_waits_says_why_and_how_to_try_it_now(home: Path) -> None:
+    day = (datetime.now(UTC) + timedelta(days=2)).strftime("%a").lower()
+    flow = home / "flows/reminder.yaml"
+    hours = f"hours: {{office: {{timezone: UTC, week: {{{day}: '10:00-11:00'}}}}}}\n"
+    flow.write_text(REMINDER.replace("  quiet: false", "  quiet: false\n  retry: {on: [busy], within: office}") + hours)
+    result = place(home, "reminder", "--to", "447700900123", "--with", "name=Ada")
+
+    assert 0 == result.exit_code, result.output
+    assert 'it waits because the opening hours "office" do not include this time' in result.output
+    assert "to try it now: `ncco simulate reminder --place`" in result.output
 
 
 @pytest.mark.parametrize(

@@ -394,6 +394,7 @@ async def test_who_may_look_is_refused_exactly_where_something_is_kept(
             "/calls/placed/resume",
             "/calls/placed/stop",
             "/calls/placed/{id_}/cancel",
+            "/calls/placed/{id_}/now",
             "/calls/{name:path}/to-call-back",
             "/change/{file:path}",
             "/change-save",

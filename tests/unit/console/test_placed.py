@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,11 @@ import httpx
 import pytest
 
 from app.console.app import create_console
+from app.console.phone.incoming import IncomingCalls
 from app.console.services import Services
+from app.settings.fields import VoiceAccess
 from app.store import AttemptResult, PlacedCalls, PlacedRow, PlacingLimits
+from app.vonage.keys import new_private_key
 from tests.unit.console.conftest import logged_in, settings_for
 
 NUMBER = "447700900123"
@@ -107,7 +113,7 @@ async def line(tmp_path: Path) -> AsyncIterator[Line]:
 async def test_a_call_whose_flow_this_server_lacks_says_so(line: Line) -> None:
     row = await line.add(flow="gone")
 
-    assert "waits for a server with this flow" in await line.text(f"/calls/placed/{row.id}")
+    assert "Waits for a server with this flow" in await line.text(f"/calls/placed/{row.id}")
 
 
 async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) -> None:
@@ -284,6 +290,54 @@ async def test_a_page_that_polls_gets_new_rows_only_after_a_change(line: Line) -
     while 304 == (page := await line.client.get("/calls/placed", headers=poll)).status_code:
         assert time.monotonic() < deadline
     assert "cancelled" in page.text
+
+
+@asynccontextmanager
+async def line_that_waits(tmp_path: Path, *, is_virtual: bool) -> AsyncIterator[Line]:
+    """A line that places calls only in two days; to real phones, or to the one in its console."""
+    day = (datetime.now(UTC) + timedelta(days=2)).strftime("%a").lower()
+    hours = f"hours: {{office: {{timezone: UTC, week: {{{day}: '10:00-11:00'}}}}}}\n"
+    waiting = FLOW.replace("quiet: false", "quiet: false, retry: {on: [busy], within: office}") + hours
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "reminder.yaml").write_text(waiting)
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", dial_allow="44")
+    nowhere = "http://127.0.0.1:9"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        access = VoiceAccess(nowhere, "an-application", new_private_key())
+        incoming = IncomingCalls(settings, access, nowhere, listener) if is_virtual else None
+        console = create_console(settings, Services(), dev=True, incoming=incoming)
+        await console.state.console.store.open()
+        async with await logged_in(console) as client:
+            client.headers["Accept"] = "text/html"
+            yield Line(client, console.state.console.store.placed)
+        await console.state.console.store.close()
+
+
+async def test_a_call_to_a_real_phone_waits_for_its_hours_and_says_so(tmp_path: Path) -> None:
+    async with line_that_waits(tmp_path, is_virtual=False) as line:
+        sent = await line.client.post("/calls/placed", data=FILLED)
+        page = await line.text(sent.headers["location"])
+        refused = await line.client.post(f"{sent.headers['location']}/now")
+    assert 'The opening hours "office" do not include this time' in page
+    assert "Call now" not in page
+    assert 409 == refused.status_code
+
+
+async def test_the_phone_in_the_console_rings_at_any_hour(tmp_path: Path) -> None:
+    async with line_that_waits(tmp_path, is_virtual=True) as line:
+        sent = await line.client.post("/calls/placed", data=FILLED)
+        page = await line.text(sent.headers["location"])
+        later = round((time.time() + 3600) * 1000)
+        await line.add(id="f" * 32, due_at=later)  # requested on the command line
+        waiting = await line.text(f"/calls/placed/{'f' * 32}")
+        pressed = await line.client.post(f"/calls/placed/{'f' * 32}/now")
+        due_at = [row.due_at for row in await line.placed.list(9)]
+        missing = await line.client.post(f"/calls/placed/{'e' * 32}/now")
+    assert 'A real one would not ring now: the opening hours "office" do not include this time.' in page
+    assert "waits for its turn" in page
+    assert ("Call now" in waiting, "Call now" in page) == (True, False)
+    assert (303, 404) == (pressed.status_code, missing.status_code)
+    assert all(due is not None and due < later for due in due_at)
 
 
 async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path: Path) -> None:

@@ -115,8 +115,34 @@ async def test_nobody_is_called_at_night(memory: Store) -> None:
 async def test_a_call_that_only_a_night_would_allow_is_refused(memory: Store) -> None:
     late = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
     async with placing_world(memory, at=late) as world:
-        with pytest.raises(RefusedRequest, match=r"expires: the first time .* 2026-03-05 08:00 UTC, is too late"):
+        with pytest.raises(RefusedRequest, match=r"expires: the first time .* 08:00 UTC, is too late: it is night in"):
             await world.want()
+
+
+async def test_a_request_at_night_says_why_it_waits(memory: Store) -> None:
+    async with placing_world(memory, {TO: QUICK}, at=datetime(2026, 3, 4, 22, 0, tzinfo=UTC)) as world:
+        wanted = await world.want(expires_s=24 * 3600)
+        await world.run(60)
+
+        waiting = await world.known(wanted.id)
+        assert (0, True) == (waiting.tries, waiting.problem.startswith("it is night in"))
+        await world.run(11 * 3600, step_s=60)
+        placed = await world.known(wanted.id)
+        assert (1, "") == (placed.tries, placed.problem)
+
+
+async def test_where_nobody_real_is_called_a_call_may_be_placed_at_night(memory: Store) -> None:
+    at = datetime(2026, 3, 4, 22, 0, tzinfo=UTC)
+    async with placing_world(memory, {TO: QUICK}, at=at, keeps_hours=False) as world:
+        asked = await world.want(keeps_hours=False)
+        waiting = await world.want("447700900124", expires_s=24 * 3600)
+        await world.run(60)
+        assert (1, 0) == ((await world.known(asked.id)).tries, (await world.known(waiting.id)).tries)
+
+        pressed_at = world.clock.ms  # *Call now*
+        await world.store.placed.postpone([(waiting, pressed_at, "")], pressed_at)
+        await world.run(60)
+        assert 1 == (await world.known(waiting.id)).tries
 
 
 @pytest.mark.parametrize("fault", ["refused", "429"])

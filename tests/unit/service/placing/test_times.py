@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.flow.hours.calendar import Calendar, Span
 from app.flow.nodes import Place
-from app.service.placing.times import MOST_DAYS, next_moment, zones_of
+from app.service.placing.times import MOST_DAYS, next_moment, why_not, zones_of
 
 LONDON = ZoneInfo("Europe/London")
 NINE_TO_FIVE = (Span(9 * 60, 17 * 60),)
@@ -65,6 +65,19 @@ def test_it_must_be_day_in_every_zone() -> None:
 
     assert at("2026-06-01T08:00-07:00") == next_moment(at("2026-06-01T08:00-04:00"), zones, None)
     assert at("2026-06-02T08:00-07:00") == next_moment(at("2026-06-01T21:00-04:00"), zones, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "now", "why"),
+    [
+        (MOBILE, "2026-03-27T12:00+00:00", ""),
+        ("442079460000", "2026-03-27T21:00+00:00", "it is night in Europe/London: no calls from 21:00 to 08:00"),
+        ("442079460000", "2026-03-27T08:30+00:00", 'the opening hours "office" do not include this time'),
+        ("870123456", "2026-03-27T23:00+00:00", 'the opening hours "office" do not include this time'),
+    ],
+)
+def test_it_is_said_why_a_call_waits(number: str, now: str, why: str) -> None:
+    assert why == why_not(at(now), zones_of(number), office())
 
 
 def test_no_moment_fits_where_it_is_always_night_somewhere() -> None:
