@@ -8,7 +8,7 @@ from app.engine.session import from_json
 from app.errors import AlreadyOpen, StoreUnavailable
 from app.service.delivery import Delivery, Reply, session_id, transfer_id
 from app.service.turns import Turns
-from app.service.written_rows import answer_row
+from app.service.written_rows import answer_row, mask
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
@@ -30,8 +30,9 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
         turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
-            received = answer_row(delivery, id_, turns.policy.keys[0], secret=secret)
-            return await turns.begin(turn, received, delivery)
+            key = turns.policy.keys[0]
+            params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
+            return await turns.begin(turn, answer_row(delivery, id_, key, secret=secret), delivery, params=params)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
         if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl
 import orjson
 
 from app.ncco.actions import ACTIONS
-from app.ncco.webhooks import FALLBACK_REASONS, decode_json_fields
+from app.ncco.webhooks import FALLBACK_REASONS, as_text, decode_json_fields
+from app.service.delivery import ANSWER_FIELDS
 from app.service.turns import LONGEST_CALL_MS
 from app.service.written_rows import MASKED
 from app.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
@@ -86,6 +87,13 @@ class TimelineEntry:
     def inputs(self) -> Mapping[str, Any]:
         """The other inputs of the turn: the time and the results of lookups."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The params of the answer URL. Earlier versions kept them only in the query of a GET, with other fields."""
+        if "params" in self.inputs or self.webhook.method != "GET":
+            return dict(self.inputs.get("params", {}))
+        return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
 
     @property
     def document(self) -> dict[str, Any]:

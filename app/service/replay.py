@@ -15,7 +15,6 @@ from app.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, 
 from app.engine.session import from_json
 from app.flow.model import Flow
 from app.ncco.webhooks import FallbackWebhook, recognise
-from app.service.delivery import Delivery
 from app.service.recorded_calls import TimelineEntry, entries_of
 from app.service.tokens import MAC_BYTES
 from app.service.turns import Policy
@@ -83,10 +82,8 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
         raise CannotReplay("the server placed it, with params that are not stored with the call")
-    row = entry.webhook
     is_named = flow.name in final.id.split("/")[1:]  # only a URL that names the flow has params
-    delivery = Delivery(row.method, row.body, entry.fields, "", context.now)
-    given = delivery.params(flow.params) if is_named else {}
+    given = {name: text for name, text in entry.params.items() if is_named and name in flow.params}
     if any(text.startswith(MASKED) for text in given.values()):
         raise CannotReplay("a param in the answer URL is sensitive, so it was not stored")
     return begin(flow, final.id, final.call, context, given)

@@ -12,7 +12,7 @@ import orjson
 from app import engine
 from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from app.engine.interpreter import Playing, Result
-from app.engine.session import Cipher, from_json
+from app.engine.session import NOTHING, Cipher, from_json
 from app.errors import Conflict, StoreUnavailable
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
@@ -115,13 +115,23 @@ class Turns:
         self.dialled = dialled
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
-    async def begin(self, turn: Turn, received: WebhookRow, delivery: Delivery, leg: str = "") -> Reply:
-        """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen."""
+    async def begin(
+        self,
+        turn: Turn,
+        received: WebhookRow,
+        delivery: Delivery,
+        leg: str = "",
+        params: Mapping[str, str] = NOTHING,
+    ) -> Reply:
+        """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen.
+
+        `params` are those of the answer URL, with tokens in place of sensitive values.
+        """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
-        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
+        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
         is_written = await self.store.open_call(row, played, received, hooks=hooks)
         if hooks and is_written:
             self.hooks_written()

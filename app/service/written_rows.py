@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
 from typing import Any, Final
@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 
 from app.engine import Session, Turn, WaitRef
-from app.engine.session import to_json
+from app.engine.session import NOTHING, to_json
 from app.flow.language.hooks import Hook
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
 from app.service.delivery import Delivery
@@ -141,15 +141,23 @@ def session_row(session: Session, version: int, opened_at: int, now: int, leg: s
 
 
 def turn_row(
-    turn: Turn, ncco: bytes, received: WebhookRow, delivery: Delivery, hooks: Sequence[HookRow] = ()
+    turn: Turn,
+    ncco: bytes,
+    received: WebhookRow,
+    delivery: Delivery,
+    hooks: Sequence[HookRow] = (),
+    *,
+    params: Mapping[str, str] = NOTHING,
 ) -> TurnRow:
-    """The row of a turn, with everything that a replay needs: its time, its webhook and the results of lookups.
+    """The row of a turn, with what a replay needs: its time, its webhook, the results of lookups, and the URL's params.
 
     The row contains the names of the turn's hooks by ID, because hooks are deleted once they are sent.
 
     `us` is the time in microseconds from receiving the webhook to finishing the turn, without storing the turn.
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
+    if params:
+        inputs["params"] = params
     if turn.lookups:
         inputs["lookups"] = turn.lookups
     if hooks:

@@ -19,8 +19,7 @@ from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError
 from app.flow.language.returns import OK
-from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, as_text, recognise
-from app.service.delivery import ANSWER_FIELDS
+from app.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
 from app.service.recorded_calls import TimelineEntry, entries_of
 from app.service.written_rows import MASKED, REFUSED
 from app.simulator.parties import Outcome
@@ -246,7 +245,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     return {
         "flow": session.flow,
         "named": named,
-        "query": dict(first.fields) if named and first is not None and first.webhook.method == "GET" else {},
+        "query": first.params if named and first is not None else {},
         "to": session.call.to,
         "from": session.call.from_number,
         "made_at": moment_of(row.created_at).isoformat(),
@@ -279,8 +278,7 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
     playable = read_source(folder, PhoneText(file=flow.place.file))
     if playable.project is None or not playable.is_ready:
         raise CannotRepeat(f"{flow.place.file} has errors")
-    given = {name: as_text(recorded["query"][name]) for name in flow.params if name in recorded["query"]}
-    given = {name: text for name, text in given.items() if name not in ANSWER_FIELDS}
+    given = {name: recorded["query"][name] for name in flow.params if name in recorded["query"]}
     recorded = {
         **recorded,
         "query": {name: text for name, text in given.items() if not flow.params[name].sensitive},

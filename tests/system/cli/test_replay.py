@@ -201,16 +201,41 @@ def test_wait_that_is_not_there_now_ends_it() -> None:
     assert "with the current flows, the call does not wait for its webhook here" in ncco("replay", LEG).stdout
 
 
-def test_params_of_the_answer_url_are_those_of_the_call() -> None:
-    async def to_ann(call: ServedCall) -> None:
-        fields = {**ANSWER, "who": "Ann", "uuid": LEG}
-        query = urlencode(fields).encode()
-        await call.service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON), "desk")
+GREETING = """flow: desk
+entry: true
+params: {who: {type: text, default: you}, pin: {type: text, default: "", sensitive: true}}
+start: hello
+steps:
+  hello: {branch: [{if: pin == "4711", goto: in}, {else: in}]}
+  in: {do: [{talk: "Hello {{ who }}."}], goto: end}
+"""
 
-    greeting = "flow: desk\nentry: true\nparams: {who: {type: text, default: you}}\nstart: hello\n"
-    record(to_ann, greeting + 'steps: {hello: {do: [{talk: "Hello {{ who }}."}], goto: end}}\n')
+
+def answered_with(method: str, **params: str) -> Play:
+    """A call whose answer URL has these params."""
+    fields = {**ANSWER, "uuid": LEG}
+    url = "https://calls.example.com"
+    if method == "GET":
+        webhook = Delivery("GET", urlencode(fields | params).encode(), fields | params, url, NOON)
+    else:
+        webhook = Delivery("POST", json.dumps(fields).encode(), fields, url, NOON, query=params)
+    return lambda call: call.service.answer(webhook, "desk")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_params_of_the_answer_url_are_those_of_the_call(method: str) -> None:
+    record(answered_with(method, who="Ann"), GREETING)
 
     assert [(1, True)] == [(number, turn["same"]) for number, turn in replayed().items()]
+    assert "Ann" in ncco("calls", LEG).stdout
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_sensitive_params_of_the_answer_url_are_not_stored_and_end_it(method: str) -> None:
+    record(answered_with(method, pin="258014"), GREETING)
+
+    assert "a param in the answer URL is sensitive, so it was not stored" in ncco("replay", LEG).stdout
+    assert b"258014" not in b"".join(file.read_bytes() for file in Path().glob("ncco.db*"))
 
 
 def test_call_that_the_server_placed_is_not_played() -> None:
