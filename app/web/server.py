@@ -30,10 +30,10 @@ from app.errors import SettingsError, StoreUnavailable
 from app.settings import Settings, require_safe
 from app.store import Schema, open_store
 from app.web.app import create_app
+from app.web.connections import LimitedProtocol
 from app.web.log import WriteLine, configure_log, with_log_form
 from app.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from app.web.placing_api import placing_api
-from app.web.request_head import LimitedHeadProtocol
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish after the port has closed. No request takes more than half of this."""
@@ -319,7 +319,7 @@ def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on",
     """The configuration that all servers (of webhooks, console, metrics, ...) share, updated with `own`."""
     return Config(
         app,
-        http=LimitedHeadProtocol,
+        http=LimitedProtocol,
         ws="none",
         lifespan=lifespan,
         log_config=None,

@@ -12,11 +12,13 @@ import uvicorn
 
 
 @contextmanager
-def serving_thread(app: Any, port: int = 0) -> Iterator[int]:
-    """The port that it listens on: `port`, or any free one. Raises RuntimeError when it cannot."""
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=0
-    )
+def serving_thread(app: Any, port: int = 0, **options: Any) -> Iterator[int]:
+    """The port that it listens on: `port`, or any free one. Raises RuntimeError when it cannot.
+
+    `options` are more options of uvicorn.
+    """
+    common: dict[str, Any] = {"log_config": None, "lifespan": "off", "ws": "none", "timeout_graceful_shutdown": 0}
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, **common | options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
