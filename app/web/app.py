@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from http import HTTPStatus
 from importlib.metadata import version
 from secrets import token_hex
 from typing import cast
@@ -17,9 +18,11 @@ from structlog.typing import FilteringBoundLogger
 from app.service.calls import CallService
 from app.settings import Settings
 from app.web import health, webhooks
+from app.web.api_page import add_api_page
 from app.web.health import Readiness
 from app.web.lifespan import make_lifespan
 from app.web.log import WriteLine, writing_to
+from app.web.methods import HeadMiddleware, allow_header
 from app.web.metrics import Metrics
 from app.web.openapi import document_of
 from app.web.own_service import OwnService
@@ -77,8 +80,7 @@ def create_app(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
         version=version("ncco-server"),
-        docs_url="/docs" if dev else None,
-        swagger_ui_oauth2_redirect_url=None,
+        docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
@@ -93,19 +95,21 @@ def create_app(
     app.include_router(health.router)
     if dev:
         app.include_router(health.dev_router)
+        add_api_page(app)
     if settings.has_console(dev):
         app.include_router(health.console_router)
     app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it
+    app.add_middleware(HeadMiddleware)
     app.add_middleware(RequestHeadMiddleware, readiness=readiness, webhooks=webhooks.router.routes)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _server_error)
     return app
 
 
-async def _http_error(_: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     """Reply in JSON to an unknown path, a wrong method or any other framework error."""
     refused = cast(HTTPException, error)
-    headers = {name.lower(): value for name, value in (refused.headers or {}).items()}
+    headers = allow_header(request) if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED else refused.headers
     cure = _CURES.get(refused.status_code, "See the documentation.")
     return error_response(refused.status_code, str(refused.detail).lower(), cure, headers)
 

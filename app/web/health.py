@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
 from app.errors import StoreUnavailable
@@ -113,14 +113,18 @@ async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
     return _json({"status": "up", "server": server_id})
 
 
-@router.get("/readyz", summary="Flows are loaded and the store can be written; 503 with the reasons otherwise")
+@router.get(
+    "/readyz",
+    summary="Flows are loaded and the store can be written; 503 with the reasons otherwise",
+    responses={503: {"description": "The server can't take calls; the body is like that of 200"}},
+)
 async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Response:
     """See `Readiness`."""
     state = readiness.state()
     return _json(state, 200 if state["ready"] else 503)
 
 
-@dev_router.get("/metrics", summary="Counters for Prometheus")
+@dev_router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
 async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
     """The metrics in Prometheus's exposition format."""
     return Response(counters.render(), media_type=CONTENT_TYPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -112,11 +113,25 @@ async def test_a_draining_server_is_not_ready() -> None:
     assert (True, False) == (before, readiness.state()["ready"])
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+async def test_head_is_answered_like_get(path: str) -> None:
+    client = client_of(FakeCalls())
+
+    assert (await client.get(path)).status_code == (await client.head(path)).status_code in (200, 503)
+
+
+@pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/event"])
+async def test_head_of_a_webhook_is_refused_because_it_would_act(path: str) -> None:
+    response = await client_of(FakeCalls()).head(path)
+
+    assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_other_methods_are_refused_as_json(path: str) -> None:
     response = await client_of(FakeCalls()).post(path)
 
-    assert (405, "GET", "application/json") == (
+    assert (405, "GET, HEAD", "application/json") == (
         response.status_code,
         response.headers["allow"],
         response.headers["content-type"],
@@ -174,6 +189,28 @@ async def test_the_documentation_names_every_route() -> None:
         "/metrics",
     } == document["paths"].keys()
     assert {"get", "post"} == document["paths"]["/webhooks/input/{wait}"].keys()
+
+
+async def test_the_metrics_are_described_as_text() -> None:
+    document = (await client_of(FakeCalls()).get("/openapi.json")).json()
+
+    assert {"text/plain"} == document["paths"]["/metrics"]["get"]["responses"]["200"]["content"].keys()
+
+
+async def test_docs_show_the_document_without_scripts_and_other_hosts() -> None:
+    client = client_of(FakeCalls())
+    document = (await client.get("/openapi.json")).json()
+    page = await client.get("/docs")
+
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<h2>{method.upper()} {path}</h2>" in page.text
+    for name in document["components"]["schemas"]:
+        assert f'id="{name}"' in page.text
+    assert re.findall(r'href="#(\w+)"', page.text)
+    assert not re.search(r"<script|<form|<img|(src|href)=.?(https?:)?//", page.text)
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "script-src" not in page.headers["content-security-policy"]
 
 
 async def test_bodies_and_replies_of_webhooks_are_described_by_their_models() -> None:
