@@ -357,7 +357,7 @@ async def cancel_call(request: Request, console: TheConsole, id_: PlacedId, _: C
     before = await (await console.opened_store()).placed.cancel(id_, milliseconds(datetime.now(UTC)))
     if before is None:
         raise HTTPException(404, "there is no such call")
-    if before.state != "over":
+    if before.can_be_cancelled:
         audit(request, "placed call cancelled", placed=id_)
     return RedirectResponse(f"/calls/placed/{id_}", 303)
 

@@ -71,6 +71,11 @@ class PlacedRow(NamedTuple):
     salt: str = ""
     origin: Origin | Literal[""] = ""
 
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether it is not over, and nobody has cancelled it."""
+        return self.state != "over" and self.cancelled_at is None
+
 
 class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.

@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 import orjson
 import structlog
-from fastapi import Depends, FastAPI, Header, HTTPException, Query, Request
+from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.exceptions import HTTPException as FrameworkRefusal
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.typing import FilteringBoundLogger
 
 from app.errors import StoreUnavailable
@@ -28,22 +28,36 @@ from app.service.library import RELEASED
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds, moment_of
 from app.store.api_keys import ApiKeyRow
+from app.web.api_page import add_api_page
+from app.web.methods import HeadMiddleware, allow_header
 
 MAX_BODY: Final = 65_536
+BODY_S: Final = 4.0
+"""How long a body may take to arrive, in seconds."""
 MOST_CALLS: Final = 100
 """Maximum number of calls per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
 
 
+def _dated(written: object) -> object:
+    """Refuse the number of seconds since 1970, which pydantic accepts even as text."""
+    if not isinstance(written, str) or written[4:5] != "-":
+        raise ValueError("write a date and time with its offset, such as 2026-03-04T10:00:00+01:00")
+    return written
+
+
+Moment: TypeAlias = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_dated)]
+
+
 class NewPlacedCall(BaseModel):
     """A request for a call."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     flow: str = Field(max_length=200, description="A flow with `outbound`.")
     to: str = Field(max_length=40, description="The number, with its country code.")
     given: dict[str, Any] = Field(default_factory=dict, alias="with", description="The params of the flow.")
-    at: AwareDatetime | None = Field(default=None, description="Earliest time to place the call; by default now.")
+    at: Moment | None = Field(default=None, description="Earliest time to place the call; by default now.")
     expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
 
 
@@ -99,7 +113,8 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
         HTTPStatus.UNAUTHORIZED: "The key is missing or wrong.",
         HTTPStatus.FORBIDDEN: "The key places no calls with this flow.",
         HTTPStatus.NOT_FOUND: "This key has not asked for such a call.",
-        HTTPStatus.CONFLICT: "The `Idempotency-Key` belongs to another request, or the call is over.",
+        HTTPStatus.REQUEST_TIMEOUT: f"The body did not arrive within {BODY_S:g} seconds.",
+        HTTPStatus.CONFLICT: "The `Idempotency-Key` belongs to another request, or the call has ended by itself.",
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body is longer than {MAX_BODY} bytes.",
         HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong.",
         HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used.",
@@ -185,6 +200,7 @@ def _audit(request: Request, event: str, **values: str) -> None:
 
 
 Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
+Id: TypeAlias = Annotated[str, Path(alias="id")]
 
 
 def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...]) -> FastAPI:
@@ -195,39 +211,52 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
         async with store:
             yield
 
-    app = FastAPI(title="Placed calls", lifespan=lifespan, responses=REFUSALS)
+    app = FastAPI(
+        title="Placed calls",
+        description="Every request needs a key from `ncco api-key add`: `Authorization: Bearer KEY`.",
+        version=version("ncco-server"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=REFUSALS,
+    )
     app.state.api = ApiState(store, ReleasedFlows(store), allowed, keys, lambda: datetime.now(UTC))
-    app.add_middleware(_LimitedBody)
+    app.add_middleware(HeadMiddleware)
     app.add_exception_handler(StoreUnavailable, _unavailable)
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(FrameworkRefusal, _http_error)
-    app.post("/calls", status_code=HTTPStatus.ACCEPTED)(place_call)
+    body = {"content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}}, "required": True}
+    add_api_page(app)
+    app.post("/calls", status_code=HTTPStatus.ACCEPTED, openapi_extra={"requestBody": body})(place_call)
     app.get("/calls")(list_calls)
-    app.get("/calls/{id_}")(get_call)
-    app.delete("/calls/{id_}")(cancel_call)
+    app.get("/calls/{id}")(get_call)
+    app.delete("/calls/{id}")(cancel_call)
     return app
 
 
-class _LimitedBody:
-    """Refuses bodies of more than `MAX_BODY` bytes."""
+async def _body(request: Request, _: Key) -> NewPlacedCall:
+    """The body of a request, which is read only if the key is valid. It is JSON, whatever its Content-Type."""
+    try:
+        async with asyncio.timeout(BODY_S):
+            body = await _read(request)
+    except TimeoutError as error:
+        detail = {"problem": f"the body did not arrive within {BODY_S:g} seconds", "cure": "Send it in one go."}
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from error
+    try:
+        return NewPlacedCall.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = 0
-
-        async def limited() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > MAX_BODY:
-                detail = {"problem": f"the body is longer than {MAX_BODY} bytes", "cure": "Send less."}
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-            return message
-
-        await self._app(scope, limited, send)
+async def _read(request: Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            detail = {"problem": f"the body is longer than {MAX_BODY} bytes", "cure": "Send less."}
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    return body
 
 
 def _problem(status: int, problem: str, cure: str, where: str = "") -> JSONResponse:
@@ -241,21 +270,25 @@ async def _unavailable(_: Request, error: Exception) -> JSONResponse:
     return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "Send it again.")
 
 
-async def _http_error(_: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
     """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
     refusal = cast(FrameworkRefusal, error)
     detail: Any = refusal.detail
     known = detail if isinstance(detail, dict) else {"problem": str(detail), "cure": COMPARE}
     response = _problem(refusal.status_code, **known)
-    response.headers.update(refusal.headers or {})
+    is_method = refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    response.headers.update(allow_header(request) if is_method else refusal.headers or {})
     return response
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
     first = cast(RequestValidationError, error).errors()[0]
+    is_json = first["type"] != "json_invalid"
     where = ".".join(str(part) for part in first["loc"][1:])
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, first["msg"], COMPARE, where)
+    return _problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST, first["msg"], COMPARE, where
+    )
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
@@ -265,8 +298,8 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 async def place_call(
     request: Request,
-    new: NewPlacedCall,
     key: Key,
+    new: Annotated[NewPlacedCall, Depends(_body)],
     idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
 ) -> PlacedDocument:
     """Place a call. The same `Idempotency-Key` and body return the same call; for another body, the reply is 409."""
@@ -294,7 +327,7 @@ async def place_call(
     return _document(stored)
 
 
-async def get_call(request: Request, id_: str, key: Key) -> PlacedDocument:
+async def get_call(request: Request, id_: Id, key: Key) -> PlacedDocument:
     """Get a call that this key has placed, with its attempts."""
     state: ApiState = request.app.state.api
     row = await _own(state, id_, key)
@@ -304,27 +337,35 @@ async def get_call(request: Request, id_: str, key: Key) -> PlacedDocument:
 async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
     """List the calls that this key has placed, newest first."""
     api: ApiState = request.app.state.api
+    if page.before:
+        await _own(api, page.before, key, HTTPStatus.UNPROCESSABLE_ENTITY, "before")
     wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name, origin="api")
     rows = await api.store.placed.list(page.limit, page.before, wanted)
     return PlacedPage(calls=[_document(row) for row in rows], next=rows[-1].id if len(rows) == page.limit else None)
 
 
-async def cancel_call(request: Request, id_: str, key: Key) -> PlacedDocument:
-    """Cancel a waiting call, or hang up a call in progress. The reply is 409 if the call is over."""
+async def cancel_call(request: Request, id_: Id, key: Key) -> PlacedDocument:
+    """Cancel a waiting call, or hang up a call in progress.
+
+    The reply is 409 if the call has ended by itself. A cancelled call can be cancelled again, which changes nothing.
+    """
     state: ApiState = request.app.state.api
     await _own(state, id_, key)
     before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
     if before is not None and before.state == "over" and before.outcome != "cancelled":
         raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": "Nothing is left to cancel."})
-    _audit(request, "placed call cancelled", key=key.name, placed=id_)
+    if before is not None and before.can_be_cancelled:
+        _audit(request, "placed call cancelled", key=key.name, placed=id_)
     return _document(await _own(state, id_, key))
 
 
-async def _own(state: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow:
+async def _own(
+    state: ApiState, id_: str, key: ApiKeyRow, status: HTTPStatus = HTTPStatus.NOT_FOUND, where: str = ""
+) -> PlacedRow:
     """A call that this key has placed. Raises HTTPException if there is none, even if another key has placed it."""
     row = await state.store.placed.get(id_)
     if row is None or (row.origin, row.owner) != ("api", key.name):
-        raise HTTPException(HTTPStatus.NOT_FOUND, {"problem": "there is no such call", "cure": "Check the ID."})
+        raise HTTPException(status, {"where": where, "problem": "there is no such call", "cure": "Check the ID."})
     return row
 
 

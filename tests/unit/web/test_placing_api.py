@@ -99,6 +99,11 @@ async def test_a_repeated_request_is_the_same_call_and_another_body_a_conflict(c
     assert 1 == len((await client.get("/calls")).json()["calls"])
 
 
+@pytest.mark.parametrize("at", ["2026-03-04T11:00:00+01:00", "2026-03-04T10:00:00Z", None])
+async def test_a_call_can_wait(client: Client, at: str | None) -> None:
+    assert 202 == (await post(client, at=at)).status_code
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "where"),
     [
@@ -110,14 +115,19 @@ async def test_a_repeated_request_is_the_same_call_and_another_body_a_conflict(c
         ({"with": {"name": ["Ada"]}}, 422, "with.name"),
         ({"at": "2036-01-01T10:00:00Z"}, 422, "at"),
         ({"at": "2026-01-01T10:00:00"}, 422, None),  # without an offset
+        ({"at": "1772618400"}, 422, "at"),
+        ({"at": 1_772_618_400}, 422, "at"),
         ({"expires": 0}, 422, "expires"),
+        ({"expires": True}, 422, "expires"),
+        ({"expires": "60"}, 422, "expires"),
+        ({"to": 447_700_900_123}, 422, "to"),
         ({"urgent": True}, 422, "urgent"),
         ({"at": "9999-12-31T23:59:59-12:00"}, 422, "at"),
         ({"at": "0001-01-01T00:00:00+14:00"}, 422, "at"),
         ({"with": {"name": "a\x00b"}}, 422, "with"),
         ({"with": {"name": "a" * 9_000}}, 422, "with"),
         ({"with": {"name": "a" * 70_000}}, 413, None),
-        ({"flow": "\ud800"}, 422, "flow"),
+        ({"flow": "\ud800"}, 400, ""),
         ({"flow": "alarm"}, 403, None),
         ({"flow": "nothing"}, 403, None),
     ],
@@ -213,9 +223,12 @@ async def test_a_list_has_pages_and_filters(client: Client) -> None:
 @pytest.mark.parametrize(
     ("status", "content"),
     [
-        (422, b'{"flow": "reminder", "to": "447700900123", "with": {"\\ud800": 1}}'),
-        (422, b'{"\\ud800": 1}'),
-        (422, b"["),
+        (400, b'{"flow": "reminder", "to": "447700900123", "with": {"\\ud800": 1}}'),
+        (400, b'{"\\ud800": 1}'),
+        (400, b"["),
+        (400, b'{"flow": "\xff"}'),
+        (400, b""),
+        (422, b"[]"),
         (400, b"[" * 60_000),
         (413, b"[" * 70_000),
     ],
@@ -228,16 +241,68 @@ async def test_every_refusal_has_one_form(client: Client, status: int, content: 
     assert all(refused.json()["detail"][name] for name in ("problem", "cure"))
 
 
+async def test_a_body_is_json_whatever_its_content_type(client: Client) -> None:
+    for number, content_type in enumerate(("text/plain", "application/x-www-form-urlencoded", "")):
+        headers = {"Idempotency-Key": f"k{number}", "Content-Type": content_type}
+        placed = await client.post("/calls", content=json.dumps(CALL), headers=headers)
+
+        assert 202 == placed.status_code
+
+
+async def test_a_body_is_not_read_without_a_valid_key(client: Client) -> None:
+    read = list[bytes]()
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(b"{}")
+        yield read[-1]
+
+    client.headers["Authorization"] = "Bearer wrong"
+    refused = await client.post("/calls", content=body(), headers={"Idempotency-Key": "k1"})
+
+    assert (401, []) == (refused.status_code, read)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allowed"),
+    [
+        ("HEAD", "/calls", 200, None),
+        ("HEAD", "/calls/none", 404, None),
+        ("HEAD", "/openapi.json", 200, None),
+        ("HEAD", "/docs", 200, None),
+        ("PUT", "/calls", 405, "GET, HEAD, POST"),
+        ("HEAD", "/nothing", 404, None),
+        ("PATCH", "/calls/none", 405, "DELETE, GET, HEAD"),
+        ("POST", "/docs", 405, "GET, HEAD"),
+    ],
+)
+async def test_every_get_answers_head_and_405_names_all_methods(
+    client: Client, method: str, path: str, status: int, allowed: str | None
+) -> None:
+    response = await client.request(method, path)
+
+    assert (status, allowed) == (response.status_code, response.headers.get("allow"))
+
+
+@pytest.mark.parametrize("is_anothers", [False, True])
+async def test_a_page_after_an_unknown_call_is_an_error_and_not_the_end(client: Client, is_anothers: bool) -> None:
+    before = (await post(client)).json()["id"] if is_anothers else "none"
+    client.headers["Authorization"] = "Bearer key of other"
+    refused = await client.get("/calls", params={"before": before})
+
+    assert (422, "before") == (refused.status_code, refused.json()["detail"]["where"])
+
+
 async def test_what_is_refused_is_described(client: Client) -> None:
     described = (await client.get("/openapi.json")).json()["paths"]["/calls"]["post"]["responses"]
-    assert {"202", "400", "401", "403", "409", "413", "422", "503"} <= described.keys()
+    assert {"202", "400", "401", "403", "408", "409", "413", "422", "503"} <= described.keys()
 
 
 async def test_the_log_names_the_key_that_asked(client: Client) -> None:
     with capture_logs() as lines:
         placed = (await post(client)).json()["id"]
         await post(client)
-        await client.delete(f"/calls/{placed}")
+        for _ in range(3):
+            assert 200 == (await client.delete(f"/calls/{placed}")).status_code
         await client.get("/calls", headers={"Authorization": "Bearer wrong"})
     assert [
         {"event": "call requested", "log_level": "info", "key": "crm", "flow": "reminder", "placed": placed},
