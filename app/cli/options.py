@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_args
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
+
+from app.simulator.parties import AfterConnect
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -32,6 +34,13 @@ chaos = click.option(
     type=click.IntRange(0),
     metavar="SEED",
     help="Play on an unreliable network: webhooks are late, repeated or lost.",
+)
+after_connect = click.option(
+    "--after-connect",
+    type=click.Choice(get_args(AfterConnect)),
+    default="continues",
+    show_default=True,
+    help="What happens to a call when a connected party hangs up; Vonage's documents disagree.",
 )
 
 

@@ -27,7 +27,7 @@ from app.flow.report import printable
 from app.settings.values import read_private_key
 from app.simulator.delivery import Application, WebhookDelivery
 from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour, Outcome, Parties
+from app.simulator.parties import AfterConnect, Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.server import LiveVonage
 from app.simulator.servers import HttpServer
@@ -86,7 +86,16 @@ is wrong.""",
     callback=_parties,
     help="What a called party does; the others answer after 4 seconds and talk for 30.",
 )
-def command(*, port: int, speed: float, tls: bool, event_url: str, parties: Mapping[str, Behaviour]) -> int:
+@options.after_connect
+def command(
+    *,
+    port: int,
+    speed: float,
+    tls: bool,
+    event_url: str,
+    parties: Mapping[str, Behaviour],
+    after_connect: AfterConnect,
+) -> int:
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
     key = _private_key(known.get("VONAGE_PRIVATE_KEY", ""))
@@ -99,6 +108,7 @@ def command(*, port: int, speed: float, tls: bool, event_url: str, parties: Mapp
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
+        after_connect=after_connect,
     )
     if tls:
         _write_certificate()

@@ -8,7 +8,6 @@ from typing import Any
 from app.engine.outcome import event_of
 from app.engine.scope import Scopes
 from app.engine.session import OWN_LEG, Session, TurnContext, WaitRef
-from app.flow.actions.action import CONNECTED
 from app.flow.language.hooks import SentHook, event_record
 from app.flow.model import Flow
 from app.flow.templates.budget import Budget
@@ -116,13 +115,14 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
-    """Whether the call ended because the called party hung up after a dial with `completed: end`.
+    """Whether the call ended because the called party hung up.
 
-    Other dials are followed by a notify. When the caller hangs up, the platform ends the called party's leg too.
-    Source: webhook reference, Completed (`disconnected_by`).
+    A dial with `completed: end` is the last action. After other dials a notify follows, but Vonage's contact centre
+    tutorial says that the call ends all the same. When the caller hangs up, the platform ends the called party's leg
+    too. Source: webhook reference, Completed (`disconnected_by`).
     """
     names = {wait.name for wait in session.waits if wait.steers}
-    return "completed" in seen and "connect" in names and CONNECTED not in names and ended_by != "user"
+    return "completed" in seen and "connect" in names and ended_by != "user"
 
 
 def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:

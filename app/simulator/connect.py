@@ -25,7 +25,7 @@ DETECTION_S: Final = 5.0
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     """Dial, connect the parties if somebody answers, and wait until one of them leaves.
 
-    Then the next action follows. Source: NCCO reference, Connect.
+    Then the next action follows, or the call ends: see `AfterConnect`.
     """
     dial = Dial(playback, action)
     try:
@@ -122,7 +122,10 @@ class Dial:
         if leg.over.is_fired or leg.is_transferred:
             return None  # the party hung up, or its own NCCO moved it into another conversation
         self._join()
-        return (yield from self._talk(behaviour, events))
+        ncco = yield from self._talk(behaviour, events)
+        if ncco is None and behaviour.outcome != "disconnected":
+            yield from self._leave_alone()
+        return ncco
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
         """Play the called party an NCCO of its own before connecting it.
@@ -188,6 +191,13 @@ class Dial:
             platform.end(self._caller, "user")
             yield from first_of()
         return None
+
+    def _leave_alone(self) -> Steps[None]:
+        """End the call if only the caller is left and the call does not continue."""
+        is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
+        if is_alone and self._platform.application.after_connect == "ends":
+            self._platform.end(self._caller, "platform")
+            yield from first_of()  # never returns, because this player has been cancelled
 
     def _disconnect(self) -> Steps[Ncco | None]:
         """Report that a WebSocket server closed the connection. The reply is played, whatever the `eventType`.

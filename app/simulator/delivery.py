@@ -16,6 +16,7 @@ from uuid import UUID
 
 from app.ncco import Issue, check
 from app.simulator import payloads
+from app.simulator.parties import AfterConnect
 from app.simulator.scheduler import Process, Scheduler, Steps, first_of, pause
 from app.simulator.servers import (
     Method,
@@ -41,7 +42,7 @@ RETRY_AFTER_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An application's settings in the dashboard.
+    """An application's settings in the dashboard, and what Vonage does where its documents disagree.
 
     Attributes:
         answer_url: the URL that is requested for the first NCCO.
@@ -52,6 +53,7 @@ class Application:
         signature_secret: the account's signature secret; "" to send unsigned webhooks.
         numbers: the application's numbers. Only these can be used to call phones; () for any number.
         region_url: the URL of the REST API, as given in webhooks.
+        after_connect: what follows a `connect` whose called party hangs up.
     """
 
     answer_url: str
@@ -64,6 +66,7 @@ class Application:
     application_id: str = ""
     numbers: tuple[str, ...] = ()
     region_url: str = "https://api-eu-3.vonage.com"
+    after_connect: AfterConnect = "continues"
 
 
 @dataclass(frozen=True, slots=True)

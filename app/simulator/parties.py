@@ -24,6 +24,13 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
 }
 """Outcomes that are failures, with their `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
+AfterConnect: TypeAlias = Literal["continues", "ends"]
+"""What follows if a party that was connected to the caller hangs up: the caller's next action, or the end of the call.
+
+Unverified, because Vonage's sources disagree. `continues`: NCCO reference, Connect (the next action is processed).
+`ends`: contact centre tutorial (with one leg left, the call is completed).
+"""
+
 ENDLESS: Final = float("inf")
 
 

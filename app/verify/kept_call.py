@@ -65,6 +65,7 @@ def keep(
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
+    after = played.placed.vonage.application.after_connect
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
@@ -72,6 +73,7 @@ def keep(
         written = {
             "call": {**call.as_written(), "at": call.made_at.isoformat()},
             "env": dict(env or {}),
+            "after_connect": "" if after == "continues" else after,
             "given": {
                 name: [{"error": NOBODY.problem} if each is None else each for each in found]
                 for name, found in given.items()

@@ -27,7 +27,7 @@ from app.errors import AppError
 from app.flow.files import project_of
 from app.flow.model import Project
 from app.flow.report import printable
-from app.simulator.parties import ENDLESS, Behaviour, Outcome, Parties
+from app.simulator.parties import ENDLESS, AfterConnect, Behaviour, Outcome, Parties
 from app.verify.kept_call import check_path, keep
 from app.verify.played_call import PlayedCall
 from app.verify.scenarios.model import FROM, ScenarioCall
@@ -145,6 +145,7 @@ to call.""",
     "--env", multiple=True, metavar="NAME=VALUE", callback=_variables, help="A variable that flows read as env.NAME."
 )
 @options.chaos
+@options.after_connect
 @remote_options
 @options.flows
 @options.templates
@@ -164,6 +165,7 @@ def command(
     live: bool,
     env: Mapping[str, str],
     chaos: int | None,
+    after_connect: AfterConnect,
     flows: Path | None,
     templates: Path | None,
     **remote: Any,
@@ -189,7 +191,7 @@ def command(
         name = name or flow_of_file(loaded) or (_only_placed(loaded.project) if place else "")
         server = local_stage(loaded.project, source.path_of, is_live=live, chaos=chaos, deadline_s=PATIENCE_S)
     call = ScenarioCall(to=to, from_=caller, user=user, custom_data=custom_data, made_at=at, flow=name)
-    met = CallConditions(Parties(other=None), {}, chaos)
+    met = CallConditions(Parties(other=None), {}, chaos, after_connect=after_connect)
     if place:
         call = ScenarioCall(places=name, to=to or FROM, values=given, made_at=at)
         behaviours = tuple([Behaviour(outcome, talks_s=ENDLESS) for outcome in phone]) or (ANSWERS,)

@@ -12,12 +12,13 @@ from itertools import chain
 from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
+from app.engine.event_hooks import ENDED
 from app.flow.actions.action import DETECTIONS, DISCONNECTED
 from app.flow.actions.do import actions_of
 from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Target
+from app.flow.runtime import Target, Way
 from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
@@ -357,6 +358,42 @@ def _duration(seconds: float) -> str:
     return "forever" if seconds == ENDLESS else f"for {seconds:.0f} seconds"
 
 
+def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
+    """What is played, sent or set only if Vonage continues the call after a connect: once per flow.
+
+    If Vonage ends the call instead, its turns are a part of those that are explored, so no other check differs.
+    """
+    flows: dict[str, dict[str, Transition]] = {}
+    for turn in explored.space.transitions:
+        if turn.dial_outcome == "completed" and turn.trigger.wait >= 0 and _effects(explored, turn):
+            flow, step = turn.before
+            flows.setdefault(flow, {}).setdefault(step, turn)
+    for flow, turns in flows.items():
+        (step, turn), *others = turns.items()
+        message = f'if Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
+        message += f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
+        yield explored.found(
+            "after_connect", (flow, step), message, turn, place=_completed(explored, turn).place, severity="warning"
+        )
+
+
+def _completed(explored: Explored, turn: Transition) -> Way:
+    """The line `completed` of the step in which a dial ended."""
+    return next(way for way in explored.step(turn.before).exit.ways() if way.name == turn.dial_outcome)
+
+
+def _effects(explored: Explored, turn: Transition) -> str:
+    """What does not happen without a turn after a dial, as text; "" for nothing. Hooks of `ended` are sent anyway."""
+    entered = [explored.step(where) for where in turn.entered]
+    flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
+    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ())}
+    played = [step.name for step in entered if step.parts]
+    sent = [hook.name for step in entered for hook in step.sends if hook.name not in ended]
+    assigned = [each.name for each in chain(_completed(explored, turn).target.sets, *(step.sets for step in entered))]
+    effects = {"is not played": played, "is not sent": sent, "is not set": assigned}
+    return " and ".join(f"{', '.join(dict.fromkeys(names))} {how}" for how, names in effects.items() if names)
+
+
 def _never_joined(explored: Explored) -> Iterator[Violation]:
     """Dials with an `onAnswer` flow that never connects the party, whatever the party does."""
     space = explored.space
@@ -405,7 +442,7 @@ def _unreachable(explored: Explored) -> Iterator[Violation]:
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
 
 
-_CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked)
+_CHECKS: Final = (_cycles, _silences, _silent_while_party_is_asked, _relying_on_continuing)
 _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_person, _unreachable)
 """Checks that are only valid when everything was explored."""
 

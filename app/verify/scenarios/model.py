@@ -17,6 +17,7 @@ from app.flow.issues import FlowIssue, by_place
 from app.flow.language.schema import resolved
 from app.flow.nodes import Entry, Map, Node, Place, Seq
 from app.flow.source import read_yaml
+from app.simulator.parties import AfterConnect
 from app.value_types import JsonSchema
 from app.verify.scenarios.answers import GivenAnswers, read_given
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
@@ -280,6 +281,8 @@ class ScenarioDefaults(ScenarioCall):
         ),
     ] = field(default_factory=dict)
     """the lengths of audio files, by URL, such as 12s"""
+    after_connect: AfterConnect = "continues"
+    """whether Vonage continues or ends the call when a connected party hangs up; its documents disagree"""
     expect: Expect = Expect()
     """expectations about the finished call"""
 

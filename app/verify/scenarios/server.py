@@ -14,7 +14,7 @@ from app.service.turns import AnswerLookups
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour, Parties
+from app.simulator.parties import AfterConnect, Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
@@ -55,7 +55,7 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class CallConditions:
-    """The parties and the network of a call.
+    """The parties, the platform and the network of a call.
 
     Attributes:
         parties: the parties that can be dialled.
@@ -64,6 +64,7 @@ class CallConditions:
         faults: the faults of the first webhooks, in order.
         script: what the caller does.
         phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
+        after_connect: as in `Application`.
     """
 
     parties: Parties
@@ -72,6 +73,7 @@ class CallConditions:
     faults: Sequence[FaultKind] = ()
     script: tuple[ScriptStep, ...] = ()
     phone: tuple[Behaviour, ...] = ()
+    after_connect: AfterConnect = "continues"
 
 
 class PlacedCall:
@@ -104,6 +106,7 @@ class PlacedCall:
         network.pending_faults += conditions.faults
         self.network = network
         self.phone = conditions.phone
+        application = replace(application, after_connect=conditions.after_connect)
         parties = conditions.parties
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
