@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -21,12 +22,14 @@ from app.cli.project import LoadedProject, Source
 from app.errors import StoreError
 from app.flow.model import Flow, Project
 from app.flow.report import printable, report, some_of
-from app.service.library import CURE, RELEASED, project_of, removals
+from app.service.library import CURE, FIRST_READ_S, RELEASED, project_of, removals
+from app.service.threads import Threads
 from app.settings import Settings, load_settings, require_safe
 from app.settings.safety import placeholders
 from app.store import moment_of, open_store
 from app.web.server import serve
 
+_UNREAD: Final = Project({}, (), {}, {})
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
 
 
@@ -83,9 +86,8 @@ def command(
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
     require_safe(settings, dev)
     workers = _usable_workers(settings.database_url, workers)
-    found = Source(settings.flows, settings.templates).load(settings.policy().env)
-    _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
-    project = _served(settings, found, dev=dev)
+    read = partial(Source(settings.flows, settings.templates).load, settings.policy().env)
+    project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
     if project is None:
         _say("the server does not start while its flows have errors")
         return ISSUES
@@ -134,17 +136,32 @@ def _usable_workers(database_url: str, workers: int) -> int:
     return workers
 
 
-def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project | None:
-    """The flows on disk, or those served before; None if both have errors.
+async def project_at_start(
+    database_url: str, read: Callable[[], LoadedProject], *, dev: bool, first_read_s: float = FIRST_READ_S
+) -> Project | None:
+    """The flows on disk, or those served before; None if both have errors. Prints the issues.
 
-    The earlier flows stay in use if those on disk have errors, or no longer have something that callers can reach. Not
-    in development: there are no callers, and the author can fix the flows.
+    The earlier flows stay in use if those on disk have errors, take long to read, or no longer have something that
+    callers can reach. Not in development: there are no callers, and the author can fix the flows.
+
+    Args:
+        database_url: where the earlier flows are.
+        read: reads the flows on disk; blocks.
+        dev: whether this is development.
+        first_read_s: how long to wait for the flows on disk, in seconds.
     """
-    before = None if dev else asyncio.run(last_served(settings.database_url, found.project))
+    reading = asyncio.create_task(Threads(1).run("flows", read))
+    await asyncio.wait({reading}, timeout=None if dev else first_read_s)
+    if not reading.done() and (before := await last_served(database_url, _UNREAD)):
+        _say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
+        return before[0]
+    found = await reading
+    _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
+    before = None if dev else await last_served(database_url, found.project)
     if before is None:
         return None if found.has_errors else found.project
-    project, time = before
-    since = f"{time:%Y-%m-%d %H:%M} UTC"
+    project = before[0]
+    since = _since(before[1])
     if found.has_errors:
         _say(
             f"the flows have errors, so calls use the flows of {since}; fix the errors, and the running server loads "
@@ -160,6 +177,10 @@ def _served(settings: Settings, found: LoadedProject, *, dev: bool) -> Project |
         f"{since}\n{places}fix: {CURE}"
     )
     return project
+
+
+def _since(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
 async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:

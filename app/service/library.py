@@ -17,6 +17,7 @@ from app.errors import StoreError, StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Flow, Project
 from app.flow.nodes import Place
+from app.service.threads import Threads
 from app.store import RevisionRow, Store, milliseconds
 
 PINNED_BYTES: Final = 2 * 1024 * 1024
@@ -78,6 +79,7 @@ class Library:
         self._store = store
         self._read = read
         self._first_read_s = first_read_s
+        self._threads = Threads(1)
         self.begun = asyncio.Event()
         self.current: Project = _EMPTY
         self.last: Project = _EMPTY
@@ -134,8 +136,11 @@ class Library:
             return project
 
     async def _read_files(self) -> Project:
-        """Read the files in a thread. If the first read takes long, use the released project until it ends."""
-        reading = asyncio.create_task(asyncio.to_thread(self._read))
+        """Read the files in a thread. If the first read takes long, use the released project until it ends.
+
+        The process can exit without waiting for the thread.
+        """
+        reading = asyncio.create_task(self._threads.run("flows", self._read))
         if self.loaded_at is None:
             await asyncio.wait({reading}, timeout=self._first_read_s)
         if self.loaded_at is None and not reading.done():

@@ -9,13 +9,16 @@ import re
 import signal
 import sqlite3
 import subprocess
+import threading
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from app.cli.serve import greeting
+from app.cli.project import LoadedProject, Source
+from app.cli.serve import greeting, project_at_start
 from app.flow.loader import load
+from app.service.library import Library
 from app.settings import load_settings
 from app.settings.fields import VoiceAccess
 from app.store import SqliteDatabase, Store
@@ -105,6 +108,29 @@ def test_flows_that_were_saved_with_a_fault_cost_no_caller_anything_after_a_rest
     assert "  shop            442079460000\n" in server.printed
     assert ["flows/shop.yaml:9:30 E214"] == [issue[:25] for issue in json.loads(ready)["rejected"]]
     assert 1 == shown.exit_code
+
+
+async def test_flows_that_take_long_to_read_are_not_waited_for_if_there_are_earlier_ones(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    is_readable = threading.Event()
+    store = Store(SqliteDatabase(tmp_path / "ncco.db"))
+    async with store:
+        await Library(store, lambda: load({"flows/shop.yaml": SHOP})).reload()
+
+    def read() -> LoadedProject:
+        is_readable.wait()
+        return LoadedProject(Source(tmp_path, tmp_path), load({"flows/new.yaml": SHOP}), (), {})
+
+    url = f"sqlite:///{tmp_path}/ncco.db"
+    early = await project_at_start(url, read, dev=False, first_read_s=0)
+    waiting = asyncio.create_task(project_at_start("memory://", read, dev=False, first_read_s=0))
+    is_readable.set()
+    late = await waiting
+
+    assert early is not None and ["flows/shop.yaml"] == list(early.texts)
+    assert late is not None and ["flows/new.yaml"] == list(late.texts)
+    assert "the flows take long to read, so until then, calls use the flows of 20" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

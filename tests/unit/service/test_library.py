@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -173,6 +174,24 @@ async def test_a_server_whose_files_are_slow_answers_with_what_was_good_until_th
     now = library.find("", "left")
     assert now is not None and "new" in now.sources["flows/left.yaml"]
     assert not library.is_stale
+
+
+def test_a_server_ends_without_waiting_for_files_that_cannot_be_read() -> None:
+    is_readable = threading.Event()
+
+    def read() -> Project:
+        is_readable.wait()
+        return BROKEN
+
+    async def begin() -> None:
+        async with MemoryStore() as store:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(Library(store, read, first_read_s=0).reload(), 0.05)
+
+    asyncio.run(begin())
+
+    assert not is_readable.is_set()
+    is_readable.set()
 
 
 async def test_a_store_that_is_away_is_asked_again_for_what_was_good(store: CountingStore) -> None:
