@@ -39,7 +39,8 @@ def without_trunk_prefix(digits: str) -> str:
     """A number without the digits that are only dialled within its country: 449098790000 for 4409098790000.
 
     Some networks ignore such digits, so they would hide which number is dialled. A number to which they belong, as in
-    Italy, is unchanged, and so is one that would have fewer than 7 digits, or has no known country code.
+    Italy or in the free numbers of Botswana, is unchanged, and so is one that would have fewer than 7 digits, or has no
+    known country code.
 
     Args:
         digits: the number with its country code, as in `E164`.
@@ -49,7 +50,8 @@ def without_trunk_prefix(digits: str) -> str:
     except phonenumbers.NumberParseException:
         return digits
     national = phonenumbers.national_significant_number(found)
-    if national.startswith("0") and not _may_begin_with_zero(found.country_code):
+    is_trunk = not (phonenumbers.is_valid_number(found) or _may_begin_with_zero(found.country_code))
+    if is_trunk and national.startswith("0"):
         national = national.lstrip("0")
     plain = f"{found.country_code}{national}"
     return plain if E164.fullmatch(plain) else digits

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from app.engine.dialling import PREMIUM_PREFIXES, refusal
 from app.engine.session import LookupAnswer
 from app.flow.language.lookups import LookupRequest
+from app.value_types import without_trunk_prefix
 from tests.support.cases import each_case
 
 DESK = "sip:desk@pbx.example.com"
@@ -61,6 +62,15 @@ def test_no_zeros_hide_a_premium_rate_number(numbers: tuple[str, str, str]) -> N
     number, plain, code = numbers
     assert refusal(plain, [code])
     assert refusal(number, [code]) or code == "39", "the numbers of Italy may begin with 0"
+
+
+@each_case("region", phonenumbers.SUPPORTED_REGIONS)
+def test_the_typical_numbers_of_a_country_have_no_trunk_prefix(region: str) -> None:
+    kinds = range(phonenumbers.PhoneNumberType.UNKNOWN)
+    numbers = filter(None, (phonenumbers.example_number_for_type(region, kind) for kind in kinds))
+    digits = [phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)[1:] for number in numbers]
+
+    assert digits == [without_trunk_prefix(number) for number in digits]
 
 
 def test_what_is_asked_and_answered_shows_no_values() -> None:
