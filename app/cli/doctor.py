@@ -8,6 +8,7 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -30,7 +31,7 @@ from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from app.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
 from app.settings.values import read_mail_address
-from app.store import open_store
+from app.store import PlacingControl, open_store
 from app.verify.prove import SearchLimits, prove, roots_of
 from app.vonage.keys import rsa_modulus
 
@@ -106,6 +107,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
         yield from check_dialling(settings, flows)
         yield from check_invented(flows)
         yield from check_recordings(settings, flows, is_offline=is_offline)
+        yield from asyncio.run(check_placing(settings, flows))
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
     return flows
 
@@ -282,7 +284,9 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
         message = f"the flows have {counted(len(errors), 'error')}; the first: {first}"
         yield Finding("flows", "error", message, "Run `ncco check`, and fix them.")
         return
-    if not any(flow.is_startable for flow in flows):
+    places = [flow.name for flow in flows if flow.outbound is not None]
+    takes = any(flow.is_startable for flow in flows)
+    if not takes and not places:
         cure = "Add your number to a flow's `numbers`, or write `default: true`."
         yield Finding("flows", "error", "no flow takes calls", cure)
         return
@@ -292,8 +296,31 @@ def check_flows(loaded: LoadedProject) -> Iterator[Finding]:
     else:
         numbers = sorted(number for flow in flows for number in flow.numbers)
         shown = f"they take calls to {', '.join(numbers)}" if numbers else "one of them takes calls to any number"
+        shown = shown if takes else "none takes calls, and calls can be placed with " + ", ".join(sorted(places))
         yield Finding("flows", "ok", f"{counted(len(flows), 'flow')} without issues; {shown}")
     yield check_proof(loaded)
+
+
+async def check_placing(settings: Settings, flows: Iterable[Flow]) -> list[Finding]:
+    """Whether calls can be placed, if a flow can be used for that. Another finding reports an unreadable database."""
+    if not any(flow.outbound is not None for flow in flows):
+        return []
+    found = []
+    if settings.voice_access is None:
+        message = "no calls are placed without VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY"
+        found.append(Finding("placing", "warning", message, "Set both."))
+    store = open_store(settings.database_url)
+    control = PlacingControl()
+    with suppress(StoreError, OSError):
+        if store.is_durable and (store.path is None or store.path.is_file()):
+            async with store.records() as records:
+                control = await records.placing()
+    if control.paused_at is not None:
+        message = f"it is paused by {control.paused_by}: {control.reason or 'no reason given'}"
+        found.append(
+            Finding("placing", "warning", message, "Fix the reason, then choose Resume, or run `ncco place --resume`.")
+        )
+    return found or [Finding("placing", "ok", "calls can be placed")]
 
 
 def check_proof(loaded: LoadedProject) -> Finding:

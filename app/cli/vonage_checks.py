@@ -60,6 +60,10 @@ async def vonage_findings(
 def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
     """Whether the application has numbers, and a flow answers each of them."""
     linked = {number.msisdn for number in owned.numbers}
+    if flows and not any(flow.is_startable for flow in flows):
+        answered = f", so calls to {', '.join(sorted(linked))} hear an apology" if linked else ""
+        yield Finding("numbers", "ok", f"no flow takes calls{answered}")
+        return
     if not linked:
         cure = "Link your number in the Vonage dashboard, on the application's Numbers tab."
         yield Finding("numbers", "error", "no number is linked to the application, so no call reaches it", cure)

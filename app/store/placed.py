@@ -35,7 +35,7 @@ from app.store.placed_rows import (
     ATTEMPTS_TABLE,
     HUNG_UP,
     PLACED_TABLE,
-    PLACING_TABLE,
+    SELECT_CONTROL,
     AttemptResult,
     AttemptRow,
     Begun,
@@ -102,7 +102,6 @@ _STOP_BATCH: Final = f"""
     )
     RETURNING id
 """
-_SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
 _SELECT_ATTEMPTS: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number"
 _SELECT_CANCELLED: Final = f"""
     SELECT {", ".join(f"attempt.{name}" for name in AttemptRow._fields)}
@@ -255,14 +254,14 @@ class PlacedCalls:
 
         It depends on the newest `limit` calls and attempts, the numbers of active ones, and the pause.
         """
-        reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (_SELECT_CONTROL,))
+        reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (SELECT_CONTROL,))
         return [tuple(row) for read in reads for row in await self._database.read(*read)]
 
     # Placing
 
     async def control(self) -> PlacingControl:
         """Whether, and from when, calls may be placed."""
-        rows = await self._database.read(_SELECT_CONTROL)
+        rows = await self._database.read(SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def pause(self, now: int, by: str, reason: str) -> None:

@@ -140,6 +140,9 @@ class PlacingControl(NamedTuple):
         return self.held_until is not None and self.held_until > now
 
 
+SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
+
+
 class PlacedCounts(NamedTuple):
     """How many calls are waiting for an attempt, and how many have one in progress."""
 

@@ -17,6 +17,7 @@ from app.store.placed_rows import (
     HUNG_UP,
     PLACED_TABLE,
     PLACING_TABLE,
+    SELECT_CONTROL,
     AttemptResult,
     AttemptRow,
     AttemptState,
@@ -82,8 +83,7 @@ _CANCEL: Final = f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND
 _ADD_CONTROL: Final = f"""
     INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
 """
-_SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
-_LOCK_CONTROL: Final = f"{_SELECT_CONTROL} FOR UPDATE"
+_LOCK_CONTROL: Final = f"{SELECT_CONTROL} FOR UPDATE"
 _SET_NEXT: Final = f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1"
 _SET_PAUSED: Final = f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1"
 _HOLD: Final = f"""

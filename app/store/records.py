@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from app.store.database import Read, Row, contains, has_word
+from app.store.placed_rows import SELECT_CONTROL, PlacingControl
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.rows import (
     ANY_CALL,
@@ -198,6 +199,11 @@ class Records:
         sql = f"{self._select} WHERE {condition} ORDER BY key DESC LIMIT ${len(values) + 1}"
         rows = await self._read(sql, *values, limit)
         return [_call_row(row) for row in rows]
+
+    async def placing(self) -> PlacingControl:
+        """Whether, and from when, calls may be placed."""
+        rows = await self._read(SELECT_CONTROL)
+        return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
         """The calls that began at `since` or later, but before `until` (milliseconds), in the order of their keys."""

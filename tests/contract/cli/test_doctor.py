@@ -39,6 +39,17 @@ steps:
 """
 
 
+PLACES = """\
+flow: reminder
+outbound: {from: "442079460001", on: {answered: hello}}
+start: hello
+steps:
+  hello:
+    do: [{talk: "Your order is ready."}]
+    goto: end
+"""
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     home = new_project(tmp_path_factory.mktemp("doctor"))
@@ -307,6 +318,24 @@ def test_computed_numbers_that_nobody_allows_are_found(project: Path) -> None:
     assert "computed numbers (shop.hello) are never dialled" in refused.of("dialling")["warning"]
     assert "NCCO_DIAL_ALLOW" in refused.output
     assert "if they begin with 44, 49" in allowed.of("dialling")["ok"]
+
+
+def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_said(project: Path) -> None:
+    async def pause(store: Store) -> None:
+        await store.placed.pause(1, "anna", "wrong list")
+
+    (project / "flows" / "shop.yaml").write_text(PLACES, encoding="utf-8")
+    key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
+    without_key = doctor(project, {}, "--offline")
+    ready = doctor(project, key, "--offline")
+    in_store(project, pause)
+    paused = doctor(project, key, "--offline")
+
+    assert "error" not in ready.of("flows")
+    assert "VONAGE_PRIVATE_KEY" in without_key.of("placing")["warning"]
+    assert "calls can be placed" == ready.of("placing")["ok"]
+    assert "it is paused by anna: wrong list" == paused.of("placing")["warning"]
+    assert "ncco place --resume" in paused.output
 
 
 def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:

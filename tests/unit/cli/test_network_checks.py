@@ -176,6 +176,7 @@ async def test_plain_http_is_closed_or_redirected(status: int | None, headers: d
 
 
 TAKES_ALL = 'flow: hello\ndefault: true\nstart: hi\nsteps: {hi: {do: [{talk: "Hello."}], goto: end}}\n'
+PLACES = TAKES_ALL.replace("default: true", 'outbound: {from: "442079460001"}')
 TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
 
 
@@ -186,6 +187,8 @@ TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
         (["442079460001"], TAKES_ALL, {"ok": "442079460001"}),
         (["442079460001"], TAKES_ONE, {"error": "442079460001", "warning": "442079460000"}),
         ([], TAKES_ALL, {"error": "no number is linked"}),
+        ([], PLACES, {"ok": "no flow takes calls"}),
+        (["442079460000"], PLACES, {"ok": "no flow takes calls, so calls to 442079460000 hear an apology"}),
     ],
 )
 def test_linked_numbers_are_compared_with_those_of_the_flows(
