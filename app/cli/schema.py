@@ -15,6 +15,7 @@ from app.flow.files import read_project
 from app.flow.language.schema import OfferedNames, flow_schema
 from app.ncco import json_schema
 from app.verify.scenarios.model import scenario_schema
+from app.verify.scenarios.people import people_schema
 
 
 @click.command(
@@ -25,17 +26,18 @@ Examples:
   ncco schema flow --plain                        without them
   ncco schema ncco > ncco.schema.json
   ncco schema scenario > .vscode/scenario.schema.json
+  ncco schema people > people.schema.json         for the file of `ncco vonage --people`
 
 Exit codes: 0 printed, 2 there is no such schema.""",
 )
-@click.argument("name", type=click.Choice(["flow", "ncco", "scenario"]))
+@click.argument("name", type=click.Choice(["flow", "ncco", "people", "scenario"]))
 @click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
 @options.flows
 @options.templates
 def command(
-    name: Literal["flow", "ncco", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
+    name: Literal["flow", "ncco", "people", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
 ) -> int:
-    """Print the JSON Schema of flow files, scenarios or the NCCO, for editors and other programs.
+    """Print the JSON Schema of flow files, scenarios, the NCCO or files of people, for editors and other programs.
 
     The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
     """
@@ -43,6 +45,8 @@ def command(
         print_json(json_schema())
     elif name == "scenario":
         print_json(scenario_schema())
+    elif name == "people":
+        print_json(people_schema())
     else:
         print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
     return FINE

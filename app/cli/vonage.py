@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from app.cli import options
 from app.cli.environment import variables
-from app.cli.output import FINE, CannotRun
-from app.flow.report import printable
+from app.cli.output import FINE, CannotRun, read_text
+from app.flow.report import printable, report
 from app.settings.values import read_private_key
 from app.simulator.delivery import Application, WebhookDelivery
 from app.simulator.legs import Leg
@@ -31,6 +31,7 @@ from app.simulator.parties import AfterConnect, Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.server import LiveVonage
 from app.simulator.servers import HttpServer
+from app.verify.scenarios.people import read_people
 from app.verify.transcript import line_of, line_start, webhook_line
 from app.vonage.keys import new_private_key, rsa_private_key
 
@@ -57,6 +58,20 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
     return found
 
 
+def _people(
+    _context: click.Context, _parameter: click.Parameter, file: Path | None
+) -> Mapping[str, Sequence[Behaviour]]:
+    """What the people in a file do, by address. Raises CannotRun."""
+    if file is None:
+        return {}
+    text = read_text(file)
+    people, issues = read_people(file.as_posix(), text)
+    if issues:
+        shown = report(issues, {file.as_posix(): text}, "text", colour=False)
+        raise CannotRun(f"{file} cannot be used:\n\n{shown}", "see above, and docs/how-to/virtual-vonage.md")
+    return people
+
+
 @click.command(
     "vonage",
     epilog="""\b
@@ -64,6 +79,7 @@ Examples:
   ncco vonage                                            for clients that can use plain http
   ncco vonage --tls --speed 10                           for SDKs that only use https
   ncco vonage --party 447700900001=busy
+  ncco vonage --people people.yaml                       who picks up, and what they press
 
 Only webhooks leave this machine, and no phone rings. Exit codes: 0 stopped, 2 the address is in use or an option
 is wrong.""",
@@ -87,6 +103,13 @@ is wrong.""",
     help="What a called party does; the others answer after 4 seconds and talk for 30.",
 )
 @options.after_connect
+@click.option(
+    "--people",
+    type=click.Path(path_type=Path),
+    callback=_people,
+    metavar="FILE",
+    help="A file that says when each person picks up, and what they press and say.",
+)
 def command(
     *,
     port: int,
@@ -95,10 +118,13 @@ def command(
     event_url: str,
     parties: Mapping[str, Behaviour],
     after_connect: AfterConnect,
+    people: Mapping[str, Sequence[Behaviour]],
 ) -> int:
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
-    key = _private_key(known.get("VONAGE_PRIVATE_KEY", ""))
+    own_key = known.get("VONAGE_PRIVATE_KEY", "").strip()
+    own_key = "" if own_key == str(KEY_FILE) else own_key  # `.env` may be written before the first start
+    key = _private_key(own_key)
     listener = _listen(port)
     address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
     application = Application(
@@ -112,8 +138,8 @@ def command(
     )
     if tls:
         _write_certificate()
-    click.echo(_greeting(address, application, is_own_key=not known.get("VONAGE_PRIVATE_KEY"), is_tls=tls))
-    live = LiveVonage(application, key.public_key(), Parties(parties), HttpServer(), speed)
+    click.echo(_greeting(address, application, is_own_key=not own_key, is_tls=tls))
+    live = LiveVonage(application, key.public_key(), Parties({**people, **parties}), HttpServer(), speed)
     certificate = (CERTIFICATE_FILE, CERTIFICATE_KEY_FILE) if tls else None
     with suppress(KeyboardInterrupt):
         asyncio.run(live.serve(listener, _Narrator(live.vonage).tell, certificate))

@@ -12,6 +12,7 @@ from app.simulator.delivery import PLAYED_ANYWAY
 from app.simulator.legs import Ncco, Target
 from app.simulator.outbound import OutboundCall
 from app.simulator.servers import Method
+from app.value_types import Url
 
 
 def _playable(ncco: Ncco) -> Ncco:
@@ -22,13 +23,14 @@ def _playable(ncco: Ncco) -> Ncco:
 
 
 def _http(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("Write an http or https URL.")
+    error = next((issue for issue in Url().check(url) if issue.is_error), None)
+    if error is not None:
+        raise ValueError(error.message)
     return url
 
 
-Url: TypeAlias = Annotated[str, AfterValidator(_http)]
-OneUrl: TypeAlias = Annotated[list[Url], Field(min_length=1, max_length=1)]
+HttpUrl: TypeAlias = Annotated[str, AfterValidator(_http)]
+OneUrl: TypeAlias = Annotated[list[HttpUrl], Field(min_length=1, max_length=1)]
 CheckedNcco: TypeAlias = Annotated[list[dict[str, Any]], AfterValidator(_playable)]
 
 

@@ -262,6 +262,15 @@ def _read_pressed(node: Node, what: str, reader: Reader) -> str | Spoken | None:
     return "" if isinstance(node, Text) and not node.value else read_keys(node, what, reader)
 
 
+PRESSES: Final = listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})
+"""The notation of a called party's input, each time that its flow asks."""
+
+
+def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
+    """The input of a called party, for the simulator."""
+    return tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in presses)
+
+
 class ScriptedParty(ScenarioModel):
     """Who is dialled, and the result of the dial."""
 
@@ -277,7 +286,7 @@ class ScriptedParty(ScenarioModel):
     """who ends the conversation"""
     hears: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what the party must hear from its own flow (`onAnswer`), in this order"""
-    presses: Annotated[tuple[str | Spoken, ...], listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})] = ()
+    presses: Annotated[tuple[str | Spoken, ...], PRESSES] = ()
     """the party's input each time that its flow asks; "" is silence"""
 
     @classmethod
@@ -295,8 +304,7 @@ class ScriptedParty(ScenarioModel):
     @property
     def behaviour(self) -> Behaviour:
         """The party's behaviour in the simulator."""
-        acts = tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in self.presses)
-        return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts)
+        return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts_of(self.presses))
 
 
 class DialStep(ScriptStep):

@@ -132,3 +132,25 @@ def test_a_party_needs_an_outcome() -> None:
 
     assert 2 == done.exit_code
     assert "447700900001 is not NUMBER=OUTCOME; the outcomes are answered, " in done.output
+
+
+def test_a_file_of_people_with_a_mistake_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    leave_settings_behind(monkeypatch, tmp_path)
+    (tmp_path / "people.yaml").write_text('people: {"447700900001": {rings: 6s}}\n', encoding="utf-8")
+
+    wrong = ncco("vonage", "--people", "people.yaml")
+    missing = ncco("vonage", "--people", "nobody.yaml")
+
+    assert [2, 2] == [wrong.exit_code, missing.exit_code]
+    assert 'people.yaml:1:27  S102  "447700900001" has no "rings"' in wrong.output
+    assert "write `after`" in wrong.output
+    assert "nobody.yaml" in missing.output
+
+
+def test_settings_may_name_the_key_before_the_first_start(tmp_path: Path) -> None:
+    with running_server(
+        tmp_path, "--port", "0", cwd=tmp_path, env={"VONAGE_PRIVATE_KEY": KEY}, command="vonage"
+    ) as own:
+        assert f"private key   {KEY}" in own.printed
+
+    assert (tmp_path / KEY).is_file()

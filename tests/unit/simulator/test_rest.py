@@ -111,6 +111,20 @@ async def test_a_call_that_nobody_answers_says_why(outcome: Any) -> None:
     assert "duration" not in shown
 
 
+async def test_a_person_who_picks_up_presses_keys_each_time_the_call_waits() -> None:
+    def input_at(name: str) -> dict[str, Any]:
+        return {"action": "input", "type": ["dtmf"], "dtmf": {"maxDigits": 1}, "eventUrl": [f"{BASE}/{name}"]}
+
+    client = Client(line := Line({}, {FROM: Behaviour(rings_s=6, talks_s=2, script=("1", "", "2"))}))
+
+    await client.place(**{**NEW, "ncco": [input_at("first"), input_at("second"), input_at("third"), talk(LONG)]})
+    await line.vonage.run()
+
+    pressed = [line.bodies(name)[0]["dtmf"]["digits"] for name in ("first", "second", "third")]
+    assert ["1", "", "2"] == pressed
+    assert "user" == line.bodies("event")[-1]["disconnected_by"]
+
+
 async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
     client = Client(line := Line({}, {FROM: Behaviour(rings_s=30)}))
 
@@ -318,6 +332,9 @@ async def test_a_call_that_has_just_begun_or_is_over_cannot_be_changed() -> None
         ({"machine_detection": "guess"}, "machine_detection"),
         ({"advanced_machine_detection": {"beep_timeout": 1}}, "advanced_machine_detection.beep_timeout"),
         ({"event_url": ["calls.example.com"]}, "event_url[0]"),
+        ({"event_url": ["http://[::1"]}, "event_url[0]"),
+        ({"ncco": None, "answer_url": ["http://[::1"]}, "answer_url[0]"),
+        ({"ncco": None, "answer_url": ["http://x.test:0x50/"]}, "answer_url[0]"),
     ],
 )
 async def test_a_wrong_body_is_refused_with_the_place(change: dict[str, Any], name: str) -> None:
