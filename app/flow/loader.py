@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import UserDict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -123,31 +123,13 @@ def _load(
     extent: Extent,
     today: date | None,
 ) -> Project:
-    is_limited = extent != "revision"
-    problem = too_much(texts) if is_limited else None
-    files: list[_File] = []
-    values = 0
-    for path in sorted(filter(_is_flow_file, texts)) if problem is None else ():
-        files.append(_parsed(path, texts[path]))
-        values += files[-1].values
-        if is_limited and values > MAX_VALUES:
-            problem = of_project(path, f"{MAX_VALUES:,} keys and values")
-            break
+    files, problem = _read_files(texts, extent)
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
-    shared = [(file.node, file.issues) for file in parts if isinstance(file.node, Map)]
-    templates = {path.removeprefix(_TEMPLATES): text for path, text in texts.items() if path.startswith(_TEMPLATES)}
-    tracked = TrackedTemplates(templates)
-    named = _named(files) if extent != "revision" else {}
-    context = Context(
-        tracked,
-        env,
-        dates={path: text for path, text in texts.items() if path.startswith(_CALENDARS)},
-        flows=_signatures(files),
-        kept=filled_with_settings(named, [node for node, _ in shared], templates),
-    )
-    context = read_shared(shared, context)
+    templates = _in_folder(texts, _TEMPLATES)
+    tracked = TrackedTemplates({path.removeprefix(_TEMPLATES): text for path, text in templates.items()})
+    context = _read_context(files, texts, tracked, env, extent)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
 
     flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None and file.is_parsed]
@@ -167,16 +149,57 @@ def _load(
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
         issues |= {*check_overrides(calendars.values(), today)} if today is not None else set()
-        for name, text in templates.items():
-            issues |= {*SourceFile(f"{_TEMPLATES}{name}", text).invisible_characters()}
-    shown = first_faults(
-        issues,
-        {file.path: file.node for file in files if file.node is not None},
-        texts,
-        frozenset[str]().union(*(names_written_in(file.text)[1] for file in files if not file.is_complete)),
-        {each.file.path for each in flows if each.read.flow and each.read.name not in linked},
+        issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
+    callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
+    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars)
+
+
+def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], FlowIssue | None]:
+    """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit."""
+    is_limited = extent != "revision"
+    files: list[_File] = []
+    if is_limited and (problem := too_much(texts)) is not None:
+        return files, problem
+    values = 0
+    for path in sorted(filter(_is_flow_file, texts)):
+        files.append(_parsed(path, texts[path]))
+        values += files[-1].values
+        if is_limited and values > MAX_VALUES:
+            return files, of_project(path, f"{MAX_VALUES:,} keys and values")
+    return files, None
+
+
+def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
+    return {path: text for path, text in texts.items() if path.startswith(folder)}
+
+
+def _read_context(
+    files: list[_File],
+    texts: Mapping[str, str],
+    templates: TrackedTemplates,
+    env: Mapping[str, str] | None,
+    extent: Extent,
+) -> Context:
+    """What all flows may use: the shared parts of the project, its templates, and the signatures of its flows."""
+    shared = [(file.node, file.issues) for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    named = _named(files) if extent != "revision" else {}
+    context = Context(
+        templates,
+        env,
+        dates=_in_folder(texts, _CALENDARS),
+        flows=_signatures(files),
+        kept=filled_with_settings(named, [node for node, _ in shared], templates.data),
     )
-    return Project(linked, tuple(shown), dict(texts), calendars)
+    return read_shared(shared, context)
+
+
+def _shown(
+    issues: Collection[FlowIssue], files: list[_File], texts: Mapping[str, str], callers: Set[str]
+) -> tuple[FlowIssue, ...]:
+    """See `first_faults`."""
+    written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
+    nodes = {file.path: file.node for file in files if file.node is not None}
+    return tuple(first_faults(issues, nodes, texts, frozenset[str]().union(*written), callers))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -243,35 +243,59 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, r
 
 async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
     """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
-    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
-    calls |= {call async for call, _, *documents in _rows_in_batches(database, _TURNS, 2) if wanted.are_in(*documents)}
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
-    calls |= {call for _, call in named if call is not None}
+    calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
-    sessions = {row[0] for row in counted}
-    related = {name for row in counted for name in row[:3] if name}
+    names = {name: row[6] for row in counted for name in row[:3] if name}
+    related = frozenset(names)
     webhooks = {key for key, call in named if call is None}
-    last = {name: row[6] for row in counted for name in row[:3] if name}
-    async for key, received_at, *names in _rows_in_batches(database, _UNATTACHED):
-        if key in webhooks or not related.isdisjoint(names):
+    async for key, received_at, *others in _rows_in_batches(database, _UNATTACHED):
+        if key in webhooks or not related.isdisjoint(others):
             webhooks.add(key)
-            last |= {name: max(received_at, last.get(name, 0)) for name in names if name}
-    hooks = {
+            names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
+    return _MatchingRows(
+        calls=calls,
+        counted=counted,
+        webhooks=webhooks,
+        hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
+        recordings=await _find_recordings(database, wanted, related),
+        placed=await _find_placed(database, wanted),
+        names=names,
+    )
+
+
+async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
+    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
+    async for call, _, *documents in _rows_in_batches(database, _TURNS, 2):
+        if wanted.are_in(*documents):
+            calls.add(call)
+    return calls
+
+
+async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:
+    """The hooks that contain a number or belong to one of the sessions."""
+    return {
         key
         async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
         if session in sessions or wanted.are_in(url.encode(), *documents)
     }
-    recordings = [
+
+
+async def _find_recordings(database: Database, wanted: Numbers, related: frozenset[str]) -> list[str]:
+    """The recordings that contain a number or belong to a related session or conversation."""
+    return [
         id_
-        async for id_, *names in _rows_in_batches(database, _RECORDINGS, first="")
-        if not related.isdisjoint(names[:2]) or wanted.are_in(*(name.encode("utf-8", "replace") for name in names[2:]))
+        async for id_, session, conversation, *texts in _rows_in_batches(database, _RECORDINGS, first="")
+        if {session, conversation} & related or wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
     ]
-    placed = [
+
+
+async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
+    return [
         id_
         async for id_, number, params in _rows_in_batches(database, _PLACED, first="")
         if wanted.are_in(number.encode(), params.encode())
     ]
-    return _MatchingRows(calls, counted, webhooks, hooks, recordings, placed, last)
 
 
 async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
