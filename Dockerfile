@@ -53,7 +53,7 @@ VOLUME ["/data"]
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 
-# /healthz does not use the database: while it is down, the server still sends the failsafe NCCO and must not be restarted.
+# /healthz, not /readyz: while the database is down, the server still answers calls and must not be restarted.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
     CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['NCCO_PORT']), timeout=2); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 

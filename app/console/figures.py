@@ -32,6 +32,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhook_seconds_bucket": ("le",),
     "ncco_failsafes_total": (),
     "ncco_store_unavailable_total": (),
+    "ncco_answers_without_store_total": ("heard",),
     "ncco_signature_rejections_total": ("reason",),
     "ncco_lookups_total": ("name", "result"),
     "ncco_lookup_seconds_sum": ("name",),

@@ -201,6 +201,9 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
 
 
+_STORE_CURE: Final = "Check the database, its disk, and the log."
+
+
 def _of_hour(
     hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
 ) -> Iterator[HealthProblem]:
@@ -230,7 +233,16 @@ def _of_hour(
             f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
         )
         plain = "Some callers were not served in the last hour."
-        yield HealthProblem("error", plain, text, "Check the database, its disk, and the log.", FAULTS)
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
+    if unstored := sum_of(hour, "ncco_answers_without_store_total"):
+        failsafe = sum_of(hour, "ncco_answers_without_store_total", "failsafe")
+        text = (
+            f"The server answered {counted(unstored, 'caller')} without the database in the last hour; no list "
+            f"contains these calls. The error exit of a flow was played {unstored - failsafe:.0f} times, the emergency "
+            f"announcement (failsafe) {failsafe:.0f} times."
+        )
+        plain = f"{counted(unstored, 'caller')} did not hear the usual menu in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
     slowest = quantile(hour, 0.99)
     if slowest is not None and slowest >= SLOW_S:
         text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."

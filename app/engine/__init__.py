@@ -12,6 +12,7 @@ from app.engine.interpreter import (
     fail,
     new_session,
     resume,
+    without_store,
 )
 from app.engine.outcome import JOINED, declined
 from app.engine.session import Call, Lookup, LookupAnswer, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
@@ -42,4 +43,5 @@ __all__ = [
     "observe",
     "place_of_wait",
     "resume",
+    "without_store",
 ]

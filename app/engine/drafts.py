@@ -10,11 +10,14 @@ from app.flow.actions.action import ORDERING, Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
+from app.ncco import RECORD_ENDS
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
 """Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
+_PASSED_OVER: Final = frozenset({"notify", "record"})
+"""Actions that are left out of an NCCO without webhooks, unless the call's way depends on them."""
 
 
 class DependsOnCall(Exception):
@@ -106,14 +109,43 @@ def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
     return _as_tail(Draft(dict(action), computed={}) for action in failsafe)
 
 
+def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """The beginning of an NCCO that needs no webhook of ours.
+
+    It ends before the first question, message or other action that it cannot contain, and before the prompts for that.
+
+    Args:
+        ncco: the NCCO of a turn.
+        callbacks: its callback URLs, and whether their webhooks decide how the call continues.
+    """
+    kept: list[dict[str, Any]] = []
+    for action in ncco:
+        kind = action["action"]
+        decides = any(callbacks.get(url, False) for url in action.get("eventUrl", ()))
+        if kind == "connect" or (kind in _IN_TAIL and not decides):
+            (hears,) = [each.get("onAnswer") for each in action.get("endpoint", [{}])]
+            kept.append(_plain(action, is_heard=hears is not None and hears.get("url") in callbacks))
+        elif kind not in _PASSED_OVER or decides or not RECORD_ENDS.isdisjoint(action):
+            while kept and kept[-1]["action"] != "connect":
+                kept.pop()
+            break
+    return kept
+
+
+def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
+    """An action without what needs a webhook; `is_heard`: the called party would hear a flow of ours."""
+    plain = {name: value for name, value in action.items() if name not in _NOT_IN_TAIL}
+    if is_heard:  # the URL of `onAnswer` would lead to a server that does not respond
+        (endpoint,) = plain["endpoint"]
+        plain["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+    return plain
+
+
 def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
     kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
     for draft in kept:
-        draft.action = {name: value for name, value in draft.action.items() if name not in _NOT_IN_TAIL}
+        draft.action = _plain(draft.action, is_heard=draft.heard is not None)
         if draft.computed is not None:
             draft.computed = {name: value for name, value in draft.computed.items() if name in draft.action}
-        if draft.heard is not None:  # the URL of `onAnswer` would lead to a server that does not respond
-            (endpoint,) = draft.action["endpoint"]
-            draft.action["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
         draft.callback = draft.heard = None
     return kept

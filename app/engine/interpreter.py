@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeAlias, TypeVar
 
+from app.engine.drafts import without_webhooks
 from app.engine.outcome import REACHED, hear
 from app.engine.run import Run
 from app.engine.scope import NOT_SHOWN, heard_record, new_scope
@@ -22,6 +23,7 @@ from app.engine.session import (
     Session,
     Turn,
     TurnContext,
+    WaitRef,
 )
 from app.engine.stretch import begun, decided, first_turn
 from app.errors import RenderError
@@ -29,6 +31,7 @@ from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
 from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
 from app.flow.templates.budget import Budget
+from app.ncco import check
 from app.ncco.webhooks import Webhook
 from app.value_types import Kind
 
@@ -352,6 +355,30 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
     run = Run(flow, session, context)
     yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
     return run.finish("error")
+
+
+def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+    """What the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
+
+    Nothing about the call is known or can be stored, so variables and lookups have their defaults. Its NCCO has no
+    callback URLs. Numbers are checked and counted as in any other turn.
+    """
+    session = new_session(flow, session_id, call)._replace(step=flow.start)
+    playing = fail(flow, session, context, "the store is unavailable")
+    try:
+        wanted = next(playing)
+        while True:
+            wanted = playing.send(tuple(LookupAnswer(None, "the store is unavailable") for _ in wanted))
+    except StopIteration as done:
+        turn: Turn = done.value
+    after = turn.session
+    callbacks = {
+        context.link(WaitRef(wait.kind, after.id, after.turn, wait.index)): wait.steers for wait in after.waits
+    }
+    ncco = without_webhooks(turn.ncco, callbacks)
+    if turn.is_failsafe or not ncco or any(issue.severity == "error" for issue in check(ncco)):
+        return None
+    return turn._replace(ncco=ncco)
 
 
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:

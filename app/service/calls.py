@@ -9,6 +9,7 @@ from app.errors import StoreUnavailable, UnknownWait
 from app.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
 from app.service import answers, fallbacks, waits
 from app.service.delivery import Delivery, Reply
+from app.service.outages import reply_without_store
 from app.service.placing import webhooks as placed_webhooks
 from app.service.turns import Turns
 from app.service.written_rows import may_hold_input, status_of, webhook_row
@@ -19,9 +20,17 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 class CallService(Turns):
     """Answers, resumes and records calls when their webhooks arrive. `Turns` plays and stores the turns."""
 
-    answer = answers.answer
+    store_problem = ""
+    """Why the store has been unavailable for some time; "" if it is not known to be. See `app.web.health.Readiness`."""
+
     placed_answer = placed_webhooks.answer
     resume = waits.resume
+
+    async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
+        """Reply with the first NCCO of a call, see `app.service.answers`. During an outage, the store is not asked."""
+        if self.store_problem:
+            return self.without_store(delivery, flow, self.store_problem)
+        return await answers.answer(self, delivery, flow)
 
     async def event(self, delivery: Delivery) -> Reply:
         """Record an event webhook of the application. `completed` on a call's own leg ends its session."""
@@ -49,11 +58,17 @@ class CallService(Turns):
         return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Continue a call after one of our replies failed, or reply with the failsafe NCCO if that is impossible."""
+        """Continue a call after one of our replies failed, or reply without the store or with the failsafe NCCO."""
         try:
             return await fallbacks.fall_back(self, delivery)
-        except (StoreUnavailable, UnknownWait) as error:
+        except UnknownWait as error:
             return self.failsafe_reply("fallback", str(error), delivery.call)
+        except StoreUnavailable as error:
+            return self.without_store(delivery, None, str(error))
+
+    def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
+        """Reply to an answer or fallback webhook while the store is unavailable."""
+        return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")
 
 
 def _reported_error(delivery: Delivery) -> str:

@@ -155,6 +155,7 @@ class Reply(NamedTuple):
         revision: the flow's revision, if the webhook moved the call.
         caller: the caller's number or user name; "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.
+        is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
 
     ncco: bytes | None
@@ -171,6 +172,7 @@ class Reply(NamedTuple):
     revision: str = ""
     caller: str = ""
     row: WebhookRow | None = None
+    is_unstored: bool = False
 
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:

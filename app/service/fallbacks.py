@@ -20,12 +20,13 @@ from app.service.written_rows import REFUSED, webhook_row
 from app.store import SessionRow
 
 BAD_STATUS: Final = "Invalid response code."
-REFUSALS: Final = frozenset({"Invalid NCCO.", BAD_STATUS})
+INVALID_NCCO: Final = "Invalid NCCO."
+REFUSALS: Final = frozenset({INVALID_NCCO, BAD_STATUS})
 """The reasons that Vonage gives if it refused a reply. Source: webhook reference, Fallback."""
 
-_CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
-_PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(?:[?#]|$)")
-_ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(?:[?#]|$)")
 
 
 async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
@@ -36,14 +37,14 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
     url = webhook.original_url or ""
     reason = webhook.reason or ""
     original = delivery.original
-    if found := _CALLBACK_PATH.search(url):
+    if found := CALLBACK_PATH.search(url):
         return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
-    placed = _PLACED_PATH.search(url)
+    placed = PLACED_PATH.search(url)
     if placed is not None and placed[2]:
         return await placed_webhooks.note_event(turns, placed[1], original) or await _record(turns, original)
     if placed is not None:
         return await _fall_back_on_placed(turns, placed[1], reason, original)
-    named = _ANSWER_PATH.search(url)
+    named = ANSWER_PATH.search(url)
     if webhook.original_type == "event" and named is None:
         return await _fall_back_on_event(turns, original)
     flow = named[1] if named else None

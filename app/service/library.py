@@ -200,6 +200,23 @@ class Library:
             return flow if flow is not None and flow.is_startable else None
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
+    def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
+        """The flow of a call while the store is unavailable; see `find`.
+
+        If the store was never available, the flow is one of the files, unless they have errors. For an open call
+        (`is_open`), the called number may be that of somebody whom this server called, so it must be listed.
+        """
+        project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
+        digits = _NO_DIGIT.sub("", to)
+        if name is not None:
+            flow = project.flows.get(name)
+            return flow if flow is not None and flow.is_startable else None
+        flows = project.flows.values()
+        listed = next((flow for flow in flows if digits in flow.numbers), None)
+        if listed is not None or (is_open and any(flow.outbound is not None for flow in flows)):
+            return listed
+        return next((flow for flow in flows if flow.default), None)
+
     async def pinned(self, name: str, revision: str) -> Flow | None:
         """The flow `name` in this revision, from memory or the store. None if the store no longer has it."""
         flow = self.current.flows.get(name)

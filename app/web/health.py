@@ -19,6 +19,10 @@ from app.web.metrics import CONTENT_TYPE, Metrics
 
 PROBE_S: Final = 2.0
 """How often the store is probed, and how long a probe may take, in seconds."""
+AWAY_AFTER: Final = 2
+"""How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
+retry, which gets the whole flow; our choice.
+"""
 ISSUES_SHOWN: Final = 20
 DRAINING: Final = "the server is shutting down, but still answers"
 
@@ -31,6 +35,8 @@ console_router = APIRouter(include_in_schema=False)
 
 class Readiness:
     """Whether the server can take new calls. While it drains, it cannot.
+
+    Once AWAY_AFTER probes in a row have failed, new calls are answered without the store (`app.service.outages`).
 
     The store is probed in the background and not on each request, because a probe writes, and anyone can request
     `/readyz`.
@@ -47,6 +53,7 @@ class Readiness:
         self.is_draining = False
         self._calls = calls
         self._store_problem = "the store has not been checked yet"
+        self._failed = 0
 
     async def probe_forever(self) -> None:
         """Probe the store every `PROBE_S` seconds."""
@@ -67,6 +74,8 @@ class Readiness:
             self._store_problem = f"the store cannot be checked: {type(error).__name__}"
         else:
             self._store_problem = ""
+        self._failed = self._failed + 1 if self._store_problem else 0
+        self._calls.store_problem = self._store_problem if self._failed >= AWAY_AFTER else ""
 
     def state(self) -> dict[str, Any]:
         """The content of `/readyz`.

@@ -82,6 +82,8 @@ class Metrics:
         self._repeats = count("ncco_repeats", "Repeated deliveries, answered like the first")
         self._failsafes = count("ncco_failsafes", "Callers who heard the failsafe NCCO")
         self._without_store = count("ncco_store_unavailable", "Webhooks that got 503 because the store was unavailable")
+        unstored = count("ncco_answers_without_store", "Callers who were answered without the store", ["heard"])
+        self._unstored_of = {heard: unstored.labels(heard) for heard in ("error", "failsafe")}
         self.refused_signatures = count("ncco_signature_rejections", "Webhooks refused", ["reason"])
         self._rejected = count("ncco_revisions_rejected", "Reloads of the flows that were refused")
         self._flows = state("ncco_flows_loaded", "Flows in which new calls can start")
@@ -122,6 +124,8 @@ class Metrics:
             self._repeats.inc()
         if reply.is_failsafe:
             self._failsafes.inc()
+        if reply.is_unstored:
+            self._unstored_of["failsafe" if reply.is_failsafe else "error"].inc()
         if status == 503 and reply.outcome == "no-store":
             self._without_store.inc()
 

@@ -55,7 +55,7 @@ class Failure(NamedTuple):
 
 def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     """The failure for an exception; `path` is the route's template (`/webhooks/input/{wait}`)."""
-    limit = f"within {request.config.deadline_s:g} seconds"
+    limit = _within(request)
     is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
     match error:
         case MissingSignature():  # Vonage rarely forgets the signature, and retries after a 503
@@ -78,12 +78,21 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
     return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
 
 
+def _within(request: WebhookRequest) -> str:
+    return f"within {request.config.deadline_s:g} seconds"
+
+
 def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
     """The response to a webhook that failed with `error`. Closes the connection unless the whole body has arrived."""
     failure = failure_of(error, request, path)
     delivery = request.delivery
     route = path.split("/")[2]
     fault = error if failure.is_fault else None
+    if failure.outcome == "no-store" and failure.is_playable and delivery is not None:
+        try:
+            return WebhookResponse(request.calls.without_store(delivery, None, f"no answer {_within(request)}"))
+        except Exception as broken:  # noqa: BLE001 - as in `WebhookRoute`: a caller is on the line
+            return failure_response(broken, request, path)
     closes = not request.is_read
     webhook = delivery.webhook if delivery is not None else None
     if not (failure.is_playable and plays_reply(path, webhook)):

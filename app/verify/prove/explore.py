@@ -19,7 +19,19 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
-from app.engine import OpenWait, Session, Turn, begin, begin_called, begin_placed, detected, fail, resume
+from app.engine import (
+    Call,
+    OpenWait,
+    Session,
+    Turn,
+    begin,
+    begin_called,
+    begin_placed,
+    detected,
+    fail,
+    resume,
+    without_store,
+)
 from app.engine.interpreter import Playing
 from app.engine.outcome import APART, hear
 from app.engine.scope import call_record
@@ -240,16 +252,28 @@ class Explorer:
         self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
 
     def _fail_store(self, state: State) -> None:
-        """Make the store unavailable: the server replies 503, and plays the failsafe NCCO on the fallback URL.
+        """Make the store unavailable: the server replies 503, and on the fallback URL without the store.
 
         Source: delivery rules (a 503 is retried, then the fallback URL is requested).
         """
         is_party = bool(state.session.parent)
         first = state.first
-        ncco = self._played([] if is_party else list(map(dict, FAILSAFE)), is_party=is_party)
         trigger = self._triggers.at(state.session)[0]._replace(fault="away")
-        lost = Transition(state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=True)
+        turn = None
+        if trigger.kind == "input" and not is_party and self._is_known_without_store(state.session.call):
+            turn = without_store(self.root, "leg", state.session.call, context_at(first.moment, first.env))
+        actions = list(map(dict, FAILSAFE)) if turn is None else turn.ncco
+        ncco = self._played([] if is_party else actions, is_party=is_party)
+        lost = Transition(
+            state, None, trigger, first.moment, first.env, state.where, "fault", ncco, is_failsafe=turn is None
+        )
         self.space.add(lost)
+
+    def _is_known_without_store(self, call: Call) -> bool:
+        """Whether a webhook of the call shows its flow; see `app.service.outages`."""
+        root = self.root
+        is_default = root.default and root.outbound is None
+        return not call.request and (call.to in root.numbers or root.entry or is_default)
 
     def _unroll_dial_loop(self, loop: list[Transition]) -> None:
         """Unroll a cycle that dials without accepted input, until the dial limit is reached.

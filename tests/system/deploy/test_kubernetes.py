@@ -92,12 +92,13 @@ def test_servers_drain_before_they_are_killed_and_one_always_stays() -> None:
     pod = spec["template"]["spec"]
     env = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
     probe = pod["containers"][0]["readinessProbe"]
+    paths = {
+        name: pod["containers"][0][f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "readiness", "liveness")
+    }
 
     assert pod["terminationGracePeriodSeconds"] >= int(env["NCCO_DRAIN_S"]) + 15
     assert int(env["NCCO_DRAIN_S"]) > probe["periodSeconds"] * probe["failureThreshold"]
-    assert ("/readyz", "/healthz") == tuple(
-        pod["containers"][0][name]["httpGet"]["path"] for name in ("readinessProbe", "livenessProbe")
-    )
+    assert {"startup": "/readyz", "readiness": "/healthz", "liveness": "/healthz"} == paths
     assert 2 == spec["replicas"] > OBJECTS["PodDisruptionBudget"]["spec"]["minAvailable"]
 
 

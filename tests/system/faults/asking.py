@@ -29,9 +29,9 @@ def post(server: Served, path: str, **fields: Any) -> Answer:
 
 
 def post_again(server: Served, path: str, within_s: float = 30.0, **fields: Any) -> Answer:
-    """Send a webhook again after each 503, as Vonage does: not all processes are ready at once."""
+    """Send a webhook again until it is stored: not all processes are ready at once."""
     until = time.monotonic() + within_s
-    while (answer := post(server, path, **fields)).status == 503 and time.monotonic() < until:
+    while (answer := post(server, path, **fields)).is_unstored and time.monotonic() < until:
         time.sleep(0.1)
     return answer
 
@@ -58,7 +58,8 @@ def is_answered(server: Served, within_s: float = 30.0) -> bool:
     """Whether several answer webhooks in a row soon get their NCCO: one process may be ready before the others."""
     until, in_a_row = time.monotonic() + within_s, 0
     while in_a_row < IN_A_ROW and time.monotonic() < until:
-        is_there = post(server, "/webhooks/answer").status == 200
+        answer = post(server, "/webhooks/answer")
+        is_there = answer.status == 200 and not answer.is_unstored
         in_a_row = in_a_row + 1 if is_there else 0
         time.sleep(0 if is_there else 0.1)
     return in_a_row == IN_A_ROW

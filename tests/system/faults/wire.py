@@ -11,10 +11,11 @@ LIMIT: Final = 4 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """The response."""
+    """The response; `is_unstored` says that the store was unavailable, whether the caller hears an NCCO or not."""
 
     status: int
     body: bytes
+    is_unstored: bool = False
 
     @property
     def ncco(self) -> list[dict[str, Any]]:
@@ -87,7 +88,7 @@ class Wire:
         body = await reader.readexactly(int(after.partition(b"\r\n")[0] or b"0"))
         if b"connection: close" in head:
             self.close()
-        return Answer(status, body)
+        return Answer(status, body, b"ncco-problem: the store is unavailable" in head)
 
     def close(self) -> None:
         """Close the connection."""

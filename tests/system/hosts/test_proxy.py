@@ -32,6 +32,7 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="the program nginx is not 
 MOST_S = 2.5
 """Limit in seconds: nginx waits 1 second for a frozen host, but 4.5 seconds if the host freezes during a webhook."""
 SLOW_S = 2.0
+WITHIN_S = 30.0
 SECRET = "a signature secret of at least 32 characters"
 FALLBACK: dict[str, Any] = {
     "reason": "Connection timeout.",
@@ -80,6 +81,27 @@ class Line:
     def answers(self, times: int, **words: bool) -> Counter[int]:
         """Send answer webhooks and count their statuses."""
         return Counter(self.post("/webhooks/answer", **words).status_code for _ in range(times))
+
+
+def is_unstored(answer: httpx.Response) -> bool:
+    """Whether a host replied without its database."""
+    problem: str = answer.headers.get("ncco-problem", "")
+    return problem.startswith("the store is unavailable")
+
+
+def until_unready(server: RunningServer) -> None:
+    """Wait until a host says that it is not ready."""
+    until = time.monotonic() + WITHIN_S
+    while loopback.get(f"http://{server.address}/readyz").status_code != 503 and time.monotonic() < until:
+        time.sleep(0.05)
+
+
+def until_answered(line: Line) -> httpx.Response:
+    """The first reply to an answer webhook that is not 503."""
+    until = time.monotonic() + WITHIN_S
+    while (answer := line.post("/webhooks/answer")).status_code == 503 and time.monotonic() < until:
+        time.sleep(0.05)
+    return answer
 
 
 @contextmanager
@@ -153,15 +175,18 @@ def test_unsigned_webhooks_take_no_host_out_of_the_line(line: Line) -> None:
     assert {200: 10} == calls
 
 
-def test_without_a_store_every_fallback_says_the_failsafe(line: Line) -> None:
+def test_without_a_store_all_hosts_stay_in_use_and_answer(line: Line) -> None:
     for home in line.homes:
         (home / "ncco.db").rename(home / "away.db")
-    answers = line.answers(6)
+    first = line.post("/webhooks/answer")
     fallbacks = [line.post("/webhooks/fallback", **FALLBACK) for _ in range(6)]
+    for server in line.servers:
+        until_unready(server)
+    answers = [until_answered(line) for _ in range(6)]
 
-    assert {503: 6} == answers
-    assert [200] * 6 == [fallback.status_code for fallback in fallbacks]
-    assert [] == [issue for fallback in fallbacks for issue in check(fallback.json())]
+    assert [] == [reply.status_code for reply in (*fallbacks, *answers) if reply.status_code != 200]
+    assert [] == [issue for reply in (*fallbacks, *answers) for issue in check(reply.json())]
+    assert {True} == {is_unstored(reply) for reply in (first, *fallbacks, *answers)}
 
 
 def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -> None:
@@ -209,10 +234,20 @@ def test_a_host_that_takes_its_time_to_answer_is_asked_once_and_goes_on(tmp_path
 
 def test_a_503_of_one_host_is_asked_of_the_line_once_more(line: Line) -> None:
     (line.homes[0] / "ncco.db").rename(line.homes[0] / "away.db")
-    answers = line.answers(24)
+    answers = [line.post("/webhooks/answer") for _ in range(24)]
 
-    assert {200, 503} >= set(answers)
-    assert answers[200] >= 12
+    assert {200, 503} >= {answer.status_code for answer in answers}
+    assert 12 <= len([answer for answer in answers if not is_unstored(answer)])
+
+
+def test_a_host_that_has_lost_its_database_gets_no_calls(line: Line) -> None:
+    (line.homes[0] / "ncco.db").rename(line.homes[0] / "away.db")
+    until_unready(line.servers[0])
+    lots = [line.post("/webhooks/answer") for _ in range(24)]  # the last positive check is valid for a second
+    answers = [line.post("/webhooks/answer") for _ in range(24)]
+
+    assert {200, 503} >= {answer.status_code for answer in lots}
+    assert [False] * 24 == [is_unstored(answer) for answer in answers]
 
 
 def test_readiness_and_metrics_are_not_served(line: Line) -> None:

@@ -244,6 +244,20 @@ async def test_a_recording_that_does_not_come_is_said(
     assert words in " ".join(page.split())
 
 
+async def test_callers_who_were_answered_without_the_database_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
+    shown = {f'ncco_answers_without_store_total{{heard="{heard}"}}': 0.0 for heard in ("error", "failsafe")}
+    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
+    await figures.read()
+    shown |= dict(zip(shown, (3.0, 1.0), strict=True))
+    async with await logged_in(console) as client:
+        page = (await client.get("/health")).text
+
+    assert "The server answered 4 callers without the database in the last hour" in page
+    assert "The error exit of a flow was played 3 times, the emergency announcement (failsafe) 1 times." in page
+
+
 async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_path: Path) -> None:
     (tmp_path / "flows").mkdir()
     console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)

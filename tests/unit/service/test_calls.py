@@ -10,7 +10,6 @@ import orjson
 import pytest
 
 from app.engine import WaitRef
-from app.errors import StoreUnavailable
 from app.service.calls import CallService
 from app.service.library import Library
 from app.service.tokens import make_token
@@ -381,26 +380,6 @@ async def test_a_fallback_that_looks_like_an_answer_is_answered(call: ServedCall
     reply = await call.service.fallback(delivery(ANSWER))
 
     assert b"Welcome" in (reply.ncco or b"")
-
-
-class _Away:
-    """A store that is away."""
-
-    def __getattr__(self, name: str) -> Any:
-        async def away(*_: Any, **__: Any) -> Any:
-            raise StoreUnavailable(f"{name}: away")
-
-        return away
-
-
-async def test_without_a_store_the_fallback_says_the_failsafe_and_others_ask_again(service: CallService) -> None:
-    store: Any = _Away()
-    away = CallService(store, service.library, POLICY)
-    reply = await away.fallback(_fallback("Socket timeout.", "https://x/webhooks/answer", ANSWER))
-
-    assert away.failsafe == reply.ncco
-    with pytest.raises(StoreUnavailable):
-        await away.answer(delivery(ANSWER))
 
 
 async def test_the_webhook_the_session_and_the_turn_are_written_before_the_reply(

@@ -22,6 +22,7 @@ from tests.support.memory_store import MemoryStore
 NCCO = b'[{"action":"talk","text":"Welcome."}]'
 FAILSAFE = b'[{"action":"talk","text":"Please call later."}]'
 ANSWERED = Reply(NCCO, "answer", "answer", "acme", "menu", "leg-1", "CON-1")
+UNSTORED = Reply(NCCO, "fallback", "no-store", "acme", "sorry", "leg-1", "CON-1", is_unstored=True)
 RECORDED = Reply(None, "event-ringing", "recorded", uuid="leg-1", conversation_uuid="CON-1")
 EMPTY = Project({}, (), {})
 
@@ -74,6 +75,7 @@ class FakeCalls:
         self.act = act
         self.fallback_act = fallback or act
         self.failsafe = FAILSAFE
+        self.store_problem = ""
         self.store = store or MemoryStore()
         self.library = Library(self.store, lambda: EMPTY)
         self.asked: list[tuple[str, str, Delivery]] = []
@@ -97,6 +99,10 @@ class FakeCalls:
         self.asked.append(("fallback", "", delivery))
         reply: Reply = await self.fallback_act(delivery)
         return reply
+
+    def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
+        self.asked.append(("without store", flow or "", delivery))
+        return UNSTORED
 
     async def _act(self, what: str, argument: str, delivery: Delivery) -> Reply:
         self.asked.append((what, argument, delivery))

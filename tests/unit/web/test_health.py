@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.errors import StoreUnavailable
 from app.flow.loader import load
 from app.flow.model import Project
 from app.service.calls import CallService
@@ -102,6 +103,26 @@ async def test_a_request_for_readiness_does_not_write_to_the_store() -> None:
         await client.get("/readyz")
 
     assert 0 == store.checks
+
+
+async def test_calls_are_answered_without_the_store_once_two_probes_have_failed() -> None:
+    class Away(MemoryStore):
+        is_away = True
+
+        async def check(self) -> None:
+            if self.is_away:
+                raise StoreUnavailable("disk full")
+
+    calls = FakeCalls(store=(store := Away()))
+    readiness = Readiness(cast(CallService, calls))
+    found = []
+    for is_away in (True, True, False, True):
+        store.is_away = is_away
+        await readiness.probe()
+        found.append((readiness.state()["reasons"][1:], calls.store_problem))
+
+    problem = "the store cannot be written to: disk full"
+    assert [([problem], ""), ([problem], problem), ([], ""), ([problem], "")] == found
 
 
 async def test_a_draining_server_is_not_ready() -> None:

@@ -186,6 +186,17 @@ async def test_webhooks_without_a_store_are_counted() -> None:
     assert "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
 
 
+def test_callers_who_are_answered_without_the_store_are_counted_by_what_they_hear() -> None:
+    metrics = counted(
+        Reply(b"[]", "answer", "no-store", is_unstored=True),
+        Reply(b"[]", "answer", "no-store", is_unstored=True),
+        Reply(b"[]", "answer", "failsafe", is_failsafe=True, is_unstored=True),
+    )
+
+    heard = (count(metrics, "ncco_answers_without_store_total", heard=word) for word in ("error", "failsafe"))
+    assert (2, 1) == tuple(heard)
+
+
 def test_rejected_flows_are_reported_until_they_are_fixed() -> None:
     metrics = Metrics()
     metrics.loaded(BROKEN, EMPTY)

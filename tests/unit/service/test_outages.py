@@ -1,0 +1,166 @@
+"""What callers hear while the store is unavailable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import pytest
+import yaml
+
+from app.engine import WaitRef
+from app.errors import StoreUnavailable
+from app.flow.loader import load
+from app.service.calls import CallService
+from app.service.delivery import Reply
+from app.service.library import Library
+from app.service.tokens import make_token
+from app.store import Store
+from tests.support.cases import each_case
+from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery
+
+CASES: Final = yaml.load(Path(__file__).with_name("without_store.yaml").read_text(), Loader=yaml.BaseLoader)  # noqa: S506 - all text, as in flows
+MENU: Final[Mapping[str, Any]] = {
+    "do": [{"talk": "Welcome. Press 1."}],
+    "choices": {"one": {"dtmf": 1, "goto": "end"}},
+    "retry": {"then": "end"},
+}
+PERSON: Final = {"sorry": {"do": [{"connect": "447700900333"}], "goto": "end"}}
+RECEPTION: Final = [{"action": "connect", "to": "447700900333", "from": "442079460000"}]
+
+
+class AwayStore:
+    """A store that is unavailable."""
+
+    def __getattr__(self, name: str) -> Any:
+        async def away(*_: Any, **__: Any) -> Any:
+            raise StoreUnavailable(f"{name}: away")
+
+        return away
+
+
+def flow(name: str = "acme", *, steps: Mapping[str, Any] = PERSON, error: str = "sorry", **words: Any) -> str:
+    text = {
+        "flow": name,
+        "start": "menu",
+        "vars": {"order": {"type": "text", "default": ""}},
+        "defaults": {"on": {"error": error}},
+        "steps": {"menu": MENU, **steps},
+        **words,
+    }
+    return yaml.safe_dump(text, sort_keys=False)
+
+
+def library_of(files: Mapping[str, str]) -> Library:
+    """A library of flows that were read while the store was unavailable."""
+    store: Any = AwayStore()
+    project = load({f"flows/{name}.yaml": text for name, text in files.items()})
+    assert [] == [issue for issue in project.issues if issue.is_error]
+    return Library(store, lambda: project)
+
+
+async def service_of(files: Mapping[str, str], **policy: Any) -> CallService:
+    library = library_of(files)
+    with pytest.raises(StoreUnavailable):
+        await library.reload()
+    store: Any = AwayStore()
+    service = CallService(store, library, replace(POLICY, **policy))
+    service.store_problem = "it is away"
+    return service
+
+
+def heard(reply: Reply) -> list[dict[str, Any]]:
+    """The NCCO, with the number of a `connect` as `to`."""
+    ncco: list[dict[str, Any]] = orjson.loads(reply.ncco or b"[]")
+    for action in ncco:
+        if action["action"] == "connect":
+            (endpoint,) = action.pop("endpoint")
+            assert {"type", "number"} == endpoint.keys()
+            action["to"] = endpoint["number"]
+    return ncco
+
+
+@each_case("case", CASES, ids=lambda case: case["case"])
+async def test_without_a_store_the_error_exit_is_played_as_far_as_it_needs_no_webhook(case: dict[str, Any]) -> None:
+    words = {"lookups": case["lookups"]} if "lookups" in case else {}
+    files = {"acme": flow(default="true", steps=case["steps"], error=case.get("error", "sorry"), **words)}
+    files |= {name: yaml.safe_dump(text) for name, text in case.get("others", {}).items()}
+    dials: list[int] = []
+    service = await service_of(files, dial_allow=tuple(case.get("allow", ())))
+    service.dialled = dials.append
+
+    reply = await service.answer(delivery({**ANSWER, "from": case.get("from", "447700900123")}))
+
+    is_failsafe = case["hears"] == "failsafe"
+    assert (orjson.loads(service.failsafe) if is_failsafe else case["hears"]) == heard(reply)
+    assert (is_failsafe, True) == (reply.is_failsafe, reply.is_unstored)
+    assert [1] * ("connect" in str(case["hears"])) == dials
+
+
+PLACING: Final = {
+    "hooks": {"missed": {"post": "https://crm.example.com/missed"}},
+    "outbound": {"from": "442079460001", "quiet": "false", "on": {"otherwise": {"send": "missed"}}},
+}
+CALLED: Final = "442079460000"
+
+
+@each_case(
+    ("original", "words", "to", "is_person"),
+    [
+        ("/webhooks/answer", {"default": "true"}, CALLED, True),
+        ("/webhooks/answer", {"numbers": [CALLED]}, CALLED, True),
+        ("/webhooks/answer", {"numbers": [CALLED]}, "442079460001", False),
+        ("/webhooks/answer/acme", {"entry": "true"}, "442079460001", True),
+        ("/webhooks/answer/other", {"default": "true"}, CALLED, False),
+        ("/webhooks/placed/x", {"default": "true"}, CALLED, False),
+        ("/webhooks/notify/x", {"default": "true"}, CALLED, False),
+        ("/webhooks/input/x", {"default": "true"}, CALLED, False),
+        (f"/webhooks/input/{LEG}", {"default": "true"}, CALLED, True),
+        ("/webhooks/input/a-called-party", {"default": "true"}, CALLED, False),
+        (f"/webhooks/input/{LEG}/acme", {"entry": "true"}, "442079460001", True),
+        (f"/webhooks/input/{LEG}", {"numbers": [CALLED], **PLACING}, CALLED, True),
+        (f"/webhooks/input/{LEG}", {"default": "true", **PLACING}, "447700900123", False),
+    ],
+)
+async def test_a_fallback_without_a_store_plays_the_error_exit_of_the_flow_that_is_certain(
+    original: str, words: dict[str, Any], to: str, is_person: bool
+) -> None:
+    service = await service_of({"acme": flow(**words)})
+    head, _, session = original.partition("/input/")
+    if len(session) > 1:
+        original = f"{head}/input/{make_token(POLICY.keys[0], WaitRef('input', session, 1, 0))}"
+    request = {"url": f"https://x{original}", "type": "answer" if "answer" in original else "event"}
+
+    reply = await service.fallback(
+        delivery({**ANSWER, "to": to, "reason": "Socket timeout.", "original_request": request})
+    )
+
+    person = [RECEPTION[0] | {"from": to}]
+    assert (person if is_person else orjson.loads(service.failsafe)) == heard(reply)
+
+
+async def test_without_a_store_an_ncco_that_vonage_rejected_is_not_sent_again() -> None:
+    service = await service_of({"acme": flow(default="true")})
+    request = {"url": "https://x/webhooks/answer", "type": "answer"}
+
+    reply = await service.fallback(delivery({**ANSWER, "reason": "Invalid NCCO.", "original_request": request}))
+
+    assert service.failsafe == reply.ncco
+
+
+async def test_a_short_outage_is_left_to_the_retry(store: Store) -> None:
+    files = {"acme": flow(default="true")}
+    library = Library(store, lambda: load({f"flows/{name}.yaml": text for name, text in files.items()}))
+    await library.reload()
+    away: Any = AwayStore()
+    service = CallService(away, library, POLICY)
+
+    with pytest.raises(StoreUnavailable):
+        await service.answer(delivery(ANSWER))
+
+    request = {"url": "https://x/webhooks/answer", "type": "answer"}
+    reply = await service.fallback(delivery({**ANSWER, "reason": "Socket timeout.", "original_request": request}))
+    assert RECEPTION == heard(reply)
