@@ -52,7 +52,7 @@ class Dial:
             headers=self._endpoint.get("headers") or {},
         )  # fmt: skip
         alone = SimulatedConversation(caller.conversation.uuid)
-        self._leg = Leg(identity, platform, alone, platform.target(action), caller.root)
+        self._leg = Leg(identity, platform, alone, platform.target(action, caller), caller.root)
         caller.dialled.append(self._leg)
         self.ringing = self._ring()
 
@@ -69,7 +69,7 @@ class Dial:
         """The caller ID that the called party sees. It is unverified that the default is our own number."""
         written = self._action.get("from")
         if written is not None or (self._endpoint["type"] == "phone" and not self._action.get("randomFromNumber")):
-            return None if written is None else str(written)
+            return None if written is None else str(written).removeprefix("+")
         numbers = self._platform.application.numbers
         return numbers[0] if numbers else self._caller.root.identity.to
 

@@ -161,10 +161,10 @@ class Recording:
         yield from pause(RECORDING_S)
         size = int(seconds * BYTES_A_SECOND[self._format()])
         fields = payloads.record(self, platform.new_file(), size)
-        platform.send("record", platform.target(action), fields, self.leg)
+        platform.send("record", platform.target(action, self.leg), fields, self.leg)
         if action.get("transcription") is not None:
             yield from pause(TRANSCRIPTION_S)
-            target = platform.target({**action, **action["transcription"]})
+            target = platform.target({**action, **action["transcription"]}, self.leg)
             platform.send("transcription", target, payloads.transcription(self, platform.new_file()), self.leg)
 
     def _format(self) -> str:

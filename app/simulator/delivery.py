@@ -335,9 +335,8 @@ class Deliveries:
 
         Source: webhook reference, Answer (reply) and Error.
         """
-        own = self._application
         leg = delivery.leg
-        self.send(WebhookDelivery("error", own.event_url, own.event_method, payloads.error(leg, reason), leg))
+        self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg))
 
     def _begin(self, delivery: WebhookDelivery) -> None:
         delivery.at = self._scheduler.clock.ms / 1000

@@ -37,7 +37,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
     if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
         speech["recording_url"] = platform.new_file()
     fields = payloads.collected(leg, {**collected, "speech": speech})
-    return (yield from replacement(platform.ask("input", platform.target(action), fields, leg)))
+    return (yield from replacement(platform.ask("input", platform.target(action, leg), fields, leg)))
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
@@ -115,7 +115,7 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
     leg = playback.leg
     with InputQueue((leg, PressedKey)) as queue:  # until the prompts end, or a key interrupts them
         first = yield from playback.play_until(queue)
-    leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action), first)))
+    leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action, leg), first)))
 
 
 def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:

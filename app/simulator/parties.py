@@ -97,7 +97,7 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
     """The address in an endpoint: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
-            return str(endpoint["number"])
+            return str(endpoint["number"]).removeprefix("+")  # the platform knows digits only (unverified)
         case "app":
             return str(endpoint["user"])
         case "vbc":

@@ -89,14 +89,20 @@ class Vonage:
             self.conversations[conversation.uuid] = conversation
         return conversation
 
-    def target(self, action: Mapping[str, Any]) -> Target:
-        """The URL and method for the webhooks of an action.
+    @property
+    def event_target(self) -> Target:
+        """The URL and method for webhooks that have no URL of their own."""
+        return self.application.event_url, self.application.event_method
 
-        Source: webhooks guide, precedence: the most specific URL is used.
+    def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
+        """The URL and method for the webhooks of a leg's action.
+
+        Source: webhooks guide, precedence: that of the action, else that of the request for the call, else the
+        application's.
         """
         written = action.get("eventUrl")
         if not written:
-            return self.application.event_url, self.application.event_method
+            return leg.root.target
         url = written if isinstance(written, str) else written[0]
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
@@ -208,7 +214,7 @@ class Vonage:
             listener.note("joined", leg.name)
         conversation.join(leg, action)
         if left != conversation.uuid:
-            self.send("transfer", self.target({}), payloads.transfer(leg, left), leg)
+            self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
         """Let a leg play another NCCO, in a new conversation. If `ncco` is a target, the NCCO is requested there first.
@@ -258,7 +264,7 @@ class Vonage:
         now = payloads.stamp(self.clock())
         conversation = leg.conversation.uuid
         fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
-        delivery = WebhookDelivery("event", *self.target({}), fields, leg, skips_chaos=True)
+        delivery = WebhookDelivery("event", *leg.root.target, fields, leg, skips_chaos=True)
         self.deliveries.send(delivery)
         await self.scheduler.advance(lambda: delivery.is_over)
 
@@ -300,7 +306,7 @@ class Vonage:
             next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
         )
         conversation = SimulatedConversation(f"CON-{next(self.ids)}")
-        leg = Leg(identity, self, conversation, self.target({}))
+        leg = Leg(identity, self, conversation, self.event_target)
         self.own_conversation(leg, conversation)
         self.begin(leg, self._answer(leg))
         await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)

@@ -135,7 +135,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
     leg = playback.leg
     platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
-    return (yield from replacement(platform.ask("notify", platform.target(action), fields, leg)))
+    return (yield from replacement(platform.ask("notify", platform.target(action, leg), fields, leg)))
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
@@ -239,7 +239,7 @@ def transfer(playback: Playback, action: Action) -> Steps[None]:
     conversation = platform.conversations.get(action["conversationId"])
     if conversation is None or not conversation.legs:
         fields = payloads.error(leg, f"Conversation {action['conversationId']} not found")
-        platform.send("error", platform.target({}), fields, leg)
+        platform.send("error", leg.root.target, fields, leg)
         platform.end(leg, "platform")
     else:
         leg.conversation.controller = None

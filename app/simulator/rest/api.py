@@ -69,11 +69,21 @@ class Platform:
     others: RateLimit = field(default_factory=lambda: RateLimit(OTHERS_PER_SECOND))
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
+    def known(self, uuid: str) -> Leg:
+        """Get a leg, even if it is over. Its UUID may have dashes, as in the reference, or none, as in real webhooks.
+
+        Raises ProblemError if the leg is unknown.
+        """
+        leg = self.vonage.legs.get(uuid.replace("-", "").lower())
+        if leg is None:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}.")
+        return leg
+
     def leg(self, uuid: str) -> Leg:
         """Get a leg that can be changed. Raises ProblemError if the leg is unknown or over, or has only just begun."""
-        leg = self.vonage.legs.get(uuid)
-        if leg is None or leg.is_over:
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}, or it is over.")
+        leg = self.known(uuid)
+        if leg.is_over:
+            raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
         if self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS:
             detail = "The call has just begun: wait one to two seconds before you change it."
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
@@ -148,7 +158,7 @@ async def create(platform: InStep, body: CreateCall) -> Reply:
     invalid = {_parameter(issue): issue.message for issue in check([body.connect]) if issue.is_error}
     if invalid:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "Some parameters are wrong.", invalid)
-    leg = vonage.place(body.outbound(vonage.target({})))
+    leg = vonage.place(body.outbound(vonage.event_target))
     names = {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
     return {**names, "status": "started", "direction": "outbound"}
 
@@ -171,12 +181,12 @@ async def list_calls(platform: InStep, wanted: Annotated[ListedCalls, Query()], 
     query = {name: value for name, value in request.query_params.items() if name != "record_index"}
 
     def link(first: int) -> Reply:
-        return {"href": f"/v1/calls?{urlencode({**query, 'record_index': first})}"}
+        return {"href": f"{request.url.replace(query=urlencode({**query, 'record_index': first}))}"}
 
     links = {"self": link(index), "first": link(0), "last": link(max(len(found) - 1, 0) // size * size)}
     links |= {"prev": link(max(index - size, 0))} if index else {}
     links |= {"next": link(index + size)} if index + size < len(found) else {}
-    calls = [_shown(leg) for leg in found[index : index + size]]
+    calls = [_shown(leg, request) for leg in found[index : index + size]]
     pages = {"count": len(found), "page_size": size, "record_index": index}
     return {**pages, "_links": links, "_embedded": {"calls": calls}}
 
@@ -199,21 +209,18 @@ def _aware(moment: datetime) -> datetime:
 
 
 @_ROUTER.get("/{uuid}")
-async def get_call(platform: InStep, uuid: str) -> Reply:
+async def get_call(platform: InStep, uuid: str, request: Request) -> Reply:
     """A call, even if it is over."""
-    leg = platform.vonage.legs.get(uuid)
-    if leg is None:
-        raise ProblemError(HTTPStatus.NOT_FOUND, f"There is no call {uuid}.")
-    return _shown(leg)
+    return _shown(platform.known(uuid), request)
 
 
-def _shown(leg: Leg) -> Reply:
-    """A call as the API returns it.
+def _shown(leg: Leg, request: Request) -> Reply:
+    """A call as the API returns it. Links are absolute, because Vonage's SDK for Node reads no others.
 
     Source: Outbound REST: times have no zone; times, rate, price and duration are missing until the call is completed.
     """
     identity = leg.identity
-    document: Reply = {"_links": {"self": {"href": f"/v1/calls/{leg.uuid}"}}}
+    document: Reply = {"_links": {"self": {"href": f"{request.base_url}v1/calls/{leg.uuid}"}}}
     document |= {"uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
     document |= {"to": _endpoint(identity.endpoint_type, identity.to), "from": _endpoint("phone", identity.from_ or "")}
     document |= {"status": leg.status, "direction": identity.direction}

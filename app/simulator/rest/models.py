@@ -71,7 +71,7 @@ class CreateCall(BaseModel):
     def connect(self) -> dict[str, Any]:
         """A `connect` action with the same endpoint and options."""
         options = {
-            "from": None if self.from_ is None else self.from_.number,
+            "from": None if self.from_ is None else self.from_.number.removeprefix("+"),
             "timeout": self.ringing_timer,
             "machineDetection": self.machine_detection,
             "advancedMachineDetection": self.advanced_machine_detection,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from secrets import token_hex
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -34,6 +35,7 @@ async def refused(_: Request, error: Exception) -> JSONResponse:
         "type": "about:blank",
         "title": HTTPStatus(error.status_code).phrase,
         "detail": error.detail,
+        "instance": token_hex(16),
     }
     if invalid:
         document |= {"invalid_parameters": [{"name": name, "reason": reason} for name, reason in invalid.items()]}

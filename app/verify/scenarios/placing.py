@@ -70,7 +70,7 @@ class VirtualCalls:
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         """Place a call."""
-        leg = self.vonage.place(CreateCall.model_validate(call.body).outbound(self.vonage.target({})))
+        leg = self.vonage.place(CreateCall.model_validate(call.body).outbound(self.vonage.event_target))
         self.legs.append(leg)
         return CreatedCall(uuid=leg.uuid, conversation_uuid=leg.conversation.uuid)
 

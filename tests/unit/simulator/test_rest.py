@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import jwt
@@ -19,6 +20,7 @@ from tests.support.keys import rsa_key
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, sounds, talk
 
 APPLICATION = "4d1f5c1e-6a55-4d0e-9c7b-0a1b2c3d4e5f"
+URL = "http://vonage.test"
 KEY, OTHER_KEY = rsa_key(), rsa_key()
 NEW = {
     "to": [{"type": "phone", "number": FROM}],
@@ -36,7 +38,7 @@ class Client:
         self.line = line
         access = Access(APPLICATION, KEY.public_key(), line.clock)
         transport = httpx.ASGITransport(calls_api(Platform(line.vonage, access)))
-        self._http = httpx.AsyncClient(transport=transport, base_url="http://vonage.test")
+        self._http = httpx.AsyncClient(transport=transport, base_url=URL)
 
     def token(self, key: Any = KEY, **claims: Any) -> str:
         """A token as the SDKs make them; None leaves a claim out."""
@@ -398,15 +400,74 @@ async def test_calls_are_listed_by_pages_and_filters() -> None:
     later = [await client.place() for _ in range(3)]  # the last ones are still ringing or talking
 
     everything = (await client.ask("GET", "?page_size=3")).json()
-    second = (await client.ask("GET", everything["_links"]["next"]["href"].removeprefix("/v1/calls"))).json()
+    second = (await client.ask("GET", everything["_links"]["next"]["href"].removeprefix(f"{URL}/v1/calls"))).json()
     done = (await client.ask("GET", "?status=completed&date_end=2026-03-04T09:16:00")).json()
     since = (await client.ask("GET", "?date_start=2026-03-04T09:16:00Z&order=desc")).json()
 
     assert (4, 3, 0) == tuple(everything[key] for key in ("count", "page_size", "record_index"))
     assert [later[2].uuid] == [call["uuid"] for call in second["_embedded"]["calls"]]
     assert "next" not in second["_links"]
+    assert f"{URL}/v1/calls/{later[2].uuid}" == second["_embedded"]["calls"][0]["_links"]["self"]["href"]
     assert [first.uuid] == [call["uuid"] for call in done["_embedded"]["calls"]]
     assert [leg.uuid for leg in reversed(later)] == [call["uuid"] for call in since["_embedded"]["calls"]]
+
+
+async def test_a_uuid_may_have_dashes_or_none() -> None:
+    client = Client(Line({}))
+    call = await client.place()
+    dashed = str(UUID(call.uuid))
+
+    shown = [(await client.ask("GET", f"/{each}")).json()["uuid"] for each in (call.uuid, dashed, dashed.upper())]
+    hung_up = await client.ask("PUT", f"/{dashed}", {"action": "hangup"})
+
+    assert [call.uuid] * 3 == shown
+    assert 204 == hung_up.status_code
+    assert call.is_over
+
+
+async def test_a_plus_sign_is_no_part_of_a_number() -> None:
+    client = Client(line := Line({}, {FROM: Behaviour("busy")}))
+    numbers = {"to": [{"type": "phone", "number": f"+{FROM}"}], "from": {"type": "phone", "number": f"+{TO}"}}
+
+    await client.place(**{**NEW, **numbers})
+    await line.vonage.run()
+
+    assert {(FROM, TO, "busy")} == {(each["to"], each["from"], "busy") for each in line.bodies("event")}
+    assert "busy" in [each["status"] for each in line.bodies("event")]
+
+
+async def test_every_event_of_a_placed_call_goes_to_the_url_in_its_request() -> None:
+    replies = {"gone": Response(500), "placed": [talk(LONG)]}
+    client = Client(line := Line(replies, {FROM: Behaviour(talks_s=600)}, fallback_url=""))
+    own = {"event_url": [f"{BASE}/own"], "answer_method": "POST"}
+
+    moved = await client.place(**ASKED, **own)
+    await line.vonage.run(10)
+    await client.ask(
+        "PUT", f"/{moved.uuid}", {"action": "transfer", "destination": {"type": "ncco", "ncco": [talk("Hi.")]}}
+    )
+    await line.vonage.run()
+    await client.place(**{**ASKED, "answer_url": [f"{BASE}/gone"]}, **own)
+    await line.vonage.run()
+
+    own_events = line.bodies("own")
+    [transfer] = [each for each in own_events if "conversation_uuid_to" in each]
+    assert {"conversation_uuid_from", "conversation_uuid_to", "uuid", "timestamp", "type"} == set(transfer)
+    [error] = [each for each in own_events if "reason" in each]
+    assert {"reason", "conversation_uuid", "timestamp"} == set(error)
+    assert "failed to retrieve the ncco" == error["reason"]
+    assert [] == line.bodies("event")
+
+
+async def test_a_problem_has_the_documented_fields() -> None:
+    client = Client(Line({}))
+
+    unknown = (await client.ask("GET", "/none")).json()
+    invalid = (await client.ask("POST", body={})).json()
+
+    assert {"type", "title", "detail", "instance"} == set(unknown)
+    assert {"type", "title", "detail", "instance", "invalid_parameters"} == set(invalid)
+    assert {"name", "reason"} == set(invalid["invalid_parameters"][0])
 
 
 async def test_calls_that_ended_first_are_forgotten_with_their_webhooks() -> None:

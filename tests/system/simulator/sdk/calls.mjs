@@ -24,3 +24,7 @@ await sleep(200);
 await voice.hangupCall(call.uuid);
 print("over", await voice.getCall(call.uuid));
 print("listed", (await voice.getCallsPage({}))._embedded.calls.map((each) => each.uuid));
+const all = [];
+for await (const each of voice.getAllCalls({ pageSize: 1 })) all.push(each.uuid);
+print("all", all);
+print("dashed", (await voice.getCall(call.uuid.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"))).uuid);

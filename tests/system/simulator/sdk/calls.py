@@ -9,9 +9,10 @@ import json
 import sys
 import time
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from vonage import Auth, HttpClientOptions, Vonage  # type: ignore[import-untyped]  # it has no types
-from vonage_voice import CreateCallRequest, Phone, Talk, ToPhone, TtsStreamOptions  # type: ignore[import-untyped]  # it has no types
+from vonage_voice import CreateCallRequest, ListCallsFilter, Phone, Talk, ToPhone, TtsStreamOptions  # type: ignore[import-untyped]  # it has no types
 
 api_url, application_id, key_file, answer_url = sys.argv[1:]
 auth = Auth(application_id=application_id, private_key=key_file)
@@ -40,3 +41,10 @@ time.sleep(0.2)
 voice.hangup(call.uuid)
 show("over", voice.get_call(call.uuid).model_dump())
 show("listed", [each.uuid for each in voice.list_calls()[0]])
+found: list[str] = []
+index: int | None = 0
+while index is not None:
+    page, index = voice.list_calls(ListCallsFilter(page_size=1, record_index=index))
+    found += [each.uuid for each in page]
+show("all", found)
+show("dashed", voice.get_call(str(UUID(call.uuid))).uuid)
