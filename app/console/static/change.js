@@ -1,4 +1,5 @@
 // Asks before a page with changes that are not saved is left, says prompts, finds them, and plays on the phone what was saved.
+import { busy } from "./busy.js";
 import { announce, post } from "./request.js";
 
 const form = document.querySelector("form[data-warns]");
@@ -16,12 +17,16 @@ addEventListener("beforeunload", (event) => {
 
 document.getElementById("hear")?.addEventListener("click", async (event) => {
   event.preventDefault();
+  const free = busy(event.currentTarget);
+  if (!free) return;
+  addEventListener("pageshow", free, { once: true }); // the page comes back as it was
   const { file, flow, step } = event.currentTarget.dataset;
   try {
     const shown = new DOMParser().parseFromString(await post("/phone/calls", { file, step }), "text/html");
     location.assign(`/phone?${new URLSearchParams({ flow, call: shown.getElementById("call-state").dataset.call })}`);
   } catch (problem) {
     announce(problem.message, { error: true });
+    free();
   }
 });
 

@@ -1,4 +1,5 @@
 // What every page does: copy buttons, what changes by itself, and errors of htmx's requests in the status line.
+import { busy } from "./busy.js";
 import { announce, fail, reason, succeed } from "./request.js";
 
 document.addEventListener("click", async ({ target }) => {
@@ -24,6 +25,24 @@ document.addEventListener("keydown", ({ key, target }) => {
     menu.querySelector("summary").focus();
   }
 });
+
+// A button that sends a form, or a request of htmx, is busy until the answer.
+
+document.addEventListener("submit", ({ target, submitter, defaultPrevented }) => {
+  if (defaultPrevented || !submitter || target.method === "dialog") return;
+  setTimeout(() => { // after the browser has read the form, of which a disabled button is no part
+    const free = busy(submitter);
+    if (free) addEventListener("pageshow", free, { once: true }); // the page comes back as it was
+  });
+});
+
+const pressed = new WeakMap(); // context of a request -> what ends that its button is busy
+
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  const button = ctx.sourceEvent?.submitter ?? ctx.sourceElement;
+  if (!isPoll(ctx) && button.matches("button, .button")) pressed.set(ctx, busy(button));
+});
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => pressed.get(ctx)?.());
 
 // What htmx asks every few seconds: only while it is seen, without keeping the login open, and only for what is new.
 

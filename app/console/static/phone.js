@@ -1,4 +1,5 @@
 // The phone: places calls, keeps them, and joins its parts. What the caller does is in phone_caller.js.
+import { busy } from "./busy.js";
 import "./phone_caller.js";
 import { call, isPlacing, placeCall, send } from "./phone_call.js";
 import { callRequest, isFilledIn, showAnswers, world } from "./phone_setup.js";
@@ -24,14 +25,14 @@ $("setup").addEventListener("change", ({ target }) => {
 
 $("keep").addEventListener("click", async () => {
   succeed("keep");
-  $("keep").disabled = true;
+  const free = busy($("keep"));
   try {
     const { path, name, command } = await post(`/phone/calls/${call.id}/keep`);
     announce(`Written to ${path} as “${name}”. Play it again with: ${command}`);
   } catch (problem) {
     fail("keep", problem.message);
   }
-  $("keep").disabled = false;
+  free?.();
 });
 
 $("phone").addEventListener("click", ({ target }) => {

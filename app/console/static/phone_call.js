@@ -1,4 +1,5 @@
 // The call: the server plays it in virtual time; the browser says up to which second. Nothing waits for the voice.
+import { busy } from "./busy.js";
 import { mark, merge } from "./phone_log.js";
 import { light } from "./phone_picture.js";
 import { connectMicrophone, listen, voice } from "./phone_speech.js";
@@ -42,7 +43,9 @@ export async function placeCall(data) {
   placing = true;
   early = "";
   showState();
+  const free = busy($("place"));
   await send("/phone/calls", data);
+  free?.();
   placing = false;
   showState();
 }
@@ -69,9 +72,8 @@ function showEarly() {
 /** Show what can be done now: call, or what the caller does. */
 function showState() {
   $("phone").dataset.state = placing ? "placing" : isOn() ? "on" : call ? "over" : "idle";
-  $("place").hidden = isOn();
-  $("hangup").hidden = !isOn();
-  $("hangup").disabled = placing;
+  $("place").hidden = isOn() && !placing;
+  $("hangup").hidden = !$("place").hidden;
   $("caller").disabled = !isOn();
   $("line").disabled = isOn();
 }
@@ -81,14 +83,26 @@ export async function act(step) {
   if (!call || placing) return false;
   succeed("act");
   if (call.moment !== "until") voice.stop();
-  return send(`/phone/calls/${call.id}/steps`, { step, at: now() });
+  return shown(send(`/phone/calls/${call.id}/steps`, { step, at: now() }));
+}
+
+let asked = 0; // requests for what the caller does that are on their way
+
+/** Show that the call works on what the caller does, until its reply. */
+async function shown(reply) {
+  asked += 1;
+  $("call").ariaBusy = "true";
+  const found = await reply;
+  asked -= 1;
+  if (!asked) $("call").ariaBusy = null;
+  return found;
 }
 
 /** Play on to where the caller is waited for. */
 export function skip() {
   if (!call) return;
   voice.stop();
-  send(`/phone/calls/${call.id}/advance`, { at: null });
+  shown(send(`/phone/calls/${call.id}/advance`, { at: null }));
 }
 
 /** Stop the clock, or let it go on. */

@@ -1,4 +1,5 @@
 // What the caller does: keys, words, silence, a message, hanging up; and what happens when another phone rings.
+import { busy } from "./busy.js";
 import { act, hold, isOn, press, skip } from "./phone_call.js";
 
 const $ = (id) => document.getElementById(id);
@@ -22,9 +23,9 @@ document.addEventListener("keydown", (event) => {
 
 /** Do something by a button; a second click counts only after the reply. */
 async function actBy(button, what) {
-  button.disabled = true;
+  const free = busy(button);
   await act(what);
-  button.disabled = false;
+  free?.();
 }
 
 $("phone").addEventListener("click", ({ target }) => {

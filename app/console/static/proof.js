@@ -1,30 +1,31 @@
 // The proof of a flow, and its calls played on the phone.
+import { busy } from "./busy.js";
 import { announce, post } from "./request.js";
 
 const button = document.getElementById("prove");
 const result = document.getElementById("proof");
 
 button?.addEventListener("click", async () => {
-  button.disabled = true;
-  button.textContent = "Exploring every call …";
+  const free = busy(button);
   try {
     result.innerHTML = await post(`/flows/${encodeURIComponent(button.dataset.flow)}/proof`); // escaped by our own server
   } catch (problem) {
     announce(problem.message, { error: true });
   }
-  button.disabled = false;
-  button.textContent = "Prove";
+  free?.();
 });
 
 result.addEventListener("click", async ({ target }) => {
   const chosen = target.closest("[data-play]");
   if (!chosen) return;
-  chosen.disabled = true;
+  const free = busy(chosen);
+  if (!free) return;
+  addEventListener("pageshow", free, { once: true }); // the page comes back as it was
   try {
     await play(JSON.parse(chosen.dataset.play));
   } catch (problem) {
     announce(problem.message, { error: true });
-    chosen.disabled = false;
+    free();
   }
 });
 

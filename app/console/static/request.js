@@ -53,7 +53,27 @@ function read(text) {
   }
 }
 
+const PRESSED = "a[href], button, input, select, textarea, summary";
+const BUTTONS = "button, .button, .top a"; // matter more than fields, and these more than links
+const GAP = 12; // pixels to the edge of the window
+const LOOK_MS = 250;
+
 let hiding;
+let moving;
+
+/** Move the status line to the lowest place in the window where it covers nothing that can be pressed, or least of it. */
+function move(line) {
+  const { left, right, top, height } = line.getBoundingClientRect();
+  const others = [...document.querySelectorAll(PRESSED)].filter((each) => !line.contains(each) && (each.checkVisibility?.() ?? true));
+  const taken = others.map((each) => ({ weight: each.matches(BUTTONS) ? 100 : each.matches("a") ? 1 : 10, box: each.getBoundingClientRect() }))
+    .filter(({ box }) => box.right > left && box.left < right);
+  const covers = (from) => taken.reduce((sum, { box, weight }) => sum + (box.bottom > from && box.top < from + height ? weight : 0), 0);
+  const last = innerHeight - height - GAP;
+  if (line.style.top && top >= 0 && top <= last && !covers(top)) return;
+  const places = Array.from({ length: Math.max(1, Math.floor(last / 4)) }, (_, number) => last - 4 * number);
+  const best = places.reduce((found, each) => (covers(each) < covers(found) ? each : found));
+  Object.assign(line.style, { top: `${best}px`, bottom: "auto" });
+}
 
 /**
  * Show a sentence in the status line; screen readers read it out. An error stays until it is closed, and so does one
@@ -76,6 +96,9 @@ export function announce(sentence, { error = false, action } = {}) {
   line.classList.toggle("error", error);
   const text = Object.assign(document.createElement("span"), { textContent: sentence });
   line.replaceChildren(text, ...(action ? [button(...action)] : []), close);
+  clearInterval(moving);
+  move(line);
+  moving = setInterval(() => (close.isConnected ? move(line) : clearInterval(moving)), LOOK_MS); // the page changes, and is scrolled
   if (!error && !action) hiding = setTimeout(() => line.replaceChildren(), 6000);
   return () => close.isConnected && line.replaceChildren();
 }
