@@ -52,6 +52,13 @@ or the address is in use, 3 a worker cannot start.""",
     help="With --dev: place real calls through Vonage. By default, they only ring in the console.",
 )
 @click.option(
+    "--speed",
+    type=click.FloatRange(1, 1000),
+    default=1.0,
+    show_default=True,
+    help="With --dev: how many times as fast the pauses between attempts (`retry: {after: ..}`) pass.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(1, 64),
     default=1,
@@ -71,6 +78,7 @@ def command(
     *,
     dev: bool,
     real_calls: bool,
+    speed: float,
     workers: int,
     host: str | None,
     port: int | None,
@@ -85,6 +93,13 @@ def command(
         flows, templates = folders(flows, None)
     settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
     require_safe(settings, dev)
+    is_virtual = dev and not real_calls
+    if speed > 1 and not (is_virtual or (dev and settings.has_local_vonage)):
+        cure = (
+            "use it with --dev, and without --real-calls unless NCCO_VONAGE_API_URL is a stand-in such as `ncco vonage`"
+        )
+        raise CannotRun("--speed would call real people again sooner than the flow says", cure)
+    settings.shorten_pauses(speed)
     workers = _usable_workers(settings.database_url, workers)
     read = partial(Source(settings.flows, settings.templates).load, settings.policy().env)
     project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
@@ -94,7 +109,6 @@ def command(
     database = _database(settings.database_url)
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
-    is_virtual = dev and not real_calls
     with (
         console_beside(settings, dev=dev, say=_say, has_virtual_vonage=is_virtual) as console,
         suppress(KeyboardInterrupt),  # before serve handles the signal

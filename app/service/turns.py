@@ -56,6 +56,7 @@ class Policy:
         dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: maximum number of dials per call.
         keeps_recordings: whether recordings are fetched.
+        speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -64,6 +65,7 @@ class Policy:
     dial_allow: tuple[str, ...] = ()
     dial_limit: int = 10
     keeps_recordings: bool = False
+    speed: float = 1.0
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
         """The external inputs of a turn. Its callback URLs start with `base_url`."""

@@ -358,6 +358,7 @@ class Settings(BaseSettings):
     _warnings: tuple[str, ...] = PrivateAttr(default=())
     _secret_files: tuple[Path, ...] = PrivateAttr(default=())
     _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
+    _speed: float = PrivateAttr(default=1.0)
     _virtual_vonage: tuple[VoiceAccess | None, ...] = PrivateAttr(default=())
 
     def add_origin(
@@ -371,6 +372,10 @@ class Settings(BaseSettings):
     def place_calls_with(self, virtual: VoiceAccess | None) -> None:
         """Place calls with a virtual Vonage instead of the real one; None to place no calls."""
         self._virtual_vonage = (virtual,)
+
+    def shorten_pauses(self, speed: float) -> None:
+        """Let the pauses between attempts to place a call pass `speed` times as fast, in development."""
+        self._speed = speed
 
     @property
     def has_virtual_vonage(self) -> bool:
@@ -557,7 +562,7 @@ class Settings(BaseSettings):
     def policy(self) -> Policy:
         """The settings that the service needs. May create the key file next to the database. Raises SettingsError."""
         own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
-        return Policy(*own, keeps_recordings=self.keeps_recordings)
+        return Policy(*own, keeps_recordings=self.keeps_recordings, speed=self._speed)
 
 
 def _url_of(host: str, port: int) -> str:

@@ -230,13 +230,15 @@ async def placing_world(
     limits: PlacingLimits = MANY,
     allow: tuple[str, ...] = ("44", "1"),
     keeps_hours: bool = True,
+    speed: float = 1.0,
 ) -> AsyncIterator[World]:
     """An open world; `store` is opened."""
     clock = VirtualClock(at)
     texts = {f"flows/{number}.yaml": text for number, text in enumerate(flows.split("---\n"))}
     project = load(texts)
     assert not [issue for issue in project.issues if issue.is_error], project.issues
-    policy = Policy(keys=(b"key of the test",), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=allow)
+    failsafe = ({"action": "talk", "text": "Sorry."},)
+    policy = Policy(keys=(b"key of the test",), failsafe=failsafe, dial_allow=allow, speed=speed)
     service = CallService(store, Library(store, lambda: project), policy)
     log: list[str] = []
     app = make_app(service, lambda: clock.at(clock.ms), log)

@@ -50,7 +50,7 @@ def why_later(flow: Flow, number: str, moment: datetime) -> str:
     return why_not(moment, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
-def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> datetime | None:
+def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed: float = 1.0) -> datetime | None:
     """The time of the next attempt; None if there will be none.
 
     Args:
@@ -58,12 +58,13 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime) -> dat
         row: the placed call; its `tries` include the last attempt.
         outcome: the last attempt's outcome.
         now: the current time, aware.
+        speed: how many times as fast the pause between attempts passes.
     """
     outbound = outbound_of(flow)
     retry = outbound.retry
     if outcome not in retry.on or row.tries >= retry.tries:
         return None
-    moment = first_moment(flow, row.number, now + timedelta(seconds=retry.after_s))
+    moment = first_moment(flow, row.number, now + timedelta(seconds=retry.after_s / speed))
     return None if moment is None or is_too_late(row, moment) else moment
 
 

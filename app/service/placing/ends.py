@@ -36,7 +36,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
         return False
     flow = await turns.library.pinned(row.flow, attempt.revision)
     at = milliseconds(now)
-    moment = next_attempt(flow, row, outcome, now) if flow is not None else None
+    moment = next_attempt(flow, row, outcome, now, turns.policy.speed) if flow is not None else None
     if moment is not None and row.cancelled_at is None:
         return await placed.finish(attempt, AttemptResult(outcome, problem), at, milliseconds(moment))
     hooks = _hooks(turns, flow, row, outcome, now)

@@ -313,6 +313,20 @@ def test_real_calls_are_a_choice_of_development_only(tmp_path: Path, monkeypatch
     assert (2, True) == (refused.exit_code, "without --dev, all calls are real" in refused.output)
 
 
+@pytest.mark.parametrize("words", [(), ("--dev", "--real-calls")])
+def test_real_people_are_not_called_again_sooner(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_project(tmp_path, shop=SHOP)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NCCO_INSECURE", "1")
+
+    refused = ncco("serve", *words, "--speed", "10")
+
+    assert 2 == refused.exit_code
+    assert "--speed would call real people again sooner" in refused.output
+
+
 def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_project(tmp_path, shop=SHOP)
     monkeypatch.chdir(tmp_path)

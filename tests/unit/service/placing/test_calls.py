@@ -81,6 +81,16 @@ async def test_a_busy_line_is_called_again_and_the_third_time_somebody_is_told(a
         assert 3 == len(world.legs)
 
 
+async def test_pauses_between_attempts_pass_faster_in_development(memory: Store) -> None:
+    async with placing_world(memory, {TO: BUSY}, speed=60) as world:
+        wanted = await world.want()
+        await world.run(2 * 60)
+        attempts = await world.attempts(wanted.id)
+
+        pauses = [(later.placing_at - former.placing_at) // 1_000 for former, later in pairwise(attempts)]
+        assert [True] * 2 == [10 <= pause < 60 for pause in pauses]
+
+
 async def test_the_second_attempt_may_reach_the_person(memory: Store) -> None:
     async with placing_world(memory, {TO: [BUSY, QUICK]}) as world:
         wanted = await world.want()
