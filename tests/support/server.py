@@ -239,6 +239,9 @@ def standing_in() -> Iterator[StandIn]:
         def do_POST(self) -> None:
             self.answer()
 
+        def do_PUT(self) -> None:
+            self.answer()
+
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             found = stand_in.reply_to(Received(self.command, self.path, dict(self.headers), body))
