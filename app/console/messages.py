@@ -82,6 +82,8 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
     """The values for `messages_rows.html`; with `few`, only the newest messages. Raises StoreError."""
     recordings = (await console.opened_store()).recordings
     settings = console.settings
+    if before and await recordings.get(before) is None:
+        raise HTTPException(404, "The messages before this page were deleted. Choose the newest ones.")
     most = few or PAGE
     found = await recordings.list(most + 1, before, _BOXES[box])
     return {

@@ -119,6 +119,8 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
     if console.settings.has_memory_store:
         return render(request, template, search=search, is_memory=True, **_choices(project))
     placed = (await console.opened_store()).placed
+    if search.before and await placed.get(search.before) is None:
+        raise HTTPException(404, "The calls before this page were deleted. Choose the newest ones.")
     found = await placed.list(PAGE + 1, search.before, search.filter)
     control = await placed.control()
     now = datetime.now(UTC)

@@ -185,6 +185,10 @@ async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: 
     assert ["waiting", "kept"] == [row.state for id_ in (lost, fine) if (row := await inbox.recordings.get(id_))]
 
 
+async def test_a_page_after_a_deleted_message_is_an_error_and_not_the_end(inbox: Inbox) -> None:
+    assert 404 == (await inbox.console.get(f"/messages?before={'0' * 32}")).status_code
+
+
 async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
     ids = [await inbox.put(created_at=NOW - number * 1000) for number in range(53)]
     first = await inbox.page()
