@@ -206,13 +206,11 @@ class NccoBuilder:
         """The actions so far as an NCCO."""
         return [draft.action for draft in self.drafts]
 
-    def stored_actions(self, hide: Callable[[str], str]) -> list[dict[str, Any]] | None:
+    def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:
         """The NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
         if not any(draft.secret for draft in self.drafts):
             return None
-        return [
-            {**draft.action, **{name: hide(str(draft.action[name])) for name in draft.secret}} for draft in self.drafts
-        ]
+        return [{**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}} for draft in self.drafts]
 
 
 def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:

@@ -297,7 +297,7 @@ class Run:
             dialled = before.dialled + stretch.dials  # the turn played nothing else
         else:
             ncco = self._builder.actions()
-            stored = self._builder.stored_actions(scopes.hide_text)
+            stored = self._builder.stored_actions(scopes.hide_option)
             waits = tuple(self._builder.waits)
             dialled = self._builder.dialled
             is_over = not any(wait.steers for wait in waits)

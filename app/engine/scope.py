@@ -426,15 +426,14 @@ class Scopes:
             for each in self._scopes
         ]
 
-    def hide_text(self, text: str) -> str:
-        """The token of a text that contains a `spoken` param, which the call can still decrypt."""
-        return self._mask(text) if self._context.cipher is None else self._context.cipher.encrypt(text)
+    def hide_option(self, value: Any) -> str:
+        """The token of an action's option that contains a `spoken` param, which the call can still decrypt."""
+        cipher = self._context.cipher
+        return self._mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
 
     def _hidden(self, variable: Variable, value: Any) -> str:
         """The token of a sensitive variable's value. The call can still decrypt a `spoken` param."""
-        if variable.spoken and self._context.cipher is not None:
-            return self._context.cipher.encrypt(orjson.dumps(value, default=str).decode())
-        return self._mask(str(value))
+        return self.hide_option(value) if variable.spoken else self._mask(str(value))
 
     def _mask(self, secret: str) -> str:
         return self._context.mask(self._session, secret)

@@ -71,7 +71,7 @@ class PlacedCipher:
 
 
 def decrypted(ncco: bytes, cipher: PlacedCipher | None) -> bytes | None:
-    """An NCCO with the texts of its tokens; None if a token cannot be decrypted."""
+    """An NCCO with the values of its tokens; None if a token cannot be decrypted."""
     actions: list[dict[str, Any]] = orjson.loads(ncco)
     for action in actions:
         for name, token in action.items():
@@ -79,7 +79,7 @@ def decrypted(ncco: bytes, cipher: PlacedCipher | None) -> bytes | None:
                 text = cipher.decrypt(token) if cipher is not None else None
                 if text is None:
                     return None
-                action[name] = text
+                action[name] = orjson.loads(text)
     return orjson.dumps(actions)
 
 

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -177,6 +178,20 @@ def test_a_prompt_that_only_looks_like_a_token_is_repeated_as_it_is() -> None:
     ncco = b'[{"action":"talk","text":"secret: nobody knows it"}]'
 
     assert ncco == decrypted(ncco, None)
+
+
+def test_every_option_that_depends_on_a_code_is_restored_with_its_type() -> None:
+    spoken = FLOWS.replace("- talk:", '- talk: {bargeIn: "{{ code == \'58203\' }}", text: "{{ code }}"}\n      - talk:')
+    flow = load({"flows/code.yaml": spoken}).flows["code"]
+    cipher = PlacedCipher.of(KEYS, "salt")
+    context = TurnContext(AT, lambda ref: "https://ncco.example", lambda session, secret: "hidden", cipher=cipher)
+
+    turn = turn_of(engine.begin_placed(flow, "leg", Call(), {"code": CODE}, context))
+    written = orjson.dumps(turn.stored_ncco)
+
+    assert CODE.encode() not in written
+    assert turn.ncco[0]["bargeIn"] is True
+    assert orjson.dumps(turn.ncco) == decrypted(written, cipher)
 
 
 COMPARED: Final = """
