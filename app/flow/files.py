@@ -178,7 +178,8 @@ def _other_encoding(data: bytes) -> str:
 
 def too_large(display: str) -> FlowIssue:
     """The issue of a file that is not read because of its size."""
-    return RULES["E119"].at(Place(display, 1, 1), f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read")
+    message = f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read"
+    return RULES["E119"].at(Place(display, 1, 1), message, "shorten it: a project may not have more")
 
 
 def too_much(texts: Mapping[str, str]) -> FlowIssue | None:

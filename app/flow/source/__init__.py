@@ -77,7 +77,9 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Flo
             values += isinstance(event, yaml.NodeEvent)
             if values > MAX_VALUES:
                 message = f"more than {MAX_VALUES:,} keys and values"
-                return events, RULES["E119"].at(source.extent(event), message)
+                return events, RULES["E119"].at(
+                    source.extent(event), message, "shorten it: a project may not have more"
+                )
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} nested levels"

@@ -76,6 +76,14 @@ def test_the_limits_of_a_project_are_named_at_the_first_file_that_exceeds_them(
     assert not found.flows
 
 
+def test_nobody_is_advised_to_split_a_file_that_alone_exceeds_a_limit_of_the_project() -> None:
+    text = f"{flow('a')}x: [{'1,' * MAX_VALUES}]\n"
+
+    assert ["shorten it: a project may not have more"] == [
+        issue.cure for issue in load({"flows/a.yaml": text}, extent="project").issues
+    ]
+
+
 def test_a_project_may_have_as_many_files_as_the_limit_says() -> None:
     assert MAX_FILES == len(load(flows(MAX_FILES), extent="project").flows)
 
