@@ -19,6 +19,9 @@ from tests.system.faults.phone import Phone, Tally
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Lost, Wire
 
+ANSWERED_FIRST = 200
+"""Number of webhooks that a server under load answers before it is stopped."""
+
 
 async def answered(server: Served) -> int:
     wire = Wire("127.0.0.1", server.port, patience_s=60)
@@ -41,9 +44,9 @@ def test_a_worker_that_is_killed_is_replaced_and_its_calls_go_on(tmp_path: Path)
     assert not {*before} & {*after}
 
 
-async def call_until_refused(server: Served, lost: dict[str, str]) -> Counter[int]:
-    """Send answer webhooks until nobody listens. Returns their statuses, and adds unanswered legs to `lost`."""
-    wire, statuses = Wire("127.0.0.1", server.port), Counter[int]()
+async def call_until_refused(server: Served, lost: dict[str, str], statuses: Counter[int]) -> None:
+    """Send answer webhooks until nobody listens. Counts them in `statuses`, and adds unanswered legs to `lost`."""
+    wire = Wire("127.0.0.1", server.port)
     while True:
         leg = uuid4().hex
         try:
@@ -51,7 +54,7 @@ async def call_until_refused(server: Served, lost: dict[str, str]) -> Counter[in
         except Lost as error:
             lost[leg] = type(error.__cause__).__name__
             if lost[leg] == "ConnectionRefusedError":
-                return statuses
+                return
         else:
             statuses[answer.status] += 1
 
@@ -59,10 +62,13 @@ async def call_until_refused(server: Served, lost: dict[str, str]) -> Counter[in
 async def stop_under_load(server: Served) -> tuple[Counter[int], dict[str, str], int]:
     lost: dict[str, str] = {}
     await answered(server)
-    callers = [asyncio.create_task(call_until_refused(server, lost)) for _ in range(16)]
-    await asyncio.sleep(1.0)
+    statuses = Counter[int]()
+    callers = [asyncio.create_task(call_until_refused(server, lost, statuses)) for _ in range(16)]
+    async with asyncio.timeout(60):
+        while statuses.total() < ANSWERED_FIRST:  # noqa: ASYNC110 - of other tasks
+            await asyncio.sleep(0.01)
     server.process.send_signal(signal.SIGTERM)
-    statuses = sum(await asyncio.gather(*callers), Counter[int]())
+    await asyncio.gather(*callers)
     return statuses, lost, await asyncio.to_thread(server.process.wait, 60)
 
 
