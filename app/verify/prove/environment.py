@@ -60,6 +60,7 @@ _OTHER_TEXTS: Final = ("something", "anything else", "xyz")
 _OFTEN_EMPTY: Final = frozenset({"from_user", "sip", "custom_data"})
 _MAPS: Final = ("sip", "custom_data")
 _FROM: Final = ("call", "from")
+_TO: Final = ("call", "to")
 _QUERY: Final = "query"
 DIRECTIONS: Final = ("inbound", "outbound")
 """The directions of calls. Our choice: the query of the answer URL gives the direction, the answer webhook does not."""
@@ -75,7 +76,8 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         values.chosen["call"] = (how,)
         values.chosen |= dict.fromkeys(root.params, (how,))
     calls = [_arrival_of(base, row) for row in rows]
-    if _shows_our_number(root) and not _is_numbered(root):
+    is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
+    if is_shown and not _is_numbered(root):
         calls += [each._replace(call=_from_app(each.call)) for each in calls[:1]]
     return different(calls)
 

@@ -21,6 +21,7 @@ from app.flow.nodes import Place
 from app.flow.runtime import Target, Way
 from app.issue import RuleBook
 from app.service.outcomes import FlowOutcome, outcomes_of
+from app.verify.prove.environment import APP_TO
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import Graph, Paths
 from app.verify.prove.listening import ENDLESS, listen
@@ -149,8 +150,17 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         elif code == _NO_NUMBER_SHOWN:
             message = f'in a call from an app, step "{step}" has no number to show and takes its error exit: {because}'
             other = {"cure": "list your numbers under `numbers`, or write `from` next to it", "severity": "warning"}
+        elif _is_to_name(turn):
+            message = f"in a call from an app, {message}"
+            other = {"severity": "warning"}
         kind = "invalid_ncco" if is_ncco else "error_exit"
         yield explored.found(kind, (flow, step), message, turn, code=code, **other)
+
+
+def _is_to_name(turn: Transition) -> bool:
+    """Whether only calls from an app, which are to a name, lead to a turn. Only a warning: no app may call the flow."""
+    call = turn.first_path[0].call
+    return call is not None and call.to == APP_TO
 
 
 def _has_line_end(turn: Transition) -> bool:
@@ -232,7 +242,7 @@ def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
         message = f'step "{where[1]}" of an error exit fails too, and the caller hears only the failsafe{why}'
-        is_rare = any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
+        is_rare = _is_to_name(turn) or any(code == _NO_NUMBER_SHOWN for *_, code, _ in turn.failed)
         yield explored.found("failsafe", where, message, turn, severity="warning" if is_rare else "error")
 
 

@@ -40,6 +40,8 @@ HAPPENING = (
 NOWHERE = "no-person-at-all"
 """No call can show this fault, since it is about something that never happens."""
 PLAYED = [path for path in FAULTY if fault_of(path) in HAPPENING.split() and path.stem != NOWHERE]
+ALARMS = {"feedback": ["untold welcome"]}
+"""A caller who withholds the number cannot be asked later, as docs/how-to/feedback.md says."""
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
@@ -80,4 +82,5 @@ def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path
 def test_the_flows_of_the_project_and_its_examples_raise_no_alarm(folder: Path) -> None:
     project = load_files(folder / "flows", folder / "templates")
 
-    assert [] == [f"{each.step}: {each.message}" for each in violations_of(project, proofs_of(project))]
+    found = [f"{each.kind} {each.step}" for each in violations_of(project, proofs_of(project))]
+    assert ALARMS.get(folder.name, []) == found
