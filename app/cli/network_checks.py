@@ -111,8 +111,12 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
         return Finding("console", "error", str(fault), fault.cure)
     port = settings.console_port
     url = settings.console_address
-    if here.server and (await probe(client, f"{url}/")).is_console:
+    reply = await probe(client, f"{url}/") if here.server else Probe()
+    if reply.is_console:
         return Finding("console", "ok", f"it has a password, and answers at {url}")
+    if reply.is_late:
+        cure = "Try again in a moment: after a start, the console takes some seconds."
+        return Finding("console", "warning", f"its port {port} does not answer yet", cure)
     if _is_taken(url):
         cure = "Choose another NCCO_CONSOLE_PORT, or stop that program."
         return Finding("console", "error", f"another program uses its port {port}", cure)

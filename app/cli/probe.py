@@ -26,6 +26,7 @@ class Probe:
     Attributes:
         problem: why there was no reply; "" if there was one.
         is_untrusted: whether the certificate is not valid.
+        is_late: whether there was no reply in time.
         status: the status of the reply; 0 if there was none.
         document: the reply, if it is a JSON object.
         headers: the headers of the reply.
@@ -38,6 +39,7 @@ class Probe:
     document: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     ms: float = 0.0
+    is_late: bool = False
 
     @property
     def is_console(self) -> bool:
@@ -67,7 +69,7 @@ async def probe(
                 if len(reply) > MAX_BYTES:
                     break
     except (TimeoutError, httpx.TimeoutException):
-        return Probe(f"no reply within {WITHIN_S:g} seconds")
+        return Probe(f"no reply within {WITHIN_S:g} seconds", is_late=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         untrusted = _certificate_error(error)
         return Probe(f"its certificate is not valid: {untrusted}" if untrusted else f"{error}", bool(untrusted))

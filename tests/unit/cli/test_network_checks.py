@@ -216,6 +216,7 @@ HASH = hash_password("a password of the console")
         ({}, HERE, "nothing", ("warning", "no console answers")),
         ({}, Probe(), "another", ("error", "another program")),
         ({}, HERE, "another", ("error", "another program")),
+        ({}, HERE, "late", ("warning", "does not answer yet")),
         ({"port": 8001, "console_port": 8001}, HERE, "console", ("error", "8001")),
     ],
 )
@@ -225,10 +226,11 @@ async def test_the_console_has_a_password_and_a_port(
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
-        if listens == "another":
+        if listens in ("another", "late"):
             bound.listen()
         known = {"console_password_hash": HASH, "console_port": port, **values}
-        answering = {f"http://127.0.0.1:{port}/": 303} if listens == "console" else {}
+        statuses = {"console": 303, "late": 0}
+        answering = {f"http://127.0.0.1:{port}/": statuses[listens]} if listens in statuses else {}
         async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
             found = await check_console(client, load_settings(None, **known), here)
 
@@ -265,11 +267,13 @@ async def test_a_proxy_of_the_console_leads_to_it(replied: int | None, status: s
 
 
 def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
-    """Consoles that reply with a status at these URLs; nothing answers anywhere else."""
+    """Consoles that reply with a status at these URLs, or too late for 0; nothing answers anywhere else."""
 
     def respond(request: httpx.Request) -> httpx.Response:
         if str(request.url) not in statuses:
             raise httpx.ConnectError("refused")
+        if not statuses[str(request.url)]:
+            raise httpx.ReadTimeout("late")
         return httpx.Response(statuses[str(request.url)], headers={"content-security-policy": POLICY})
 
     return httpx.MockTransport(respond)
