@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
@@ -29,6 +30,7 @@ from app.service.phone_numbers import digits_of
 from app.service.placing.attempts import why_later
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
+from app.value_types import Kind, PointInTime
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -277,12 +279,12 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
 
 
 def _wanted(
-    flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone: tzinfo, *, is_virtual: bool
+    flow: Flow, typed: Mapping[str, str], session: ConsoleSession, zone: ZoneInfo, *, is_virtual: bool
 ) -> WantedCall:
     """The request of a form. An empty field of a param with a default is left out. Raises RefusedRequest."""
     values = {name.removeprefix("with."): text for name, text in typed.items() if name.startswith("with.")}
     values = {
-        name: text
+        name: _with_zone(text, flow.params[name].type, zone) if name in flow.params else text
         for name, text in values.items()
         if text or name not in flow.params or not flow.params[name].has_default
     }
@@ -298,6 +300,16 @@ def _wanted(
         key=typed.get("key", ""),
         keeps_hours=not is_virtual,
     )
+
+
+def _with_zone(text: str, type_: Kind, zone: ZoneInfo) -> str:
+    """A typed value; in a flow without a time zone, a date and a time without a UTC offset are in the form's `zone`."""
+    if not isinstance(type_, PointInTime) or type_.zone:
+        return text
+    try:
+        return type_.with_zone(zone.key).cast(text)
+    except ValueError:
+        return text
 
 
 def _moment(text: str, zone: tzinfo) -> datetime | None:

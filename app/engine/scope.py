@@ -130,6 +130,8 @@ class FlowScope(NamedTuple):
         names.update(self.variables)
         for gone in self.tokens:
             names.pop(gone, None)
+        for name in flow.timed.keys() & names.keys():
+            names[name] = flow.timed[name].operand(names[name])
         if with_hours and flow.calendars:
             names["hours"] = hours_view(flow.calendars, now)
         return Names(names, budget)

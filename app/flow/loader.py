@@ -19,7 +19,7 @@ from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
 from app.flow.files import SUFFIXES, of_project, read_project, too_much
 from app.flow.hours.calendar import Calendar
-from app.flow.hours.declaration import calendar_sources, check_overrides
+from app.flow.hours.declaration import calendar_sources, check_overrides, zone_written_in
 from app.flow.issues import FlowIssue, by_place
 from app.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from app.flow.language.shared import Context, Sections, is_shared, read_shared
@@ -166,7 +166,8 @@ def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], 
         values += files[-1].values
         if is_limited and values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
-    return files, None
+    shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    return [file.with_head(shared) for file in files], None
 
 
 def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -189,6 +190,7 @@ def _read_context(
         dates=_in_folder(texts, _CALENDARS),
         flows=_signatures(files),
         kept=filled_with_settings(named, [node for node, _ in shared], templates.data),
+        zone=zone_written_in(*(node for node, _ in shared)),
     )
     return read_shared(shared, context)
 
@@ -219,6 +221,12 @@ class _File:
     head: FlowHead | None
     is_parsed: bool
     issues: list[FlowIssue]
+
+    def with_head(self, shared: Iterable[Map]) -> _File:
+        """This file with its head, if it is a flow; `shared` are the root nodes of the shared files."""
+        if self.node is None or is_shared(self.node):
+            return self
+        return replace(self, head=read_head(self.node, self.issues if self.is_parsed else [], shared))
 
     @property
     def is_complete(self) -> bool:
@@ -262,10 +270,7 @@ class _FlowFile:
 
 def _parsed(path: str, text: str) -> _File:
     node, issues = read_yaml(path, text)
-    is_parsed = not any(issue.is_error for issue in issues)
-    is_flow = node is not None and not is_shared(node)
-    head = read_head(node, issues if is_parsed else []) if node is not None and is_flow else None
-    return _File(path, text, node, head, is_parsed, issues)
+    return _File(path, text, node, None, not any(issue.is_error for issue in issues), issues)
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:

@@ -16,6 +16,7 @@ from app.flow.nodes import Place
 from app.flow.paths import Path
 from app.flow.runtime import Assignment, Exit, Part, Target
 from app.flow.scope import Variable
+from app.value_types import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class Flow:
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
+        timed: the types of the variables and lookups that contain dates or times, by name.
+        zone: its time zone (an IANA name), or "".
         outbound: how calls are placed with this flow; None if it is not used to place calls.
         limits: the limits that the flow promises, by name (`app.flow.language.flow`); running calls ignore them.
         subs: the flows that a call can reach from here, by name.
@@ -97,6 +100,8 @@ class Flow:
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
+    timed: Mapping[str, Kind] = field(default_factory=dict)
+    zone: str = ""
     outbound: Outbound | None = None
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)

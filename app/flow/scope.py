@@ -138,6 +138,7 @@ class ScopeTypes:
         env: the names in `env`; None if they are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
         spoken: the sensitive params that may be spoken.
+        zone: the time zone of the file (an IANA name), or "".
     """
 
     shapes: Mapping[str, Kind]
@@ -145,6 +146,7 @@ class ScopeTypes:
     env: frozenset[str] | None = None
     undeclared: Mapping[str, str] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
+    zone: str = ""
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
@@ -178,7 +180,7 @@ class ScopeTypes:
 
     def samples(self) -> dict[str, Any]:
         """A typical value for every name, for trying a step out."""
-        return {name: shape.sample for name, shape in self.shapes.items()}
+        return {name: shape.operand(shape.sample) for name, shape in self.shapes.items()}
 
 
 def scope_types(

@@ -106,9 +106,10 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """The time zone of the opening hours of a flow, or of all flows. UTC if they have none, or more than one."""
+    """The time zone of a flow and its opening hours, or of all flows. UTC if they have none, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
-    zones = {calendar.zone for each in flows for calendar in each.calendars.values()}
+    zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
+    zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
     return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
 
 

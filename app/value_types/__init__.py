@@ -21,7 +21,8 @@ from app.value_types.collections import (
     record,
 )
 from app.value_types.kind import ANY, SAMPLE, Escape, JsonSchema, Kind
-from app.value_types.scalars import Flag, Number, PlainText, PointInTime, WholeNumber, Word, write
+from app.value_types.scalars import Flag, Number, PlainText, WholeNumber, Word, write
+from app.value_types.times import Date, Point, PointInTime, TimeOfDay, in_utc, point_of
 
 __all__ = [
     "ANY",
@@ -31,6 +32,7 @@ __all__ = [
     "MAX_ITEMS",
     "MAX_NESTING",
     "NO_BEGINNING",
+    "POINTS",
     "SAMPLE",
     "TYPES",
     "Escape",
@@ -42,27 +44,46 @@ __all__ = [
     "Number",
     "Phone",
     "PlainText",
+    "Point",
     "PointInTime",
     "Sample",
     "Url",
     "WholeNumber",
     "Word",
     "common_type",
+    "in_utc",
     "kind_of",
     "list_of",
     "open_record",
+    "point_of",
     "record",
     "without_trunk_prefix",
     "write",
 ]
 
 TYPES: Final[dict[str, Kind]] = {
-    kind.name: kind for kind in (PlainText(), WholeNumber(), Number(), Flag(), Phone(), Url(), ListOf(), MapOf())
+    kind.name: kind
+    for kind in (
+        PlainText(),
+        WholeNumber(),
+        Number(),
+        Flag(),
+        Phone(),
+        Url(),
+        Date(),
+        TimeOfDay(),
+        PointInTime(),
+        ListOf(),
+        MapOf(),
+    )
 }
 """The types that flow files can name, by name."""
 
-DATETIME: Final = PointInTime()
+DATETIME: Final = TYPES["datetime"]
 """The type of `now`."""
+
+POINTS: Final = ("datetime", "date", "time")
+"""The families of the types whose values expressions use as `Point`s."""
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,8 @@ class Phone(Kind):
     family = "text"
     described = "a phone number"
     sample = "447700900123"
+    begins_unknown = True
+    input_type = "tel"
 
     def cast(self, value: object) -> str:
         """The digits, with the country code. Spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
@@ -167,6 +169,7 @@ class Url(Kind):
 
     name = "url"
     family = "text"
+    begins_unknown = True
 
     @property
     def described(self) -> str:

@@ -6,12 +6,12 @@ import json
 import math
 from collections.abc import ItemsView, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, time
 from typing import Any
 
 from app.issue import Fix, Issue, fault, shown, wrong_type
 from app.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
-from app.value_types.scalars import LARGE
+from app.value_types.scalars import LARGE, write
 
 MAX_ITEMS = 200
 """Maximum number of entries of a list or map. Our choice, so that data from callers cannot cause long loops."""
@@ -48,7 +48,7 @@ class _SizeBudget:
         self.left = MAX_ENTRIES + 1
 
     def copied(self, value: object, depth: int = 1) -> Any:
-        """A copy of an entry in a form that JSON can store: a point in time becomes text."""
+        """A copy of an entry in a form that JSON can store: dates and times become text."""
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
@@ -63,8 +63,8 @@ class _SizeBudget:
                 return {str(key): self.copied(item, depth + 1) for key, item in value.items()}
             case int() | float() if abs(value) < LARGE and math.isfinite(value):
                 return value
-            case datetime():
-                return value.isoformat()
+            case date() | time():
+                return write(value)
         raise ValueError("entries that are texts, numbers, true or false, lists or maps are needed")
 
 
@@ -108,6 +108,10 @@ class ListOf(Kind):
             return found
         cast = self.item.cast
         return [cast(entry) for entry in entries(value)]
+
+    def operand(self, value: Any) -> Any:
+        """A list with the entries as expressions use them."""
+        return [*map(self.item.operand, value)] if self.item is not None and isinstance(value, list | tuple) else value
 
     def check(self, value: object) -> list[Issue]:
         """Check the length of an array and each entry. A single value is an error, but is checked as an entry too."""
@@ -208,6 +212,12 @@ class MapOf(Kind):
         """A copy of the map in a form that JSON can store."""
         found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
         return found
+
+    def operand(self, value: Any) -> Any:
+        """A map with the fields as expressions use them."""
+        if not self.fields or not isinstance(value, Mapping):
+            return value
+        return {name: self.fields[name].operand(each) if name in self.fields else each for name, each in value.items()}
 
     def json_schema(self) -> JsonSchema:
         """A schema for any object."""

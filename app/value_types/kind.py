@@ -56,6 +56,10 @@ class Kind(ABC):
     """The name in flow files (`text`, `int`, ...)."""
     family: ClassVar[str]
     """Values of the same family can be compared: phone, url and words belong to text, int to number."""
+    begins_unknown: ClassVar[bool] = False
+    """Whether a variable without a default begins as `""`, although that is not a value of the type."""
+    input_type: ClassVar[str] = "text"
+    """The `type` of an `input` in HTML for a value."""
 
     @property
     @abstractmethod
@@ -78,6 +82,24 @@ class Kind(ABC):
     @abstractmethod
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of valid values, as far as JSON Schema can express it."""
+
+    def operand(self, value: Any) -> Any:
+        """A stored value as expressions use it: a date, a time of day or a point in time instead of its text."""
+        return value
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are stored as text."""
+        return self.family == "text" or (self.is_timed and self.item is None and not self.fields)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether expressions use the value, or a part of it, as a date or a time."""
+        return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
+
+    def with_zone(self, zone: str) -> Kind:
+        """The type in a file with this time zone (an IANA name, or "")."""
+        return self
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
         """The value of a node of a flow file. A wrong value is reported, and None is returned.

@@ -1,4 +1,4 @@
-"""Text, numbers, booleans, words and points in time."""
+"""Text, numbers, booleans and words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date, time
 from typing import TypeGuard
 
 from app.issue import Fix, Issue, fault, listed, shown, wrong_type
@@ -33,8 +33,10 @@ def write(value: object) -> str:
             return str(value)
         case float() if math.isfinite(value):
             return str(int(value)) if value.is_integer() and abs(value) < LARGE else repr(value)
-        case datetime():
+        case date():
             return value.isoformat()
+        case time():
+            return value.isoformat("auto" if value.second or value.microsecond else "minutes")
     raise ValueError("a text, a number, true or false is needed")
 
 
@@ -341,23 +343,3 @@ class Word(Kind):
         """A schema that allows the words, including the disputed ones."""
         lower = [word.lower() for word in self.words] if self.any_case else []
         return {"enum": [*self.words, *self.disputed, *lower]}
-
-
-@dataclass(frozen=True)
-class PointInTime(Kind):
-    """A point in time, such as `now`."""
-
-    name = "datetime"
-    family = "datetime"
-    described = "a point in time"
-    sample = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-
-    def cast(self, value: object) -> datetime:
-        """See `Kind`."""
-        if isinstance(value, datetime):
-            return value
-        raise ValueError("a point in time is needed")
-
-    def json_schema(self) -> JsonSchema:
-        """A schema for ISO 8601 text, the form in which a point in time is stored."""
-        return {"type": "string", "format": "date-time"}

@@ -163,7 +163,7 @@ def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
         name, is_given, value = word.partition("=")
         if not is_given or name not in known:
             raise ValueError(f'"{word}" does not set a field; the fields are: {", ".join(known)}')
-        found[name] = value if known[name].family == "text" else json.loads(value)
+        found[name] = value if known[name].is_text else json.loads(value)
     return found
 
 

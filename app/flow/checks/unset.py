@@ -21,6 +21,7 @@ from app.flow.scope import Variable
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression, Value
 from app.suggest import nearest
+from app.value_types import TYPES
 
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -127,7 +128,7 @@ def _assigned(way: Way) -> frozenset[str]:
 
 
 _SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
-_TEXT_TYPES = frozenset({"text", "phone", "url"})
+_TEXT_TYPES = frozenset({"text", *(name for name, kind in TYPES.items() if kind.begins_unknown)})
 """Types whose empty value cannot be spoken or dialled."""
 
 

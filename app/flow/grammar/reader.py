@@ -38,9 +38,11 @@ class Reader:
 
     Attributes:
         issues: every error found so far.
+        zone: the time zone of the file (an IANA name), or "".
     """
 
     issues: list[FlowIssue] = field(default_factory=list)
+    zone: str = ""
 
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import date, datetime
 from typing import Annotated, ClassVar, Final
 
 from app.flow.grammar.forms import Notation, Unread
@@ -20,7 +21,7 @@ from app.flow.issues import Fix
 from app.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
 from app.flow.scope import NAME, RESERVED, Param, Signature, Variable
 from app.suggest import nearest
-from app.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word
+from app.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
 """JSON Schema of a type."""
@@ -42,7 +43,7 @@ def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
         return Word(tuple(allowed)) if allowed else None
     text = reader.text(node, what)
     if text is None or text.value in TYPES:
-        return TYPES[text.value] if text else None
+        return TYPES[text.value].with_zone(reader.zone) if text else None
     message = f'there is no type "{text.value}"'
     cure: str | Fix | None = None
     if meant := meaning_of(text.value, HINTS["type"]):
@@ -60,7 +61,7 @@ class Declaration(MapForm):
     cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
 
     type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
-    """text, int, number, bool, phone, url, list, map, or a list of allowed words."""
+    """text, int, number, bool, phone, url, date, time, datetime, list, map, or a list of allowed words."""
     default: Annotated[Node | None, Unread(ANYTHING)] = None
     """Its value until the call assigns another one."""
     sensitive: bool = False
@@ -136,7 +137,8 @@ def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Vari
     place = entry.key.place
     node = entry.value
     if isinstance(node, Text) and node.value in TYPES:
-        return Variable(name, TYPES[node.value], TYPES[node.value].empty, place, has_default=False)
+        type_ = TYPES[node.value].with_zone(reader.zone)
+        return Variable(name, type_, type_.empty, place, has_default=False)
     if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
         read_type(node, f'"{name}"', reader)  # this reports a type of another language
         return None
@@ -175,11 +177,13 @@ def guess_type(value: Node | None) -> str:
     text = value.value if value and not value.quoted else ""
     if text in {"true", "false"}:
         return "bool"
+    if (point := point_of(text)) is not None:
+        return "datetime" if isinstance(point, datetime) else "date" if isinstance(point, date) else "time"
     return "int" if _WHOLE.fullmatch(text) or (value and _SUM.search(value.value)) else "text"
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 if that is not possible. A phone or url may be "" as long as its value is unknown."""
+    """The default, cast; E203 if that is not possible. It may be "" as long as the value is unknown."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -187,7 +191,7 @@ def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
         return variable.default
     warn_of_flags(node, reader)
     value = plain(node)
-    if value == "" and variable.type.name in {"phone", "url"}:
+    if value == "" and variable.type.begins_unknown:
         return value
     try:
         return variable.type.cast(value)

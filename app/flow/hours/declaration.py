@@ -64,6 +64,24 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
     return zone
 
 
+def zone_written_in(*files: Map) -> str:
+    """The time zone of a file (an IANA name): its `timezone` or, if it has none, that of all its opening hours.
+
+    It is "" if there is none, or more than one. The first of the `files` is the file itself, the others are shared with
+    it: they count for what it does not say.
+    """
+    own = [zone for file in files if (zone := _zone_under(file))]
+    hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
+    calendars = {zone for each in hours for entry in each.entries if (zone := _zone_under(entry.value))}
+    return own[0] if own else calendars.pop() if len(calendars) == 1 else ""
+
+
+def _zone_under(node: Node) -> str:
+    """The known zone under `timezone` of a map; "" if there is none."""
+    found = node.get("timezone") if isinstance(node, Map) else None
+    return found.value if isinstance(found, Text) and find_zone(found.value) is not None else ""
+
+
 class HoursWords(MapForm):
     """One entry of `hours`."""
 

@@ -208,7 +208,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         except ValueError as error:
             fault = f"it does not fit the type of {self.into}" + ("" if self.variable.sensitive else f": {error}")
             return self.retry.decide("nomatch", fault, tries)
-        if self.check is not None and not self.check.evaluate({**frame.names, self.into: value}):
+        if self.check is not None and not self.check.evaluate({**frame.names, self.into: self.type.operand(value)}):
             return self.retry.decide("nomatch", f"{self.shown_check} does not hold", tries)
         given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
         because = f"{given} into {self.into}" + (f"; {self.shown_check} holds" if self.check else "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
 
@@ -23,6 +23,7 @@ from app.flow.grammar.variables import (
     undeclared_names,
     with_collected,
 )
+from app.flow.hours.declaration import zone_written_in
 from app.flow.issues import Fix, FlowIssue
 from app.flow.language.defaults import Defaults, read_defaults
 from app.flow.language.hooks import HookDefinition, read_events
@@ -235,16 +236,22 @@ class FlowHead:
         words: the words at its top level.
         outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
             may be a misspelt `params`.
+        zone: its time zone (an IANA name), or "".
     """
 
     node: Map
     words: FlowWords
     outside: Signature
+    zone: str
 
 
-def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
-    """Read the words of a file; None if it is not a map. Errors are added to `issues`."""
-    reader = Reader(issues)
+def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -> FlowHead | None:
+    """Read the words of a file; None if it is not a map. Errors are added to `issues`.
+
+    The time zone that the file does not say is that of the `shared` files.
+    """
+    zone = zone_written_in(node, *shared) if isinstance(node, Map) else ""
+    reader = Reader(issues, zone)
     if not isinstance(node, Map):
         cure = "begin with `flow: name`, `start: step` and `steps:`"
         reader.report("E201", node.place, "a flow file must be a map, but this is not", cure)
@@ -263,11 +270,11 @@ def read_head(node: Node, issues: list[FlowIssue]) -> FlowHead | None:
     words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
     if words is None:
         return None
-    signature = Reader()
+    signature = Reader(zone=zone)
     outside = _read_signature(words.name, fields, signature)
     issues.extend(signature.issues)
     is_whole = is_known and not any(issue.is_error for issue in signature.issues)
-    return FlowHead(node, words, replace(outside, is_whole=is_whole))
+    return FlowHead(node, words, replace(outside, is_whole=is_whole), zone)
 
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
@@ -278,7 +285,8 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     declared = _declare(words.vars, outside, steps, Reader(issues))
     reader = Resolver(
         issues=issues,
-        scope=_scope(declared, head.node, outside, context),
+        zone=head.zone,
+        scope=replace(_scope(declared, head.node, outside, context), zone=head.zone),
         templates=context.templates,
         flows=context.flows,
         steps=dict(sorted(_named_steps(steps))),
@@ -297,6 +305,8 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
     outbound = (
         read_outbound(written_outbound, start, reader, set(sections.calendars)) if written_outbound and start else None
     )
+    types = {name: lookup.type for name, lookup in sections.lookups.items()}
+    types |= {name: variable.type for name, variable in declared.items()}
     flow = None
     if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
         flow = Flow(
@@ -323,6 +333,8 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
             events=events,
             limits=words.limits.by_name if words.limits else {},
             spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
+            timed={name: type_ for name, type_ in types.items() if type_.is_timed},
+            zone=head.zone,
             outbound=outbound,
         )
     return ReadFlow(words, outside, read, start, flow, outbound, sections, defaults, reader)

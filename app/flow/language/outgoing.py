@@ -10,7 +10,6 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
@@ -27,7 +26,7 @@ from app.flow.scope import Param, ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.templates.values import Value
 from app.ncco.addresses import is_address
-from app.value_types import TYPES, Kind, Url
+from app.value_types import TYPES, Kind, Point, Url, write
 from app.value_types.kind import AnyValue, is_encodable
 
 _ENDS_IN_NUMBER: Final = re.compile(r"(?:^|\.)(?:[0-9]+|0[xX][0-9a-fA-F]*)\.?$")
@@ -150,7 +149,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """A copy of `value` that only has JSON types. A point in time becomes ISO 8601 text.
+    """A copy of `value` that only has JSON types. Dates and times become text in ISO 8601.
 
     Raises ValueError; its message never contains the value.
     """
@@ -158,8 +157,8 @@ def plain_json(value: object, depth: int = 0) -> Any:
         return plain_text(value)
     if value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _NUMBER_LIMIT):
         return value
-    if isinstance(value, datetime):
-        return value.isoformat()
+    if isinstance(value, Point):
+        return write(value)
     if depth < MAX_DEPTH and isinstance(value, list | tuple):
         return [plain_json(item, depth + 1) for item in value]
     if depth < MAX_DEPTH and isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
@@ -270,9 +269,10 @@ class Named(Generic[D]):
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
         """Everything in its scope in this call: `names` and its params. Raises RenderError."""
-        given = {assignment.name: assignment.value.render(names) for assignment in self.given}
-        defaults = {name: param.variable.default for name, param in self.definition.params.items()}
-        return {**names, **defaults, **given}
+        params = self.definition.params
+        given = {name: param.variable.default for name, param in params.items()}
+        given |= {assignment.name: assignment.value.render(names) for assignment in self.given}
+        return {**names, **{name: params[name].variable.type.operand(value) for name, value in given.items()}}
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:

@@ -160,7 +160,7 @@ class Redactor:
 MAX_NESTED: Final = 5
 """How deep declared maps may be nested. Our choice."""
 
-OPTIONAL: Final = {"phone?": "phone", "url?": "url"}
+OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
 """Types for which an answer may use "" if there is no value."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
@@ -238,7 +238,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
         inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
         return None if inner is None else list_of(inner)
     if isinstance(node, Text) and node.value in OPTIONAL:
-        return replace(TYPES[OPTIONAL[node.value]], may_be_empty=True)
+        return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
     return read_type(node, what, reader)
 
 

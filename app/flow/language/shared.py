@@ -15,15 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, ClassVar, Final
+from zoneinfo import ZoneInfo
 
 from app.flow.actions.item import gather
 from app.flow.grammar.forms import Notation, Unread
-from app.flow.grammar.json_schema import ref
+from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.locales import Locale, read_locales
-from app.flow.grammar.map_form import MapForm
+from app.flow.grammar.map_form import MapForm, written_as
 from app.flow.grammar.reader import HINTS, Reader, Resolver
 from app.flow.hours.calendar import Calendar, hours_type
-from app.flow.hours.declaration import read_hours
+from app.flow.hours.declaration import read_hours, read_zone
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.lookups import LookupDefinition, read_lookups
@@ -57,6 +58,7 @@ class Context:
         events: the hooks that every flow sends for what Vonage reports later.
         flows: the signatures of the flows, by name.
         kept: for each flow, the names of the variables that may contain a setting of the server.
+        zone: the time zone of the shared files (an IANA name), or "".
     """
 
     templates: Mapping[str, str]
@@ -67,6 +69,7 @@ class Context:
     events: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    zone: str = ""
 
 
 class Declarations(MapForm):
@@ -76,6 +79,8 @@ class Declarations(MapForm):
     """What every step inherits, unless it overrides it."""
     locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
     """The languages that flows speak. The first one is the default."""
+    zone: Annotated[ZoneInfo | None, Notation(read_zone, TEXT)] = written_as("timezone", default=None)
+    """The time zone of dates and times without a UTC offset; by default that of the opening hours."""
     hours: Annotated[Node | None, Unread(ref("hours"))] = None
     """Opening hours by name."""
     lookups: Annotated[Node | None, Unread(ref("lookups"))] = None
@@ -111,8 +116,9 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
 
 
 def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
-    scope = scope_types({}, context.env)
-    reader = Resolver(issues=issues, scope=scope, templates=context.templates, flows=context.flows)
+    zone = context.zone
+    scope = replace(scope_types({}, context.env), zone=zone)
+    reader = Resolver(issues=issues, zone=zone, scope=scope, templates=context.templates, flows=context.flows)
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
     if words is None:

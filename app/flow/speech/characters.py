@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Literal
 
 from babel import Locale
@@ -17,6 +16,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 from app.flow.speech.numbers import locale_of, plain, word_of
 from app.flow.speech.times import spoken
+from app.value_types import Point
 
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
@@ -145,6 +145,6 @@ def listed(value: object, language: str, word: object = "and") -> str:
 def _entry(entry: object, language: str) -> str:
     if isinstance(entry, str):
         return entry
-    if isinstance(entry, int | float | datetime) and not isinstance(entry, bool):
+    if isinstance(entry, int | float | Point) and not isinstance(entry, bool):
         return spoken(entry, language)
-    raise ValueError("the entries must be text, numbers or points in time")
+    raise ValueError("the entries must be text, numbers, dates or times")

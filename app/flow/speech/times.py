@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from babel import Locale
 from babel.dates import format_date, format_time
@@ -14,12 +14,8 @@ from babel.numbers import is_currency
 
 from app.flow.speech.numbers import amount, locale_of, number, number_of, plain, word_of
 from app.flow.zones import find_zone
+from app.value_types import Point, point_of
 
-Point: TypeAlias = datetime | date | time
-
-_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
 _SKELETONS: Final = ("MMMMEEEEd", "MMMMEd", "MMMEd")
 _SHORT: Final = re.compile(r"'[^']*'|[Ec]+|M{3,}|L{3,}")
 _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
@@ -29,7 +25,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
     """The spoken form of `value`.
 
     Args:
-        value: a point in time, a number, or text with a number, a date, a time, or both (ISO 8601).
+        value: a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
         language: the language of the voice, such as `en-GB`.
         form: one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
             day, month and year of a date.
@@ -62,20 +58,11 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
 
 
 def _point_of(value: object) -> Point:
-    """A point in time, or its text in ISO 8601: `2026-03-05T09:30`, `2026-03-05`, `09:30`."""
-    if isinstance(value, datetime):
-        return value
-    text = value.strip() if isinstance(value, str) else ""
-    try:
-        if _MOMENT.fullmatch(text):
-            return datetime.fromisoformat(text)
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
-        if _TIME.fullmatch(text):
-            return time.fromisoformat(text if text[1] != ":" else f"0{text}")
-    except ValueError:
-        pass  # such as the 30th of February; the error raised by Python would repeat the value
-    raise ValueError("a number, a point in time, or text such as 2026-03-05T09:30 is needed")
+    """A point in time, a date or a time of day, or its text."""
+    point = point_of(value)
+    if point is None:
+        raise ValueError("a number, a point in time, or text such as 2026-03-05T09:30 is needed")
+    return point
 
 
 def _point(point: Point, form: str, locale: Locale) -> str:

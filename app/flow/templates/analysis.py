@@ -19,7 +19,7 @@ from app.flow.templates.filters import FILTERS
 from app.flow.templates.references import Occurrence, Walk, WalkState, root_names, touched_names, used_env, whole_values
 from app.flow.templates.syntax import read_template
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, Token, missing_file
-from app.value_types import ANY, TYPES, Kind, record
+from app.value_types import ANY, POINTS, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
 """Maximum depth of nested loops. With the limit on list lengths, it limits how much work a template can cause."""
@@ -39,13 +39,13 @@ _SINGLE = re.compile(
 
 
 def read_with_includes(
-    text: Located, templates: Mapping[str, str], files: tuple[str, ...] = ()
+    text: Located, templates: Mapping[str, str], files: tuple[str, ...] = (), zone: str = ""
 ) -> tuple[Template, list[FlowIssue]]:
     """Parse a text and everything that it includes; returns the tree and the errors.
 
     `files` contains the name of the template file that the text comes from, if any: it must not include itself (E324).
     """
-    template = Template(text)
+    template = Template(text, zone)
     issues = list[FlowIssue]()
     template.files.update(files)
     includes = _Includes(template, templates, issues, files)
@@ -270,7 +270,7 @@ class Analysis(Walk):
 
     def _is_one_value(self, node: nodes.Node, type_: Kind) -> bool:
         is_heard = self.state.context in self._contexts.spoken
-        if type_.family not in ("list", "map") and not (is_heard and type_.family == "datetime"):
+        if type_.family not in ("list", "map") and not (is_heard and type_.family in POINTS):
             return True
         shown = self.check.shown(node)
         cures = {

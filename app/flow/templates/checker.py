@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import reduce
 from typing import Any, Final
 
@@ -19,12 +19,22 @@ from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
 from app.flow.zones import zone_cure
 from app.suggest import nearest
-from app.value_types import ANY, DATETIME, TYPES, Kind, common_type, list_of
+from app.value_types import ANY, POINTS, TYPES, Kind, common_type, list_of
 
 _PREFIX: Final = "FLOW_"
-_KINDS: Final = {"datetime": DATETIME.described} | {kind: type_.described for kind, type_ in TYPES.items()}
-_CASTS: Final = {"text": "number", "number": "text", "bool": "text", "list": 'join(", ")'}
-"""The filter that converts a value of each kind to another kind."""
+_KINDS: Final = {kind: type_.described for kind, type_ in TYPES.items()}
+_CASTS: Final[Mapping[str, Mapping[str, str]]] = {
+    "text": {"number": "number", "date": "date", "time": "time", "datetime": "in_zone('{zone}')"},
+    "number": {"text": "text"},
+    "bool": {"text": "text"},
+    "list": {"text": 'join(", ")'},
+    "date": {"text": "text"},
+    "time": {"text": "text"},
+    "datetime": {"date": "in_zone('{zone}') | date", "time": "in_zone('{zone}') | time", "text": "text"},
+}
+"""For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
+_ZONE: Final = "Europe/London"
+"""The time zone in fixes for a file that has none."""
 _ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
@@ -123,15 +133,16 @@ class Checker(NodeVisitor):
         """The fix that converts a value to another kind, by a filter or by quotes; None if there is no such fix."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
-        through = _CASTS.get(kind, "")
+        through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
         if isinstance(node, nodes.Const) and kind == "text":
             is_number = "number" in kinds and _NUMERIC.fullmatch(node.value)
             return self._rewritten(node, f"{node.value}", f"write {node.value} without quotes") if is_number else None
         if isinstance(node, nodes.Const):
             is_text = kind == "number" and "text" in kinds
             return self._rewritten(node, f"'{shown}'", f'write "{shown}" in quotes') if is_text else None
-        if through not in kinds and not (kind == "list" and "text" in kinds):
+        if through is None:
             return None
+        through = through.format(zone=self.scope.zone or _ZONE)
         written = self.template.written_as(node).text
         front = "({})" if isinstance(node, nodes.BinExpr) else "{}"
         cure = f"write {front.format(shown)} | {through}"
@@ -356,10 +367,12 @@ class Checker(NodeVisitor):
         elif self._are_comparable(left, op, right):
             self._check_literal(left, right)
             self._check_literal(right, left)
-            kinds = ("number", "datetime")
+            kinds = ("number", *POINTS)
             what = f'"{SIGNS[op]}"'
-            if op in _ORDER and self.require(left, kinds, what):
-                self.require(right, kinds, what)
+            is_timed = any((self.types[node] or ANY).family in POINTS for node in (left, right))
+            sides = [node for node in (left, right) if not (is_timed and isinstance(node, nodes.Const))]
+            if op in _ORDER:
+                all(self.require(node, kinds, what) for node in sides)
         return TYPES["bool"]
 
     def _are_comparable(self, left: nodes.Expr, op: str, right: nodes.Expr) -> bool:
@@ -367,12 +380,16 @@ class Checker(NodeVisitor):
         if len(set(kinds.values())) == 1 or "any" in kinds.values():
             return True
         const, other = (right, left) if isinstance(right, nodes.Const) else (left, right)
+        if isinstance(const, nodes.Const) and kinds[const] == "text" and kinds[other] in POINTS:
+            return self._check_point(const, op, other)
         where: nodes.Node | Token = const
         cure: str | Fix | None = self._cast(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where = self.template.operator(left)
             cure = self._cast(text, [kinds[number]])
+            if cure is None and kinds[number] == "datetime":
+                cure = self._cast(number, [kinds[text]])
         elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
             cure = f"compare with one of: {', '.join(allowed)}"
         elif op in _ORDER and kinds[other] == "text":
@@ -387,6 +404,19 @@ class Checker(NodeVisitor):
             cure = "compare it with true or false, or write it on its own"
         self.report("E307", where, self.described(left, right), cure)
         return False
+
+    def _check_point(self, node: nodes.Const, op: str, beside: nodes.Expr) -> bool:
+        """Whether a literal can be compared with a date or a time; E307 if not. "" is a value that is not known yet."""
+        type_ = (self.types[beside] or ANY).with_zone(self.scope.zone)
+        if node.value == "" and op not in _ORDER:
+            return True
+        try:
+            type_.cast(node.value)
+        except ValueError as error:
+            message = f'"{node.value}" is not {type_.described}, but {self.described(beside)}'
+            self.report("E307", node, message, str(error))
+            return False
+        return True
 
     def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
         """Check a literal that is compared with a phone number, or with a value that can only be one of some words."""

@@ -19,7 +19,7 @@ from app.flow.templates.filters import LANGUAGE
 from app.flow.templates.syntax import read_expression
 from app.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from app.flow.templates.values import Computed, Expression, Literal, Native, Value
-from app.value_types import TYPES, Escape, Kind
+from app.value_types import POINTS, TYPES, Escape, Kind
 
 MAX_LENGTH: Final = 1_000
 """Maximum number of characters in a condition; our choice."""
@@ -39,8 +39,11 @@ _CASTABLE_KINDS: Final = {
     "bool": ("bool", "text"),
     "list": ("list",),
     "map": ("map",),
+    "date": ("date", "text"),
+    "time": ("time", "text"),
+    "datetime": ("datetime", "text"),
     "moment": ("datetime", "text"),
-    "any": ("text", "number", "bool", "list", "map", "datetime"),
+    "any": ("text", "number", "bool", "list", "map", *POINTS),
 }
 """The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
 
@@ -106,7 +109,7 @@ def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
 ) -> tuple[Expression | None, list[FlowIssue]]:
     """Compile a condition; it is None if an issue is an error. `language` is the language of localised filters."""
-    template = Template(text)
+    template = Template(text, scope.zone)
     check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:
         message = f"an expression of more than {MAX_LENGTH:,} characters"
@@ -124,7 +127,7 @@ def compile_expression(
 def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
     if not _OPENER.search(unit.text.value):
         return _compile_literal(unit)
-    template, faults = read_with_includes(unit.text, unit.templates, unit.files)
+    template, faults = read_with_includes(unit.text, unit.templates, unit.files, unit.scope.zone)
     if unit.type.name not in _TEXTUAL and not faults:
         match template.body:
             case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):

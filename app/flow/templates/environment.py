@@ -14,6 +14,7 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, UndefinedError, pass_context
@@ -25,7 +26,7 @@ from app.flow.scope import header
 from app.flow.templates.budget import size_of, spend
 from app.flow.templates.escaping import ESCAPERS
 from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_absent
-from app.value_types import MAX_ITEMS
+from app.value_types import MAX_ITEMS, TYPES, Point, in_utc
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 """The fields of `loop` within a `for`."""
@@ -147,14 +148,36 @@ COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
 SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
 
 
-def compare(op: str, left: Any, right: Any) -> bool:
-    """Compare two values; `op` is one of `SIGNS`. Raises Unfit if they cannot be compared this way."""
+def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
+    """Compare two values. Raises Unfit if they cannot be compared this way.
+
+    Args:
+        op: one of `SIGNS`.
+        left: a value. Text that is compared with a date or a time is read in ISO 8601.
+        right: the other value.
+        zone: the time zone of such text without a UTC offset (an IANA name), or "".
+    """
     if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
         raise Unfit(f'"{SIGNS[op]}" needs a list')
+    if isinstance(right, list | tuple) and any(isinstance(each, Point) for each in (left, *right)):
+        return any(compare("eq", left, each, zone) for each in right) == (op == "in")
+    if isinstance(left, Point) or isinstance(right, Point):
+        left, right = _comparable(left, right, zone), _comparable(right, left, zone)
     try:
         return bool(COMPARISONS[op][1](left, right))
     except TypeError:
         raise Unfit(f'"{SIGNS[op]}" cannot compare {_described(left, right)}') from None
+
+
+def _comparable(value: Any, other: Any, zone: str) -> Any:
+    """A value as it is compared with a date or a time: text in ISO 8601 becomes one, and points in time are in UTC."""
+    if isinstance(value, str):
+        type_ = next(kind for point, kind in _POINTS if isinstance(other, point)).with_zone(zone)
+        try:
+            value = type_.operand(type_.cast(value))
+        except ValueError:
+            return value
+    return in_utc(value) if isinstance(value, datetime) else value
 
 
 def _add(left: Any, right: Any) -> Any:
@@ -187,14 +210,22 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-_TYPE_NAMES = ((bool, "true or false"), (str, "a text"), (int | float, "a number"), (list | tuple, "a list"))
+_POINTS: Final = ((datetime, TYPES["datetime"]), (date, TYPES["date"]), (time, TYPES["time"]))
+"""The types whose values expressions use as a `Point`; a `datetime` is also a `date`."""
+_TYPE_NAMES: Final = (
+    (bool, "true or false"),
+    (str, "a text"),
+    (int | float, "a number"),
+    (list | tuple, "a list"),
+    (Mapping, "a map"),
+    *((point, kind.described) for point, kind in _POINTS),
+)
 
 
 def _described(left: Any, right: Any) -> str:
     """Describe two values by their types; the values themselves may come from a caller, so they are not shown."""
     types = [
-        next((name for type_, name in (*_TYPE_NAMES, (Mapping, "a map")) if isinstance(side, type_)), "a point in time")
-        for side in (left, right)
+        next((name for type_, name in _TYPE_NAMES if isinstance(side, type_)), "nothing") for side in (left, right)
     ]
     hint = "; text that consists of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
     return f"{types[0]} and {types[1]}{hint}"
@@ -223,7 +254,7 @@ def _items(context: Context, value: Any, steps: int) -> list[Any]:
 
 OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_add": (_add, 1),
-    "_compare": (lambda left, op, right: compare(op, left, right), 1),
+    "_compare": (lambda left, op, right, zone: compare(op, left, right, zone), 1),
     "_computed_entry": (_computed_entry, 0),
     "_cut": (_cut, 1),
     "_entry": (_entry, 0),

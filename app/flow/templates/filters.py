@@ -8,12 +8,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from types import ModuleType
 from typing import Any, Final, Literal, NamedTuple
 
 from jinja2 import Undefined
 
-from app.value_types import ANY, DATETIME, TYPES, Kind, write
+from app.value_types import ANY, POINTS, TYPES, Kind, point_of, write
 
 MAX_TEXT = 10_000
 """Maximum number of characters in computed text; our choice, far more than can be spoken."""
@@ -222,6 +223,29 @@ def as_text(value: object) -> str:
         raise Unfit(str(error)) from None
 
 
+def _date(value: object) -> date:
+    """The date of a point in time, in its own time zone, or of its text."""
+    point = point_of(value)
+    if not isinstance(point, date):
+        raise Unfit("a date is needed, such as 2026-03-05")
+    return point.date() if isinstance(point, datetime) else point
+
+
+def _time(value: object) -> time:
+    """The time of day of a point in time, in its own time zone, or of its text."""
+    point = point_of(value)
+    if isinstance(point, datetime):
+        return point.time()
+    if not isinstance(point, time):
+        raise Unfit("a time of day is needed, such as 09:30")
+    return point
+
+
+def _sample(family: str) -> Any:
+    """A typical value of a type, as expressions use it."""
+    return TYPES[family].operand(TYPES[family].sample)
+
+
 _TEXT: Final = TYPES["text"]
 _INT: Final = TYPES["int"]
 _NUMBER: Final = TYPES["number"]
@@ -249,6 +273,16 @@ _ALL: Final = (
         args=("text",),
         needed=1,
         part="holds",
+    ),
+    Filter(
+        name="date",
+        summary="The date of a point in time, in its own time zone.",
+        example='{{ now | in_zone("Europe/London") | date | spoken }}',
+        apply=_date,
+        takes=("datetime", "date", "text"),
+        gives=TYPES["date"],
+        usage="| date",
+        form="datetime",
     ),
     Filter(
         name="default",
@@ -305,12 +339,12 @@ _ALL: Final = (
         example='{{ now | in_zone("Europe/London") | spoken("time") }}',
         apply=_localised("in_zone"),
         takes=("datetime", "text"),
-        gives=DATETIME,
+        gives=TYPES["datetime"],
         usage='| in_zone("Europe/London")',
         args=("text",),
         needed=1,
         is_localised=True,
-        check=ArgumentCheck({"": DATETIME.sample}, code="E342"),
+        check=ArgumentCheck({"": _sample("datetime")}, code="E342"),
         form="datetime",
         argument_form="zone",
     ),
@@ -436,13 +470,13 @@ _ALL: Final = (
         summary="Speaks dates, times, numbers and amounts as people say them; see below.",
         example='{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
         apply=_localised("spoken"),
-        takes=("datetime", "number", "text"),
+        takes=(*POINTS, "number", "text"),
         gives=_TEXT,
         usage='| spoken("GBP")',
         args=("text",),
         is_localised=True,
         check=ArgumentCheck(
-            {"number": 1, "datetime": DATETIME.sample},
+            {"number": 1, **{family: _sample(family) for family in POINTS}},
             'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
         ),
         form="datetime",
@@ -461,13 +495,23 @@ _ALL: Final = (
     ),
     Filter(
         name="text",
-        summary="Converts a number, true or false, or a point in time (ISO 8601) to text.",
+        summary="Converts a number, true or false, a date or a time (ISO 8601) to text.",
         example='{{ (tries | text) + "0" }}',
         apply=as_text,
-        takes=("text", "number", "bool", "datetime"),
+        takes=("text", "number", "bool", *POINTS),
         gives=_TEXT,
         usage="| text",
         keeps={"emptiness", "ends"},
+    ),
+    Filter(
+        name="time",
+        summary="The time of day of a point in time, in its own time zone.",
+        example='{{ now | in_zone("Europe/London") | time | spoken }}',
+        apply=_time,
+        takes=("datetime", "time", "text"),
+        gives=TYPES["time"],
+        usage="| time",
+        form="datetime",
     ),
     Filter(
         name="title",

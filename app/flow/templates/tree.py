@@ -87,10 +87,12 @@ class Template:
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
         files: the names of the template files in it.
+        zone: the time zone of literals without a UTC offset (an IANA name), or "".
     """
 
-    def __init__(self, text: Located) -> None:
+    def __init__(self, text: Located, zone: str = "") -> None:
         self.text = text
+        self.zone = zone
         self.body: list[nodes.Node] = []
         self.files: set[str] = set()
         self.source = ""

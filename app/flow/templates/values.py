@@ -149,7 +149,8 @@ class _Rewriter:
             case nodes.Filter() if FILTERS[node.name].is_localised:
                 return _call(node.name, self.rewritten(node.node), self.language, *self.rewritten(node.args))
             case nodes.Compare(expr=left, ops=[operand]):
-                return _call("_compare", self.rewritten(left), operand.op, self.rewritten(operand.expr))
+                sides = self.rewritten(left), self.rewritten(operand.expr)
+                return _call("_compare", sides[0], operand.op, sides[1], self.template.zone)
             case nodes.Add() | nodes.Sub() | nodes.Neg():
                 return _call(_OPERATORS[type(node)], *map(self.rewritten, node.iter_child_nodes()))
             case nodes.Getattr() | nodes.Getitem():

@@ -19,7 +19,7 @@ from app.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from app.flow.templates.references import Occurrence, root_names, walk
 from app.flow.templates.values import Evaluator, Value, compiled_expression
 from app.service.delivery import ANSWER_FIELDS
-from app.value_types import Kind, write
+from app.value_types import TYPES, Kind, write
 from app.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from app.verify.prove.literals import LONGEST_TEXT, Compared, Literals, different
 from app.verify.prove.samples import Representatives, combined
@@ -330,7 +330,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     questions = _questions_of(root)
     if not calendars and not questions:
         return (now,)
-    moments = sorted(dict.fromkeys([*_changes(calendars, now), *(_asked_at(now) if questions else ())]))
+    moments = sorted(dict.fromkeys([*_changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
     results = _results(questions, moments)
     kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
     found: dict[Any, datetime] = {}
@@ -409,8 +409,15 @@ def _questions(flow: Flow) -> Iterator[Occurrence]:
             yield from expressions_of(value)
 
 
-def _asked_at(now: datetime) -> Iterator[datetime]:
-    """The moments to try for `now`: each half hour of the next week, and each day of the next year."""
+def _asked_at(root: Flow, values: Representatives, now: datetime) -> Iterator[datetime]:
+    """The moments to try for `now`: each half hour of the next week, each day of the next year, and around literals."""
+    type_ = TYPES["datetime"].with_zone(root.zone)
+    for text in values.literals.of("", ("now",)).texts:
+        try:
+            literal = type_.operand(type_.cast(text)).astimezone(UTC)
+        except ValueError:
+            continue  # a date or a time, which is compared with a part of `now`
+        yield from (literal + timedelta(minutes=minutes) for minutes in (-1, 0, 1))
     yield from (now + timedelta(minutes=minute) for minute in range(0, _WEEK_MINUTES, _STEP_MINUTES))
     yield from (now + timedelta(days=ahead) for ahead in range(_YEAR_DAYS))
 

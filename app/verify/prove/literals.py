@@ -49,7 +49,10 @@ from app.verify.scenarios.model import ANY_NUMBER, FROM
 
 GLOBAL: Final = frozenset({"call", "env", "input", "hours", "now", "locale"})
 """Names that have the same value in every flow."""
-_FORM_BY_TYPE: Final = {"phone": "phone", "url": "url", "int": "number", "number": "number"}
+_FORM_BY_TYPE: Final = {
+    **{"phone": "phone", "url": "url", "int": "number", "number": "number"},
+    **{"date": "date", "time": "time", "datetime": "moment"},
+}
 _FORM_BY_FIELD: Final = {"language": "language", "user": "user"}
 """The form of text that a field of an action or endpoint accepts; for `uri` see `_forms_in`."""
 _FORM_BY_ENDPOINT: Final = {"websocket": "websocket", "sip": "sip"}
@@ -68,8 +71,8 @@ class Compared:
 
     Attributes:
         literals: texts and numbers.
-        form: the required form of the value: `datetime`, `number`, `phone`, `url`, `websocket`, `language`, `zone`,
-            `user`, `sip`, or "" for any.
+        form: the required form of the value: `datetime`, `date`, `time`, `moment` (with a UTC offset), `number`,
+            `phone`, `url`, `websocket`, `language`, `zone`, `user`, `sip`, or "" for any.
         names: every path that shares these literals; the first element of a path is the flow, "" for GLOBAL names.
         parts: parts of the text that are compared.
         lengths: numbers that the length of the text is compared with.

@@ -105,7 +105,7 @@ def prove(
         progress: called every few seconds with the number of states found and the number still to explore.
     """
     literals = Literals(flow)
-    values = Representatives(literals, variables_for(flow, literals, env or {}))
+    values = Representatives(literals, now, variables_for(flow, literals, env or {}))
     moments = moments_of(flow, values, now)
     explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
     space = explorer.explore()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from itertools import combinations, islice, product
 from math import prod
 from typing import Any, Final, TypeVar
 
 from app.flow.language.returns import Returned
-from app.value_types import TYPES, Kind
+from app.value_types import POINTS, TYPES, Kind
 from app.verify.prove.expressions import ENTRY, LENGTH, Path
 from app.verify.prove.literals import Compared, Literals, around, different
 
@@ -34,6 +35,9 @@ SAMPLES: Final[Mapping[str, Any]] = {
 }
 _BY_FORM: Final[Mapping[str, str]] = {
     "datetime": "2026-03-05T09:30",
+    "date": TYPES["date"].sample,
+    "time": TYPES["time"].sample,
+    "moment": TYPES["datetime"].sample,
     "number": "7",
     "phone": SAMPLES["phone"],
     "url": SAMPLES["url"],
@@ -52,6 +56,13 @@ _USUAL: Final[Mapping[str, tuple[Any, ...]]] = {
     "phone": (SAMPLES["phone"], "447700900998", "33199000123", "15550100123", "8618812345678"),
     "url": (SAMPLES["url"], "https://example.org/other.mp3"),
 }
+_SOME_DAY: Final = date(2026, 3, 5)
+_FAR: Final[Mapping[str, tuple[str, ...]]] = {
+    "date": ("2000-01-01", "2100-01-01"),
+    "time": ("00:00", "23:59"),
+    "datetime": ("2000-01-01T09:30:00+00:00", "2100-01-01T09:30:00+00:00"),
+}
+"""Dates and times far from any other, by kind."""
 _SENSITIVE: Final = "kept to itself"
 """The sample of a sensitive text. It must differ from all others: a text that is equal to a secret is masked."""
 _SHORTEST: Final = {"phone": 11}
@@ -66,11 +77,13 @@ class Representatives:
     """Chooses sample values, and records the inputs for which they represent other values.
 
     Attributes:
+        now: the earliest time of a call.
         env: the environment variables that the flows read.
         chosen: the sample values that represent all values of an input, by its dotted name.
     """
 
     literals: Literals
+    now: datetime
     env: Mapping[str, str] = field(default_factory=dict)
     chosen: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _secrets: set[tuple[str | None, ...]] = field(default_factory=set)
@@ -101,7 +114,10 @@ class Representatives:
         if type_.words:
             return list(type_.words)
         compared = self.literals.of(flow, path)
-        found = _numbers(type_.name, compared) if type_.family == "number" else _texts(type_, compared)
+        if type_.family in POINTS:
+            found = _points(type_, compared, self.now)
+        else:
+            found = _numbers(type_.name, compared) if type_.family == "number" else _texts(type_, compared)
         self.chosen[".".join(path)] = tuple(found)
         return different([*found, ""]) if type_.may_be_empty else found
 
@@ -181,7 +197,7 @@ def _unread(type_: Kind) -> Any:
     """One value for a field that no expression reads."""
     if type_.is_record:
         return {name: _unread(inner) for name, inner in type_.fields.items()}
-    if type_.words or type_.hosts:
+    if type_.words or type_.hosts or type_.is_timed:
         return type_.sample
     return SAMPLES.get(type_.name, type_.empty)
 
@@ -197,6 +213,31 @@ def _numbers(name: str, compared: Compared) -> list[Any]:
     return list(dict.fromkeys([*([0] if compared.has("truth") else []), *found, *far])) or [usual]
 
 
+def _points(type_: Kind, compared: Compared, now: datetime) -> list[str]:
+    """Each literal and its neighbours; the sample if there are none.
+
+    For a value that is compared with another one, such as `now`: also the present date or time of day, and far values.
+    """
+    known = [each for text in compared.texts if (each := _cast(type_, text)) is not None]
+    found = [each for stored in known for steps in (0, -1, 1) if (each := _moved(type_, stored, steps)) is not None]
+    if compared.has("related"):
+        present = {"date": now.date(), "time": now.time().replace(second=0, microsecond=0)}.get(type_.family)
+        found += [type_.cast(each) for each in (present, *_FAR[type_.family]) if each is not None]
+    return different(found) or [type_.sample]
+
+
+def _moved(type_: Kind, stored: str, steps: int) -> str | None:
+    """A stored date or time, some days or minutes later; None if that is not in the calendar."""
+    point = type_.operand(stored)
+    try:
+        if isinstance(point, time):
+            return str(type_.cast((datetime.combine(_SOME_DAY, point) + timedelta(minutes=steps)).time()))
+        is_moment = isinstance(point, datetime)
+        return str(type_.cast(point + (timedelta(minutes=steps) if is_moment else timedelta(days=steps))))
+    except (OverflowError, ValueError):
+        return None
+
+
 def _texts(type_: Kind, compared: Compared) -> list[Any]:
     """Each literal, a text for each compared part, a text without any match, and "", which is always possible."""
     written = compared.written(_SHORTEST.get(type_.name, 0))
@@ -204,7 +245,7 @@ def _texts(type_: Kind, compared: Compared) -> list[Any]:
     only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
     if only and not type_.hosts:
         return different([*literals, *only[: 2 if compared.has("related") else 1]])
-    empty = [""] if type_.name in ("text", "phone", "url") else []
+    empty = [""] if type_.name == "text" or type_.begins_unknown else []
     formed = _formed(compared) if type_.name == "text" else []
     others = [] if formed and compared.form == "datetime" else _others(type_, compared)
     lines = [_TWO_LINES] if compared.has("headed") else []
@@ -225,7 +266,7 @@ def _others(type_: Kind, compared: Compared) -> list[Any]:
 
 
 def _cast(type_: Kind, literal: object) -> Any:
-    if literal == "" and type_.name in ("phone", "url"):
+    if literal == "" and type_.name in ("phone", "url"):  # a date or a time that is not known cannot be compared
         return literal
     try:
         return type_.cast(literal)

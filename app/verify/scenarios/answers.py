@@ -204,4 +204,4 @@ def answer_of(node: Node, type_: Kind | None) -> Any:
     if isinstance(node, Seq):
         item = type_.item if type_ else None
         return [answer_of(each, item) for each in node.items]
-    return node.value if type_ and type_.family == "text" else json_of(node)
+    return node.value if type_ and type_.is_text else json_of(node)

@@ -178,7 +178,7 @@ def test_a_fix_keeps_quotes_comments_and_what_is_around_it(line: str, fixed: str
     ("written", "meant"),
     [
         *(("integer", "int"), ("Integer", "int"), ("boolean", "bool"), ("string", "text"), ("str", "text")),
-        *(("float", "number"), ("double", "number"), ("date", "text"), ("datetime", "text")),
+        *(("float", "number"), ("double", "number"), ("timestamp", "datetime")),
         *(("array", "list"), ("object", "map"), ("dict", "map")),
     ],
 )

@@ -1,21 +1,22 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.flow.templates.environment import COMPARISONS, compare
 from app.value_types import (
     ANY,
-    DATETIME,
     MAX_ENTRIES,
     MAX_ITEMS,
     MAX_NESTING,
     TYPES,
     Kind,
     Word,
+    in_utc,
     list_of,
     record,
     write,
@@ -61,7 +62,21 @@ JSON = st.recursive(
         ("list", ("a", 1), ["a", 1]),
         ("list", [("a", None), {"b": [True, 0.5]}], [["a", None], {"b": [True, 0.5]}]),
         ("list", [datetime(2026, 1, 5, 9, 30, tzinfo=UTC)], ["2026-01-05T09:30:00+00:00"]),
+        ("list", [date(2026, 3, 5), time(9, 30)], ["2026-03-05", "09:30"]),
         ("map", {"a": 1}, {"a": 1}),
+        ("text", date(2026, 3, 5), "2026-03-05"),
+        ("date", " 2026-03-05 ", "2026-03-05"),
+        ("date", "2024-02-29", "2024-02-29"),
+        ("date", date(2026, 3, 5), "2026-03-05"),
+        ("time", "09:30", "09:30"),
+        ("time", "9:30", "09:30"),
+        ("time", "09:30:00", "09:30"),
+        ("time", "23:59:15", "23:59:15"),
+        ("time", time(9, 30), "09:30"),
+        ("datetime", "2026-03-05T09:30Z", "2026-03-05T09:30:00+00:00"),
+        ("datetime", "2026-03-05 09:30:15+01:00", "2026-03-05T09:30:15+01:00"),
+        ("datetime", "2026-03-05T09:30:15.250-0330", "2026-03-05T09:30:15.250000-03:30"),
+        ("datetime", datetime(2026, 3, 5, 9, 30, tzinfo=UTC), "2026-03-05T09:30:00+00:00"),
     ],
 )
 def test_a_value_becomes_its_type(type_name: str, written: object, expected: object) -> None:
@@ -80,6 +95,10 @@ ENTRIES = "entries that are texts, numbers, true or false, lists or maps are nee
 WHOLE = "a whole number is needed, such as 2"
 NUMBER = "a number is needed, such as 2 or 0.5"
 PHONE = "a phone number is needed: 7 to 15 digits with the country code, such as 447700900123"
+DATE = "a date is needed, such as 2026-03-05"
+TIME = "a time of day is needed, such as 09:30"
+POINT = "a point in time is needed, such as 2026-03-05T09:30"
+NO_ZONE = "a point in time with a UTC offset is needed, such as 2026-03-05T09:30+00:00, if there is no `timezone`"
 URL = "a URL is needed, such as https://example.com/hold.mp3"
 
 
@@ -149,6 +168,22 @@ URL = "a URL is needed, such as https://example.com/hold.mp3"
         ("list", [10**18], ENTRIES),
         ("map", {"a": {"b": object()}}, ENTRIES),
         ("map", "a", "a map is needed"),
+        ("date", "05.03.2026", DATE),
+        ("date", "20260305", DATE),
+        ("date", "2026-02-30", DATE),
+        ("date", "2026-03-05T09:30Z", DATE),
+        ("date", datetime(2026, 3, 5, tzinfo=UTC), DATE),
+        ("date", 20260305, DATE),
+        ("date", "", DATE),
+        ("time", "9", TIME),
+        ("time", "24:00", TIME),
+        ("time", "9:30 pm", TIME),
+        ("time", "09:30Z", TIME),
+        ("datetime", "2026-03-05", POINT),
+        ("datetime", "2026-03-05T25:00Z", POINT),
+        ("datetime", 1772703000, POINT),
+        ("datetime", "2026-03-05T09:30", NO_ZONE),
+        ("datetime", "0001-01-01T00:00+14:00", "a point in time from the year 1 to 9999 is needed"),
         ("map", {str(n): n for n in range(MAX_ITEMS + 1)}, f"a map of at most {MAX_ITEMS} entries is needed"),
     ],
 )
@@ -185,13 +220,80 @@ def test_another_word_gets_the_list(written: object, sentence: str) -> None:
 def test_a_point_in_time_is_written_by_iso_8601() -> None:
     moment = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 
-    assert DATETIME.cast(moment) == moment
+    assert moment == TYPES["datetime"].operand(TYPES["datetime"].cast(moment))
     assert "2026-01-05T09:30:00+00:00" == write(moment)
 
 
-def test_a_text_is_no_point_in_time() -> None:
-    with pytest.raises(ValueError, match="a point in time is needed"):
-        DATETIME.cast("2026-01-05")
+@each_case(
+    ("zone", "written", "expected"),
+    [
+        ("Europe/London", "2026-03-05T09:30", "2026-03-05T09:30:00+00:00"),
+        ("Europe/London", "2026-07-05T09:30", "2026-07-05T09:30:00+01:00"),
+        ("Europe/Berlin", "2026-03-05T08:30Z", "2026-03-05T09:30:00+01:00"),
+        ("Europe/London", "2026-03-29T00:59", "2026-03-29T00:59:00+00:00"),
+        ("Europe/London", "2026-03-29T02:00", "2026-03-29T02:00:00+01:00"),
+        ("Europe/London", "2026-10-25T01:30", "2026-10-25T01:30:00+01:00"),
+        ("Europe/London", "2026-10-25T01:30+00:00", "2026-10-25T01:30:00+00:00"),
+        ("Asia/Kathmandu", "2026-03-05T09:30", "2026-03-05T09:30:00+05:45"),
+    ],
+)
+def test_a_point_in_time_is_in_the_time_zone_of_its_file(zone: str, written: str, expected: str) -> None:
+    assert expected == TYPES["datetime"].with_zone(zone).cast(written)
+
+
+@pytest.mark.parametrize(
+    ("zone", "written"),
+    [
+        ("Europe/London", "2026-03-29T01:00"),
+        ("Europe/London", "2026-03-29T01:59:59"),
+        ("Pacific/Apia", "2011-12-30T12:00"),
+    ],
+)
+def test_a_time_that_the_clocks_skip_is_refused(zone: str, written: str) -> None:
+    with pytest.raises(ValueError, match=f"the clocks in {zone} skip this one"):
+        TYPES["datetime"].with_zone(zone).cast(written)
+
+
+ZONES = st.sampled_from(["", "UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"])
+MOMENTS = st.datetimes(timezones=st.timezones() | st.just(UTC), allow_imaginary=False).filter(
+    lambda moment: 1 < moment.year < 9999
+)
+
+
+@given(ZONES, MOMENTS)
+def test_a_point_in_time_stays_the_same_through_its_text(zone: str, moment: datetime) -> None:
+    type_ = TYPES["datetime"].with_zone(zone)
+    stored = type_.cast(moment)
+
+    assert in_utc(moment) == in_utc(type_.operand(stored))
+    assert stored == type_.cast(stored) == type_.cast(write(type_.operand(stored)))
+
+
+@given(st.dates(), st.times())
+def test_dates_and_times_stay_the_same_through_their_text(day: date, hour: time) -> None:
+    hour = hour.replace(microsecond=0)
+
+    assert day == TYPES["date"].operand(TYPES["date"].cast(write(day)))
+    assert hour == TYPES["time"].operand(TYPES["time"].cast(write(hour)))
+
+
+@given(ZONES, MOMENTS, MOMENTS, st.sampled_from(["eq", "ne", "lt", "lteq", "gt", "gteq"]))
+def test_points_in_time_are_ordered_as_they_follow_each_other(
+    zone: str, first: datetime, second: datetime, op: str
+) -> None:
+    type_ = TYPES["datetime"].with_zone(zone)
+    left, right = (type_.operand(type_.cast(each)) for each in (first, second))
+    expected = COMPARISONS[op][1](in_utc(first), in_utc(second))
+
+    assert expected == compare(op, left, right)
+    assert expected == compare(op, first, type_.cast(second), zone)
+
+
+@given(st.dates(), st.dates(), st.times(), st.times())
+def test_dates_and_times_are_ordered_as_in_the_calendar(first: date, second: date, early: time, late: time) -> None:
+    assert (first < second) == compare("lt", first, write(second))
+    assert (early.replace(microsecond=0) == late) == compare("eq", early.replace(microsecond=0), late)
+    assert (early < late) == compare("lt", early, late)
 
 
 QUESTION = record({"text": TYPES["text"], "max": TYPES["int"]})
@@ -209,7 +311,7 @@ def test_anything_is_of_any_type() -> None:
     assert ANY.cast(None) is None
 
 
-@pytest.mark.parametrize("type_", [*TYPES.values(), DATETIME, ANY, SURVEY], ids=[*TYPES, "datetime", "any", "survey"])
+@pytest.mark.parametrize("type_", [*TYPES.values(), ANY, SURVEY], ids=[*TYPES, "any", "survey"])
 def test_the_sample_of_a_type_is_of_that_type(type_: Kind) -> None:
     cast = type_.cast(type_.sample)
 

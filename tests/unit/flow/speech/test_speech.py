@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from app.flow.speech import SPEAKERS
 from app.flow.speech.times import FORMS
+from app.value_types import POINTS, TYPES
 from tests.support.cases import each_case
 
 CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
@@ -41,6 +42,18 @@ def test_a_value_is_said_as_the_case_says(case: dict[str, Any]) -> None:
     assert case["expected"] == (said.isoformat() if isinstance(said, datetime) else said)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("type_name", "form"), [(name, "") for name in POINTS] + [("date", "day"), ("datetime", "time")]
+)
+@pytest.mark.parametrize("zone", ["", "America/New_York"])
+def test_a_date_or_a_time_is_said_like_its_text(type_name: str, form: str, zone: str, language: str) -> None:
+    type_ = TYPES[type_name].with_zone(zone)
+    said = SPEAKERS["spoken"](type_.operand(type_.sample), language, form)
+
+    assert SPEAKERS["spoken"](type_.sample, language, form) == said
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=30), st.sampled_from(["en-GB", "tr-TR", "xx", "pt-PT"]))
 def test_every_text_can_be_spelt_in_one_line(text: str, language: str) -> None:
@@ -56,7 +69,7 @@ def test_no_two_digits_are_said_as_one_number(text: str, size: int | None) -> No
     assert all(len(word) == 1 or word.isalpha() for word in said.replace(",", " ").split())
 
 
-POINTS = st.tuples(
+SAID_POINTS = st.tuples(
     st.datetimes(timezones=st.sampled_from([ZoneInfo("UTC"), ZoneInfo("Asia/Kathmandu")])),
     st.sampled_from((*LANGUAGES, "ja-JP", "ar", "th-TH", "hu-HU", "eu-ES", "fil-PH", "cy-GB")),
     st.sampled_from(("", *FORMS)),
@@ -69,7 +82,7 @@ NUMBERS = st.tuples(
 
 
 @settings(max_examples=200, deadline=None)
-@given(POINTS | NUMBERS)
+@given(SAID_POINTS | NUMBERS)
 def test_every_point_in_time_and_every_number_is_said_in_one_line(given_: tuple[Any, str, str]) -> None:
     said = SPEAKERS["spoken"](*given_)
 
