@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 import orjson
@@ -31,7 +31,7 @@ FIRST_TOLD_S: Final = 0.3
 TOLD_EVERY_S: Final = 1.0
 """How often progress is printed, in seconds."""
 MOST_SHOWN: Final = 20
-"""Maximum number of wrong rows that are shown."""
+"""Maximum number of problems that are shown."""
 MOST_ROWS: Final = 1_000_000
 NUMBER_COLUMNS: Final = ("to", "number", "phone")
 ID_COLUMN: Final = "id"
@@ -124,7 +124,7 @@ async def command(
     if problems:
         for problem in problems[:MOST_SHOWN]:
             click.echo("\n".join(map(printable, problem.split("\n"))), err=True)
-        more = f"; {len(problems) - MOST_SHOWN} more rows are wrong" if len(problems) > MOST_SHOWN else ""
+        more = f"; there are {len(problems) - MOST_SHOWN:,} more problems" if len(problems) > MOST_SHOWN else ""
         click.echo(f"no call was written{more}", err=True)
         return ISSUES
     async with find_database() as store:
@@ -145,6 +145,21 @@ class Progress:
             click.echo(text, err=True)
 
 
+class _RowPlace(NamedTuple):
+    """Where a call is requested: in a row of a file, whose `column` has the number, or on the command line."""
+
+    row: str = ""
+    column: str = ""
+
+    def of(self, fault: RefusedRequest) -> str:
+        """A fault with its row and its column."""
+        if not self.row:
+            return str(fault)
+        column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
+        is_cell = fault.where == "to" or fault.where != column
+        return f"{self.row}: {f'column {column}' if is_cell else fault.where}: {fault.message}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Placing:
     """Checks calls before any of them is stored."""
@@ -155,8 +170,8 @@ class _Placing:
     keys: tuple[bytes, ...] = field(repr=False)
     progress: Progress
 
-    def read(self, calls: Iterable[tuple[str, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
-        """The rows that can be stored, each with its place in the file; and the problems of all other rows."""
+    def read(self, calls: Iterable[tuple[_RowPlace, WantedCall | RefusedRequest]]) -> tuple[list[PlacedRow], list[str]]:
+        """The rows that can be stored; and every problem of all other rows, each with its row and its column."""
         rows = []
         problems = []
         for number, (place, call) in enumerate(calls):
@@ -166,16 +181,16 @@ class _Placing:
                     raise call
                 rows.append(checked(call, self.flows, self.allowed, self.now, self.keys))
             except RefusedRequest as error:
-                problems.append(f"{place}{error}\n  fix: {error.cure}")
+                problems += [f"{place.of(fault)}\n  fix: {fault.cure}" for fault in error.faults]
         return rows, problems
 
 
 def _rows_of(
     wanted: WantedCall, file: Path | None, flows: Mapping[str, Flow]
-) -> Iterator[tuple[str, WantedCall | RefusedRequest]]:
+) -> Iterator[tuple[_RowPlace, WantedCall | RefusedRequest]]:
     """Each requested call with its place, or the problem of its row. Raises CannotRun if the file is not a CSV file."""
     if file is None:
-        yield "", wanted
+        yield _RowPlace(), wanted
         return
     flow = flows.get(wanted.flow)
     params: Mapping[str, Variable] = flow.params if flow is not None else {}
@@ -184,7 +199,7 @@ def _rows_of(
             reader = csv.DictReader(opened, strict=True)
             column = _number_column(file, reader.fieldnames or ())
             for row in reader:
-                yield f"{file}:{reader.line_num}: ", _call_of(wanted, row, column, params)
+                yield _RowPlace(f"{file}:{reader.line_num}", column), _call_of(wanted, row, column, params)
                 if reader.line_num > MOST_ROWS:
                     raise CannotRun(f"{file} has more than {MOST_ROWS:,} lines", "split it")
     except UnicodeDecodeError as error:

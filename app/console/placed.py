@@ -267,7 +267,7 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         wanted = _wanted(flow, typed, session, zone_of(project), is_virtual=console.incoming is not None)
         row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), console.settings.keys())
     except RefusedRequest as error:
-        return _form(request, project, flow, typed, {error.where: error})
+        return _form(request, project, flow, typed, {fault.where: fault for fault in error.faults})
     (stored,) = await (await console.opened_store()).placed.add([row])
     if stored.digest != row.digest:
         message = "this form has already placed another call"

@@ -34,6 +34,10 @@ from app.web.methods import HeadMiddleware, allow_header
 MAX_BODY: Final = 65_536
 BODY_S: Final = 4.0
 """How long a body may take to arrive, in seconds."""
+PARAMS: Final = (
+    "The params of the flow. A date is `2026-03-05`, a time of day `09:30`, a point in time `2026-03-05T09:30+01:00`. "
+    "Without a UTC offset, a point in time is in the time zone of the flow."
+)
 MOST_CALLS: Final = 100
 """Maximum number of calls per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
@@ -56,7 +60,7 @@ class NewPlacedCall(BaseModel):
 
     flow: str = Field(max_length=200, description="A flow with `outbound`.")
     to: str = Field(max_length=40, description="The number, with its country code.")
-    given: dict[str, Any] = Field(default_factory=dict, alias="with", description="The params of the flow.")
+    given: dict[str, Any] = Field(default_factory=dict, alias="with", description=PARAMS)
     at: Moment | None = Field(default=None, description="Earliest time to place the call; by default now.")
     expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
 
@@ -104,6 +108,7 @@ class RefusalDocument(BaseModel):
     """The body of every reply to a refused request."""
 
     detail: ApiRefusal
+    others: list[ApiRefusal] = Field(default=[], description="What else is wrong with the number and the params.")
 
 
 REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
@@ -260,10 +265,14 @@ async def _read(request: Request) -> bytes:
 
 
 def _problem(status: int, problem: str, cure: str, where: str = "") -> JSONResponse:
-    """The reply to a refused request. Its texts may contain names from the request, which may not be Unicode."""
+    """The reply to a refused request."""
+    return JSONResponse({"detail": _detail(problem, cure, where)}, status)
+
+
+def _detail(problem: str, cure: str, where: str) -> dict[str, str]:
+    """An `ApiRefusal`. Its texts may contain names from the request, which may not be Unicode."""
     texts = {"where": where, "problem": problem, "cure": cure}
-    detail = {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
-    return JSONResponse({"detail": detail}, status)
+    return {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
@@ -292,8 +301,9 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:
-    refusal = cast(RefusedRequest, error)
-    return _problem(HTTPStatus.UNPROCESSABLE_ENTITY, refusal.message, refusal.cure, refusal.where)
+    first, *others = (_detail(fault.message, fault.cure, fault.where) for fault in cast(RefusedRequest, error).faults)
+    document = {"detail": first} | ({"others": others} if others else {})
+    return JSONResponse(document, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 async def place_call(

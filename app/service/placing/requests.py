@@ -38,12 +38,14 @@ class RefusedRequest(AppError):
 
     Attributes:
         where: the wrong field of the request, such as `with.name`.
+        faults: this one, and all others of the same request.
     """
 
     def __init__(self, where: str, message: str, cure: str) -> None:
         super().__init__(f"{where}: {message}", cure)
         self.where = where
         self.message = message
+        self.faults = (self,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +81,9 @@ class WantedCall:
 def checked(
     request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime, keys: Sequence[bytes]
 ) -> PlacedRow:
-    """Check a request and return its row, with its sensitive values encrypted. Raises RefusedRequest.
+    """Check a request and return its row, with its sensitive values encrypted.
+
+    Raises RefusedRequest, which names every wrong param, and a wrong number.
 
     Args:
         request: the request.
@@ -96,7 +100,12 @@ def checked(
         message = f"{LONGEST_CHAIN} placed calls have led to this one"
         raise RefusedRequest("flow", message, "Shorten the chain of flows that place calls.")
     number = _number(request.to, allowed)
-    values = _values(request.values, flow)
+    values, faults = _values(request.values, flow)
+    if isinstance(number, RefusedRequest):
+        faults.insert(0, number)
+    if isinstance(number, RefusedRequest) or faults:
+        faults[0].faults = tuple(faults)
+        raise faults[0]
     try:
         wanted = (request.at or now).astimezone(UTC)
     except OverflowError as error:
@@ -158,23 +167,23 @@ def _flow(name: str, flows: Mapping[str, Flow]) -> Flow:
     return flow
 
 
-def _number(text: str, allowed: Sequence[str]) -> str:
+def _number(text: str, allowed: Sequence[str]) -> str | RefusedRequest:
     try:
         number = str(TYPES["phone"].cast(digits_of(text.strip())))
     except ValueError as error:
-        raise RefusedRequest("to", "is not a phone number", f"{str(error).capitalize()}.") from None
+        return RefusedRequest("to", "is not a phone number", f"{str(error).capitalize()}.")
     if why := refusal(number, allowed):
-        raise RefusedRequest("to", f"the number {why}", "Add its prefix to NCCO_DIAL_ALLOW if it may be called.")
+        return RefusedRequest("to", f"the number {why}", "Add its prefix to NCCO_DIAL_ALLOW if it may be called.")
     return number
 
 
-def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
-    """The values of all params. Raises RefusedRequest."""
-    for name in given:
-        if name not in flow.params:
-            near = nearest(name, flow.params)
-            cure = f"Did you mean {near}?" if near else f"Params of {flow.name}: {', '.join(flow.params) or 'none'}."
-            raise RefusedRequest(f"with.{name}", f"{flow.name} has no such param", cure)
+def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[RefusedRequest]]:
+    """The values of all params, and what is wrong with them."""
+    faults = []
+    for name in [name for name in given if name not in flow.params]:
+        near = nearest(name, flow.params)
+        cure = f"Did you mean {near}?" if near else f"Params of {flow.name}: {', '.join(flow.params) or 'none'}."
+        faults.append(RefusedRequest(f"with.{name}", f"{flow.name} has no such param", cure))
     values = {}
     for name, param in flow.params.items():
         if name in given:
@@ -182,22 +191,25 @@ def _values(given: Mapping[str, Any], flow: Flow) -> dict[str, Any]:
                 values[name] = param.type.cast(given[name])
             except ValueError as error:
                 message = "does not fit its type" if param.sensitive else str(error)
-                raise RefusedRequest(f"with.{name}", message, f"Write {param.type.described}.") from error
+                faults.append(RefusedRequest(f"with.{name}", message, f"Write {param.type.described}."))
         elif param.has_default:
             values[name] = param.default
         else:
-            raise RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}.")
+            faults.append(RefusedRequest(f"with.{name}", "is missing", f"Write {param.type.described}."))
+    return values, faults or _faults_of_text(values)
+
+
+def _faults_of_text(values: Mapping[str, Any]) -> list[RefusedRequest]:
     try:
         size = len(written := _json(values))
-    except TypeError as error:
-        raise RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.") from error
+    except TypeError:
+        return [RefusedRequest("with", "contains text that is not valid Unicode", "Send it as UTF-8.")]
     if size > MOST_BYTES:
-        raise RefusedRequest(
-            "with", f"is longer than {MOST_BYTES} bytes", "Send less, and let the flow look up the rest."
-        )
+        cure = "Send less, and let the flow look up the rest."
+        return [RefusedRequest("with", f"is longer than {MOST_BYTES} bytes", cure)]
     if _CONTROL.search(written):
-        raise RefusedRequest("with", "contains control characters", "Send plain text.")
-    return values
+        return [RefusedRequest("with", "contains control characters", "Send plain text.")]
+    return []
 
 
 def _json(value: Any) -> bytes:

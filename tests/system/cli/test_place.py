@@ -103,8 +103,34 @@ def test_one_wrong_row_keeps_the_whole_file_out(home: Path) -> None:
     result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
 
     assert 1 == result.exit_code
-    assert "people.csv:4: to: is not a phone number" in result.output
+    assert "people.csv:4: column number: is not a phone number" in result.output
     assert "no call was written" in result.output
+    assert [] == placed(home)
+
+
+def test_every_wrong_cell_of_a_file_is_named_before_anybody_is_called(home: Path) -> None:
+    params = "{name: text, day: date, starts: datetime, visits: {type: int, default: 1}}"
+    flow = REMINDER.replace("{name: text, day: {type: text, default: tomorrow}}", params)
+    (home / "flows" / "reminder.yaml").write_text(flow.replace("{{ day }}", "{{ day | spoken }}"))
+    rows = [
+        "phone,name,day,starts,visits",
+        "447700900101,Ada,2026-12-24,2026-12-24T10:00Z,2",
+        "112,Bob,24.12.2026,2026-12-24T10:00,two",
+        "447700900103,Cy,2026-02-30,2026-12-24 10:00+01:00,",
+    ]
+    (home / "people.csv").write_text("\n".join(rows))
+    result = place(home, "reminder", "--csv", "people.csv", "--batch", "monday")
+
+    assert 1 == result.exit_code
+    assert [
+        "people.csv:3: column phone: is not a phone number",
+        "people.csv:3: column day: a date is needed, such as 2026-03-05",
+        "people.csv:3: column starts: a point in time with a UTC offset is needed, such as 2026-03-05T09:30+00:00, "
+        "if there is no `timezone`",
+        "people.csv:3: column visits: a whole number is needed, such as 2",
+        "people.csv:4: column day: a date is needed, such as 2026-03-05",
+        "people.csv:4: column visits: a whole number is needed, such as 2",
+    ] == [line for line in result.output.splitlines() if line.startswith("people.csv")]
     assert [] == placed(home)
 
 
@@ -120,7 +146,7 @@ def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
     ("text", "message"),
     [
         ("number,name\n447700900101,Smith, Ada\n", "people.csv:2: row: has more cells than the first line"),
-        ("number,name\n447700900101\n", "people.csv:2: with.name: is missing"),
+        ("number,name\n447700900101\n", "people.csv:2: column name: is missing"),
         ("number,name,name\n447700900101,Ada,Bob\n", "has the column 'name' twice"),
         ("number;name\n447700900101;Ada\n", "use commas, not semicolons, between the columns"),
         ('number,name\n447700900101,"Ada\n', "cannot be read as CSV after line"),

@@ -31,6 +31,9 @@ params:
   kind: [visit, call]
   visits: {type: int, default: 1}
   is_new: {type: bool, default: false}
+  day: {type: date, default: 2026-12-24}
+  at: {type: time, default: "09:30"}
+  until: {type: datetime, default: "2026-12-24T18:00+00:00"}
   code: {type: text, default: "", sensitive: true}
 outbound: {from: "442079460001", quiet: false, on: {answered: hello, otherwise: {send: missed}}}
 hooks: {missed: {post: "https://crm.example.com/missed"}}
@@ -132,6 +135,27 @@ async def test_a_call_is_requested_in_a_form_and_shown_from_then_on(line: Line) 
     for words in ("Reminder for +44 7700 900123", "waits for its turn", "in the console", "Name Ada", "Visits 3"):
         assert words in page
     assert "+44 7700 900123 Reminder waits for its turn" in await line.text()
+
+
+async def test_dates_and_times_have_fields_of_their_own(line: Line) -> None:
+    page = (await line.client.get("/calls/placed/new")).text
+    fields = dict(re.findall(r'<input id="param-[0-9]+" name="with.(\w+)" type="([a-z-]+)"', page))
+    chosen = {"with.day": "2026-03-05", "with.at": "10:15", "with.until": "2026-03-05T18:30"}
+    await line.client.post("/calls/placed", data={**FILLED, **chosen})
+
+    assert ["date", "time", "datetime-local"] == [fields[name] for name in ("day", "at", "until")]
+    assert "A point in time in UTC" in page
+    (row,) = await line.placed.list(9)
+    assert '"day":"2026-03-05","at":"10:15","until":"2026-03-05T18:30:00+00:00"' in row.params
+
+
+async def test_every_wrong_field_is_explained_at_once(line: Line) -> None:
+    wrong = {"to": "112", "with.day": "soon", "with.visits": "many"}
+    page = await line.client.post("/calls/placed", data={**FILLED, **wrong})
+
+    assert 422 == page.status_code
+    assert 3 == page.text.count('aria-invalid="true"')
+    assert [] == await line.placed.list(9)
 
 
 async def test_a_number_may_be_written_as_in_the_country_of_the_line(line: Line) -> None:

@@ -18,10 +18,14 @@ from app.service.library import released_row
 from app.store import AttemptRow, Origin, PlacingLimits, SqliteDatabase, Store
 from app.store.api_keys import ApiKeyRow
 from app.web.placing_api import placing_api
+from tests.support.cases import each_case
 
 FLOW = """\
 flow: {name}
-params: {{name: text}}
+params:
+  name: text
+  day: {{type: date, default: 2026-12-24}}
+  until: {{type: datetime, default: "2026-12-24T10:00Z"}}
 outbound:
   from: "442079460001"
   quiet: false
@@ -71,6 +75,32 @@ async def under_way(store: Store, id_: str) -> AttemptRow:
     begun = await store.placed.begin(row, "revision", NOW_MS, NOW_MS, PlacingLimits(9, 9))
     assert begun.attempt is not None
     return begun.attempt
+
+
+@each_case(
+    ("given", "where"),
+    [
+        ({"day": "24.12.2026"}, "with.day"),
+        ({"day": "2026-12-24T10:00Z"}, "with.day"),
+        ({"until": "2026-12-24"}, "with.until"),
+        ({"until": "2026-12-24T10:00"}, "with.until"),
+        ({"until": 1_772_618_400}, "with.until"),
+    ],
+)
+async def test_dates_and_times_are_iso_8601(client: Client, given: dict[str, Any], where: str) -> None:
+    refused = await post(client, **{"with": {"name": "Ada", **given}})
+    taken = await post(client, **{"with": {"name": "Ada", "day": "2026-12-24", "until": "2026-12-24T10:00+01:00"}})
+
+    assert (422, where) == (refused.status_code, refused.json()["detail"]["where"])
+    assert 202 == taken.status_code
+
+
+async def test_everything_that_is_wrong_is_named_at_once(client: Client) -> None:
+    refused = await post(client, **{"to": "112", "with": {"day": "soon", "nmae": "Ada"}})
+    document = refused.json()
+
+    assert "to" == document["detail"]["where"]
+    assert ["with.nmae", "with.name", "with.day"] == [other["where"] for other in document["others"]]
 
 
 async def test_a_call_is_accepted_and_found(client: Client, store: Store) -> None:
