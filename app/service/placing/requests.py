@@ -45,7 +45,7 @@ class RefusedRequest(AppError):
         super().__init__(f"{where}: {message}", cure)
         self.where = where
         self.message = message
-        self.faults = (self,)
+        self.faults: tuple[RefusedRequest, ...] = (self,)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

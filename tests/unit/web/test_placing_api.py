@@ -88,16 +88,17 @@ async def under_way(store: Store, id_: str) -> AttemptRow:
     ],
 )
 async def test_dates_and_times_are_iso_8601(client: Client, given: dict[str, Any], where: str) -> None:
-    refused = await post(client, **{"with": {"name": "Ada", **given}})
-    taken = await post(client, **{"with": {"name": "Ada", "day": "2026-12-24", "until": "2026-12-24T10:00+01:00"}})
+    right: dict[str, Any] = {"name": "Ada", "day": "2026-12-24", "until": "2026-12-24T10:00+01:00"}
+    calls: list[dict[str, Any]] = [{"with": right | given}, {"with": right}]
+    refused, taken = [await post(client, str(number), **call) for number, call in enumerate(calls)]
 
     assert (422, where) == (refused.status_code, refused.json()["detail"]["where"])
     assert 202 == taken.status_code
 
 
 async def test_everything_that_is_wrong_is_named_at_once(client: Client) -> None:
-    refused = await post(client, **{"to": "112", "with": {"day": "soon", "nmae": "Ada"}})
-    document = refused.json()
+    wrong: dict[str, Any] = {"to": "112", "with": {"day": "soon", "nmae": "Ada"}}
+    document = (await post(client, **wrong)).json()
 
     assert "to" == document["detail"]["where"]
     assert ["with.nmae", "with.name", "with.day"] == [other["where"] for other in document["others"]]
