@@ -26,6 +26,7 @@ from app.simulator.parties import Outcome
 from app.store import Timeline, TurnRow, moment_of
 from app.verify.played_call import MOST_STEPS, CannotDo
 from app.verify.scenarios.answers import Definitions, lookups_of
+from app.verify.scenarios.fitting import DIRECTION
 from app.verify.scenarios.model import FROM, ScenarioCall
 from app.verify.scenarios.result import trace_of
 from app.verify.scenarios.script import (
@@ -246,6 +247,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
         "flow": session.flow,
         "named": named,
         "query": first.params if named and first is not None else {},
+        "is_outbound": bool(named) and session.call.direction == "outbound",
         "to": session.call.to,
         "from": session.call.from_number,
         "made_at": moment_of(row.created_at).isoformat(),
@@ -281,7 +283,8 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
     given = {name: recorded["query"][name] for name in flow.params if name in recorded["query"]}
     recorded = {
         **recorded,
-        "query": {name: text for name, text in given.items() if not flow.params[name].sensitive},
+        "query": {name: text for name, text in given.items() if not flow.params[name].sensitive}
+        | ({DIRECTION: "outbound"} if recorded["is_outbound"] else {}),
         "hides_params": any(flow.params[name].sensitive for name in given),
     }
     try:

@@ -112,7 +112,13 @@ params:
   who: {type: text, default: you}
   pin: {type: text, default: "", sensitive: true}
 start: hello
-steps: {hello: {do: [{talk: "Hello {{ who }}."}], goto: end}}
+steps:
+  hello:
+    branch:
+      - if: call.direction == "outbound"
+        goto: called
+      - else: end
+  called: {do: [{talk: "Hello {{ who }}."}], goto: end}
 """
 
 ALLOWED = {"NCCO_PYTHON_LOOKUPS": "bank_of_tests"}
@@ -264,15 +270,21 @@ async def test_call_that_cannot_be_played_again_is_not_kept(
     assert not (project / "tests").exists()
 
 
-async def test_params_of_the_answer_url_are_kept_unless_they_are_sensitive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_the_query_of_the_answer_url_is_kept_unless_it_is_sensitive(method: str, tmp_path: Path) -> None:
     write_project(tmp_path, greet=GREET)
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
     service = CallService(store, library(store, tmp_path / "flows"), POLICY)
     await service.library.reload()
-    fields = {**ANSWER, "uuid": LEG, "who": "Ann", "pin": "84021739"}
-    query = urlencode(fields).encode()
-    await service.answer(Delivery("GET", query, fields, "https://calls.example.com", NOON), "greet")
+    fields = {**ANSWER, "uuid": LEG}
+    query = {"who": "Ann", "pin": "84021739", "direction": "outbound"}
+    if method == "GET":
+        raw, fields, query = urlencode(fields | query).encode(), fields | query, {}
+    else:
+        raw = json.dumps(fields).encode()
+    received = Delivery(method, raw, fields, "https://calls.example.com", NOON, query=query)
+    await service.answer(received, "greet")
     await store.close()
 
     reply = await keep(tmp_path, f"{LEG}/greet")
@@ -280,6 +292,7 @@ async def test_params_of_the_answer_url_are_kept_unless_they_are_sensitive(tmp_p
     assert 200 == reply.status_code, reply.text
     kept = (tmp_path / "tests/scenarios/greet.yaml").read_text("utf-8")
     assert "who: Ann" in kept
+    assert "direction: outbound" in kept
     assert "Hello Ann" in kept
     assert "84021739" not in kept
 
