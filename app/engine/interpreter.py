@@ -66,6 +66,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
                 run.wait_for(step)
                 return
             run.note("entered", step.name, step.exit.word, step.place)
+            run.entered.append((run.scopes.flow, step))
             if step.asks:
                 yield from ask(run, step)
             following = _play(run, step)
@@ -386,6 +387,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
     before = run.before
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
+    run.has_chosen = outcome.name == "choice"
     by = "keys" if outcome.digits else "speech" if outcome.text else ""
     run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
     if outcome.name == REACHED:

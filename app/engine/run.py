@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from app.engine.builder import NccoBuilder, Origin
 from app.engine.dialling import refusal
+from app.engine.facts import facts_of
 from app.engine.outcome import APART, JOINED, REACHED
 from app.engine.scope import FlowScope, Scopes, observers
 from app.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, TurnContext
@@ -19,6 +20,7 @@ from app.flow.nodes import Place
 from app.flow.runtime import Again, Decision, Frame, Target
 from app.flow.templates.budget import Budget
 from app.ncco import Issue
+from app.results import NO_FACTS, TurnFacts
 
 _NO_NUMBER = "an entry of the list is not a phone number"
 
@@ -30,12 +32,14 @@ class Savepoint(NamedTuple):
         step: the step.
         built: the position in the NCCO, from `NccoBuilder.mark`.
         hooks: the number of hooks.
+        entered: the number of entered steps.
         scopes: the variables and lookups, from `Scopes.state`.
     """
 
     step: Step
     built: tuple[int, int, int]
     hooks: int
+    entered: int
     scopes: tuple[tuple[FlowScope, ...], str]
 
 
@@ -48,6 +52,8 @@ class Run:
         scopes: the flows that the call is in, and the names that values can use.
         trace: the lines of the turn's trace so far.
         asked: how often each lookup was made, for idempotency keys.
+        entered: the entered steps, each with its flow, without those that were rolled back.
+        has_chosen: whether the caller chose something from a menu.
         step: the current step; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
@@ -62,6 +68,7 @@ class Run:
     last_conversation = ""
     is_failsafe = False
     has_fault = False
+    has_chosen = False
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
@@ -71,6 +78,7 @@ class Run:
         self.scopes = Scopes(root, before, context, budget or Budget())
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
+        self.entered: list[tuple[Flow, Step]] = []
         self.trace: list[TraceLine] = []
         self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
         self._built: NccoBuilder | None = None
@@ -200,22 +208,24 @@ class Run:
             return False
         flow = self.scopes.flow
         stretch = stretch_of(flow, flow.steps[target.step], is_root=flow is self.root)
-        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, stretch.trace[1:])
+        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, entered=0)
 
     def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
         """Like `enter_stretch`, for a step that was entered before: play or repeat it, and everything after it."""
         flow = self.scopes.flow
         stretch = stretch_of(flow, step, is_root=flow is self.root, again=again)
-        return stretch is not None and self._play_ready(stretch, stretch.trace[2:])
+        return stretch is not None and self._play_ready(stretch, entered=1)
 
-    def _play_ready(self, stretch: Stretch, trace: tuple[TraceLine, ...]) -> bool:
-        if len(self._marks) + stretch.entered > STEP_LIMIT or (self._built and self._built.drafts):
+    def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
+        """Play a stretch, of which this many steps (0 or 1) were entered before."""
+        if len(self._marks) + len(stretch.steps) > STEP_LIMIT or (self._built and self._built.drafts):
             return False
         before = self.before
         ncco = stretch.play(self.scopes.names(), self.context, before.id, before.turn + 1, before.dialled)
         if ncco is None:
             return False
-        self.trace += trace
+        self.trace += stretch.trace[1 + entered :]
+        self.entered += stretch.steps[entered:]
         self.step = stretch.step
         if stretch.ends:
             self._builder.take(ncco, stretch.waits, stretch.dials)
@@ -226,7 +236,7 @@ class Run:
 
     def mark(self, step: Step) -> None:
         """Save the state of the turn before `step` adds to it. Raises RenderError if the step limit is exceeded."""
-        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), self.scopes.state))
+        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), len(self.entered), self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -239,6 +249,7 @@ class Run:
         """Remove everything added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
+        del self.entered[mark.entered :]
         self._builder.roll_back(mark.built)
         self.scopes.restore(mark.scopes)
         self.returned = self.last_conversation = ""
@@ -341,4 +352,14 @@ class Run:
             has_fault=self.has_fault,
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,
+            facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
         )
+
+    def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
+        """What the caller got from the turn. The failsafe gives them nothing."""
+        if self.is_failsafe:
+            return NO_FACTS
+        facts = facts_of(self.entered, self.context.now, has_chosen=self.has_chosen, is_over=is_over)
+        if has_dialled and not facts.rang:  # the next target of a list
+            return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")
+        return facts

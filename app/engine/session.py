@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 import orjson
 
 from app.flow.runtime import CallbackKind
+from app.results import NO_FACTS, TurnFacts
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """An empty map for values that Vonage did not send. It is never changed."""
@@ -365,6 +366,7 @@ class Turn(NamedTuple):
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
         dials: number of dials in the turn; for a first turn, see its session.
         stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
+        facts: what the caller got from the turn, for the result of the call.
     """
 
     ncco: list[dict[str, Any]]
@@ -378,6 +380,7 @@ class Turn(NamedTuple):
     trace_json: bytes = b""
     dials: int = 0
     stored_ncco: list[dict[str, Any]] | None = None
+    facts: TurnFacts = NO_FACTS
 
 
 @dataclass

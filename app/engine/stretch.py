@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from app.engine.drafts import EVERY_CALL, DependsOnCall, drafts_of, failsafe_tail, tail_of, wait_for
+from app.engine.facts import facts_of
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.errors import RenderError
@@ -27,9 +29,12 @@ from app.flow.runtime import Again, Draft, Jump
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean
+from app.results import TurnFacts
 
 ENTERED: Final = Again()
 """Means that a step is entered and not repeated: all of it is played."""
+EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands for the time of every call."""
 STEP_LIMIT: Final = 200
 """Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
 
@@ -64,7 +69,8 @@ class Stretch:
         trace: the lines of the trace. The first one reports the start of a call, the second one the entry of the first
             step.
         trace_json: all lines of the trace as JSON.
-        entered: number of entered steps.
+        steps: the steps, in order, each with its flow.
+        facts: what the caller got from them without having chosen anything; None if that depends on the time.
         is_enterable: whether the first step can be played on entry without doing anything else first.
         dials: number of dials, without the tail.
         tail_dials: number of dials in the tail.
@@ -79,7 +85,8 @@ class Stretch:
     is_over: bool
     has_failsafe_tail: bool
     trace: tuple[TraceLine, ...]
-    entered: int
+    steps: tuple[tuple[Flow, Step], ...]
+    facts: TurnFacts | None
     is_enterable: bool
     dials: int
     tail_dials: int
@@ -168,7 +175,8 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
         stretch.waits,
         stretch.is_over,
     )
-    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json)
+    facts = stretch.facts or facts_of(stretch.steps, now, is_over=stretch.is_over)
+    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
 
 
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
@@ -213,15 +221,18 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         if tail is None and not (is_root or last.error or flow.error):
             raise DependsOnCall("the error exit of the flow that waits for this one")
     behind = [_ready(draft) for draft in tail or ()]
+    entered = tuple((flow, each) for each in steps)
+    is_over = not any(wait.steers for wait in waits)
     return Stretch(
         last.name,
         ends,
         (*ready, *behind),
         tuple(waits),
-        not any(wait.steers for wait in waits),
+        is_over,
         tail is None,
         (begun(flow), *trace),
-        sum(line.did == "entered" for line in trace),
+        entered,
+        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, EVERY_TIME, is_over=is_over),
         _is_enterable(step),
         _dials(ready),
         _dials(behind),

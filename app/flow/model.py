@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
 
 from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
+from app.flow.actions.do import values_in
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outbound import Outbound
@@ -19,7 +21,26 @@ from app.flow.scope import Variable
 from app.value_types import Kind
 
 
-@dataclass(frozen=True, slots=True)
+class Offers(NamedTuple):
+    """What a step gives a caller who enters it.
+
+    Attributes:
+        announces: whether it says something and then continues without input, and neither dials nor records.
+        tells_hours: whether it says something about the opening hours.
+        reads_hours: whether the opening hours decide where it leads.
+        asks_for_message: whether it records a message: with a beep, or until a key is pressed. A recording of the
+            whole call has neither.
+        dials: whether it dials somebody.
+    """
+
+    announces: bool
+    tells_hours: bool
+    reads_hours: bool
+    asks_for_message: bool
+    dials: bool
+
+
+@dataclass(frozen=True)
 class Step:
     """A node of a flow: what the caller hears, then where the call goes.
 
@@ -45,6 +66,25 @@ class Step:
     asks: tuple[AskedLookup, ...] = ()
     sends: tuple[SentHook, ...] = ()
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+
+    @cached_property
+    def offers(self) -> Offers:
+        """What the step gives a caller."""
+        actions = [part for part in self.parts if isinstance(part, Action)]
+        speaks = any(action.word in {"talk", "stream"} for action in actions)
+        dials = any(isinstance(part, ConnectPart) for part in self.parts)
+        records = any(
+            action.literal("beepStart") is True or "endOnKey" in action.fields
+            for action in actions
+            if action.word == "record"
+        )
+        return Offers(
+            announces=speaks and not dials and not records and self.exit.asked is None,
+            tells_hours=any("hours" in value.used_names for part in self.parts for value in values_in(part)),
+            reads_hours=any("hours" in value.used_names for value in self.exit.reads()),
+            asks_for_message=records,
+            dials=dials,
+        )
 
 
 class Limit(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
 from math import ceil
@@ -11,10 +11,15 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from app.flow.model import Project
-from app.service.call_results import RESULTS, CallResult
-from app.service.recorded_calls import csv_text
+from app.results import RESULTS
+from app.service.call_results import count_results
+from app.service.recorded_calls import csv_text, json_time
+from app.store import Records, SummedCalls
 
-COLUMNS: Final = ("by", "name", "calls", "minutes", *RESULTS, "person_median_s", "person_p90_s")
+COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
+"""The results that reports count: those of incoming calls."""
+
+COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
 
 MOST_NAMES: Final = 1_000
 """Maximum number of flows and of called numbers that are counted by name; the rest are counted as `other`."""
@@ -28,12 +33,12 @@ class CallCounts:
     """The counts of a group of calls.
 
     Attributes:
-        seconds: total duration of the calls whose end is known, each from its answer webhook to its end.
+        ms: total duration in milliseconds of the calls whose end is known, each from its answer webhook to its end.
         results: number of calls by result.
         until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
     """
 
-    seconds: float = 0
+    ms: int = 0
     results: Counter[str] = field(default_factory=Counter)
     until_person: Counter[int] = field(default_factory=Counter)
 
@@ -42,19 +47,18 @@ class CallCounts:
         """A report's row without its first two columns, `by` and `name`. A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
-            "minutes": round(self.seconds / 60, 1),
-            **{name: self.results[name] for name in RESULTS},
+            "minutes": round(self.ms / 60_000, 1),
+            **{name: self.results[name] for name in COUNTED},
             "person_median_s": percentile(self.until_person, 0.5),
             "person_p90_s": percentile(self.until_person, 0.9),
         }
 
-    def add(self, call: CallResult) -> None:
-        """Count a call."""
-        self.results[call.result] += 1
-        if call.ended_at is not None:
-            self.seconds += max(0, call.ended_at - call.began_at) / 1000
-        if call.person_at is not None:
-            self.until_person[max(0, call.person_at - call.began_at) // 1000] += 1
+    def add(self, calls: SummedCalls) -> None:
+        """Count some calls."""
+        self.results[calls.result] += calls.calls
+        self.ms += calls.ms
+        if calls.until_s >= 0:
+            self.until_person[calls.until_s] += calls.calls
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
@@ -115,22 +119,27 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The counts of a period's calls: of all calls, of each flow and of each called number, most calls first.
+    """The counts of a period's calls: of all, of each flow, each called number, and each of the flows' own results.
+
+    Within each of these groups, the row with most calls comes first.
 
     Attributes:
         days: number of calls by result, for each day with calls.
         hours: number of calls that began in each hour of the day.
+        complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
     """
 
     period: Period
     rows: list[dict[str, Any]]
     days: Mapping[date, Counter[str]]
     hours: Counter[int]
+    complete_since: int | None = None
 
     @property
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
-        return {**self.period.document, "rows": self.rows}
+        since = json_time(self.complete_since)
+        return {**self.period.document, "complete_since": since, "rows": self.rows}
 
     @property
     def csv(self) -> str:
@@ -138,19 +147,21 @@ class CallReport:
         return csv_text(COLUMNS, self.rows)
 
 
-async def count_calls(calls: AsyncIterable[CallResult], period: Period, flow: str = "") -> CallReport:
-    """Count the `calls` of a period; with `flow`, only calls that started in that flow."""
+async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
+    """Count the calls of a period; with `flow`, only calls that began in that flow. Raises StoreError."""
+    counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
+    for calls in sorted(counted.calls, key=lambda each: -each.calls):
+        groups = [("all", ""), ("flow", calls.flow), ("number", calls.line)]
+        for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
+            known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
+            tallies.setdefault((by, known), CallCounts()).add(calls)
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()
-    async for call in calls:
-        if flow and call.flow != flow:
-            continue
-        began = datetime.fromtimestamp(call.began_at / 1000, period.zone)
-        days[began.date()][call.result] += 1
-        hours[began.hour] += 1
-        for by, name in (("all", ""), ("flow", call.flow), ("number", call.to)):
-            known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
-            tallies.setdefault((by, known), CallCounts()).add(call)
+    for (at_ms, result), number in counted.quarters.items():
+        began = datetime.fromtimestamp(at_ms / 1000, period.zone)
+        days[began.date()][result] += number
+        hours[began.hour] += number
     rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
-    return CallReport(period, sorted(rows, key=lambda row: (row["by"], -row["calls"], row["name"])), days, hours)
+    rows.sort(key=lambda row: (row["by"], -row["calls"], row["name"]))
+    return CallReport(period, rows, days, hours, counted.complete_since)

@@ -1,40 +1,24 @@
-"""The results of calls: who was served, and who needs to be called back."""
+"""Reads the results of calls for pages, reports and commands. The rows of ended calls are stored (`app.store.results`).
+
+Open calls have no row; what they show comes from their sessions.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
-import orjson
-
-from app.engine.session import TraceLine
-from app.flow.actions.action import Action
-from app.flow.actions.connect import ConnectPart
-from app.flow.actions.do import values_in
-from app.flow.model import Flow, Step
-from app.service.outcomes import Following, by_file
+from app.engine.session import from_json
+from app.flow.model import Flow
+from app.results import ResultName
 from app.service.recorded_calls import json_object
+from app.service.recordings import name_of_caller
+from app.service.result_rows import complete_since
 from app.service.turns import LONGEST_CALL_MS
-from app.store import Records, ReportedCall, moment_of
+from app.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
 
-ResultName: TypeAlias = Literal["person", "message", "served", "missed", "open", "lost"]
-
-RESULTS: Final[Mapping[ResultName, str]] = {
-    "person": "a party that the flow dialled answered, and is not known to be a machine",
-    "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
-    "served": "neither; the caller heard what they chose or the opening hours, or the flow was played to the end",
-    "missed": "none of these: the caller hung up early or left no message, or nobody who was dialled answered",
-    "open": "the call is in progress",
-    "lost": "none of these, and the end of the call was not reported",
-}
-"""The possible results of a call; the first that applies is used. A call that was put through but that nobody answered
-is missed, whatever the caller heard.
-"""
-
-AT_ONCE: Final = 500
-"""Number of calls whose traces are read in one query."""
-_SPOKEN: Final = frozenset({"talk", "stream"})
+NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
 
 class CallResult(NamedTuple):
@@ -42,10 +26,15 @@ class CallResult(NamedTuple):
 
     Attributes:
         caller, to: digits or a user's name; "" if withheld.
+        name: the caller's name; "" if the flow does not know it.
+        result: "" for a leg that is no call of its own, such as a called party's.
+        own: the flow's own result; "" if it has none.
         step: the step that the call is in, or was in when it ended.
-        rang: whether the call was put through to somebody.
+        rang: the step that dialled last, as `flow.step`; "" if none did.
         person_at: when a person answered; None if nobody did.
         ended_at: when the call ended; None if no end is stored.
+        returned_at, returned_by: when and by whom the caller was called back.
+        previous: the ID of the leg's previous session; "" if there is none.
     """
 
     key: int
@@ -55,144 +44,163 @@ class CallResult(NamedTuple):
     to: str
     result: ResultName
     step: str
-    rang: bool
+    rang: str
     began_at: int
     person_at: int | None
     ended_at: int | None
+    name: str = ""
+    own: str = ""
+    returned_at: int | None = None
+    returned_by: str = ""
+    previous: str = ""
 
-
-async def results(
-    records: Records, flows: Mapping[str, Flow], since: int, until: int, now_ms: int
-) -> AsyncIterator[CallResult]:
-    """The incoming calls that began between `since` (inclusive) and `until` (exclusive), with their results.
-
-    Called parties' legs are left out. `flows` are the flows in use, by name. Raises StoreError.
-    """
-    announcements = Announcements(flows)
-    waiting = list[ReportedCall]()
-    async for call in records.reported(since, until):
-        waiting.append(call)
-        if len(waiting) == AT_ONCE:
-            for result in await _judged(records, announcements, waiting, now_ms):
-                yield result
-            waiting = []
-    for result in await _judged(records, announcements, waiting, now_ms):
-        yield result
-
-
-async def results_of(
-    records: Records, flows: Mapping[str, Flow], keys: Sequence[int], now_ms: int
-) -> dict[int, CallResult]:
-    """The results of the incoming calls with these keys. Raises StoreError."""
-    calls = await records.reported_calls(keys)
-    return {each.key: each for each in await _judged(records, Announcements(flows), calls, now_ms)}
-
-
-async def _judged(
-    records: Records, announcements: Announcements, calls: Sequence[ReportedCall], now_ms: int
-) -> list[CallResult]:
-    states = {call.key: json_object(call.state) for call in calls}
-    own = [call for call in calls if _is_incoming(states[call.key])]
-    known = {call.key: known_result(call, now_ms) for call in own}
-    unclear = [key for key, result in known.items() if result is None and not states[key].get("dialled")]
-    traces = defaultdict[int, list[bytes]](list)
-    for key, trace in await records.traces_of(unclear):
-        traces[key].append(trace)
-
-    def result_of(call: ReportedCall) -> ResultName:
-        is_played = bool(states[call.key].get("is_over"))
-        is_served = call.key in traces and announcements.serves(call.created_at, traces[call.key], is_played=is_played)
-        return known[call.key] or ("served" if is_served else "missed")
-
-    return [_with_result(call, states[call.key], result_of(call)) for call in own]
-
-
-def _is_incoming(state: Mapping[str, Any]) -> bool:
-    """Whether the leg is an incoming call, and not a called party's leg or a call that the server placed."""
-    return not state.get("parent") and state.get("call", {}).get("direction") != "outbound"
-
-
-def _with_result(call: ReportedCall, state: Mapping[str, Any], result: ResultName) -> CallResult:
-    about = state.get("call", {})
-    return CallResult(
-        call.key,
-        str(state.get("id", "")),
-        call.flow,
-        str(about.get("from_number") or about.get("from_user") or ""),
-        str(about.get("to", "")),
-        result,
-        str(state.get("step", "")),
-        bool(state.get("dialled")),
-        call.created_at,
-        call.person_at,
-        call.updated_at if call.is_over else None,
-    )
-
-
-def known_result(call: ReportedCall, now_ms: int) -> ResultName | None:
-    """The result of a call; None if it cannot be determined without the call's traces."""
-    if call.person_at is not None:
-        return "person"
-    if any(map(_is_message, call.recorded)):
-        return "message"
-    if call.is_over:
-        return None
-    return "open" if call.leg and now_ms - call.created_at <= LONGEST_CALL_MS else "lost"
-
-
-def _is_message(ncco: bytes) -> bool:
-    """Whether an NCCO records a message. A recording of the whole call has neither a beep nor a key that ends it."""
-    records = (action for action in orjson.loads(ncco or b"[]") if action["action"] == "record")
-    return any(action.get("beepStart") is True or "endOnKey" in action for action in records)
-
-
-class Announcements:
-    """Finds the steps that give callers the information they called for."""
-
-    def __init__(self, flows: Mapping[str, Flow]) -> None:
-        self._flows = flows
-        self._files = by_file(flows.values())
-
-    def serves(self, began_at: int, traces: Iterable[bytes], *, is_played: bool) -> bool:
-        """Whether a call with these traces served its caller, although no person answered and no message was left.
-
-        True if the caller heard what they chose (unless that step asks again or records), the opening hours, or an
-        announcement while the flow was closed. Also true if the flow was played to the end (`is_played`) without
-        asking for a message.
-        """
-        turns = [[TraceLine.read(line) for line in orjson.loads(trace)] for trace in traces]
-        entered = [step for turn in turns for step in self._entered(turn)]
-        is_informed = any(self._informs(began_at, turn) for turn in turns)
-        return is_informed or (is_played and not any(_records(step) for _, step in entered))
-
-    def _entered(self, turn: Sequence[TraceLine]) -> Iterator[tuple[Flow, Step]]:
-        for flow, name in Following(self._files).read(turn).entered:
-            if name in self._flows[flow].steps:
-                yield self._flows[flow], self._flows[flow].steps[name]
-
-    def _informs(self, began_at: int, turn: Sequence[TraceLine]) -> bool:
-        has_chosen = any(line.did == "heard" and line.what == "choice" for line in turn)
-        return any(
-            (has_chosen and _announces(step))
-            or any("hours" in value.used_names for part in step.parts for value in values_in(part))
-            or (any("hours" in value.used_names for value in step.exit.reads()) and _is_closed(flow, began_at))
-            for flow, step in self._entered(turn)
+    @classmethod
+    def of_row(cls, row: ResultRow) -> CallResult:
+        """The result of an ended call."""
+        is_incoming = row.direction == "inbound"
+        return cls(
+            row.call_key,
+            row.id,
+            row.flow,
+            row.party if is_incoming else row.line,
+            row.line if is_incoming else row.party,
+            row.result,
+            row.step.partition(".")[2],
+            row.rang,
+            row.began_at,
+            row.person_at,
+            row.ended_at,
+            row.name,
+            row.own,
+            row.returned_at,
+            row.returned_by,
+            row.previous,
         )
 
 
-def _is_closed(flow: Flow, at_ms: int) -> bool:
-    at = moment_of(at_ms)
-    return not any(calendar.is_open(at) for calendar in flow.calendars.values())
+def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> CallResult | None:
+    """The result so far of a call that has no row; None for a called party's leg or a placed call.
+
+    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is known if `flows`
+    contain the flow that the call is in, by name.
+    """
+    state = json_object(session.state)
+    call = state.get("call", {})
+    if state.get("parent") or call.get("direction") == "outbound":
+        return None
+    is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
+    return CallResult(
+        key,
+        session.id,
+        session.flow,
+        str(call.get("from_number") or call.get("from_user") or ""),
+        str(call.get("to", "")),
+        "unknown" if session.is_over else "open" if is_running else "lost",
+        str(state.get("step", "")),
+        str(state.get("step", "")) if state.get("dialled") else "",
+        session.created_at,
+        None,
+        session.updated_at if session.is_over else None,
+        _name_of_caller(session, flows),
+    )
 
 
-def _records(step: Step) -> bool:
-    """Whether the step records a message; see `_is_message`."""
-    actions = (part for part in step.parts if isinstance(part, Action) and part.word == "record")
-    return any(action.literal("beepStart") is True or "endOnKey" in action.fields for action in actions)
+def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
+    try:
+        session = from_json(row.state)
+    except ValueError:
+        return ""
+    flow = flows.get(session.at or session.flow)
+    return name_of_caller(flow, session) if flow is not None else ""
 
 
-def _announces(step: Step) -> bool:
-    """Whether the step says something and then continues without input."""
-    speaks = any(isinstance(part, Action) and part.word in _SPOKEN for part in step.parts)
-    dials = any(isinstance(part, ConnectPart) for part in step.parts)
-    return speaks and not dials and not _records(step) and step.exit.asked is None
+async def results_of(
+    records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
+) -> dict[int, CallResult]:
+    """The results of calls by their keys, without called parties' legs and placed calls. Raises StoreError.
+
+    `flows` are those in use, by name; they only tell the names of callers in calls that have no result yet.
+    """
+    found = {row.call_key: row for row in await records.results_of([call.session.id for call in calls])}
+    results = dict[int, CallResult]()
+    for call in calls:
+        row = found.get(call.key)
+        if row is not None and row.direction == "outbound":
+            continue
+        result = CallResult.of_row(row) if row is not None else open_result(call.key, call.session, now_ms, flows)
+        if result is not None:
+            results[call.key] = result
+    return results
+
+
+async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[CallResult]:
+    """The incoming calls in progress that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    rows = await records.open_sessions(since, until)
+    return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
+
+
+class Counted(NamedTuple):
+    """Calls of a period, counted.
+
+    Attributes:
+        calls: calls with everything that they have in common; those in progress have the result `open`.
+        quarters: number of calls by the quarter of an hour in which they began (milliseconds) and by result.
+        complete_since: the results of calls that began earlier may be missing; None if all are complete.
+    """
+
+    calls: Sequence[SummedCalls]
+    quarters: Mapping[tuple[int, str], int]
+    complete_since: int | None
+
+
+async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
+    """Count the incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
+
+    Both are multiples of a quarter of an hour, as midnight is in every time zone. With `flow`, only calls that began in
+    this flow are counted.
+    """
+    calls = await records.result_sums(since, until, flow)
+    quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
+    for call in await open_calls(records, since, until, now_ms):
+        if not flow or call.flow == flow:
+            calls.append(SummedCalls(call.flow, call.to, call.result, "", -1, 1, 0))
+            key = call.began_at // QUARTER_MS * QUARTER_MS, call.result
+            quarters[key] = quarters.get(key, 0) + 1
+    return Counted(calls, quarters, complete_since(await records.result_progress()))
+
+
+class MissedCallers(NamedTuple):
+    """Who should be called back.
+
+    Attributes:
+        missed: the missed calls of each caller who has not got through since, latest first; the latest caller first.
+        withheld: number of missed calls without a caller's number.
+        returned: calls whose callers were called back, latest first.
+    """
+
+    missed: list[list[CallResult]]
+    withheld: int
+    returned: list[CallResult]
+
+
+async def missed_callers(records: Records, since: int, now_ms: int) -> MissedCallers:
+    """The callers of missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+
+    A caller who got through later, was called back or is on the line is left out.
+    """
+    on_the_line = {call.caller for call in await open_calls(records, since, now_ms + 1, now_ms)}
+    rows = [CallResult.of_row(row) for row in await records.missed(since)]
+    by_caller = dict[str, list[CallResult]]()
+    for call in rows:
+        if call.caller and call.caller not in on_the_line:
+            by_caller.setdefault(call.caller, []).append(call)
+    returned = [CallResult.of_row(row) for row in await records.returned(since)]
+    return MissedCallers(list(by_caller.values()), sum(not call.caller for call in rows), returned)
+
+
+def total(calls: Iterable[SummedCalls]) -> dict[str, int]:
+    """The number of calls by result."""
+    found = dict[str, int]()
+    for each in calls:
+        found[each.result] = found.get(each.result, 0) + each.calls
+    return found

@@ -21,7 +21,6 @@ from app.flow.loader import load
 from app.flow.model import Flow
 from app.flow.report import counted
 from app.service.call_report import Period
-from app.service.call_results import known_result
 from app.service.library import PinnedFlows
 from app.service.outcomes import (
     Following,
@@ -32,12 +31,14 @@ from app.service.outcomes import (
     outcomes_of,
 )
 from app.service.recorded_calls import json_object
-from app.store import ConnectStatus, Records, ReportedCall
+from app.store import ConnectStatus, Records, ReportedCall, ResultRow
 
 AT_ONCE: Final = 200
 """Number of calls whose traces are read in one query."""
-MOST_CALLS: Final = 100_000
-"""Maximum number of calls that are counted, oldest first."""
+MOST_CALLS: Final = 10_000
+"""Maximum number of calls that are counted, newest first."""
+_HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
+"""The results of calls that end in a step only because the caller hung up."""
 WIDEST: Final = 5
 """Line width of the way that most calls took."""
 
@@ -65,9 +66,9 @@ class Traffic:
     is_cut: bool = False
 
 
-async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period, now_ms: int) -> Traffic:
+async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period) -> Traffic:
     """The traffic of a period in the current `flows`, by name. Raises StoreError."""
-    counter = _TrafficCounter(records, flows, now_ms)
+    counter = _TrafficCounter(records, flows)
     calls = list[ReportedCall]()
     found = 0
     async for call in records.reported(*period.milliseconds):
@@ -90,14 +91,12 @@ class _TrafficCounter:
     Args:
         records: the recorded calls.
         flows: the current flows, by name.
-        now_ms: the current time in milliseconds since 1970.
     """
 
-    def __init__(self, records: Records, flows: Mapping[str, Flow], now_ms: int) -> None:
+    def __init__(self, records: Records, flows: Mapping[str, Flow]) -> None:
         self.traffic = Traffic()
         self._records = records
         self._flows = flows
-        self._now_ms = now_ms
         self._pinned = PinnedFlows()
         arrows = draw(flows.values(), errors=True).arrows
         self._way_of = {key: arrow.outcomes[0] for arrow in arrows for key in arrow.outcomes}
@@ -107,8 +106,9 @@ class _TrafficCounter:
             self._known.update(outcome[:3] for outcome in (*outcomes_of(flow), *error_exits_of(flow)))
 
     async def add(self, calls: Sequence[ReportedCall]) -> None:
-        """Count a batch of calls, which must be sorted by key."""
-        keys = calls[0].key, calls[-1].key
+        """Count a batch of calls, newest first."""
+        keys = calls[-1].key, calls[0].key
+        results = {row.call_key: row for row in await self._records.results_between(*keys)}
         traces = defaultdict[int, list[bytes]](list)
         statuses = defaultdict[int, list[ConnectStatus]](list)
         for key, trace in await self._records.traces(*keys):
@@ -119,7 +119,7 @@ class _TrafficCounter:
 
         def count() -> None:
             for call, flow in zip(calls, flows, strict=True):
-                self._count(call, flow, traces[call.key], statuses[call.key])
+                self._count(call, flow, traces[call.key], statuses[call.key], results.get(call.key))
 
         await asyncio.to_thread(count)
 
@@ -138,7 +138,12 @@ class _TrafficCounter:
         return known
 
     def _count(
-        self, call: ReportedCall, flow: Flow | None, traces: Sequence[bytes], statuses: Sequence[ConnectStatus]
+        self,
+        call: ReportedCall,
+        flow: Flow | None,
+        traces: Sequence[bytes],
+        statuses: Sequence[ConnectStatus],
+        result: ResultRow | None,
     ) -> None:
         if not call.flow:
             return
@@ -149,11 +154,12 @@ class _TrafficCounter:
         gone = {key[0] for key in taken - self._known} if flow else {call.flow}
         if not state.get("parent"):
             traffic.calls[call.flow] += 1
-            if call.person_at is not None:
-                seconds = max(0, call.person_at - call.created_at) // 1000
+            if result is not None and result.person_at is not None:
+                seconds = max(0, result.person_at - result.began_at) // 1000
                 traffic.until_person.setdefault(call.flow, Counter())[seconds] += 1
-            where = str(state.get("at") or call.flow), str(state.get("step", ""))
-            if where[1] and not state.get("is_over") and known_result(call, self._now_ms) is None:
+            if result is not None and result.step and not result.is_played and result.result in _HUNG_UP:
+                flow_name, _, step = result.step.partition(".")
+                where = flow_name, step
                 if where in self._steps:
                     traffic.hung_up[where] += 1
                 else:

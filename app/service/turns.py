@@ -20,10 +20,10 @@ from app.ncco.webhooks import InputWebhook
 from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.placed_values import PlacedCipher, decrypted
-from app.service.recordings import announced
+from app.service.recordings import announced, name_of_caller
 from app.service.tokens import make_token
 from app.service.written_rows import MASKED, answer_row, end_rows, hook_rows, mask, session_row, turn_row
-from app.store import HookRow, RecordingRow, SessionRow, Store, WebhookRow, moment_of
+from app.store import EndOfCall, HookRow, RecordingRow, SessionRow, Store, WebhookRow, milliseconds, moment_of
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
@@ -200,48 +200,68 @@ class Turns:
         hooks = engine.observe(flow, session, ref, delivery.webhook, context)
         return hook_rows(hooks, session.id, delivery.received_ms)
 
-    async def end(
-        self, leg: str, received: WebhookRow, delivery: Delivery | None, before: Sequence[HookRow] = ()
-    ) -> None:
+    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: Sequence[HookRow] = ()) -> None:
         """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
 
         Args:
             leg: the leg of the calls.
             received: the row of the webhook that reports the end.
-            delivery: that webhook's delivery; None if the end was never reported.
+            delivery: that webhook's delivery.
             before: the hooks for the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
-        at = moment_of(received.received_at)
-        context = self.policy.turn_context(at, delivery.base_url if delivery else "")
-        read = delivery.webhook if delivery else None
+        context = self.policy.turn_context(moment_of(received.received_at), delivery.base_url)
         for _ in range(ATTEMPTS):
             calls = await self.store.calls_of(leg)
             hooks = list(before)
             last: tuple[HookRow, ...] = ()
+            ends = []
             for row in calls:
                 session = from_json(row.state)
                 flow = await self.library.pinned(session.flow, session.revision)
+                ends.append(end_of_call(row, session, flow))
                 if flow is None:
                     continue
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
-                if read is not None:
-                    hooks += hook_rows(engine.hang_up(flow, session, read, context, seen), row.id, received.received_at)
+                hooks += hook_rows(
+                    engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
+                )
                 if not session.parent:
-                    ended = engine.ended(flow, session, read, context, seen)
+                    ended = engine.ended(flow, session, delivery.webhook, context, seen)
                     last = end_rows(ended, row, received.received_at) or last
             if last and not await self._has_reported_end(leg):
                 hooks += last
             try:
-                await self.store.end(leg, received, hooks=hooks, open_calls={row.id: row.version for row in calls})
+                await self.store.end(leg, ends, received, hooks=hooks)
             except Conflict:
                 continue
             if hooks:
                 self.hooks_written()
             return
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
+
+    async def end_lost(self, id_: str, now: datetime) -> bool:
+        """Store that the end of a call was never reported, with the hooks for the end; False if the call moved on."""
+        row = await self.store.load(id_)
+        if row is None or row.is_over:
+            return False
+        now_ms = milliseconds(now)
+        hooks: tuple[HookRow, ...] = ()
+        try:
+            session = from_json(row.state)
+            flow = await self.library.pinned(session.flow, session.revision)
+        except ValueError:  # damaged: nothing but the call's row is known
+            end = EndOfCall(row.id, row.version, "inbound")
+            return await self.store.end_lost(end, row.leg, now_ms)
+        if flow is not None and not session.parent and not await self._has_reported_end(row.leg):
+            context = self.policy.turn_context(now, "")
+            hooks = end_rows(engine.ended(flow, session, None, context), row, now_ms)
+        is_ended = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
+        if hooks and is_ended:
+            self.hooks_written()
+        return is_ended
 
     async def _has_reported_end(self, leg: str) -> bool:
         """Whether an ended call of the leg has already sent the hooks for the leg's end.
@@ -323,6 +343,26 @@ def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
     """Whether the leg of a call has ended, or must have ended by now."""
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
+
+
+def end_of_call(row: SessionRow, session: Session, flow: Flow | None) -> EndOfCall:
+    """What the result of a call needs from its session, when the call ends; `flow` is None if its revision is lost."""
+    if session.parent:
+        return EndOfCall(row.id, row.version, "")
+    call = session.call
+    caller = call.from_number or call.from_user
+    is_outbound = call.direction == "outbound"
+    at = session.at or session.flow
+    return EndOfCall(
+        row.id,
+        row.version,
+        "outbound" if is_outbound else "inbound",
+        party=call.to if is_outbound else caller,
+        line=caller if is_outbound else call.to,
+        name=name_of_caller(flow.named(session.at), session) if flow is not None else "",
+        step=f"{at}.{session.step}" if session.step else "",
+        is_played=session.is_over,
+    )
 
 
 def lost_revision(session: Session) -> str:

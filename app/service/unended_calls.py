@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from secrets import token_hex
 from typing import Final
 
 import orjson
 
-from app.engine import may_report_end
 from app.engine.session import from_json
 from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.service.recorded_calls import fields_of
 from app.service.turns import LONGEST_CALL_MS
-from app.store import LOST, OpenCall, Records, WebhookRow, milliseconds, moment_of
+from app.store import OpenCall, Records, milliseconds, moment_of
 from app.vonage.voice_api import VoiceApi, VoiceApiError
 
 LOOKBACK: Final = 100_000
@@ -50,8 +48,6 @@ class Looked:
 class UnendedCalls:
     """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
 
-    A call is left open if its end was never reported and its flow sends no hooks for the end.
-
     Args:
         service: ends the calls.
         voice: asks Vonage about calls; None without a private key.
@@ -79,17 +75,15 @@ class UnendedCalls:
             looked.early = await self._end_early(records)
             async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
                 is_too_old = call.created_at < too_old
-                if await self._reports_end(call):
-                    is_over = False
-                    is_due = self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
-                    if self.voice is not None and is_due and not looked.problem:
-                        if len(asked_at) == MOST_ASKED:
-                            break  # the next search continues here
-                        asked_at[call.id] = now_ms
-                        is_over = await self._ask(self.voice, call, now, looked)
-                    if is_too_old and not is_over:
-                        await self._end_lost(call, now_ms)
-                        looked.lost += 1
+                is_over = False
+                is_due = call.leg and self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
+                if self.voice is not None and is_due and not looked.problem:
+                    if len(asked_at) == MOST_ASKED:
+                        break  # the next search continues here
+                    asked_at[call.id] = now_ms
+                    is_over = await self._ask(self.voice, call, now, looked)
+                if is_too_old and not is_over:
+                    looked.lost += await self.service.end_lost(call.id, now)
                 if is_too_old:
                     done = (call.created_at, call.key)
         self._done = done
@@ -101,14 +95,6 @@ class UnendedCalls:
         """The age at which a call is ended in any case, so that this happens before it is deleted."""
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
-
-    async def _reports_end(self, call: OpenCall) -> bool:
-        """Whether a call's flow sends hooks for its end. A lost or damaged revision sends none."""
-        try:
-            flow = await self.service.library.pinned(call.flow, call.revision)
-        except ValueError:
-            return False
-        return flow is not None and may_report_end(flow)
 
     async def _end_early(self, records: Records) -> int:
         """Process every `completed` again that came before its call was stored; returns how many there were.
@@ -142,7 +128,3 @@ class UnendedCalls:
             await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
             looked.known += 1
         return details.is_over
-
-    async def _end_lost(self, call: OpenCall, now_ms: int) -> None:
-        webhook = WebhookRow(token_hex(16), LOST, call.id, -1, -1, "", call.leg, "", "", b"{}", now_ms)
-        await self.service.end(call.leg, webhook, None)

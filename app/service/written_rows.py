@@ -175,7 +175,8 @@ def turn_row(
         received.wait,
         received.status,
         received.received_at,
-        has_failed=turn.has_fault and any(line.did == "failed" for line in turn.trace),
+        turn.has_fault and any(line.did == "failed" for line in turn.trace),
+        *turn.facts,
     )
 
 

@@ -220,3 +220,98 @@ SET origin = CASE
         WHEN owner LIKE 'console %' THEN substr(owner, 9)
         ELSE owner
     END;
+
+-- version 0010
+-- The results of calls. A turn's heard, rang and result are its facts (app/results.py); they are NULL in turns
+-- of older hosts. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so that
+-- an index finds its last digits. ended_at is NULL if the end was never reported. A result is not `is_last` if the leg
+-- has a later session. version and webhook are the call's version and last webhook that the result covers. The counted
+-- columns are what ncco_sums contains of the row: a row with counted_result = '' is not in it.
+
+ALTER TABLE turns ADD COLUMN heard bigint;
+
+ALTER TABLE turns ADD COLUMN rang text;
+
+ALTER TABLE turns ADD COLUMN result text;
+
+CREATE TABLE IF NOT EXISTS ncco_results (
+    call_key bigint NOT NULL REFERENCES calls (key) ON DELETE CASCADE,
+    id text NOT NULL,
+    previous text NOT NULL,
+    is_last boolean NOT NULL,
+    direction text NOT NULL,
+    flow text NOT NULL,
+    party text NOT NULL,
+    party_end text NOT NULL,
+    line text NOT NULL,
+    name text NOT NULL,
+    step text NOT NULL,
+    is_played boolean NOT NULL,
+    has_failed boolean NOT NULL,
+    result text NOT NULL,
+    own text NOT NULL,
+    rang text NOT NULL,
+    began_at bigint NOT NULL,
+    person_at bigint,
+    ended_at bigint,
+    returned_at bigint,
+    returned_by text NOT NULL,
+    release text NOT NULL,
+    cohort text NOT NULL,
+    version bigint NOT NULL,
+    webhook bigint NOT NULL,
+    changed_at bigint NOT NULL,
+    is_counted boolean NOT NULL,
+    counted_result text NOT NULL,
+    counted_own text NOT NULL,
+    counted_ms bigint NOT NULL,
+    counted_until_s bigint NOT NULL,
+    PRIMARY KEY (call_key)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_time
+    ON ncco_results (began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_result
+    ON ncco_results (result, began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_flow
+    ON ncco_results (flow, began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_failed
+    ON ncco_results (began_at)
+    WHERE has_failed;
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_party
+    ON ncco_results (party, began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_party_end
+    ON ncco_results (party_end);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_line
+    ON ncco_results (line, began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_uncounted
+    ON ncco_results (call_key)
+    WHERE NOT is_counted;
+
+CREATE TABLE IF NOT EXISTS ncco_sums (
+    quarter bigint NOT NULL,
+    flow text NOT NULL,
+    line text NOT NULL,
+    result text NOT NULL,
+    own text NOT NULL,
+    until_s bigint NOT NULL,
+    calls bigint NOT NULL,
+    ms bigint NOT NULL,
+    PRIMARY KEY (quarter, flow, line, result, own, until_s)
+);
+
+CREATE TABLE IF NOT EXISTS ncco_result_progress (
+    id bigint NOT NULL,
+    oldest bigint NOT NULL,
+    webhook bigint NOT NULL,
+    complete_since bigint,
+    leased_until bigint NOT NULL,
+    PRIMARY KEY (id)
+);

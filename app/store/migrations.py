@@ -22,6 +22,7 @@ from app.store.backups import BACKUPS_TABLE
 from app.store.database import Work
 from app.store.placed_rows import PLACED_TABLES
 from app.store.recordings import RECORDINGS_TABLE
+from app.store.results import RESULT_TABLES
 from app.store.rows import Schema
 
 VERSION_TABLE: Final = "ncco_schema"
@@ -47,7 +48,7 @@ FORGOTTEN_TABLE: Final = "ncco_forgotten"
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
-    *(*PLACED_TABLES, API_KEYS_TABLE),
+    *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES),
 )
 
 PROBE: Final = bytes(16_384)

@@ -10,16 +10,40 @@ from typing import Any, Final
 from app.store.database import Read, Row, contains, has_word
 from app.store.placed_rows import SELECT_CONTROL, PlacingControl
 from app.store.recordings import RECORDINGS_TABLE
+from app.store.results import (
+    COUNT_RESULTS,
+    NOTES,
+    QUARTER_MS,
+    RESULTS_TABLE,
+    SELECT_BEHIND,
+    SELECT_FIRST_SINCE,
+    SELECT_LINES,
+    SELECT_MISSED,
+    SELECT_PROGRESS,
+    SELECT_RESULTS_BETWEEN,
+    SELECT_RESULTS_OF,
+    SELECT_RETURNED,
+    SELECT_WEBHOOK_BEFORE,
+    SELECT_WITHOUT_RESULT,
+    SUM_BY_LINE,
+    SUM_BY_QUARTER,
+    Progress,
+    ResultRow,
+    SummedCalls,
+    read_result,
+)
 from app.store.rows import (
     ANY_CALL,
     HOOK_COLUMNS,
     SESSION_COLUMNS,
-    WORD_CALLS,
     CallFilter,
     CallRow,
     ConnectStatus,
     HookRow,
     OpenCall,
+    PastCall,
+    PastNote,
+    PastTurn,
     ReportedCall,
     RevisionRow,
     Schema,
@@ -29,11 +53,17 @@ from app.store.rows import (
     WebhookRow,
 )
 
-FAILURE_IN_0_2: Final = b'"did":"failed"'
+FAILURE_IN_0_2: Final = '"did":"failed"'
 """The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
 
 FAILURES: Final = "0002"
 """The version of the schema's additions that introduced `turns.has_failed`."""
+
+RESULTS_ADDED: Final = "0010"
+"""The version of the schema's additions that introduced results."""
+
+MOST_MATCHES: Final = 2_000
+"""If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
 
 NEAR: Final = 2_000
 """How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call.
@@ -44,13 +74,8 @@ Vonage may send `started` and `ringing` before it requests the NCCO. These webho
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
 """ASCII without control characters, quotes and backslashes."""
 
-_FAILED_IN_0_2: Final = contains("trace", "$1")
+_FAILED_IN_0_2: Final = f"""{contains("trace", f"'{FAILURE_IN_0_2}'")}"""
 _FAILED: Final = f"coalesce(has_failed, {_FAILED_IN_0_2})"
-
-_HAS_WORD: Final = f"""
-    EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {has_word("ncco", "?")})
-    OR EXISTS (SELECT 1 FROM webhooks WHERE call_key = calls.key AND {has_word("body", "?")})
-"""
 
 _CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
 
@@ -73,7 +98,7 @@ SELECT_KEPT_RECORDINGS: Final = f"""
 
 COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
 
-SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:-1])} FROM turns WHERE call_key = $1 ORDER BY number"
+SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:10])} FROM turns WHERE call_key = $1 ORDER BY number"
 
 _WEBHOOK: Final = f"key, {', '.join(WebhookRow._fields)}"
 
@@ -92,33 +117,10 @@ CLOCKS_MS: Final = 3_600_000
 """Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
 
 REPORTED: Final = 1_000
-"""How many calls a report reads at once."""
+"""How many calls are read at once."""
 
-SELECT_LAST_KEY_BEFORE: Final = "SELECT key FROM calls WHERE created_at < $1 ORDER BY key DESC LIMIT 1"
-
-LOST: Final = "lost"
-"""The kind of an extra entry among a call's webhooks: the call's end was never reported, but it cannot be running."""
-
-# Events of the parties that a `connect` dials arrive on its wait. Events of the caller's own leg have no wait.
-_REPORTED: Final = f"""
-    SELECT key, flow, leg, state, is_over AND NOT EXISTS (
-        SELECT 1 FROM webhooks WHERE call_key = calls.key AND kind = '{LOST}'
-    ), created_at, updated_at, (
-        SELECT min(received_at) FROM webhooks AS answered
-        WHERE call_key = calls.key AND wait >= 0 AND kind IN ('event-answered', 'event-human') AND NOT EXISTS (
-            SELECT 1 FROM webhooks AS machine
-            WHERE machine.call_key = answered.call_key AND machine.turn = answered.turn
-                AND machine.wait = answered.wait AND machine.kind = 'event-machine'
-        )
-    )
-    FROM calls
-"""
-SELECT_REPORTED: Final = f"{_REPORTED} WHERE key > $1 ORDER BY key LIMIT $2"
-
-SELECT_RECORDED: Final = """
-    SELECT turns.call_key, ncco
-    FROM webhooks JOIN turns ON turns.call_key = webhooks.call_key AND turns.number = webhooks.turn
-    WHERE kind = 'record' AND webhooks.call_key
+SELECT_REPORTED: Final = """
+    SELECT key, flow, leg, state, is_over, created_at, updated_at FROM calls WHERE key < $1 ORDER BY key DESC LIMIT $2
 """
 
 SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
@@ -126,7 +128,7 @@ SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
 SELECT_OPEN_CALLS: Final = f"""
     SELECT {", ".join(OpenCall._fields)}
     FROM calls
-    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3 AND leg <> ''
+    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3
     ORDER BY created_at, key
     LIMIT $4
 """
@@ -147,23 +149,36 @@ SELECT_EARLY_ENDS: Final = f"""
     ORDER BY key
 """
 
-CALLED_BACK: Final = "called-back"
-"""The kind of an extra entry among a call's webhooks: the caller was called back. Its body is the name of who did it.
+SELECT_OPEN_SESSIONS: Final = f"""
+    SELECT key, {SESSION_COLUMNS}
+    FROM calls
+    WHERE NOT is_over AND created_at >= $1 AND created_at < $2
+    ORDER BY created_at, key
 """
 
-TO_CALL_BACK: Final = "to-call-back"
-"""The kind of an entry that undoes an earlier `CALLED_BACK`. Its body is the name of the person who undid it."""
-
-SELECT_CALLED_BACK: Final = f"""
-    SELECT key, kind, call_key, received_at, body FROM webhooks
-    WHERE kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}') AND call_key
+SELECT_VERSION: Final = f"""
+    SELECT coalesce(max(key), 0),
+        (SELECT coalesce(sum(version), 0) FROM calls WHERE NOT is_over AND created_at >= $1),
+        (SELECT coalesce(max(changed_at), 0) FROM (
+            SELECT changed_at FROM {RESULTS_TABLE} ORDER BY call_key DESC LIMIT $2
+        ) AS newest)
+    FROM calls
 """
 
-SELECT_HOLDING: Final = f"""
-    SELECT call_key, ncco FROM turns WHERE call_key BETWEEN $1 AND $2 AND {has_word("ncco", "$3")}
-    UNION ALL
-    SELECT call_key, body FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND {has_word("body", "$3")}
+SELECT_PAST_CALLS: Final = f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key"
+
+SELECT_PAST_TURNS: Final = "SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key"
+
+SELECT_NOTES: Final = f"""
+    SELECT call_key, key, kind, received_at, body
+    FROM webhooks
+    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key
 """
+
+_HOLDING: Final = (
+    f"SELECT call_key, ncco FROM turns WHERE {has_word('ncco', '$1')} AND call_key",
+    f"SELECT call_key, body FROM webhooks WHERE {has_word('body', '$1')} AND call_key",
+)
 
 SELECT_CONNECT_STATUSES: Final = """
     SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
@@ -180,25 +195,111 @@ class Records:
 
     def __init__(self, read: Read, schema: Schema) -> None:
         self._read = read
+        self._has_results = RESULTS_ADDED not in schema.additions
         failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
         self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
         self._select = f"{_CALL}, {self._has_failed} FROM calls"
 
-    async def _read_of(self, sql: str, keys: Sequence[int]) -> list[Row]:
+    async def _results(self, sql: str, *values: object) -> list[Row]:
+        """Run a query on the tables of results; no rows if an older version made the database."""
+        return await self._read(sql, *values) if self._has_results else []
+
+    async def _read_of(self, sql: str, keys: Sequence[int] | Sequence[str], *values: object) -> list[Row]:
         """Run a query for these keys; returns all rows. `IN (...)` with the keys is appended to the query."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
-            marks = ", ".join(f"${number}" for number in range(1, len(some) + 1))
-            found += await self._read(f"{sql} IN ({marks})", *some)
+            marks = ", ".join(f"${number}" for number in range(len(values) + 1, len(values) + len(some) + 1))
+            found += await self._read(f"{sql} IN ({marks})", *values, *some)
         return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting after the key `before` (None for the newest)."""
-        condition, values = _search(wanted, before, self._has_failed)
-        sql = f"{self._select} WHERE {condition} ORDER BY key DESC LIMIT ${len(values) + 1}"
-        rows = await self._read(sql, *values, limit)
-        return [_call_row(row) for row in rows]
+        if not wanted.needs_result:
+            return await self._calls(limit, before, wanted)
+        keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
+        rows = [_call_row(row) for row in await self._read_of(f"{self._select} WHERE key", keys)]
+        if not (wanted.result or wanted.own):
+            rows += await self._calls(limit, before, wanted._replace(is_open=True))
+            if oldest := await self._oldest_result():  # older calls are searched one by one until they have results
+                rows += await self._calls(limit, oldest if before is None else min(before, oldest), wanted)
+        found = {row.key: row for row in rows}
+        return [found[key] for key in sorted(found, reverse=True)[:limit]]
+
+    async def _oldest_result(self) -> int:
+        """Calls with smaller keys may have no result although they are over; 0 if there are none."""
+        progress = await self.result_progress()
+        return 1 << 62 if progress is None else progress.oldest
+
+    async def _calls(self, limit: int, before: int | None, wanted: CallFilter) -> list[CallRow]:
+        """See `calls`; reads the calls themselves, newest first."""
+        where = _Conditions()
+        if before is not None:
+            where.require("key < ?", before)
+        if wanted.since and self._has_results:
+            # Keys grow with time, so the call before the first one that is new enough ends the search.
+            oldest = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < ? ORDER BY began_at DESC LIMIT 1"
+            where.require(f"key > coalesce(({oldest}), -1)", wanted.since - CLOCKS_MS)
+        if wanted.since:
+            where.require("created_at >= ?", wanted.since)
+        if wanted.flow:
+            where.require("flow = ?", wanted.flow)
+        if wanted.number:
+            where.require(contains("state", "?"), wanted.number.encode())
+        if wanted.is_open:
+            where.require("NOT is_over")
+        if wanted.has_failed:
+            where.require(self._has_failed)
+        sql = f"{self._select} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}"
+        return [_call_row(row) for row in await self._read(sql, *where.values)]
+
+    async def _ended_keys(self, limit: int, before: int | None, wanted: CallFilter) -> list[int]:
+        """The keys of up to `limit` ended calls that match a filter, newest first."""
+        where = _Conditions()
+        if before is not None:
+            where.require("call_key < ?", before)
+        if wanted.since:
+            where.require("began_at >= ?", wanted.since)
+        if wanted.flow:
+            where.require("flow = ?", wanted.flow)
+        if wanted.result:
+            where.require("result = ? AND is_last", wanted.result)
+        if wanted.own:
+            where.require("own = ? AND is_last", wanted.own)
+        if wanted.has_failed:
+            where.require("has_failed")
+        if not wanted.number:
+            return [key for _, key in await self._newest(where, limit)]
+        return await self._keys_of_number(wanted.number, where, limit)
+
+    async def _newest(self, where: _Conditions, limit: int) -> list[Row]:
+        sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE {where.sql}"
+        return await self._read(f"{sql} ORDER BY began_at DESC, call_key DESC LIMIT {where.mark(limit)}", *where.values)
+
+    async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
+        """The keys of calls with a number that begins or ends with these digits, newest first.
+
+        Few numbers are found by their index; if the digits are those of many, the newest calls are searched.
+        """
+        found: set[Row] = set()
+        for column, digits in (("party", number), ("party_end", number[::-1])):
+            some = where.copy()
+            some.require(f"{column} >= ?", digits)
+            some.require(f"{column} < ?", _after(digits))
+            sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE {some.sql} LIMIT {some.mark(MOST_MATCHES)}"
+            found.update(await self._read(sql, *some.values))
+        if len(found) >= MOST_MATCHES:
+            some = where.copy()
+            begins = f"substr(party, 1, {len(number)}) = {some.mark(number)}"
+            ends = f"substr(party_end, 1, {len(number)}) = {some.mark(number[::-1])}"
+            some.require(f"{begins} OR {ends}")
+            found = set(await self._newest(some, limit))
+        for (line,) in await self._read(SELECT_LINES):
+            if line.startswith(number) or line.endswith(number):
+                some = where.copy()
+                some.require("line = ?", line)
+                found.update(await self._newest(some, limit))
+        return [key for _, key in sorted(found, reverse=True)[:limit]]
 
     async def placing(self) -> PlacingControl:
         """Whether, and from when, calls may be placed."""
@@ -206,28 +307,21 @@ class Records:
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """The calls that began at `since` or later, but before `until` (milliseconds), in the order of their keys."""
-        found = await self._read(SELECT_LAST_KEY_BEFORE, since - CLOCKS_MS)
-        key = found[0][0] if found else -1
+        """The calls that began at `since` or later, but before `until` (milliseconds), newest first."""
+        later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
+        key = later[0][0] if later else 1 << 62
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
-            recorded = defaultdict[int, list[bytes]](list)
-            for call_key, ncco in await self._read(f"{SELECT_RECORDED} BETWEEN $1 AND $2", rows[0][0], rows[-1][0]):
-                recorded[call_key].append(bytes(ncco))
             for row in rows:
-                call = ReportedCall._make((*row, recorded[row[0]]))
-                if call.created_at >= until + CLOCKS_MS:
+                call = ReportedCall._make(row)
+                if call.created_at < since - CLOCKS_MS:
                     return
                 if since <= call.created_at < until:
                     yield call
             key = rows[-1][0]
 
-    async def reported_calls(self, keys: Sequence[int]) -> list[ReportedCall]:
-        """The calls with these keys."""
-        recorded = defaultdict[int, list[bytes]](list)
-        for call_key, ncco in await self._read_of(SELECT_RECORDED, keys):
-            recorded[call_key].append(bytes(ncco))
-        rows = await self._read_of(f"{_REPORTED} WHERE key", keys)
-        return [ReportedCall._make((*row, recorded[row[0]])) for row in rows]
+    async def results_between(self, first: int, last: int) -> list[ResultRow]:
+        """The results of the calls between two keys."""
+        return [read_result(row) for row in await self._results(SELECT_RESULTS_BETWEEN, first, last)]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """The traces of the calls between two keys, each with the key of its call."""
@@ -238,26 +332,99 @@ class Records:
         """The traces of the calls with these keys, each with its call's key."""
         return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
 
-    async def called_back(self, keys: Sequence[int]) -> dict[int, tuple[int, str]]:
-        """When (in milliseconds) and by whom the callers of these calls were called back, if they were."""
-        rows = sorted(await self._read_of(SELECT_CALLED_BACK, keys), key=lambda row: int(row[0]))
-        last = {call: (kind, at, bytes(by).decode()) for _, kind, call, at, by in rows}
-        return {call: (at, by) for call, (kind, at, by) in last.items() if kind == CALLED_BACK}
+    async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
+        """The NCCOs and webhooks of calls that contain a word, each with its call's key.
 
-    async def holding(self, word: str, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The NCCOs and webhooks of the calls between two keys that contain a word, each with its call's key.
-
-        As with `CallFilter.word`, some results may not contain the word.
+        Only the longest ASCII part of the word is searched for, so some documents may not contain it.
         """
-        rows = await self._read(SELECT_HOLDING, first, last, _plain_part(word))
-        return [(key, bytes(document)) for key, document in rows]
+        found = [row for sql in _HOLDING for row in await self._read_of(sql, keys, _plain_part(word))]
+        return [(key, bytes(document)) for key, document in found]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
         """The events of the parties dialled by the calls between two keys."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
+    async def version(self, since: int, limit: int) -> Row:
+        """A value that changes whenever a call does.
+
+        It depends on the open calls that began at `since` (milliseconds) or later, and the newest `limit` results.
+        """
+        return (await self._read(SELECT_VERSION, since, limit))[0]
+
+    async def results_of(self, ids: Sequence[str]) -> list[ResultRow]:
+        """The results of the calls with these IDs, oldest first; calls without a result are left out."""
+        rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, ids if self._has_results else ())]
+        return sorted(rows, key=lambda row: row.call_key)
+
+    async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
+        """The incoming calls that began from `since` up to `until` (milliseconds; multiples of `QUARTER_MS`), counted.
+
+        With `flow`, only calls that began in this flow.
+        """
+        rows = await self._results(SUM_BY_LINE, since // QUARTER_MS, until // QUARTER_MS, flow)
+        return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
+
+    async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
+        """The same calls by the time at which they began: quarter of an hour (in milliseconds), result, and number."""
+        rows = await self._results(SUM_BY_QUARTER, since // QUARTER_MS, until // QUARTER_MS, flow)
+        return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
+
+    async def count_results(self, since: int, until: int) -> int:
+        """The number of ended incoming calls that began from `since` up to `until` (milliseconds)."""
+        rows = await self._results(COUNT_RESULTS, since, until)
+        return int(rows[0][0]) if rows else 0
+
+    async def missed(self, since: int) -> list[ResultRow]:
+        """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
+
+        They are sorted by their start, latest first. Calls from withheld numbers are included.
+        """
+        return [read_result(row) for row in await self._results(SELECT_MISSED, since)]
+
+    async def returned(self, since: int) -> list[ResultRow]:
+        """The calls since a time (milliseconds) whose callers were called back, latest first."""
+        return [read_result(row) for row in await self._results(SELECT_RETURNED, since)]
+
+    async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
+        """The sessions that began from `since` up to `until` (milliseconds) and are not over, each with its key."""
+        rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
+        return [(row[0], SessionRow.read(row[1:])) for row in rows]
+
+    async def result_progress(self) -> Progress | None:
+        """How complete the results are; None if no server has looked yet."""
+        rows = await self._results(SELECT_PROGRESS)
+        return Progress(*rows[0]) if rows else None
+
+    async def calls_behind(self, after: int, until: int) -> list[int]:
+        """The keys of ended calls whose result lacks something that an older host wrote.
+
+        Only calls with a webhook whose key is greater than `after`, and at most `until`, are searched.
+        """
+        return [key for (key,) in await self._results(SELECT_BEHIND, after, until)]
+
+    async def calls_without_result(self, before: int, limit: int) -> list[int]:
+        """The keys of up to `limit` ended calls without a result, greatest first, smaller than `before`."""
+        return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
+
+    async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
+        """The greatest key of the `limit` webhooks after a key, if they arrived before a moment (milliseconds)."""
+        return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
+
+    async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
+        """The calls with these keys, with everything that decides their results."""
+        turns = defaultdict[int, list[PastTurn]](list)
+        for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
+            turns[key].append(PastTurn(*turn))
+        notes = defaultdict[int, list[PastNote]](list)
+        for key, _, *note in sorted(await self._read_of(SELECT_NOTES, keys), key=lambda row: int(row[1])):
+            notes[key].append(PastNote(*note))
+        return [
+            PastCall(SessionRow.read(row[1:]), sorted(turns[row[0]]), notes[row[0]])
+            for row in await self._read_of(SELECT_PAST_CALLS, keys)
+        ]
+
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """The calls that have a leg and are not over, sorted by their start (milliseconds) and key.
+        """The calls that are not over, sorted by their start (milliseconds) and key.
 
         The result begins after the start and key in `after`, and ends with the last call that began before `before`.
         """
@@ -294,10 +461,10 @@ class Records:
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this ID, or else up to `limit` calls whose IDs start with `name`, sorted by ID."""
-        found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, name)
+        found = await self._read(f"{self._select} WHERE id = $1", name)
         if not found and name:
-            sql = f"{self._select} WHERE id >= $2 AND id < $3 ORDER BY id LIMIT $4"
-            found = await self._read(sql, FAILURE_IN_0_2, name, f"{name}\U0010ffff", limit)
+            sql = f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3"
+            found = await self._read(sql, name, f"{name}\U0010ffff", limit)
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
@@ -306,7 +473,7 @@ class Records:
         This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
         its first webhook or after its last one.
         """
-        found = await self._read(f"{self._select} WHERE id = $2", FAILURE_IN_0_2, session)
+        found = await self._read(f"{self._select} WHERE id = $1", session)
         if not found:
             return None
         call = _call_row(found[0])
@@ -329,35 +496,37 @@ class Records:
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
 
 
-def _search(wanted: CallFilter, before: int | None, has_failed: str) -> tuple[str, list[object]]:
-    """The condition of a query for calls, with its values."""
-    conditions: list[str] = []
-    values: list[object] = [FAILURE_IN_0_2]
+class _Conditions:
+    """The conditions of a query, with their values."""
 
-    def require(condition: str, value: object) -> None:
-        values.append(value)
-        conditions.append(f"({condition.replace('?', f'${len(values)}')})")
+    def __init__(self, conditions: Sequence[str] = (), values: Sequence[object] = ()) -> None:
+        self._conditions = list(conditions)
+        self.values = list(values)
 
-    if before is not None:
-        require("key < ?", before)
-    if wanted.since:
-        # Keys grow with time, so the newest call that is too old ends the search.
-        oldest = "SELECT key FROM calls WHERE created_at < ? ORDER BY key DESC LIMIT 1"
-        require(f"key > coalesce(({oldest}), -1)", wanted.since)
-    if wanted.flow:
-        require("flow = ?", wanted.flow)
-    if wanted.number:
-        require(contains("state", "?"), wanted.number.encode())
-    if wanted.word:
-        values.append(wanted.word)
-        in_flow = contains("lower(flow)", f"lower(${len(values)})")
-        require(f"{has_word('state', '?')} OR {in_flow} OR {_HAS_WORD}", _plain_part(wanted.word))
-        require("key > (SELECT max(key) FROM calls) - ?", WORD_CALLS)
-    if wanted.is_open:
-        conditions.append("NOT is_over")
-    if wanted.has_failed:
-        conditions.append(has_failed)
-    return " AND ".join(conditions or ["true"]), values
+    def copy(self) -> _Conditions:
+        """The same conditions, to which others can be added."""
+        return _Conditions(self._conditions, self.values)
+
+    def mark(self, value: object) -> str:
+        """Add a value; returns its placeholder."""
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+    def require(self, condition: str, *values: object) -> None:
+        """Add a condition; `?` stands for its value."""
+        for value in values:
+            condition = condition.replace("?", self.mark(value))
+        self._conditions.append(f"({condition})")
+
+    @property
+    def sql(self) -> str:
+        """All conditions."""
+        return " AND ".join(self._conditions or ["true"])
+
+
+def _after(digits: str) -> str:
+    """The first text after all texts that begin with these digits, which are ASCII."""
+    return digits[:-1] + chr(ord(digits[-1]) + 1)
 
 
 def _plain_part(word: str) -> bytes:

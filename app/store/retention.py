@@ -20,6 +20,7 @@ from app.store.migrations import FORGOTTEN_TABLE
 from app.store.placed import erase_placed, sweep_placed
 from app.store.placed_rows import PLACED_TABLE
 from app.store.recordings import RECORDINGS_TABLE, erase
+from app.store.results import RESULTS_TABLE, subtract
 from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
@@ -40,7 +41,13 @@ OLDEST_WEBHOOKS: Final = """
 
 OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
 
-DELETE_OLD_CALL: Final = "DELETE FROM calls WHERE key = $1 AND updated_at < $2 RETURNING key"
+# A result that the sums do not contain yet is kept until they do.
+DELETE_OLD_CALL: Final = f"""
+    DELETE FROM calls
+    WHERE key = $1 AND updated_at < $2
+        AND NOT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted)
+    RETURNING key
+"""
 
 DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
 
@@ -313,13 +320,19 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
         await database.write(partial(_delete_all, INSERT_FORGOTTEN, marks))
     for keys in _batches(found.hooks):
         await database.write(partial(delete_hooks, keys))
-    for sql, all_keys in ((DELETE_CALL, found.calls), (DELETE_WEBHOOK, found.webhooks)):
-        for keys in _batches(all_keys):
-            await database.write(partial(_delete_all, sql, [(key,) for key in keys]))
+    for keys in _batches(found.calls):
+        await database.write(partial(_delete_calls, keys))
+    for keys in _batches(found.webhooks):
+        await database.write(partial(_delete_all, DELETE_WEBHOOK, [(key,) for key in keys]))
     for start in range(0, len(found.recordings), PIECE):
         await database.write(partial(erase, found.recordings[start : start + PIECE], with_uuid=True))
     for start in range(0, len(found.placed), PIECE):
         await database.write(partial(erase_placed, found.placed[start : start + PIECE]))
+
+
+def _delete_calls(keys: Sequence[int]) -> Work[None]:
+    yield from subtract(keys)
+    yield Many(DELETE_CALL, [(key,) for key in keys])
 
 
 def _batches(keys: Iterable[int]) -> Iterator[list[int]]:

@@ -77,7 +77,8 @@ class TurnRow(NamedTuple):
 
     `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
     delivery gets the same bytes. They are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
-    turn could not be played; it is None if a host of version 0.2 wrote the row.
+    turn could not be played; it is None if a host of version 0.2 wrote the row. `heard`, `rang` and `result` are the
+    turn's facts (`app.results.TurnFacts`); they are None if an older host wrote the row.
     """
 
     session: str
@@ -91,6 +92,9 @@ class TurnRow(NamedTuple):
     cause_status: str
     created_at: int
     has_failed: bool | None = None
+    heard: int | None = None
+    rang: str | None = None
+    result: str | None = None
 
 
 class RevisionRow(NamedTuple):
@@ -179,22 +183,17 @@ class Schema(NamedTuple):
         return not (self.missing or self.additions)
 
 
-WORD_CALLS: Final = 20_000
-"""How many of the newest calls are searched for a word; there is no index for this."""
-
-
 class CallFilter(NamedTuple):
     """Which calls to list; "", 0 and False mean any.
 
     Attributes:
-        number: digits that occur anywhere in the call's state.
+        number: the first or the last digits of a number that called or was called.
         flow: the flow in which the call began.
         since: the call began at or after this time (milliseconds since 1970).
         is_open: the call is not marked as over.
         has_failed: one of its turns could not be played as written.
-        word: occurs in the flow's name, the state, a prompt or a webhook, in upper or lower case. Only its longest
-            ASCII part is searched for, so some calls in the result may not contain it. Only the newest `WORD_CALLS`
-            calls are searched.
+        result: the result of a call that is over.
+        own: the flow's own result.
     """
 
     number: str = ""
@@ -202,7 +201,14 @@ class CallFilter(NamedTuple):
     since: int = 0
     is_open: bool = False
     has_failed: bool = False
-    word: str = ""
+    result: str = ""
+    own: str = ""
+
+    @property
+    def needs_result(self) -> bool:
+        """Whether ended calls are found by their results, which have indexes for this."""
+        wants = self.number or self.flow or self.has_failed or self.result or self.own
+        return bool(wants) and not self.is_open
 
 
 ANY_CALL: Final = CallFilter()
@@ -222,13 +228,7 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """The data about a call that a report needs.
-
-    Attributes:
-        is_over: whether the call's end was reported.
-        person_at: when the first called party answered, not counting machines; None if nobody did.
-        recorded: the NCCOs that a `record` webhook was received for.
-    """
+    """A call whose way through its flow is counted. `is_over` says whether the leg has ended."""
 
     key: int
     flow: str
@@ -237,12 +237,10 @@ class ReportedCall(NamedTuple):
     is_over: bool
     created_at: int
     updated_at: int
-    person_at: int | None
-    recorded: Sequence[bytes]
 
 
 class OpenCall(NamedTuple):
-    """A call that has a leg and is not over."""
+    """A call that is not over. `leg` is "" if it has none."""
 
     key: int
     id: str
@@ -251,6 +249,32 @@ class OpenCall(NamedTuple):
     revision: str
     created_at: int
     updated_at: int
+
+
+class PastTurn(NamedTuple):
+    """A turn of a `PastCall`; `heard` is None if a host of an older version stored it."""
+
+    number: int
+    heard: int | None
+    created_at: int
+    trace: bytes
+    ncco: bytes
+
+
+class PastNote(NamedTuple):
+    """A webhook of a `PastCall`, or an entry that a host of an older version added: kind, time and content."""
+
+    kind: str
+    at: int
+    body: bytes
+
+
+class PastCall(NamedTuple):
+    """A call, with everything that decides its result: its turns, its ends, and who called its caller back."""
+
+    session: SessionRow
+    turns: Sequence[PastTurn]
+    notes: Sequence[PastNote]
 
 
 class ConnectStatus(NamedTuple):

@@ -5,7 +5,7 @@ Each operation is one transaction: a generator that yields statements (see `app.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial, wraps
 from pathlib import Path
@@ -14,12 +14,13 @@ from typing import Any, Concatenate, Final, ParamSpec, Self
 from app.errors import AlreadyOpen, Conflict
 from app.store import retention
 from app.store.api_keys import ApiKeys
-from app.store.database import Database, Insert, Keyed, Many, Row, T, Work
+from app.store.database import Database, Insert, Keyed, Many, T, Work
 from app.store.hooks import add_hooks
 from app.store.migrations import FORGOTTEN_TABLE, probe
 from app.store.placed import PlacedCalls
 from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
+from app.store.results import EndOfCall, Results, end_lost_results, end_results, may_change_result, refresh_result
 from app.store.rows import (
     HOOK_COLUMNS,
     IS_MAIL,
@@ -63,9 +64,10 @@ UPDATE_CALL: Final = """
 
 INSERT_TURN: Final = """
     INSERT INTO turns (
-        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed
+        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed,
+        heard, rang, result
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """
 
 # call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
@@ -117,8 +119,7 @@ SELECT_CALLS_OF_LEG: Final = f"""
     ORDER BY created_at, id
 """
 
-# The last conditions of these two statements repeat earlier ones: PostgreSQL checks them again if another host has just
-# changed the call.
+# The last conditions repeat earlier ones: PostgreSQL checks them again if another host has just changed the call.
 LOCK_OPEN_CALLS: Final = f"""
     SELECT leg, id, version
     FROM calls
@@ -126,11 +127,11 @@ LOCK_OPEN_CALLS: Final = f"""
     FOR NO KEY UPDATE
 """
 
-END_CALLS: Final = f"""
+END_CALL: Final = """
     UPDATE calls
     SET is_over = true, version = version + 1, updated_at = $2
-    WHERE {_OPEN_CALLS_OF_LEG} AND leg = $1 AND NOT is_over
-    RETURNING leg
+    WHERE id = $1 AND version = $3 AND NOT is_over
+    RETURNING id
 """
 
 # A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
@@ -270,7 +271,9 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
     is_repeated = False
-    if hooks and webhook.wait >= 0 and (yield Keyed(LOCK_CALL, (webhook.session,))):
+    may_change = may_change_result(webhook)
+    is_known = bool((hooks and webhook.wait >= 0) or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
+    if is_known and hooks and webhook.wait >= 0:
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
@@ -278,19 +281,33 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
         yield from add_hooks(hooks)
     if recording is not None:
         yield from add_recording(recording)
+    if may_change and is_known:
+        yield from refresh_result(webhook.session, webhook.received_at)
 
 
-def _end(leg: str, webhook: WebhookRow, hooks: Sequence[HookRow], open_calls: Mapping[str, int] | None) -> Work[int]:
+def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
     """Write a webhook and end the open calls of a leg; returns how many calls were open."""
-    ended: list[Row] = []
-    if open_calls is not None:
-        found = yield Keyed(LOCK_OPEN_CALLS, (leg,))
-        if open_calls != {id_: version for _, id_, version in found}:
-            raise Conflict(leg)
-    if open_calls is None or open_calls:
-        ended = yield Keyed(END_CALLS, (leg, webhook.received_at))
-    yield from _record(webhook, hooks if ended or webhook.wait >= 0 else ())
-    return len(ended)
+    at = webhook.received_at
+    found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
+    if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version in found}:
+        raise Conflict(leg)
+    for call in calls:
+        yield Keyed(END_CALL, (call.id, at, call.version))
+    yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
+    if calls:
+        yield from end_results(calls, at, leg=leg, is_lost=False)
+    elif leg:
+        yield from end_lost_results(leg, at)
+    return len(calls)
+
+
+def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[bool]:
+    """End a call whose end was not reported; returns whether it was still open in this version."""
+    if not (yield Keyed(END_CALL, (call.id, at, call.version))):
+        return False
+    yield from add_hooks(hooks)
+    yield from end_results([call], at, leg=leg, is_lost=True)
+    return True
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -328,6 +345,7 @@ class Store:
         recordings: the recordings of calls.
         placed: calls that this server places.
         api_keys: the API keys of programs that request calls.
+        results: the results of calls.
     """
 
     def __init__(self, database: Database) -> None:
@@ -338,6 +356,7 @@ class Store:
         self.recordings = Recordings(database)
         self.placed = PlacedCalls(database)
         self.api_keys = ApiKeys(database)
+        self.results = Results(database)
         self._has_forgotten = False
 
     async def open(self) -> None:
@@ -438,21 +457,25 @@ class Store:
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
     def end(
-        self,
-        leg: str,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        open_calls: Mapping[str, int] | None = None,
+        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> Coroutine[Any, Any, int]:
-        """Write `webhook` and mark all open calls of `leg` as over (version + 1); returns how many.
+        """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
-        `open_calls` are the calls that the hooks were made for, each with its version. If the open calls differ, this
-        raises Conflict. A missing leg ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`.
-        As in `record`, the hooks of a repeated delivery are not written. If no call was open, the hooks of a webhook
-        without a wait are not written either.
+        `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
+        ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a
+        repeated delivery are not written. If no call was open, the hooks of a webhook without a wait are not written
+        either, and the leg's calls whose end had not been reported get this end. Returns the number of open calls.
         """
-        return self.database.write(partial(_end, leg, webhook, hooks, open_calls), (leg, webhook.session))
+        return self.database.write(partial(_end, leg, calls, webhook, hooks), (leg, webhook.session))
+
+    def end_lost(
+        self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
+    ) -> Coroutine[Any, Any, bool]:
+        """Mark a call as over whose end was not reported, and write its result and hooks.
+
+        Returns False, and writes nothing, if the call has changed since.
+        """
+        return self.database.write(partial(_end_lost, call, leg, at, hooks), (leg, call.id))
 
     async def load(self, session: str) -> SessionRow | None:
         """The call with this session ID, or None."""

@@ -22,6 +22,7 @@ from app.web.tasks import (
     either,
     end_unended_calls,
     first,
+    keep_results,
     opened_store,
     remove_old_recordings,
     running,
@@ -89,12 +90,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 await enter(running(after(opened, own.placer.run)))
             await readiness.probe()
             await enter(running(readiness.probe_forever()))
-            backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
-            await enter(running(count_calls(service.store, metrics, log, clock, backup_days=backup_days)))
-            looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
-            end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
-            await enter(running(after(opened, end)))
-            await enter(running(after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock))))
+            await _look_after_calls(stack, config, own, opened)
             if settings.reload:
                 await enter(running(after(was_read, partial(watch_flows, reader))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
@@ -102,3 +98,23 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             yield
 
     return lifespan
+
+
+async def _look_after_calls(
+    stack: AsyncExitStack, config: WebhookConfig, own: OwnService, opened: asyncio.Event
+) -> None:
+    """Start the tasks that count stored calls, end them, keep their results and delete them."""
+    settings = config.settings
+    service = config.calls
+    log = config.log
+    clock = config.clock
+    backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
+    looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
+    end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
+    for work in (
+        count_calls(service.store, config.metrics, log, clock, backup_days=backup_days),
+        after(opened, partial(keep_results, service, log=log, clock=clock)),
+        after(opened, end),
+        after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock)),
+    ):
+        await stack.enter_async_context(running(work))

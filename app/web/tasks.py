@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 from app.errors import StoreError, StoreUnusable
 from app.service.calls import CallService
 from app.service.recordings import SWEEP_S, Fetcher, sweep_recordings
+from app.service.result_rows import ResultRows
 from app.service.retention import sweep_calls
 from app.service.unended_calls import UnendedCalls
 from app.store import Backups, Store, milliseconds
@@ -32,6 +33,10 @@ SWEEP_CALLS_S: Final = 600.0
 """How often to look for expired calls, in seconds."""
 LOOK_S: Final = 60.0
 """How often to look for calls whose end was missed, in seconds."""
+COUNT_RESULTS_S: Final = 5.0
+"""How often changed results are added to the sums, in seconds."""
+COMPLETE_S: Final = 60.0
+"""How often missing results are looked for, in seconds."""
 COUNTED_AGE: Final = timedelta(hours=4)
 """Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
 Our choice: a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
@@ -205,6 +210,28 @@ async def end_unended_calls(
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
             log.warning("ends of calls not looked for", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(LOOK_S)
+
+
+async def keep_results(service: CallService, *, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> None:
+    """Regularly count changed results, and write those of calls that older versions stored or ended."""
+    rows = ResultRows(service.store)
+    complete_at = 0.0
+    while True:
+        wait_s = COUNT_RESULTS_S
+        try:
+            await rows.count()
+            if time.monotonic() >= complete_at:
+                if written := await rows.complete(milliseconds(clock())):
+                    log.info("results written", calls=written)
+                    wait_s = 0.0
+                else:
+                    complete_at = time.monotonic() + COMPLETE_S
+        except StoreError as error:
+            log.warning("results not kept", problem=str(error))
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
+            log.warning("results not kept", problem=f"{type(error).__name__}: {error}")
+            complete_at = time.monotonic() + COMPLETE_S
+        await asyncio.sleep(wait_s)
 
 
 async def delete_old_calls(

@@ -59,7 +59,8 @@ EMPTY = """
 DO $$ BEGIN
     IF to_regclass('hooks') IS NOT NULL AND to_regclass('calls') IS NOT NULL THEN
         TRUNCATE calls, turns, webhooks, revisions, probes, hooks, ncco_recordings, ncco_forgotten,
-            ncco_placed, ncco_attempts, ncco_placing, ncco_api_keys RESTART IDENTITY;
+            ncco_placed, ncco_attempts, ncco_placing, ncco_api_keys, ncco_results,
+            ncco_sums, ncco_result_progress RESTART IDENTITY;
     END IF;
 END $$
 """

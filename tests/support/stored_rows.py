@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.store import HookRow, RevisionRow, SessionRow, Store, TurnRow, WebhookRow
+from app.store import Conflict, EndOfCall, HookRow, RevisionRow, SessionRow, Store, TurnRow, WebhookRow
 
 NOON_MS = 1_772_625_600_000
 NUMBER = "447700900123"
@@ -70,6 +71,16 @@ def next_turn(id_: str, number: int) -> tuple[SessionRow, TurnRow, WebhookRow]:
     """What `advance` takes for turn `number` of a call in which nothing else happened."""
     session = session_row(id_, version=number + 1, state=f"state {number}".encode(), updated_at=NOON_MS + number)
     return session, turn_row(id_, number), webhook_row(id_, number - 1, 0)
+
+
+async def end_call(store: Store, leg: str, webhook: WebhookRow, hooks: Sequence[HookRow] = ()) -> int:
+    """End the open calls of a leg, whichever they are; how many there were."""
+    while True:
+        calls = [EndOfCall(row.id, row.version, "inbound", NUMBER, "442079460000") for row in await store.calls_of(leg)]
+        try:
+            return await store.end(leg, calls, webhook, hooks=hooks)
+        except Conflict:
+            continue
 
 
 def revision_row(hash_: str = "c0ffee", **changes: Any) -> RevisionRow:

@@ -18,7 +18,7 @@ from app.simulator.parties import AfterConnect, Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
-from app.store import HookRow, RecordingRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from app.store import EndOfCall, HookRow, RecordingRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
@@ -248,15 +248,10 @@ class CallStore(Store):
         await self._remember(webhook, hooks)
 
     async def end(
-        self,
-        leg: str,
-        webhook: WebhookRow,
-        *,
-        hooks: Sequence[HookRow] = (),
-        open_calls: Mapping[str, int] | None = None,
+        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> int:
         """See `Store`."""
-        ended = await super().end(leg, webhook, hooks=hooks, open_calls=open_calls)
+        ended = await super().end(leg, calls, webhook, hooks=hooks)
         await self._remember(webhook, hooks)
         return ended
 

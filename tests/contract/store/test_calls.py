@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
-from app.store import AlreadyOpen, Conflict, Store, StoreUnavailable
+from app.store import AlreadyOpen, Conflict, EndOfCall, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
+    end_call,
     hook_row,
     new_call,
     next_turn,
@@ -204,7 +206,7 @@ async def test_end_marks_every_open_call_of_a_leg(store: Store) -> None:
     await store.open_call(*new_call("whisper", leg="leg-1"))
     await store.open_call(*new_call("leg-2"))
 
-    ended = await store.end("leg-1", webhook_row("leg-1", received_at=NOON_MS + 5))
+    ended = await end_call(store, "leg-1", webhook_row("leg-1", received_at=NOON_MS + 5))
 
     over = {"version": 2, "is_over": True, "updated_at": NOON_MS + 5}
     assert 2 == ended
@@ -215,16 +217,16 @@ async def test_end_marks_every_open_call_of_a_leg(store: Store) -> None:
 
 async def test_second_end_of_a_leg_finds_nothing_open(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.end("leg-1", webhook_row("leg-1"))
+    await end_call(store, "leg-1", webhook_row("leg-1"))
 
-    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
+    assert 0 == await end_call(store, "leg-1", webhook_row("leg-1"))
     assert session_row("leg-1", version=2, is_over=True) == await store.load("leg-1")
 
 
 async def test_end_leaves_a_call_that_its_flow_ended(store: Store) -> None:
     await store.open_call(*new_call("leg-1", is_over=True))
 
-    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
+    assert 0 == await end_call(store, "leg-1", webhook_row("leg-1"))
     assert session_row("leg-1", is_over=True) == await store.load("leg-1")
 
 
@@ -232,8 +234,8 @@ async def test_end_finds_a_call_under_the_leg_that_it_has_now(store: Store) -> N
     await store.open_call(*new_call("leg-1"))
     await store.advance(session_row("leg-1", leg="leg-9", version=2), turn_row("leg-1", 1), webhook_row("leg-1", 0, 0))
 
-    assert 0 == await store.end("leg-1", webhook_row("leg-1"))
-    assert 1 == await store.end("leg-9", webhook_row("leg-1"))
+    assert 0 == await end_call(store, "leg-1", webhook_row("leg-1"))
+    assert 1 == await end_call(store, "leg-9", webhook_row("leg-1"))
 
 
 async def test_open_calls_of_a_leg_are_found_oldest_first(store: Store) -> None:
@@ -258,11 +260,15 @@ async def test_end_for_calls_that_were_seen_refuses_any_others(store: Store) -> 
 
     for seen in ({}, {"leg-1": 2}, {"leg-1": 1, "leg-1/menu": 1}, {"leg-1": 2, "leg-1/menu": 1, "leg-2": 1}):
         with pytest.raises(Conflict):
-            await store.end("leg-1", webhook_row("leg-1"), hooks=ending, open_calls=seen)
+            await store.end("leg-1", _ends(seen), webhook_row("leg-1"), hooks=ending)
     assert [] == await store.hooks(10)
-    assert 2 == await store.end("leg-1", webhook_row("leg-1"), hooks=ending, open_calls={"leg-1": 2, "leg-1/menu": 1})
-    assert 0 == await store.end("leg-1", webhook_row("leg-1"), hooks=[hook_row("again")], open_calls={})
+    assert 2 == await store.end("leg-1", _ends({"leg-1": 2, "leg-1/menu": 1}), webhook_row("leg-1"), hooks=ending)
+    assert 0 == await store.end("leg-1", [], webhook_row("leg-1"), hooks=[hook_row("again")])
     assert ["over"] == [hook.id for hook in await store.hooks(10)]
+
+
+def _ends(versions: Mapping[str, int]) -> list[EndOfCall]:
+    return [EndOfCall(id_, version, "inbound") for id_, version in versions.items()]
 
 
 async def test_flows_of_a_leg_that_are_over_are_known(store: Store) -> None:
@@ -270,7 +276,7 @@ async def test_flows_of_a_leg_that_are_over_are_known(store: Store) -> None:
     await store.open_call(*new_call("leg-1/menu", leg="leg-1", flow="menu", is_over=True))
     await store.open_call(*new_call("leg-10", is_over=True))
     before = [await store.ended_flows(leg) for leg in ("leg-1", "leg", "leg-10", "")]
-    await store.end("leg-1", webhook_row("leg-1"))
+    await end_call(store, "leg-1", webhook_row("leg-1"))
 
     assert [[("menu", "c0ffee")], [], [("acme", "c0ffee")], []] == before
     assert [("acme", "c0ffee"), ("menu", "c0ffee")] == sorted(await store.ended_flows("leg-1"))
@@ -279,7 +285,7 @@ async def test_flows_of_a_leg_that_are_over_are_known(store: Store) -> None:
 async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:
     await store.open_call(*new_call("curl", leg=""))
 
-    ended = await store.end("", webhook_row("curl", 0, 0, "completed"))
+    ended = await end_call(store, "", webhook_row("curl", 0, 0, "completed"))
 
     assert 0 == ended
     assert session_row("curl", leg="") == await store.load("curl")
@@ -288,7 +294,7 @@ async def test_end_without_a_leg_records_and_ends_nothing(store: Store) -> None:
 
 async def test_turn_that_was_computed_before_the_end_is_a_conflict(store: Store) -> None:
     await store.open_call(*new_call("leg-1"))
-    await store.end("leg-1", webhook_row("leg-1"))
+    await end_call(store, "leg-1", webhook_row("leg-1"))
 
     with pytest.raises(Conflict):
         await store.advance(*next_turn("leg-1", 1))
@@ -389,7 +395,7 @@ async def test_text_that_is_no_unicode_is_found_again(store: Store) -> None:
     assert await store.load("\ud800") is not None
     assert await store.load("\ud801") is None
     assert b"second" == await store.reply("\ud800", 0, 0, "\udfff")
-    assert 1 == await store.end("\ud800", webhook_row("\ud800"))
+    assert 1 == await end_call(store, "\ud800", webhook_row("\ud800"))
 
 
 async def test_any_bytes_come_back_as_they_were(store: Store) -> None:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.store import HookRow, Store, StoreError, open_store
+from app.store import EndOfCall, HookRow, Store, StoreError, open_store
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
 
@@ -71,7 +71,8 @@ class Databases(RuleBasedStateMachine):
 
     @rule(leg=LEGS, id_=CALLS)
     def end(self, leg: str, id_: str) -> None:
-        self.compare("end", leg, webhook_row(id_, 0, 0, "completed"), hooks=self.new_hooks(id_, 1))
+        calls = [EndOfCall(row.id, row.version, "inbound") for row in self.compare("calls_of", leg)]
+        self.compare("end", leg, calls, webhook_row(id_, 0, 0, "completed"), hooks=self.new_hooks(id_, 1))
 
     @rule(limit=st.integers(1, 3))
     def claim(self, limit: int) -> None:

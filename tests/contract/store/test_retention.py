@@ -8,6 +8,7 @@ from app.store import AlreadyOpen, Forgotten, RecordingRow, Store, StoreUnavaila
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
+    end_call,
     hook_row,
     new_call,
     revision_row,
@@ -66,7 +67,7 @@ async def test_what_comes_late_of_a_forgotten_call_is_not_written(store: Store, 
         late = late._replace(conversation=forgotten.conversation)
     announced = RecordingRow("late", "uuid-late", "record", NOON_MS, url="https://x", from_number=NUMBER)
     await store.record(late, recording=announced)
-    await store.end(late.leg, late)
+    await end_call(store, late.leg, late)
 
     assert Forgotten() == (await store.forget([NUMBER]))._replace(purged=None)
     assert await store.recordings.get(announced.id) is None

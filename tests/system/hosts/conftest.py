@@ -17,5 +17,5 @@ def running_hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Hos
 @pytest.fixture
 def two_hosts(running_hosts: list[Host]) -> list[Host]:
     """Two running hosts with different releases on disk and one empty database. Tests must leave both hosts running."""
-    ask("TRUNCATE calls, turns, webhooks, hooks, ncco_recordings RESTART IDENTITY")
+    ask("TRUNCATE calls, turns, webhooks, hooks, ncco_recordings RESTART IDENTITY CASCADE")
     return running_hosts

@@ -181,25 +181,26 @@ async def test_a_call_ends_before_it_may_be_deleted(call: ServedCall, store: Sto
     assert [0, 1] == [look.lost for look in looks]
 
 
-async def test_a_call_whose_flow_reports_no_end_stays_open(call: ServedCall, store: Store) -> None:
+async def test_a_call_whose_flow_reports_no_end_is_over_too(call: ServedCall, store: Store) -> None:
     await call.ring("other")
     unended = UnendedCalls(call.service)
     look = await unended.look(LATER)
 
-    assert 0 == look.lost
-    assert 1 == len(await store.calls_of(LEG))
+    assert 1 == look.lost
+    assert [] == await store.calls_of(LEG)
+    assert [] == await store.hooks(9)
 
 
 async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -> None:
     await call.ring()
     await UnendedCalls(call.service).look(LATER)
     async with store.records() as records:
-        (reported,) = [each async for each in records.reported(0, int(LATER.timestamp() * 1000))]
+        (result,) = await records.results_of([LEG])
         timeline = await records.timeline(LEG)
 
-    assert not reported.is_over
+    assert ("lost", None) == (result.result, result.ended_at)
     assert timeline is not None
-    assert ["answer", "lost"] == [webhook.kind for webhook in timeline.webhooks]
+    assert ["answer"] == [webhook.kind for webhook in timeline.webhooks]
 
 
 async def test_vonage_is_asked_about_a_silent_call(call: ServedCall, store: Store) -> None:

@@ -17,7 +17,7 @@ from app.store.database import Work
 from app.store.migrations import ADDITIONS, POSTGRES, SQLITE
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, make_postgres
-from tests.support.stored_rows import hook_row, new_call, revision_row, session_row, turn_row, webhook_row
+from tests.support.stored_rows import end_call, hook_row, new_call, revision_row, session_row, turn_row, webhook_row
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "store"
 WHOLE = Path(__file__).parents[2] / "system" / "databases"
@@ -136,8 +136,8 @@ async def test_calls_of_the_first_schema_go_on(store: Store) -> None:
 
     assert moved == await store.load("leg-1")
     assert ["h1"] == [hook.id for hook in await store.hooks(9)]
-    assert 1 == await store.end("leg-3", webhook_row("café 🂡"))
-    assert 1 == await store.end("leg-9", webhook_row("leg-9"))
+    assert 1 == await end_call(store, "leg-3", webhook_row("café 🂡"))
+    assert 1 == await end_call(store, "leg-9", webhook_row("leg-9"))
 
 
 @pytest.mark.parametrize("kind", OLD)

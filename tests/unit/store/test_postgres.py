@@ -18,7 +18,16 @@ from app.store.postgres import COMMIT_S, PostgresDatabase
 from app.web.webhook_http import DEADLINE_S
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, empty_database, make_postgres
-from tests.support.stored_rows import NOON_MS, hook_row, new_call, next_turn, session_row, turn_row, webhook_row
+from tests.support.stored_rows import (
+    NOON_MS,
+    end_call,
+    hook_row,
+    new_call,
+    next_turn,
+    session_row,
+    turn_row,
+    webhook_row,
+)
 from tests.unit.store.broken_line import line_to
 
 PEOPLE = tuple(f"leg-{number}" for number in range(8))
@@ -378,7 +387,7 @@ async def test_call_ends_once_by_two_hosts(store: Store, other_host: Store) -> N
     ids = [f"leg-{number}" for number in range(40)]
     await asyncio.gather(*(store.open_call(*new_call(id_)) for id_ in ids))
     ends = [
-        host.end(id_, webhook_row(id_), hooks=[hook_row(f"{name} {id_}", session=id_)])
+        end_call(host, id_, webhook_row(id_), hooks=[hook_row(f"{name} {id_}", session=id_)])
         for name, host, order in (("a", store, ids), ("b", other_host, ids[::-1]))
         for id_ in order
     ]

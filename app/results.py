@@ -1,0 +1,151 @@
+"""The result of a call: what the caller got from each turn, and what became of the call.
+
+The facts of a turn are stored with it, so the result of a call never depends on the flows of a later day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+
+ResultName: TypeAlias = Literal["person", "message", "own", "served", "missed", "answered", "open", "lost", "unknown"]
+
+RESULTS: Final[Mapping[ResultName, str]] = {
+    "person": "a party that the flow dialled answered, and is not known to be a machine",
+    "message": "no person; the caller left a recording that began with a beep or could be ended with a key",
+    "own": "neither; the flow gave the call a result of its own",
+    "served": "none of these; the caller heard what they chose or the opening hours, or the flow was played to the end",
+    "missed": "none of these: the caller hung up early or left no message, or nobody who was dialled answered",
+    "answered": "the server placed the call, and none of the first three applies",
+    "open": "the call is in progress",
+    "lost": "none of these, and the end of the call was not reported",
+    "unknown": "an older version answered the call with a flow that cannot be read any more",
+}
+"""The possible results of a call; the first that applies is used. A call that was put through but that nobody answered
+is missed, whatever the caller heard. So is one that was asked for a message and left none, unless the caller heard
+something that they had chosen.
+"""
+
+PLAYED: Final = 1
+"""The flow was played to its end."""
+HOURS: Final = 2
+"""The caller heard the opening hours, or an announcement because the flow was closed."""
+ASKED: Final = 4
+"""The caller was asked for a message."""
+CHOSEN: Final = 8
+"""The caller heard what they chose from a menu."""
+UNKNOWN: Final = 16
+"""The flow of the turn cannot be read any more. Only turns of older versions have this flag."""
+
+
+class TurnFacts(NamedTuple):
+    """The facts of one turn.
+
+    Attributes:
+        heard: the sum of the flags `PLAYED`, `HOURS`, `ASKED`, `CHOSEN` and `UNKNOWN` that apply.
+        rang: the step that dialled last, as `flow.step`; "" if none did.
+        own: the flow's own result of the call, as of this turn; "" if the turn sets none.
+    """
+
+    heard: int = 0
+    rang: str = ""
+    own: str = ""
+
+
+NO_FACTS: Final = TurnFacts()
+
+
+EventName: TypeAlias = Literal["event-answered", "event-human", "event-machine", "record"]
+EVENTS: Final[tuple[EventName, ...]] = get_args(EventName)
+"""The kinds of stored webhooks that can change the result of a call."""
+
+
+class ResultEvent(NamedTuple):
+    """A webhook that can change the result of a call.
+
+    Attributes:
+        kind: one of `EVENTS`.
+        turn, wait: the turn and the wait that it arrived on; -1 for none.
+        at: when it arrived, in milliseconds since 1970.
+    """
+
+    kind: str
+    turn: int
+    wait: int
+    at: int
+
+
+class Decided(NamedTuple):
+    """The result of a call so far.
+
+    Attributes:
+        own: the flow's own result; "" if it has none.
+        rang: the step that dialled last, as `flow.step`; "" if none did.
+        person_at: when a person answered, in milliseconds since 1970; None if nobody did.
+    """
+
+    result: ResultName
+    own: str
+    rang: str
+    person_at: int | None
+
+
+def decide(
+    turns: Sequence[tuple[int, TurnFacts | None]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
+) -> Decided:
+    """Decide the result of a call that is over.
+
+    Args:
+        turns: the number and the facts of each turn, in order; None if an older version stored the turn.
+        events: the webhooks that can change the result.
+        is_incoming: whether somebody called, and not the server.
+        is_lost: whether the end of the call was not reported.
+    """
+    known = [facts if facts is not None else TurnFacts(UNKNOWN) for _, facts in turns]
+    rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
+    own = next((facts.own for facts in reversed(known) if facts.own), "")
+    found = list(events)
+    machines = {(event.turn, event.wait) for event in found if event.kind == "event-machine"}
+    person_at = min(
+        (
+            event.at
+            for event in found
+            if event.wait >= 0
+            and event.kind in ("event-answered", "event-human")
+            and (event.turn, event.wait) not in machines
+        ),
+        default=None,
+    )
+    asking = {number for (number, _), facts in zip(turns, known, strict=True) if facts.heard & ASKED}
+    has_message = any(event.kind == "record" and event.turn in asking for event in found)
+    result: ResultName
+    if person_at is not None:
+        result = "person"
+    elif has_message:
+        result = "message"
+    elif is_lost:
+        result = "lost"
+    elif own:
+        result = "own"
+    elif not is_incoming:
+        result = "answered"
+    else:
+        result = _heard_enough(known, has_rung=bool(rang))
+    return Decided(result, own, rang, person_at)
+
+
+def _heard_enough(turns: Sequence[TurnFacts], *, has_rung: bool) -> ResultName:
+    """The result of a caller who reached nobody and left no message."""
+    heard = 0
+    for facts in turns:
+        heard |= facts.heard & ~PLAYED
+    if heard & UNKNOWN and not has_rung:
+        return "unknown"
+    if has_rung:
+        return "missed"
+    if heard & CHOSEN:
+        return "served"
+    if heard & ASKED:
+        return "missed"
+    is_played = bool(turns) and turns[-1].heard & PLAYED
+    return "served" if heard & HOURS or is_played else "missed"

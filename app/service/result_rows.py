@@ -1,0 +1,184 @@
+"""Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
+
+Older hosts end calls and store webhooks without writing results. A process with the lease finds such calls by the
+webhooks that were stored since it last looked. The calls from before an upgrade get their rows in the background,
+newest first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+import orjson
+
+from app.engine.facts import facts_of
+from app.engine.session import Session, TraceLine, from_json
+from app.flow.loader import load
+from app.flow.model import Flow, Step
+from app.results import ASKED, NO_FACTS, UNKNOWN, TurnFacts
+from app.service.library import PinnedFlows
+from app.service.outcomes import Following, by_file
+from app.service.turns import end_of_call
+from app.store import CALLED_BACK, LOST, EndOfCall, OldCall, PastCall, Progress, Records, Store, give_way, moment_of
+
+AT_ONCE: Final = 50
+"""Number of calls whose rows are written in one transaction."""
+WEBHOOKS_AT_ONCE: Final = 5_000
+"""Maximum number of new webhooks that one round covers."""
+SETTLED_MS: Final = 10_000
+"""Webhooks are looked at when they are this old, because hosts may commit them in another order."""
+LEASE_MS: Final = 120_000
+"""How long a process may work before another one can take over."""
+WORK_S: Final = 20.0
+"""How long one round works, in seconds."""
+REST_FACTOR: Final = 9
+"""After each batch, the work rests for this many times as long as the batch took."""
+
+
+class ResultRows:
+    """Keeps the results in a store complete. Several processes can do this; one at a time works.
+
+    Args:
+        store: an open store.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._flows = PinnedFlows()
+        self._lost = set[tuple[str, str]]()
+
+    async def count(self) -> int:
+        """Add changed rows to the sums, until there are none; returns how many there were. Raises StoreError."""
+        counted = 0
+        while await self._store.results.has_uncounted():
+            began = time.monotonic()
+            counted += await self._store.results.count()
+            await give_way(began)
+        return counted
+
+    async def complete(self, now_ms: int) -> int:
+        """Write missing rows for some time; returns how many, 0 if there are no more. Raises StoreError."""
+        lease = now_ms + LEASE_MS
+        progress = await self._store.results.lease(now_ms, lease)
+        if progress is None:
+            return 0
+        written = 0
+        until = time.monotonic() + WORK_S
+        try:
+            async with self._store.records() as records:
+                latest = await records.last_webhook_before(progress.webhook, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
+                behind = await records.calls_behind(progress.webhook, latest)
+                written += await self._write(records, behind, now_ms)
+                progress = progress._replace(webhook=latest)
+                while progress.oldest and time.monotonic() < until:
+                    keys = await records.calls_without_result(progress.oldest, AT_ONCE)
+                    began = time.monotonic()
+                    oldest = await self._write_batch(records, keys, now_ms) if keys else None
+                    progress = progress._replace(oldest=keys[-1] if keys else 0, complete_since=oldest)
+                    written += len(keys)
+                    await give_way(began, REST_FACTOR)
+        finally:
+            await self._store.results.save(progress, lease)
+        return written
+
+    async def _write(self, records: Records, keys: Sequence[int], now_ms: int) -> int:
+        for start in range(0, len(keys), AT_ONCE):
+            began = time.monotonic()
+            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms)
+            await give_way(began, REST_FACTOR)
+        return len(keys)
+
+    async def _write_batch(self, records: Records, keys: Sequence[int], now_ms: int) -> int:
+        """Write the rows of some calls; returns when the oldest of them began."""
+        calls = await records.past_calls(keys)
+        by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
+        old = [_old_call(call, await self._flow(records, call)) for call in by_revision]
+        await self._store.results.write(old, now_ms)
+        return min((call.session.created_at for call in calls), default=now_ms)
+
+    async def _flow(self, records: Records, call: PastCall) -> Flow | None:
+        """The flow that a call began in, at its revision; None if it is lost or cannot be read any more."""
+        key = call.session.flow, call.session.revision
+        known = self._flows.get(key)
+        if known is None and key not in self._lost:
+            row = await records.revision(call.session.revision)
+            project = await asyncio.to_thread(load, orjson.loads(row.sources)) if row is not None else None
+            if project is None or call.session.flow not in project.flows:
+                self._lost.add(key)
+            else:
+                known = replace(project.flows[call.session.flow], revision=call.session.revision)
+                self._flows.add(known)
+        return known
+
+
+def _old_call(past: PastCall, flow: Flow | None) -> OldCall:
+    row = past.session
+    try:
+        session = from_json(row.state)
+    except ValueError:  # damaged, or of a version that this one cannot read
+        session = None
+    end = end_of_call(row, session, flow) if session is not None else EndOfCall(row.id, row.version, "inbound")
+    facts = {
+        turn.number: _facts(turn.trace, turn.ncco, turn.created_at, session, flow, is_latest=turn is past.turns[-1])
+        for turn in past.turns
+        if turn.heard is None
+    }
+    is_lost = any(note.kind == LOST for note in past.notes)
+    reported = [note.at for note in past.notes if note.kind == "event-completed"]
+    ended_at = None if is_lost and not reported else max(reported) if is_lost else row.updated_at
+    marks = [note for note in past.notes if note.kind not in (LOST, "event-completed")]
+    if not marks or marks[-1].kind != CALLED_BACK:
+        return OldCall(end, facts, ended_at)
+    return OldCall(end, facts, ended_at, marks[-1].at, marks[-1].body.decode("utf-8", "replace"))
+
+
+def _facts(
+    trace: bytes, ncco: bytes, at_ms: int, session: Session | None, flow: Flow | None, *, is_latest: bool
+) -> TurnFacts:
+    """The facts of a turn that an older version stored, from its trace."""
+    if session is None or (flow is None and session.flow):
+        return _facts_without_flow(ncco, session)
+    lines = [TraceLine.read(line) for line in orjson.loads(trace)]
+    if flow is None or any(line.did == "failed" and line.what == "failsafe" for line in lines):
+        return NO_FACTS
+    flows = {each.name: each for each in (flow, *flow.subs.values())}
+    followed = Following(by_file(flows.values())).read(lines)
+    undone = {(name, step) for name, step, _ in followed.failed}
+    return facts_of(
+        _steps(followed.entered, flows, undone),
+        moment_of(at_ms),
+        has_chosen=any(line.did == "heard" and line.what == "choice" for line in lines),
+        is_over=is_latest and session.is_over,
+    )
+
+
+def _steps(
+    entered: Iterable[tuple[str, str]], flows: Mapping[str, Flow], undone: set[tuple[str, str]]
+) -> list[tuple[Flow, Step]]:
+    return [
+        (flows[flow], flows[flow].steps[step])
+        for flow, step in entered
+        if (flow, step) not in undone and step in flows[flow].steps
+    ]
+
+
+def _facts_without_flow(ncco: bytes, session: Session | None) -> TurnFacts:
+    """What a turn's NCCO shows by itself: whether it asked for a message, and whether it dialled."""
+    try:
+        actions = orjson.loads(ncco or b"[]")
+    except orjson.JSONDecodeError:
+        return TurnFacts(UNKNOWN)
+    records = [action for action in actions if action.get("action") == "record"]
+    asks = any(action.get("beepStart") is True or "endOnKey" in action for action in records)
+    dials = any(action.get("action") == "connect" for action in actions)
+    name = (session.flow if session is not None else "") or "?"
+    return TurnFacts(UNKNOWN | (ASKED if asks else 0), name if dials else "")
+
+
+def complete_since(progress: Progress | None) -> int | None:
+    """Since when (milliseconds since 1970) the results are complete; None if they all are."""
+    return progress.complete_since if progress is not None and progress.oldest else None

@@ -1,0 +1,652 @@
+"""The results of calls: one row per ended call, and sums for each quarter of an hour.
+
+The transaction that ends a call writes its row; one that stores a later fact updates the row. Both read the call's own
+turns and webhooks while the call is locked, so facts may arrive in any order. A changed row is counted in the sums
+later, by one process at a time, so that no call waits for a counter.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from app.results import EVENTS, Decided, ResultEvent, ResultName, TurnFacts, decide
+from app.store.database import Database, Keyed, Many, Row, Work
+from app.store.rows import WebhookRow
+
+RESULTS_TABLE: Final = "ncco_results"
+SUMS_TABLE: Final = "ncco_sums"
+PROGRESS_TABLE: Final = "ncco_result_progress"
+RESULT_TABLES: Final = (RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE)
+
+QUARTER_MS: Final = 15 * 60 * 1000
+"""The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
+NOBODY_ANSWERED: Final = -1
+"""`until_s` in the sums for calls that no person answered."""
+AT_ONCE: Final = 200
+"""Maximum number of rows that one transaction counts."""
+
+LOST: Final = "lost"
+CALLED_BACK: Final = "called-back"
+TO_CALL_BACK: Final = "to-call-back"
+NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
+"""Kinds of entries that older versions add to a call's webhooks: its end was never reported; its caller was called back
+by the person whose name is the body; the latter is undone.
+"""
+
+Direction: TypeAlias = Literal["inbound", "outbound"]
+
+
+class EndOfCall(NamedTuple):
+    """What the row of a call needs from its session when it ends.
+
+    Attributes:
+        id, version: the session's ID and the stored version that ends.
+        direction: `inbound`, `outbound`, or "" for a called party's leg, which gets no row.
+        party: the digits or the name of the person on the other side; "" if withheld.
+        line: our number.
+        name: the name of the caller, if the flow knows it.
+        step: the step that the call was in, as `flow.step`; "" if the flow had ended.
+        is_played: whether the flow was played to its end.
+    """
+
+    id: str
+    version: int
+    direction: Direction | Literal[""]
+    party: str = ""
+    line: str = ""
+    name: str = ""
+    step: str = ""
+    is_played: bool = False
+
+
+class OldCall(NamedTuple):
+    """What the row of a call that an older version stored or ended needs.
+
+    Attributes:
+        call: the call, at its stored version.
+        facts: the facts of its turns that have none, by number.
+        ended_at: when it ended, in milliseconds since 1970; None if that was not reported.
+        returned_at, returned_by: when and by whom its caller was called back; None and "" if nobody did.
+    """
+
+    call: EndOfCall
+    facts: Mapping[int, TurnFacts]
+    ended_at: int | None
+    returned_at: int | None = None
+    returned_by: str = ""
+
+
+class ResultRow(NamedTuple):
+    """The result of one call. Times are in milliseconds since 1970.
+
+    Attributes:
+        id: the session's ID.
+        previous: the ID of the leg's previous session; "" if there is none.
+        is_last: whether the leg has no later session. Lists and counts show only the last one.
+        party_end: `party` backwards.
+        result, own, rang, person_at: see `app.results.Decided`.
+        has_failed: whether a part of the call could not be played.
+        ended_at: None if the end was never reported.
+        returned_at, returned_by: when and by whom the caller was called back.
+        release, cohort: for comparisons of revisions; "" for now.
+        version, webhook: the call's version, and the key of its last webhook, that the row covers.
+        is_counted: whether the sums contain the row as it is.
+        counted_result, counted_own, counted_ms, counted_until_s: what the sums contain of the row; "" for nothing.
+    """
+
+    call_key: int
+    id: str
+    previous: str
+    is_last: bool
+    direction: str
+    flow: str
+    party: str
+    party_end: str
+    line: str
+    name: str
+    step: str
+    is_played: bool
+    has_failed: bool
+    result: ResultName
+    own: str
+    rang: str
+    began_at: int
+    person_at: int | None
+    ended_at: int | None
+    returned_at: int | None
+    returned_by: str
+    release: str
+    cohort: str
+    version: int
+    webhook: int
+    changed_at: int
+    is_counted: bool
+    counted_result: str
+    counted_own: str
+    counted_ms: int
+    counted_until_s: int
+
+
+COLUMNS: Final = ", ".join(ResultRow._fields)
+
+# The rows of these statements begin with the session's ID, so that several calls can be read together.
+SELECT_ENDED_CALL: Final = "SELECT id, key, flow, created_at FROM calls WHERE id = $1 AND is_over"
+
+SELECT_FACTS: Final = """
+    SELECT calls.id, number, heard, rang, result, has_failed
+    FROM calls JOIN turns ON turns.call_key = calls.key
+    WHERE calls.id = $1
+    ORDER BY number
+"""
+
+SELECT_EVENTS: Final = f"""
+    SELECT calls.id, webhooks.kind, webhooks.turn, webhooks.wait, webhooks.received_at
+    FROM calls JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
+    ORDER BY webhooks.key
+"""
+
+SELECT_COVERED: Final = """
+    SELECT id, version, (SELECT coalesce(max(webhooks.key), 0) FROM webhooks WHERE call_key = calls.key)
+    FROM calls
+    WHERE id = $1
+"""
+
+SELECT_RESULT: Final = f"""
+    SELECT calls.id, call_key, direction, ended_at
+    FROM calls JOIN {RESULTS_TABLE} ON call_key = key
+    WHERE calls.id = $1
+"""
+
+# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
+_OF_LEG: Final = "(calls.id = $1 OR calls.id > $1 || '/' AND calls.id < $1 || '0') AND leg = $1"
+
+SELECT_ENDED_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} AND is_over ORDER BY key"
+
+SELECT_LOST_SESSIONS: Final = f"""
+    SELECT leg, calls.id
+    FROM calls JOIN {RESULTS_TABLE} ON call_key = key
+    WHERE {_OF_LEG} AND ended_at IS NULL
+"""
+
+INSERT_RESULT: Final = f"""
+    INSERT INTO {RESULTS_TABLE} ({COLUMNS})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(ResultRow._fields) + 1))})
+    ON CONFLICT (call_key) DO NOTHING
+"""
+
+# $1 is the call's key in the statements that change a row.
+ADD_FACTS: Final = """
+    UPDATE turns SET heard = $3, rang = $4, result = '' WHERE call_key = $1 AND number = $2 AND heard IS NULL
+"""
+
+LOCK_ENDED_CALL: Final = "SELECT id, key, leg FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE"
+
+SELECT_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key"
+
+RETURN_BY_KEY: Final = f"""
+    UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
+"""
+
+# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote.
+SELECT_BEHIND: Final = f"""
+    SELECT DISTINCT calls.key
+    FROM webhooks
+    JOIN calls ON calls.key = webhooks.call_key
+    LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
+    WHERE webhooks.key > $1 AND webhooks.key <= $2 AND calls.is_over AND (
+        {RESULTS_TABLE}.version IS NULL
+        OR {RESULTS_TABLE}.version < calls.version
+        OR webhooks.key > {RESULTS_TABLE}.webhook
+            AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in (*EVENTS, *NOTES))})
+    )
+"""
+
+SELECT_WITHOUT_RESULT: Final = f"""
+    SELECT calls.key
+    FROM calls LEFT JOIN {RESULTS_TABLE} ON call_key = calls.key
+    WHERE calls.key < $1 AND call_key IS NULL AND is_over
+    ORDER BY calls.key DESC
+    LIMIT $2
+"""
+
+SELECT_WEBHOOK_BEFORE: Final = """
+    SELECT coalesce(max(key), 0) FROM (
+        SELECT key, received_at FROM webhooks WHERE key > $1 ORDER BY key LIMIT $3
+    ) AS newer
+    WHERE received_at < $2
+"""
+
+START_PROGRESS: Final = f"""
+    INSERT INTO {PROGRESS_TABLE} (id, oldest, webhook, complete_since, leased_until)
+    SELECT 1, (SELECT coalesce(max(key), 0) + 1 FROM calls), (SELECT coalesce(max(key), 0) FROM webhooks),
+        CAST($1 AS bigint), 0
+    WHERE true
+    ON CONFLICT (id) DO NOTHING
+"""
+
+LEASE_PROGRESS: Final = f"""
+    UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE leased_until <= $1
+    RETURNING oldest, webhook, complete_since
+"""
+
+SAVE_PROGRESS: Final = f"""
+    UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3, leased_until = 0
+    WHERE leased_until = $4
+"""
+
+SELECT_PROGRESS: Final = f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE}"
+
+UPDATE_RESULT: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET result = $2, own = $3, rang = $4, person_at = $5, ended_at = $6, version = $7, webhook = $8, changed_at = $9,
+        is_counted = (direction = 'outbound')
+    WHERE call_key = $1
+"""
+
+SUPERSEDE_RESULT: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET is_last = false, is_counted = (direction = 'outbound'), changed_at = $2
+    WHERE call_key = $1 AND is_last
+"""
+
+RETURN_CALL: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET returned_at = $2, returned_by = $3, changed_at = $4
+    WHERE call_key = (SELECT key FROM calls WHERE id = $1)
+    RETURNING call_key
+"""
+
+SELECT_UNCOUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_counted LIMIT $1 FOR UPDATE SKIP LOCKED"
+
+SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)"
+
+SELECT_COUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND counted_result <> '' FOR UPDATE"
+
+ADD_TO_SUMS: Final = f"""
+    INSERT INTO {SUMS_TABLE} (quarter, flow, line, result, own, until_s, calls, ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    ON CONFLICT (quarter, flow, line, result, own, until_s) DO UPDATE
+    SET calls = {SUMS_TABLE}.calls + excluded.calls, ms = {SUMS_TABLE}.ms + excluded.ms
+"""
+
+DELETE_EMPTY_SUM: Final = f"""
+    DELETE FROM {SUMS_TABLE}
+    WHERE quarter = $1 AND flow = $2 AND line = $3 AND result = $4 AND own = $5 AND until_s = $6 AND calls = 0
+"""
+
+SET_COUNTED: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET is_counted = true, counted_result = $2, counted_own = $3, counted_ms = $4, counted_until_s = $5
+    WHERE call_key = $1
+"""
+
+# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
+_SUMS: Final = f"""
+    (
+        SELECT quarter, flow, line, result, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE quarter >= $1 AND quarter < $2
+        UNION ALL
+        SELECT began_at / {QUARTER_MS}, flow, line, result, own,
+            CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END,
+            1, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END
+        FROM {RESULTS_TABLE}
+        WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+        UNION ALL
+        SELECT began_at / {QUARTER_MS}, flow, line, counted_result, counted_own, counted_until_s, -1, -counted_ms
+        FROM {RESULTS_TABLE}
+        WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1
+            AND began_at / {QUARTER_MS} < $2
+    ) AS sums
+"""
+
+SUM_BY_LINE: Final = f"""
+    SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
+    FROM {_SUMS}
+    WHERE CAST($3 AS text) = '' OR flow = $3
+    GROUP BY flow, line, result, own, until_s
+    HAVING sum(calls) <> 0
+"""
+
+SUM_BY_QUARTER: Final = f"""
+    SELECT quarter, result, sum(calls)
+    FROM {_SUMS}
+    WHERE CAST($3 AS text) = '' OR flow = $3
+    GROUP BY quarter, result
+    HAVING sum(calls) <> 0
+"""
+
+SELECT_RESULTS_OF: Final = f"""
+    SELECT {", ".join(f"{RESULTS_TABLE}.{name}" for name in ResultRow._fields)}
+    FROM {RESULTS_TABLE} JOIN calls ON calls.key = call_key
+    WHERE calls.id"""
+
+
+# Each step finds the next line by the index.
+SELECT_LINES: Final = f"""
+    WITH RECURSIVE lines (line) AS (
+        SELECT min(line) FROM {RESULTS_TABLE}
+        UNION ALL
+        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
+    )
+    SELECT line FROM lines WHERE line <> ''
+"""
+
+SELECT_FIRST_SINCE: Final = f"""
+    SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
+"""
+
+SELECT_RESULTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2"
+
+COUNT_RESULTS: Final = f"""
+    SELECT count(*) FROM {RESULTS_TABLE}
+    WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
+"""
+
+SELECT_MISSED: Final = f"""
+    SELECT {COLUMNS}
+    FROM {RESULTS_TABLE} AS missed
+    WHERE result = 'missed' AND began_at >= $1 AND is_last AND returned_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM {RESULTS_TABLE} AS later
+        WHERE later.party = missed.party AND later.party <> '' AND later.began_at >= missed.began_at
+            AND later.call_key > missed.call_key AND later.is_last AND later.direction = 'inbound'
+            AND (later.result <> 'missed' OR later.returned_at IS NOT NULL)
+    )
+    ORDER BY began_at DESC, call_key DESC
+"""
+
+SELECT_RETURNED: Final = f"""
+    SELECT {COLUMNS}
+    FROM {RESULTS_TABLE}
+    WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL
+    ORDER BY began_at DESC, call_key DESC
+"""
+
+
+class Progress(NamedTuple):
+    """How far the upkeep of the rows has come.
+
+    Attributes:
+        oldest: older calls, those with smaller keys, may have no row yet; 0 if all ended calls have one.
+        webhook: webhooks up to this key have been checked for older hosts' writes.
+        complete_since: results are complete for calls that began at this time (milliseconds since 1970) or later; None
+            if they are complete.
+    """
+
+    oldest: int
+    webhook: int
+    complete_since: int | None
+
+
+class SummedCalls(NamedTuple):
+    """The calls that have all of these in common, with their total duration in milliseconds."""
+
+    flow: str
+    line: str
+    result: str
+    own: str
+    until_s: int
+    calls: int
+    ms: int
+
+
+# Writing rows
+
+
+def end_results(calls: Sequence[EndOfCall], at: int, *, leg: str, is_lost: bool) -> Work[None]:
+    """Write the rows of calls of one leg that have just been marked as over, oldest first.
+
+    Args:
+        calls: the calls.
+        at: the time of the end, or the current time if the end was not reported.
+        leg: the leg; "" for calls without one.
+        is_lost: whether the end was not reported.
+    """
+    rows = [call for call in calls if call.direction]
+    previous = ""
+    if leg and any(call.id != leg for call in rows):  # the leg may have earlier sessions, which ended before
+        ending = {call.id for call in rows}
+        for _, id_, key in (yield Keyed(SELECT_ENDED_SESSIONS, (leg,))):
+            if id_ not in ending:
+                previous = id_
+                yield SUPERSEDE_RESULT, (key, at)
+    for number, call in enumerate(rows, 1):
+        yield from _insert(call, previous, at, is_last=number == len(rows), is_lost=is_lost)
+        previous = call.id
+
+
+def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: bool) -> Work[None]:
+    found = yield Keyed(SELECT_ENDED_CALL, (call.id,))
+    if not found:
+        return
+    (_, key, flow, began_at), *_ = found
+    is_incoming = call.direction == "inbound"
+    decided, has_failed, version, webhook = yield from _decide(call.id, is_incoming=is_incoming, is_lost=is_lost)
+    row = ResultRow(
+        call_key=key,
+        id=call.id,
+        previous=previous,
+        is_last=is_last,
+        direction=call.direction,
+        flow=flow,
+        party=call.party,
+        party_end=call.party[::-1],
+        line=call.line,
+        name=call.name,
+        step=call.step,
+        is_played=call.is_played,
+        has_failed=has_failed,
+        result=decided.result,
+        own=decided.own,
+        rang=decided.rang,
+        began_at=began_at,
+        person_at=decided.person_at,
+        ended_at=None if is_lost else at,
+        returned_at=None,
+        returned_by="",
+        release="",
+        cohort="",
+        version=version,
+        webhook=webhook,
+        changed_at=at,
+        is_counted=not is_incoming,
+        counted_result="",
+        counted_own="",
+        counted_ms=0,
+        counted_until_s=NOBODY_ANSWERED,
+    )
+    yield INSERT_RESULT, row
+
+
+def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided, bool, int, int]]:
+    """The result of a call, whether a turn has failed, and the version and the last webhook that it covers."""
+    turns = yield Keyed(SELECT_FACTS, (id_,))
+    events = yield Keyed(SELECT_EVENTS, (id_,))
+    covered = yield Keyed(SELECT_COVERED, (id_,))
+    facts = [
+        (number, None if heard is None else TurnFacts(heard, rang or "", own or ""))
+        for _, number, heard, rang, own, _ in turns
+    ]
+    decided = decide(facts, (ResultEvent(*event[1:]) for event in events), is_incoming=is_incoming, is_lost=is_lost)
+    version = 0 if any(each is None for _, each in facts) else covered[0][1]  # 0: to be completed by `write_result`
+    return decided, any(turn[5] for turn in turns), version, covered[0][2]
+
+
+def may_change_result(webhook: WebhookRow) -> bool:
+    """Whether a webhook that does not move its call can change the call's result."""
+    return webhook.kind in EVENTS and bool(webhook.session)
+
+
+def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
+    """Decide the result of a call again, after a later fact was written; nothing happens while the call has no row.
+
+    The call must be locked. `ended_at` is the time of an end that was reported late.
+    """
+    for _, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
+        end = ended_at if ended_at is not None else known_end
+        is_incoming = direction == "inbound"
+        decided, _, version, webhook = yield from _decide(id_, is_incoming=is_incoming, is_lost=end is None)
+        yield (
+            UPDATE_RESULT,
+            (key, decided.result, decided.own, decided.rang, decided.person_at, end, version, webhook, at),
+        )
+
+
+def end_lost_results(leg: str, at: int) -> Work[None]:
+    """Update the rows of a leg's calls whose end was not reported until now. The calls must be locked."""
+    for _, id_ in (yield Keyed(SELECT_LOST_SESSIONS, (leg,))):
+        yield from refresh_result(id_, at, ended_at=at)
+
+
+def _write_old(calls: Sequence[OldCall], now: int) -> Work[None]:
+    for old in sorted(calls, key=lambda each: each.call.id):
+        yield from _write_result(old, now)
+
+
+def _write_result(old: OldCall, now: int) -> Work[None]:
+    call = old.call
+    found = yield LOCK_ENDED_CALL, (call.id, call.version)
+    if not found or not call.direction:
+        return
+    (_, key, leg), *_ = found
+    yield Many(ADD_FACTS, [(key, number, facts.heard, facts.rang) for number, facts in old.facts.items()])
+    if (yield SELECT_RESULT, (call.id,)):
+        yield from refresh_result(call.id, now, ended_at=old.ended_at)
+    else:
+        sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
+        previous = [id_ for other, id_ in sessions if other < key]
+        is_last = all(other <= key for other, _ in sessions)
+        end = now if old.ended_at is None else old.ended_at
+        yield from _insert(call, previous[-1] if previous else "", end, is_last=is_last, is_lost=old.ended_at is None)
+    if old.returned_at is not None:
+        yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
+
+
+# Sums
+
+
+class SumKey(NamedTuple):
+    """What the sums are counted by.
+
+    Attributes:
+        quarter: the number of quarters of an hour since 1970, in UTC.
+        until_s: seconds from the answer webhook until a person answered, rounded down; NOBODY_ANSWERED for none.
+    """
+
+    quarter: int
+    flow: str
+    line: str
+    result: str
+    own: str
+    until_s: int
+
+
+def _counts(row: ResultRow) -> tuple[str, str, int, int]:
+    """What the sums should contain of a row: result, own result, duration in milliseconds, seconds until a person."""
+    if not row.is_last or row.direction != "inbound":
+        return "", "", 0, NOBODY_ANSWERED
+    ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
+    until_s = NOBODY_ANSWERED if row.person_at is None else max(0, row.person_at - row.began_at) // 1000
+    return row.result, row.own, ms, until_s
+
+
+def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, str, int, int], sign: int) -> None:
+    result, own, ms, until_s = counted
+    if result:
+        change = changes[SumKey(row.began_at // QUARTER_MS, row.flow, row.line, result, own, until_s)]
+        change[0] += sign
+        change[1] += sign * ms
+
+
+def read_result(row: Sequence[object]) -> ResultRow:
+    """A row; SQLite returns booleans as 0 and 1."""
+    read = ResultRow._make(row)
+    return read._replace(
+        is_last=bool(read.is_last),
+        is_played=bool(read.is_played),
+        has_failed=bool(read.has_failed),
+        is_counted=bool(read.is_counted),
+    )
+
+
+def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
+    """Add changes to the sums. Their order is the same on all hosts, so that two of them never wait for each other."""
+    kept = sorted((key, change) for key, change in changes.items() if any(change))
+    yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
+    yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
+
+
+def _count(limit: int) -> Work[int]:
+    rows = [read_result(row) for row in (yield SELECT_UNCOUNTED, (limit,))]
+    changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
+    counted = []
+    for row in rows:
+        _add(changes, row, (row.counted_result, row.counted_own, row.counted_ms, row.counted_until_s), -1)
+        counts = _counts(row)
+        _add(changes, row, counts, 1)
+        counted.append((row.call_key, *counts))
+    yield from _write_sums(changes)
+    yield Many(SET_COUNTED, counted)
+    return len(rows)
+
+
+def subtract(keys: Iterable[int]) -> Work[None]:
+    """Take the rows of calls out of the sums, before the calls are deleted."""
+    changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
+    for found in (yield Many(SELECT_COUNTED, [(key,) for key in keys])):
+        row = read_result(found)
+        _add(changes, row, (row.counted_result, row.counted_own, row.counted_ms, row.counted_until_s), -1)
+    yield from _write_sums(changes)
+
+
+class Results:
+    """Writes the results of calls in an open database. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def has_uncounted(self) -> bool:
+        """Whether `count` would find any rows. Writes nothing."""
+        return bool((await self._database.read(SELECT_ANY_UNCOUNTED))[0][0])
+
+    async def count(self, limit: int = AT_ONCE) -> int:
+        """Add up to `limit` changed rows to the sums; returns how many, 0 if none are left."""
+        return await self._database.write(partial(_count, limit))
+
+    async def write(self, calls: Sequence[OldCall], now: int) -> None:
+        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""
+        await self._database.write(partial(_write_old, calls, now))
+
+    async def lease(self, now: int, until: int) -> Progress | None:
+        """Claim the upkeep of the rows until a time; None if another process has claimed it."""
+        rows = await self._database.write(partial(_lease, now, until))
+        return Progress(*rows[0]) if rows else None
+
+    async def save(self, progress: Progress, until: int) -> None:
+        """Store the progress, and release the claim until this time; nothing happens if another process took over."""
+        await self._database.write(partial(_save, progress, until))
+
+    async def mark_returned(self, id_: str, now: int, by: str) -> bool:
+        """Record that the caller of a call was called back; False if the call has no row."""
+        return bool(await self._database.write(partial(_mark_returned, id_, now, by, now)))
+
+    async def mark_to_return(self, id_: str, now: int) -> bool:
+        """Undo `mark_returned`; False if the call has no row."""
+        return bool(await self._database.write(partial(_mark_returned, id_, None, "", now)))
+
+
+def _lease(now: int, until: int) -> Work[list[Row]]:
+    yield START_PROGRESS, (now,)
+    return (yield LEASE_PROGRESS, (now, until))
+
+
+def _save(progress: Progress, until: int) -> Work[None]:
+    yield SAVE_PROGRESS, (*progress, until)
+
+
+def _mark_returned(id_: str, at: int | None, by: str, now: int) -> Work[int]:
+    return len((yield RETURN_CALL, (id_, at, by, now)))

@@ -1,0 +1,203 @@
+"""The results of calls: written when a call ends, and kept right by every later fact, in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+
+from app.store import EndOfCall, Records, ResultRow, Store
+from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
+
+LINE = "442079460000"
+PLAYED, HOURS, ASKED, CHOSEN = 1, 2, 4, 8
+
+
+async def row_of(records: Records, id_: str = "leg-1") -> ResultRow:
+    (row,) = await records.results_of([id_])
+    return row
+
+
+async def open_with(store: Store, *turns: dict[str, Any], id_: str = "leg-1", leg: str = "leg-1") -> None:
+    first, *rest = turns
+    await store.open_call(session_row(id_, leg=leg), turn_row(id_, 1, **first), webhook_row(id_))
+    for number, facts in enumerate(rest, 2):
+        session = session_row(id_, leg=leg, version=number)
+        await store.advance(session, turn_row(id_, number, **facts), webhook_row(id_, number - 1, 0))
+
+
+def event(kind: str, turn: int = 1, at: int = 5, id_: str = "leg-1", wait: int = 0) -> Any:
+    return webhook_row(id_, turn, wait, kind.removeprefix("event-"), kind=kind, received_at=NOON_MS + at)
+
+
+ENDS: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int]], str]] = {
+    "nothing heard": ([{"heard": 0}], [], "missed"),
+    "played to the end": ([{"heard": PLAYED}], [], "served"),
+    "heard what was chosen": ([{"heard": 0}, {"heard": CHOSEN}], [], "served"),
+    "chosen, then asked for a message": ([{"heard": CHOSEN}, {"heard": ASKED | PLAYED}], [], "served"),
+    "closed, asked for a message": ([{"heard": HOURS | ASKED | PLAYED}], [], "missed"),
+    "closed, and told so": ([{"heard": HOURS}], [], "served"),
+    "played once, then asked something": ([{"heard": PLAYED}, {"heard": 0}], [], "missed"),
+    "left a message": ([{"heard": ASKED}], [("record", 1)], "message"),
+    "recorded, but not a message": ([{"heard": 0}], [("record", 1)], "missed"),
+    "rang, nobody": ([{"heard": CHOSEN, "rang": "acme.sales"}], [], "missed"),
+    "rang, a person": ([{"heard": 0, "rang": "acme.sales"}], [("event-answered", 1)], "person"),
+    "rang, a machine": ([{"heard": 0, "rang": "a.b"}], [("event-answered", 1), ("event-machine", 1)], "missed"),
+    "a machine, then a person": ([{}, {}], [("event-answered", 1), ("event-machine", 1), ("event-human", 2)], "person"),
+    "the flow's own result": ([{"heard": 0, "result": "booked"}, {"heard": PLAYED}], [], "own"),
+    "a person hides no own result": ([{"heard": 0, "result": "booked"}], [("event-answered", 1)], "person"),
+    "an older host's turn": ([{"heard": None}], [], "unknown"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_result_follows_from_the_facts_of_turns_and_from_webhooks(
+    store: Store, records: Records, name: str
+) -> None:
+    turns, webhooks, result = ENDS[name]
+    await open_with(store, *turns)
+    for kind, turn in webhooks:
+        await store.record(event(kind, turn))
+    await end_call(store, "leg-1", webhook_row("leg-1", kind="event-completed", received_at=NOON_MS + 9000))
+
+    row = await row_of(records)
+    assert (result, "leg-1") == (row.result, row.id)
+    assert next((turn["result"] for turn in turns if turn.get("result")), "") == row.own
+    assert (NUMBER, NUMBER[::-1], LINE, "inbound") == (row.party, row.party_end, row.line, row.direction)
+    assert (NOON_MS, NOON_MS + 9000) == (row.began_at, row.ended_at)
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_result_is_the_same_if_webhooks_arrive_after_the_end(store: Store, records: Records, name: str) -> None:
+    turns, webhooks, result = ENDS[name]
+    await open_with(store, *turns)
+    await end_call(store, "leg-1", webhook_row("leg-1", kind="event-completed"))
+    for kind, turn in webhooks:
+        await store.record(event(kind, turn, at=9))
+
+    row = await row_of(records)
+    assert result == row.result
+    assert (NOON_MS + 9 if webhooks else NOON_MS) == row.changed_at
+
+
+async def test_open_call_has_no_row(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0})
+    await store.record(event("event-answered"))
+
+    assert [] == await records.results_of(["leg-1"])
+
+
+async def test_lost_call_gets_its_true_end_later(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": PLAYED})
+    assert await store.end_lost(EndOfCall("leg-1", 1, "inbound"), "leg-1", NOON_MS + 1)
+    assert not await store.end_lost(EndOfCall("leg-1", 1, "inbound"), "leg-1", NOON_MS + 2)
+    lost = await row_of(records)
+    await store.end("leg-1", [], webhook_row("leg-1", kind="event-completed", received_at=NOON_MS + 7))
+
+    assert ("lost", None) == (lost.result, lost.ended_at)
+    ended = await row_of(records)
+    assert ("served", NOON_MS + 7) == (ended.result, ended.ended_at)
+
+
+async def test_only_the_last_session_of_a_leg_counts(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0})
+    await open_with(store, {"heard": CHOSEN}, id_="leg-1/menu")
+    await end_call(store, "leg-1", webhook_row("leg-1"))
+    await open_with(store, {"heard": 0}, id_="leg-1/late")
+    await end_call(store, "leg-1", webhook_row("leg-1", id="again"))
+
+    rows = await records.results_of(["leg-1", "leg-1/menu", "leg-1/late"])
+    assert [("", False), ("leg-1", False), ("leg-1/menu", True)] == [(row.previous, row.is_last) for row in rows]
+    while await store.results.count():
+        pass
+    assert {("acme", LINE, "missed", "", -1): 1} == await sums(records)
+
+
+async def sums(records: Records) -> dict[tuple[str, str, str, str, int], int]:
+    """The calls that the sums and the uncounted rows contain, by everything but the time."""
+    return {
+        (each.flow, each.line, each.result, each.own, each.until_s): each.calls
+        for each in await records.result_sums(0, NOON_MS * 2)
+    }
+
+
+async def test_sums_are_right_at_every_moment(store: Store, records: Records) -> None:
+    draw = random.Random(7)  # noqa: S311 - the same calls in every run
+    calls = [f"leg-{number}" for number in range(30)]
+    for id_ in calls:
+        await open_with(store, draw.choice([{"heard": 0}, {"heard": CHOSEN}, {"heard": ASKED}]), id_=id_, leg=id_)
+    for id_ in draw.choices(calls, k=80):
+        act = draw.choice(["end", "answered", "machine", "record", "count"])
+        if act == "end":
+            await end_call(store, id_, webhook_row(id_, kind="event-completed", received_at=NOON_MS + 2000))
+        elif act == "count":
+            await store.results.count(3)
+        else:
+            await store.record(event(act if act == "record" else f"event-{act}", id_=id_))
+        rows = await records.results_of(calls)
+        expected: dict[tuple[str, str, str, str, int], int] = {}
+        for row in rows:
+            key = (row.flow, row.line, row.result, row.own, -1 if row.person_at is None else 0)
+            expected[key] = expected.get(key, 0) + 1
+        assert expected == await sums(records)
+
+
+async def test_forgotten_call_leaves_the_sums(store: Store, records: Records) -> None:
+    for id_ in ("leg-1", "leg-2"):
+        await store.open_call(*new_call(id_, state=NUMBER.encode() if id_ == "leg-1" else b"{}"))
+        await end_call(store, id_, webhook_row(id_))
+    while await store.results.count():
+        pass
+    before = sum((await sums(records)).values())
+    await store.forget([NUMBER])
+
+    assert (2, 1) == (before, sum((await sums(records)).values()))
+    assert [] == await records.results_of(["leg-1"])
+
+
+async def test_call_is_deleted_only_after_it_was_counted(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0})
+    await end_call(store, "leg-1", webhook_row("leg-1"))
+    kept = await store.sweep(NOON_MS * 2, 9)
+    while await store.results.count():
+        pass
+    deleted = await store.sweep(NOON_MS * 2, 9)
+
+    assert (0, 1) == (kept, deleted)
+    assert [] == await records.results_of(["leg-1"])
+    assert 1 == sum((await sums(records)).values())
+
+
+async def test_caller_who_was_called_back_is_marked_until_that_is_undone(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0})
+    unknown = await store.results.mark_returned("leg-1", NOON_MS + 1, "anna")
+    await end_call(store, "leg-1", webhook_row("leg-1"))
+    assert await store.results.mark_returned("leg-1", NOON_MS + 2, "anna")
+    marked = await row_of(records)
+    assert await store.results.mark_to_return("leg-1", NOON_MS + 3)
+    undone = await row_of(records)
+
+    assert not unknown
+    assert (NOON_MS + 2, "anna") == (marked.returned_at, marked.returned_by)
+    assert (None, "") == (undone.returned_at, undone.returned_by)
+
+
+async def test_end_and_later_facts_at_the_same_moment_agree(store: Store, records: Records) -> None:
+    for number in range(40):
+        id_ = f"leg-{number}"
+        await open_with(store, {"heard": ASKED}, id_=id_, leg=id_)
+        writes = [
+            end_call(store, id_, webhook_row(id_, kind="event-completed")),
+            store.record(event("event-answered", id_=id_)),
+            store.record(event("event-machine", id_=id_)),
+            store.record(event("record", id_=id_)),
+            store.results.count(),
+        ]
+        random.Random(number).shuffle(writes)  # noqa: S311 - the same order in every run
+        await asyncio.gather(*writes)
+        assert "message" == (await row_of(records, id_)).result
+    while await store.results.count():
+        pass
+    assert {("acme", LINE, "message", "", -1): 40} == await sums(records)
