@@ -13,11 +13,12 @@ from app.cli.output import FINE, columns, print_json
 from app.cli.project import Source
 from app.flow.model import Project
 from app.flow.report import printable
-from app.service.call_report import COLUMNS, count_calls, read_period, zone_of
-from app.service.call_results import RESULTS, results
+from app.results import RESULTS
+from app.service.call_report import COLUMNS, COUNTED, count_calls, read_period, zone_of
+from app.service.recorded_calls import json_time
 from app.store import milliseconds
 
-_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items())
+_ENDINGS = "\n".join(f"  {name:<10} {meaning}" for name, meaning in RESULTS.items() if name in COUNTED)
 
 
 @click.command(
@@ -75,14 +76,15 @@ async def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     async with find_database().records() as records:
-        calls = results(records, project.flows, *period.milliseconds, milliseconds(now))
-        report = await count_calls(calls, period, flow)
+        report = await count_calls(records, period, milliseconds(now), flow)
     if form == "json":
         print_json(report.document)
     elif form == "csv":
         click.echo(report.csv, nl=False)
     else:
         click.echo(f"from {period.first} to {period.last}, {zone}")
+        if report.complete_since is not None:
+            click.echo(f"calls before {json_time(report.complete_since)} are still being counted", err=True)
         cells = ([row[name] for name in COLUMNS] for row in report.rows)
         rows = (tuple("-" if cell is None else printable(str(cell)) for cell in row) for row in cells)
         click.echo("\n".join(columns([tuple(name.replace("_", " ") for name in COLUMNS), *rows])))

@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import math
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from app.errors import StoreError
-from app.store import Records, Store
+from app.store import Records, Store, milliseconds
 
 LOOK_S: Final = 1.0
 """Minimum interval between reads of the store, for any number of pages."""
 WATCHED: Final = 200
-"""The number of newest calls, recordings and placed calls to watch for changes."""
+"""The number of newest results, recordings and placed calls to watch for changes."""
+WATCHED_AGE: Final = timedelta(hours=4)
+"""Open calls that began earlier are not watched: their end may never be reported."""
 
 
 class CallChanges:
@@ -61,7 +64,7 @@ class CallChanges:
         await self._store.open()
         if self._records is None:
             self._records = await self._opened.enter_async_context(self._store.records())
-        calls = [(call.session.id, call.session.version) for call in await self._records.calls(WATCHED)]
+        calls = await self._records.version(milliseconds(datetime.now(UTC) - WATCHED_AGE), WATCHED)
         recordings = [tuple(row) for row in await self._store.recordings.changes(WATCHED)]
         found = calls, recordings, await self._store.placed.changes(WATCHED)
         return hashlib.sha256(repr(found).encode()).hexdigest()[:32]

@@ -17,16 +17,17 @@ from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
 from app.console.messages import shown
-from app.console.pages import render, view_of
+from app.console.pages import iso_of, render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
 from app.console.placed import placing_flows
 from app.console.polled import PolledRoute
 from app.console.state import Console, TheConsole, console_of
-from app.engine.session import from_json
 from app.errors import StoreError
 from app.flow.model import Project
+from app.results import RESULTS
 from app.service.call_report import zone_of
-from app.service.call_results import RESULTS, CallResult, results_of
+from app.service.call_results import CallResult, results_of
+from app.service.call_search import FoundCalls, find_calls
 from app.service.phone_numbers import dialable, is_number
 from app.service.recorded_calls import (
     call_document,
@@ -34,11 +35,11 @@ from app.service.recorded_calls import (
     duration_text,
     hook_document,
     json_object,
-    spoken_in,
+    json_time,
     state_of,
 )
-from app.service.recordings import name_of_caller
 from app.service.replay import replay
+from app.service.result_rows import complete_since
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds
 
 router = APIRouter(route_class=PolledRoute)
@@ -58,12 +59,21 @@ STATES: Final = {
     "missed": "missed",
     "message": "left a message",
     "person": "answered by a person",
+    "served": "served by the menu",
+    "own": "the flow's own result",
     "open": "in progress",
     "failed": "something failed",
 }
 """The names of the call filters."""
-MOST_JUDGED: Final = 5_000
-"""Maximum number of calls to examine in a search for a result."""
+_PLAIN: Final[Mapping[str, str]] = {
+    "open": "on the line now",
+    "message": "left a message",
+    "served": "served by the menu",
+    "answered": "placed by this line",
+    "lost": "end not known",
+    "unknown": "not known",
+}
+"""Results in the owner's words, if nothing else about the call matters."""
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
 _CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
 
@@ -72,27 +82,38 @@ class CallSearch(BaseModel):
     """The filters of the list of calls, as in the URL's query."""
 
     q: Annotated[str, Query(max_length=200)] = ""
-    """A number or a part of it, the name of a caller or a flow, spoken words, or the start of an ID."""
+    """The first or last digits of a number, the name of a caller or a flow, spoken words, or the start of an ID."""
     flow: Annotated[str, Query(max_length=100)] = ""
-    state: Literal["", "open", "missed", "message", "person", "failed"] = ""
+    state: Literal["", "open", "missed", "message", "person", "served", "own", "failed"] = ""
+    result: Annotated[str, Query(max_length=100)] = ""
+    """The name of a flow's own result."""
     since: Literal["", "today", "hour", "day", "week", "month"] = ""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call after which the page starts."""
 
+    @property
+    def number(self) -> str:
+        """The digits of the number to search for; "" if the text is not a number."""
+        text = self.q.strip()
+        return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
+
+    @property
+    def word(self) -> str:
+        """The text to search for; "" if it is a number."""
+        return "" if self.number else self.q.strip()
+
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
         """The store's filter, with days in a time zone."""
-        text = self.q.strip()
-        number = re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
         today = datetime.combine(now.astimezone(zone).date(), time(), zone)
         begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
-        since = milliseconds(begin) if self.since else 0
         return CallFilter(
-            number,
+            self.number,
             self.flow.strip(),
-            since,
+            milliseconds(begin) if self.since else 0,
             is_open=self.state == "open",
             has_failed=self.state == "failed",
-            word="" if number else text,
+            result=self.state if self.state in RESULTS and self.state != "open" else "",
+            own=self.result.strip(),
         )
 
     def address(self, **changed: object) -> str:
@@ -104,56 +125,15 @@ class CallSearch(BaseModel):
 Search: TypeAlias = Annotated[CallSearch, Query()]
 
 
-async def _find(
-    records: Records, search: CallSearch, limit: int, now: datetime, project: Project
-) -> list[tuple[CallRow, CallResult | None]]:
-    """The calls that match a search, with their results, newest first.
-
-    If the search text is an ID, the calls with that ID, otherwise those that match the filters. The legs of called
-    parties have no result. A search for a result looks at the newest `MOST_JUDGED` calls only.
-    """
+async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
+    """The calls that match a search, newest first: those with this ID, if the text is one, or those of the filters."""
+    now_ms = milliseconds(now)
     if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
-        known = await results_of(records, project.flows, [row.key for row in named], milliseconds(now))
-        return [(row, known.get(row.key)) for row in named]
+        known = await results_of(records, named, now_ms, project.flows)
+        return FoundCalls([(row, known.get(row.key)) for row in named])
     wanted = search.filter(now, zone_of(project))
-    before = search.before
-    by_result = search.state if search.state in RESULTS and search.state != "open" else ""
-    found: list[tuple[CallRow, CallResult | None]] = []
-    judged = 0
-    while len(found) < limit and (not by_result or judged < MOST_JUDGED):
-        rows = await records.calls(limit, before, wanted)
-        meant = await _meant(records, rows, wanted, project)
-        known = await results_of(records, project.flows, [row.key for row in meant], milliseconds(now))
-        pairs = [(row, known.get(row.key)) for row in meant]
-        found += [(row, result) for row, result in pairs if not by_result or (result and result.result == by_result)]
-        judged += len(rows)
-        if len(rows) < limit:
-            break
-        before = rows[-1].key
-    return found[:limit]
-
-
-async def _meant(records: Records, rows: Sequence[CallRow], wanted: CallFilter, project: Project) -> list[CallRow]:
-    """The calls that contain the search text in their numbers, the caller's name, flow or spoken words.
-
-    The store also finds it in hidden parts, such as URLs and field names.
-    """
-    if not rows or not (wanted.word or wanted.number):
-        return list(rows)
-    word = wanted.word.casefold()
-    holding = await records.holding(wanted.word, rows[-1].key, rows[0].key) if word else []
-    saying = await run_in_threadpool(
-        lambda: {key for key, body in holding if any(word in text.casefold() for text in spoken_in(body))}
-    )
-
-    def is_meant(row: CallRow) -> bool:
-        document = call_document(row, 0)
-        if wanted.number:
-            return any(wanted.number in re.sub(r"\D", "", document[end]) for end in ("from", "to"))
-        names = (*(document[part] for part in ("from", "to", "flow")), _caller_name(row, project))
-        return row.key in saying or any(word in name.casefold() for name in names)
-
-    return [row for row in rows if is_meant(row)]
+    flows = project.flows
+    return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
 
 
 def _request_of(row: CallRow) -> str:
@@ -161,33 +141,18 @@ def _request_of(row: CallRow) -> str:
     return str(json_object(row.session.state).get("call", {}).get("request", ""))
 
 
-def _caller_name(row: CallRow, project: Project) -> str:
-    """The caller's name in the flow; "" if unknown or sensitive."""
-    try:
-        session = from_json(row.session.state)
-    except ValueError:
-        return ""
-    flow = project.flows.get(session.at or session.flow)
-    return name_of_caller(flow, session) if flow else ""
-
-
 def plain_state(call: CallResult) -> str:
     """The result of a call, in the owner's words."""
     step = call.step.replace("_", " ")
-    match call.result:
-        case "open":
-            return "on the line now"
-        case "person":
-            spoken = "on the line"
-            if call.ended_at is not None and call.person_at is not None:
-                spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
-            return f"{spoken} with {step}" if step else spoken
-        case "message":
-            return "left a message"
-        case "served":
-            return "served by the menu"
-        case "lost":
-            return "end not known"
+    if call.result == "person":
+        spoken = "on the line"
+        if call.ended_at is not None and call.person_at is not None:
+            spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
+        return f"{spoken} with {step}" if step else spoken
+    if call.result == "own":
+        return call.own.replace("_", " ")
+    if call.result in _PLAIN:
+        return _PLAIN[call.result]
     if not call.flow:
         return "no flow takes this number"
     if call.rang:
@@ -195,11 +160,9 @@ def plain_state(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _documents(
-    found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int, project: Project
-) -> list[dict[str, Any]]:
+def _documents(found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int) -> list[dict[str, Any]]:
     documents = [
-        (call_document(call, now_ms) | {"name": _caller_name(call, project), "request": _request_of(call)}, result)
+        (call_document(call, now_ms) | {"name": result.name if result else "", "request": _request_of(call)}, result)
         for call, result in found
     ]
     return [
@@ -208,6 +171,9 @@ def _documents(
             "words": state_of(each),
             "took": duration_text(each["seconds"]),
             "result": result.result if result else "",
+            "own": result.own if result else "",
+            "returned_at": json_time(result.returned_at) if result else None,
+            "returned_by": result.returned_by if result else "",
             "plain": plain_state(result) if result else "a called party" if each["parent"] else "placed by this line",
         }
         for each, result in documents
@@ -236,18 +202,22 @@ async def _listed(
 ) -> Response:
     console = console_of(request)
     now = datetime.now(UTC)
-    found = list[tuple[CallRow, CallResult | None]]()
+    found = FoundCalls()
+    since = None
     project = (await console.read_project()).project
     is_memory = console.settings.has_memory_store
     if not is_memory:
         async with console.records() as records:
-            found = await _find(records, search, PAGE + 1, now, project)
+            found = await _find(records, search, PAGE, now, project)
+            since = complete_since(await records.result_progress())
     page = render(
         request,
         template,
         search=search,
-        calls=_documents(found[:PAGE], milliseconds(now), project),
-        older=search.address(before=found[PAGE - 1][0].key) if len(found) > PAGE else "",
+        calls=_documents(found.calls, milliseconds(now)),
+        older=search.address(before=found.next) if found.next is not None else "",
+        searched_until=iso_of(found.searched_until) if found.searched_until is not None else "",
+        complete_since=iso_of(since) if since is not None else "",
         states=STATES,
         periods=("today", *PERIODS),
         flows=sorted(project.flows),
@@ -264,7 +234,7 @@ async def _exported(console: Console, search: CallSearch) -> list[dict[str, Any]
     project = (await console.read_project()).project
     async with console.records() as records:
         found = await _find(records, search, MOST_EXPORTED, now, project)
-        return _documents(found, milliseconds(now), project)
+        return _documents(found.calls, milliseconds(now))
 
 
 @router.get("/calls.json")
@@ -309,13 +279,13 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
             found = await records.calls_like(name, 2)
             timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
             project = (await console.read_project()).project
-            results = await results_of(records, project.flows, [row.key for row in found], now_ms)
+            results = await results_of(records, found, now_ms, project.flows)
     except StoreError as error:
         return render(request, "call_missing.html", 503, name=name, problem=str(error))
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms, project)
+    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms)
     recordings = (await console.opened_store()).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(

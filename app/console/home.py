@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from secrets import token_hex
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -18,17 +16,26 @@ from app.console.calls import plain_state
 from app.console.health import problems_of
 from app.console.messages import inbox_values
 from app.console.pages import iso_of, render
-from app.console.sessions import ConsoleSession
+from app.console.polled import PolledRoute
 from app.console.state import Console, TheConsole, console_of
 from app.errors import StoreError
 from app.flow.hours.calendar import Calendar, CurrentHours
 from app.flow.model import Flow
 from app.service.call_report import zone_of
-from app.service.call_results import CallResult, results
+from app.service.call_results import CallResult, count_results, missed_callers, total
 from app.service.phone_numbers import dialable, readable
-from app.store import CALLED_BACK, TO_CALL_BACK, CalledCounts, WebhookRow, milliseconds, moment_of
+from app.store import QUARTER_MS, CalledCounts, Records, milliseconds
 
-router = APIRouter()
+
+class TimedRoute(PolledRoute):
+    """A polled route whose page also changes with the time, once a minute at most."""
+
+    def moment(self) -> str:
+        """See PolledRoute."""
+        return f"{datetime.now(UTC):-%d%H%M}"
+
+
+router = APIRouter(route_class=TimedRoute)
 
 MISSED_DAYS: Final = 3
 """How many days back missed calls are listed: a weekend and the day before it."""
@@ -36,10 +43,7 @@ MOST_MISSED: Final = 8
 """Maximum number of missed callers on the page."""
 FEW_MESSAGES: Final = 3
 """Maximum number of messages on the page."""
-CALLS_KEPT_S: Final = 5.0
-"""How long results of calls are cached."""
 WEEK: Final = timedelta(7)
-NOBODY: Final = MappingProxyType[int, tuple[int, str]]({})
 
 
 class OpenNow(NamedTuple):
@@ -121,7 +125,7 @@ class MissedCaller(NamedTuple):
     times: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class RecentCalls:
     """The results of the last days' calls.
 
@@ -131,67 +135,43 @@ class RecentCalls:
         missed: the callers to call back, latest first.
         withheld: number of missed calls without a caller's number.
         returned: missed callers who were called back, latest first.
+        complete_since: calls that began earlier (ISO 8601) may be missing; "" if none are.
     """
 
-    today: Counter[str] = field(default_factory=Counter)
-    before: int = 0
-    missed: list[MissedCaller] = field(default_factory=list)
-    withheld: int = 0
-    returned: list[ReturnedCall] = field(default_factory=list)
-
-
-def counted_calls(
-    calls: Iterable[CallResult], zone: tzinfo, now: datetime, returned: Mapping[int, tuple[int, str]] = NOBODY
-) -> RecentCalls:
-    """The results of some calls, in order of their start. `returned` says when, and by whom, calls were returned."""
-    found = RecentCalls()
-    today = now.astimezone(zone).date()
-    missed = dict[str, list[CallResult]]()
-    for call in calls:
-        at = moment_of(call.began_at)
-        day = at.astimezone(zone).date()
-        found.today.update([call.result] if day == today else [])
-        found.before += day == today - WEEK and at <= now - WEEK
-        if today - day > timedelta(MISSED_DAYS):
-            continue
-        if call.key in returned:
-            missed.pop(call.caller, None)
-            at_ms, by = returned[call.key]
-            found.returned.insert(0, ReturnedCall(readable(call.caller, call.to), call.id, iso_of(at_ms), by))
-        elif call.result != "missed":
-            missed.pop(call.caller, None)  # they got through later
-        elif call.caller:
-            missed.setdefault(call.caller, []).append(call)
-        else:
-            found.withheld += 1
-    latest = sorted(missed.values(), key=lambda each: each[-1].began_at, reverse=True)
-    found.missed = [_missed(each) for each in latest]
-    return found
+    today: Counter[str]
+    before: int
+    missed: list[MissedCaller]
+    withheld: int
+    returned: list[ReturnedCall]
+    complete_since: str = ""
 
 
 def _missed(calls: list[CallResult]) -> MissedCaller:
-    last = calls[-1]
+    last = calls[0]
     number = readable(last.caller, last.to)
     at = iso_of(last.began_at)
     return MissedCaller(number, dialable(last.caller), last.id, at, plain_state(last), len(calls))
 
 
-async def _recent_calls(
-    console: Console, flows: Mapping[str, Flow], now: datetime, most_s: float = CALLS_KEPT_S
-) -> RecentCalls:
-    """The calls of the last week, at most `most_s` seconds old. Raises StoreError."""
-    zone = zone_of((await console.read_project()).project)
-    first = datetime.combine(now.astimezone(zone).date() - WEEK, time(), zone)
-
-    async def read() -> RecentCalls:
-        async with console.records() as records:
-            now_ms = milliseconds(now)
-            calls = [call async for call in results(records, flows, milliseconds(first), now_ms + 1, now_ms)]
-            returned = await records.called_back([call.key for call in calls if call.result == "missed"])
-        return counted_calls(calls, zone, now, returned)
-
-    found: RecentCalls = await console.lists.get(("home", first), read, most_s)
-    return found
+async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
+    """Today's calls, and the missed ones of the last days. Raises StoreError."""
+    now_ms = milliseconds(now)
+    midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    today = milliseconds(midnight)
+    counted = await count_results(records, today, now_ms + QUARTER_MS, now_ms)
+    week_ago = milliseconds(datetime.combine(midnight.date() - WEEK, time(), zone))
+    before = await records.count_results(week_ago, milliseconds(now - WEEK) + 1)
+    since = milliseconds(datetime.combine(midnight.date() - timedelta(MISSED_DAYS), time(), zone))
+    callers = await missed_callers(records, since, now_ms)
+    returned = [
+        ReturnedCall(readable(call.caller, call.to), call.id, iso_of(call.returned_at), call.returned_by)
+        for call in callers.returned
+        if call.returned_at is not None
+    ]
+    missed = [_missed(calls) for calls in callers.missed]
+    began = counted.complete_since
+    complete = iso_of(began) if began is not None and began > week_ago else ""
+    return RecentCalls(Counter(total(counted.calls)), before, missed, callers.withheld, returned, complete)
 
 
 @router.get("/home")
@@ -205,7 +185,9 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
     inbox: dict[str, Any] = {"is_memory": console.settings.has_memory_store}
     if not console.settings.has_memory_store:
         try:
-            calls = await _recent_calls(console, flows, now)
+            zone = zone_of((await console.read_project()).project)
+            async with console.records() as records:
+                calls = await recent_calls(records, zone, now)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
             placed = await _placed_today(console, now)
         except StoreError as error:
@@ -247,30 +229,23 @@ def _compared(calls: RecentCalls, now: datetime) -> str:
 @router.post("/calls/{name:path}/called-back")
 async def called_back(request: Request, name: str, session: CanChange) -> Response:
     """Take the caller of a missed call off the list."""
-    return await _note(request, name, session, CALLED_BACK, "called back")
+    results = (await console_of(request).opened_store()).results
+    return _noted(request, name, "called back", await results.mark_returned(name, _now_ms(), session.by))
 
 
 @router.post("/calls/{name:path}/to-call-back")
 async def to_call_back(request: Request, name: str, session: CanChange) -> Response:
     """Put the caller of a missed call on the list again."""
-    return await _note(request, name, session, TO_CALL_BACK, "to call back again")
+    results = (await console_of(request).opened_store()).results
+    return _noted(request, name, "to call back again", await results.mark_to_return(name, _now_ms()))
 
 
-async def _note(request: Request, name: str, session: ConsoleSession, kind: str, event: str) -> Response:
-    """Write who did something about a missed call, and when."""
-    console = console_of(request)
-    now = datetime.now(UTC)
-    async with console.records() as records:
-        found = await records.calls_like(name, 1)
-    if not found or found[0].session.id != name:
-        raise HTTPException(404, "There is no such call.")
-    call = found[0].session
-    note = WebhookRow(
-        token_hex(16), kind, call.id, -1, -1, "", call.leg, call.conversation, "POST", session.by.encode(),
-        milliseconds(now),
-    )  # fmt: skip
-    await (await console.opened_store()).record(note)
-    flows = (await console.read_project()).project.flows
-    await _recent_calls(console, flows, now, most_s=0)
-    audit(request, event, call=call.id)
+def _now_ms() -> int:
+    return milliseconds(datetime.now(UTC))
+
+
+def _noted(request: Request, name: str, event: str, is_known: bool) -> Response:
+    if not is_known:
+        raise HTTPException(404, "There is no such call, or it is not over.")
+    audit(request, event, call=name)
     return Response(status_code=204, headers={"hx-trigger": "messages"})

@@ -21,7 +21,6 @@ from app.flow.report import counted
 from app.service.call_report import Period, percentile, zone_of
 from app.service.recorded_calls import duration_text
 from app.service.traffic import MOST_CALLS, Traffic, count_traffic, paint_traffic
-from app.store import milliseconds
 
 PERIODS: Final = {"1": "today", "7": "the last 7 days", "30": "the last 30 days", "": "the days"}
 STALE_S: Final = 60
@@ -104,7 +103,7 @@ async def _traffic(console: Console, wanted: PaintQuery, flow: Flow, read: ReadP
 
     async def count() -> tuple[datetime, Traffic]:
         async with console.records() as records:
-            return now, await count_traffic(records, read.project.flows, period, milliseconds(now))
+            return now, await count_traffic(records, read.project.flows, period)
 
     key = ("traffic", period.milliseconds, read.revisions)
     counted_at, traffic = await console.results.get(key, count, STALE_S)
@@ -134,4 +133,4 @@ def _traffic_words(flow: Flow, traffic: Traffic, period: Period) -> Iterator[str
         if gone := traffic.gone[name]:
             yield f"{counted(gone, 'call')} used steps or paths of {name} that no longer exist."
     if traffic.is_cut:
-        yield f"Only the first {MOST_CALLS:,} calls on these days are counted."
+        yield f"Only the newest {MOST_CALLS:,} calls on these days are counted."

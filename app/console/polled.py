@@ -18,6 +18,10 @@ class PolledRoute(APIRoute):
     The version for such a request is in `request.state.version`; "" for others.
     """
 
+    def moment(self) -> str:
+        """What else the page depends on: nothing, or the time."""
+        return ""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """See APIRoute."""
         handle = super().get_route_handler()
@@ -27,7 +31,7 @@ class PolledRoute(APIRoute):
             if UNATTENDED not in request.headers:
                 return await handle(request)
             request.state.version = await console_of(request).changes.version()
-            etag = f'"{request.state.version}"'
+            etag = f'"{request.state.version}{self.moment()}"'
             same = request.headers.get("if-none-match") == etag
             response = Response(status_code=304) if same else await handle(request)
             response.headers["etag"] = etag

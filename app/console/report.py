@@ -15,12 +15,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 
 from app.console.access import CanLook
-from app.console.pages import render
+from app.console.pages import iso_of, render
 from app.console.state import Console, TheConsole
 from app.flow.report import counted
 from app.flow.zones import find_zone
+from app.results import RESULTS
 from app.service.call_report import DAYS, CallReport, Period, count_calls, read_period, zone_of
-from app.service.call_results import RESULTS, results
 from app.service.recorded_calls import duration_text
 from app.store import milliseconds
 
@@ -30,6 +30,7 @@ COLUMNS: Final = {
     "calls": "Calls",
     "person": "Answered by a person",
     "message": "Left a message",
+    "own": "Own results",
     "served": "Served by the menu",
     "missed": "Missed",
     "minutes": "Minutes",
@@ -41,6 +42,7 @@ COLUMNS: Final = {
 BARS: Final = {
     "person": "answered by a person",
     "message": "left a message",
+    "own": "a result of the flow's own",
     "served": "served by the menu",
     "missed": "missed",
     "other": "in progress or not known",
@@ -100,9 +102,8 @@ async def _period(console: Console, filters: ReportQuery) -> Period:
 async def count_period(console: Console, period: Period, flow: str = "") -> CallReport:
     """The counts of a period, of all flows or of one. Raises StoreError."""
     now_ms = milliseconds(datetime.now(UTC))
-    project = (await console.read_project()).project
     async with console.records() as records:
-        return await count_calls(results(records, project.flows, *period.milliseconds, now_ms), period, flow)
+        return await count_calls(records, period, now_ms, flow)
 
 
 class Segment(NamedTuple):
@@ -147,7 +148,7 @@ def day_bars(report: CallReport) -> Chart:
 
 
 def _parts(count: Counter[str]) -> Counter[str]:
-    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"]})
+    return Counter({**{kind: count[kind] for kind in BARS}, "other": count["open"] + count["lost"] + count["unknown"]})
 
 
 def hour_bars(report: CallReport) -> Chart:
@@ -209,7 +210,13 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     values: dict[str, Any] = {"rows": []}
     if not (is_memory := console.settings.has_memory_store):
         found = await count_period(console, period, filters.flow)
-        values = {"rows": found.rows, "total": found.rows[0]}
+        since = found.complete_since
+        is_cut = since is not None and since > period.milliseconds[0]
+        values = {
+            "rows": found.rows,
+            "total": found.rows[0],
+            "complete_since": iso_of(since) if since is not None and is_cut else "",
+        }
         if found.hours:
             length = period.end - period.first
             end = max(period.first, date.min + timedelta(1))  # the calendar starts in the year 1

@@ -11,7 +11,7 @@ from app.cli.calls import follow_calls
 from app.service.recorded_calls import action_summary, call_document, state_of, summary
 from app.store import ANY_CALL, CallRow, open_store
 from tests.support.cases import each_case
-from tests.support.stored_rows import NOON_MS, new_call, session_row, webhook_row
+from tests.support.stored_rows import NOON_MS, end_call, new_call, session_row, webhook_row
 
 
 def open_call(**state: Any) -> CallRow:
@@ -108,7 +108,7 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
         first = await anext(calls)
         await store.open_call(*new_call("second"))
         second = await anext(calls)
-        await store.end("first", webhook_row("first"))
+        await end_call(store, "first", webhook_row("first"))
         changed = await anext(calls)
         await calls.aclose()
 

@@ -133,7 +133,7 @@ async def test_a_missed_caller_is_off_the_list_once_somebody_has_called_back(sho
     home = (await shop.console.get("/home")).text
     assert ["07700 900222"] == re.findall(r"<strong>(07.*)</strong>", home)
     assert "1 called back" in home
-    assert "called-back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
+    assert "Called back" in (await shop.console.get("/calls/aaaaaaaa-0000")).text
     assert 404 == (await shop.console.post("/calls/aaaaaaaa/called-back")).status_code
 
 

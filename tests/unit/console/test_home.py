@@ -10,10 +10,13 @@ import pytest
 from fastapi import FastAPI
 
 from app.console.app import create_console
-from app.console.home import counted_calls, open_now
+from app.console.home import RecentCalls, open_now, recent_calls
 from app.console.services import Services
 from app.flow.loader import load
-from app.service.call_results import CallResult, ResultName
+from app.results import CHOSEN, ResultName
+from app.store import EndOfCall, Store
+from tests.support.memory_store import MemoryStore
+from tests.support.stored_rows import session_row, turn_row, webhook_row
 from tests.unit.console.conftest import PASSWORDS, REPOSITORY, browser, csrf_token, log_in, logged_in, settings_for
 
 OWNER, DEVELOPER = "· Phone line</title>", "· NCCO console</title>"
@@ -107,26 +110,36 @@ def test_opening_hours_are_a_sentence_with_its_reason(at: str, words: str, why: 
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 
 
-def call(caller: str, ago: timedelta, result: ResultName, **more: object) -> CallResult:
+async def add_call(store: Store, caller: str, ago: timedelta, result: ResultName, rang: str = "") -> None:
+    """Store a call that is over."""
     at = round((NOW - ago).timestamp() * 1000)
-    base = CallResult(1, f"call-{ago}", "salon", caller, "442079460000", result, "menu", False, at, None, at)
-    return base._replace(**more)  # type: ignore[arg-type]  # its own fields
+    id_ = f"call-{ago}"
+    heard = {"served": CHOSEN, "missed": 0, "person": 0}[result]
+    turn = turn_row(id_, 1, heard=heard, rang=rang or ("salon.book" if result == "person" else ""))
+    await store.open_call(session_row(id_, flow="salon", created_at=at), turn, webhook_row(id_, received_at=at))
+    if result == "person":
+        await store.record(webhook_row(id_, 1, 0, "answered", kind="event-answered", received_at=at))
+    end = EndOfCall(id_, 1, "inbound", caller, "442079460000", step="salon.menu")
+    await store.end(id_, [end], webhook_row(id_, kind="event-completed", received_at=at))
 
 
-def test_who_got_through_later_is_not_to_be_called_back() -> None:
+async def recent(store: Store) -> RecentCalls:
+    async with store.records() as records:
+        return await recent_calls(records, UTC, NOW)
+
+
+async def test_who_got_through_later_is_not_to_be_called_back() -> None:
     hours = timedelta(hours=1)
-    calls = [
-        call("447700900001", 4 * 24 * hours, "missed"),  # too long ago
-        call("447700900002", 30 * hours, "missed"),
-        call("447700900003", 9 * hours, "missed"),
-        call("447700900002", 8 * hours, "person"),
-        call("447700900003", 7 * hours, "missed", rang=True),
-        call("", 6 * hours, "missed"),
-        call("anna", 5 * hours, "missed"),
-        call("447700900004", 4 * hours, "served"),
-    ]
-
-    found = counted_calls(calls, UTC, NOW)
+    async with MemoryStore() as store:
+        await add_call(store, "447700900001", 4 * 24 * hours, "missed")  # too long ago
+        await add_call(store, "447700900002", 30 * hours, "missed")
+        await add_call(store, "447700900003", 9 * hours, "missed")
+        await add_call(store, "447700900002", 8 * hours, "person")
+        await add_call(store, "447700900003", 7 * hours, "missed", rang="salon.book")
+        await add_call(store, "", 6 * hours, "missed")
+        await add_call(store, "anna", 5 * hours, "missed")
+        await add_call(store, "447700900004", 4 * hours, "served")
+        found = await recent(store)
 
     assert [("anna", "", 1, "hung up in the menu"), ("07700 900003", "+447700900003", 2, "nobody answered")] == [
         (each.number, each.call_back, each.times, each.words) for each in found.missed
@@ -135,16 +148,17 @@ def test_who_got_through_later_is_not_to_be_called_back() -> None:
     assert {"missed": 4, "person": 1, "served": 1} == found.today
 
 
-def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -> None:
+async def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -> None:
     week = timedelta(7)
-    calls = [
-        call("447700900001", week + timedelta(hours=30), "person"),  # the day before
-        call("447700900001", week + timedelta(hours=1), "person"),
-        call("447700900001", week - timedelta(hours=1), "person"),  # later that day
-        call("447700900001", timedelta(hours=1), "person"),
-    ]
-
-    found = counted_calls(calls, UTC, NOW)
+    async with MemoryStore() as store:
+        for ago in (
+            week + timedelta(hours=30),  # the day before
+            week + timedelta(hours=1),
+            week - timedelta(hours=1),  # later that day
+            timedelta(hours=1),
+        ):
+            await add_call(store, "447700900001", ago, "person")
+        found = await recent(store)
 
     assert (1, 1) == (found.today.total(), found.before)
 
