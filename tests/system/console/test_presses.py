@@ -38,7 +38,8 @@ COVERED: Final = """
     const { left, right, top, bottom } = each.getBoundingClientRect();
     const [x, y] = [(left + right) / 2, (top + bottom) / 2];
     return each.checkVisibility() && document.elementFromPoint(x, y)?.closest("#status");
-  }).map((each) => each.outerHTML.slice(0, 100)).concat(notice.bottom > innerHeight || notice.top < 0 ? ["outside"] : []);
+  }).map((each) => each.outerHTML.slice(0, 100))
+    .concat(notice.bottom > innerHeight || notice.top < 0 ? ["outside"] : []);
 }
 """
 """The buttons whose middle is under the notice. Where all is full of fields and links, it may cover some of them."""
