@@ -46,7 +46,8 @@ system: $(READY) ## run all other tests: kills, several hosts, whole servers
 
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 
-check-all: check ## run check, long proofs, generated requests, and mutants of conditions, others each day: for a night
+check-all: check ## run check, hostile and generated requests, long proofs, and mutants of conditions: for a night
+	$(PYTEST) --night tests/system/security/test_every_route.py tests/system/cli/test_every_command.py
 	$(BIN)/python -m benchmarks --proofs
 	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)
 	$(BIN)/python -m benchmarks.condition_mutants --most 300 --seed $$(date +%j)

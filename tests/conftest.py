@@ -25,8 +25,9 @@ for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_",
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let people run single cases of a test that has many."""
+    """Let people run single cases of a test that has many, and what takes too long for each change."""
     parser.addoption("--case", default="", metavar="WORD", help="run only cases whose name contains WORD")
+    parser.addoption("--night", action="store_true", help="also run tests that take minutes")
 
 
 @pytest.hookimpl(wrapper=True)
