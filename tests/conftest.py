@@ -15,9 +15,9 @@ from hypothesis import settings
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
 
 # Each run tries the same examples, and a busy machine is not a fault.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-# Other examples each time: pytest --hypothesis-profile=search
-settings.register_profile("search", deadline=None)
+settings.register_profile("repeatable", deadline=None, derandomize=True, max_examples=33)
+# More examples, others each time: pytest --hypothesis-profile=search
+settings.register_profile("search", deadline=None, max_examples=100)
 settings.load_profile("repeatable")
 
 for name in [name for name in os.environ if name.startswith(("NCCO_", "VONAGE_", "FLOW_", "AWS_", "OTEL_"))]:

@@ -25,7 +25,7 @@ def each_case(
     names: str | Sequence[str],
     cases: Iterable[Any] | Callable[..., Iterable[Any]],
     *,
-    ids: Callable[[Any], Any] | None = None,
+    ids: Callable[[Any], Any] | Iterable[object] | None = None,
     files: Iterable[Path] = (),
 ) -> Callable[[Test], Test]:
     """Run a test for each of `cases`; the arguments are those of `pytest.mark.parametrize`.
@@ -42,7 +42,7 @@ def each_case(
             subtests: pytest.Subtests, config: pytest.Config, fixtures: dict[str, Any]
         ) -> Iterator[tuple[AbstractContextManager[None], dict[str, Any]]]:
             file = [fixtures.pop(_FILE)] if of_files else []
-            named = [_named(one, arguments, ids) for one in (cases(*file) if callable(cases) else cases)]
+            named = _named(cases(*file) if callable(cases) else cases, arguments, ids)
             found = [(name, values) for name, values in named if config.getoption("--case") in name]
             if not found:
                 pytest.skip("no case has this name")
@@ -90,12 +90,17 @@ def _reported(name: str, subtests: pytest.Subtests) -> Iterator[None]:
             raise
 
 
-def _named(case: Any, arguments: list[str], ids: Callable[[Any], Any] | None) -> tuple[str, dict[str, Any]]:
-    """The name of a case, and its values by argument."""
-    is_set = hasattr(case, "marks")  # pytest.param
-    values = list(case.values) if is_set else [case] if 1 == len(arguments) else list(case)
-    name = case.id if is_set and case.id else "-".join(str((ids or _shown)(value)) for value in values)
-    return str(name), dict(zip(arguments, values, strict=True))
+def _named(
+    cases: Iterable[Any], arguments: list[str], ids: Callable[[Any], Any] | Iterable[object] | None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The name of each case, and its values by argument."""
+    names = iter(ids) if isinstance(ids, Iterable) else None
+    show = _shown if isinstance(ids, Iterable) or ids is None else ids
+    for case in cases:
+        is_set = hasattr(case, "marks")  # pytest.param
+        values = list(case.values) if is_set else [case] if 1 == len(arguments) else list(case)
+        shown = case.id if is_set and case.id else "-".join(str(show(value)) for value in values)
+        yield str(shown if names is None else next(names)), dict(zip(arguments, values, strict=True))
 
 
 def _shown(value: Any) -> str:

@@ -12,12 +12,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from tests.contract.http.serving import FLOW, Running, received, running
 from tests.support import loopback
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.support.fork_server import NCCO, run
 from tests.support.server import free_port
 
@@ -124,7 +125,7 @@ PATHS = ["/webhooks/answer", "/webhooks/answer/x", "/webhooks/fallback", "/webho
 PATHS += ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/rtc", "/healthz", "/readyz", "/metrics", "/nope"]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(PATHS),
     method=st.sampled_from(["GET", "POST", "POST", "PUT", "HEAD"]),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from app.store import EndOfCall, HookRow, Store, StoreError, open_store
+from tests.support.examples import examples
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row
 
@@ -117,4 +117,4 @@ class Databases(RuleBasedStateMachine):
 
 
 TestDatabases = Databases.TestCase
-TestDatabases.settings = settings(max_examples=10, stateful_step_count=40, deadline=None)
+TestDatabases.settings = examples(10, stateful_step_count=40)

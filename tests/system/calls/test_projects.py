@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from hypothesis import HealthCheck, assume, event, given, settings
+from hypothesis import HealthCheck, assume, event, given
 from hypothesis import strategies as st
 
 from app.engine import Call, Turn, WaitRef, hang_up, observe
@@ -15,6 +15,7 @@ from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco import check
 from app.ncco.webhooks import recognise
+from tests.support.examples import examples
 from tests.unit.engine.generated_flows import CALLS, LIMITS
 from tests.unit.engine.generated_projects import ANSWERS, SECRET, WEBHOOKS, project_texts
 from tests.unit.engine.scripted_call import LEG, ScriptedCall
@@ -69,9 +70,8 @@ def kept(turns: list[Turn]) -> list[tuple[bytes, bytes, bytes]]:
     return [(orjson.dumps(turn.ncco), to_json(turn.session), orjson.dumps(turn.trace)) for turn in turns]
 
 
-@settings(
-    max_examples=30,
-    deadline=None,
+@examples(
+    30,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(TEXTS, st.lists(CALL, min_size=1, max_size=3))

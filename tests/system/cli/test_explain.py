@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.cli.explain import RULES
+from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
 
 
-@pytest.mark.parametrize("code", sorted(code for code in RULES if code[0] in "EWRJN"))
+@each_case("code", sorted(code for code in RULES if code[0] in "EWRJN"))
 def test_every_code_is_explained_with_a_wrong_and_a_right_example(code: str) -> None:
     shown = ncco("explain", code)
 

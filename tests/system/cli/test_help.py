@@ -8,6 +8,7 @@ import sys
 import click
 import pytest
 
+from tests.support.cases import each_case
 from tests.system.docs.commands_page import commands
 
 HEAVY = {
@@ -16,7 +17,7 @@ HEAVY = {
 }
 
 
-@pytest.mark.parametrize("command", [pytest.param(command, id=name) for name, _, command in commands()])
+@each_case("command", [pytest.param(command, id=name) for name, _, command in commands()])
 def test_every_option_says_what_it_does(command: click.Command) -> None:
     options = [option for option in command.params if isinstance(option, click.Option)]
 

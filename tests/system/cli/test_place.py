@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 
 from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.cases import each_case
 from tests.support.command import ncco
 
 REMINDER = """\
@@ -74,7 +75,7 @@ def test_a_call_that_waits_says_why_and_how_to_try_it_now(home: Path) -> None:
     assert "to try it now: `ncco simulate reminder --place`" in result.output
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("words", "message"),
     [
         (["reminder", "--to", "447700900123", "--with", "nam=Ada"], "with.nam: reminder has no such param"),
@@ -142,7 +143,7 @@ def test_what_is_no_csv_file_is_refused(home: Path, text: str) -> None:
     assert [] == placed(home)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "message"),
     [
         ("number,name\n447700900101,Smith, Ada\n", "people.csv:2: row: has more cells than the first line"),

@@ -17,6 +17,7 @@ from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.service.replay import first_difference
 from app.store import SqliteDatabase, Store
+from tests.support.cases import each_case
 from tests.system.cli.projects import ncco, write_project
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
@@ -99,7 +100,7 @@ def test_flow_on_disk_does_not_matter() -> None:
     assert 0 == ncco("replay", LEG).exit_code
 
 
-@pytest.mark.parametrize("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
+@each_case("path", ["abcde", "a", "abcdefgh", "not-one-of-our-tokens-but-long-enough"])
 def test_a_foreign_address_that_looks_like_ours_is_compared_literally(path: str) -> None:
     record(to_sales, DESK.replace("Sorry.", f"Write to https://crm.example.com/webhooks/event/{path} then."))
 
@@ -263,7 +264,7 @@ def test_revision_that_is_lost_is_reported(statement: str) -> None:
     assert "of flow desk is not stored, or can no longer be read\n  fix: " in done.stderr
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "then", "now"),
     [
         (("/1", {"b": 1}, None), [{"a": 1}, {"b": 1}], [{"a": 1}]),

@@ -22,6 +22,7 @@ from app.service.library import Library
 from app.settings import load_settings
 from app.settings.fields import VoiceAccess
 from app.store import SqliteDatabase, Store
+from tests.support.cases import each_case
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
 from tests.support.postgres_stores import empty_database
@@ -257,7 +258,7 @@ async def made(file: Path) -> None:
     await store.close()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("connect", "allow", "is_told"),
     [
         ('"{{ call.from }}"', "", True),
@@ -279,7 +280,7 @@ def test_an_address_of_version_6_is_in_brackets() -> None:
     assert "listens on http://[::1]:8000" in greeting(load_settings(None, host="::1"), FLOWS, dev=True)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("dev", "virtual", "key", "says"),
     [
         (True, VoiceAccess("http://127.0.0.1:9", "a", "k"), KEY, "Placed calls ring in the console, and nobody is"),

@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
+from pexpect.fdpexpect import fdspawn
 
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import NCCO, Forked
 from tests.system.cli.projects import write_project
 from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import AT, SHOP, saved
 
 ARROW_UP = "\x1b[A"
+CTRL_C, CTRL_D, CTRL_U = "\x03", "\x04", "\x15"
 _STEERING = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """A terminal that runs the command."""
+    """A terminal that runs the command. It is not the command's controlling terminal, so keys send no signals."""
 
     def __init__(self, folder: Path, *words: str, **env: str) -> None:
-        self.child = pexpect.spawn(
-            NCCO,
-            ["simulate", *AT, *words],
-            cwd=folder,
-            env=plain_environment(folder, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **env),
-            encoding="utf-8",
-            timeout=30,
-            dimensions=(50, 160),
-        )
+        ours, theirs = os.openpty()
+        termios.tcsetwinsize(theirs, (50, 160))
+        env = plain_environment(folder, TERM="xterm-256color", PROMPT_TOOLKIT_NO_CPR="1", **env)
+        command = [NCCO, "simulate", *AT, *words]
+        self.process = Forked(command, cwd=folder, env=env, stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        self.child = fdspawn(ours, encoding="utf-8", timeout=30)
         self.seen = ""
 
     def sees(self, text: str) -> None:
@@ -47,12 +49,12 @@ class Terminal:
         """Type a line."""
         self.child.send(f"{line}\r")
 
-    def ends_with(self) -> int | None:
+    def ends_with(self) -> int:
         """Wait for the command to end. Returns its exit code."""
         self.child.expect(pexpect.EOF)
         self.seen += f"{self.child.before}"
         self.child.close()
-        return self.child.exitstatus
+        return self.process.wait(30)
 
     @property
     def plain(self) -> str:
@@ -133,7 +135,7 @@ def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     terminal.sees("is being dialled")
     terminal.child.send(ARROW_UP)
     terminal.sees("speak sales")
-    terminal.child.sendcontrol("u")
+    terminal.child.send(CTRL_U)
     terminal.types("why")
     terminal.sees("a phrase of choice")
     terminal.types("dial busy")
@@ -143,11 +145,11 @@ def test_tab_completes_and_arrows_go_back(folder: Path) -> None:
     assert 0 == terminal.ends_with()
 
 
-@pytest.mark.parametrize("key", ["c", "d"])
+@pytest.mark.parametrize("key", [CTRL_C, CTRL_D], ids=["c", "d"])
 def test_ctrl_c_and_ctrl_d_hang_up(folder: Path, key: str) -> None:
     terminal = called(folder, "--save", "calls.yaml")
     terminal.prompts()
-    terminal.child.sendcontrol(key)
+    terminal.child.send(key)
 
     assert 0 == terminal.ends_with()
     assert "hangs up" in terminal.plain
@@ -157,7 +159,7 @@ def test_ctrl_c_and_ctrl_d_hang_up(folder: Path, key: str) -> None:
 
 def test_a_signal_at_any_time_hangs_up(folder: Path) -> None:
     terminal = called(folder)
-    terminal.child.kill(signal.SIGINT)
+    terminal.process.send_signal(signal.SIGINT)
 
     assert 0 == terminal.ends_with()
     assert "Traceback" not in terminal.plain
@@ -166,10 +168,10 @@ def test_a_signal_at_any_time_hangs_up(folder: Path) -> None:
 def test_ctrl_d_at_a_lookup_takes_its_default(folder: Path) -> None:
     terminal = asked(folder)
     terminal.prompts()
-    terminal.child.sendcontrol("d")
+    terminal.child.send(CTRL_D)
     terminal.sees("its default is used")
     terminal.sees("Enter: silence")
     terminal.prompts()
-    terminal.child.sendcontrol("d")
+    terminal.child.send(CTRL_D)
 
     assert 0 == terminal.ends_with()

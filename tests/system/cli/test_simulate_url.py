@@ -15,6 +15,7 @@ import pytest
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
+from tests.support.cases import each_case
 from tests.support.fork_server import NCCO
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import plain_environment
@@ -252,7 +253,7 @@ CARELESS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("what", "typed", "told", "code"),
     [
         ("nofrom", "", "a phone is dialled `from` a number, so 447700900111 is not reached", 1),

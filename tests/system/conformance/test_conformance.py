@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.system.conformance.judge import differences
 from tests.system.conformance.simulated import SECRET, Simulated
 from tests.system.conformance.suite import Case, load
@@ -11,7 +12,7 @@ from tests.system.conformance.suite import Case, load
 CASES = load()
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=f"{file}: {case.case}") for file, case in CASES])
+@each_case("case", [pytest.param(case, id=f"{file}: {case.case}") for file, case in CASES])
 async def test_the_simulator_conforms(case: Case) -> None:
     played = await Simulated().play(case)
 

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.cases import each_case
 from tests.system.conformance.judge import differences
 from tests.system.conformance.played import Played
 from tests.system.conformance.served import Target, faults_of
@@ -48,7 +49,7 @@ async def test_a_case_that_is_right_has_no_differences() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("hears", "problem"),
     [
         ([{"talk": "one two"}], "caller also hears"),
@@ -66,7 +67,7 @@ async def test_other_sounds_are_reported(hears: list[dict[str, Any]], problem: s
     assert problem in difference
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("webhook", "problem"),
     [
         ({"to": "notify"}, "it went to input"),
@@ -140,7 +141,7 @@ async def test_a_token_of_another_body_is_reported() -> None:
     assert "its payload_hash is of other bytes" in differences(wanted, replace(played, webhooks=changed), SECRET)[0]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "problem"),
     [
         ({"source": "", "unverified": ""}, "has a source, or a reason"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from pydantic import BaseModel
 
+from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.conformance.suite import SOUNDS, Act, Caller, Case, Party, Reply, Webhook, load, table
 
@@ -15,7 +15,7 @@ def keys_of(model: type[BaseModel]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
-@pytest.mark.parametrize("model", [Act, Caller, Case, Party, Reply, Webhook])
+@each_case("model", [Act, Caller, Case, Party, Reply, Webhook])
 def test_every_key_has_its_place_on_the_page(model: type[BaseModel]) -> None:
     assert [] == [key for key in sorted(keys_of(model)) if f"`{key}`" not in PAGE]
 

@@ -18,6 +18,7 @@ from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.store import PlacedRow
 from app.web import create_app
+from tests.support.cases import each_case
 from tests.unit.console.conftest import browser, logged_in, settings_for
 from tests.unit.console.test_messages import message
 
@@ -212,7 +213,7 @@ def test_every_address_that_shows_something_is_tried(tmp_path: Path) -> None:
     assert PAGES.keys() == shown
 
 
-@pytest.mark.parametrize("value", [VALUES[0], VALUES[1], VALUES[3], f'<a href="{VALUES[4]}">', f"<p id='{VALUES[2]}'>"])
+@each_case("value", [VALUES[0], VALUES[1], VALUES[3], f'<a href="{VALUES[4]}">', f"<p id='{VALUES[2]}'>"])
 def test_markup_that_is_not_escaped_would_be_found(value: str) -> None:
     assert Tags(f"<p>{value}</p>").active
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-import pytest
 
 from app.console.app import create_console
 from app.console.services import Services
 from app.settings import Settings
 from app.web import create_app
+from tests.support.cases import each_case
 from tests.unit.console.conftest import logged_in, settings_for
 
 FLOW: Final = """\
@@ -117,7 +117,7 @@ CASES: Final[dict[str, tuple[Sequence[tuple[str, dict[str, Any]]], str, str]]] =
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@each_case("name", CASES)
 async def test_lost_caller_is_marked_with_the_line_to_fix(tmp_path: Path, name: str) -> None:
     requests, why, step = CASES[name]
 
@@ -146,6 +146,6 @@ FINE: Final = {
 }
 
 
-@pytest.mark.parametrize("name", FINE)
+@each_case("name", FINE)
 async def test_caller_who_was_not_lost_is_not_marked(tmp_path: Path, name: str) -> None:
     assert "was lost" not in await call(tmp_path, "442079460000", FINE[name])

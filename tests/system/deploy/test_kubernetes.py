@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 import yaml
 
 from app.settings import Settings
 from app.settings.fields import variable
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 MANIFEST = (ROOT / "deploy" / "kubernetes.yaml").read_text(encoding="utf-8")
@@ -34,7 +34,7 @@ def pods() -> list[dict[str, Any]]:
     return [OBJECTS["Deployment"]["spec"]["template"]["spec"], job]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@each_case("kind", KINDS)
 def test_kubernetes_knows_every_field(kind: str) -> None:
     misspelt = copy.deepcopy(OBJECTS[kind])
     misspelt["spec"]["replica"] = 2

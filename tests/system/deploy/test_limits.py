@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 SERVICES: Final[dict[str, dict[str, Any]]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))[
@@ -86,7 +87,7 @@ def test_a_webhook_that_gets_503_reaches_one_further_host_at_most() -> None:
     assert {"error", "timeout", "non_idempotent"} == set(tried)
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@each_case("name", SERVICES)
 def test_every_service_has_limits_and_no_rights(name: str) -> None:
     service = SERVICES[name]
     memory = str(service["mem_limit"])

@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app.engine import LookupAnswer
 from app.service.delivery import Reply
 from app.web.metrics import Metrics
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 DASHBOARD = ROOT / "deploy" / "grafana" / "ncco-server.json"
@@ -94,7 +95,7 @@ def grouped(expression: str) -> set[str]:
     return {name for names in re.findall(r"\bby \(([^)]*)\)", expression) for name in re.split(r",\s*", names)}
 
 
-@pytest.mark.parametrize(("where", "expression"), list(expressions()))
+@each_case(("where", "expression"), list(expressions()))
 def test_everything_that_is_asked_for_is_exposed(where: str, expression: str) -> None:
     known = scraped()
     wrong = [
@@ -106,7 +107,7 @@ def test_everything_that_is_asked_for_is_exposed(where: str, expression: str) ->
     assert [] == wrong, where
 
 
-@pytest.mark.parametrize(("where", "expression"), list(expressions()))
+@each_case(("where", "expression"), list(expressions()))
 def test_everything_that_is_grouped_by_is_a_label(where: str, expression: str) -> None:
     known = scraped()
     labels = {label for name, _, _ in asked(expression) for label in known.get(name, ())}

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import pytest
 import yaml
 
 from app.settings.secrets import FILE_SUFFIX
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import running_server
@@ -51,7 +51,7 @@ def test_every_server_of_the_compose_file_reads_the_secrets_and_no_other_service
     assert set(SERVERS) == set(ours) == set(SECRET_FILES["services"])
 
 
-@pytest.mark.parametrize("name", SERVERS)
+@each_case("name", SERVERS)
 def test_every_file_that_is_named_lies_in_the_folder_that_is_mounted(name: str) -> None:
     service = merged(name)
     files = {key: value for key, value in service["environment"].items() if key.endswith(FILE_SUFFIX)}

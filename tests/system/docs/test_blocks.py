@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import servers_of
@@ -56,7 +57,7 @@ def as_printed(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-@pytest.mark.parametrize("page", SHELL_PAGES)
+@each_case("page", SHELL_PAGES)
 def test_shell_blocks_print_what_the_page_says(page: str, tmp_path: Path) -> None:
     examples = examples_of(page, "bash")
 
@@ -87,12 +88,12 @@ def test_python_blocks_print_what_the_page_says(example: Example, tmp_path: Path
     assert CHECKER.check_output(as_printed(example.printed or ""), as_printed(done.stdout), LOOSELY), done.stdout
 
 
-@pytest.mark.parametrize("page", pages())
+@each_case("page", pages())
 def test_every_block_names_its_language(page: str) -> None:
     assert [] == [str(block) for block in blocks_of(page) if not block.language]
 
 
-@pytest.mark.parametrize("page", pages())
+@each_case("page", pages())
 def test_a_block_that_is_not_run_says_why(page: str) -> None:
     silent = [
         str(block)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from textwrap import dedent, indent
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT, text_of
 from tests.system.docs.blocks import Block, blocks_of, pages
 
@@ -20,7 +19,7 @@ def stands_in(piece: str, text: str) -> bool:
     return any(f"\n{indent(piece, ' ' * depth)}\n" in f"\n{text}\n" for depth in depths)
 
 
-@pytest.mark.parametrize("block", EXCERPTS, ids=str)
+@each_case("block", EXCERPTS, ids=str)
 def test_an_excerpt_equals_its_file(block: Block) -> None:
     pieces = [dedent(piece).strip("\n") for piece in LEFT_OUT.split(block.code)]
     text = text_of(block.source)
@@ -34,6 +33,6 @@ def test_an_altered_excerpt_is_noticed() -> None:
     assert not stands_in("b: c", "a:\n  b: cd\n")
 
 
-@pytest.mark.parametrize("example", sorted(folder.parent.name for folder in ROOT.glob("examples/*/flows")))
+@each_case("example", sorted(folder.parent.name for folder in ROOT.glob("examples/*/flows")))
 def test_every_example_is_shown_on_a_page(example: str) -> None:
     assert [] != [block for block in EXCERPTS if block.source.startswith(f"examples/{example}/")]

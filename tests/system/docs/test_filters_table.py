@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from app.engine import Call
 from app.flow.loader import load
 from app.flow.templates.filters import FILTERS
+from tests.support.cases import each_case
 from tests.system.docs.filters_table import PAGE, page
 from tests.system.docs.flow_blocks import as_project
 from tests.unit.engine.scripted_call import LEG, ScriptedCall
@@ -26,7 +25,7 @@ def test_the_table_has_the_filters_as_they_are() -> None:
     assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
 
 
-@pytest.mark.parametrize("name", FILTERS)
+@each_case("name", FILTERS)
 def test_the_example_of_a_filter_can_be_said(name: str) -> None:
     example = FILTERS[name].example
     project = load(as_project(STEP.format(text=json.dumps(f"Said: {example}."))))

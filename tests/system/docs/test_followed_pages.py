@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 from shlex import quote
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.support.server import free_port
 from tests.system.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import ADDRESS
@@ -45,7 +44,7 @@ def _as_commands(block: Block) -> str:
     return f"{code}\nprintf '\\n{MARK}\\n'"
 
 
-@pytest.mark.parametrize("page", FOLLOWED)
+@each_case("page", FOLLOWED)
 def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Path) -> None:
     address = f"127.0.0.1:{free_port()}"
     examples = examples_of(page, "bash")

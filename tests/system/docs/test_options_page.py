@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from app.flow.actions.item import ACTIONS
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from tests.support.cases import each_case
 from tests.system.docs.headings import section, things_of
 from tests.system.docs.options_page import PAGE, page
 
@@ -28,11 +27,11 @@ def test_every_action_and_endpoint_has_its_heading() -> None:
     assert sorted(ENDPOINT_TYPES) == sorted(things_of(NAME, "Endpoints"))
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@each_case("action", ACTIONS)
 def test_the_options_of_an_action_are_those_of_the_flow_language(action: str) -> None:
     assert set(action_shape(action).fields) - OLD_SPELLINGS == told(f"### `{action}`")
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINT_TYPES)
+@each_case("endpoint", ENDPOINT_TYPES)
 def test_the_options_of_an_endpoint_are_those_of_the_flow_language(endpoint: str) -> None:
     assert set(endpoint_shape(endpoint).fields) - OLD_SPELLINGS == told(f"### `{endpoint}`")

@@ -8,12 +8,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import pytest
 import yaml
 
 from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.console.phone.page import OUTCOMES
+from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
 from tests.system.docs.page_servers import told_by
@@ -64,7 +64,7 @@ async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[
     return {"file": re.findall(r"option selected>(flows/[^<]+)<", shown.text)[0]}
 
 
-@pytest.mark.parametrize("page", CALLED)
+@each_case("page", CALLED)
 async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     told = told_by(page)
     settings = settings_for(told.folder, dial_allow=told.settings.get("NCCO_DIAL_ALLOW", ""))

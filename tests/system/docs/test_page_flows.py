@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 from tests.system.docs.blocks import Block, pages
 from tests.system.docs.flow_blocks import projects
 
@@ -14,7 +13,7 @@ GENERATED = "docs/errors.md"
 PROJECTS = [shown for page in pages() if page != GENERATED for shown in projects(page)]
 
 
-@pytest.mark.parametrize(("block", "files"), PROJECTS, ids=[str(block) for block, _ in PROJECTS])
+@each_case(("block", "files"), PROJECTS, ids=[str(block) for block, _ in PROJECTS])
 def test_the_yaml_of_a_page_loads_without_error(block: Block, files: dict[str, str]) -> None:
     issues = load(files).issues
 

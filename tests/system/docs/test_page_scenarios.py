@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.verify.scenarios.files import ScenarioFile
@@ -15,6 +13,7 @@ from app.verify.scenarios.runner import run_suite
 from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
 from app.verify.scenarios.stage import LocalStage
 from app.verify.scenarios.values import RULES
+from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of
 from tests.system.docs.headings import section, things_of
@@ -23,7 +22,7 @@ PAGE = "docs/reference/scenarios.md"
 BLOCKS = [block for block in blocks_of(PAGE) if block.title.startswith("tests/scenarios/")]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=[block.title for block in BLOCKS])
+@each_case("block", BLOCKS, ids=[block.title for block in BLOCKS])
 def test_the_scenarios_of_the_page_hold(block: object) -> None:
     flows = {each.title: each.code for each in blocks_of(PAGE) if each.title.startswith("flows/")}
     (shown,) = [each for each in BLOCKS if each is block]

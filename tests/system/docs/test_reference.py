@@ -20,6 +20,7 @@ from app.flow.language.step import EXITS, STEP_WORDS
 from app.flow.scope import scope_types
 from app.value_types import TYPES
 from app.web.webhooks import router
+from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import pages
 from tests.system.docs.errors_page import rules
@@ -45,7 +46,7 @@ LISTED = [
 CODE = re.compile(r"\b[EWNJRL]\d{3}\b")
 
 
-@pytest.mark.parametrize(("page", "chapter", "things"), CHAPTERS, ids=[f"{page}{name}" for page, name, _ in CHAPTERS])
+@each_case(("page", "chapter", "things"), CHAPTERS, ids=[f"{page}{name}" for page, name, _ in CHAPTERS])
 def test_each_thing_has_its_heading_and_each_heading_its_thing(page: str, chapter: str, things: list[str]) -> None:
     assert things == sorted(things_of(page, chapter.removeprefix("## ")))
 
@@ -73,7 +74,7 @@ def test_the_table_of_events_has_every_event_and_no_other() -> None:
     assert {*EVENTS} == {name for row in rows for name in re.findall(r"`(\w+)`", row)}
 
 
-@pytest.mark.parametrize("page", [FLOW, STEPS, ACTS, TEXT])
+@each_case("page", [FLOW, STEPS, ACTS, TEXT])
 def test_every_word_has_an_example(page: str) -> None:
     headings = [line for line in text_of(page).splitlines() if re.fullmatch(r"### (`[^`]+`(, )?)+", line)]
     unshown = [heading for heading in headings if "```yaml" not in section(page, heading)]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 from tests.system.docs.flow_blocks import as_project
 from tests.system.docs.headings import section
 
@@ -18,7 +17,7 @@ def test_the_table_is_found() -> None:
     assert len(ROWS) == TABLE.count("\n|") - 2
 
 
-@pytest.mark.parametrize(("condition", "code"), ROWS)
+@each_case(("condition", "code"), ROWS)
 def test_a_condition_is_refused_as_the_page_says(condition: str, code: str) -> None:
     quoted = condition.replace("'", "''")
     issues = load(as_project(f"branch:\n  - if: '{quoted}'\n    goto: menu\n  - else: person\n")).issues

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.console.browser import running_browser, why_not
 from tests.system.docs.blocks import pages
@@ -131,7 +132,7 @@ def page(site: Path) -> Iterator[Page]:
         assert [] == [url for url in asked if not url.startswith(("file:", "data:"))]
 
 
-@pytest.mark.parametrize("typed", FOUND)
+@each_case("typed", FOUND)
 def test_the_search_of_the_folder_finds_what_people_type(page: Page, typed: str) -> None:
     field, meta = page.locator(".md-search__input"), page.locator(".md-search-result__meta")
     field.fill("")

@@ -6,12 +6,11 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from app.flow.nodes import Place, Text
 from app.flow.scope import scope_types
 from app.flow.templates.compiler import compile_value
 from app.value_types import DATETIME, TYPES, record
+from tests.support.cases import each_case
 from tests.support.tracked import text_of
 
 _ROW = re.compile(r"^\| (?P<written>`.+`) \| (?P<english>.+) \| (?P<german>.+) \|$", re.MULTILINE)
@@ -34,7 +33,7 @@ def test_the_table_is_found() -> None:
     assert 24 == len(CASES)
 
 
-@pytest.mark.parametrize(("written", "language", "told"), CASES)
+@each_case(("written", "language", "told"), CASES)
 def test_the_page_shows_what_is_said(written: str, language: str, told: str) -> None:
     text = Text(f"{{{{ {written} }}}}", Place("docs/reference/text.md", 1, 1))
     value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, {}, language=language)

@@ -15,7 +15,6 @@ from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
 import orjson
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
@@ -23,6 +22,7 @@ from app.flow.runtime import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply
+from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.system.faults.served import PROJECT
 from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery, library
@@ -142,5 +142,5 @@ class AnyOrder(RuleBasedStateMachine):
         return asyncio.run(work)
 
 
-AnyOrder.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+AnyOrder.TestCase.settings = examples(60, stateful_step_count=25)
 TestAnyOrder = AnyOrder.TestCase

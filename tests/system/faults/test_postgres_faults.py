@@ -18,6 +18,7 @@ import asyncpg
 import pytest
 
 from tests.support import postgres_server
+from tests.support.cases import each_case
 from tests.support.postgres_server import Server
 from tests.system.faults.asking import LOST, becomes_unready, errors, is_answered, is_ready, post
 from tests.system.faults.served import Served, served
@@ -178,7 +179,7 @@ Fault = Callable[[Line], AbstractContextManager[None]]
 FAULTS: tuple[Fault, ...] = (*(stopped, frozen, read_only, renamed, another_password, too_many_connections, locked),)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@each_case("fault", FAULTS)
 def test_a_database_that_fails_is_asked_again_and_the_server_heals(line: Line, fault: Fault) -> None:
     before = post(line.server, "/webhooks/answer")
     with fault(line):

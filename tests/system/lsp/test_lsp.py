@@ -15,6 +15,7 @@ import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from tests.support.cases import each_case
 from tests.support.processes import children
 from tests.system.lsp.editor import Editor, editing, write
 
@@ -146,7 +147,7 @@ async def test_completion_replaces_the_word_at_the_cursor(editor: Editor) -> Non
     assert {"hello", "more", "end", "return"} <= {item.label for item in found.items}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "typed", "offered"),
     [
         ("flow: main", "flow: |", ["main", "sub"]),

@@ -16,7 +16,7 @@ def test_words(word, tmp_path):
     (tmp_path / "found").open("x").close()
     assert word == "one"
 
-@each_case(("left", "right"), lambda: [(1, 1), (1, 2)])
+@each_case(("left", "right"), lambda: [(1, 1), (1, 2)], ids=["same", "other"])
 async def test_pairs(left, right):
     assert left == right
 """
@@ -36,7 +36,7 @@ def test_each_case_that_fails_is_named(tmp_path: Path, processes: list[str]) -> 
     shown = _run(tmp_path, *processes)
 
     failed = {line.split()[0] for line in shown.splitlines() if line.startswith("SUBFAILED")}
-    assert {"SUBFAILED[two]", "SUBFAILED[1-2]", "SUBFAILED[a"} == failed
+    assert {"SUBFAILED[two]", "SUBFAILED[other]", "SUBFAILED[a"} == failed
     assert "5 failed" in shown  # three cases, and the two tests that have them
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.support.fork_server import DEVNULL, NCCO, PIPE, Forked, run
 from tests.support.processes import left_of
 from tests.system.cli.running import plain_environment
 
 
-@pytest.mark.parametrize("words", ["--version", "explain E240", "chek", "check --format json", "validate -"])
+@each_case("words", ["--version", "explain E240", "chek", "check --format json", "validate -"])
 def test_a_forked_command_does_what_a_started_one_does(tmp_path: Path, words: str) -> None:
     command, env = [NCCO, *words.split()], plain_environment(tmp_path)
 

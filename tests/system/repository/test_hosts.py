@@ -9,6 +9,7 @@ import yaml
 
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -57,7 +58,7 @@ def test_only_the_proxy_is_reached_from_outside_and_from_this_machine_alone() ->
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["proxy"]["ports"])
 
 
-@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() for _ in service.get("volumes", ())])
+@each_case("name", [name for name, service in SERVICES.items() for _ in service.get("volumes", ())])
 def test_what_is_mounted_is_there(name: str) -> None:
     mounts = [mount.partition(":")[0] for mount in SERVICES[name]["volumes"]]
 

@@ -12,10 +12,10 @@ import subprocess
 from pathlib import Path
 
 import jsonschema
-import pytest
 import yaml
 
 from app.settings.fields import Settings, variable
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
 
@@ -39,7 +39,7 @@ def environment() -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in " ".join(said("ENV")).split())
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@each_case("source", SOURCES)
 def test_what_is_copied_exists_and_is_sent(source: str) -> None:
     files = [name for name in tracked_files() if name == source or name.startswith(f"{source}/")]
 
@@ -47,9 +47,7 @@ def test_what_is_copied_exists_and_is_sent(source: str) -> None:
     assert [] == [name for name in files if not is_sent(name)]
 
 
-@pytest.mark.parametrize(
-    "name", [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/__pycache__/x.pyc"]
-)
+@each_case("name", [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/__pycache__/x.pyc"])
 def test_what_has_no_place_in_an_image_is_not_sent(name: str) -> None:
     assert not is_sent(name)
 

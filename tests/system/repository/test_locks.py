@@ -9,6 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-build.txt")
@@ -45,7 +46,7 @@ def test_no_lock_holds_an_address(lock: str) -> None:
     assert [] == re.findall(r"\S*://\S*|^--?\w.*$", (ROOT / lock).read_text(encoding="utf-8"), re.M)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("lock", "requirements"),
     [
         ("requirements.txt", [Requirement(line) for line in PROJECT["project"]["dependencies"]]),

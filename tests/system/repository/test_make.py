@@ -6,8 +6,7 @@ import os
 import re
 import subprocess
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -28,7 +27,7 @@ def test_help_lists_every_target() -> None:
     assert set(TARGETS) == set(phony)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@each_case("target", TARGETS)
 def test_every_target_is_well_formed(target: str) -> None:
     assert 0 == run("make", "-n", "-s", target).returncode
 

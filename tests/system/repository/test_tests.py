@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.support.tracked import text_of, tracked_files
 
 ALLOWED = {
@@ -49,7 +50,7 @@ def test_tests_import_what_their_folder_may_know(kind: str) -> None:
     assert {} == {name: found for name in files if (found := refused(kind, text_of(name)))}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("kind", "line"),
     [
         ("contract", "from app.store.rows import CallRow"),
@@ -103,7 +104,7 @@ def test_expected_values_stand_on_the_left() -> None:
     assert [] == [f"{name}:{line}" for name in files for line in turned_around(text_of(name))]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "line", ["assert found == 3", "assert found(1) == [1, 'a']", "assert found == {'a': NOON}", "assert None is found"]
 )
 def test_an_assertion_that_is_turned_around_is_found(line: str) -> None:

@@ -15,6 +15,7 @@ from app.service.library import Library
 from app.settings import load_settings
 from app.vonage.signatures import Verifier
 from app.web import create_app
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.system.security.altered import (
     ALTERATIONS,
@@ -96,7 +97,7 @@ async def test_of_ten_thousand_altered_webhooks_none_is_taken(server: Server) ->
     assert ([], {}) == (server.store.webhooks, server.store.sessions)
 
 
-@pytest.mark.parametrize("seconds", [-300, -60, 0, 60, 300])
+@each_case("seconds", [-300, -60, 0, 60, 300])
 def test_clocks_may_be_minutes_apart(seconds: int) -> None:
     request = genuine("POST")
 

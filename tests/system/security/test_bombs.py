@@ -10,6 +10,7 @@ import pytest
 
 from app.flow.loader import load, load_files
 from app.flow.report import report
+from tests.support.cases import each_case
 from tests.system.calls.asgi_call import Caller, serving
 
 FLOW = """flow: a
@@ -27,7 +28,7 @@ def codes(text: str) -> set[str]:
     return {issue.code for issue in load({"flows/a.yaml": text}).issues}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "code"),
     [
         ("[" * MANY, "E119"),
@@ -61,7 +62,7 @@ JUNK = {
     "form feeds": FLOW + "\f" * 100_000,
     "carriage returns": "\r" * 400_000,
     "merges": "<<: {a: b}\n" * 10_000,
-    "complex keys": "?\n" * 40_000,
+    "complex keys": "?\n" * 15_000,
     "opening braces": FLOW + "{" * 100_000,
     "comments in braces": FLOW + "{#" * 50_000,
     "braces in a list": "a: [" + "{{a}}, " * 40_000,
@@ -70,26 +71,26 @@ JUNK = {
     "blanks in a type": FLOW + "vars: {v: 'a" + " " * 200_000 + "b'}\n",
     "an open quote": 'a: "' + "b c\n" * 100_000,
     "anchors": "a: &a b\n" * 30_000,
-    "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(4_000)),
-    "unknown names": FLOW + "".join(f"  s{n}: {{lookup: l{n}x, goto: end}}\n" for n in range(3_000)),
-    "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(4_000)),
+    "unknown steps": FLOW + "".join(f"  s{n}: {{goto: t{n}x}}\n" for n in range(2_000)),
+    "unknown names": FLOW + "".join(f"  s{n}: {{lookup: l{n}x, goto: end}}\n" for n in range(1_500)),
+    "unknown zones": FLOW + "hours:\n" + "".join(f"  h{n}: {{timezone: Europe/X{n}}}\n" for n in range(2_000)),
     "a long word": FLOW + "hours: {a: {timezone: Europe/Londn, week: {mon: '" + "x" * 200_000 + "'}}}\n",
     "long addresses": FLOW.replace("goto", f"send: {{to: '{'x' * 200_000}y'}}, goto"),
     "long names": FLOW.replace("s:", "a" * 50_000 + ":").replace("end", "a" * 49_999 + "b"),
 }
 
 
-@pytest.mark.parametrize("text", JUNK.values(), ids=JUNK)
+@each_case("text", JUNK.values(), ids=JUNK)
 def test_junk_is_read_in_the_time_that_its_size_takes(text: str) -> None:
     begun = time.process_time()
     read = load({"flows/a.yaml": text}, extent="project")
     report(read.issues, read.texts)
 
     assert read.has_errors
-    assert 20 > time.process_time() - begun
+    assert 8 > time.process_time() - begun
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "{% if call.from %}a{% endif %}" * 500,
@@ -172,7 +173,7 @@ def test_a_flow_that_is_a_link_to_elsewhere_is_not_read(tmp_path: Path) -> None:
     assert ["E122", "E122"] == [issue.code for issue in read.issues]
 
 
-@pytest.mark.parametrize("name", ["..", "../a", "%2e%2e%2fa", "a%00", "a.yaml", "/etc/passwd", "shared"])
+@each_case("name", ["..", "../a", "%2e%2e%2fa", "a%00", "a.yaml", "/etc/passwd", "shared"])
 async def test_no_name_of_a_flow_in_a_url_leads_anywhere(tmp_path: Path, name: str) -> None:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "a.yaml").write_text(FLOW.replace("TEXT", "Hello."))

@@ -13,6 +13,7 @@ import pytest
 
 from app.errors import StoreUnavailable
 from app.service.calls import CallService
+from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
 from tests.system.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of
 
@@ -199,7 +200,7 @@ def raises(error: Exception) -> Callable[[httpx.Request], httpx.Response]:
     return answer
 
 
-@pytest.mark.parametrize(
+@each_case(
     "answer",
     [
         lambda _: httpx.Response(200, json={"name": "Ann", "card": CARD, "limit": 3}),
@@ -276,12 +277,12 @@ ECHOES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("answer", ECHOES, ids=range(len(ECHOES)))
+@each_case("answer", ECHOES, ids=range(len(ECHOES)))
 async def test_an_answer_that_repeats_what_it_was_asked_with(tmp_path: Path, answer: Any) -> None:
     assert {} == await of_echo(tmp_path, lambda _: httpx.Response(200, json=answer))
 
 
-@pytest.mark.parametrize("written", ["8 4 0 2 1 7 3 9 5", "840-217-395", "840,217,395", "\uff18402173\uff195"])
+@each_case("written", ["8 4 0 2 1 7 3 9 5", "840-217-395", "840,217,395", "\uff18402173\uff195"])
 async def test_an_answer_that_repeats_it_in_another_way(tmp_path: Path, written: str) -> None:
     answer = {**GOOD, "message": f"PIN {written}", "inner": {"at": "", "more": {written: written}, "all": [written]}}
 
@@ -304,7 +305,7 @@ FAULTS: list[Callable[[httpx.Request], httpx.Response]] = [
 ]
 
 
-@pytest.mark.parametrize("answer", FAULTS, ids=range(len(FAULTS)))
+@each_case("answer", FAULTS, ids=range(len(FAULTS)))
 async def test_an_error_that_repeats_what_was_asked(
     tmp_path: Path, answer: Callable[[httpx.Request], httpx.Response]
 ) -> None:

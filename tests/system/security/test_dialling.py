@@ -9,6 +9,7 @@ import pytest
 from app.engine.dialling import PREMIUM_PREFIXES, refusal
 from app.errors import SettingsError
 from app.settings import load_settings
+from tests.support.cases import each_case
 from tests.system.calls.asgi_call import Caller, serving
 
 FLOW = """
@@ -109,7 +110,7 @@ async def dialled(folder: Path, number: object, *, allow: str, flow: str = FLOW)
     return [each for action in caller.ncco for each in action.get("endpoint", ())]
 
 
-@pytest.mark.parametrize("number", [HOME, int(HOME), *WRITTEN_OTHERWISE])
+@each_case("number", [HOME, int(HOME), *WRITTEN_OTHERWISE])
 async def test_an_allowed_number_is_dialled_however_it_is_written(tmp_path: Path, number: object) -> None:
     assert [{"type": "phone", "number": HOME}] == await dialled(tmp_path, number, allow="44")
 
@@ -120,7 +121,7 @@ async def test_no_trick_dials_another_number(tmp_path: Path, number: object, flo
     assert [] == await dialled(tmp_path, number, allow="44", flow=flow)
 
 
-@pytest.mark.parametrize("number", [HOME, "+447700900123", *TRICKS], ids=range(len(TRICKS) + 2))
+@each_case("number", [HOME, "+447700900123", *TRICKS], ids=range(len(TRICKS) + 2))
 async def test_without_a_prefix_no_computed_number_is_dialled(tmp_path: Path, number: object) -> None:
     assert [] == await dialled(tmp_path, number, allow="")
 
@@ -128,7 +129,7 @@ async def test_without_a_prefix_no_computed_number_is_dialled(tmp_path: Path, nu
 DESK = "sip:desk@pbx.example.com"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("prefix", "address"),
     [
         ("sip:", DESK),
@@ -148,7 +149,7 @@ def test_a_prefix_allows_a_sip_address(prefix: str, address: str) -> None:
     assert "" == refusal(address, ["44", prefix])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("prefix", "address"),
     [
         ("44", DESK),
@@ -250,7 +251,7 @@ async def test_a_user_of_an_allowed_host_is_dialled(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("dear", PREMIUM_PREFIXES)
+@each_case("dear", PREMIUM_PREFIXES)
 def test_a_premium_rate_number_needs_a_prefix_as_long_as_its_own(dear: str) -> None:
     number = f"{dear}{'5' * 7}"
 
@@ -260,7 +261,7 @@ def test_a_premium_rate_number_needs_a_prefix_as_long_as_its_own(dear: str) -> N
     assert "" == refusal(number, ["77", dear + "5"])
 
 
-@pytest.mark.parametrize("number", [HOME, "442079460000", "12025550123", "4930123456", "33612345678", "61412345678"])
+@each_case("number", [HOME, "442079460000", "12025550123", "4930123456", "33612345678", "61412345678"])
 def test_ordinary_numbers_of_a_country_are_not_premium_rate(number: str) -> None:
     assert "" == refusal(number, [number[:1], number[:2]])
 
@@ -270,7 +271,7 @@ def test_prefixes_are_read_with_a_plus_or_two_zeros(written: str, read: tuple[st
     assert read == load_settings(None, dial_allow=written).dial_allow
 
 
-@pytest.mark.parametrize(
+@each_case(
     "written",
     [
         "0",

@@ -11,6 +11,7 @@ import pytest
 from app.flow.language.mail import addresses
 from app.service.mail import Mailer, MailServer
 from app.service.outbox import Verdict
+from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row
 
@@ -36,7 +37,7 @@ NAMES: Final = (
 )
 
 
-@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+@each_case("name", NAMES, ids=range(len(NAMES)))
 async def test_a_name_of_a_caller_stays_in_its_line(name: str) -> None:
     mailbox = Mailbox()
     body = {"to": ["office@example.com"], "subject": " ".join(f"From {name}".split()), "text": f"{name}\nEnd"}
@@ -55,7 +56,7 @@ async def test_a_name_of_a_caller_stays_in_its_line(name: str) -> None:
     assert "\0" not in message.get_content()
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         *("office@example.com\nBcc: thief@example.net", "office@example.com\r\nx@example.net", "a@b.c\0", "a\0@b.c"),

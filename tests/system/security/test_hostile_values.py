@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from tests.support.cases import each_case
 from tests.system.security.hostile import PROJECTS, open_sample, play_call
 from tests.system.security.nasty import Nasty
 
 CALLS = 40
 
 
-@pytest.mark.parametrize("folder", PROJECTS, ids=lambda folder: folder.name)
+@each_case("folder", PROJECTS, ids=lambda folder: folder.name)
 async def test_nothing_of_a_caller_becomes_a_number_a_host_a_tag_or_an_action(folder: Path) -> None:
     sample = await open_sample(folder, seed=1)
     for number in range(CALLS):
@@ -28,7 +27,7 @@ def test_the_same_seed_makes_the_same_values() -> None:
     assert [one.value() for _ in range(50)] == [other.value() for _ in range(50)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("action", "fault"),
     [
         ({"action": "connect", "endpoint": [{"type": "phone", "number": "19005550123"}], "from": "1"}, "is dialled"),

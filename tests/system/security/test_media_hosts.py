@@ -12,6 +12,7 @@ from app.service.media import DownloadFailed, MediaClient
 from app.service.outgoing import new_client
 from app.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID
+from tests.support.cases import each_case
 from tests.support.media_server import MP3, pem
 
 PROXY: Final = "https://media.example.com"
@@ -97,17 +98,17 @@ async def hosts_asked(url: str) -> list[str]:
     return asked
 
 
-@pytest.mark.parametrize("url", ALLOWED)
+@each_case("url", ALLOWED)
 async def test_a_host_of_vonage_gets_the_token_and_a_redirect_does_not(url: str) -> None:
     assert [httpx.URL(url).host] == await hosts_asked(url)
 
 
-@pytest.mark.parametrize("url", FOREIGN)
+@each_case("url", FOREIGN)
 async def test_no_other_host_gets_it(url: str) -> None:
     assert [] == await hosts_asked(url)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fd00::1"])
+@each_case("address", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "::ffff:10.0.0.1", "fd00::1"])
 async def test_a_name_of_vonage_that_leads_to_a_private_address_gets_nothing(address: str) -> None:
     http = new_client(resolve=lambda host, port: [address])
     media = MediaClient(http, ApplicationTokens(APPLICATION_ID, pem()))

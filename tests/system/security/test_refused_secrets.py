@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.support.command import ncco
 from tests.system.cli.projects import SHOP, write_project
 from tests.system.cli.running import plain_environment
@@ -22,7 +22,7 @@ def content(case: dict[str, Any]) -> bytes:
     return bytes.fromhex(case["hex"]) if "hex" in case else str(case["text"]).encode()
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["case"] for case in CASES])
+@each_case("case", CASES, ids=[case["case"] for case in CASES])
 def test_no_server_starts_with_it(tmp_path: Path, case: dict[str, Any]) -> None:
     write_project(tmp_path, shop=SHOP)
     setting, secret = case["setting"], content(case)

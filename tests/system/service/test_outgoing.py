@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from app.service.outgoing import IDLE_PER_HOST, REQUESTS_PER_HOST, PrivateAddress, new_client
+from tests.support.cases import each_case
 from tests.unit.service.lookup_server import GOOD, LookUpServer
 from tests.unit.service.outbox_kit import until
 
@@ -218,7 +219,7 @@ async def test_what_comes_behind_an_answer_is_not_the_answer_to_the_next_request
     assert 3 == server.connections
 
 
-@pytest.mark.parametrize("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
+@each_case("path", ["good", "slow", "silent", "closing_early", "dribbling", "failing"])
 async def test_a_request_given_up_at_any_step_keeps_no_place_and_no_connection(server: LookUpServer, path: str) -> None:
     async with new_client() as client:
         given_up = [await ask_and_give_up(client, server.url(path), steps) for steps in range(STEPS)]

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import pytest
 
 from app.simulator.delivery import Application
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import HttpServer, Request
+from tests.support.cases import each_case
 from tests.system.cli.running import running_server
 from tests.unit.simulator.scripted_server import sounds
 
@@ -27,7 +27,7 @@ def raising(error: type[Exception]) -> Callable[[httpx.Request], httpx.Response]
     return respond
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("error", "failure"),
     [
         (httpx.ConnectTimeout, "connect timeout"),

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from app.simulator.delivery import Chaos
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
+from tests.support.cases import each_case
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds
 
@@ -66,7 +65,7 @@ async def test_a_silent_caller_is_asked_again_and_comes_to_a_person() -> None:
     assert ["talk I am putting you through.", "ringing 447700900333"] == sounds(call)[6:8]
 
 
-@pytest.mark.parametrize("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
+@each_case("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
 async def test_whatever_comes_of_the_dial_the_caller_can_leave_a_message(outcome: Any) -> None:
     parties = {"447700900111": Behaviour(outcome)}
     async with own_line(FLOWS, parties) as line:
@@ -188,7 +187,7 @@ async def test_the_same_call_has_the_same_course() -> None:
     assert courses[0] == courses[1]
 
 
-@pytest.mark.parametrize("seed", range(20))
+@each_case("seed", range(20))
 async def test_bad_luck_of_the_network_is_not_heard(seed: int) -> None:
     """Webhooks come late, twice, out of order, unsigned or not at all, but the caller hears the same."""
     heard = []

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from app.service.turns import AnswerLookups, no_lookups
+from tests.support.cases import each_case
 from tests.system.simulator.unlucky_calls import Played, play
 from tests.system.simulator.unlucky_lines import LINES, Line
 from tests.system.simulator.unlucky_seeds import Noticed, compare
@@ -20,7 +21,7 @@ BY_CLOCK = {"examples/hours", "examples/languages", "examples/queue"}
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.name not in BY_CLOCK], ids=str)
+@each_case("line", [line for line in LINES if line.name not in BY_CLOCK], ids=str)
 async def test_bad_luck_is_not_heard(line: Line) -> None:
     found = await compare(line, SEEDS)
 

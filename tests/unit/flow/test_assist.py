@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.editing.assist import completions, definition, hover
 from tests.support.cases import each_case
+from tests.support.examples import examples
 
 CASES: list[dict[str, Any]] = yaml.load(
     Path(__file__).with_suffix(".yaml").with_stem("assist").read_bytes(), yaml.CSafeLoader
@@ -98,7 +99,7 @@ def test_steps_of_the_own_flow_are_offered_in_a_project_of_fifty_flows() -> None
 
 
 @given(text=st.text("abc:-{}[]|\"'#&*!%@` \n\t\ud7ff.^0", max_size=60), at=st.integers(0, 60))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_whatever_is_written_an_answer_is_given(text: str, at: int) -> None:
     whole = f"{HEAD}{text}{MORE}"
     line, column = whole.count("\n", 0, len(HEAD) + at) + 1, at % 7 + 1

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.loader import load
+from tests.support.examples import examples
 
 ROOT: Final = Path(__file__).parents[3]
 FOLDERS: Final = (ROOT, *sorted(path.parent for path in ROOT.glob("examples/*/flows")))
@@ -63,7 +64,7 @@ def project_in(folder: Path) -> dict[str, str]:
 PROJECTS: Final = [project_in(folder) for folder in FOLDERS]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data())
 def test_a_slip_anywhere_in_a_project_never_raises(data: st.DataObject) -> None:
     texts = dict(data.draw(st.sampled_from(PROJECTS)))

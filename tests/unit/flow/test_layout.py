@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.layout import Layout, Link, Point, Rect, Route, Size, arrange
+from tests.support.examples import examples
 
 LABEL = Size(60, 16)
 SIZES = st.builds(Size, st.integers(20, 240), st.integers(16, 120))
@@ -55,7 +56,7 @@ def middle(rect: Rect) -> float:
     return rect.x + rect.width / 2
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(graphs())
 def test_nothing_overlaps_and_every_edge_joins_its_nodes(graph: tuple[list[Size], list[Link]]) -> None:
     nodes, links = graph
@@ -78,7 +79,7 @@ def test_nothing_overlaps_and_every_edge_joins_its_nodes(graph: tuple[list[Size]
     assert layout == arrange(nodes, links)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(graphs())
 def test_edges_of_an_acyclic_graph_point_down(graph: tuple[list[Size], list[Link]]) -> None:
     nodes, links = graph

@@ -3,12 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.issues import by_place
 from app.flow.loader import TrackedTemplates, load, load_files, revision_of
 from app.flow.model import Project
+from tests.support.examples import examples
 
 ROOT = Path(__file__).parents[3]
 FLOW = """
@@ -321,7 +322,7 @@ YAML_TEXTS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(
     st.dictionaries(st.sampled_from(["set", "do", "choices", "collect", "branch", "goto", "on", "retry"]), YAML_TEXTS)
 )
@@ -333,7 +334,7 @@ def test_no_step_makes_the_loader_raise(step: dict[str, str]) -> None:
     assert sorted(project.issues, key=by_place) == list(project.issues)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(YAML_TEXTS)
 def test_no_top_of_a_file_makes_the_loader_raise(value: str) -> None:
     heads = ("flow", "start", "numbers", "default", "entry", "vars", "defaults", "steps")

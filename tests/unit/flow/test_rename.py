@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.editing.fixes import with_edits
 from app.flow.editing.names import Name, ProjectNames
 from app.flow.editing.rename import NOUNS, CannotRename, name_at, rename
 from app.flow.loader import load
+from tests.support.examples import examples
 from tests.unit.flow.test_changed_projects import FOLDERS, project_in
 
 NAMED: Final = [
@@ -70,7 +71,7 @@ def definition(kind: str, name: str, file: str) -> Name:
 
 
 @given(named=st.sampled_from(NAMED), new=NEW)
-@settings(max_examples=25)
+@examples(25)
 def test_a_renamed_project_is_checked_as_before_and_renaming_back_restores_it(
     named: tuple[dict[str, str], Name], new: str
 ) -> None:

@@ -6,15 +6,16 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from app.ncco import RULES, Ncco, NccoModel, check, json_schema
 from app.ncco.webhooks import recognise, webhook_type
+from tests.support.examples import examples
 
 DOCUMENTS = [json.loads(text) for rule in RULES.values() for text in (rule.bad, rule.good)]
-MODEST = settings(max_examples=100, deadline=None)
+MODEST = examples(100)
 VALIDATOR = Draft202012Validator(json_schema())
 
 WORDS = st.sampled_from(

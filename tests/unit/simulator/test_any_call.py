@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ncco import RULES, check
@@ -15,6 +15,7 @@ from app.simulator.delivery import Chaos
 from app.simulator.legs import Heard, Leg
 from app.simulator.parties import Behaviour
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url
 
 OUTCOMES = ("answered", "human", "machine", "beep", "busy", "timeout", "unanswered", "rejected", "failed")
@@ -72,7 +73,7 @@ def course(call: Leg) -> tuple[Heard, ...]:
     return call.transcript + tuple(entry for party in call.dialled for entry in party.transcript)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(nccos, nccos, acts, st.sampled_from(OUTCOMES), st.integers(0, 1000) | st.none())
 def test_every_call_ends_and_says_so_once_for_each_leg(
     ncco: Any, replies: Any, doings: list[str], outcome: str, seed: int | None
@@ -89,7 +90,7 @@ def test_every_call_ends_and_says_so_once_for_each_leg(
     assert len(line.bodies("record")) == len({body["recording_uuid"] for body in line.bodies("record")}) or chaos
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(nccos, nccos, acts, st.sampled_from(OUTCOMES))
 def test_the_same_call_has_always_the_same_course(ncco: Any, replies: Any, doings: list[str], outcome: str) -> None:
     (first_line, first), (second_line, second) = [asyncio.run(played(ncco, replies, doings, outcome)) for _ in range(2)]

@@ -13,7 +13,7 @@ from typing import Any, cast
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import StoreUnavailable, StoreUnusable
@@ -24,6 +24,7 @@ from app.service.library import Library
 from app.store import SessionRow, TurnRow, WebhookRow
 from app.web import create_app
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import FakeCalls, settings_with
@@ -241,7 +242,7 @@ SAMPLES = {path.stem: json.loads(path.read_text())["payload"] for path in sorted
 ROUTES = ["answer", "answer/desk", "fallback", "event", "event/{wait}", "input/{wait}", "notify/{wait}"]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.lists(st.tuples(st.sampled_from(ROUTES), FIELDS, st.booleans()), min_size=1, max_size=5))
 def test_whatever_comes_in_on_any_route_a_real_call_is_answered(
     webhooks: list[tuple[str, dict[str, Any], bool]],

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from app.flow.graph import as_dot, as_mermaid
 from app.flow.loader import load
 from app.service.outcomes import error_exits_of, outcomes_of
 from app.verify.coverage import Coverage, coverage_lines, paint, percent
 from app.verify.scenarios.runner import run_suite
+from tests.support.cases import each_case
 from tests.system.verify.scenarios.playing import file_of, stage_for
 
 FLOW = """\
@@ -157,7 +156,7 @@ def taken(script: str, head: str = "") -> list[str]:
 FREE = "  given: {place: [{timeout: true}, {free: true}]}\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("script", "head", "found"),
     [
         (

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 from app.engine import Call
 from app.flow.loader import load
 from app.verify.prove import Proof, SearchLimits, prove
 from app.verify.prove.space import Transition
+from tests.support.examples import examples
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.remembering_flows import remembering_flows
 from tests.unit.engine.generated_flows import TEMPLATES, flow_texts
 
-MODEST = settings(
-    max_examples=40,
-    deadline=None,
+MODEST = examples(
+    40,
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 

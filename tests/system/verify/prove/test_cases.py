@@ -6,9 +6,9 @@ from pathlib import Path
 from textwrap import indent
 from typing import Any
 
-import pytest
 import yaml
 
+from tests.support.cases import each_case
 from tests.system.verify.prove.proved_flows import proof_of
 
 GROUPS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("cases.yaml").read_text(encoding="utf-8"))
@@ -16,7 +16,7 @@ CASES = [(group, case) for group in GROUPS for case in group["cases"]]
 LOOKUP = 'lookups: {{it: {{get: "https://example.com/it", returns: {{{0}}}}}}}\n'
 
 
-@pytest.mark.parametrize(("group", "case"), CASES, ids=[case["case"] for _, case in CASES])
+@each_case(("group", "case"), CASES, ids=[case["case"] for _, case in CASES])
 def test_a_proof_says_of_a_flow(group: dict[str, Any], case: dict[str, Any]) -> None:
     steps = indent(group["steps"].replace("$if", case.get("if", "")), "  ")
     head = LOOKUP.format(case["returns"]) if "returns" in case else case.get("head", "")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
 from app.service.outcomes import outcomes_of
 from app.verify.prove.counterexample import covering
 from app.verify.prove.rehearsal import rehearse
+from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import (
     HERE,
@@ -45,7 +44,7 @@ ALARMS = {"feedback": ["untold welcome"]}
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
-@pytest.mark.parametrize("path", FAULTY, ids=lambda path: path.stem)
+@each_case("path", FAULTY, ids=lambda path: path.stem)
 def test_the_fault_is_found_and_its_counter_example_differs_by_nothing_else(path: Path) -> None:
     project = project_of(path)
     proofs = proofs_of(project)
@@ -62,7 +61,7 @@ def test_the_fault_is_found_and_its_counter_example_differs_by_nothing_else(path
     ]
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+@each_case("path", GOOD, ids=lambda path: path.stem)
 def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path: Path) -> None:
     project = project_of(path)
     proofs = proofs_of(project)
@@ -78,7 +77,7 @@ def test_a_good_flow_raises_no_alarm_and_a_few_scenarios_take_every_outcome(path
     assert (suite.coverage.outcomes, 100) == (suite.coverage.taken, suite.coverage.percent)
 
 
-@pytest.mark.parametrize("folder", PROJECTS, ids=lambda path: path.name)
+@each_case("folder", PROJECTS, ids=lambda path: path.name)
 def test_the_flows_of_the_project_and_its_examples_raise_no_alarm(folder: Path) -> None:
     project = load_files(folder / "flows", folder / "templates")
 

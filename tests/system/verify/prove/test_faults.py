@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from app.verify.prove import Proof
 from app.verify.prove.counterexample import scenario_of
 from app.verify.prove.space import Transition
+from tests.support.cases import each_case
 from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 
 GOOD = sorted((HERE / "good").glob("*.yaml"))
@@ -27,7 +26,7 @@ def is_heard(edge: Transition) -> bool:
     return edge.heard.is_heard
 
 
-@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.stem)
+@each_case("path", GOOD, ids=lambda path: path.stem)
 def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
     (proof,) = proofs_of(project_of(path))
     waiting = {state for state in proof.space.states if not state.session.parent}
@@ -37,7 +36,7 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
     assert all(map(is_heard, away))
 
 
-@pytest.mark.parametrize("path", WAITING, ids=lambda path: path.stem)
+@each_case("path", WAITING, ids=lambda path: path.stem)
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
     project = project_of(path)
     (proof,) = proofs_of(project)

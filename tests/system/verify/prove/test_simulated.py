@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 
 from app.flow.loader import load
+from tests.support.examples import examples
 from tests.system.verify.prove.agreement import agree
 from tests.system.verify.prove.played_flows import played_flows
 from tests.system.verify.prove.simulated_walk import Walk
 
 
 @given(files=played_flows())
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(30, suppress_health_check=list(HealthCheck))
 def test_a_proof_comes_to_what_calls_come_to_that_are_played(files: dict[str, str]) -> None:
     project = load(files)
     assume(not project.has_errors)

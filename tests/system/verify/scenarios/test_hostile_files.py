@@ -6,13 +6,14 @@ import asyncio
 from pathlib import Path
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from app.flow.report import report
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.runner import run_suite
 from app.verify.scenarios.script import STEPS as KINDS
+from tests.support.examples import examples
 from tests.system.verify.scenarios.playing import file_of, stage_for
 
 WORDS = (
@@ -67,7 +68,7 @@ STEPS = st.sampled_from(
 
 
 @given(st.lists(LINES, max_size=12))
-@settings(max_examples=200)
+@examples(200)
 def test_a_file_is_read_or_reported(lines: list[tuple[int, str, str, str]]) -> None:
     text = "".join(f"{'  ' * depth}{dash}{word}: {value}\n" for depth, dash, word, value in lines)
     scenarios, issues = read_scenarios("s.yaml", text)
@@ -77,7 +78,7 @@ def test_a_file_is_read_or_reported(lines: list[tuple[int, str, str, str]]) -> N
 
 
 @given(st.text(max_size=200))
-@settings(max_examples=200)
+@examples(200)
 def test_any_text_is_read_or_reported(text: str) -> None:
     scenarios, issues = read_scenarios("s.yaml", text)
 
@@ -90,7 +91,7 @@ STAGE = stage_for(PROJECTS["menu"]["flows/main.yaml"])
 
 
 @given(st.lists(STEPS, max_size=8))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, suppress_health_check=[HealthCheck.too_slow])
 def test_every_script_comes_to_an_end(steps: list[str]) -> None:
     text = "a:\n  script:\n" + "".join(f"    - {step}\n" for step in [*steps, "hear"])
     suite = asyncio.run(run_suite(STAGE, [file_of(text)]))

@@ -15,6 +15,7 @@ from app.verify.scenarios.files import files_in, files_of
 from app.verify.scenarios.reports import as_github, as_junit, as_text
 from app.verify.scenarios.runner import Suite, run_suite
 from app.verify.transcript import line_of
+from tests.support.cases import each_case
 from tests.system.verify.scenarios.playing import file_of, run, stage_for
 
 FLOW = """\
@@ -75,7 +76,7 @@ def test_a_difference_is_reported_with_the_transcript_and_the_line_that_decided(
 """ == unstyle(as_text(suite.differing[0]))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("heard", "line"),
     [
         (Heard(1, "", "beep", seconds=0.5), "    1.0 s  hears     a beep"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import jsonschema
-import pytest
 import yaml
 
 from app.verify.scenarios.files import files_of
 from app.verify.scenarios.model import scenario_schema
+from tests.support.cases import each_case
 
 VALIDATOR = jsonschema.Draft7Validator(scenario_schema())
 FILES = [path for folder in (Path(), *Path("examples").iterdir()) for path in files_of(folder)]
@@ -21,6 +21,6 @@ def as_editor_reads(text: str) -> object:
     return yaml.load(text, loader)  # noqa: S506 - texts only
 
 
-@pytest.mark.parametrize("file", [*FILES, Path("app/cli/skeleton/tests/scenarios/main.yaml")], ids=str)
+@each_case("file", [*FILES, Path("app/cli/skeleton/tests/scenarios/main.yaml")], ids=str)
 def test_every_scenario_file_is_valid(file: Path) -> None:
     assert [] == [error.message for error in VALIDATOR.iter_errors(as_editor_reads(file.read_text()))]

@@ -8,7 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.files import read_project
@@ -17,6 +17,7 @@ from app.flow.loader import load
 from app.flow.model import Project
 from app.flow.svg import as_svg, text_width
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.flow.graph.test_draw import TEXTS
 from tests.unit.flow.graph.test_written import NASTY, drawing
 
@@ -121,7 +122,7 @@ def test_no_text_changes_the_structure(text: str) -> None:
     assert shape(drawing(text)) == shape(drawing("x"))
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.text(max_size=60))
 def test_any_text_is_drawn(text: str) -> None:
     root = ET.fromstring(as_svg(drawing(text)))  # noqa: S314 - our own text

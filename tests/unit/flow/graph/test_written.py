@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.graph import Arrow, Drawing, GraphNode, Subgraph, as_dot, as_mermaid
 from tests.support.cases import each_case
+from tests.support.examples import examples
 
 NASTY = [
     '"]; x --> y',
@@ -53,7 +54,7 @@ def test_no_text_changes_the_structure_of_mermaid(text: str) -> None:
     assert [] == [line for line, due in zip(lines, MERMAID_LINES, strict=True) if not re.fullmatch(due, line)]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(max_size=30))
 def test_a_text_of_mermaid_holds_nothing_that_means_something(text: str) -> None:
     line = as_mermaid(drawing(text)).split("\n")[2]
@@ -63,7 +64,7 @@ def test_a_text_of_mermaid_holds_nothing_that_means_something(text: str) -> None
     assert [] == [found for found in re.findall(r"#.{0,4}", label) if not re.match(r"#\d{2,3};", found)]
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.text(max_size=30))
 def test_no_text_changes_the_structure_of_dot(text: str) -> None:
     lines = as_dot(drawing(text)).split("\n")

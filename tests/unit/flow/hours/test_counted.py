@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
 from app.flow.nodes import Place
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk
 
 YEARS_OF = {
@@ -109,7 +110,7 @@ CHANGES = (
 )
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.sampled_from(CHANGES), WEEKS, st.dictionaries(st.integers(-3, 3), TIMES), st.sets(st.integers(-3, 3)))
 def test_any_hours_are_right_around_a_change_of_the_clocks(
     change: tuple[str, date], week: dict[int, Times], special: dict[int, Times], closed: set[int]

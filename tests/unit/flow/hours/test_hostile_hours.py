@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.flow.grammar.reader import Reader
 from app.flow.hours.calendar import hours_view
 from app.flow.hours.declaration import calendar_sources, read_hours
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from tests.support.examples import examples
 
 PLACE = Place("flows/shared.yaml", 1, 1)
 WORDS = (
@@ -38,7 +39,7 @@ def entries(**values: Node) -> Map:
     return Map(tuple(Entry(text(word), value) for word, value in values.items()), PLACE)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(NODES, NODES, NODES, NODES)
 @example(text("UTC"), entries(mon=text("09:00-10:00")), Seq((), PLACE), entries())
 def test_whatever_is_written_gives_calendars_that_can_be_asked(
@@ -54,7 +55,7 @@ def test_whatever_is_written_gives_calendars_that_can_be_asked(
     assert calendars == read_hours(node, reader, calendar_sources(calendars.values()))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(NODES)
 def test_whatever_is_under_hours_is_read(node: Node) -> None:
     reader = Reader()

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.language.outgoing import plain_json
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.flow.lookups.lookup_flows import asked_of, definition_of
 
 URL = 'get: "https://crm.example.com/c"\n'
@@ -155,7 +156,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(ANYTHING)
 def test_no_answer_ever_raises_and_each_has_all_fields(answer: object) -> None:
     record, problem = CUSTOMER.cast_answer(answer)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.checks.prompt_text import LONGEST, read_prompt
 from app.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
+from tests.support.examples import examples
 
 WORDS = """
 press say enter select key keys star pound hash # * 1 2 3 12 4711 one two or and to for if between from 9:30
@@ -37,7 +38,7 @@ def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
     assert time.process_time() - begun < 10
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(text=TEXTS, language=LANGUAGES, lengths=st.sampled_from([None, (4, 4), (1, 1), (2, 8)]), is_hash=st.booleans())
 def test_any_text_is_read_and_its_issues_point_into_it(
     text: str, language: str, lengths: tuple[int, int] | None, is_hash: bool

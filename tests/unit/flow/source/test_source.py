@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.source import MAX_CHARACTERS, MAX_DEPTH, read_yaml
 from tests.support.cases import each_case
+from tests.support.examples import examples
 
 FILE = "flows/a.yaml"
 
@@ -362,7 +363,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=40).map("".join)))
 def test_no_text_makes_the_reader_raise_and_every_fault_has_a_place(text: str) -> None:
     node, issues = read_yaml(FILE, text)
@@ -379,7 +380,7 @@ WORDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl
 TEXTS = st.lists(st.one_of(WORDS, st.sampled_from([" ", "\n", "'", '"', "\\", ": ", " #", "\n\n", "\t"])), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(TEXTS.map("".join), st.sampled_from([None, "'", '"', "|", ">"]), st.sampled_from(["\n", "\r\n"]))
 def test_every_character_of_a_text_is_found_at_its_place(text: str, style: str | None, breaks: str) -> None:
     source = yaml.dump({"key": [text]}, default_style=style, width=20, allow_unicode=True, line_break=breaks)

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.speech import SPEAKERS
 from app.flow.speech.times import FORMS
 from app.value_types import POINTS, TYPES
 from tests.support.cases import each_case
+from tests.support.examples import examples
 
 CASES = yaml.load(Path(__file__).with_name("cases.yaml").read_bytes(), yaml.CSafeLoader)
 LANGUAGES = ("en-US", "en-GB", "de-DE", "fr-FR", "es-ES", "es-MX", "it-IT", "pt-BR", "pt-PT")
@@ -54,13 +55,13 @@ def test_a_date_or_a_time_is_said_like_its_text(type_name: str, form: str, zone:
     assert SPEAKERS["spoken"](type_.sample, language, form) == said
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(max_size=30), st.sampled_from(["en-GB", "tr-TR", "xx", "pt-PT"]))
 def test_every_text_can_be_spelt_in_one_line(text: str, language: str) -> None:
     assert SPEAKERS["spell"](text, language).isprintable()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text("0123456789+*# .-", max_size=30), st.none() | st.integers(1, 9))
 def test_no_two_digits_are_said_as_one_number(text: str, size: int | None) -> None:
     said = SPEAKERS["digits"](text, "en-GB", size)
@@ -81,7 +82,7 @@ NUMBERS = st.tuples(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(SAID_POINTS | NUMBERS)
 def test_every_point_in_time_and_every_number_is_said_in_one_line(given_: tuple[Any, str, str]) -> None:
     said = SPEAKERS["spoken"](*given_)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import RenderError
@@ -9,6 +9,7 @@ from app.flow.nodes import Text
 from app.flow.templates.compiler import compile_expression
 from app.flow.templates.syntax import MAX_TOKENS
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (
     NAMES,
@@ -129,7 +130,7 @@ SIGNS = st.sampled_from(WORDS.split())
 
 
 @given(st.lists(SIGNS, max_size=15).map(" ".join) | st.text(max_size=40))
-@settings(max_examples=100)
+@examples(100)
 def test_any_text_is_an_expression_or_has_issues_and_never_raises(source: str) -> None:
     found, issues = read(source)
 
@@ -138,7 +139,7 @@ def test_any_text_is_an_expression_or_has_issues_and_never_raises(source: str) -
 
 
 @given(st.lists(SIGNS, max_size=9).map(" ".join))
-@settings(max_examples=100)
+@examples(100)
 def test_what_compiles_gives_a_boolean_or_a_render_error(source: str) -> None:
     found = read(source)[0] or expression("true")
     try:
@@ -150,7 +151,7 @@ def test_what_compiles_gives_a_boolean_or_a_render_error(source: str) -> None:
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists))
-@settings(max_examples=40)
+@examples(40)
 @pytest.mark.parametrize(
     "source",
     [

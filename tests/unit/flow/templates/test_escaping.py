@@ -9,13 +9,14 @@ from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as Xml
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import RenderError
 from app.flow.templates.values import Computed, Value
 from app.value_types import TYPES, Escape
 from tests.support.cases import each_case
+from tests.support.examples import examples
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import CALL, NAMES, custom, make, names, refusal, rendered, value
 
@@ -219,7 +220,7 @@ PLACES: list[tuple[Escape, str]] = [
 
 
 @given(JSON)
-@settings(max_examples=50)
+@examples(50)
 @pytest.mark.parametrize(("escape", "source"), PLACES)
 def test_any_json_in_any_place_is_a_text_or_a_render_error(escape: Escape, source: str, hostile: Any) -> None:
     try:
@@ -231,7 +232,7 @@ def test_any_json_in_any_place_is_a_text_or_a_render_error(escape: Escape, sourc
 
 
 @given(st.text(min_size=8, alphabet="ghijkxyz"))
-@settings(max_examples=30)
+@examples(30)
 @pytest.mark.parametrize(
     ("escape", "source", "type_name"),
     [
@@ -290,7 +291,7 @@ def outcome(found: Value, known: dict[str, Any]) -> str:
 
 
 @given(st.lists(PARTS, min_size=1, max_size=4).map("".join), JSON, HOSTILE)
-@settings(max_examples=200)
+@examples(200)
 @pytest.mark.parametrize("escape", ["talk", "text"])
 def test_a_tag_changes_nothing_of_the_text_around_it(escape: Escape, source: str, any_json: Any, hostile: str) -> None:
     known = custom(any_json) | {"ticket": hostile}
@@ -307,7 +308,7 @@ SIGNS = st.sampled_from([*WORDS.split(), "\n", " ", "{% if vip %}", "{% for x in
 
 
 @given(st.lists(SIGNS, max_size=14).map(" ".join) | st.lists(SIGNS, max_size=14).map("".join) | st.text(max_size=30))
-@settings(max_examples=200)
+@examples(200)
 @pytest.mark.parametrize("escape", ["talk", "url", "json"])
 def test_any_text_is_a_value_or_has_issues_and_never_raises(escape: Escape, source: str) -> None:
     found, issues = make(source, escape, templates={"greeting.j2": "Hello {{ ticket }}"})

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app import engine
@@ -26,6 +26,7 @@ from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.simulator.parties import Behaviour
 from app.simulator.servers import Request
 from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.examples import examples
 from tests.support.placing import AT, BASE, TO, World, placing_world
 
 EXAMPLE: Final = (Path(__file__).parents[4] / "examples/code/flows/code.yaml").read_text()
@@ -257,7 +258,7 @@ PHONES: Final = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(
     code=CODES,
     phones=PHONES,
