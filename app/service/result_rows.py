@@ -16,14 +16,28 @@ from typing import Final
 import orjson
 
 from app.engine.facts import facts_of
-from app.engine.session import Session, TraceLine, from_json
+from app.engine.session import Session, TraceLine
 from app.flow.loader import load
-from app.flow.model import Flow, Step
+from app.flow.model import Flow, Project, Step
 from app.results import ASKED, NO_FACTS, UNKNOWN, TurnFacts
 from app.service.library import PinnedFlows
 from app.service.outcomes import Following, by_file
-from app.service.turns import end_of_call
-from app.store import CALLED_BACK, LOST, EndOfCall, OldCall, PastCall, Progress, Records, Store, give_way, moment_of
+from app.service.turns import end_of_call, session_of
+from app.store import (
+    CALLED_BACK,
+    LOST,
+    TO_CALL_BACK,
+    EndOfCall,
+    OldCall,
+    PastCall,
+    PastTurn,
+    Progress,
+    Records,
+    SessionRow,
+    Store,
+    give_way,
+    moment_of,
+)
 
 AT_ONCE: Final = 50
 """Number of calls whose rows are written in one transaction."""
@@ -56,7 +70,10 @@ class ResultRows:
         counted = 0
         while await self._store.results.has_uncounted():
             began = time.monotonic()
-            counted += await self._store.results.count()
+            found = await self._store.results.count()
+            if not found:  # another process is counting the rest
+                break
+            counted += found
             await give_way(began)
         return counted
 
@@ -72,7 +89,7 @@ class ResultRows:
             async with self._store.records() as records:
                 latest = await records.last_webhook_before(progress.webhook, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
                 behind = await records.calls_behind(progress.webhook, latest)
-                written += await self._write(records, behind, now_ms)
+                written += await self._write(records, behind, now_ms, progress.webhook)
                 progress = progress._replace(webhook=latest)
                 while progress.oldest and time.monotonic() < until:
                     keys = await records.calls_without_result(progress.oldest, AT_ONCE)
@@ -85,18 +102,21 @@ class ResultRows:
             await self._store.results.save(progress, lease)
         return written
 
-    async def _write(self, records: Records, keys: Sequence[int], now_ms: int) -> int:
+    async def _write(self, records: Records, keys: Sequence[int], now_ms: int, after: int) -> int:
         for start in range(0, len(keys), AT_ONCE):
             began = time.monotonic()
-            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms)
+            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms, after)
             await give_way(began, REST_FACTOR)
         return len(keys)
 
-    async def _write_batch(self, records: Records, keys: Sequence[int], now_ms: int) -> int:
-        """Write the rows of some calls; returns when the oldest of them began."""
+    async def _write_batch(self, records: Records, keys: Sequence[int], now_ms: int, after: int = 0) -> int:
+        """Write the rows of some calls; returns when the oldest of them began.
+
+        Webhooks whose key is greater than `after` have not been looked at before.
+        """
         calls = await records.past_calls(keys)
         by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
-        old = [_old_call(call, await self._flow(records, call)) for call in by_revision]
+        old = [_old_call(call, await self._flow(records, call), after) for call in by_revision]
         await self._store.results.write(old, now_ms)
         return min((call.session.created_at for call in calls), default=now_ms)
 
@@ -106,7 +126,7 @@ class ResultRows:
         known = self._flows.get(key)
         if known is None and key not in self._lost:
             row = await records.revision(call.session.revision)
-            project = await asyncio.to_thread(load, orjson.loads(row.sources)) if row is not None else None
+            project = await asyncio.to_thread(_load, row.sources) if row is not None else None
             if project is None or call.session.flow not in project.flows:
                 self._lost.add(key)
             else:
@@ -115,34 +135,55 @@ class ResultRows:
         return known
 
 
-def _old_call(past: PastCall, flow: Flow | None) -> OldCall:
-    row = past.session
+def _load(sources: bytes) -> Project | None:
+    """The project of a revision; None if it is damaged."""
     try:
-        session = from_json(row.state)
-    except ValueError:  # damaged, or of a version that this one cannot read
-        session = None
-    end = end_of_call(row, session, flow) if session is not None else EndOfCall(row.id, row.version, "inbound")
-    facts = {
-        turn.number: _facts(turn.trace, turn.ncco, turn.created_at, session, flow, is_latest=turn is past.turns[-1])
-        for turn in past.turns
-        if turn.heard is None
-    }
+        return load(orjson.loads(sources))
+    except Exception:  # noqa: BLE001 - whatever an older version has stored must not stop the other calls
+        return None
+
+
+def _old_call(past: PastCall, flow: Flow | None, after: int) -> OldCall:
+    row = past.session
+    notes = [note for note in past.notes if note.kind in (CALLED_BACK, TO_CALL_BACK)]
+    reported_at = min((note.at for note in past.notes if note.kind == "event-completed"), default=None)
     is_lost = any(note.kind == LOST for note in past.notes)
-    reported = [note.at for note in past.notes if note.kind == "event-completed"]
-    ended_at = None if is_lost and not reported else max(reported) if is_lost else row.updated_at
-    marks = [note for note in past.notes if note.kind not in (LOST, "event-completed")]
-    if not marks or marks[-1].kind != CALLED_BACK:
-        return OldCall(end, facts, ended_at)
-    return OldCall(end, facts, ended_at, marks[-1].at, marks[-1].body.decode("utf-8", "replace"))
+    session = session_of(row)
+    old = OldCall(
+        _end_of_call(row, session, flow),
+        {
+            turn.number: _facts(turn, session, flow, is_latest=turn is past.turns[-1])
+            for turn in past.turns
+            if turn.heard is None
+        },
+        reported_at if is_lost else row.updated_at,
+        reported_at,
+        is_returned_newly=bool(notes) and notes[-1].key > after,
+    )
+    if notes and notes[-1].kind == CALLED_BACK:
+        old = old._replace(returned_at=notes[-1].at, returned_by=notes[-1].body.decode("utf-8", "replace"))
+    return old
 
 
-def _facts(
-    trace: bytes, ncco: bytes, at_ms: int, session: Session | None, flow: Flow | None, *, is_latest: bool
-) -> TurnFacts:
-    """The facts of a turn that an older version stored, from its trace."""
+def _end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
+    try:
+        return end_of_call(row, session, flow)
+    except Exception:  # noqa: BLE001 - one damaged call must not stop the others
+        return end_of_call(row, None, None)
+
+
+def _facts(turn: PastTurn, session: Session | None, flow: Flow | None, *, is_latest: bool) -> TurnFacts:
+    """The facts of a turn that an older version stored."""
     if session is None or (flow is None and session.flow):
-        return _facts_without_flow(ncco, session)
-    lines = [TraceLine.read(line) for line in orjson.loads(trace)]
+        return _facts_without_flow(turn.ncco, session)
+    try:
+        return _facts_from_trace(turn, session, flow, is_latest=is_latest)
+    except Exception:  # noqa: BLE001 - one damaged call must not stop the others
+        return _facts_without_flow(turn.ncco, session)
+
+
+def _facts_from_trace(turn: PastTurn, session: Session, flow: Flow | None, *, is_latest: bool) -> TurnFacts:
+    lines = [TraceLine.read(line) for line in orjson.loads(turn.trace)]
     if flow is None or any(line.did == "failed" and line.what == "failsafe" for line in lines):
         return NO_FACTS
     flows = {each.name: each for each in (flow, *flow.subs.values())}
@@ -150,7 +191,7 @@ def _facts(
     undone = {(name, step) for name, step, _ in followed.failed}
     return facts_of(
         _steps(followed.entered, flows, undone),
-        moment_of(at_ms),
+        moment_of(turn.created_at),
         has_chosen=any(line.did == "heard" and line.what == "choice" for line in lines),
         is_over=is_latest and session.is_over,
     )
@@ -170,11 +211,11 @@ def _facts_without_flow(ncco: bytes, session: Session | None) -> TurnFacts:
     """What a turn's NCCO shows by itself: whether it asked for a message, and whether it dialled."""
     try:
         actions = orjson.loads(ncco or b"[]")
-    except orjson.JSONDecodeError:
+        records = [action for action in actions if action["action"] == "record"]
+        dials = any(action["action"] == "connect" for action in actions)
+    except (ValueError, KeyError, TypeError):  # damaged
         return TurnFacts(UNKNOWN)
-    records = [action for action in actions if action.get("action") == "record"]
     asks = any(action.get("beepStart") is True or "endOnKey" in action for action in records)
-    dials = any(action.get("action") == "connect" for action in actions)
     name = (session.flow if session is not None else "") or "?"
     return TurnFacts(UNKNOWN | (ASKED if asks else 0), name if dials else "")
 

@@ -218,10 +218,10 @@ class Turns:
             last: tuple[HookRow, ...] = ()
             ends = []
             for row in calls:
-                session = from_json(row.state)
-                flow = await self.library.pinned(session.flow, session.revision)
+                session = session_of(row)
+                flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
                 ends.append(end_of_call(row, session, flow))
-                if flow is None:
+                if session is None or flow is None:
                     continue
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
@@ -249,13 +249,9 @@ class Turns:
             return False
         now_ms = milliseconds(now)
         hooks: tuple[HookRow, ...] = ()
-        try:
-            session = from_json(row.state)
-            flow = await self.library.pinned(session.flow, session.revision)
-        except ValueError:  # damaged: nothing but the call's row is known
-            end = EndOfCall(row.id, row.version, "inbound")
-            return await self.store.end_lost(end, row.leg, now_ms)
-        if flow is not None and not session.parent and not await self._has_reported_end(row.leg):
+        session = session_of(row)
+        flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
+        if session and flow and not session.parent and not await self._has_reported_end(row.leg):
             context = self.policy.turn_context(now, "")
             hooks = end_rows(engine.ended(flow, session, None, context), row, now_ms)
         is_ended = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
@@ -345,8 +341,21 @@ def has_ended(row: SessionRow, delivery: Delivery) -> bool:
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
-def end_of_call(row: SessionRow, session: Session, flow: Flow | None) -> EndOfCall:
-    """What the result of a call needs from its session, when the call ends; `flow` is None if its revision is lost."""
+def session_of(row: SessionRow) -> Session | None:
+    """The session of a call; None if it is damaged, or of a version that this one cannot read."""
+    try:
+        return from_json(row.state)
+    except ValueError:
+        return None
+
+
+def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
+    """What the result of a call needs from its session, when the call ends.
+
+    `session` is None if it is damaged: then nothing but the row is known. `flow` is None if its revision is lost.
+    """
+    if session is None:
+        return EndOfCall(row.id, row.version, "inbound")
     if session.parent:
         return EndOfCall(row.id, row.version, "")
     call = session.call

@@ -416,10 +416,10 @@ class Records:
         for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
             turns[key].append(PastTurn(*turn))
         notes = defaultdict[int, list[PastNote]](list)
-        for key, _, *note in sorted(await self._read_of(SELECT_NOTES, keys), key=lambda row: int(row[1])):
+        for key, *note in await self._read_of(SELECT_NOTES, keys):
             notes[key].append(PastNote(*note))
         return [
-            PastCall(SessionRow.read(row[1:]), sorted(turns[row[0]]), notes[row[0]])
+            PastCall(SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
             for row in await self._read_of(SELECT_PAST_CALLS, keys)
         ]
 

@@ -27,6 +27,8 @@ NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
 AT_ONCE: Final = 200
 """Maximum number of rows that one transaction counts."""
+LONGEST_NAME: Final = 200
+"""Maximum number of characters of a party or a line in a row, because PostgreSQL's indexes refuse long texts."""
 
 LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
@@ -69,14 +71,18 @@ class OldCall(NamedTuple):
         call: the call, at its stored version.
         facts: the facts of its turns that have none, by number.
         ended_at: when it ended, in milliseconds since 1970; None if that was not reported.
+        reported_at: when its end was first reported; None if that is unknown.
         returned_at, returned_by: when and by whom its caller was called back; None and "" if nobody did.
+        is_returned_newly: whether an older host has changed this since the last round.
     """
 
     call: EndOfCall
     facts: Mapping[int, TurnFacts]
     ended_at: int | None
+    reported_at: int | None = None
     returned_at: int | None = None
     returned_by: str = ""
+    is_returned_newly: bool = False
 
 
 class ResultRow(NamedTuple):
@@ -166,10 +172,12 @@ _OF_LEG: Final = "(calls.id = $1 OR calls.id > $1 || '/' AND calls.id < $1 || '0
 
 SELECT_ENDED_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} AND is_over ORDER BY key"
 
-SELECT_LOST_SESSIONS: Final = f"""
-    SELECT leg, calls.id
-    FROM calls JOIN {RESULTS_TABLE} ON call_key = key
-    WHERE {_OF_LEG} AND ended_at IS NULL
+LOCK_LOST_SESSIONS: Final = f"""
+    SELECT leg, id
+    FROM calls
+    WHERE {_OF_LEG} AND EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = key AND ended_at IS NULL)
+    ORDER BY id
+    FOR NO KEY UPDATE
 """
 
 INSERT_RESULT: Final = f"""
@@ -191,7 +199,8 @@ RETURN_BY_KEY: Final = f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
 """
 
-# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote.
+# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote. A row covers
+# no call-backs and ends that older hosts stored: they are looked at once.
 SELECT_BEHIND: Final = f"""
     SELECT DISTINCT calls.key
     FROM webhooks
@@ -201,14 +210,16 @@ SELECT_BEHIND: Final = f"""
         {RESULTS_TABLE}.version IS NULL
         OR {RESULTS_TABLE}.version < calls.version
         OR webhooks.key > {RESULTS_TABLE}.webhook
-            AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in (*EVENTS, *NOTES))})
+            AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
+        OR webhooks.kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}')
+        OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
     )
 """
 
 SELECT_WITHOUT_RESULT: Final = f"""
     SELECT calls.key
     FROM calls LEFT JOIN {RESULTS_TABLE} ON call_key = calls.key
-    WHERE calls.key < $1 AND call_key IS NULL AND is_over
+    WHERE calls.key < $1 AND is_over AND (call_key IS NULL OR {RESULTS_TABLE}.version < calls.version)
     ORDER BY calls.key DESC
     LIMIT $2
 """
@@ -264,7 +275,7 @@ SELECT_UNCOUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_c
 
 SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)"
 
-SELECT_COUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND counted_result <> '' FOR UPDATE"
+LOCK_ROW: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 FOR UPDATE"
 
 ADD_TO_SUMS: Final = f"""
     INSERT INTO {SUMS_TABLE} (quarter, flow, line, result, own, until_s, calls, ms)
@@ -424,6 +435,7 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
     if not found:
         return
     (_, key, flow, began_at), *_ = found
+    party = call.party[:LONGEST_NAME]
     is_incoming = call.direction == "inbound"
     decided, has_failed, version, webhook = yield from _decide(call.id, is_incoming=is_incoming, is_lost=is_lost)
     row = ResultRow(
@@ -433,9 +445,9 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
         is_last=is_last,
         direction=call.direction,
         flow=flow,
-        party=call.party,
-        party_end=call.party[::-1],
-        line=call.line,
+        party=party,
+        party_end=party[::-1],
+        line=call.line[:LONGEST_NAME],
         name=call.name,
         step=call.step,
         is_played=call.is_played,
@@ -484,10 +496,10 @@ def may_change_result(webhook: WebhookRow) -> bool:
 def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
     """Decide the result of a call again, after a later fact was written; nothing happens while the call has no row.
 
-    The call must be locked. `ended_at` is the time of an end that was reported late.
+    The call must be locked. `ended_at` is the time of an end that was reported late; the first one counts.
     """
     for _, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
-        end = ended_at if ended_at is not None else known_end
+        end = known_end if known_end is not None else ended_at
         is_incoming = direction == "inbound"
         decided, _, version, webhook = yield from _decide(id_, is_incoming=is_incoming, is_lost=end is None)
         yield (
@@ -497,8 +509,8 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:
-    """Update the rows of a leg's calls whose end was not reported until now. The calls must be locked."""
-    for _, id_ in (yield Keyed(SELECT_LOST_SESSIONS, (leg,))):
+    """Update the rows of a leg's calls whose end was not reported until now."""
+    for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
         yield from refresh_result(id_, at, ended_at=at)
 
 
@@ -515,13 +527,16 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
     (_, key, leg), *_ = found
     yield Many(ADD_FACTS, [(key, number, facts.heard, facts.rang) for number, facts in old.facts.items()])
     if (yield SELECT_RESULT, (call.id,)):
-        yield from refresh_result(call.id, now, ended_at=old.ended_at)
-    else:
-        sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
-        previous = [id_ for other, id_ in sessions if other < key]
-        is_last = all(other <= key for other, _ in sessions)
-        end = now if old.ended_at is None else old.ended_at
-        yield from _insert(call, previous[-1] if previous else "", end, is_last=is_last, is_lost=old.ended_at is None)
+        yield from refresh_result(call.id, now, ended_at=old.reported_at)
+        if old.is_returned_newly:
+            yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
+        return
+    sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
+    earlier = [each for each in sessions if each[0] < key]
+    is_last = all(other <= key for other, _ in sessions)
+    end = now if old.ended_at is None else old.ended_at
+    yield from _insert(call, earlier[-1][1] if earlier else "", end, is_last=is_last, is_lost=old.ended_at is None)
+    yield Many(SUPERSEDE_RESULT, [(other, now) for other, _ in earlier])
     if old.returned_at is not None:
         yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
 
@@ -595,9 +610,9 @@ def _count(limit: int) -> Work[int]:
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """Take the rows of calls out of the sums, before the calls are deleted."""
+    """Take the rows of calls out of the sums, before the calls are deleted. The calls must be locked."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
-    for found in (yield Many(SELECT_COUNTED, [(key,) for key in keys])):
+    for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)
         _add(changes, row, (row.counted_result, row.counted_own, row.counted_ms, row.counted_until_s), -1)
     yield from _write_sums(changes)

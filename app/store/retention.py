@@ -20,7 +20,7 @@ from app.store.migrations import FORGOTTEN_TABLE
 from app.store.placed import erase_placed, sweep_placed
 from app.store.placed_rows import PLACED_TABLE
 from app.store.recordings import RECORDINGS_TABLE, erase
-from app.store.results import RESULTS_TABLE, subtract
+from app.store.results import PROGRESS_TABLE, RESULTS_TABLE, subtract
 from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
@@ -41,13 +41,16 @@ OLDEST_WEBHOOKS: Final = """
 
 OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
 
-# A result that the sums do not contain yet is kept until they do.
+# A result that the sums do not contain yet is kept until they do, and a call of an older version until it has a result.
 DELETE_OLD_CALL: Final = f"""
     DELETE FROM calls
     WHERE key = $1 AND updated_at < $2
         AND NOT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted)
+        AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE oldest > $1)
     RETURNING key
 """
+
+LOCK_CALL: Final = "SELECT key FROM calls WHERE key = $1 FOR UPDATE"
 
 DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
 
@@ -331,6 +334,7 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
 
 
 def _delete_calls(keys: Sequence[int]) -> Work[None]:
+    yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
     yield from subtract(keys)
     yield Many(DELETE_CALL, [(key,) for key in keys])
 

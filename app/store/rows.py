@@ -262,8 +262,9 @@ class PastTurn(NamedTuple):
 
 
 class PastNote(NamedTuple):
-    """A webhook of a `PastCall`, or an entry that a host of an older version added: kind, time and content."""
+    """A webhook of a `PastCall`, or an entry that a host of an older version added: key, kind, time and content."""
 
+    key: int
     kind: str
     at: int
     body: bytes

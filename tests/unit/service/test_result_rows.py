@@ -11,8 +11,18 @@ import pytest
 
 from app.service.call_results import count_results
 from app.service.result_rows import ResultRows
-from app.store import CALLED_BACK, LOST, QUARTER_MS, ResultRow, Store, milliseconds, open_store
-from tests.support.stored_rows import run_in, webhook_row
+from app.store import (
+    CALLED_BACK,
+    LOST,
+    QUARTER_MS,
+    TO_CALL_BACK,
+    EndOfCall,
+    ResultRow,
+    Store,
+    milliseconds,
+    open_store,
+)
+from tests.support.stored_rows import run_in, session_row, turn_row, webhook_row
 from tests.unit.service.test_results import ALWAYS, CALLS, Line, line
 
 __all__ = ["line"]
@@ -25,8 +35,10 @@ UPKEEP = {"version", "webhook", "changed_at", "is_counted", "counted_result", "c
 
 @pytest.fixture
 async def store(line: Line) -> AsyncIterator[Store]:
-    """The line's store, as another process opens it."""
-    async with open_store(line.url) as store:
+    """The line's store, as another process opens it after the server's first round."""
+    async with open_store(line.url) as store, store.records() as records:
+        while (progress := await records.result_progress()) is None or progress.oldest:  # noqa: ASYNC110 - set by SQL
+            await asyncio.sleep(0.01)
         yield store
 
 
@@ -37,6 +49,16 @@ async def change(line: Line, *statements: str) -> None:
 async def rows_of(line: Line) -> dict[str, ResultRow]:
     async with open_store(line.url).records() as records:
         return {row.id: row for row in await records.results_between(0, 1 << 40)}
+
+
+def late_record(id_: str) -> str:
+    """An older host stores a recording."""
+    return f"""
+        INSERT INTO webhooks (call_key, id, kind, session, turn, wait, status, leg, conversation, method, body,
+            received_at)
+        SELECT key, 'late', 'record', id, 2, 0, 'record', leg, '', 'POST', '{{}}', updated_at
+        FROM calls WHERE id = '{id_}'
+    """
 
 
 def told(row: ResultRow) -> dict[str, object]:
@@ -74,9 +96,7 @@ async def test_an_older_hosts_end_and_late_webhook_are_found(line: Line, store: 
         line,
         "DELETE FROM ncco_results WHERE id = 'is over'",
         "UPDATE ncco_result_progress SET webhook = 0",
-        """INSERT INTO webhooks (call_key, id, kind, session, turn, wait, status, leg, conversation, method, body,
-            received_at) SELECT key, 'late', 'record', id, 2, 0, 'record', leg, '', 'POST', '{}', updated_at
-            FROM calls WHERE id = 'leaves a message'""",
+        late_record("leaves a message"),
     )
     await complete(store)
 
@@ -132,3 +152,123 @@ async def test_only_one_process_at_a_time_writes_missing_rows(line: Line, store:
 
     assert await store.results.lease(later + 5, later + 20) is None
     assert await store.results.lease(later + 10, later + 20) is not None
+
+
+async def test_one_damaged_call_does_not_stop_the_others(line: Line, store: Store) -> None:
+    for leg in ("first", "bad trace", "bad state", "bad time", "last"):
+        await line.call(leg, ["1", "timeout"])
+    await change(
+        line,
+        *AS_BEFORE,
+        "DELETE FROM ncco_result_progress",
+        "UPDATE turns SET trace = '[7]' WHERE call_key = (SELECT key FROM calls WHERE id = 'bad trace')",
+        "UPDATE turns SET ncco = '[7]' WHERE call_key = (SELECT key FROM calls WHERE id = 'bad state')",
+        "UPDATE calls SET state = '[' WHERE id = 'bad state'",
+        "UPDATE turns SET created_at = 1 << 62 WHERE call_key = (SELECT key FROM calls WHERE id = 'bad time')",
+    )
+    await complete(store)
+
+    results = {id_: row.result for id_, row in (await rows_of(line)).items()}
+    assert "unknown" == results.pop("bad state")
+    assert {"first": "missed", "bad trace": "missed", "bad time": "missed", "last": "missed"} == results
+
+
+@pytest.mark.parametrize("sources", ["[", "7", '{"flows/salon.yaml": 7}'])
+async def test_a_damaged_revision_stops_no_call_of_another_one(line: Line, store: Store, sources: str) -> None:
+    await line.call("damaged", [])
+    await change(
+        line,
+        *AS_BEFORE,
+        "DELETE FROM ncco_result_progress",
+        f"INSERT INTO revisions (hash, flow, sources, created_at) VALUES ('bad', 'salon', '{sources}', 1)",
+        "UPDATE calls SET revision = 'bad', state = replace(state, revision, 'bad')",
+    )
+    await line.call("sound", [])
+    await complete(store)
+
+    assert {"damaged": "unknown", "sound": "missed"} == {id_: row.result for id_, row in (await rows_of(line)).items()}
+
+
+async def test_an_older_host_undoes_a_call_back_and_this_version_undoes_the_next(line: Line, store: Store) -> None:
+    await line.call("back", [])
+    marks = list[int | None]()
+    for kind, at in ((CALLED_BACK, 5), (TO_CALL_BACK, 6), (CALLED_BACK, 7)):
+        await store.record(webhook_row("back", kind=kind, body=b"anna", received_at=at))
+        await complete(store)
+        marks.append((await rows_of(line))["back"].returned_at)
+    await store.results.mark_to_return("back", 8)
+    await change(line, late_record("back"))
+    await complete(store)
+    marks.append((await rows_of(line))["back"].returned_at)
+
+    assert [5, None, 7, None] == marks
+
+
+async def test_an_older_hosts_note_is_kept_although_this_version_added_a_fact(line: Line, store: Store) -> None:
+    await line.call("back", [])
+    await complete(store)
+    await store.record(webhook_row("back", kind=CALLED_BACK, body=b"anna", received_at=5))
+    await store.record(webhook_row("back", 1, 0, "record", kind="record"))
+    await complete(store)
+
+    assert 5 == (await rows_of(line))["back"].returned_at
+
+
+async def test_a_lost_call_gets_its_end_from_an_older_host_and_none_from_another_fact(line: Line, store: Store) -> None:
+    await line.call("lost", ["4", "stays"])
+    await complete(store)
+    (open_call,) = await store.calls_of("lost")
+    await store.end_lost(EndOfCall("lost", open_call.version, "inbound"), "lost", 1)
+    await change(line, late_record("lost"))
+    await complete(store)
+    without = (await rows_of(line))["lost"]
+    await store.record(webhook_row("lost", kind="event-completed", received_at=9))
+    await complete(store)
+
+    assert ("message", None) == (without.result, without.ended_at)
+    assert 9 == (await rows_of(line))["lost"].ended_at
+
+
+async def test_a_call_that_ended_before_the_first_round_gets_its_facts(line: Line, store: Store) -> None:
+    """An older host answered the call, and this version ended it before it looked at older calls."""
+    await line.call("over", ["2", "stays"])
+    await change(line, AS_BEFORE[2], "DELETE FROM ncco_result_progress")
+    await line.call("over", [], is_new=False)
+    before = (await rows_of(line))["over"]
+    await complete(store)
+
+    assert ("unknown", "served") == (before.result, (await rows_of(line))["over"].result)
+
+
+async def test_a_later_session_that_an_older_host_ended_is_the_last_one(line: Line, store: Store) -> None:
+    await line.call("leg", [])
+    await complete(store)
+    await store.open_call(session_row("leg/2", leg="leg"), turn_row("leg/2", 1), webhook_row("leg/2"))
+    await change(
+        line,
+        "UPDATE calls SET is_over = 1, version = version + 1 WHERE id = 'leg/2'",
+        "UPDATE ncco_result_progress SET webhook = 0",
+    )
+    await complete(store)
+
+    rows = await rows_of(line)
+    assert [("", False), ("leg", True)] == [(rows[id_].previous, rows[id_].is_last) for id_ in ("leg", "leg/2")]
+
+
+async def test_a_call_with_a_damaged_state_ends(line: Line, store: Store) -> None:
+    await line.call("bad", ["stays"])
+    await change(line, "UPDATE calls SET state = '[' WHERE id = 'bad'")
+    await line.call("bad", [], is_new=False)
+
+    assert (await rows_of(line))["bad"].ended_at is not None
+
+
+async def test_calls_of_an_older_version_are_deleted_only_after_they_have_results(line: Line, store: Store) -> None:
+    await line.call("old", [])
+    await change(line, *AS_BEFORE, "UPDATE ncco_result_progress SET oldest = 1 << 40")
+    later = milliseconds(datetime.now(UTC)) + 60_000
+    kept = await store.sweep(later, 9)
+    await complete(store)
+    deleted = await store.sweep(later, 9)
+
+    assert (0, 1) == (kept, deleted)

@@ -77,7 +77,7 @@ class Line:
         settings = Settings(_env_file=None, flows=folder / "flows", database_url=self.url, insecure=True)
         self.app = create_app(settings)
 
-    async def call(self, leg: str, acts: list[str], direction: str = "inbound") -> None:
+    async def call(self, leg: str, acts: list[str], direction: str = "inbound", *, is_new: bool = True) -> None:
         """Play a call; each act is a key, an event of the dialled party, or a recording."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://127.0.0.1") as client:
 
@@ -88,7 +88,8 @@ class Line:
 
             ncco: list[dict[str, Any]] = []
             answer_url = f"/webhooks/answer?direction={direction}"
-            ncco = await post(answer_url, **{"to": "442079460000", "from": "447700900123"})
+            if is_new:
+                ncco = await post(answer_url, **{"to": "442079460000", "from": "447700900123"})
             for act in acts:
                 url = next((each["eventUrl"][0] for each in reversed(ncco) if "eventUrl" in each), "")
                 if act == "record":
