@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import click
@@ -18,24 +18,26 @@ from app.cli import options
 from app.cli.database import find_call, find_database
 from app.cli.output import FINE, print_json
 from app.flow.report import counted, printable
-from app.service.recorded_calls import (
-    action_summary,
-    call_document,
-    duration_text,
-    entries_of,
-    hook_document,
-    state_of,
-)
+from app.results import RESULTS
+from app.service.call_report import read_period
+from app.service.call_results import results_of
+from app.service.call_search import FoundCall, FoundCalls, find_calls
+from app.service.exports import CALL_COLUMNS, call_pages, csv_pages, listed_call
+from app.service.recorded_calls import action_summary, duration_text, entries_of, hook_document, json_time
+from app.service.result_rows import complete_since
 from app.service.turns import LONGEST_CALL_MS
-from app.store import CallFilter, CallRow, Records, Timeline, milliseconds
+from app.store import CallFilter, Records, Timeline, milliseconds
 
 POLL_S: Final = 0.5
 """How often `--follow` looks for changes, in seconds."""
 FOLLOWED: Final = 200
 """Number of the newest calls that `--follow` watches."""
+SHOWN: Final = 20
+"""Number of calls that are listed by default, except as CSV."""
 SHORT_ID: Final = 12
 WHOLE_ID: Final = 32
 SHORT_HASH: Final = 8
+ENDED: Final = tuple(name for name in RESULTS if name != "open")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -67,6 +69,10 @@ Examples:
   ncco calls                                 the newest calls
   ncco calls --number 447700900123           calls from or to this number
   ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
+  ncco calls --result missed --day 2026-11-24    the missed calls of a day
+  ncco calls --own booked                    calls that a flow has given this result
+  ncco calls --word parking                  calls in which somebody said this, or heard it
+  ncco calls --format csv > calls.csv        every call, for a spreadsheet
   ncco calls --timezone Europe/London        times in that time zone
   ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
   ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
@@ -77,9 +83,13 @@ This only reads the database in NCCO_DATABASE_URL, and a server may be running. 
 shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
 )
 @click.argument("session", required=False)
-@click.option("--number", callback=_number, help="Calls from or to this number, or part of it.")
+@click.option("--number", callback=_number, help="Calls from or to this number, or its first or last digits.")
 @click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
+@click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
+@click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")
 @click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
+@click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")
 @click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
 @click.option(
     "--failed",
@@ -87,7 +97,7 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
     is_flag=True,
     help="Calls with a step that could not be played as written.",
 )
-@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
+@click.option("--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV].")
 @click.option(
     "--timezone",
     "zone",
@@ -98,34 +108,32 @@ shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read."
 )
 @click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
 @click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
-@options.output("text", "json")
+@options.output("text", "json", "csv")
 def command(
     *,
     session: str | None,
-    number: str,
-    flow: str,
-    since: datetime | None,
-    is_open: bool,
-    has_failed: bool,
-    limit: int,
+    word: str,
+    limit: int | None,
     zone: tzinfo,
     whole: bool,
     follow: bool,
     form: str,
+    **filters: Any,
 ) -> int:
     """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
 
     A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent, the flow lines
-    that decided, and the hooks that have not been sent yet. Times in JSON are UTC.
+    that decided, and the hooks that have not been sent yet. Times in JSON are UTC; CSV has a column for the time zone.
     """
-    if session is not None and (number or flow or since or is_open or has_failed):
-        raise click.UsageError("you named one call; leave out the options that filter calls")
-    if session is None and whole:
-        raise click.UsageError("--ncco is for one call; add its ID")
-    earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
-    if is_open:
-        earliest = max(earliest, _now() - LONGEST_CALL_MS)
-    wanted = CallFilter(number, flow, max(0, earliest), is_open, has_failed)
+    faults = {
+        "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
+        "--ncco is for one call; add its ID": whole and not session,
+        "--format csv is for a list of calls; leave out the ID and --follow": form == "csv" and (session or follow),
+        "--word searches the calls so far; leave out --follow": word and follow,
+    }
+    for fault in (message for message, applies in faults.items() if applies):
+        raise click.UsageError(fault)
+    wanted = _filter(zone, **filters)
     screen = CallPrinter(zone, is_json=form == "json", whole=whole)
 
     async def show() -> None:
@@ -135,15 +143,17 @@ def command(
                 if follow:
                     await follow_call(records, timeline, screen)
                 else:
-                    screen.print_timeline(timeline)
+                    screen.print_timeline(timeline, await _document_of(records, timeline))
             elif follow:
-                async for call in follow_calls(records, wanted, limit):
+                async for call in follow_calls(records, wanted, limit or SHOWN):
                     screen.print_call(call)
+            elif form == "csv":
+                await _note_progress(records, wanted)
+                await _print_csv(records, wanted, word, limit, zone)
             else:
-                found = [
-                    call for call in await records.calls(limit + 1, None, wanted) if call.session.leg or not is_open
-                ]
-                screen.print_list(found[:limit], has_more=len(found) > limit)
+                await _note_progress(records, wanted)
+                calls, has_more = await _first_calls(records, wanted, word, limit or SHOWN)
+                screen.print_list(calls, has_more=has_more)
 
     with suppress(KeyboardInterrupt, BrokenPipeError):
         asyncio.run(show())
@@ -154,9 +164,62 @@ def _now() -> int:
     return milliseconds(datetime.now(UTC))
 
 
+def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: str | None, **values: Any) -> CallFilter:
+    """The store's filter. Raises BadParameter."""
+    earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
+    until = 0
+    if day is not None:
+        try:
+            first, until = read_period(day, day, zone, datetime.now(UTC)).milliseconds
+        except (ValueError, OverflowError):
+            raise click.BadParameter(f"{day} is too far in the past or the future", param_hint="'--day'") from None
+        earliest = max(earliest, first)
+        until = max(until, 1)  # 0 means any
+    if values["is_open"]:
+        earliest = max(earliest, _now() - LONGEST_CALL_MS)
+    return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
+
+
+async def _document_of(records: Records, timeline: Timeline) -> dict[str, Any]:
+    call = timeline.call
+    return listed_call(call, (await results_of(records, [call], _now())).get(call.key), _now())
+
+
+async def _note_progress(records: Records, wanted: CallFilter) -> None:
+    """Warn if calls may be missing because their results have not been written yet."""
+    since = complete_since(await records.result_progress())
+    if since is not None and since > wanted.since and (wanted.result or wanted.own):
+        click.echo(f"results of calls before {json_time(since)} are still being prepared", err=True)
+
+
+async def _first_calls(
+    records: Records, wanted: CallFilter, word: str, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """The newest calls of a search, and whether there may be more."""
+    now = _now()
+    found = FoundCalls()
+    calls: list[dict[str, Any]] = []
+    while len(calls) < limit:
+        found = await find_calls(records, wanted, limit - len(calls), now, before=found.next, word=word)
+        calls += (listed_call(row, result, now) for row, result in found.calls)
+        if found.next is None:
+            break
+    return calls, found.next is not None
+
+
+async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int | None, zone: tzinfo) -> None:
+    now = _now()
+
+    async def find(before: int | None, most: int) -> FoundCalls:
+        return await find_calls(records, wanted, most, now, before=before, word=word)
+
+    async for text in csv_pages(CALL_COLUMNS, call_pages(find, now, limit), zone):
+        click.echo(text, nl=False)
+
+
 async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
     """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, is over."""
-    screen.print_heading(call.call)
+    screen.print_heading(await _document_of(records, call))
     timeline: Timeline | None = call
     seen: set[str] = set()
     while timeline is not None:
@@ -172,16 +235,17 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
 
 async def follow_calls(
     records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
-) -> AsyncGenerator[CallRow, None]:
-    """Print up to `limit` calls, newest last. Then print new calls, and recent ones again when they change."""
-    known: dict[str, CallRow] = {}
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield up to `limit` calls, newest last. Then yield new calls, and recent ones again when they change."""
+    known: dict[int, FoundCall] = {}
     most: int | None = limit
     while True:
-        found = await records.calls(max(limit, FOLLOWED), None, wanted)
-        changed = [call for call in found if known.get(call.session.id) != call]
-        for call in reversed(changed[:most]):
-            yield call
-        known = {call.session.id: call for call in found}
+        now = _now()
+        found = (await find_calls(records, wanted, max(limit, FOLLOWED), now)).calls
+        changed = [call for call in found if known.get(call[0].key) != call]
+        for row, result in reversed(changed[:most]):
+            yield listed_call(row, result, now)
+        known = {call[0].key: call for call in found}
         most = None
         await asyncio.sleep(poll_s)
 
@@ -199,14 +263,27 @@ class CallPrinter:
     is_json: bool
     whole: bool
 
-    def print_list(self, calls: Sequence[CallRow], *, has_more: bool) -> None:
+    def print_list(self, calls: Sequence[Mapping[str, Any]], *, has_more: bool) -> None:
         """Print calls as a table."""
         if self.is_json:
-            print_json({"calls": [call_document(call, _now()) for call in calls], "more": has_more})
+            print_json({"calls": calls, "more": has_more})
             return
         if calls:
             click.echo(
-                self._row("call", f"began ({self.zone})", "from", "to", "flow", "revision", "turns", "took", "state")
+                self._row(
+                    *(
+                        "call",
+                        f"began ({self.zone})",
+                        "from",
+                        "to",
+                        "flow",
+                        "revision",
+                        "turns",
+                        "took",
+                        "result",
+                        "state",
+                    )
+                )
             )
         else:
             click.echo("no calls", err=True)
@@ -215,30 +292,30 @@ class CallPrinter:
         if has_more:
             click.echo("there are more: use --limit, --since or --number", err=True)
 
-    def print_call(self, row: CallRow) -> None:
+    def print_call(self, call: Mapping[str, Any]) -> None:
         """Print a call on one line."""
-        call = call_document(row, _now())
         if self.is_json:
             print_json(call, is_line=True)
             return
         id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
         began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
-        rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]), printable(state_of(call)))
-        click.echo(self._row(id_, began, *others, *rest))
+        result = printable(call["own"] if call["result"] == "own" else call["result"]) or "-"
+        rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]))
+        click.echo(self._row(id_, began, *others, *rest, result, printable(call["words"])))
 
     def _row(self, id_: str, *cells: object) -> str:
         """The cells of a call. Programs get full IDs, people get shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
-        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {}".format(*cells)
+        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
 
-    def print_timeline(self, timeline: Timeline) -> None:
+    def print_timeline(self, timeline: Timeline, call: Mapping[str, Any]) -> None:
         """Print a call with its webhooks, turns and hooks."""
         entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
             hooks = [hook_document(hook) for hook in timeline.hooks]
-            print_json({"call": call_document(timeline.call, _now()), "timeline": entries, "hooks": hooks})
+            print_json({"call": call, "timeline": entries, "hooks": hooks})
             return
-        self.print_heading(timeline.call)
+        self.print_heading(call)
         for entry in entries:
             self.print_entry(entry)
         for hook in timeline.hooks:
@@ -246,16 +323,15 @@ class CallPrinter:
             state = "parked" if hook.is_parked else "not sent yet"
             click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
-    def print_heading(self, row: CallRow) -> None:
+    def print_heading(self, call: Mapping[str, Any]) -> None:
         """Print the heading of a timeline; nothing in JSON."""
         if self.is_json:
             return
-        call = call_document(row, _now())
         shown = {
             name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
         }
         dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
-        state = f"{duration_text(call['seconds'])}: {printable(state_of(call))}"
+        state = f"{duration_text(call['seconds'])}: {printable(call['words'])}"
         began = self._time(call["began_at"])
         turns = counted(call["turns"], "turn")
         click.echo(f"""\

@@ -6,7 +6,7 @@ import shutil
 import sys
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,12 +17,15 @@ from app.cli.database import asynchronous, server_store
 from app.cli.environment import server_settings
 from app.cli.output import FINE, ISSUES, CannotRun, print_json
 from app.flow.report import counted, printable
-from app.service.recorded_calls import duration_text, json_time
+from app.service.exports import RECORDING_COLUMNS, csv_pages, recording_document, recording_pages
+from app.service.recorded_calls import duration_text
 from app.service.recording_files import RecordingFiles
 from app.service.recordings import lost_recordings, remove_files
 from app.store import RecordingFilter, RecordingRow, Store, moment_of
 
 BY: Final = "ncco recordings"
+SHOWN: Final = 20
+"""Number of recordings that are listed by default, except as CSV."""
 
 
 class NoSuchRecording(CannotRun):
@@ -39,6 +42,7 @@ Examples:
   ncco recordings                            lists the newest, and why some are missing
   ncco recordings list --number 900123       from or to this number
   ncco recordings list --format json         the same for a program
+  ncco recordings list --format csv          all of them, for a spreadsheet
   ncco recordings get 5f0c...                saves it in the current folder
   ncco recordings get 5f0c... - | mpv -      plays it
   ncco recordings retry                      fetches the failed ones again now
@@ -51,30 +55,43 @@ codes: 0 fine, 1 there is no such recording, or some have failed, 2 there is no 
 @click.pass_context
 def command(context: click.Context) -> int:
     """List recordings, save one to a file, fetch it again or delete it."""
-    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_))
+    return FINE if context.invoked_subcommand is not None else int(context.invoke(list_, zone=UTC))
 
 
 @command.command("list", short_help="List the newest recordings.")
 @click.option("--number", default="", help="From or to this number, or part of it.")
 @click.option("--flow", default="", help="Recorded in this flow.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many to show.")
-@options.output("text", "json")
+@click.option("--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV].")
+@click.option(
+    "--timezone",
+    "zone",
+    default="UTC",
+    show_default=True,
+    callback=options.read_zone,
+    help="Time zone of times in text and CSV.",
+)
+@options.output("text", "json", "csv")
 @asynchronous
-async def list_(number: str, flow: str, limit: int, form: str) -> int:
-    """List the newest recordings, including deleted ones that can be restored. Times are UTC.
+async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form: str) -> int:
+    """List the newest recordings, including deleted ones that can be restored.
 
     Exit codes: 0 none has failed, 1 some have failed, 2 there is no database.
     """
     wanted = RecordingFilter(number=options.digits_of(number), flow=flow, is_deleted=None)
     async with server_store() as store:
-        rows = await store.recordings.list(limit, wanted=wanted)
+        now = _now()
         counts = await store.recordings.count()
-    now = _now()
+        if form == "csv":
+            pages = recording_pages(store.recordings, wanted, now, limit)
+            async for text in csv_pages(RECORDING_COLUMNS, pages, zone):
+                click.echo(text, nl=False)
+            return ISSUES if counts.failed else FINE
+        rows = await store.recordings.list(limit or SHOWN, wanted=wanted)
     if form == "json":
-        print_json({**counts._asdict(), "recordings": [_document(row, now) for row in rows]})
+        print_json({**counts._asdict(), "recordings": [recording_document(row, now) for row in rows]})
     else:
         for row in rows:
-            _print(row, now)
+            _print(row, now, zone)
         click.echo(f"{counts.new} new, {counts.waiting} waiting, {counts.failed} failed")
     return ISSUES if counts.failed else FINE
 
@@ -199,8 +216,8 @@ def _state(row: RecordingRow, now: int) -> str:
     return "being fetched" if row.is_being_fetched(now) else row.state
 
 
-def _print(row: RecordingRow, now: int) -> None:
-    came = moment_of(row.created_at)
+def _print(row: RecordingRow, now: int, zone: tzinfo) -> None:
+    came = moment_of(row.created_at).astimezone(zone)
     length = duration_text(row.duration_ms / 1000) if row.duration_ms is not None else "?"
     where = ".".join(name for name in (row.flow, row.step) if name)
     click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {printable(row.from_number) or '?'}  {where}".rstrip())
@@ -210,30 +227,3 @@ def _print(row: RecordingRow, now: int) -> None:
         click.echo(f"    fix: {row.cure}")
     if row.transcript:
         click.echo(f"    {printable(' '.join(row.transcript.split()))[:200]}")
-
-
-def _document(row: RecordingRow, now: int) -> dict[str, Any]:
-    """A recording as JSON, without its URL at Vonage."""
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "state": "deleted" if row.deleted_at is not None else "fetching" if row.is_being_fetched(now) else row.state,
-        "call": row.session,
-        "from": row.from_number,
-        "to": row.to_number,
-        "flow": row.flow,
-        "step": row.step,
-        "came_at": json_time(row.created_at),
-        "seconds": row.duration_ms / 1000 if row.duration_ms is not None else None,
-        "bytes": row.size,
-        "type": row.content_type,
-        "sha256": row.sha256,
-        "transcript": row.transcript,
-        "transcript_state": row.transcript_state,
-        "problem": row.problem,
-        "cure": row.cure,
-        "tries": row.tries,
-        "next_try_at": json_time(row.due_at),
-        "heard_at": json_time(row.heard_at),
-        "done_at": json_time(row.done_at),
-    }

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.conversation import conversation
+from app.console.download import csv_response, json_response
 from app.console.messages import shown
 from app.console.pages import iso_of, render, view_of
 from app.console.phone.repetition import CannotRepeat, recorded_of
 from app.console.placed import placing_flows
 from app.console.polled import PolledRoute
+from app.console.report import Day, requested_period
 from app.console.state import Console, TheConsole, console_of
 from app.errors import StoreError
 from app.flow.model import Project
@@ -28,16 +30,9 @@ from app.results import RESULTS
 from app.service.call_report import zone_of
 from app.service.call_results import CallResult, results_of
 from app.service.call_search import FoundCalls, find_calls
+from app.service.exports import CALL_COLUMNS, Pages, call_pages, listed_call
 from app.service.phone_numbers import dialable, is_number
-from app.service.recorded_calls import (
-    call_document,
-    csv_text,
-    duration_text,
-    hook_document,
-    json_object,
-    json_time,
-    state_of,
-)
+from app.service.recorded_calls import duration_text, hook_document
 from app.service.replay import replay
 from app.service.result_rows import complete_since
 from app.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds
@@ -46,8 +41,6 @@ router = APIRouter(route_class=PolledRoute)
 
 PAGE: Final = 50
 """Number of calls per page."""
-MOST_EXPORTED: Final = 10_000
-"""Maximum number of calls in a CSV or JSON file."""
 PERIODS: Final[Mapping[str, timedelta]] = {
     "hour": timedelta(hours=1),
     "day": timedelta(days=1),
@@ -75,7 +68,6 @@ _PLAIN: Final[Mapping[str, str]] = {
 }
 """Results in the owner's words, if nothing else about the call matters."""
 _ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
-_CSV_COLUMNS: Final = ("id", "began_at", "from", "to", "flow", "state", "step", "failed", "seconds", "turns", "words")
 
 
 class CallSearch(BaseModel):
@@ -88,6 +80,8 @@ class CallSearch(BaseModel):
     result: Annotated[str, Query(max_length=100)] = ""
     """The name of a flow's own result."""
     since: Literal["", "today", "hour", "day", "week", "month"] = ""
+    day: Day = None
+    """Only calls of this day. It takes precedence over `since`."""
     before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
     """The key of the call after which the page starts."""
 
@@ -106,10 +100,16 @@ class CallSearch(BaseModel):
         """The store's filter, with days in a time zone."""
         today = datetime.combine(now.astimezone(zone).date(), time(), zone)
         begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
+        since = milliseconds(begin) if self.since else 0
+        until = 0
+        if self.day is not None:
+            since, until = requested_period(self.day, self.day, zone, now).milliseconds
+            until = max(1, until)  # 0 means any
         return CallFilter(
             self.number,
             self.flow.strip(),
-            milliseconds(begin) if self.since else 0,
+            max(0, since),
+            until,
             is_open=self.state == "open",
             has_failed=self.state == "failed",
             result=self.state if self.state in RESULTS and self.state != "open" else "",
@@ -136,11 +136,6 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime,
     return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
 
 
-def _request_of(row: CallRow) -> str:
-    """The ID of the placed call that a recorded call belongs to; "" for any other call."""
-    return str(json_object(row.session.state).get("call", {}).get("request", ""))
-
-
 def plain_state(call: CallResult) -> str:
     """The result of a call, in the owner's words."""
     step = call.step.replace("_", " ")
@@ -160,24 +155,11 @@ def plain_state(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _documents(found: Sequence[tuple[CallRow, CallResult | None]], now_ms: int) -> list[dict[str, Any]]:
-    documents = [
-        (call_document(call, now_ms) | {"name": result.name if result else "", "request": _request_of(call)}, result)
-        for call, result in found
-    ]
-    return [
-        {
-            **each,
-            "words": state_of(each),
-            "took": duration_text(each["seconds"]),
-            "result": result.result if result else "",
-            "own": result.own if result else "",
-            "returned_at": json_time(result.returned_at) if result else None,
-            "returned_by": result.returned_by if result else "",
-            "plain": plain_state(result) if result else "a called party" if each["parent"] else "placed by this line",
-        }
-        for each, result in documents
-    ]
+def _shown(row: CallRow, result: CallResult | None, now_ms: int) -> dict[str, Any]:
+    """A call as pages show it."""
+    call = listed_call(row, result, now_ms)
+    plain = plain_state(result) if result else "a called party" if call["parent"] else "placed by this line"
+    return call | {"took": duration_text(call["seconds"]), "plain": plain}
 
 
 @router.get("/calls")
@@ -204,21 +186,25 @@ async def _listed(
     now = datetime.now(UTC)
     found = FoundCalls()
     since = None
+    own_results: list[str] = []
     project = (await console.read_project()).project
     is_memory = console.settings.has_memory_store
     if not is_memory:
         async with console.records() as records:
             found = await _find(records, search, PAGE, now, project)
             since = complete_since(await records.result_progress())
+            own_results = await records.own_results()
+    now_ms = milliseconds(now)
     page = render(
         request,
         template,
         search=search,
-        calls=_documents(found.calls, milliseconds(now)),
+        calls=[_shown(row, result, now_ms) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=iso_of(found.searched_until) if found.searched_until is not None else "",
         complete_since=iso_of(since) if since is not None else "",
         states=STATES,
+        own_results=own_results,
         periods=("today", *PERIODS),
         flows=sorted(project.flows),
         places_calls=bool(placing_flows(project)),
@@ -228,27 +214,31 @@ async def _listed(
     return page
 
 
-async def _exported(console: Console, search: CallSearch) -> list[dict[str, Any]]:
-    """The calls for a CSV or JSON file. Raises StoreError."""
+def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
+    """All calls of a search, for a file. A slow download does not keep a connection to the database open."""
     now = datetime.now(UTC)
-    project = (await console.read_project()).project
-    async with console.records() as records:
-        found = await _find(records, search, MOST_EXPORTED, now, project)
-        return _documents(found.calls, milliseconds(now))
+
+    async def find(before: int | None, limit: int) -> FoundCalls:
+        async with console.records() as records:
+            page = search if before is None else search.model_copy(update={"before": before})
+            return await _find(records, page, limit, now, project)
+
+    return call_pages(find, milliseconds(now))
 
 
 @router.get("/calls.json")
 async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as a JSON file."""
-    return JSONResponse({"calls": await _exported(console, search)})
+    """The calls of the list as JSON."""
+    return await json_response("calls", _pages(console, search, (await console.read_project()).project))
 
 
 @router.get("/calls.csv")
-async def calls_csv(console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The calls of the list as a CSV file. Cells that a spreadsheet could read as formulas begin with an apostrophe."""
-    text = csv_text(_CSV_COLUMNS, await _exported(console, search))
-    headers = {"content-disposition": "attachment; filename=calls.csv"}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+    """The calls of the list as a CSV file for spreadsheets."""
+    project = (await console.read_project()).project
+    reply = await csv_response(CALL_COLUMNS, _pages(console, search, project), zone_of(project), "calls.csv")
+    audit(request, "calls downloaded")
+    return reply
 
 
 @router.post("/calls/{name:path}/keep")
@@ -285,7 +275,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    (document,) = _documents([(timeline.call, results.get(timeline.call.key))], now_ms)
+    document = _shown(timeline.call, results.get(timeline.call.key), now_ms)
     recordings = (await console.opened_store()).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(

@@ -10,7 +10,6 @@ from app.service.phone_numbers import readable
 from app.service.recorded_calls import (
     TimelineEntry,
     action_summary,
-    call_document,
     entries_of,
     hook_document,
     json_object,
@@ -217,7 +216,8 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
 
 def _is_over(call: Timeline) -> bool:
     """Whether the flow was played to the end."""
-    return bool(call_document(call.call, 0)["state"] == "ended")
+    session = call.call.session
+    return session.is_over and bool(json_object(session.state).get("is_over"))
 
 
 def _has_ended(timeline: Timeline, at_ms: int) -> bool:

@@ -11,11 +11,14 @@ from fastapi.responses import HTMLResponse
 from app.console.access import CanChange, CanLook
 from app.console.audio import audio_response
 from app.console.audit import audit
+from app.console.download import csv_response
 from app.console.pages import iso_of, render
 from app.console.phone.trial_messages import PREFIX
 from app.console.polled import PolledRoute
 from app.console.state import Console, TheConsole
 from app.errors import StoreError
+from app.service.call_report import zone_of
+from app.service.exports import RECORDING_COLUMNS, recording_pages
 from app.service.phone_numbers import dialable, readable
 from app.service.recording_files import in_thread, size_of
 from app.service.recordings import has_file
@@ -98,6 +101,17 @@ async def inbox_values(console: Console, box: Box = "new", before: str = "", few
         "has_key": bool(settings.private_key.get_secret_value()),
         "is_trial": console.dev,
     }
+
+
+@router.get("/messages.csv")
+async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: Box = "new") -> Response:
+    """The messages of a list as a CSV file for spreadsheets."""
+    recordings = (await console.opened_store()).recordings
+    pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
+    zone = zone_of((await console.read_project()).project)
+    reply = await csv_response(RECORDING_COLUMNS, pages, zone, "messages.csv")
+    audit(request, "messages downloaded", box=box)
+    return reply
 
 
 @router.get("/messages/count")

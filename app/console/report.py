@@ -56,22 +56,27 @@ MOST_BARS: Final = 31
 WIDTH, HEIGHT = 100.0, 40.0
 """The size of a chart in its own units: the width of all bars, and the height of the highest one."""
 
-_Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
+Day: TypeAlias = Annotated[date | None, BeforeValidator(lambda text: text or None)]
 """A date, or None for an empty field."""
 
 
 class PeriodQuery(BaseModel):
     """Days from `first` to `last`, inclusive, as in a URL."""
 
-    first: Annotated[_Day, Query(alias="from")] = None
-    last: Annotated[_Day, Query(alias="to")] = None
+    first: Annotated[Day, Query(alias="from")] = None
+    last: Annotated[Day, Query(alias="to")] = None
 
     def period(self, zone: tzinfo, now: datetime) -> Period:
         """The requested days in this time zone. Raises HTTPException."""
-        try:
-            return read_period(self.first, self.last, zone, now)
-        except ValueError as error:
-            raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
+        return requested_period(self.first, self.last, zone, now)
+
+
+def requested_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
+    """See `read_period`. Raises HTTPException."""
+    try:
+        return read_period(first, last, zone, now)
+    except ValueError as error:
+        raise HTTPException(422, f"The calls in this period cannot be counted: {error}.") from error
 
 
 class ReportQuery(PeriodQuery):
@@ -211,7 +216,8 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
     if not (is_memory := console.settings.has_memory_store):
         found = await count_period(console, period, filters.flow)
         since = found.complete_since
-        is_cut = since is not None and since > period.milliseconds[0]
+        begin, end_ms = period.milliseconds
+        is_cut = since is not None and since > begin - (end_ms - begin)  # the previous period is shown, too
         values = {
             "rows": found.rows,
             "total": found.rows[0],

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from app.flow.model import Flow
 from app.service.call_results import NO_FLOWS, CallResult, results_of
@@ -19,9 +19,13 @@ WORD_S: Final = 1.5
 """How long one search for a word takes at most, in seconds. It can be continued."""
 
 
+FoundCall: TypeAlias = tuple[CallRow, CallResult | None]
+"""A call with its result; None for called parties and placed calls."""
+
+
 @dataclass
 class FoundCalls:
-    """Calls that match a search, newest first, each with its result (None for called parties and placed calls).
+    """Calls that match a search, newest first.
 
     Attributes:
         next: the key after which more calls may match; None if there are none.
@@ -29,7 +33,7 @@ class FoundCalls:
             (milliseconds since 1970); otherwise None.
     """
 
-    calls: list[tuple[CallRow, CallResult | None]] = field(default_factory=list)
+    calls: list[FoundCall] = field(default_factory=list)
     next: int | None = None
     searched_until: int | None = None
 
@@ -42,6 +46,7 @@ async def find_calls(
     *,
     before: int | None = None,
     word: str = "",
+    within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
     """Find up to `limit` calls, newest first. Raises StoreError.
@@ -54,6 +59,7 @@ async def find_calls(
         before: the key of the call after which the search begins; None for the newest.
         flows: see `results_of`.
         word: a text in the caller's name or number, the called number, the flow's name, a prompt, or what was said.
+        within_s: how long to search for a word.
     """
     if not word:
         rows = await records.calls(limit + 1, before, wanted)
@@ -61,26 +67,26 @@ async def find_calls(
         calls = [(row, known.get(row.key)) for row in rows[:limit]]
         return FoundCalls(calls, rows[limit - 1].key if len(rows) > limit else None)
     found = FoundCalls(next=before)
-    until = time.monotonic() + WORD_S
+    until = time.monotonic() + within_s
     while rows := await records.calls(WORD_CALLS, found.next, wanted):
         for pair in await _with_word(records, rows, word, now_ms, flows):
             found.calls.append(pair)
             found.next = pair[0].key
             if len(found.calls) == limit:
                 return found
+        if len(rows) < WORD_CALLS:
+            break
         found.next = rows[-1].key
         if time.monotonic() > until:
             found.searched_until = rows[-1].session.created_at
             return found
-        if len(rows) < WORD_CALLS:
-            break
     found.next = None
     return found
 
 
 async def _with_word(
     records: Records, rows: Sequence[CallRow], word: str, now_ms: int, flows: Mapping[str, Flow]
-) -> list[tuple[CallRow, CallResult | None]]:
+) -> list[FoundCall]:
     """The calls with a word in a name, a number or a spoken text. The store also finds it in URLs and field names."""
     holding = await records.holding(word, [row.key for row in rows])
     folded = word.casefold()

@@ -35,11 +35,12 @@ def call_document(row: CallRow, now: int) -> dict[str, Any]:
     call = state.get("call", {})
     flow = str(state.get("at", ""))
     step = str(state.get("step", ""))
-    ended_at = session.updated_at if session.is_over else None
-    if session.is_over:
+    ended_at = session.updated_at if session.is_over and not row.is_lost else None
+    if ended_at is not None:
         name = "ended" if state.get("is_over") else "hung-up"
     else:
-        name = "lost" if not session.leg or now - session.created_at > LONGEST_CALL_MS else "open"
+        is_lost = row.is_lost or not session.leg or now - session.created_at > LONGEST_CALL_MS
+        name = "lost" if is_lost else "open"
     return {
         "id": session.id,
         "leg": session.leg,
@@ -239,11 +240,15 @@ _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
 
 
-def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe."""
+def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]], *, has_names: bool = True) -> str:
+    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe.
+
+    The names of the columns are left out if `has_names` is false.
+    """
     text = io.StringIO()
     table = csv.writer(text)
-    table.writerow(names)
+    if has_names:
+        table.writerow(names)
     for row in rows:
         table.writerow(_cell(row[name]) for name in names)
     return text.getvalue()

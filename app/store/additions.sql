@@ -291,6 +291,10 @@ CREATE INDEX IF NOT EXISTS ncco_results_by_party_end
 CREATE INDEX IF NOT EXISTS ncco_results_by_line
     ON ncco_results (line, began_at);
 
+CREATE INDEX IF NOT EXISTS ncco_results_by_own
+    ON ncco_results (own, began_at)
+    WHERE own <> '';
+
 CREATE INDEX IF NOT EXISTS ncco_results_uncounted
     ON ncco_results (call_key)
     WHERE NOT is_counted;

@@ -19,6 +19,7 @@ from app.store.results import (
     SELECT_FIRST_SINCE,
     SELECT_LINES,
     SELECT_MISSED,
+    SELECT_OWN,
     SELECT_PROGRESS,
     SELECT_RESULTS_BETWEEN,
     SELECT_RESULTS_OF,
@@ -116,6 +117,9 @@ SELECT_NEAR: Final = f"""
 CLOCKS_MS: Final = 3_600_000
 """Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
 
+STORED_WITHIN_MS: Final = 60_000
+"""Of two calls, the one that began later may have the smaller key if they began within this time, in milliseconds."""
+
 REPORTED: Final = 1_000
 """How many calls are read at once."""
 
@@ -198,7 +202,8 @@ class Records:
         self._has_results = RESULTS_ADDED not in schema.additions
         failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
         self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
-        self._select = f"{_CALL}, {self._has_failed} FROM calls"
+        lost = f"EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = calls.key AND ended_at IS NULL)"
+        self._select = f"{_CALL}, {self._has_failed}, {lost if self._has_results else 'false'} FROM calls"
 
     async def _results(self, sql: str, *values: object) -> list[Row]:
         """Run a query on the tables of results; no rows if an older version made the database."""
@@ -220,7 +225,7 @@ class Records:
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
         rows = [_call_row(row) for row in await self._read_of(f"{self._select} WHERE key", keys)]
         if not (wanted.result or wanted.own):
-            rows += await self._calls(limit, before, wanted._replace(is_open=True))
+            rows += await self._calls(limit, before, wanted, is_unended=True)
             if oldest := await self._oldest_result():  # older calls are searched one by one until they have results
                 rows += await self._calls(limit, oldest if before is None else min(before, oldest), wanted)
         found = {row.key: row for row in rows}
@@ -231,27 +236,39 @@ class Records:
         progress = await self.result_progress()
         return 1 << 62 if progress is None else progress.oldest
 
-    async def _calls(self, limit: int, before: int | None, wanted: CallFilter) -> list[CallRow]:
-        """See `calls`; reads the calls themselves, newest first."""
+    async def _calls(
+        self, limit: int, before: int | None, wanted: CallFilter, *, is_unended: bool = False
+    ) -> list[CallRow]:
+        """See `calls`; reads the calls themselves, newest first; with `is_unended`, only those not marked as over."""
         where = _Conditions()
         if before is not None:
             where.require("key < ?", before)
-        if wanted.since and self._has_results:
-            # Keys grow with time, so the call before the first one that is new enough ends the search.
-            oldest = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < ? ORDER BY began_at DESC LIMIT 1"
-            where.require(f"key > coalesce(({oldest}), -1)", wanted.since - CLOCKS_MS)
-        if wanted.since:
-            where.require("created_at >= ?", wanted.since)
+        self._require_period(where, wanted)
         if wanted.flow:
             where.require("flow = ?", wanted.flow)
         if wanted.number:
             where.require(contains("state", "?"), wanted.number.encode())
-        if wanted.is_open:
+        if wanted.is_open or is_unended:
             where.require("NOT is_over")
+        if wanted.is_open:
+            where.require("leg <> ''")
         if wanted.has_failed:
             where.require(self._has_failed)
         sql = f"{self._select} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}"
         return [_call_row(row) for row in await self._read(sql, *where.values)]
+
+    def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
+        """Add the conditions for the period. Keys grow with time, so the calls around the period limit the search."""
+        if wanted.since:
+            where.require("created_at >= ?", wanted.since)
+        if wanted.until:
+            where.require("created_at < ?", wanted.until)
+        if wanted.since and self._has_results:
+            older = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < ? ORDER BY began_at DESC LIMIT 1"
+            where.require(f"key > coalesce(({older}), -1)", wanted.since - CLOCKS_MS)
+        if wanted.until and self._has_results:
+            newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= ? ORDER BY began_at LIMIT 1"
+            where.require(f"key < coalesce(({newer}), {1 << 62})", wanted.until + CLOCKS_MS)
 
     async def _ended_keys(self, limit: int, before: int | None, wanted: CallFilter) -> list[int]:
         """The keys of up to `limit` ended calls that match a filter, newest first."""
@@ -260,46 +277,61 @@ class Records:
             where.require("call_key < ?", before)
         if wanted.since:
             where.require("began_at >= ?", wanted.since)
+        if wanted.until:
+            where.require("began_at < ?", wanted.until)
         if wanted.flow:
             where.require("flow = ?", wanted.flow)
         if wanted.result:
             where.require("result = ? AND is_last", wanted.result)
         if wanted.own:
-            where.require("own = ? AND is_last", wanted.own)
+            where.require("own = ? AND own <> '' AND is_last", wanted.own)
         if wanted.has_failed:
             where.require("has_failed")
         if not wanted.number:
-            return [key for _, key in await self._newest(where, limit)]
+            return sorted(await self._newest(where, limit), reverse=True)[:limit]
         return await self._keys_of_number(wanted.number, where, limit)
 
-    async def _newest(self, where: _Conditions, limit: int) -> list[Row]:
-        sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE {where.sql}"
-        return await self._read(f"{sql} ORDER BY began_at DESC, call_key DESC LIMIT {where.mark(limit)}", *where.values)
+    async def _newest(self, where: _Conditions, limit: int) -> set[int]:
+        """The keys of the newest calls: at least the `limit` greatest ones, if there are so many.
+
+        The indexes are sorted by time, in which keys grow only roughly: a call may be stored before an earlier one.
+        """
+        some = where.copy()
+        sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE"
+        order = f"ORDER BY began_at DESC, call_key DESC LIMIT {some.mark(limit)}"
+        rows = await self._read(f"{sql} {some.sql} {order}", *some.values)
+        if len(rows) == limit:
+            near = where.copy()
+            near.require("began_at <= ?", rows[-1][0])
+            near.require("began_at > ?", rows[-1][0] - STORED_WITHIN_MS)
+            near.require("call_key > ?", min(key for _, key in rows))
+            rows += await self._read(f"{sql} {near.sql}", *near.values)
+        return {key for _, key in rows}
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """The keys of calls with a number that begins or ends with these digits, newest first.
 
         Few numbers are found by their index; if the digits are those of many, the newest calls are searched.
         """
-        found: set[Row] = set()
+        found: set[int] = set()
         for column, digits in (("party", number), ("party_end", number[::-1])):
             some = where.copy()
             some.require(f"{column} >= ?", digits)
             some.require(f"{column} < ?", _after(digits))
-            sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE {some.sql} LIMIT {some.mark(MOST_MATCHES)}"
-            found.update(await self._read(sql, *some.values))
+            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {some.sql} LIMIT {some.mark(MOST_MATCHES)}"
+            found.update(key for (key,) in await self._read(sql, *some.values))
         if len(found) >= MOST_MATCHES:
             some = where.copy()
             begins = f"substr(party, 1, {len(number)}) = {some.mark(number)}"
             ends = f"substr(party_end, 1, {len(number)}) = {some.mark(number[::-1])}"
             some.require(f"{begins} OR {ends}")
-            found = set(await self._newest(some, limit))
+            found = await self._newest(some, limit)
         for (line,) in await self._read(SELECT_LINES):
             if line.startswith(number) or line.endswith(number):
                 some = where.copy()
                 some.require("line = ?", line)
                 found.update(await self._newest(some, limit))
-        return [key for _, key in sorted(found, reverse=True)[:limit]]
+        return sorted(found, reverse=True)[:limit]
 
     async def placing(self) -> PlacingControl:
         """Whether, and from when, calls may be placed."""
@@ -380,6 +412,10 @@ class Records:
         They are sorted by their start, latest first. Calls from withheld numbers are included.
         """
         return [read_result(row) for row in await self._results(SELECT_MISSED, since)]
+
+    async def own_results(self) -> list[str]:
+        """The names of the flows' own results that calls have had, sorted."""
+        return [name for (name,) in await self._results(SELECT_OWN)]
 
     async def returned(self, since: int) -> list[ResultRow]:
         """The calls since a time (milliseconds) whose callers were called back, latest first."""
@@ -538,4 +574,4 @@ def _plain_part(word: str) -> bytes:
 
 
 def _call_row(row: Sequence[Any]) -> CallRow:
-    return CallRow(row[0], SessionRow.read(row[1:11]), row[11], bool(row[12]))
+    return CallRow(row[0], SessionRow.read(row[1:11]), row[11], bool(row[12]), bool(row[13]))

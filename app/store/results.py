@@ -347,6 +347,17 @@ SELECT_LINES: Final = f"""
     SELECT line FROM lines WHERE line <> ''
 """
 
+SELECT_OWN: Final = f"""
+    WITH RECURSIVE names (own) AS (
+        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
+        UNION ALL
+        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
+        FROM names
+        WHERE names.own IS NOT NULL
+    )
+    SELECT own FROM names WHERE own IS NOT NULL
+"""
+
 SELECT_FIRST_SINCE: Final = f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
 """

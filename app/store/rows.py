@@ -189,8 +189,8 @@ class CallFilter(NamedTuple):
     Attributes:
         number: the first or the last digits of a number that called or was called.
         flow: the flow in which the call began.
-        since: the call began at or after this time (milliseconds since 1970).
-        is_open: the call is not marked as over.
+        since, until: the call began at or after `since`, and before `until` (milliseconds since 1970).
+        is_open: the call has a leg and is not marked as over.
         has_failed: one of its turns could not be played as written.
         result: the result of a call that is over.
         own: the flow's own result.
@@ -199,6 +199,7 @@ class CallFilter(NamedTuple):
     number: str = ""
     flow: str = ""
     since: int = 0
+    until: int = 0
     is_open: bool = False
     has_failed: bool = False
     result: str = ""
@@ -218,13 +219,15 @@ ANY_CALL: Final = CallFilter()
 class CallRow(NamedTuple):
     """A call in a list: its session, the number of its turns, and whether one of them failed.
 
-    `key` is its position in the list: later calls have higher keys.
+    `key` is its position in the list: later calls have higher keys. `is_lost` says whether the call is over, but its
+    end was never reported.
     """
 
     key: int
     session: SessionRow
     turns: int
     has_failed: bool
+    is_lost: bool = False
 
 
 class ReportedCall(NamedTuple):

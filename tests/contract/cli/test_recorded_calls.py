@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
 import shutil
 import signal
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +56,10 @@ steps:
 SALES, PIN = "aa01", "aa02"
 CALL_KEYS = {
     *("id", "leg", "conversation", "from", "to", "flow", "revision", "state", "step", "failed"),
-    *("began_at", "ended_at", "seconds", "turns", "parent"),
+    *("began_at", "ended_at", "seconds", "turns", "parent", "direction", "request", "previous"),
+    *("name", "result", "own", "rang", "person_at", "returned_at", "returned_by", "words"),
 }
+TOMORROW = f"{datetime.now(UTC) + timedelta(1):%Y-%m-%d}"
 
 
 def _post(url: str, fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -132,10 +137,47 @@ def test_calls_are_listed_newest_first(recorded: Path) -> None:
         (["--since", "1h"], [PIN, SALES]),
         (["--since", "2020-01-01"], [PIN, SALES]),
         (["--failed"], []),
+        (["--result", "missed"], [SALES]),
+        (["--result", "person"], []),
+        (["--own", "booked"], []),
+        (["--word", "say SALES"], [PIN, SALES]),
+        (["--word", "your pin"], [PIN]),
+        (["--word", "84021739"], []),
+        (["--day", "2020-01-01"], []),
+        (["--day", TOMORROW, "--since", "1h"], []),
+        (["--open"], [PIN]),
     ],
 )
 def test_calls_are_chosen(words: list[str], ids: list[str], recorded: Path) -> None:
     assert ids == [call["id"] for call in _document(recorded, "calls", *words)["calls"]]
+
+
+def test_calls_are_exported_with_their_results_and_the_time_zone(recorded: Path) -> None:
+    env = {"NCCO_DATABASE_URL": "sqlite:///calls.db"}
+    exported = ncco("calls", "--format", "csv", "--timezone", "Asia/Kolkata", cwd=recorded, env=env)
+    first = ncco("calls", "--format", "csv", "--limit", "1", cwd=recorded, env=env)
+
+    pin, sales = csv.DictReader(io.StringIO(exported.stdout))
+    assert ([PIN, SALES], ["open", "missed"]) == ([pin["id"], sales["id"]], [pin["result"], sales["result"]])
+    assert ("desk.sales", "", "Asia/Kolkata") == (sales["rang"], pin["ended_at"], sales["timezone"])
+    ended = datetime.fromisoformat(_document(recorded, "calls", SALES)["call"]["ended_at"])
+    assert f"{ended + timedelta(hours=5, minutes=30):%Y-%m-%d %H:%M:%S}" == sales["ended_at"]
+    assert [PIN] == [row["id"] for row in csv.DictReader(io.StringIO(first.stdout))]
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (["--format", "csv", "--follow"], "leave out the ID and --follow"),
+        (["--word", "pin", "--follow"], "leave out --follow"),
+        (["--day", "9999-12-31"], "too far"),
+        ([SALES, "--word", "pin"], "leave out the options that filter calls"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(words: list[str], fix: str, recorded: Path) -> None:
+    refused = ncco("calls", *words, cwd=recorded, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
+
+    assert (2, True) == (refused.exit_code, fix in refused.output)
 
 
 def test_one_call_shows_its_webhooks_turns_and_hooks(recorded: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -84,6 +86,18 @@ def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home
         each["id"]
         for each in json.loads(asked(home, "list", "--number", "900999", "--format", "json").stdout)["recordings"]
     ]
+
+
+def test_recordings_are_exported_without_formulas(home: Path) -> None:
+    hostile = row("4" * 32, caller_name="=1+1", transcript="-2", created_at=1_772_625_700_000)
+    in_store(home, lambda store: store.recordings.add(hostile))
+    exported = asked(home, "list", "--format", "csv", "--timezone", "Asia/Kolkata")
+
+    found = list(csv.DictReader(io.StringIO(exported.stdout)))
+    assert [hostile.id, WAITING, KEPT, FAILED] == [each["id"] for each in found]
+    assert ("'=1+1", "'-2") == (found[0]["name"], found[0]["transcript"])
+    assert ("2026-03-04 17:30:00", "Asia/Kolkata") == (found[2]["came_at"], found[2]["timezone"])
+    assert "secret" not in exported.stdout
 
 
 def test_a_recording_is_written_to_a_new_file_alone(home: Path) -> None:

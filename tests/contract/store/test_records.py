@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from app.store import CallFilter, Records, Store
+import pytest
+
+from app.store import CallFilter, EndOfCall, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
+    NUMBER,
     end_call,
     hook_row,
     new_call,
@@ -59,6 +62,62 @@ async def test_what_is_wanted_is_listed_alone(store: Store, records: Records) ->
     assert ["failed"] == await ids(records, has_failed=True)
     assert [] == await ids(records, has_failed=True, flow="other")
     assert ["failed"] == [call.session.id for call in await records.calls(9) if call.has_failed]
+
+
+@pytest.mark.parametrize(
+    "wanted", [{"flow": "acme"}, {"number": NUMBER}, {"since": NOON_MS - 100}, {"result": "missed"}]
+)
+async def test_pages_contain_each_call_once_although_keys_and_times_differ(
+    store: Store, records: Records, wanted: dict[str, object]
+) -> None:
+    """Hosts store calls in another order than they begin."""
+    began = [0, 5, 4, 9, 7, 8, 3, 12, 11, 10]
+    for number, at in enumerate(began):
+        id_ = f"leg-{number}"
+        turn, webhook = turn_row(id_, heard=0), webhook_row(id_)
+        await store.open_call(session_row(id_, created_at=NOON_MS + at), turn, webhook)
+        await end_call(store, id_, webhook_row(id_))
+    found = list[str]()
+    before = None
+    while page := await records.calls(2, before, CallFilter(**wanted)):  # type: ignore[arg-type]  # names of fields
+        found += [call.session.id for call in page]
+        before = page[-1].key
+
+    assert [f"leg-{number}" for number in reversed(range(len(began)))] == found
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_calls_of_a_period_end_before_its_end(store: Store, records: Records, *, is_over: bool) -> None:
+    for number in range(4):
+        id_ = f"leg-{number}"
+        session = session_row(id_, created_at=NOON_MS + number * 7_200_000)
+        await store.open_call(session, turn_row(id_), webhook_row(id_))
+        if is_over:
+            await end_call(store, id_, webhook_row(id_))
+    since, until = NOON_MS + 7_200_000, NOON_MS + 3 * 7_200_000
+
+    assert ["leg-2", "leg-1"] == await ids(records, since=since, until=until)
+    assert ["leg-2", "leg-1"] == await ids(records, since=since, until=until, flow="acme")
+    assert ["leg-1", "leg-0"] == await ids(records, until=since + 1)
+
+
+async def test_a_call_whose_end_was_never_reported_is_lost_and_no_longer_open(store: Store, records: Records) -> None:
+    await store.open_call(*new_call("leg-1"))
+    await store.end_lost(EndOfCall("leg-1", 1, "inbound"), "leg-1", NOON_MS)
+    await store.open_call(*new_call("leg-2", leg=""))
+
+    assert [("leg-2", False), ("leg-1", True)] == [(each.session.id, each.is_lost) for each in await records.calls(9)]
+    assert [] == await ids(records, is_open=True)
+    assert ["leg-2", "leg-1"] == await ids(records, flow="acme")
+
+
+async def test_flows_own_results_are_known_by_name(store: Store, records: Records) -> None:
+    for id_, own in (("a", "sold"), ("b", "booked"), ("c", ""), ("d", "sold")):
+        await store.open_call(session_row(id_), turn_row(id_, heard=0, result=own), webhook_row(id_))
+        await end_call(store, id_, webhook_row(id_))
+
+    assert ["booked", "sold"] == await records.own_results()
+    assert ["d", "a"] == await ids(records, own="sold")
 
 
 async def test_words_are_found_in_upper_or_lower_case(store: Store, records: Records) -> None:

@@ -91,6 +91,14 @@ def test_action_in_a_line(expected: str, action: dict[str, Any]) -> None:
     assert expected == action_summary(action)
 
 
+def test_a_call_whose_end_was_never_reported_has_no_length() -> None:
+    row = open_call()
+    call = call_document(row._replace(session=row.session._replace(is_over=True), is_lost=True), NOON_MS)
+
+    assert ("lost", None, None) == (call["state"], call["ended_at"], call["seconds"])
+    assert "the end was not reported, last in menu" == state_of(call)
+
+
 def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
     row = open_call()
     call = call_document(row._replace(session=row.session._replace(leg="")), NOON_MS)
@@ -112,5 +120,5 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
         changed = await anext(calls)
         await calls.aclose()
 
-    assert ["first", "second", "first"] == [each.session.id for each in (first, second, changed)]
-    assert changed.session.is_over
+    assert ["first", "second", "first"] == [each["id"] for each in (first, second, changed)]
+    assert ("hung-up", "unknown") == (changed["state"], changed["result"])

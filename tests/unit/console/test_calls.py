@@ -7,6 +7,7 @@ import csv
 import io
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,11 +16,15 @@ from structlog.testing import capture_logs
 
 from app.console.app import create_console
 from app.console.call_changes import LOOK_S, CallChanges
+from app.console.pages import iso_of
 from app.console.services import Services
 from app.errors import StoreError
+from app.results import CHOSEN
+from app.service.exports import AT_ONCE
 from app.settings import Settings
-from app.store import open_store
+from app.store import Progress, milliseconds, moment_of, open_store
 from app.web import create_app
+from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"
@@ -180,6 +185,46 @@ async def test_list_finds_a_call_by_number_id_and_word(shop: Shop) -> None:
     assert ["bbbbbbbb-0000", "aaaaaaaa-0000"] == await found("flow=shop&since=hour&state=open")
 
 
+async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
+    await shop.answer("aaaaaaaa-0000")
+    today = datetime.now(UTC).date()
+    found = [
+        (await shop.console.get(f"/calls.json?day={today + timedelta(days)}")).json()["calls"] for days in (-1, 0, 1)
+    ]
+
+    assert [0, 1, 0] == [len(calls) for calls in found]
+    assert f'name="day" value="{today}"' in (await shop.console.get(f"/calls?day={today}&since=hour")).text
+    assert 422 == (await shop.console.get("/calls?day=9999-12-31")).status_code
+
+
+async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
+    assert "Result of the flow" not in (await shop.console.get("/calls")).text
+    async with open_store(settings(shop.project).database_url) as store:
+        for id_, own in (("aaaaaaaa", "booked"), ("bbbbbbbb", "asked")):
+            await store.open_call(session_row(id_), turn_row(id_, heard=0, result=own), webhook_row(id_))
+            await end_call(store, id_, webhook_row(id_))
+
+    page = (await shop.console.get("/calls?result=booked")).text
+    assert "<option selected>booked</option>" in page
+    assert "<option>asked</option>" in page
+    assert ["aaaaaaaa"] == re.findall('href="/calls/([a-z]+)"', page)
+
+
+async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    yesterday = milliseconds(datetime.now(UTC) - timedelta(1))
+    app = create_console(settings(tmp_path), Services(), dev=True)
+    notes = {"/home": "still being counted", "/calls": "still being prepared", "/report": "still being counted"}
+    async with open_store(settings(tmp_path).database_url) as store, await logged_in(app) as console:
+        for oldest, are_shown in ((5, True), (0, False)):
+            await store.results.lease(0, 1)
+            await store.results.save(Progress(oldest, 0, yesterday), 1)
+            for path, words in notes.items():
+                page = (await console.get(path)).text
+                assert are_shown is (words in page), path
+                assert are_shown is (iso_of(yesterday) in page), path
+
+
 async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:
     await shop.say(
         await shop.answer("aaaaaaaa-0000"),
@@ -256,6 +301,26 @@ async def test_what_callers_say_and_send_is_never_markup(shop: Shop) -> None:
         page = (await shop.console.get(path)).text
         assert HOSTILE not in page
         assert "&lt;script&gt;" in page
+
+
+async def test_every_call_is_downloaded_with_its_result(shop: Shop) -> None:
+    number = AT_ONCE + 2
+    now = milliseconds(datetime.now(UTC)) // 1000 * 1000
+    async with open_store(settings(shop.project).database_url) as store:
+        for leg in range(number):
+            row = session_row(f"leg-{leg}", is_over=leg < number - 1, created_at=now, updated_at=now)
+            await store.open_call(row, turn_row(row.id, heard=CHOSEN), webhook_row(row.id))
+        await end_call(store, row.id, webhook_row(row.id, received_at=now + 1000))
+    rows = list(csv.DictReader(io.StringIO((await shop.console.get("/calls.csv")).text)))
+    documents = (await shop.console.get("/calls.json")).json()["calls"]
+
+    assert [f"leg-{leg}" for leg in reversed(range(number))] == [row["id"] for row in rows]
+    assert [row["id"] for row in rows] == [each["id"] for each in documents]
+    assert (f"{moment_of(now + 1000):%Y-%m-%d %H:%M:%S}", "UTC", "1.0", "served") == tuple(
+        rows[0][name] for name in ("ended_at", "timezone", "seconds", "result")
+    )
+    assert {"calls": []} == (await shop.console.get("/calls.json?flow=none")).json()
+    assert 1 == len((await shop.console.get("/calls.csv?flow=none")).text.splitlines())
 
 
 async def test_spreadsheet_gets_no_formula(shop: Shop) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from app.console.app import create_console
 from app.console.phone.trial_messages import tone
 from app.console.services import Services
+from app.service.exports import AT_ONCE
 from app.service.recording_files import new_recording_id
 from app.service.recording_folder import RecordingFolder
 from app.settings import Settings
@@ -187,6 +190,21 @@ async def test_a_message_whose_file_is_lost_says_so_and_is_fetched_again(inbox: 
 
 async def test_a_page_after_a_deleted_message_is_an_error_and_not_the_end(inbox: Inbox) -> None:
     assert 404 == (await inbox.console.get(f"/messages?before={'0' * 32}")).status_code
+
+
+async def test_messages_of_a_box_are_downloaded_without_formulas(inbox: Inbox) -> None:
+    ids = [await inbox.put(created_at=NOW - number * 1000, state="waiting") for number in range(AT_ONCE + 2)]
+    done = await inbox.put(transcript="=1+1")
+    await inbox.act(done, "done")
+    new = list(csv.DictReader(io.StringIO((await inbox.console.get("/messages.csv")).text)))
+    reply = await inbox.console.get("/messages.csv?box=done")
+
+    assert (ids, {"UTC"}) == ([row["id"] for row in new], {row["timezone"] for row in new})
+    (row,) = csv.DictReader(io.StringIO(reply.text))
+    assert (done, "'=1+1", "attachment; filename=messages.csv") == (
+        *(row["id"], row["transcript"]),
+        reply.headers["content-disposition"],
+    )
 
 
 async def test_messages_come_in_pages_newest_first(inbox: Inbox) -> None:
