@@ -1,12 +1,13 @@
-"""`ncco db`: the schema of the database."""
+"""`ncco db`: the schema of the database, and the sums in it."""
 
 from __future__ import annotations
 
 import click
 
 from app.cli import options
-from app.cli.database import asynchronous, find_database
+from app.cli.database import asynchronous, find_database, server_store
 from app.cli.output import FINE, ISSUES, print_json
+from app.flow.report import counted
 
 
 @click.group(
@@ -15,6 +16,7 @@ from app.cli.output import FINE, ISSUES, print_json
 Examples:
   ncco db status                     show its schema, and the one that this version needs
   ncco db upgrade                    upgrade it before servers start
+  ncco db recount                    correct the sums of reports, if `ncco doctor` finds wrong ones
   NCCO_DATABASE_URL=postgresql://ncco@db.example.com/ncco ncco db status --format json
 
 A server upgrades its database when it starts. If there are several hosts, upgrade once before the first host starts a
@@ -22,7 +24,7 @@ new version. Running hosts are not affected. Exit codes: 0 it has the newest sch
 yet, 2 it is newer than this version knows, or cannot be reached or changed.""",
 )
 def command() -> None:
-    """Show or upgrade the schema of the database in NCCO_DATABASE_URL."""
+    """Show or upgrade the schema of the database in NCCO_DATABASE_URL, or correct its sums."""
 
 
 @command.command("status", short_help="Show the schema; change nothing.")
@@ -49,6 +51,19 @@ async def status(form: str) -> int:
         click.echo(f"{label} {has}; this version needs {schema.newest}")
         click.echo("  fix: run `ncco db upgrade`, or start the server, which upgrades it")
     return FINE if schema.is_complete else ISSUES
+
+
+@command.command("recount", short_help="Correct the sums of reports.")
+@asynchronous
+async def recount() -> int:
+    """Correct the sums of reports that differ from the stored calls. Sums of deleted calls stay as they are.
+
+    Servers may be running. Exit codes: 0 the sums are right, 2 there is no database, or it cannot be changed.
+    """
+    async with server_store() as store:
+        found = await store.results.recount()
+    click.echo(f"{counted(found, 'wrong sum')} corrected" if found else "all sums are right")
+    return FINE
 
 
 @command.command("upgrade", short_help="Upgrade the database to the newest schema.")

@@ -26,6 +26,7 @@ from app.errors import SettingsError, StoreError
 from app.flow.model import Flow
 from app.flow.report import as_sentence, counted, some_of
 from app.service.recordings import NEWEST, PUT_BACK, count_lost
+from app.service.result_rows import complete_since
 from app.settings import Settings, load_settings
 from app.settings.fields import SECRETS, UUID, variable
 from app.settings.safety import PLACEHOLDERS, placeholders, unsafe
@@ -109,6 +110,7 @@ def local_findings(settings: Settings, *, is_offline: bool = False) -> Generator
         yield from check_recordings(settings, flows, is_offline=is_offline)
         yield from asyncio.run(check_placing(settings, flows))
     yield from asyncio.run(check_audio(settings, is_offline=is_offline))
+    yield from asyncio.run(check_sums(settings))
     return flows
 
 
@@ -273,6 +275,23 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
         return []
     message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
     return [Finding("recordings", "error", message, f"{as_sentence(PUT_BACK)}.")] if lost else []
+
+
+async def check_sums(settings: Settings) -> list[Finding]:
+    """Whether reports count the stored calls, once all of these have results.
+
+    Another finding reports an unreadable database.
+    """
+    wrong = 0
+    store = open_store(settings.database_url)
+    with suppress(StoreError, OSError):
+        if store.is_durable and (store.path is None or store.path.is_file()):
+            async with store.records() as records:
+                progress = await records.result_progress()
+                if progress is not None and complete_since(progress) is None:
+                    wrong = await records.count_wrong_sums()
+    message = f"reports are wrong: {counted(wrong, 'sum differs', 'sums differ')} from the stored calls"
+    return [Finding("reports", "warning", message, "Run `ncco db recount`.")] if wrong else []
 
 
 def check_flows(loaded: LoadedProject) -> Iterator[Finding]:

@@ -16,9 +16,11 @@ from app.store.results import (
     QUARTER_MS,
     RESULTS_TABLE,
     SELECT_BEHIND,
+    SELECT_DIFFERENCES,
     SELECT_FIRST_SINCE,
     SELECT_LINES,
     SELECT_MISSED,
+    SELECT_OLDEST_CHANGE,
     SELECT_OWN,
     SELECT_PROGRESS,
     SELECT_RESULTS_BETWEEN,
@@ -31,6 +33,7 @@ from app.store.results import (
     Progress,
     ResultRow,
     SummedCalls,
+    comparable_since,
     read_result,
 )
 from app.store.rows import (
@@ -420,6 +423,11 @@ class Records:
     async def returned(self, since: int) -> list[ResultRow]:
         """The calls since a time (milliseconds) whose callers were called back, latest first."""
         return [read_result(row) for row in await self._results(SELECT_RETURNED, since)]
+
+    async def count_wrong_sums(self) -> int:
+        """The number of sums that differ from the stored calls; see `Results.recount`. It reads all results."""
+        (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
+        return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
         """The sessions that began from `since` up to `until` (milliseconds) and are not over, each with its key."""

@@ -25,6 +25,8 @@ QUARTER_MS: Final = 15 * 60 * 1000
 """The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
+LEFT_MS: Final = 3_600_000
+"""How much longer than others an old call may stay because its result was not counted, in milliseconds."""
 AT_ONCE: Final = 200
 """Maximum number of rows that one transaction counts."""
 LONGEST_NAME: Final = 200
@@ -331,6 +333,26 @@ SUM_BY_QUARTER: Final = f"""
     HAVING sum(calls) <> 0
 """
 
+# Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
+SELECT_OLDEST_CHANGE: Final = "SELECT min(updated_at) FROM calls"
+
+# What the sums of some quarters lack (or, if negative, have too much) compared with the rows that they contain.
+SELECT_DIFFERENCES: Final = f"""
+    SELECT quarter, flow, line, result, own, until_s, sum(calls), sum(ms)
+    FROM (
+        SELECT began_at / {QUARTER_MS} AS quarter, flow, line, counted_result AS result, counted_own AS own,
+            counted_until_s AS until_s, 1 AS calls, counted_ms AS ms
+        FROM {RESULTS_TABLE}
+        WHERE counted_result <> '' AND began_at >= $2
+        UNION ALL
+        SELECT quarter, flow, line, result, own, until_s, -calls, -ms
+        FROM {SUMS_TABLE}
+        WHERE quarter >= $1
+    ) AS differences
+    GROUP BY quarter, flow, line, result, own, until_s
+    HAVING sum(calls) <> 0 OR sum(ms) <> 0
+"""
+
 SELECT_RESULTS_OF: Final = f"""
     SELECT {", ".join(f"{RESULTS_TABLE}.{name}" for name in ResultRow._fields)}
     FROM {RESULTS_TABLE} JOIN calls ON calls.key = call_key
@@ -620,6 +642,21 @@ def _count(limit: int) -> Work[int]:
     return len(rows)
 
 
+def comparable_since(oldest_change: int | None) -> tuple[int, int]:
+    """The first quarter whose calls are all stored, so that its sums can be compared with them, and its beginning."""
+    since = oldest_change + LEFT_MS if oldest_change is not None else 1 << 52
+    first = -(-since // QUARTER_MS)
+    return first, first * QUARTER_MS
+
+
+def _recount() -> Work[int]:
+    ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
+    # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
+    rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
+    yield from _write_sums({SumKey._make(row[:6]): [int(number) for number in row[6:]] for row in rows})
+    return len(rows)
+
+
 def subtract(keys: Iterable[int]) -> Work[None]:
     """Take the rows of calls out of the sums, before the calls are deleted. The calls must be locked."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
@@ -642,6 +679,10 @@ class Results:
     async def count(self, limit: int = AT_ONCE) -> int:
         """Add up to `limit` changed rows to the sums; returns how many, 0 if none are left."""
         return await self._database.write(partial(_count, limit))
+
+    async def recount(self) -> int:
+        """Correct the sums that differ from the stored calls; returns how many. Sums of deleted calls stay."""
+        return await self._database.write(_recount)
 
     async def write(self, calls: Sequence[OldCall], now: int) -> None:
         """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""

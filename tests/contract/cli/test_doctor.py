@@ -21,6 +21,7 @@ from tests.support.application_api import APPLICATION_ID, ApplicationApi, applic
 from tests.support.command import ncco
 from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.support.server import Server, free_port
+from tests.support.stored_rows import NOON_MS, end_call, run_in, session_row, turn_row, webhook_row
 
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
@@ -353,6 +354,32 @@ def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:
     assert "ncco recordings retry --lost" in found.output
     (folder / ("2" * 32)).write_bytes(b"audio")
     assert "error" not in doctor(project, {}, "--offline").of("recordings")
+
+
+def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) -> None:
+    async def write(store: Store) -> None:
+        for number in (0, 3):
+            at = NOON_MS + number * 3_600_000
+            call = session_row(f"leg-{number}", created_at=at, updated_at=at)
+            await store.open_call(call, turn_row(call.id, heard=0), webhook_row(call.id))
+            await end_call(store, call.id, webhook_row(call.id, received_at=at))
+        await store.results.count()
+        progress = await store.results.lease(NOON_MS, NOON_MS + 1)
+        assert progress is not None
+        await store.results.save(progress, NOON_MS + 1)
+
+    in_store(project, write)
+    database = project / "ncco.db"
+    run_in(database, "UPDATE ncco_sums SET calls = 3")
+    preparing = doctor(project, {}, "--offline")
+    run_in(database, "UPDATE ncco_result_progress SET oldest = 0")
+    wrong = doctor(project, {}, "--offline")
+    corrected = [ncco("db", "recount", cwd=project).stdout for _ in range(2)]
+
+    assert {} == preparing.of("reports")
+    assert "reports are wrong: 1 sum differs from the stored calls" == wrong.of("reports")["warning"]
+    assert ["1 wrong sum corrected\n", "all sums are right\n"] == corrected
+    assert {} == doctor(project, {}, "--offline").of("reports")
 
 
 def test_nothing_is_written(project: Path) -> None:

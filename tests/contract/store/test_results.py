@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.store import EndOfCall, Records, ResultRow, Store
+from app.store import QUARTER_MS, EndOfCall, Records, ResultRow, Store
+from app.store.database import Work
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
 
 LINE = "442079460000"
@@ -155,6 +156,35 @@ async def test_forgotten_call_leaves_the_sums(store: Store, records: Records) ->
 
     assert (2, 1) == (before, sum((await sums(records)).values()))
     assert [] == await records.results_of(["leg-1"])
+
+
+async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: Store, records: Records) -> None:
+    for number, hours in enumerate((0, 1, 3, 4)):
+        at = NOON_MS + hours * 3_600_000
+        row = session_row(f"leg-{number}", created_at=at, updated_at=at)
+        await store.open_call(row, turn_row(row.id, heard=0), webhook_row(row.id, received_at=at))
+        await end_call(store, row.id, webhook_row(row.id, received_at=at))
+    await store.results.count()
+    fine = await sums(records)
+    await store.sweep(NOON_MS + 1, 9)  # deletes the first call
+    right = (await records.count_wrong_sums(), await store.results.recount())
+    await spoil(store, NOON_MS + 3 * 3_600_000)
+    wrong = await records.count_wrong_sums()
+
+    assert ((0, 0), 2) == (right, wrong)
+    assert 2 == await store.results.recount()
+    assert (0, fine) == (await records.count_wrong_sums(), await sums(records))
+    await end_call(store, "leg-3", webhook_row("leg-3", kind="event-completed"))
+    assert 0 == await records.count_wrong_sums()  # what is not counted yet is no error
+
+
+async def spoil(store: Store, since: int) -> None:
+    """Move the sums since a time to a result that no call has."""
+
+    def work() -> Work[None]:
+        yield "UPDATE ncco_sums SET result = 'unknown' WHERE quarter = $1", (since // QUARTER_MS,)
+
+    await store.database.write(work)
 
 
 async def test_call_is_deleted_only_after_it_was_counted(store: Store, records: Records) -> None:
