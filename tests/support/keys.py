@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -18,7 +19,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 
-def rsa_key(bits: int = 2048) -> RSAPrivateKey:
+@cache
+def rsa_key(owner: str = "", *, bits: int = 2048) -> RSAPrivateKey:
+    """The key of an owner, made once in a process: that takes longer than most tests."""
     return generate_private_key(65537, bits)
 
 

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final
 
 import jwt
@@ -21,7 +20,6 @@ WAV: Final = b"RIFF\x24\x00\x00\x00WAVEfmt " + bytes(5_000)
 OGG: Final = b"OggS\x00\x02" + bytes(5_000)
 
 
-@cache
 def key() -> rsa.RSAPrivateKey:
     """The key of the application."""
     return rsa_key()

@@ -171,7 +171,7 @@ def test_the_clock_is_compared_with_the_date_of_the_reply(
 
 
 def test_a_private_key_of_another_application_is_an_error(server: Server, api: ApplicationApi, tmp_path: Path) -> None:
-    keys = {tmp_path / "own.key": rsa_key(), tmp_path / "other.key": rsa_key()}
+    keys = {tmp_path / "own.key": rsa_key(), tmp_path / "other.key": rsa_key("other")}
     for file, key in keys.items():
         file.write_text(private_pem(key), encoding="ascii")
         file.chmod(0o644)

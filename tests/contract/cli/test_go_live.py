@@ -199,7 +199,7 @@ def test_an_address_that_vonage_cannot_reach_is_refused(url: str, says: str, pla
 APPLICATIONS: list[tuple[dict[str, Any], str]] = [
     ({"voice": None}, 'the application "The shop" has no Voice capability'),
     ({"signed_callbacks": False}, "does not sign the webhooks of the application, so this server refuses all of them"),
-    ({"keys": {"public_key": public_pem(rsa_key())}}, "VONAGE_PRIVATE_KEY belongs to another application"),
+    ({"keys": {"public_key": public_pem(rsa_key("other"))}}, "VONAGE_PRIVATE_KEY belongs to another application"),
     (
         {"answer_url__address": "https://old.example.com/a"},
         "Vonage requests {url}/webhooks/answer (POST) instead of https://old.example.com/a (POST).",

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from app.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
 from app.service.outgoing import new_client
@@ -27,6 +27,7 @@ from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, swee
 from app.store import RecordingRow, Store
 from app.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID
+from tests.support.keys import rsa_key
 from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem
 from tests.support.memory_store import MemoryStore
 from tests.support.s3_server import Fault, s3_server
@@ -77,7 +78,7 @@ async def fetching(
     store: Store,
     folder: RecordingFiles,
     own_url: str,
-    private: rsa.RSAPrivateKey | None = None,
+    private: RSAPrivateKey | None = None,
     *,
     lease_ms: int = LEASE_MS,
     schedule: Schedule = QUICK,
@@ -285,7 +286,7 @@ async def test_a_key_of_another_application_is_named(
     store: Store, folder: RecordingFolder, server: MediaServer
 ) -> None:
     await store.recordings.add(row(server.put("/1")))
-    async with fetching(store, folder, server.url, rsa.generate_private_key(65537, 2048)):
+    async with fetching(store, folder, server.url, rsa_key("other")):
         (found,) = await settled(store)
 
     assert "failed" == found.state

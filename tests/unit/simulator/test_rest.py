@@ -21,7 +21,7 @@ from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial
 
 APPLICATION = "4d1f5c1e-6a55-4d0e-9c7b-0a1b2c3d4e5f"
 URL = "http://vonage.test"
-KEY, OTHER_KEY = rsa_key(), rsa_key()
+KEY, OTHER_KEY = rsa_key(), rsa_key("other")
 NEW = {
     "to": [{"type": "phone", "number": FROM}],
     "from": {"type": "phone", "number": TO},

@@ -21,7 +21,7 @@ def test_a_private_key_in_each_form_and_its_public_key_have_one_modulus() -> Non
 
 
 def test_a_small_key_has_its_size() -> None:
-    assert 1024 == rsa_modulus(private_pem(rsa_key(1024))).bit_length()
+    assert 1024 == rsa_modulus(private_pem(rsa_key(bits=1024))).bit_length()
 
 
 @pytest.mark.parametrize(

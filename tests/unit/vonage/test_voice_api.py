@@ -176,7 +176,7 @@ async def test_a_wrong_parameter_is_named_in_vonage_s_words() -> None:
 
 
 async def test_the_key_of_another_application_is_refused_with_a_cure() -> None:
-    async with virtual_vonage() as (url, _), api_at(url, rsa_key()) as api:
+    async with virtual_vonage() as (url, _), api_at(url, rsa_key("other")) as api:
         with pytest.raises(VoiceApiError) as caught:
             await api.create_call(NEW)
 
