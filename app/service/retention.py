@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 
 from app.errors import StoreUnavailable
 from app.service.library import Library
-from app.service.result_rows import ResultRows
 from app.store import Store, give_way, milliseconds
 
 BATCH_SIZE: Final = 20
@@ -52,11 +51,7 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
 
 
 async def _sweep_batch(store: Store, before: int) -> int:
-    """Delete one batch, then pause; returns the number of deleted rows.
-
-    A changed result is counted first, because its call would be kept otherwise.
-    """
-    await ResultRows(store).count()
+    """Delete one batch, then pause; returns the number of deleted rows."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE)
     await give_way(started, REST_FACTOR)

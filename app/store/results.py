@@ -25,8 +25,6 @@ QUARTER_MS: Final = 15 * 60 * 1000
 """The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
-LEFT_MS: Final = 3_600_000
-"""How much longer than others an old call may stay because its result was not counted, in milliseconds."""
 AT_ONCE: Final = 200
 """Maximum number of rows that one transaction counts."""
 LONGEST_NAME: Final = 200
@@ -274,6 +272,8 @@ RETURN_CALL: Final = f"""
 """
 
 SELECT_UNCOUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_counted LIMIT $1 FOR UPDATE SKIP LOCKED"
+
+SELECT_UNCOUNTED_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted FOR UPDATE"
 
 SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)"
 
@@ -629,7 +629,16 @@ def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
 
 
 def _count(limit: int) -> Work[int]:
-    rows = [read_result(row) for row in (yield SELECT_UNCOUNTED, (limit,))]
+    return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
+
+
+def count_before_deletion(keys: Iterable[int]) -> Work[None]:
+    """Add the changed rows of calls to the sums, before the calls are deleted. The calls must be locked."""
+    yield from _count_rows((yield Many(SELECT_UNCOUNTED_OF, [(key,) for key in keys])))
+
+
+def _count_rows(found: Iterable[Row]) -> Work[int]:
+    rows = [read_result(row) for row in found]
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     counted = []
     for row in rows:
@@ -644,8 +653,7 @@ def _count(limit: int) -> Work[int]:
 
 def comparable_since(oldest_change: int | None) -> tuple[int, int]:
     """The first quarter whose calls are all stored, so that its sums can be compared with them, and its beginning."""
-    since = oldest_change + LEFT_MS if oldest_change is not None else 1 << 52
-    first = -(-since // QUARTER_MS)
+    first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
     return first, first * QUARTER_MS
 
 

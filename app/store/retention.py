@@ -20,7 +20,7 @@ from app.store.migrations import FORGOTTEN_TABLE
 from app.store.placed import erase_placed, sweep_placed
 from app.store.placed_rows import PLACED_TABLE
 from app.store.recordings import RECORDINGS_TABLE, erase
-from app.store.results import PROGRESS_TABLE, RESULTS_TABLE, subtract
+from app.store.results import PROGRESS_TABLE, count_before_deletion, subtract
 from app.store.rows import IS_MAIL, Forgotten
 
 PIECE: Final = 500
@@ -41,13 +41,11 @@ OLDEST_WEBHOOKS: Final = """
 
 OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
 
-# A result that the sums do not contain yet is kept until they do, and a call of an older version until it has a result.
-DELETE_OLD_CALL: Final = f"""
-    DELETE FROM calls
-    WHERE key = $1 AND updated_at < $2
-        AND NOT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted)
-        AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE oldest > $1)
-    RETURNING key
+# A call of an older version is kept until it has a result.
+LOCK_OLD_CALL: Final = f"""
+    SELECT key FROM calls
+    WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE oldest > $1)
+    FOR UPDATE
 """
 
 LOCK_CALL: Final = "SELECT key FROM calls WHERE key = $1 FOR UPDATE"
@@ -155,7 +153,9 @@ def sweep(before: int, limit: int) -> Work[int]:
     forgotten calls' names are kept as long as the calls' last webhooks would have been.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit)
-    deleted = len((yield Many(DELETE_OLD_CALL, [(key, before) for key in calls])))
+    old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
+    yield from count_before_deletion(old)
+    deleted = len((yield Many(DELETE_CALL, [(key,) for key in old])))
     if len(calls) < limit:
         webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))

@@ -134,6 +134,11 @@ END_CALL: Final = """
     RETURNING id
 """
 
+# The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
+END_LOST_CALL: Final = """
+    UPDATE calls SET is_over = true, version = version + 1 WHERE id = $1 AND version = $2 AND NOT is_over RETURNING id
+"""
+
 # A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
 SELECT_ENDED: Final = """
     SELECT flow, revision FROM calls WHERE id = $1 AND is_over
@@ -303,7 +308,7 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
 
 def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[bool]:
     """End a call whose end was not reported; returns whether it was still open in this version."""
-    if not (yield Keyed(END_CALL, (call.id, at, call.version))):
+    if not (yield Keyed(END_LOST_CALL, (call.id, call.version))):
         return False
     yield from add_hooks(hooks)
     yield from end_results([call], at, leg=leg, is_lost=True)
@@ -471,7 +476,7 @@ class Store:
     def end_lost(
         self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
     ) -> Coroutine[Any, Any, bool]:
-        """Mark a call as over whose end was not reported, and write its result and hooks.
+        """Mark a call as over whose end was not reported, and write its result and hooks. Its `updated_at` stays.
 
         Returns False, and writes nothing, if the call has changed since.
         """

@@ -110,11 +110,13 @@ async def _look_after_calls(
     clock = config.clock
     backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
     looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
+    kept = asyncio.Event()  # and after the first search for calls without results, which are kept
+    delete = partial(delete_old_calls, settings.retention_days, service, log, clock)
     end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
     for work in (
         count_calls(service.store, config.metrics, log, clock, backup_days=backup_days),
-        after(opened, partial(keep_results, service, log=log, clock=clock)),
+        after(opened, partial(keep_results, service, kept, log=log, clock=clock)),
         after(opened, end),
-        after(looked, partial(delete_old_calls, settings.retention_days, service, log, clock)),
+        after(looked, partial(after, kept, delete)),
     ):
         await stack.enter_async_context(running(work))

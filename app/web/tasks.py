@@ -212,8 +212,13 @@ async def end_unended_calls(
         await asyncio.sleep(LOOK_S)
 
 
-async def keep_results(service: CallService, *, log: FilteringBoundLogger, clock: Callable[[], datetime]) -> None:
-    """Regularly count changed results, and write those of calls that older versions stored or ended."""
+async def keep_results(
+    service: CallService, kept: asyncio.Event, *, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Regularly count changed results, and write those of calls that older versions stored or ended.
+
+    `kept` is set after the first round, which is enough for all calls of a small database.
+    """
     rows = ResultRows(service.store)
     complete_at = 0.0
     while True:
@@ -231,6 +236,7 @@ async def keep_results(service: CallService, *, log: FilteringBoundLogger, clock
         except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
             log.warning("results not kept", problem=f"{type(error).__name__}: {error}")
             complete_at = time.monotonic() + COMPLETE_S
+        kept.set()
         await asyncio.sleep(wait_s)
 
 

@@ -187,17 +187,24 @@ async def spoil(store: Store, since: int) -> None:
     await store.database.write(work)
 
 
-async def test_call_is_deleted_only_after_it_was_counted(store: Store, records: Records) -> None:
+@pytest.mark.parametrize("is_counted", [False, True])
+async def test_deleted_call_stays_in_the_sums(store: Store, records: Records, *, is_counted: bool) -> None:
     await open_with(store, {"heard": 0})
     await end_call(store, "leg-1", webhook_row("leg-1"))
-    kept = await store.sweep(NOON_MS * 2, 9)
-    while await store.results.count():
-        pass
-    deleted = await store.sweep(NOON_MS * 2, 9)
+    if is_counted:
+        await store.results.count()
 
-    assert (0, 1) == (kept, deleted)
+    assert 1 == await store.sweep(NOON_MS * 2, 9)
     assert [] == await records.results_of(["leg-1"])
     assert 1 == sum((await sums(records)).values())
+
+
+async def test_call_whose_end_was_never_reported_is_deleted_as_early_as_others(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0})
+    await store.end_lost(EndOfCall("leg-1", 1, "inbound", NUMBER, LINE), "leg-1", NOON_MS + 9000)
+
+    assert 1 == await store.sweep(NOON_MS + 1, 9)
+    assert {("acme", LINE, "lost", "", -1): 1} == await sums(records)
 
 
 async def test_caller_who_was_called_back_is_marked_until_that_is_undone(store: Store, records: Records) -> None:
