@@ -164,11 +164,16 @@ def _shown(row: CallRow, result: CallResult | None, now_ms: int) -> dict[str, An
 
 @router.get("/calls")
 async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
-    """The list, or only its rows if the page polls for changes: all polling pages get the same rows."""
+    """The list, or only its rows if the page polls for changes: all polling pages get the same rows.
+
+    The rows of a search for words do not change by themselves, because finding them takes long.
+    """
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "calls.html")
+    if request.state.version and search.word:
+        return Response(status_code=204)
     headers = {"HX-Replace-Url": f"/calls{search.address()}"}
-    if search.q or not request.state.version:
+    if not request.state.version:
         return await _listed(request, search, "calls_rows.html", headers)
 
     async def rows() -> bytes:

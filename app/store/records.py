@@ -166,7 +166,7 @@ SELECT_OPEN_SESSIONS: Final = f"""
 SELECT_VERSION: Final = f"""
     SELECT coalesce(max(key), 0),
         (SELECT coalesce(sum(version), 0) FROM calls WHERE NOT is_over AND created_at >= $1),
-        (SELECT coalesce(max(changed_at), 0) FROM (
+        (SELECT coalesce(sum(changed_at), 0) FROM (
             SELECT changed_at FROM {RESULTS_TABLE} ORDER BY call_key DESC LIMIT $2
         ) AS newest)
     FROM calls

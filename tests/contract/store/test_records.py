@@ -148,6 +148,20 @@ async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_writte
     assert ["failed"] == await ids(records, has_failed=True)
 
 
+async def test_version_changes_with_each_call_also_if_a_hosts_clock_is_behind(store: Store, records: Records) -> None:
+    versions = [await records.version(NOON_MS, 9)]
+    for id_, ended_at in (("leg-1", NOON_MS + 1000), ("leg-2", NOON_MS)):
+        await store.open_call(*new_call(id_))
+        versions.append(await records.version(NOON_MS, 9))
+        await end_call(store, id_, webhook_row(id_, received_at=ended_at))
+        versions.append(await records.version(NOON_MS, 9))
+    await store.results.mark_returned("leg-2", NOON_MS + 500, "anna")
+    versions.append(await records.version(NOON_MS, 9))
+
+    assert len(versions) == len(set(versions))
+    assert versions[-1] == await records.version(NOON_MS, 9)
+
+
 async def test_open_calls_are_counted_that_began_since_a_moment(store: Store, records: Records) -> None:
     for place, (id_, is_over) in enumerate((("a", False), ("b", True), ("c", False), ("d", False))):
         await store.open_call(*new_call(id_, is_over=is_over, created_at=NOON_MS + place))

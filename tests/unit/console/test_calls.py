@@ -369,6 +369,14 @@ async def test_a_page_that_asks_by_itself_gets_only_what_has_changed(shop: Shop,
     assert first.headers["etag"] != then.headers["etag"]
 
 
+async def test_a_search_for_words_is_not_repeated_by_itself(shop: Shop) -> None:
+    await shop.press(await shop.answer("aaaaaaaa-0000"), "aaaaaaaa-0000", "1")
+
+    assert 204 == (await shop.console.get("/calls?q=sell bicycles", headers=UNATTENDED)).status_code
+    assert "aaaaaaaa" in (await shop.console.get("/calls?q=sell bicycles", headers={"HX-Request": "true"})).text
+    assert "aaaaaaaa" in (await shop.console.get("/calls?q=900123", headers=UNATTENDED)).text
+
+
 async def test_all_who_ask_share_one_look_at_the_database(shop: Shop) -> None:
     store = open_store(settings(shop.project).database_url)
     shared, fresh = CallChanges(store, look_s=3600), CallChanges(store, look_s=0)
