@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.engine.dialling import refusal
-from app.engine.drafts import asks, drafts_of, failsafe_tail, tail_of, wait_for
+from app.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
 from app.engine.session import OpenWait, TurnContext, WaitRef
 from app.errors import RenderError
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Draft, Frame, Part, Target
-from app.ncco import RECORD_ENDS, Issue, check, options_are_clean, order_is_clean
-
-_OPEN_ENDED = frozenset({"record", "conversation", "connect", "wait"})
+from app.ncco import Issue, check, options_are_clean, order_is_clean
 
 
 class Origin(NamedTuple):
@@ -149,12 +147,8 @@ class NccoBuilder:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether an action of unknown length was added: the caller, another party or a timeout can end it at any time.
-
-        Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
-        """
-        actions = (draft.action for draft in self.drafts if draft.action.get("action") in _OPEN_ENDED)
-        return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
+        """Whether an action of unknown length was added."""
+        return are_open_ended(self.drafts)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
         """Add the `notify` that reports when the caller reaches `step`. Raises RenderError."""

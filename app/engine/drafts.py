@@ -16,6 +16,8 @@ _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
 """Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
+_OPEN_ENDED: Final = frozenset({"record", "conversation", "connect", "wait"})
+"""Actions of unknown length. A `record` is one only if something can end it."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
 """Actions that are left out of an NCCO without webhooks, unless the call's way depends on them."""
 
@@ -65,6 +67,15 @@ def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]
 def asks(draft: Draft) -> bool:
     """Whether an action asks the caller for input."""
     return draft.callback is not None and draft.callback.kind == "input"
+
+
+def are_open_ended(drafts: Iterable[Draft]) -> bool:
+    """Whether an action has unknown length: the caller, another party or a timeout can end it at any time.
+
+    Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
+    """
+    actions = (draft.action for draft in drafts if draft.action.get("action") in _OPEN_ENDED)
+    return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:

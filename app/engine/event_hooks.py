@@ -12,6 +12,7 @@ from app.flow.language.hooks import SentHook, event_record
 from app.flow.model import Flow
 from app.flow.templates.budget import Budget
 from app.ncco.webhooks import StatusWebhook, Webhook
+from app.results import Decided
 
 HANGUP = "hangup"
 """The name of the event when a caller leaves before the flow has ended."""
@@ -66,14 +67,21 @@ def hang_up(
 
 
 def ended(
-    flow: Flow, session: Session, webhook: Webhook | None, context: TurnContext, seen: frozenset[str] = frozenset()
+    flow: Flow,
+    session: Session,
+    webhook: Webhook | None,
+    context: TurnContext,
+    *,
+    decided: Decided,
+    seen: frozenset[str] = frozenset(),
 ) -> tuple[Any, ...]:
     """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
 
     This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
     call began in. The hooks' `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
 
-    The arguments are those of `hang_up`. `webhook` is None if Vonage never reported the end.
+    The arguments are those of `hang_up`, and the result that the call has now. `webhook` is None if Vonage never
+    reported the end.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -81,7 +89,8 @@ def ended(
         if hooks := scopes.flow.events.get(ENDED):
             left = _left_step(session, webhook, seen) if webhook else ""
             how = "lost" if webhook is None else HANGUP if left else "completed"
-            event = event_record(ENDED, webhook or NO_WEBHOOK, how, session.returned)
+            own = decided.own or session.returned
+            event = event_record(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
             return _render(scopes, hooks, event, left or session.step, session.at or flow.name)
     return ()
 

@@ -22,6 +22,7 @@ def facts_of(
     """
     heard = PLAYED if is_over else 0
     rang = ""
+    own = ""
     for flow, step in entered:
         offers = step.offers
         if offers.announces and has_chosen:
@@ -32,7 +33,8 @@ def facts_of(
             heard |= ASKED
         if offers.dials:
             rang = f"{flow.name}.{step.name}"
-    return TurnFacts(heard, rang)
+        own = step.result or own
+    return TurnFacts(heard, rang, own)
 
 
 def _is_closed(flow: Flow, now: datetime) -> bool:

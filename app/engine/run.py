@@ -170,10 +170,11 @@ class Run:
     def begins_later(self, step: Step) -> bool:
         """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
-        This applies to steps that make a lookup, send a hook or hold the caller, after an action of unknown length.
-        After prompts they start immediately, so that their data is ready when the prompts end. Our choice.
+        This applies to steps that make a lookup, send a hook, set the result or hold the caller, after an action of
+        unknown length. After prompts they start immediately, so that their data is ready when the prompts end. Our
+        choice.
         """
-        return bool(step.asks or step.sends or step.exit.asks_again) and self._builder.is_open_ended
+        return bool(step.asks or step.sends or step.result or step.exit.asks_again) and self._builder.is_open_ended
 
     def holds_again(self, step: Step) -> bool:
         """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app.engine.drafts import EVERY_CALL, DependsOnCall, drafts_of, failsafe_tail, tail_of, wait_for
+from app.engine.drafts import EVERY_CALL, DependsOnCall, are_open_ended, drafts_of, failsafe_tail, tail_of, wait_for
 from app.engine.facts import facts_of
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
@@ -208,10 +208,15 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
         raise DependsOnCall("which actions contain sensitive values")
     steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
     last = steps[-1]
+    drafts: list[Draft] = []
     ready: list[ReadyAction] = []
     waits: list[OpenWait] = []
     for each in steps:
-        for draft in drafts_of(each, again, EVERY_CALL):
+        if each.result and are_open_ended(drafts):
+            raise DependsOnCall("when the step begins")
+        played = drafts_of(each, again, EVERY_CALL)
+        drafts += played
+        for draft in played:
             wait = wait_for(draft, len(waits), each, "" if is_root else flow.name)
             waits += [] if wait is None else [wait]
             ready.append(_ready(draft, wait))

@@ -144,7 +144,9 @@ def _load(
         {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
     )
     calendars = _calendars(context, linked)
-    issues = {issue for file in files for issue in up_to_first_fault(file.issues)} | {*check_project(reads)}
+    issues = {issue for file in files for issue in up_to_first_fault(file.issues)} | {
+        *check_project(reads, context.shared)
+    }
     if extent != "revision":
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}

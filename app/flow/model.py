@@ -14,6 +14,7 @@ from app.flow.actions.do import values_in
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outbound import Outbound
+from app.flow.language.results import OwnResult
 from app.flow.nodes import Place
 from app.flow.paths import Path
 from app.flow.runtime import Assignment, Exit, Part, Target
@@ -53,6 +54,7 @@ class Step:
         asks: the lookups made on entry.
         sends: the hooks sent on entry.
         events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
+        result: the flow's own result of a call that enters the step; "" if the step sets none.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Step:
     asks: tuple[AskedLookup, ...] = ()
     sends: tuple[SentHook, ...] = ()
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    result: str = ""
 
     @cached_property
     def offers(self) -> Offers:
@@ -113,6 +116,7 @@ class Flow:
         timed: the types of the variables and lookups that contain dates or times, by name.
         zone: its time zone (an IANA name), or "".
         outbound: how calls are placed with this flow; None if it is not used to place calls.
+        results: the results that its steps can give a call, by name.
         limits: the limits that the flow promises, by name (`app.flow.language.flow`); running calls ignore them.
         subs: the flows that a call can reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
@@ -138,6 +142,7 @@ class Flow:
     default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    results: Mapping[str, OwnResult] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
     timed: Mapping[str, Kind] = field(default_factory=dict)

@@ -20,6 +20,7 @@ from app.flow.runtime import AT_ONCE
 REAL: Final = "answered"
 DEFAULT: Final = "default"
 ENTERED: Final = "entered"
+RESULT: Final = "result"
 
 
 class FlowOutcome(NamedTuple):
@@ -29,7 +30,7 @@ class FlowOutcome(NamedTuple):
         flow: the name of the flow.
         step: the step that makes the decision.
         name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
-            answered`, `customer default`, ...
+            answered`, `customer default`, `result booked`, ...
         place: the line that makes the decision.
     """
 
@@ -43,8 +44,8 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
     """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
     These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
-    outcomes of `hold`; each lookup, with and without a real answer. A flow without decisions has one outcome: that it
-    was entered.
+    outcomes of `hold`; each lookup, with and without a real answer; each step that sets the result. A flow with none
+    of these has one outcome: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
@@ -62,6 +63,8 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
             yield FlowOutcome(flow.name, step.name, f"{asking.name} {came}", asking.place)
     for name, place in step.exit.outcomes():
         yield FlowOutcome(flow.name, step.name, name, place)
+    if step.result:
+        yield FlowOutcome(flow.name, step.name, f"{RESULT} {step.result}", step.place)
 
 
 Files: TypeAlias = Mapping[str, Flow]
@@ -121,11 +124,14 @@ class Following:
             case "entered":
                 self._latest = (flow.name, line.step)
                 self.entered.append(self._latest)
+                if (step := flow.steps.get(line.step)) is not None and step.result:
+                    self.taken.append((flow.name, line.step, f"{RESULT} {step.result}"))
             case "asked":
                 came = REAL if line.by == "answer" else DEFAULT
                 self.taken.append((flow.name, line.step, f"{line.what} {came}"))
             case "failed" if line.what != "failsafe":
                 self.failed.append((flow.name, line.step, line))
+                self.taken = [each for each in self.taken if each[1] != line.step or not each[2].startswith(RESULT)]
             case "decided" if line.step in flow.steps:
                 exit_ = flow.steps[line.step].exit
                 name = exit_.outcome_of(line, self._heard_by, is_at_once=self._latest == (flow.name, line.step))

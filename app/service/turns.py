@@ -17,13 +17,24 @@ from app.errors import Conflict, StoreUnavailable
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
+from app.results import Decided
 from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.placed_values import PlacedCipher, decrypted
 from app.service.recordings import announced, name_of_caller
 from app.service.tokens import make_token
 from app.service.written_rows import MASKED, answer_row, end_rows, hook_rows, mask, session_row, turn_row
-from app.store import EndOfCall, HookRow, RecordingRow, SessionRow, Store, WebhookRow, milliseconds, moment_of
+from app.store import (
+    EndOfCall,
+    HookRow,
+    RecordingRow,
+    ResultRow,
+    SessionRow,
+    Store,
+    WebhookRow,
+    milliseconds,
+    moment_of,
+)
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
@@ -94,6 +105,7 @@ class Turns:
         look_ups: makes a function that answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
         dialled: called with the number of dials of a stored turn, which Vonage counts as new calls.
+        ended: called with the result of each call that has ended.
 
     Attributes:
         failsafe: the failsafe NCCO as bytes.
@@ -108,6 +120,7 @@ class Turns:
         look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
         hooks_written: Callable[[], None] = lambda: None,
         dialled: Callable[[int], None] = lambda dials: None,
+        ended: Callable[[ResultRow], None] = lambda row: None,
     ) -> None:
         self.store = store
         self.library = library
@@ -115,6 +128,7 @@ class Turns:
         self.look_ups = look_ups
         self.hooks_written = hooks_written
         self.dialled = dialled
+        self.ended = ended
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     async def begin(
@@ -134,7 +148,7 @@ class Turns:
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
-        is_written = await self.store.open_call(row, played, received, hooks=hooks)
+        is_written = await self.store.open_call(row, played, received, hooks=hooks, parent=turn.session.parent)
         if hooks and is_written:
             self.hooks_written()
         if turn.session.dialled:
@@ -228,17 +242,20 @@ class Turns:
                 hooks += hook_rows(
                     engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
                 )
-                if not session.parent:
-                    ended = engine.ended(flow, session, delivery.webhook, context, seen)
+                if not session.parent and engine.may_report_end(flow):
+                    decided = await self._decided(session, is_lost=False)
+                    ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
                     last = end_rows(ended, row, received.received_at) or last
             if last and not await self._has_reported_end(leg):
                 hooks += last
             try:
-                await self.store.end(leg, ends, received, hooks=hooks)
+                results = await self.store.end(leg, ends, received, hooks=hooks)
             except Conflict:
                 continue
             if hooks:
                 self.hooks_written()
+            for result in results:
+                self.ended(result)
             return
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
@@ -251,13 +268,24 @@ class Turns:
         hooks: tuple[HookRow, ...] = ()
         session = session_of(row)
         flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
-        if session and flow and not session.parent and not await self._has_reported_end(row.leg):
+        may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
+        if session and flow and may_report and not await self._has_reported_end(row.leg):
             context = self.policy.turn_context(now, "")
-            hooks = end_rows(engine.ended(flow, session, None, context), row, now_ms)
-        is_ended = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
-        if hooks and is_ended:
+            decided = await self._decided(session, is_lost=True)
+            hooks = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
+        results = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
+        if results is None:
+            return False
+        if hooks:
             self.hooks_written()
-        return is_ended
+        for result in results:
+            self.ended(result)
+        return True
+
+    async def _decided(self, session: Session, *, is_lost: bool) -> Decided:
+        """The result that a call has at its end, so far."""
+        is_incoming = session.call.direction != "outbound"
+        return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
 
     async def _has_reported_end(self, leg: str) -> bool:
         """Whether an ended call of the leg has already sent the hooks for the leg's end.
@@ -286,7 +314,8 @@ class Turns:
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
-        await self.store.advance(moved, played, received, hooks=hooks, recording=recording)
+        parent = turn.session.parent
+        await self.store.advance(moved, played, received, hooks=hooks, recording=recording, parent=parent)
         if hooks:
             self.hooks_written()
         if turn.dials:

@@ -186,9 +186,20 @@ INSERT_RESULT: Final = f"""
     ON CONFLICT (call_key) DO NOTHING
 """
 
+# If two hosts record the same delivery at the same time, one of them waits here for the other.
+LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
+
+SET_RESULT: Final = """
+    UPDATE turns
+    SET result = $2
+    WHERE call_key = (SELECT key FROM calls WHERE id = $1)
+        AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
+"""
+
 # $1 is the call's key in the statements that change a row.
 ADD_FACTS: Final = """
-    UPDATE turns SET heard = $3, rang = $4, result = '' WHERE call_key = $1 AND number = $2 AND heard IS NULL
+    UPDATE turns SET heard = $3, rang = $4, result = coalesce(result, $5)
+    WHERE call_key = $1 AND number = $2 AND heard IS NULL
 """
 
 LOCK_ENDED_CALL: Final = "SELECT id, key, leg FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE"
@@ -441,8 +452,8 @@ class SummedCalls(NamedTuple):
 # Writing rows
 
 
-def end_results(calls: Sequence[EndOfCall], at: int, *, leg: str, is_lost: bool) -> Work[None]:
-    """Write the rows of calls of one leg that have just been marked as over, oldest first.
+def end_results(calls: Sequence[EndOfCall], at: int, *, leg: str, is_lost: bool) -> Work[list[ResultRow]]:
+    """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
 
     Args:
         calls: the calls.
@@ -458,15 +469,18 @@ def end_results(calls: Sequence[EndOfCall], at: int, *, leg: str, is_lost: bool)
             if id_ not in ending:
                 previous = id_
                 yield SUPERSEDE_RESULT, (key, at)
+    written = []
     for number, call in enumerate(rows, 1):
-        yield from _insert(call, previous, at, is_last=number == len(rows), is_lost=is_lost)
+        written += yield from _insert(call, previous, at, is_last=number == len(rows), is_lost=is_lost)
         previous = call.id
+    return written
 
 
-def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: bool) -> Work[None]:
+def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: bool) -> Work[list[ResultRow]]:
+    """Write and return the row of a call that is over; none if the call is not stored."""
     found = yield Keyed(SELECT_ENDED_CALL, (call.id,))
     if not found:
-        return
+        return []
     (_, key, flow, began_at), *_ = found
     party = call.party[:LONGEST_NAME]
     is_incoming = call.direction == "inbound"
@@ -505,6 +519,7 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
         counted_until_s=NOBODY_ANSWERED,
     )
     yield INSERT_RESULT, row
+    return [row]
 
 
 def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided, bool, int, int]]:
@@ -512,13 +527,25 @@ def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided
     turns = yield Keyed(SELECT_FACTS, (id_,))
     events = yield Keyed(SELECT_EVENTS, (id_,))
     covered = yield Keyed(SELECT_COVERED, (id_,))
+    decided = _decided(turns, events, is_incoming=is_incoming, is_lost=is_lost)
+    version = 0 if any(turn[2] is None for turn in turns) else covered[0][1]  # 0: to be completed by `write_result`
+    return decided, any(turn[5] for turn in turns), version, covered[0][2]
+
+
+def _decided(turns: Iterable[Row], events: Iterable[Row], *, is_incoming: bool, is_lost: bool) -> Decided:
+    """The result of a call, from the rows of `SELECT_FACTS` and `SELECT_EVENTS`."""
     facts = [
         (number, None if heard is None else TurnFacts(heard, rang or "", own or ""))
         for _, number, heard, rang, own, _ in turns
     ]
-    decided = decide(facts, (ResultEvent(*event[1:]) for event in events), is_incoming=is_incoming, is_lost=is_lost)
-    version = 0 if any(each is None for _, each in facts) else covered[0][1]  # 0: to be completed by `write_result`
-    return decided, any(turn[5] for turn in turns), version, covered[0][2]
+    return decide(facts, (ResultEvent(*event[1:]) for event in events), is_incoming=is_incoming, is_lost=is_lost)
+
+
+def set_result(id_: str, result: str, at: int) -> Work[None]:
+    """Set the own result of a call on behalf of a called party, as of the call's latest turn."""
+    if (yield Keyed(LOCK_CALL, (id_,))):
+        yield SET_RESULT, (id_, result)
+        yield from refresh_result(id_, at)
 
 
 def may_change_result(webhook: WebhookRow) -> bool:
@@ -558,7 +585,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
     if not found or not call.direction:
         return
     (_, key, leg), *_ = found
-    yield Many(ADD_FACTS, [(key, number, facts.heard, facts.rang) for number, facts in old.facts.items()])
+    yield Many(ADD_FACTS, [(key, number, *facts) for number, facts in old.facts.items()])
     if (yield SELECT_RESULT, (call.id,)):
         yield from refresh_result(call.id, now, ended_at=old.reported_at)
         if old.is_returned_newly:
@@ -675,10 +702,16 @@ def subtract(keys: Iterable[int]) -> Work[None]:
 
 
 class Results:
-    """Writes the results of calls in an open database. Every method may raise StoreUnavailable."""
+    """Decides and writes the results of calls in an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> Decided:
+        """The result that a call would have if it ended now."""
+        turns = await self._database.read(SELECT_FACTS, id_)
+        events = await self._database.read(SELECT_EVENTS, id_)
+        return _decided(turns, events, is_incoming=is_incoming, is_lost=is_lost)
 
     async def has_uncounted(self) -> bool:
         """Whether `count` would find any rows. Writes nothing."""

@@ -20,7 +20,17 @@ from app.store.migrations import FORGOTTEN_TABLE, probe
 from app.store.placed import PlacedCalls
 from app.store.recordings import RecordingRow, Recordings, add_recording
 from app.store.records import SELECT_REVISION, Records
-from app.store.results import EndOfCall, Results, end_lost_results, end_results, may_change_result, refresh_result
+from app.store.results import (
+    LOCK_CALL,
+    EndOfCall,
+    ResultRow,
+    Results,
+    end_lost_results,
+    end_results,
+    may_change_result,
+    refresh_result,
+    set_result,
+)
 from app.store.rows import (
     HOOK_COLUMNS,
     IS_MAIL,
@@ -89,9 +99,6 @@ SELECT_FORGOTTEN: Final = f"""
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $2)
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $3)
 """
-
-# If two hosts record the same delivery at the same time, one of them waits here for the other.
-LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
 
 SELECT_DELIVERED: Final = """
     SELECT calls.id
@@ -249,22 +256,30 @@ P = ParamSpec("P")
 
 
 def _advance(
-    session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None
+    session: SessionRow,
+    turn: TurnRow,
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    recording: RecordingRow | None,
+    *,
+    parent: str,
 ) -> Work[None]:
     """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)
-    yield from _add_turn(written[0][1], turn, webhook, hooks)
+    yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
     if recording is not None:
         yield from add_recording(recording)
 
 
-def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[None]:
+def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
     if hooks:
         yield from add_hooks(hooks)
+    if parent and turn.result:
+        yield from set_result(parent, turn.result, webhook.received_at)
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
@@ -290,8 +305,8 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
         yield from refresh_result(webhook.session, webhook.received_at)
 
 
-def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[int]:
-    """Write a webhook and end the open calls of a leg; returns how many calls were open."""
+def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[list[ResultRow]]:
+    """Write a webhook and end the open calls of a leg; returns their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version in found}:
@@ -300,19 +315,18 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
         yield Keyed(END_CALL, (call.id, at, call.version))
     yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
     if calls:
-        yield from end_results(calls, at, leg=leg, is_lost=False)
-    elif leg:
+        return (yield from end_results(calls, at, leg=leg, is_lost=False))
+    if leg:
         yield from end_lost_results(leg, at)
-    return len(calls)
+    return []
 
 
-def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[bool]:
-    """End a call whose end was not reported; returns whether it was still open in this version."""
+def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[list[ResultRow] | None]:
+    """End a call whose end was not reported; returns its result, or None if it was not open in this version."""
     if not (yield Keyed(END_LOST_CALL, (call.id, call.version))):
-        return False
+        return None
     yield from add_hooks(hooks)
-    yield from end_results([call], at, leg=leg, is_lost=True)
-    return True
+    return (yield from end_results([call], at, leg=leg, is_lost=True))
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -405,17 +419,24 @@ class Store:
     # Calls
 
     def open_call(
-        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        parent: str = "",
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn. Raises AlreadyOpen.
 
-        Returns False if the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
+        If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
+        the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
         """
-        work = partial(self._open_call, session, turn, webhook, hooks)
-        return self.database.write(work, (session.id, session.leg, webhook.session))
+        work = partial(self._open_call, session, turn, webhook, hooks, parent)
+        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
 
     def _open_call(
-        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow]
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str
     ) -> Work[bool]:
         """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
@@ -432,7 +453,7 @@ class Store:
                 return False
             else:
                 raise AlreadyOpen(session.id)
-        yield from _add_turn(written[0][1], turn, webhook, hooks)
+        yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
         return True
 
     def advance(
@@ -443,13 +464,14 @@ class Store:
         *,
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
+        parent: str = "",
     ) -> Coroutine[Any, Any, None]:
         """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        Also raises Conflict if the turn exists already.
+        Also raises Conflict if the turn exists already. For `parent`, see `open_call`.
         """
-        work = partial(_advance, session, turn, webhook, hooks, recording)
-        return self.database.write(work, (session.id, session.leg, webhook.session))
+        work = partial(_advance, session, turn, webhook, hooks, recording, parent=parent)
+        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
 
     def record(
         self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
@@ -463,22 +485,23 @@ class Store:
 
     def end(
         self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
-    ) -> Coroutine[Any, Any, int]:
+    ) -> Coroutine[Any, Any, list[ResultRow]]:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
         `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
         ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a
         repeated delivery are not written. If no call was open, the hooks of a webhook without a wait are not written
-        either, and the leg's calls whose end had not been reported get this end. Returns the number of open calls.
+        either, and the leg's calls whose end had not been reported get this end. Returns the results of the calls that
+        were open, oldest first; called parties have none.
         """
         return self.database.write(partial(_end, leg, calls, webhook, hooks), (leg, webhook.session))
 
     def end_lost(
         self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
-    ) -> Coroutine[Any, Any, bool]:
+    ) -> Coroutine[Any, Any, list[ResultRow] | None]:
         """Mark a call as over whose end was not reported, and write its result and hooks. Its `updated_at` stays.
 
-        Returns False, and writes nothing, if the call has changed since.
+        Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
         """
         return self.database.write(partial(_end_lost, call, leg, at, hooks), (leg, call.id))
 

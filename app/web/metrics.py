@@ -22,6 +22,7 @@ from prometheus_client.process_collector import ProcessCollector
 from app.engine import LookupAnswer
 from app.flow.model import Project
 from app.service.delivery import Reply
+from app.store import ResultRow
 from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -76,6 +77,7 @@ class Metrics:
         self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
         seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
         self._inputs = count("ncco_inputs", "Results of questions to callers", ["flow", "step", "result"])
+        self._results = count("ncco_call_results", "Incoming calls that have ended", ["flow", "result", "own"])
         self._lookups = count("ncco_lookups", "Lookups asked", ["name", "result"])
         self._lookup_s = time("ncco_lookup_seconds", "Time that a lookup takes", ["name"], buckets=_LOOKUP_BUCKETS_S)
         self._fallbacks = count("ncco_fallbacks", "Webhooks to the fallback URL")
@@ -108,6 +110,7 @@ class Metrics:
         self._series: dict[tuple[str, str], Counter] = {}
         self._seconds_of = {route: seconds.labels(route) for route in ROUTES}
         self._inputs_of: dict[tuple[str, str, str], Counter] = {}
+        self._results_of: dict[tuple[str, str, str], Counter] = {}
         self._lookup_names: set[str] = set()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -143,6 +146,16 @@ class Metrics:
             named = series if len(self._inputs_of) < SERIES_LIMIT else ("other", "other", series[2])
             found = self._inputs_of[series] = self._inputs.labels(*named)
         found.inc()
+
+    def call_ended(self, row: ResultRow) -> None:
+        """Count the result of a call that has ended, as far as it is known then; placed calls are not counted."""
+        if row.direction != "inbound" or not row.is_last:
+            return
+        series = (row.flow, row.result, row.own)
+        if series not in self._results_of and len(self._results_of) >= SERIES_LIMIT:
+            self._results.labels("other", row.result, "other" if row.own else "").inc()
+        else:
+            self._results_of.setdefault(series, self._results.labels(*series)).inc()
 
     def count_lookup(self, name: str, answer: LookupAnswer) -> None:
         """Count a lookup as `ok`, `cached`, `late` (it took too long) or `failed`."""

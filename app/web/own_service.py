@@ -126,6 +126,7 @@ class OwnService:
             policy,
             look_ups=lambda: lookups_of_turn(ask, settings.lookup_budget_ms),
             hooks_written=self.sender.wake,
+            ended=metrics.call_ended,
         )
         self.placer = (
             make_placer(settings, self.calls, self.voice, metrics, log=log, clock=clock) if self.voice else None

@@ -78,7 +78,7 @@ async def end_call(store: Store, leg: str, webhook: WebhookRow, hooks: Sequence[
     while True:
         calls = [EndOfCall(row.id, row.version, "inbound", NUMBER, "442079460000") for row in await store.calls_of(leg)]
         try:
-            return await store.end(leg, calls, webhook, hooks=hooks)
+            return len(await store.end(leg, calls, webhook, hooks=hooks))
         except Conflict:
             continue
 

@@ -132,7 +132,8 @@ class Facts:
         brought: the variables that another flow fills when it returns.
         collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
             speech.
-        asked, sent_hooks: the names of the lookups that are asked and of the hooks that are sent.
+        asked, sent_hooks, results: the names of the lookups that are asked, the hooks that are sent, the results that
+            are set.
         open: the names of the opening hours that are used; "" for all of `hours`.
         outcomes, returned: the names of the outcomes and values that the flow returns.
     """
@@ -147,6 +148,7 @@ class Facts:
     collected: dict[str, list[tuple[int, int] | None]] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     sent_hooks: set[str] = field(default_factory=set)
+    results: set[str] = field(default_factory=set)
     open: set[str] = field(default_factory=set)
     outcomes: set[str] = field(default_factory=set)
     returned: set[str] = field(default_factory=set)
@@ -170,10 +172,12 @@ class Facts:
         return self.assigned.keys() | self.brought
 
     def uses(self, section: str, name: str) -> bool:
-        """Whether the flow uses the lookup, the hook or the calendar with this name."""
+        """Whether the flow uses the lookup, the hook, the result or the calendar with this name."""
         if section == "lookups":
             return name in self.asked or name in self.read
-        return name in self.sent_hooks if section == "hooks" else not self.open.isdisjoint({name, ""})
+        if section == "calendars":
+            return not self.open.isdisjoint({name, ""})
+        return name in (self.sent_hooks if section == "hooks" else self.results)
 
     def _assign(self, assignments: Iterable[Assignment]) -> None:
         for assignment in assignments:
@@ -182,6 +186,7 @@ class Facts:
     def _step(self, step: Step) -> None:
         self._use(used_in(step))
         self.asked.update(asking.name for asking in step.asks)
+        self.results.add(step.result)
         self._assign(step.sets)
         asked = step.exit.asked
         digits = asked.lengths if asked is not None and not asked.free_speech else None

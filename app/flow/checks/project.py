@@ -9,13 +9,15 @@ from app.flow.checks.graph import check_recursion
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
 from app.flow.language.lookups import LookupDefinition
+from app.flow.language.results import OwnResult
+from app.flow.language.shared import Sections
 from app.flow.nodes import Place
 
 
-def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
+def check_project(flows: Iterable[ReadFlow], shared: Sections) -> Iterator[FlowIssue]:
     """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
 
-    A repetition is reported at the later place; its message names the first one.
+    A repetition is reported at the later place; its message names the first one. `shared` are the shared parts.
     """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
@@ -28,6 +30,7 @@ def check_project(flows: Iterable[ReadFlow]) -> Iterator[FlowIssue]:
     for _, place, first in _repeated(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
     yield from _check_entrances(flows)
+    yield from _check_results([shared, *(flow.sections for flow in flows)])
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
     yield from check_conversations(by_name)
@@ -50,6 +53,17 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
             yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"')
+
+
+def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
+    """Report E283 for a result whose text differs from the one that the project declares first."""
+    first: dict[str, OwnResult] = {}
+    for name, result in (declared for each in sections for declared in each.results.items()):
+        known = first.setdefault(name, result)
+        if known.text != result.text:
+            where = f"{known.place.file}:{known.place.line}"
+            message = f'the result "{name}" has another text in {where}: {known.text}'
+            yield RULES["E283"].at(result.place, message, f"write `{name}: {known.text}`, or give it another name")
 
 
 def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:

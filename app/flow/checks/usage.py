@@ -22,6 +22,7 @@ from app.flow.templates.values import Literal
 _USES: Final = (
     ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
     ("hooks", "nothing sends the hook", "write `send: {name}` in a step or under `events`, or delete it"),
+    ("results", "no step gives the result", "write `result: {name}` in a step, or delete it"),
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
 """For each section, the message of W635 for an unused part of it, and the fix."""

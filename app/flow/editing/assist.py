@@ -36,6 +36,7 @@ _NOUNS: Final[Mapping[str, str]] = {
     "variables": "variable",
     "lookups": "lookup",
     "hooks": "hook",
+    "results": "result",
     "hours": "opening hours",
     "locales": "locale",
     "outcomes": "outcome",
@@ -307,8 +308,8 @@ def described(name: Name) -> str:
             return f"returns {_written(returns)}" if returns else "a lookup"
         case "variables", Map() as declared:
             return _written(declared.get("type"))
-        case "variables", Text() as type_:
-            return type_.value
+        case "variables" | "results", Text() as text:
+            return text.value
         case "hooks" | "hours" | "locales", Map() as declared:
             return _cut(", ".join(f"{key.value}: {_written(value)}" for key, value in declared.entries))
     return f"a {_NOUNS[name.kind]}" if name.node else ""

@@ -15,7 +15,7 @@ from app.flow.source import read_yaml
 from app.flow.source.source_file import EXPRESSION_KEYS, SourceFile
 
 NameKind: TypeAlias = Literal[
-    "flows", "steps", "variables", "lookups", "hooks", "hours", "locales", "outcomes", "templates"
+    "flows", "steps", "variables", "lookups", "hooks", "results", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
 """The kinds of names, as they are called by `offered` in the schema."""
@@ -26,6 +26,7 @@ _SECTIONS: Final[Mapping[str, NameKind]] = {
     "params": "variables",
     "lookups": "lookups",
     "hooks": "hooks",
+    "results": "results",
     "hours": "hours",
     "locales": "locales",
 }

@@ -131,7 +131,7 @@ class Resolver(Reader):
         variables: the flow's variables, by name.
         flows: the signatures of the flows of the project, by name.
         locales: the flow's locales by name; empty if it speaks only one language.
-        lookups, hooks: the lookups and hooks that the flow may use, by name.
+        lookups, hooks, results: the lookups, hooks and results that the flow may use, by name.
         language: the language of spoken values (BCP 47).
         own: the signature of the flow that is being read; None if the file is not a flow.
         inherited: the options from `defaults`, by kind of action.
@@ -145,6 +145,7 @@ class Resolver(Reader):
     locales: Mapping[str, Any] = field(default_factory=dict)
     lookups: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)

@@ -331,6 +331,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
                 name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
             },
             events=events,
+            results=sections.results,
             limits=words.limits.by_name if words.limits else {},
             spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
             timed={name: type_ for name, type_ in types.items() if type_.is_timed},

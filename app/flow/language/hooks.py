@@ -73,25 +73,26 @@ _EVENT_FIELDS: Final = (
 )
 """Source: webhook reference, Record, Transcription, Call status events."""
 
-EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result"), TYPES["text"]))
+EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "call_result"), TYPES["text"]))
 """`event` in expressions: texts, which are "" for fields that this event does not have."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
 """`event` in a hook that a step sends."""
 
 
-def event_record(name: str, webhook: Webhook, how: str = "", result: str = "") -> dict[str, str]:
+def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
     Args:
         name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
         webhook: what Vonage sent.
         how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
-        result: the outcome that the flow returned in the end.
+        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
+        call_result: what became of the call (`app.results.RESULTS`); "" unless the event is `ended`.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
-    return {"name": name, **texts, "how": how, "result": result}
+    return {"name": name, **texts, "how": how, "result": result, "call_result": call_result}
 
 
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")

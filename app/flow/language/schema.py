@@ -112,6 +112,7 @@ def definitions() -> dict[str, JsonSchema]:
         "returned": _returned(),
         "lookups": named(LookupDefinition.json_schema()),
         "hooks": named(HookDefinition.json_schema()),
+        "results": named(TEXT),
         "hours": named(HoursWords.json_schema()),
         **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
         "locales": named(Locale.json_schema()),

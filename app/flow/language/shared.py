@@ -4,6 +4,7 @@ shared: true
 hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
 lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
 hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
+results: {booked: an appointment was booked}
 locales: {en: {language: en-GB}}
 defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
 
@@ -28,11 +29,12 @@ from app.flow.hours.declaration import read_hours, read_zone
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.language.hooks import HookDefinition, read_hooks
 from app.flow.language.lookups import LookupDefinition, read_lookups
+from app.flow.language.results import OwnResult, read_results
 from app.flow.nodes import Map, Node, Text
 from app.flow.scope import Signature, scope_types
 from app.value_types import ANY, Word
 
-SECTIONS: Final = ("locales", "hours", "lookups", "hooks")
+SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,7 @@ class Sections:
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     lookups: Mapping[str, LookupDefinition] = field(default_factory=dict)
     hooks: Mapping[str, HookDefinition] = field(default_factory=dict)
+    results: Mapping[str, OwnResult] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,8 @@ class Declarations(MapForm):
     """Requests to other servers during a call, by name."""
     hooks: Annotated[Node | None, Unread(ref("hooks"))] = None
     """Webhooks of ours, by name."""
+    results: Annotated[Node | None, Unread(ref("results"))] = None
+    """The results that steps give calls, by name, each with its text for people."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
     """The hooks to send for what Vonage reports later, in every step."""
 
@@ -189,4 +194,6 @@ def read_sections(
     hooks = dict(outer.hooks)
     if words.hooks:
         hooks |= read_hooks(words.hooks, reader)
-    return Sections(locales, calendars, lookups, hooks), replace(reader, hooks=hooks)
+    own_results = read_results(words.results, reader) if words.results else {}
+    results = {**outer.results, **own_results}
+    return Sections(locales, calendars, lookups, hooks, results), replace(reader, hooks=hooks, results=results)

@@ -21,6 +21,7 @@ from app.flow.language.hooks import SentHooks, StepEvents, check_events
 from app.flow.language.lookups import AskedLookups
 from app.flow.language.menu import Choices, restore_menu
 from app.flow.language.outcomes import On, RunFlow, steers
+from app.flow.language.results import OwnResultName
 from app.flow.model import Step
 from app.flow.nodes import Entry, Map, Node
 from app.flow.runtime import Exit
@@ -46,6 +47,8 @@ class StepWords(MapForm):
     """Variables that change when the step is entered, line by line."""
     sends: SentHooks = written_as("send", default=())
     """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
+    result: OwnResultName = ""
+    """The result of the call when the step is entered, declared under `results`. The last one counts."""
     do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
@@ -105,7 +108,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     parts = source.parts if needs is None else needs.complete(source.parts, exit_place, reader)
     reader.issues.extend(check_step(parts, reader.scope, goes_on=_goes_on(step_exit)))
     sent = (words.asks, words.sends, words.events)
-    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, tail, *sent)
+    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, tail, *sent, result=words.result)
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 

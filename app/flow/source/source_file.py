@@ -158,7 +158,7 @@ EXPRESSION_KEYS = frozenset({"if", "until", "check"})
 """Keys with a bare expression: quotes inside it are part of it."""
 
 MAP_KEYS = frozenset(
-    ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "locales", "events"],
+    ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "results", "locales", "events"],
 ).union(("choices", "retry", "on", "collect", "set", "with", "json"))
 """Keys whose value is a map."""
 

@@ -8,8 +8,10 @@ from typing import Any, Final
 from app.engine import Session, TurnContext, WaitRef, ended, hang_up, observe
 from app.flow.model import Flow
 from app.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
+from app.results import Decided
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
+_MISSED: Final = Decided("missed", "", "", None)
 _OTHERS: Final[dict[str, Webhook]] = {
     "record": RecordWebhook.read({}),
     "transcription": TranscriptionWebhook.read({}),
@@ -24,7 +26,7 @@ def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[
     """
     if not session.parent:
         yield from hang_up(root, session, _HUNG_UP, context)
-        yield from ended(root, session, _HUNG_UP, context)
+        yield from ended(root, session, _HUNG_UP, context, decided=_MISSED)
     for wait in session.waits:
         if wait.kind == "event":
             flow = root.named(wait.flow)

@@ -400,6 +400,7 @@ def _effects(explored: Explored, turn: Transition) -> str:
     played = [step.name for step in entered if step.parts]
     sent = [hook.name for step in entered for hook in step.sends if hook.name not in ended]
     assigned = [each.name for each in chain(_completed(explored, turn).target.sets, *(step.sets for step in entered))]
+    assigned += [f"the result {step.result}" for step in entered if step.result]
     effects = {"is not played": played, "is not sent": sent, "is not set": assigned}
     return " and ".join(f"{', '.join(dict.fromkeys(names))} {how}" for how, names in effects.items() if names)
 
@@ -458,8 +459,9 @@ _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_pe
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
-    """The unreachable steps of a flow. A step that an error exit leads to counts as reachable."""
+    """The unreachable steps and results of a flow. A step that an error exit leads to counts as reachable."""
     reached = entered | _after_errors(flows, entered)
+    yield from _never_given(flow, reached, is_certain=is_certain)
     for step in flow.steps.values():
         if (flow.name, step.name) in reached:
             continue
@@ -470,6 +472,20 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
             message = f'no call with the sample values reaches step "{step.name}"; other values might'
             cure = "compare values with literals, or declare the possible words"
             yield Violation("unreachable", flow.name, step.name, step.place, message, cure, severity="warning")
+
+
+def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
+    """The results that only unreachable steps of a flow set."""
+    setting = {step.result: step for step in flow.steps.values() if step.result}
+    given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
+    how = "call" if is_certain else "call with the sample values"
+    for name, step in setting.items():
+        if name not in given:
+            cure = RULES["unreachable_result"].cure
+            place = flow.results[name].place
+            message = f'no {how} gets the result "{name}"'
+            severity: Literal["error", "warning"] = "error" if is_certain else "warning"
+            yield Violation("unreachable_result", flow.name, step.name, place, message, cure, severity=severity)
 
 
 def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:

@@ -35,6 +35,7 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     if expect.end is not None and result.ended not in (expect.end, "failsafe"):
         message = "the call ends differently"
         yield Difference(expect.at("end"), message, expect.end, result.ended, at=result.seconds)
+    yield from _check_result(result)
     if expect.seconds is not None and not expect.seconds.low <= result.seconds <= expect.seconds.high:
         wanted = f"{expect.seconds.written} seconds"
         found = f"{result.seconds:.1f} seconds"
@@ -46,6 +47,17 @@ def check_expectations(result: Result, *, is_explained: bool = False) -> Iterato
     yield from _check_variables(result)
     yield from _check_hooks(result)
     yield from _check_ncco(result)
+
+
+def _check_result(result: Result) -> Iterator[Difference]:
+    expect = result.scenario.expect
+    if not expect.result or result.became is None:
+        return
+    found = (result.became.result, result.became.own)
+    if expect.result not in found:
+        message = "the call has a different result"
+        shown_found = ", ".join(each for each in found if each not in ("", "own"))
+        yield Difference(expect.at("result"), message, expect.result, shown_found, at=result.seconds)
 
 
 def _check_attempts(result: Result) -> Iterator[Difference]:

@@ -18,6 +18,7 @@ from app.flow.language.returns import Misfit, read_answer
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.templates.values import Computed, Native
+from app.results import ResultName
 from app.service.placing.requests import RefusedRequest
 from app.suggest import near_or_all, nearest
 from app.value_types import TYPES, Kind
@@ -28,7 +29,9 @@ from app.verify.scenarios.placing import row_of
 _ENV: Final = re.compile(r"\benv\.(\w+)")
 DIRECTION: Final = "direction"
 """The key that is allowed in the query of an answer URL, in addition to params."""
-_WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable"}
+_WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable", "S113": "result"}
+EXPECTED_RESULTS: Final[tuple[ResultName, ...]] = ("person", "message", "served", "missed", "answered")
+"""The results that a scenario can expect, in addition to those of its flows."""
 
 AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 
@@ -49,7 +52,10 @@ class Fitting:
                 self._variables.setdefault(name, []).append(variable.type)
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; reports unknown names (S106 to S109) and values (S112)."""
+        """The scenario with its number and flow filled in.
+
+        Reports unknown names (S106 to S109, S113) and values (S112).
+        """
         for name, given in scenario.given.items():
             if _check("S107", name, self._returned, given.place, reader):
                 _check_answers(name, given, self._returned[name], reader)
@@ -58,6 +64,9 @@ class Fitting:
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
+        if scenario.expect.result:
+            results = {*EXPECTED_RESULTS}.union(*(flow.results for flow in self._flows.values()))
+            _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)
         return self.fit_call(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
@@ -126,7 +135,7 @@ class Fitting:
 
 
 def _check(code: str, name: str, known: Iterable[str], place: Place, reader: Reader) -> bool:
-    """Whether any flow has this lookup, hook or variable; reports `code` if not."""
+    """Whether any flow has this lookup, hook, variable or result; reports `code` if not."""
     names = set(known)
     if name not in names:
         reader.report(code, place, f'no flow has a {_WHAT[code]} "{name}"', near_or_all(name, names))

@@ -236,6 +236,8 @@ class Expect(ScenarioModel):
     """how it ended: the caller hung up, it ended by itself, nothing in the flow could be played, or nobody answered"""
     attempts: Annotated[Mapping[datetime, str] | None, Notation(_read_attempts, ANY_MAP)] = None
     """the attempts of a placed call: minute and outcome of each attempt, such as {2026-03-04T10:00: busy}"""
+    result: str = ""
+    """what became of the call: a result of a flow, or person, message, served, missed or answered"""
     seconds: Annotated[Range | None, Notation(_read_range, _RANGE)] = None
     hooks: Annotated[tuple[ExpectedHook, ...] | None, Notation(_read_hooks, _HOOKS)] = None
     variables: Annotated[
@@ -300,7 +302,7 @@ class Scenario(ScenarioDefaults):
     def expects_something(self) -> bool:
         """Whether the scenario expects anything, so that it can fail."""
         expect = self.expect
-        found = (expect.end, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
+        found = (expect.end, expect.result, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
         return (
             any(found)
             or expect.attempts is not None

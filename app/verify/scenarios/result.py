@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
+from app.results import Decided as CallOutcome
 from app.service.placing.attempts import ANSWERED
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
@@ -97,6 +98,7 @@ class Result:
         unjudged: the parts of the scenario that cannot be checked on this server, with the reason.
         is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
         took_s: how long playing the scenario took, in seconds of real time.
+        became: what became of the call, if the scenario asks for it.
         attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
     """
 
@@ -119,6 +121,7 @@ class Result:
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
+    became: CallOutcome | None = None
     attempts: Sequence[tuple[datetime, str]] | None = None
 
     @property

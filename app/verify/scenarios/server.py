@@ -18,7 +18,17 @@ from app.simulator.parties import AfterConnect, Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
-from app.store import EndOfCall, HookRow, RecordingRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from app.store import (
+    EndOfCall,
+    HookRow,
+    RecordingRow,
+    ResultRow,
+    SessionRow,
+    SqliteDatabase,
+    Store,
+    TurnRow,
+    WebhookRow,
+)
 from app.store.database import Row, Work
 from app.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from app.verify.scenarios.result import Result
@@ -218,10 +228,16 @@ class CallStore(Store):
         self.sent: list[HookRow] = []
 
     async def open_call(
-        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        parent: str = "",
     ) -> bool:
         """See `Store`."""
-        is_written = await super().open_call(session, turn, webhook, hooks=hooks)
+        is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
         return is_written
@@ -234,9 +250,10 @@ class CallStore(Store):
         *,
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
+        parent: str = "",
     ) -> None:
         """See `Store`."""
-        await super().advance(session, turn, webhook, hooks=hooks, recording=recording)
+        await super().advance(session, turn, webhook, hooks=hooks, recording=recording, parent=parent)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
 
@@ -249,7 +266,7 @@ class CallStore(Store):
 
     async def end(
         self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
-    ) -> int:
+    ) -> list[ResultRow]:
         """See `Store`."""
         ended = await super().end(leg, calls, webhook, hooks=hooks)
         await self._remember(webhook, hooks)

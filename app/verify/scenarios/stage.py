@@ -230,6 +230,10 @@ class LocalStage:
         if scenario.places:
             result.attempts = await placed.attempts()
             placed.observe(result)
+        if scenario.expect.result and result.records:
+            call = result.records[0].session.id
+            is_incoming = not scenario.places
+            result.became = await self.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
@@ -371,6 +375,7 @@ class RemoteStage:
             "at (the server uses its own clock)": scenario.made_at != AT,
             f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
             f"expect.variables ({_NOT_VISIBLE})": expect.variables,
+            f"expect.result ({_NOT_VISIBLE})": expect.result,
             f"expect.without for things that are visible only in a flow ({_NOT_VISIBLE})": DECIDED
             & expect.without.keys(),
             f"expect.end: failsafe ({_NOT_VISIBLE})": expect.end == "failsafe" != result.ended,

@@ -148,6 +148,7 @@ async def test_a_caller_who_hangs_up_ends_the_call(call: ServedCall, store: Stor
         "price": "0.01390000",
         "disconnected_by": "user",
         "how": "hangup",
+        "call_result": "missed",
     } == told["event"]
 
 

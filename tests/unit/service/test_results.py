@@ -22,6 +22,7 @@ SALON = """\
 flow: salon
 default: true
 hours: {shop: {timezone: Europe/London, week: WEEK}}
+results: {booked: a cut was booked}
 start: hello
 steps:
   hello: {do: [{record: true}, {talk: "Salon Ann."}], branch: [{if: hours.shop.open, goto: menu}, {else: closed}]}
@@ -33,10 +34,16 @@ steps:
       hours: {dtmf: 3, goto: hours}
       message: {dtmf: 4, goto: message}
       more: {dtmf: 5, goto: more}
+      asked: {dtmf: 6, goto: party}
+      booked: {dtmf: 7, goto: booked}
     retry: {tries: 2, noinput: ["Sorry?"], nomatch: ["Sorry?"], then: bye}
   more: {do: [{talk: "For a cut, press 1."}], choices: {cut: {dtmf: 1, goto: prices}}, retry: {then: bye}}
   book: {do: [{connect: "447700900333"}], on: {completed: end, otherwise: nobody}}
   nobody: {do: [{talk: "Nobody is free."}], goto: message}
+  booked: {result: booked, do: [{talk: "You have booked."}], goto: menu}
+  party:
+    do: [{connect: {endpoint: {type: phone, number: "447700900333", onAnswer: {run: ask}}}}]
+    on: {completed: end, otherwise: bye}
   prices: {do: [{talk: "A cut is ten pounds."}], goto: menu}
   hours: {do: [{talk: "We are {{ 'open' if hours.shop.open else 'closed' }}."}], goto: menu}
   message:
@@ -44,6 +51,14 @@ steps:
     goto: end
   closed: {do: [{talk: "We are closed."}, {record: {beepStart: true, endOnKey: "#"}}], goto: end}
   bye: {do: [{talk: "Goodbye."}], goto: end}
+"""
+ASK = """\
+flow: ask
+start: ask
+outcomes: [accepted]
+results: {booked: a cut was booked}
+steps:
+  ask: {result: booked, do: [{talk: "A caller has booked."}], goto: {return: accepted}}
 """
 CALLS = {
     "hangs up in the greeting": ([], "missed"),
@@ -61,6 +76,9 @@ CALLS = {
     "hangs up while it rings": (["1", "ringing"], "missed"),
     "reaches nobody and leaves a message": (["1", "busy", "record"], "message"),
     "hears the prices, then reaches nobody": (["2", "1", "timeout"], "missed"),
+    "books": (["7"], "own"),
+    "books, then reaches nobody": (["7", "1", "busy"], "own"),
+    "books, then speaks with a person": (["7", "1", "answered"], "person"),
     "is on the line": (["2", "stays"], "open"),
 }
 """What a caller does, and what came of the call."""
@@ -72,6 +90,7 @@ class Line:
     def __init__(self, folder: Path, week: str) -> None:
         (folder / "flows").mkdir()
         (folder / "flows" / "salon.yaml").write_text(SALON.replace("WEEK", week), encoding="utf-8")
+        (folder / "flows" / "ask.yaml").write_text(ASK, encoding="utf-8")
         self.url = f"sqlite:///{folder}/calls.db"
         self.flows = load(read_project(folder / "flows", folder / "templates")[0]).flows
         settings = Settings(_env_file=None, flows=folder / "flows", database_url=self.url, insecure=True)
@@ -92,7 +111,10 @@ class Line:
                 ncco = await post(answer_url, **{"to": "442079460000", "from": "447700900123"})
             for act in acts:
                 url = next((each["eventUrl"][0] for each in reversed(ncco) if "eventUrl" in each), "")
-                if act == "record":
+                if act == "onAnswer":
+                    heard = next(each["endpoint"][0]["onAnswer"]["url"] for each in ncco if each["action"] == "connect")
+                    await post(heard, uuid=f"other-{leg}")
+                elif act == "record":
                     await post(url, recording_uuid=f"rec-{leg}", recording_url="https://api.nexmo.com/1", size=1000)
                 elif act.isalpha() and act != "stays":
                     event = {"status": act, "direction": "outbound", "to": "447700900333", "uuid": f"other-{leg}"}
@@ -123,6 +145,18 @@ async def test_what_came_of_a_call_is_what_a_listener_would_say(line: Line) -> N
         await line.call(leg, acts)
 
     assert {leg: result for leg, (_, result) in CALLS.items()} == await judged(line)
+
+
+@pytest.mark.parametrize("line", [ALWAYS], indirect=True)
+async def test_own_result_stays_after_the_flow_was_edited(line: Line, tmp_path: Path) -> None:
+    await line.call("books", ["7"])
+    await line.call("is connected to somebody who hears a flow", ["6", "onAnswer", "timeout"])
+    (tmp_path / "flows" / "salon.yaml").write_text(SALON.replace("WEEK", ALWAYS).replace("booked", "sold"), "utf-8")
+    (tmp_path / "flows" / "ask.yaml").unlink()
+    async with open_store(line.url).records() as records:
+        rows = await records.results_of(["books", "is connected to somebody who hears a flow"])
+
+    assert [("own", "booked"), ("own", "booked")] == [(row.result, row.own) for row in rows]
 
 
 @pytest.mark.parametrize("line", [NEVER], indirect=True)

@@ -169,7 +169,7 @@ async def test_a_call_whose_end_was_never_reported_ends_by_its_age(call: ServedC
     row = await store.load(LEG)
 
     assert [0, 0, 0, 1, 0] == [look.lost for look in (*before, *looks)]
-    assert [{"name": "ended", "how": "lost"}] == await events(store)
+    assert [{"name": "ended", "how": "lost", "call_result": "lost"}] == await events(store)
     assert row is not None
     assert row.is_over
 

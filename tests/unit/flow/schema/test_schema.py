@@ -35,7 +35,7 @@ from tests.unit.flow.schema.editor_yaml import as_editor_reads
 PLAIN = flow_schema()
 DEFINITIONS = PLAIN["definitions"]
 VALIDATOR = jsonschema.Draft7Validator(PLAIN)
-FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.NAME_KINDS, "abcdefghi", strict=True)})
+FOREIGN_NAMES = flow_schema({kind: (letter,) for kind, letter in zip(flow_names.NAME_KINDS, "abcdefghij", strict=True)})
 FOREIGN_VALIDATOR = jsonschema.Draft7Validator(FOREIGN_NAMES)
 
 
