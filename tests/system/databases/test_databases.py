@@ -9,12 +9,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.service.call_results import total
+from app.service.result_rows import ResultRows
+from app.store import milliseconds, open_store
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_server import shared_server
@@ -22,6 +26,7 @@ from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import run_in
 from tests.system.cli import running
 from tests.system.cli.running import wait_until_ready
+from tests.system.databases.make import DIALLED, FAILED, FIRST, OVER, SECOND, TERMS, Caller
 from tests.system.databases.serving import HERE, serving, settings
 
 DELIVERED_WITHIN_S = 30.0
@@ -75,7 +80,7 @@ def copy_postgres(home: Path, statements: list[str], version: str) -> str:
 
 COPIES: dict[str, Callable[[Path, list[str], str], str]] = {"sqlite": copy_sqlite, "postgres": copy_postgres}
 ADDITIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"]
-MISSING = {"0.1": ADDITIONS, "0.2": ADDITIONS}
+MISSING = {"0.1": ADDITIONS, "0.2": ADDITIONS, "0.3a": ADDITIONS[5:]}
 """The schema additions that each version's database lacks."""
 
 
@@ -101,6 +106,41 @@ def sent(address: str, webhook: dict[str, Any]) -> dict[str, Any]:
     """Send a webhook again. Returns it with the current reply."""
     reply = loopback.post(f"http://{address}{webhook['path']}", json=webhook["json"])
     return {**webhook, "status": reply.status_code, "reply": reply.text}
+
+
+RESULTS = {
+    FIRST: ("missed", 3),
+    SECOND: ("missed", 3),
+    DIALLED: ("missed", 3),
+    FAILED: ("served", 2),
+    TERMS: ("served", 2),
+    OVER: ("message", 1),
+}
+"""The result of each call, and how many calls have it: three rang and reached nobody, two chose to hear the terms."""
+
+
+async def results_in(url: str) -> dict[str, tuple[str, int]]:
+    """The result of each call, with the number of calls that the sums count for it."""
+    rows = ResultRows(store := open_store(url))
+    async with store:
+        while await rows.complete(milliseconds(datetime.now(UTC)) + 60_000):
+            pass
+        await rows.count()
+        async with store.records() as records:
+            found = await records.results_between(0, 1 << 40)
+            counted = total(await records.result_sums(0, 1 << 50))
+    return {row.id: (row.result, counted[row.result]) for row in found}
+
+
+async def test_calls_of_an_earlier_version_have_results(kind: str, url: str, tmp_path: Path) -> None:
+    """One had ended, the others end on this version: in the sums, and as if it had answered them."""
+    with serving(tmp_path, url, "second") as address:
+        for webhook in webhooks(kind, "after"):
+            sent(address, webhook)
+        for leg in (FIRST, SECOND, DIALLED, FAILED, TERMS):
+            Caller(address, {}).hang_up(leg)
+
+    assert RESULTS == await results_in(url)
 
 
 def test_calls_of_an_earlier_version_go_on(kind: str, url: str, tmp_path: Path, receiver: HTTPServer) -> None:
