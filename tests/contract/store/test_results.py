@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.store import QUARTER_MS, EndOfCall, Records, ResultRow, Store
+from app.store import QUARTER_MS, EndOfCall, Progress, Records, ResultRow, Store
 from app.store.database import Work
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
 
@@ -81,26 +82,6 @@ async def test_result_is_the_same_if_webhooks_arrive_after_the_end(store: Store,
     row = await row_of(records)
     assert result == row.result
     assert (NOON_MS + 9 if webhooks else NOON_MS) == row.changed_at
-
-
-async def test_called_party_sets_the_result_of_the_call_that_dialled(store: Store, records: Records) -> None:
-    await open_with(store, {"heard": 0, "result": "asked"}, {"heard": 0, "rang": "acme.sales"})
-    party = session_row("party")
-    await store.open_call(party, turn_row("party", 1, heard=0, rang=""), webhook_row("party"), parent="leg-1")
-    second = turn_row("party", 2, heard=0, rang="", result="accepted")
-    await store.advance(party._replace(version=2), second, webhook_row("party", 1, 0), parent="leg-1")
-    await end_call(store, "leg-1", webhook_row("leg-1"))
-    ended = await row_of(records)
-    third = turn_row("party", 3, heard=0, rang="", result="declined")
-    late = webhook_row("party", 2, 0, received_at=NOON_MS + 7)
-    await store.advance(party._replace(version=3), third, late, parent="leg-1")
-    later = await row_of(records)
-    await store.advance(
-        party._replace(version=4), turn_row("party", 4, result="lost"), webhook_row("party", 3, 0), parent="forgotten"
-    )
-
-    assert ("accepted", "own") == (ended.own, ended.result)
-    assert ("declined", NOON_MS + 7, False) == (later.own, later.changed_at, later.is_counted)
 
 
 async def test_open_call_has_no_row(store: Store, records: Records) -> None:
@@ -258,3 +239,32 @@ async def test_end_and_later_facts_at_the_same_moment_agree(store: Store, record
     while await store.results.count():
         pass
     assert {("acme", LINE, "message", "", -1): 40} == await sums(records)
+
+
+async def test_a_backup_contains_rows_sums_and_progress(closed_store: Store, tmp_path: Path) -> None:
+    """A restored database has the same results, counted or not, and continues to count."""
+    if not closed_store.is_durable:
+        pytest.skip("calls in memory have no backup")
+    async with closed_store as store:
+        for id_ in ("leg-1", "leg-2"):
+            await open_with(store, {"heard": CHOSEN}, id_=id_, leg=id_)
+            await end_call(store, id_, webhook_row(id_, received_at=NOON_MS + 2000))
+            await store.results.count(1 if id_ == "leg-1" else 0)
+        assert await store.results.lease(NOON_MS, NOON_MS + 1)
+        before = await everything(store)
+    await store.database.copy_to(tmp_path / "copy.db")
+    await store.database.replace_by(tmp_path / "copy.db")
+    async with store:
+        after = await everything(store)
+        while await store.results.count():
+            pass
+        counted = await everything(store)
+
+    assert before == after
+    assert before[1:] == counted[1:]
+    assert all(row.is_counted for row in counted[0])
+
+
+async def everything(store: Store) -> tuple[list[ResultRow], dict[Any, int], Progress | None]:
+    async with store.records() as records:
+        return await records.results_between(0, 1 << 40), await sums(records), await records.result_progress()
