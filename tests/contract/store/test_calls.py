@@ -262,8 +262,9 @@ async def test_end_for_calls_that_were_seen_refuses_any_others(store: Store) -> 
         with pytest.raises(Conflict):
             await store.end("leg-1", _ends(seen), webhook_row("leg-1"), hooks=ending)
     assert [] == await store.hooks(10)
-    assert 2 == await store.end("leg-1", _ends({"leg-1": 2, "leg-1/menu": 1}), webhook_row("leg-1"), hooks=ending)
-    assert 0 == await store.end("leg-1", [], webhook_row("leg-1"), hooks=[hook_row("again")])
+    ended = await store.end("leg-1", _ends({"leg-1": 2, "leg-1/menu": 1}), webhook_row("leg-1"), hooks=ending)
+    assert ["leg-1", "leg-1/menu"] == [row.id for row in ended]
+    assert [] == await store.end("leg-1", [], webhook_row("leg-1"), hooks=[hook_row("again")])
     assert ["over"] == [hook.id for hook in await store.hooks(10)]
 
 

@@ -84,6 +84,26 @@ async def test_result_is_the_same_if_webhooks_arrive_after_the_end(store: Store,
     assert (NOON_MS + 9 if webhooks else NOON_MS) == row.changed_at
 
 
+async def test_called_party_sets_the_result_of_the_call_that_dialled(store: Store, records: Records) -> None:
+    await open_with(store, {"heard": 0, "result": "asked"}, {"heard": 0, "rang": "acme.sales"})
+    party = session_row("party")
+    await store.open_call(party, turn_row("party", 1, heard=0, rang=""), webhook_row("party"), parent="leg-1")
+    second = turn_row("party", 2, heard=0, rang="", result="accepted")
+    await store.advance(party._replace(version=2), second, webhook_row("party", 1, 0), parent="leg-1")
+    await end_call(store, "leg-1", webhook_row("leg-1"))
+    ended = await row_of(records)
+    third = turn_row("party", 3, heard=0, rang="", result="declined")
+    late = webhook_row("party", 2, 0, received_at=NOON_MS + 7)
+    await store.advance(party._replace(version=3), third, late, parent="leg-1")
+    later = await row_of(records)
+    await store.advance(
+        party._replace(version=4), turn_row("party", 4, result="lost"), webhook_row("party", 3, 0), parent="forgotten"
+    )
+
+    assert ("accepted", "own") == (ended.own, ended.result)
+    assert ("declined", NOON_MS + 7, False) == (later.own, later.changed_at, later.is_counted)
+
+
 async def test_open_call_has_no_row(store: Store, records: Records) -> None:
     await open_with(store, {"heard": 0})
     await store.record(event("event-answered"))
