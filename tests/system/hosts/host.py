@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests.support.server import free_port
@@ -63,14 +64,21 @@ def _started(folder: Path, database: str, port: str, *words: str) -> AbstractCon
     return running_server(folder, "--port", port, *words, cwd=folder, env=env)
 
 
-@contextmanager
-def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> Iterator[list[Host]]:
+def hosts(folder: Path, database: str, releases: tuple[int, ...], *words: str) -> AbstractContextManager[list[Host]]:
     """Run a host for each release, all on one database; `words` are options for `ncco serve`."""
+    return hosts_of(folder, database, [partial(write_release, number=number) for number in releases], *words)
+
+
+@contextmanager
+def hosts_of(
+    folder: Path, database: str, projects: Sequence[Callable[[Path], None]], *words: str
+) -> Iterator[list[Host]]:
+    """Run a host for each function that writes a project to a folder, all on one database."""
     made: list[Host] = []
     try:
-        for place, release in enumerate(releases):
+        for place, write in enumerate(projects):
             home = folder / f"host-{place}"
-            write_release(home, release)
+            write(home)
             running = _started(home, database, str(free_port()), *words)
             server = running.__enter__()
             made.append(Host(home, database, server, server.address, running))
