@@ -13,7 +13,6 @@ from typing import TypeAlias
 from tests.support.server import free_port
 
 GOOD = b'{"name": "Ann", "tier": "gold"}'
-BOMB = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
 
 
 class Connection:
@@ -94,7 +93,8 @@ async def endless(connection: Connection) -> None:
 
 
 async def bomb(connection: Connection) -> None:
-    await connection.answer(BOMB, "200 OK", "Content-Encoding: gzip")
+    body = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
+    await connection.answer(body, "200 OK", "Content-Encoding: gzip")
 
 
 async def packed(connection: Connection) -> None:
