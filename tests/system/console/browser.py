@@ -72,6 +72,7 @@ class Console(TypedDict):
 def open_console(browser: Browser, link: str) -> Console:
     """Open the link that starts a session, in a window that is closed again."""
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     context.new_page().goto(link)
     session = context.storage_state()
     context.close()
