@@ -35,11 +35,12 @@ BENCHMARKS: Final = (
     "prove",
     "agreement",
     "console",
+    "pages",
     "complete",
     "lookups",
     "placing_load",
 )
-OF_THE_SERVER: Final = frozenset({"served", "latency", "growth"})
+OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages"})
 PROOFS: Final = (
     "kills",
     "races",

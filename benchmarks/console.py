@@ -85,7 +85,7 @@ def main() -> int:
             print(f"round {number + 1}: {_told(without)} without, {_told(with_them)} with consoles", flush=True)
         for part, found in ratios.items():
             print(f"{part:.0%}: {statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f}) times as long")
-        console = _console_of(watched.pid)
+        console = console_of(watched.pid)
         before = serving.memory_mb(console)
         _latencies(watched.port, args.calls // RATE)
         print(f"lists fetched: {fetched}; the console has {before:.0f} MB, and after {args.calls:,} calls "
@@ -106,7 +106,7 @@ def _told(latencies: list[float]) -> str:
     return f"{share(latencies, 0.5):.1f} and {share(latencies, 0.99):.1f} ms (50 %, 99 %)"
 
 
-def _console_of(pid: int) -> int:
+def console_of(pid: int) -> int:
     """The largest child process of a server, which is the console. (The other child tracks resources.) Needs Linux."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     threads = Path(f"/proc/{pid}/task").glob("*/children")

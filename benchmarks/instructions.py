@@ -4,9 +4,9 @@
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
-of benchmarks/flows and a database in memory. It sends groups of 20 signed answer webhooks, then a press of 1 for each.
-A stage is one public function, called 20 times in a row; the rest is FastAPI, the route and its deadline. Hashes count
-for more here than they take in time, because valgrind lacks the instructions for them.
+of benchmarks/flows and a database in memory. It sends groups of 20 signed answer webhooks, then a press of 1 for each,
+then the end of each call. A stage is one public function, called 20 times in a row; the rest is FastAPI, the route and
+its deadline. Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from app.settings import load_settings
 from app.web.app import create_app
 from app.web.log import configure_log, log_webhook
 from app.web.webhook_http import WebhookConfig, WebhookRequest
-from benchmarks.load.requests import CREDENTIALS, answer_request, input_request
+from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
 
 GROUP: Final = 20
@@ -144,13 +144,18 @@ def _counts(folder: Path) -> dict[str, float]:
 
 def _print_table(counts: dict[str, float]) -> None:
     nothing = counts.pop("nothing")
-    for kind in ("answer", "input"):
+    calls = 0.0
+    for kind in ("answer", "input", "end"):
         stages = {name.removeprefix(f"{kind}: "): counts[name] - nothing for name in counts if name.startswith(kind)}
         whole = stages.pop("whole")
+        calls += whole
         print(f"{kind}: {whole:,.0f} thousand instructions")
+        if not stages:
+            continue
         for name, count in sorted(stages.items()):
             print(f"    {name.partition(' ')[2]:28}{count:7,.0f}")
         print(f"    {'FastAPI, route, deadline':28}{whole - sum(stages.values()):7,.0f}")
+    print(f"a call from answer to end: {calls:,.0f} thousand instructions")
 
 
 async def _count(folder: Path) -> None:
@@ -159,7 +164,10 @@ async def _count(folder: Path) -> None:
         app = create_app(settings, write_line=configure_log(settings, log))
         async with app.router.lifespan_context(app):
             for _ in range(WARM_UP):
-                await _send(app, _presses(await _send(app, [_answer() for _ in range(GROUP)])))
+                answers = [_answer() for _ in range(GROUP)]
+                await _send(app, _presses(await _send(app, answers)))
+                await _send(app, _ends(answers))
+            await _cancel_background()
             answers = [_answer() for _ in range(GROUP)]
             counter.begin()
             nccos = await _send(app, answers)
@@ -168,8 +176,20 @@ async def _count(folder: Path) -> None:
             counter.begin()
             await _send(app, presses)
             counter.end("input: whole")
+            ends = _ends(answers)
+            counter.begin()
+            await _send(app, ends)
+            counter.end("end: whole")
             counter.each("nothing", lambda: None)
             await _count_stages(app, counter)
+
+
+async def _cancel_background() -> None:
+    """End the tasks of the server that would be counted whenever they happen to run."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def _count_stages(app: Any, counter: Counter) -> None:
@@ -270,6 +290,12 @@ def _presses(nccos: list[bytes]) -> list[Webhook]:
     return [_parsed(input_request(), url.removeprefix(BASE_URL)) for url in urls]
 
 
+def _ends(answers: list[Webhook]) -> list[Webhook]:
+    """For each answer webhook, the event that its call is over."""
+    legs = [orjson.loads(answer.body)["uuid"] for answer in answers]
+    return [_parsed(status_request("completed", leg), "/webhooks/event") for leg in legs]
+
+
 def _scope(webhook: Webhook) -> dict[str, Any]:
     return {
         "type": "http",
@@ -321,7 +347,7 @@ async def _send(app: Any, webhooks: list[Webhook]) -> list[bytes]:
             sent.append(message)
 
         await app(_scope(webhook), receive, send)
-        if sent[0]["status"] != 200:
+        if sent[0]["status"] not in (200, 204):
             raise RuntimeError(f"it answers {sent}")
         body: bytes = sent[1]["body"]
         return body

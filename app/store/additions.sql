@@ -224,7 +224,8 @@ SET origin = CASE
 -- version 0010
 -- The results of calls. A turn's heard, rang and result are its facts (app/results.py); they are NULL in turns
 -- of older hosts. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so that
--- an index finds its last digits. ended_at is NULL if the end was never reported. A result is not `is_last` if the leg
+-- an index finds its last digits. Keys grow with time, so most indexes end with the key, by which lists are sorted. The
+-- database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A result is not `is_last` if the leg
 -- has a later session. version and webhook are the call's version and last webhook that the result covers. The counted
 -- columns are what ncco_sums contains of the row: a row with counted_result = '' is not in it.
 
@@ -241,8 +242,8 @@ CREATE TABLE IF NOT EXISTS ncco_results (
     is_last boolean NOT NULL,
     direction text NOT NULL,
     flow text NOT NULL,
-    party text NOT NULL,
-    party_end text NOT NULL,
+    party text COLLATE "C" NOT NULL,
+    party_end text COLLATE "C" NOT NULL,
     line text NOT NULL,
     name text NOT NULL,
     step text NOT NULL,
@@ -273,27 +274,31 @@ CREATE INDEX IF NOT EXISTS ncco_results_by_time
     ON ncco_results (began_at);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_result
-    ON ncco_results (result, began_at);
+    ON ncco_results (result, call_key);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_flow
-    ON ncco_results (flow, began_at);
-
-CREATE INDEX IF NOT EXISTS ncco_results_failed
-    ON ncco_results (began_at)
-    WHERE has_failed;
+    ON ncco_results (flow, call_key);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_party
-    ON ncco_results (party, began_at);
+    ON ncco_results (party, call_key);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_party_end
-    ON ncco_results (party_end);
+    ON ncco_results (party_end, call_key);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_line
-    ON ncco_results (line, began_at);
+    ON ncco_results (line, call_key);
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_own
-    ON ncco_results (own, began_at)
+    ON ncco_results (own, call_key)
     WHERE own <> '';
+
+CREATE INDEX IF NOT EXISTS ncco_results_failed
+    ON ncco_results (call_key)
+    WHERE has_failed;
+
+CREATE INDEX IF NOT EXISTS ncco_results_returned
+    ON ncco_results (began_at)
+    WHERE returned_at IS NOT NULL;
 
 CREATE INDEX IF NOT EXISTS ncco_results_uncounted
     ON ncco_results (call_key)

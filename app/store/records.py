@@ -34,6 +34,7 @@ from app.store.results import (
     ResultRow,
     SummedCalls,
     comparable_since,
+    last_before,
     read_result,
 )
 from app.store.rows import (
@@ -68,6 +69,9 @@ RESULTS_ADDED: Final = "0010"
 
 MOST_MATCHES: Final = 2_000
 """If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
+
+FEW_LINES: Final = 20
+"""Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
 """How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call.
@@ -119,9 +123,6 @@ SELECT_NEAR: Final = f"""
 
 CLOCKS_MS: Final = 3_600_000
 """Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
-
-STORED_WITHIN_MS: Final = 60_000
-"""Of two calls, the one that began later may have the smaller key if they began within this time, in milliseconds."""
 
 REPORTED: Final = 1_000
 """How many calls are read at once."""
@@ -251,8 +252,8 @@ class Records:
             where.require("flow = ?", wanted.flow)
         if wanted.number:
             where.require(contains("state", "?"), wanted.number.encode())
-        if wanted.is_open or is_unended:
-            where.require("NOT is_over")
+        if wanted.is_open or is_unended:  # they are few; the newest calls would be searched for them one by one
+            where.require("key IN (SELECT key FROM calls WHERE NOT is_over AND created_at >= ?)", wanted.since)
         if wanted.is_open:
             where.require("leg <> ''")
         if wanted.has_failed:
@@ -267,8 +268,7 @@ class Records:
         if wanted.until:
             where.require("created_at < ?", wanted.until)
         if wanted.since and self._has_results:
-            older = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < ? ORDER BY began_at DESC LIMIT 1"
-            where.require(f"key > coalesce(({older}), -1)", wanted.since - CLOCKS_MS)
+            where.require(f"key > {last_before('?')}", wanted.since - CLOCKS_MS)
         if wanted.until and self._has_results:
             newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= ? ORDER BY began_at LIMIT 1"
             where.require(f"key < coalesce(({newer}), {1 << 62})", wanted.until + CLOCKS_MS)
@@ -279,6 +279,7 @@ class Records:
         if before is not None:
             where.require("call_key < ?", before)
         if wanted.since:
+            where.require(f"call_key > {last_before('?')}", wanted.since - CLOCKS_MS)
             where.require("began_at >= ?", wanted.since)
         if wanted.until:
             where.require("began_at < ?", wanted.until)
@@ -291,49 +292,37 @@ class Records:
         if wanted.has_failed:
             where.require("has_failed")
         if not wanted.number:
-            return sorted(await self._newest(where, limit), reverse=True)[:limit]
+            return await self._newest(where, limit)
         return await self._keys_of_number(wanted.number, where, limit)
 
-    async def _newest(self, where: _Conditions, limit: int) -> set[int]:
-        """The keys of the newest calls: at least the `limit` greatest ones, if there are so many.
-
-        The indexes are sorted by time, in which keys grow only roughly: a call may be stored before an earlier one.
-        """
-        some = where.copy()
-        sql = f"SELECT began_at, call_key FROM {RESULTS_TABLE} WHERE"
-        order = f"ORDER BY began_at DESC, call_key DESC LIMIT {some.mark(limit)}"
-        rows = await self._read(f"{sql} {some.sql} {order}", *some.values)
-        if len(rows) == limit:
-            near = where.copy()
-            near.require("began_at <= ?", rows[-1][0])
-            near.require("began_at > ?", rows[-1][0] - STORED_WITHIN_MS)
-            near.require("call_key > ?", min(key for _, key in rows))
-            rows += await self._read(f"{sql} {near.sql}", *near.values)
-        return {key for _, key in rows}
+    async def _newest(self, where: _Conditions, limit: int) -> list[int]:
+        sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} ORDER BY call_key DESC LIMIT {where.mark(limit)}"
+        return [key for (key,) in await self._read(sql, *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """The keys of calls with a number that begins or ends with these digits, newest first.
 
-        Few numbers are found by their index; if the digits are those of many, the newest calls are searched.
+        Few calls are found by an index of numbers; if the digits are those of many, the newest calls are searched.
         """
-        found: set[int] = set()
-        for column, digits in (("party", number), ("party_end", number[::-1])):
+        ends = (("party", number), ("party_end", number[::-1]))
+        keys = set[int]()
+        for column, digits in ends:
+            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {column} >= $1 AND {column} < $2 LIMIT $3"
+            keys.update(key for (key,) in await self._read(sql, digits, _after(digits), MOST_MATCHES))
+        if len(keys) < MOST_MATCHES:
+            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} AND call_key"
+            found = {key for (key,) in await self._read_of(sql, list(keys), *where.values)}
+        else:
             some = where.copy()
-            some.require(f"{column} >= ?", digits)
-            some.require(f"{column} < ?", _after(digits))
-            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {some.sql} LIMIT {some.mark(MOST_MATCHES)}"
-            found.update(key for (key,) in await self._read(sql, *some.values))
-        if len(found) >= MOST_MATCHES:
+            some.require(
+                " OR ".join(f"substr({column}, 1, {len(number)}) = {some.mark(each)}" for column, each in ends)
+            )
+            found = set(await self._newest(some, limit))
+        lines = [line for (line,) in await self._read(SELECT_LINES) if line.startswith(number) or line.endswith(number)]
+        for some_lines in [[line] for line in lines] if len(lines) <= FEW_LINES else [lines]:
             some = where.copy()
-            begins = f"substr(party, 1, {len(number)}) = {some.mark(number)}"
-            ends = f"substr(party_end, 1, {len(number)}) = {some.mark(number[::-1])}"
-            some.require(f"{begins} OR {ends}")
-            found = await self._newest(some, limit)
-        for (line,) in await self._read(SELECT_LINES):
-            if line.startswith(number) or line.endswith(number):
-                some = where.copy()
-                some.require("line = ?", line)
-                found.update(await self._newest(some, limit))
+            some.require(f"line IN ({', '.join('?' * len(some_lines))})", *some_lines)
+            found.update(await self._newest(some, limit))
         return sorted(found, reverse=True)[:limit]
 
     async def placing(self) -> PlacingControl:
@@ -414,7 +403,7 @@ class Records:
 
         They are sorted by their start, latest first. Calls from withheld numbers are included.
         """
-        return [read_result(row) for row in await self._results(SELECT_MISSED, since)]
+        return [read_result(row) for row in await self._results(SELECT_MISSED, since, since - CLOCKS_MS)]
 
     async def own_results(self) -> list[str]:
         """The names of the flows' own results that calls have had, sorted."""
@@ -557,9 +546,9 @@ class _Conditions:
         return f"${len(self.values)}"
 
     def require(self, condition: str, *values: object) -> None:
-        """Add a condition; `?` stands for its value."""
+        """Add a condition; each `?` stands for one of its values."""
         for value in values:
-            condition = condition.replace("?", self.mark(value))
+            condition = condition.replace("?", self.mark(value), 1)
         self._conditions.append(f"({condition})")
 
     @property

@@ -25,6 +25,8 @@ QUARTER_MS: Final = 15 * 60 * 1000
 """The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
+TO_COMPLETE: Final = 0
+"""The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
 AT_ONCE: Final = 200
 """Maximum number of rows that one transaction counts."""
 LONGEST_NAME: Final = 200
@@ -139,7 +141,10 @@ class ResultRow(NamedTuple):
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
 # The rows of these statements begin with the session's ID, so that several calls can be read together.
-SELECT_ENDED_CALL: Final = "SELECT id, key, flow, created_at FROM calls WHERE id = $1 AND is_over"
+# What a row covers: the version and the last webhook of its call.
+_COVERED: Final = "calls.version, (SELECT coalesce(max(webhooks.key), 0) FROM webhooks WHERE call_key = calls.key)"
+
+SELECT_ENDED_CALL: Final = f"SELECT id, {_COVERED}, key, flow, created_at FROM calls WHERE id = $1 AND is_over"
 
 SELECT_FACTS: Final = """
     SELECT calls.id, number, heard, rang, result, has_failed
@@ -155,14 +160,8 @@ SELECT_EVENTS: Final = f"""
     ORDER BY webhooks.key
 """
 
-SELECT_COVERED: Final = """
-    SELECT id, version, (SELECT coalesce(max(webhooks.key), 0) FROM webhooks WHERE call_key = calls.key)
-    FROM calls
-    WHERE id = $1
-"""
-
 SELECT_RESULT: Final = f"""
-    SELECT calls.id, call_key, direction, ended_at
+    SELECT calls.id, {_COVERED}, {RESULTS_TABLE}.call_key, direction, ended_at
     FROM calls JOIN {RESULTS_TABLE} ON call_key = key
     WHERE calls.id = $1
 """
@@ -402,10 +401,19 @@ COUNT_RESULTS: Final = f"""
     WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
 """
 
+
+def last_before(moment: str) -> str:
+    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
+    return (
+        f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
+    )
+
+
 SELECT_MISSED: Final = f"""
     SELECT {COLUMNS}
     FROM {RESULTS_TABLE} AS missed
-    WHERE result = 'missed' AND began_at >= $1 AND is_last AND returned_at IS NULL AND NOT EXISTS (
+    WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
+        AND NOT EXISTS (
         SELECT 1 FROM {RESULTS_TABLE} AS later
         WHERE later.party = missed.party AND later.party <> '' AND later.began_at >= missed.began_at
             AND later.call_key > missed.call_key AND later.is_last AND later.direction = 'inbound'
@@ -481,10 +489,11 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
     found = yield Keyed(SELECT_ENDED_CALL, (call.id,))
     if not found:
         return []
-    (_, key, flow, began_at), *_ = found
+    (_, *covered, key, flow, began_at), *_ = found
     party = call.party[:LONGEST_NAME]
     is_incoming = call.direction == "inbound"
-    decided, has_failed, version, webhook = yield from _decide(call.id, is_incoming=is_incoming, is_lost=is_lost)
+    decided, has_failed, is_complete = yield from _decide(call.id, is_incoming=is_incoming, is_lost=is_lost)
+    version, webhook = covered
     row = ResultRow(
         call_key=key,
         id=call.id,
@@ -509,7 +518,7 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
         returned_by="",
         release="",
         cohort="",
-        version=version,
+        version=version if is_complete else TO_COMPLETE,
         webhook=webhook,
         changed_at=at,
         is_counted=not is_incoming,
@@ -522,14 +531,12 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
     return [row]
 
 
-def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided, bool, int, int]]:
-    """The result of a call, whether a turn has failed, and the version and the last webhook that it covers."""
+def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided, bool, bool]]:
+    """The result of a call, whether a turn has failed, and whether the facts of all turns are known."""
     turns = yield Keyed(SELECT_FACTS, (id_,))
     events = yield Keyed(SELECT_EVENTS, (id_,))
-    covered = yield Keyed(SELECT_COVERED, (id_,))
     decided = _decided(turns, events, is_incoming=is_incoming, is_lost=is_lost)
-    version = 0 if any(turn[2] is None for turn in turns) else covered[0][1]  # 0: to be completed by `write_result`
-    return decided, any(turn[5] for turn in turns), version, covered[0][2]
+    return decided, any(turn[5] for turn in turns), all(turn[2] is not None for turn in turns)
 
 
 def _decided(turns: Iterable[Row], events: Iterable[Row], *, is_incoming: bool, is_lost: bool) -> Decided:
@@ -558,14 +565,12 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
     The call must be locked. `ended_at` is the time of an end that was reported late; the first one counts.
     """
-    for _, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
+    for _, version, webhook, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
         end = known_end if known_end is not None else ended_at
         is_incoming = direction == "inbound"
-        decided, _, version, webhook = yield from _decide(id_, is_incoming=is_incoming, is_lost=end is None)
-        yield (
-            UPDATE_RESULT,
-            (key, decided.result, decided.own, decided.rang, decided.person_at, end, version, webhook, at),
-        )
+        decided, _, is_complete = yield from _decide(id_, is_incoming=is_incoming, is_lost=end is None)
+        covered = version if is_complete else TO_COMPLETE, webhook
+        yield UPDATE_RESULT, (key, decided.result, decided.own, decided.rang, decided.person_at, end, *covered, at)
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:

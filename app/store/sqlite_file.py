@@ -46,6 +46,7 @@ _IN_SQLITE: Final = {
     '"position"(': "instr(",
     "lower(encode(": "lower((",
     ", 'escape') COLLATE \"C\")": "))",
+    ' COLLATE "C"': "",  # SQLite's default
     "FOR UPDATE SKIP LOCKED": "",  # there is only one writer, so no row locks
     "FOR NO KEY UPDATE": "",
     "FOR UPDATE": "",

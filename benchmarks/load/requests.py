@@ -55,6 +55,31 @@ def input_request() -> bytes:
     return b" HTTP/1.1\r\n" + _signed(fields)
 
 
+def status_request(status: str, leg: str = "") -> bytes:
+    """The bytes of a POST of an event of a leg, or of another one that is dialled; starting after its path."""
+    is_caller = bool(leg)
+    leg = leg or secrets.token_hex(16)
+    fields: dict[str, object] = {
+        "status": status,
+        "direction": "inbound" if is_caller else "outbound",
+        "from": "447700900123",
+        "to": "442079460000" if is_caller else "447700900333",
+        "uuid": leg,
+        "conversation_uuid": f"CON-{leg[:8]}-{leg[8:12]}-{leg[12:16]}-{leg[16:20]}-{leg[20:]}",
+        "timestamp": "2026-03-04T09:17:09.214Z",
+    }
+    if status == "completed":
+        fields |= {
+            "start_time": "2026-03-04T09:15:38.000Z",
+            "end_time": "2026-03-04T09:17:09.000Z",
+            "duration": "91",
+            "rate": "0.00450000",
+            "price": "0.00682500",
+            "network": "23410",
+        }
+    return b" HTTP/1.1\r\n" + _signed(fields)
+
+
 def _signed(fields: Mapping[str, object]) -> bytes:
     """The headers and the body of a request."""
     body = orjson.dumps(fields)
