@@ -44,6 +44,7 @@ OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages"})
 PROOFS: Final = (
     "kills",
     "races",
+    "result_races",
     "soak",
     "hosts",
     "hostile",

@@ -1,6 +1,6 @@
 """Whether results stay right when late facts race: 10,000 calls, each on two hosts at the same moment.
 
-    .venv/bin/python -m benchmarks.result_races [--races 10000] [--seed 1]
+    .venv/bin/python -m benchmarks.result_races [--races 10000] [--short] [--seed 1]
 
 An answered party, machines, a recording, the end (or its loss and a late end) and a call-back are written while
 both hosts count rows. Each row must equal what follows from the facts in any order, and the sums the rows. On a
@@ -21,19 +21,22 @@ from tests.support.postgres_server import NoPostgres, running_server
 from tests.system.faults.result_races import race
 
 RACES = 10_000
+SHORT = 300
 
 
 def main() -> int:
     """Run the races and print the results."""
     words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     words.add_argument("--races", type=int, default=RACES)
+    words.add_argument("--short", action="store_true", help=f"{SHORT} races")
     words.add_argument("--seed", type=int, default=1)
     given = words.parse_args()
+    races = SHORT if given.short else given.races
     with tempfile.TemporaryDirectory(prefix="ncco-races-") as folder:
-        wrong = _raced("SQLite", f"sqlite:///{folder}/calls.db", given.races, given.seed)
+        wrong = _raced("SQLite", f"sqlite:///{folder}/calls.db", races, given.seed)
     try:
         with running_server() as server:
-            wrong |= _raced("PostgreSQL", server.url(server.new_database()), given.races, given.seed)
+            wrong |= _raced("PostgreSQL", server.url(server.new_database()), races, given.seed)
     except NoPostgres as missing:
         print(missing, file=sys.stderr)
         return 2

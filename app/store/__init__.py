@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from app.store.address import read_address
+from app.store.api_keys import ApiKeyRow
 from app.store.backups import BackupRow, Backups
 from app.store.database import Database, give_way
 from app.store.placed import PlacedCalls
@@ -80,6 +81,7 @@ __all__ = [
     "QUARTER_MS",
     "TO_CALL_BACK",
     "AlreadyOpen",
+    "ApiKeyRow",
     "AttemptResult",
     "AttemptRow",
     "BackupRow",

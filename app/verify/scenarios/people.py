@@ -21,7 +21,7 @@ _HOW: Final = 'write `people: {"447700900123": {after: 6s, presses: 1}}`'
 _PHONE: Final = re.compile(r"\+?[\d\s().-]+")
 
 
-class Person(ScenarioModel):
+class CalledPerson(ScenarioModel):
     """What a called person does in one call."""
 
     hints: ClassVar = {
@@ -54,7 +54,7 @@ class Person(ScenarioModel):
 def _read_person(entry: Entry, reader: Reader) -> tuple[Behaviour, ...] | None:
     """What the person with a number does, call by call; None with an error."""
     what = f'"{entry.key.value}"'
-    found = [Person.read(each, what, reader) for each in items(entry.value)]
+    found = [CalledPerson.read(each, what, reader) for each in items(entry.value)]
     for person in found:
         if person is not None and person.written.get("picks_up") and person.written.get("outcome"):
             reader.report("S102", person.at("outcome"), "`picks_up` is written too", "delete one of the two")
@@ -68,7 +68,11 @@ class People(ScenarioModel):
 
     people: Annotated[
         Mapping[str, tuple[Behaviour, ...]],
-        named(_read_person, _HOW, {"anyOf": [Person.json_schema(), {"type": "array", "items": Person.json_schema()}]}),
+        named(
+            _read_person,
+            _HOW,
+            {"anyOf": [CalledPerson.json_schema(), {"type": "array", "items": CalledPerson.json_schema()}]},
+        ),
     ]
     """by number: what the person does; in a list, call by call, and the last entry repeats"""
 

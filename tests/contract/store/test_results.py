@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.store import QUARTER_MS, EndOfCall, Progress, Records, ResultRow, Store
-from app.store.database import Work
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
 
 LINE = "442079460000"
@@ -202,7 +202,7 @@ async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: S
 async def spoil(store: Store, since: int) -> None:
     """Move the sums since a time to a result that no call has."""
 
-    def work() -> Work[None]:
+    def work() -> Generator[Any, Any, None]:
         yield "UPDATE ncco_sums SET result = 'unknown' WHERE quarter = $1", (since // QUARTER_MS,)
 
     await store.database.write(work)

@@ -365,7 +365,7 @@ async def test_the_phone_in_the_console_rings_at_any_hour(tmp_path: Path) -> Non
     assert "waits for its turn" in page
     assert ("Call now" in waiting, "Call now" in page) == (True, False)
     assert (303, 404) == (pressed.status_code, missing.status_code)
-    assert all(due is not None and due < later for due in due_at)
+    assert all(due is not None and later > due for due in due_at)
 
 
 async def test_a_line_without_such_flows_or_without_a_database_says_so(tmp_path: Path) -> None:
