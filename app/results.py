@@ -75,7 +75,7 @@ class ResultEvent(NamedTuple):
     at: int
 
 
-class Decided(NamedTuple):
+class DecidedResult(NamedTuple):
     """The result of a call so far.
 
     Attributes:
@@ -92,7 +92,7 @@ class Decided(NamedTuple):
 
 def decide(
     turns: Sequence[tuple[int, TurnFacts | None]], events: Iterable[ResultEvent], *, is_incoming: bool, is_lost: bool
-) -> Decided:
+) -> DecidedResult:
     """Decide the result of a call that is over.
 
     Args:
@@ -131,7 +131,7 @@ def decide(
         result = "answered"
     else:
         result = _heard_enough(known, has_rung=bool(rang))
-    return Decided(result, own, rang, person_at)
+    return DecidedResult(result, own, rang, person_at)
 
 
 def _heard_enough(turns: Sequence[TurnFacts], *, has_rung: bool) -> ResultName:

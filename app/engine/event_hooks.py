@@ -12,7 +12,7 @@ from app.flow.language.hooks import SentHook, event_record
 from app.flow.model import Flow
 from app.flow.templates.budget import Budget
 from app.ncco.webhooks import StatusWebhook, Webhook
-from app.results import Decided
+from app.results import DecidedResult
 
 HANGUP = "hangup"
 """The name of the event when a caller leaves before the flow has ended."""
@@ -72,7 +72,7 @@ def ended(
     webhook: Webhook | None,
     context: TurnContext,
     *,
-    decided: Decided,
+    decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
 ) -> tuple[Any, ...]:
     """The hooks for the end of a call, however it ended. Only one flow sends its hooks.

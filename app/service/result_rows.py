@@ -31,8 +31,8 @@ from app.store import (
     OldCall,
     PastCall,
     PastTurn,
-    Progress,
     Records,
+    ResultProgress,
     SessionRow,
     Store,
     give_way,
@@ -220,6 +220,6 @@ def _facts_without_flow(ncco: bytes, session: Session | None) -> TurnFacts:
     return TurnFacts(UNKNOWN | (ASKED if asks else 0), name if dials else "")
 
 
-def complete_since(progress: Progress | None) -> int | None:
+def complete_since(progress: ResultProgress | None) -> int | None:
     """Since when (milliseconds since 1970) the results are complete; None if they all are."""
     return progress.complete_since if progress is not None and progress.oldest else None

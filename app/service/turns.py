@@ -17,7 +17,7 @@ from app.errors import Conflict, StoreUnavailable
 from app.flow.model import Flow
 from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
-from app.results import Decided
+from app.results import DecidedResult
 from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from app.service.library import Library
 from app.service.placed_values import PlacedCipher, decrypted
@@ -282,7 +282,7 @@ class Turns:
             self.ended(result)
         return True
 
-    async def _decided(self, session: Session, *, is_lost: bool) -> Decided:
+    async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:
         """The result that a call has at its end, so far."""
         is_incoming = session.call.direction != "outbound"
         return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)

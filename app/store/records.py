@@ -30,7 +30,7 @@ from app.store.results import (
     SELECT_WITHOUT_RESULT,
     SUM_BY_LINE,
     SUM_BY_QUARTER,
-    Progress,
+    ResultProgress,
     ResultRow,
     SummedCalls,
     comparable_since,
@@ -423,10 +423,10 @@ class Records:
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
-    async def result_progress(self) -> Progress | None:
+    async def result_progress(self) -> ResultProgress | None:
         """How complete the results are; None if no server has looked yet."""
         rows = await self._results(SELECT_PROGRESS)
-        return Progress(*rows[0]) if rows else None
+        return ResultProgress(*rows[0]) if rows else None
 
     async def calls_behind(self, after: int, until: int) -> list[int]:
         """The keys of ended calls whose result lacks something that an older host wrote.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from app.results import EVENTS, Decided, ResultEvent, ResultName, TurnFacts, decide
+from app.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from app.store.database import Database, Keyed, Many, Row, Work
 from app.store.rows import WebhookRow
 
@@ -95,7 +95,7 @@ class ResultRow(NamedTuple):
         previous: the ID of the leg's previous session; "" if there is none.
         is_last: whether the leg has no later session. Lists and counts show only the last one.
         party_end: `party` backwards.
-        result, own, rang, person_at: see `app.results.Decided`.
+        result, own, rang, person_at: see `app.results.DecidedResult`.
         has_failed: whether a part of the call could not be played.
         ended_at: None if the end was never reported.
         returned_at, returned_by: when and by whom the caller was called back.
@@ -250,16 +250,16 @@ START_PROGRESS: Final = f"""
 """
 
 LEASE_PROGRESS: Final = f"""
-    UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE leased_until <= $1
+    UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE id = 1 AND leased_until <= $1
     RETURNING oldest, webhook, complete_since
 """
 
 SAVE_PROGRESS: Final = f"""
     UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3, leased_until = 0
-    WHERE leased_until = $4
+    WHERE id = 1 AND leased_until = $4
 """
 
-SELECT_PROGRESS: Final = f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE}"
+SELECT_PROGRESS: Final = f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1"
 
 UPDATE_RESULT: Final = f"""
     UPDATE {RESULTS_TABLE}
@@ -430,7 +430,7 @@ SELECT_RETURNED: Final = f"""
 """
 
 
-class Progress(NamedTuple):
+class ResultProgress(NamedTuple):
     """How far the upkeep of the rows has come.
 
     Attributes:
@@ -531,7 +531,7 @@ def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: 
     return [row]
 
 
-def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided, bool, bool]]:
+def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[DecidedResult, bool, bool]]:
     """The result of a call, whether a turn has failed, and whether the facts of all turns are known."""
     turns = yield Keyed(SELECT_FACTS, (id_,))
     events = yield Keyed(SELECT_EVENTS, (id_,))
@@ -539,7 +539,7 @@ def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[Decided
     return decided, any(turn[5] for turn in turns), all(turn[2] is not None for turn in turns)
 
 
-def _decided(turns: Iterable[Row], events: Iterable[Row], *, is_incoming: bool, is_lost: bool) -> Decided:
+def _decided(turns: Iterable[Row], events: Iterable[Row], *, is_incoming: bool, is_lost: bool) -> DecidedResult:
     """The result of a call, from the rows of `SELECT_FACTS` and `SELECT_EVENTS`."""
     facts = [
         (number, None if heard is None else TurnFacts(heard, rang or "", own or ""))
@@ -712,7 +712,7 @@ class Results:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> Decided:
+    async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         """The result that a call would have if it ended now."""
         turns = await self._database.read(SELECT_FACTS, id_)
         events = await self._database.read(SELECT_EVENTS, id_)
@@ -734,12 +734,12 @@ class Results:
         """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""
         await self._database.write(partial(_write_old, calls, now))
 
-    async def lease(self, now: int, until: int) -> Progress | None:
+    async def lease(self, now: int, until: int) -> ResultProgress | None:
         """Claim the upkeep of the rows until a time; None if another process has claimed it."""
         rows = await self._database.write(partial(_lease, now, until))
-        return Progress(*rows[0]) if rows else None
+        return ResultProgress(*rows[0]) if rows else None
 
-    async def save(self, progress: Progress, until: int) -> None:
+    async def save(self, progress: ResultProgress, until: int) -> None:
         """Store the progress, and release the claim until this time; nothing happens if another process took over."""
         await self._database.write(partial(_save, progress, until))
 
@@ -757,7 +757,7 @@ def _lease(now: int, until: int) -> Work[list[Row]]:
     return (yield LEASE_PROGRESS, (now, until))
 
 
-def _save(progress: Progress, until: int) -> Work[None]:
+def _save(progress: ResultProgress, until: int) -> Work[None]:
     yield SAVE_PROGRESS, (*progress, until)
 
 

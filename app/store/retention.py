@@ -44,7 +44,7 @@ OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE 
 # A call of an older version is kept until it has a result.
 LOCK_OLD_CALL: Final = f"""
     SELECT key FROM calls
-    WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE oldest > $1)
+    WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE id = 1 AND oldest > $1)
     FOR UPDATE
 """
 

@@ -287,6 +287,6 @@ async def _fill_postgres(url: str, batches: Iterator[dict[str, list[tuple[Any, .
     for sql in COUNT:
         await connection.execute(sql)
     for table in ("calls", "webhooks"):
-        await connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'key'), max(key)) FROM {table}")  # noqa: S608
+        await connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'key'), max(key)) FROM {table}")  # noqa: S608 - our own names
     await connection.execute("VACUUM ANALYZE", timeout=900)
     await connection.close()

@@ -8,10 +8,10 @@ from typing import Any, Final
 from app.engine import Session, TurnContext, WaitRef, ended, hang_up, observe
 from app.flow.model import Flow
 from app.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
-from app.results import Decided
+from app.results import DecidedResult
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
-_MISSED: Final = Decided("missed", "", "", None)
+_MISSED: Final = DecidedResult("missed", "", "", None)
 _OTHERS: Final[dict[str, Webhook]] = {
     "record": RecordWebhook.read({}),
     "transcription": TranscriptionWebhook.read({}),

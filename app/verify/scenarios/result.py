@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from app.engine import Session, TraceLine
 from app.flow.nodes import Place
-from app.results import Decided as CallOutcome
+from app.results import DecidedResult
 from app.service.placing.attempts import ANSWERED
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.legs import Heard
@@ -121,7 +121,7 @@ class Result:
     unjudged: tuple[str, ...] = ()
     is_endless: bool = False
     took_s: float = 0.0
-    became: CallOutcome | None = None
+    became: DecidedResult | None = None
     attempts: Sequence[tuple[datetime, str]] | None = None
 
     @property

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.store import QUARTER_MS, EndOfCall, Progress, Records, ResultRow, Store
+from app.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Store
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
 
 LINE = "442079460000"
@@ -285,6 +285,6 @@ async def test_a_backup_contains_rows_sums_and_progress(closed_store: Store, tmp
     assert all(row.is_counted for row in counted[0])
 
 
-async def everything(store: Store) -> tuple[list[ResultRow], dict[Any, int], Progress | None]:
+async def everything(store: Store) -> tuple[list[ResultRow], dict[Any, int], ResultProgress | None]:
     async with store.records() as records:
         return await records.results_between(0, 1 << 40), await sums(records), await records.result_progress()

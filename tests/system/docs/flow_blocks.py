@@ -35,6 +35,7 @@ lookups:
   place: {get: "https://desk.example.com/place", returns: {position: int, agent_free: bool}}
   stock: {get: "https://crm.example.com/stock/{{ item }}", params: {item: text}, returns: {left: int}}
   oncall: {get: "https://desk.example.com/oncall", returns: {numbers: [phone]}}
+results: {booked: an appointment was booked}
 hooks:
   survey_done: {post: "https://crm.example.com/surveys"}
   call_dropped: {post: "https://crm.example.com/dropped"}

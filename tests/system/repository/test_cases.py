@@ -24,7 +24,19 @@ async def test_pairs(left, right):
 
 def _run(folder: Path, *options: str) -> str:
     (folder / "test_many.py").write_text(MANY)
-    words = ["-m", "pytest", "-q", "-p", "tests.conftest", f"--rootdir={folder}", "-o", "asyncio_mode=auto", *options]
+    words = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:schemathesis",
+        "-p",
+        "tests.conftest",
+        f"--rootdir={folder}",
+        "-o",
+        "asyncio_mode=auto",
+        *options,
+    ]
     shown = subprocess.run(
         [sys.executable, *words, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )

@@ -22,7 +22,7 @@ from app.errors import StoreError
 from app.results import CHOSEN
 from app.service.exports import AT_ONCE
 from app.settings import Settings
-from app.store import Progress, milliseconds, moment_of, open_store
+from app.store import ResultProgress, milliseconds, moment_of, open_store
 from app.web import create_app
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
@@ -218,7 +218,7 @@ async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None
     async with open_store(settings(tmp_path).database_url) as store, await logged_in(app) as console:
         for oldest, are_shown in ((5, True), (0, False)):
             await store.results.lease(0, 1)
-            await store.results.save(Progress(oldest, 0, yesterday), 1)
+            await store.results.save(ResultProgress(oldest, 0, yesterday), 1)
             for path, words in notes.items():
                 page = (await console.get(path)).text
                 assert are_shown is (words in page), path

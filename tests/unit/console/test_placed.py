@@ -363,7 +363,7 @@ async def test_the_phone_in_the_console_rings_at_any_hour(tmp_path: Path) -> Non
         missing = await line.client.post(f"/calls/placed/{'e' * 32}/now")
     assert 'A real one would not ring now: the opening hours "office" do not include this time.' in page
     assert "waits for its turn" in page
-    assert ("Call now" in waiting, "Call now" in page) == (True, False)
+    assert (True, False) == ("Call now" in waiting, "Call now" in page)
     assert (303, 404) == (pressed.status_code, missing.status_code)
     assert all(due is not None and later > due for due in due_at)
 

@@ -15,7 +15,7 @@ from app.engine.event_hooks import ended
 from app.flow.loader import load
 from app.flow.model import Flow
 from app.ncco.webhooks import recognise
-from app.results import Decided
+from app.results import DecidedResult
 from tests.unit.engine.scripted_call import FAILSAFE, ScriptedCall
 
 ROOT = """
@@ -149,7 +149,9 @@ def test_hooks_are_those_of_the_flow_with_the_events() -> None:
         is_left = "goto" in way_in
         left = hang_up(call.flow, call.session, over, call.next_context())
         assert ([] if is_left else [{"name": "Ada"}]) == [hook.json for hook in left]
-        at_end = ended(call.flow, call.session, over, call.next_context(), decided=Decided("missed", "", "", None))
+        at_end = ended(
+            call.flow, call.session, over, call.next_context(), decided=DecidedResult("missed", "", "", None)
+        )
         assert [{"name": "" if is_left else "Ada"}] == [hook.json for hook in at_end]
 
 
