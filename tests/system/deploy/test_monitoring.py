@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.engine import LookupAnswer
 from app.service.delivery import Reply
+from app.store import ResultRow
 from app.web.metrics import Metrics
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
@@ -48,6 +49,8 @@ def scraped() -> dict[str, dict[str, set[str]]]:
         LookupAnswer(None, "status 500"),
     ):
         metrics.count_lookup("customer", answer)
+    nothing = ResultRow._make([0] * len(ResultRow._fields))
+    metrics.call_ended(nothing._replace(direction="inbound", is_last=True, flow="a", result="served", own=""))
     metrics.refused_signatures.labels("no authorization header").inc()
     metrics.hook_tries.labels("sent").inc()
     for state in ("waiting", "parked"):
