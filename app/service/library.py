@@ -204,7 +204,7 @@ class Library:
         """The flow of a call while the store is unavailable; see `find`.
 
         If the store was never available, the flow is one of the files, unless they have errors. For an open call
-        (`is_open`), the called number may be that of somebody whom this server called, so it must be listed.
+        (`is_open`), the called number may be that of a person this server called, so it must be listed.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)

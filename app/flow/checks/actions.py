@@ -95,7 +95,7 @@ def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:
     is_called = _is_called_number(number) and flow.outbound is None  # a placed call is to the person
     if shown in flow.numbers or is_called:
         why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
-        message = f"{why}: whoever is connected to it starts over"
+        message = f"{why}, so a call to it starts the flow again"
         yield RULES["W640"].at(number.place, message)
 
 
