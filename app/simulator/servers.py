@@ -162,9 +162,10 @@ class HttpServer:
 
     async def deliver(self, request: Request) -> Response:
         """Send a request. Redirects are not followed: the platform treats them as bad statuses (unverified)."""
-        limits = {"timeout": httpx.Timeout(request.answer_s, connect=request.connect_s).as_dict()}
+        connect_s, answer_s = self._patience_s or request.connect_s, self._patience_s or request.answer_s
+        limits = {"timeout": httpx.Timeout(answer_s, connect=connect_s).as_dict()}
         try:
-            async with asyncio.timeout(self._patience_s or request.connect_s + request.answer_s):
+            async with asyncio.timeout(self._patience_s or connect_s + answer_s):
                 sent = httpx.Request(
                     request.method, request.url, headers=request.headers, content=request.body, extensions=limits
                 )

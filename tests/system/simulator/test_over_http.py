@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +43,16 @@ async def test_what_fails_on_the_way_has_its_name(error: type[Exception], failur
         response = await server.deliver(REQUEST)
 
     assert (0, failure) == (response.status, response.failure)
+
+
+async def test_patience_replaces_the_limits_of_a_request() -> None:
+    def limits(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=request.extensions["timeout"])
+
+    async with HttpServer(transport=httpx.MockTransport(limits), patience_s=60) as server:
+        response = await server.deliver(REQUEST)
+
+    assert {60} == set(json.loads(response.body).values())
 
 
 async def test_an_address_that_is_none_fails_too() -> None:
