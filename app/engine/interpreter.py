@@ -16,6 +16,7 @@ from app.engine.run import Run
 from app.engine.scope import NOT_SHOWN, heard_record, new_scope
 from app.engine.session import (
     NOTHING,
+    AskedLine,
     Call,
     Lookup,
     LookupAnswer,
@@ -25,7 +26,7 @@ from app.engine.session import (
     TurnContext,
     WaitRef,
 )
-from app.engine.stretch import begun, decided, first_turn
+from app.engine.stretch import begun, decided, first_turn, written_at
 from app.errors import RenderError
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
@@ -128,10 +129,12 @@ def ask(run: Run, step: Step) -> Playing[None]:
             key = _key(run, step, lookup)
             asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.scopes.flow.name)))
         except RenderError as error:
-            _keep_answers(run, step, [(lookup, LookupAnswer(None, f"it could not be made: {run.scopes.shown(error)}"))])
+            problem = f"it could not be made: {run.scopes.shown(error)}"
+            _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
     if asked:
         answers = yield tuple(wanted for _, wanted in asked)
-        _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), answers, strict=True)))
+        tokens = [run.scopes.mask(wanted.request.sent()) for _, wanted in asked]
+        _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
@@ -141,16 +144,20 @@ def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
     return asked if times == 1 else f"{asked}:{times}"
 
 
-def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, LookupAnswer]]) -> None:
-    """Put the answers of a step into scope together, since one answer may contain a sensitive value of another."""
+def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
+    """Put the answers of a step into scope together, since one answer may contain a sensitive value of another.
+
+    Each answer has its lookup and the token of its request.
+    """
     problems = run.scopes.keep(
-        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, answer in answers]
+        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
     )
-    for (lookup, answer), problem in zip(answers, problems, strict=True):
+    for (lookup, token, answer), problem in zip(answers, problems, strict=True):
         took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
         what = f"not ok: {problem}" if problem else "ok"
         by = "default" if problem else "answer"
-        run.note("asked", step.name, lookup.name, where=lookup.place, because=f"{what}, {took}", by=by)
+        where = written_at(lookup.place)
+        run.trace.append(AskedLine("asked", step.name, lookup.name, where, f"{what}, {took}", by=by, request=token))
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:

@@ -371,9 +371,9 @@ class Scopes:
             known = answer
             why = problem
             if self.secrets and not problem:
-                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self._mask))
+                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self.mask))
             self._change(self._scope.with_answer(lookup.name, known))
-            self.answers[lookup.name] = self._scope.masked(lookup.name, self._mask)
+            self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
             problems.append(why)
         return problems
 
@@ -424,20 +424,21 @@ class Scopes:
     def kept(self) -> list[Level]:
         """The flows with their variables and lookups as they are stored after the turn, the outermost first."""
         return [
-            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self._mask))
+            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
             for each in self._scopes
         ]
 
     def hide_option(self, value: Any) -> str:
         """The token of an action's option that contains a `spoken` param, which the call can still decrypt."""
         cipher = self._context.cipher
-        return self._mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
+        return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
 
     def _hidden(self, variable: Variable, value: Any) -> str:
         """The token of a sensitive variable's value. The call can still decrypt a `spoken` param."""
-        return self.hide_option(value) if variable.spoken else self._mask(str(value))
+        return self.hide_option(value) if variable.spoken else self.mask(str(value))
 
-    def _mask(self, secret: str) -> str:
+    def mask(self, secret: str) -> str:
+        """The token that replaces a secret of this call."""
         return self._context.mask(self._session, secret)
 
 

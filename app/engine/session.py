@@ -415,3 +415,15 @@ class TraceLine:
     def read(cls, line: Mapping[str, Any]) -> Self:
         """A line from JSON, with defaults for fields that older lines lack."""
         return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
+
+
+@dataclass
+class AskedLine(TraceLine):
+    """The line of a lookup.
+
+    Attributes:
+        request: the token of everything that was sent (`LookupRequest.sent`), so that it can be compared with what
+            another revision of the flow would send in this call; "" if no request could be made.
+    """
+
+    request: str = ""

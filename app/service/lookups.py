@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeAlias
 
 import httpx
-import orjson
 
 from app.engine import Lookup, LookupAnswer
 from app.flow.language.lookups import LookupRequest
@@ -262,11 +261,8 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest of the whole request; its headers may contain secrets, so the request itself is not the key."""
-    headers = dict(request.headers)
-    arguments = dict(request.arguments)
-    parts = (request.method, request.url, request.json, headers, request.function, arguments)
-    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)).digest()
+    """A digest of the request; its headers may contain secrets, so the request itself is not the key."""
+    return hashlib.sha256(request.sent().encode()).digest()
 
 
 class CircuitBreakers:

@@ -12,6 +12,7 @@ A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -109,6 +110,11 @@ class LookupRequest(NamedTuple):
     timeout_ms: int = 1000
     cache_ms: int = 0
     misfit: Callable[[Any], str] | None = None
+
+    def sent(self) -> str:
+        """Everything that is sent, as JSON; equal requests are equal texts. It can contain secrets."""
+        parts = (self.method, self.url, self.json, dict(self.headers), self.function, dict(self.arguments))
+        return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
         """Shows only the target of the request, because the rest may be sensitive."""
