@@ -108,8 +108,8 @@ def load(
         modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
             Even then, the service does not call functions of other modules.
         extent: what the texts cover: the `revision` of a flow, which was checked before; some `files` of a project; or
-            the whole `project`. Unused names and names read too early are reported for `files` and `project`; unused
-            shared parts only for `project`.
+            the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
+            too early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
     """
     with limited_comparisons():
@@ -191,6 +191,7 @@ def _read_context(
         env,
         dates=_in_folder(texts, _CALENDARS),
         flows=_signatures(files),
+        has_all_flows=extent != "revision",
         kept=filled_with_settings(named, [node for node, _ in shared], templates.data),
         zone=zone_written_in(*(node for node, _ in shared)),
     )

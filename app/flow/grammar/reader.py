@@ -130,6 +130,7 @@ class Resolver(Reader):
         steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
         variables: the flow's variables, by name.
         flows: the signatures of the flows of the project, by name.
+        has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
         locales: the flow's locales by name; empty if it speaks only one language.
         lookups, hooks, results: the lookups, hooks and results that the flow may use, by name.
         language: the language of spoken values (BCP 47).
@@ -142,6 +143,7 @@ class Resolver(Reader):
     steps: Mapping[str, Place] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     flows: Mapping[str, Signature] = field(default_factory=dict)
+    has_all_flows: bool = True
     locales: Mapping[str, Any] = field(default_factory=dict)
     lookups: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)

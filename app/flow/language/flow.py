@@ -289,6 +289,7 @@ def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> Read
         scope=replace(_scope(declared, head.node, outside, context), zone=head.zone),
         templates=context.templates,
         flows=context.flows,
+        has_all_flows=context.has_all_flows,
         steps=dict(sorted(_named_steps(steps))),
         variables=declared,
         own=outside,

@@ -24,10 +24,11 @@ from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_json
-from app.flow.nodes import Node
+from app.flow.nodes import Map, Node, Place
 from app.flow.runtime import Assignment
+from app.flow.scope import Param, Signature, Variable
 from app.flow.templates.values import Value
-from app.value_types import TYPES, Kind, PlainText
+from app.value_types import ANY, TYPES, Kind, PlainText
 
 
 class Moment(PlainText):
@@ -134,6 +135,8 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
         reader.report("E588", words.at("after"), "the call has two times: `at` and `after`")
     name = text.value
     signature = reader.flows.get(name)
+    if signature is None and not reader.has_all_flows:
+        signature = _any_flow(name, words.given, text.place)
     if signature is None:
         reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{name}"')
         return None
@@ -146,6 +149,13 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
             if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
                 _refuse_secrets(assignment.value, reader)
     return Placing(name, words.to, given, words.moment, words.after)
+
+
+def _any_flow(name: str, given: Node | None, place: Place) -> Signature:
+    """A flow that accepts what it is given. The values are cast to the types of the flow when the call is placed."""
+    names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
+    params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
+    return Signature(name, place, params, is_placed=True)
 
 
 PlacedFlow: TypeAlias = Annotated[Placing, Notation(_read_placing, PlaceWords.json_schema())]

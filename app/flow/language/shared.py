@@ -60,6 +60,7 @@ class Context:
         defaults: what every flow inherits.
         events: the hooks that every flow sends for what Vonage reports later.
         flows: the signatures of the flows, by name.
+        has_all_flows: see `Resolver`.
         kept: for each flow, the names of the variables that may contain a setting of the server.
         zone: the time zone of the shared files (an IANA name), or "".
     """
@@ -71,6 +72,7 @@ class Context:
     defaults: Map | None = None
     events: Map | None = None
     flows: Mapping[str, Signature] = field(default_factory=dict)
+    has_all_flows: bool = True
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
 
@@ -123,7 +125,14 @@ def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) 
 def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     zone = context.zone
     scope = replace(scope_types({}, context.env), zone=zone)
-    reader = Resolver(issues=issues, zone=zone, scope=scope, templates=context.templates, flows=context.flows)
+    reader = Resolver(
+        issues=issues,
+        zone=zone,
+        scope=scope,
+        templates=context.templates,
+        flows=context.flows,
+        has_all_flows=context.has_all_flows,
+    )
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
     if words is None:

@@ -162,16 +162,41 @@ def test_an_included_template_is_part_of_the_flow() -> None:
     assert set(texts) == set(project.flows["a"].sources)
 
 
-@pytest.mark.parametrize("name", ["reception", "pin", "conference", "findme"])
-def test_the_sources_of_a_flow_make_the_same_flow_again(name: str) -> None:
-    found = load_files(ROOT / "flows", ROOT / "templates").flows[name]
+@pytest.mark.parametrize("folder", [ROOT, *sorted((ROOT / "examples").glob("*/"))], ids=lambda folder: folder.name)
+def test_the_sources_of_a_flow_make_the_same_flow_again(folder: Path) -> None:
+    project = load_files(folder / "flows", folder / "templates")
+    for name, found in project.flows.items():
+        again = load(found.sources).flows[name]
 
-    again = load(found.sources).flows[name]
+        assert found.revision == again.revision
+        assert found.sources == again.sources
+        assert found.start == again.start
+        assert list(found.steps) == list(again.steps)
+        assert {hook.name for hook in found.hooks} == {hook.name for hook in again.hooks}
 
-    assert found.revision == again.revision
-    assert found.sources == again.sources
-    assert found.start == again.start
-    assert list(found.steps) == list(again.steps)
+
+PLACING = """
+flow: service
+start: a
+hooks:
+  later: {place: {flow: NAME, to: "447700900333", with: {room: "{{ call.to }}"}}}
+steps:
+  a: {do: [{talk: Hello}], goto: end, send: later}
+"""
+
+
+def test_a_revision_lacks_the_flow_that_a_hook_places_a_call_with() -> None:
+    placed = (
+        "flow: later\nparams: {room: text}\noutbound: {answered: a}\nsteps:\n  a: {do: [{talk: Hello}], goto: end}\n"
+    )
+    files = {"flows/service.yaml": PLACING.replace("NAME", "later"), "flows/later.yaml": placed}
+    (hook,) = load(files, extent="project").flows["service"].hooks
+    (again,) = load({"flows/service.yaml": files["flows/service.yaml"]}).flows["service"].hooks
+    names = {"call": {"to": "442079460000"}}
+
+    assert hook.definition.placing is not None
+    assert again.definition.placing is not None
+    assert hook.definition.placing.render(names) == again.definition.placing.render(names)
 
 
 def test_a_revision_changes_with_every_text_and_path() -> None:
