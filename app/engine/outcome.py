@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.engine.session import OpenWait, Session
-from app.flow.actions.action import CONNECTED, DIAL_FAILURES
+from app.flow.actions.action import CONNECTED
 from app.flow.model import Step
 from app.flow.phrases import find, fold
 from app.flow.runtime import Asked, Outcome
+from app.ncco.statuses import BEEP, DIAL_FAILURES, PICKED_UP
 from app.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
@@ -29,7 +30,7 @@ APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 MOST_RESULTS = 10
 """Maximum number of speech results to compare with phrases, best first; our choice."""
 
-_SOMEBODY_ANSWERED = frozenset({"answered", "completed", "human", "machine"})
+_SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 
 
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
@@ -120,8 +121,8 @@ def event_of(webhook: Webhook) -> str:
     """The name of a webhook in `on` and `events`: a call status, `beep`, `record`, `transcription`, ..."""
     if not isinstance(webhook, StatusWebhook):
         return webhook.kind
-    is_beep = webhook.status == "machine" and webhook.sub_state == "beep_start"
-    return "beep" if is_beep else webhook.status or ""
+    is_beep = BEEP.fields == {"status": webhook.status, "sub_state": webhook.sub_state}
+    return BEEP.name if is_beep else webhook.status or ""
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:

@@ -14,12 +14,13 @@ from app.engine.scope import FlowScope, Scopes, observers
 from app.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, TurnContext
 from app.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from app.errors import RenderError
-from app.flow.actions.action import DIAL_FAILURES, checkpoint
+from app.flow.actions.action import checkpoint
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Again, Decision, Frame, Target
 from app.flow.templates.budget import Budget
 from app.ncco import Issue
+from app.ncco.statuses import DIAL_FAILURES
 from app.results import NO_FACTS, TurnFacts
 
 _NO_NUMBER = "an entry of the list is not a phone number"

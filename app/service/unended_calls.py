@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from app.engine.session import from_json
+from app.ncco.statuses import OVER
 from app.service.calls import CallService
 from app.service.delivery import Delivery
 from app.service.recorded_calls import fields_of
@@ -123,8 +124,8 @@ class UnendedCalls:
             if error.status != HTTPStatus.NOT_FOUND:
                 looked.problem = str(error)
             return False
-        if details.is_over:
+        if details.status in OVER:
             fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
             await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
             looked.known += 1
-        return details.is_over
+        return details.status in OVER

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
+from app.ncco.statuses import STATUSES
 from app.simulator import payloads
 from app.simulator.conversations import NO_SETTINGS, SimulatedConversation
 from app.simulator.delivery import Application, Chaos, Deliveries, ReplyResult, WebhookDelivery, replacement
@@ -16,12 +17,6 @@ from app.simulator.parties import Parties, address_of
 from app.simulator.player import Playback
 from app.simulator.scheduler import LONGEST_MS, Process, Scheduler, Steps, VirtualClock, milliseconds
 from app.simulator.servers import Server, ask_in_time
-
-LEG_STATUSES: Final = frozenset({
-    "started", "ringing", "answered", "machine", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered",
-    "completed",
-})  # fmt: skip
-"""A leg's statuses in the REST API, which has no `human` and no `disconnected`. Source: webhook reference, notes."""
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
 """The failures of a dial that `completed` follows. It does not follow declined calls. Unverified in detail."""
@@ -116,7 +111,7 @@ class Vonage:
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
         """Send a leg's status event."""
-        if name in LEG_STATUSES:
+        if STATUSES[name].in_rest:
             leg.status = name
         self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
 

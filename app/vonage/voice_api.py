@@ -46,8 +46,6 @@ TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
 """Seconds to wait before each repeat of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after
 the 201).
 """
-OVER: Final = frozenset({"completed", "busy", "cancelled", "failed", "rejected", "timeout", "unanswered"})
-"""Statuses of calls that are over. Source: Voice API specification, getCall."""
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _SIP: Final = re.compile(r"sips?:[!-~]{1,200}")
@@ -177,11 +175,6 @@ class CallDetails(CreatedCall):
     price: str = ""
     rate: str = ""
     network: str = ""
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the call has ended or was never answered."""
-        return self.status in OVER
 
 
 class InvalidParameter(ApiDocument):

@@ -21,6 +21,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from app.engine import LookupAnswer
 from app.flow.model import Project
+from app.ncco.statuses import WEBHOOK_STATUSES
 from app.service.delivery import Reply
 from app.store import ResultRow
 from app.vonage.signatures import Refusal
@@ -34,15 +35,11 @@ SERIES_LIMIT: Final = 500
 outcomes.
 """
 
-_STATUSES: Final = (
-    *("started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout"),
-    *("rejected", "failed", "disconnected", "completed"),
-)
 KINDS: Final = frozenset(
     {
         *("answer", "input", "input-dtmf", "input-speech", "event", "notify", "record", "transcription", "transfer"),
         *("error", "fallback", "payment", "onanswer", "check", "unknown", "unreadable"),
-        *(f"event-{status}" for status in _STATUSES),
+        *(f"event-{status}" for status in WEBHOOK_STATUSES),
     }
 )
 ROUTES: Final = ("answer", "fallback", "event", "input", "notify", "onanswer", "placed", "check")

@@ -6,16 +6,12 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from app.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
+from app.ncco.statuses import STEERING
 from app.ncco.webhooks import StatusWebhook, Webhook
 from app.service.delivery import JOIN_SILENTLY, Reply
 from app.store.database import is_store_wait
 from app.vonage.signatures import Refusal
 from app.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, error_body
-
-REPLACING_STATUSES: Final = frozenset(
-    {"busy", "timeout", "unanswered", "rejected", "failed", "disconnected", "machine", "human"}
-)
-"""Vonage plays the reply to a connect event with these statuses. Source: webhook reference, synchronous connect."""
 
 _SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
 _COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
@@ -108,5 +104,5 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
     """Whether Vonage plays the reply, so it must contain an NCCO for the caller."""
     if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
-        return isinstance(webhook, StatusWebhook) and webhook.status in REPLACING_STATUSES
+        return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
     return path != "/webhooks/event"

@@ -18,6 +18,7 @@ from app.flow.grammar.values import CallField, Constant, Object, in_locale
 from app.flow.nodes import Place, Text
 from app.flow.runtime import Callback, Draft, Frame
 from app.flow.templates.values import Value
+from app.ncco.statuses import DIAL_OUTCOMES
 
 
 @dataclass(frozen=True)
@@ -119,19 +120,11 @@ def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool =
     return None
 
 
-DIAL_FAILURES = ("busy", "timeout", "unanswered", "rejected", "failed")
-"""Dial failures after which Vonage plays the NCCO in the reply. Source: webhook reference, Call status events."""
-
-DISCONNECTED = "disconnected"
-DIAL_OUTCOMES = ("completed", *DIAL_FAILURES, DISCONNECTED)
-DETECTIONS = ("machine", "human", "beep")
-"""The outcomes of machine detection."""
-
 CONNECTED = "connected"
 """The name of the notify after a connect. It decides the outcome if no event has decided it before."""
 
 HELD = "held"
-_RESERVED = frozenset({*DIAL_OUTCOMES, *DETECTIONS, CONNECTED, HELD, "otherwise", "error", "cancelled", "record"})
+_RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 

@@ -25,7 +25,7 @@ from itertools import islice
 from typing import Any
 
 from app.errors import RenderError
-from app.flow.actions.action import DIAL_FAILURES, Action, may_be_true, observer
+from app.flow.actions.action import Action, may_be_true, observer
 from app.flow.actions.item import Item, gather, has_duplicate
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
@@ -37,6 +37,7 @@ from app.flow.runtime import Callback, Draft, Frame, Runs
 from app.flow.source.source_file import quote
 from app.flow.templates.values import Value
 from app.ncco.hints import ENDPOINT_NAMES
+from app.ncco.statuses import DIAL_FAILURES
 from app.suggest import nearest
 from app.value_types import TYPES, Kind
 

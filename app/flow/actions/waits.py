@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_OUTCOMES, HELD, Action, checkpoint, literal
+from app.flow.actions.action import CONNECTED, HELD, Action, checkpoint, literal
 from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item
@@ -23,6 +23,7 @@ from app.flow.nodes import Place
 from app.flow.runtime import Callback, Part
 from app.flow.templates.values import Value
 from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
+from app.ncco.statuses import DETECTIONS, DIAL_OUTCOMES
 
 _PROMPTS = ("talk", "stream")
 _FILLED_FOR_INPUT = ("eventUrl", "eventMethod")
@@ -224,7 +225,7 @@ def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Pla
     return target.with_fields({"advancedMachineDetection": Object(members, place)})
 
 
-_CONNECT_OUTCOMES = frozenset({*DIAL_OUTCOMES, *DETECTIONS, "otherwise"})
+_CONNECT_OUTCOMES = frozenset({*DIAL_OUTCOMES, "otherwise"})
 _TAKE_TIME = frozenset({"talk", "stream", "wait"})
 _REFUSED_IN_HOLD = frozenset({"conversation", "transfer", "input", "record"})
 _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")

@@ -33,7 +33,6 @@ from app.flow.grammar.variables import read_params, refuse_spoken
 from app.flow.issues import Fix
 from app.flow.language.exits import StepSource
 from app.flow.language.mail import MailDefinition
-from app.flow.language.outcomes import OTHERWISE, OUTCOMES
 from app.flow.language.outgoing import (
     JSON,
     Definition,
@@ -48,6 +47,7 @@ from app.flow.language.placing import PlacedFlow
 from app.flow.nodes import Entry, Map, Node, Text
 from app.flow.scope import Param
 from app.flow.templates.values import Native, Value
+from app.ncco.statuses import STATUSES
 from app.ncco.webhooks import Webhook
 from app.value_types import TYPES, JsonSchema, record
 
@@ -365,11 +365,7 @@ EVENTS: Final[Mapping[str, str]] = {
     "transcription": "A transcription is ready.",
     "hangup": "The caller left before the flow had ended.",
     "ended": "The call is over, however it ended; sent once.",
-    "started": "A call to another party begins.",
-    "ringing": "It rings.",
-    "answered": "A person or a machine answered.",
-    **{outcome: meaning for outcome, meaning in OUTCOMES.items() if outcome != OTHERWISE},
-    "cancelled": "The caller hung up before anybody answered.",
+    **{name: status.meaning for name, status in STATUSES.items()},
 }
 """The events that Vonage reports, and `hangup` and `ended`, which are ours.
 

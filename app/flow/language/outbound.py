@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from datetime import time
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
-from app.flow.actions.action import DIAL_FAILURES
 from app.flow.grammar.forms import Duration, Notation
 from app.flow.grammar.json_schema import TEXT, listed
 from app.flow.grammar.map_form import MapForm, written_as
@@ -34,6 +33,7 @@ from app.flow.issues import meant_word
 from app.flow.language.hooks import SentHook, SentHooks
 from app.flow.nodes import Node, Place, Text
 from app.flow.runtime import Target
+from app.ncco.statuses import DETECTIONS, DIAL_FAILURES
 from app.suggest import nearest
 from app.value_types import TYPES, WholeNumber
 
@@ -42,7 +42,6 @@ MachineDetection: TypeAlias = Literal["continue", "hangup", "detect", "detect_be
 UNKNOWN: Final = "unknown"
 EXPIRED: Final = "expired"
 OTHERWISE: Final = "otherwise"
-DETECTED: Final = ("human", "machine", "beep")
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
 """Outcomes of an attempt that another attempt may follow."""
 MOST_TRIES: Final = 10
@@ -217,9 +216,9 @@ class OutboundWords(MapForm):
 _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
     None: frozenset(),
     "hangup": frozenset(),
-    "continue": frozenset({"human", "machine"}),
-    "detect": frozenset({"human", "machine"}),
-    "detect_beep": frozenset(DETECTED),
+    "continue": frozenset(DETECTIONS) - {"beep"},
+    "detect": frozenset(DETECTIONS) - {"beep"},
+    "detect_beep": frozenset(DETECTIONS),
 }
 """The results that can redirect a call, by mode. Source: webhook reference, Machine detection (`continue`, `mode`)."""
 
@@ -245,7 +244,7 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         cure = meant_word(within.value, hours, known)
         reader.report("E295", within.place, f'there are no opening hours "{within.value}"', cure)
     ways = words.on
-    targets = {name: target for name in DETECTED if ways and (target := getattr(ways, name)) is not None}
+    targets = {name: target for name in DETECTIONS if ways and (target := getattr(ways, name)) is not None}
     reported = _REPORTED[words.machine_detection]
     unreported = {name: ways.at(name) for name in targets if name not in reported} if ways is not None else {}
     for name, at in unreported.items():

@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
-from app.flow.actions.action import DIAL_FAILURES, DISCONNECTED
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import DialNeeds, Needs, connect_of
 from app.flow.grammar.forms import Unread
@@ -50,29 +49,19 @@ from app.flow.runtime import (
     Way,
 )
 from app.flow.scope import Signature
+from app.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
 from app.value_types import Kind
-
-OUTCOMES: Final = {
-    "completed": "They talked, and the other party hung up.",
-    "busy": "The other party is on the phone.",
-    "timeout": "It rang for too long.",
-    "unanswered": "Nobody answered, or the call was declined.",
-    "rejected": "The call was refused before it rang.",
-    "failed": "The call could not be connected.",
-    "disconnected": "A websocket was closed at the other end.",
-    "machine": "A machine answered.",
-    "human": "A person answered.",
-    "beep": "A machine played its tone.",
-    "otherwise": "Everything that does not have its own line.",
-}
-"""The outcomes of a connect that a line of `on` can have, and what they mean."""
 
 OTHERWISE: Final = "otherwise"
 ERROR: Final = "error"
-_OBSERVED: Final = frozenset(
-    {"started", "ringing", "answered", "cancelled", "record", "recording", "recorded", "transcription", "transcribed"}
-    | {"transfer", "hangup"}
-)
+OUTCOMES: Final = {
+    **{name: STATUSES[name].meaning for name in DIAL_OUTCOMES},
+    OTHERWISE: "Everything that does not have its own line.",
+}
+"""The outcomes of a connect that a line of `on` can have, and what they mean."""
+_OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
+    *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
+}
 """Events that hooks can report (under `events`), but that never decide where a call goes."""
 
 

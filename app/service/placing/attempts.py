@@ -8,15 +8,12 @@ from typing import Final
 from app.flow.hours.calendar import Calendar
 from app.flow.language.outbound import UNKNOWN, Outbound
 from app.flow.model import Flow
+from app.ncco.statuses import DIAL_FAILURES
 from app.service.placing.times import next_moment, why_not, zones_of
 from app.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
 """The outcome of an answered call."""
-PICKED_UP: Final = frozenset({ANSWERED, "human", "machine"})
-"""Vonage's statuses for calls that somebody, or a machine, has answered."""
-NOT_REACHED: Final = frozenset({"timeout", "busy", "unanswered", "rejected", "failed"})
-"""Vonage's statuses for calls that nobody answered."""
 SILENT_S: Final = 30
 """How long to wait for a webhook after an attempt should have stopped ringing, or after its end, in seconds."""
 LOOK_S: Final = 10 * 60
@@ -35,7 +32,7 @@ def missed_outcome(status: str) -> str:
     """
     if status == "cancelled":
         return "unanswered"
-    return status if status in NOT_REACHED else UNKNOWN
+    return status if status in DIAL_FAILURES else UNKNOWN
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:

@@ -15,6 +15,7 @@ from app.engine.dialling import refusal
 from app.errors import VonageApiError
 from app.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
 from app.flow.model import Flow
+from app.ncco.statuses import OVER
 from app.service.outbox import seconds_until
 from app.service.placed_values import PlacedCipher
 from app.service.placing.attempts import (
@@ -33,7 +34,7 @@ from app.service.placing.webhooks import urls_of
 from app.service.poller import Poller, PollListener, Schedule
 from app.service.turns import Turns
 from app.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
-from app.vonage.voice_api import OVER, CallDetails, CreatedCall, NewCall, VoiceApiError
+from app.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
 """Number of rows to read at once."""

@@ -12,22 +12,21 @@ from app.engine import WaitRef
 from app.engine.outcome import event_of
 from app.engine.session import OWN_LEG, from_json
 from app.errors import AlreadyOpen, Conflict, StoreUnavailable
+from app.ncco.statuses import DETECTIONS, OVER, PICKED_UP
 from app.ncco.webhooks import StatusWebhook
 from app.service.delivery import Delivery, Reply, session_id
 from app.service.placed_values import PlacedCipher
-from app.service.placing.attempts import ANSWERED, LOOK_S, PICKED_UP, SILENT_S, missed_outcome
+from app.service.placing.attempts import ANSWERED, LOOK_S, SILENT_S, missed_outcome
 from app.service.placing.ends import end_attempt, values_of
 from app.service.tokens import make_token, read_token
 from app.service.turns import ATTEMPTS, Turns
 from app.service.written_rows import answer_row, status_of, webhook_row
 from app.store import AttemptRow, PlacedRow, milliseconds
-from app.vonage.voice_api import OVER
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 """The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
-DETECTED: Final = frozenset({"human", "machine"})
 FIRST_TURN: Final = 1
 """The number of the turn that the result of machine detection can interrupt."""
 
@@ -100,7 +99,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
         await end_attempt(turns, attempt, status, delivery.received_at)
     elif status in PICKED_UP:
         await _pick_up(turns, ref, leg, delivery, is_certain=False)
-        return await _detected(turns, row, attempt, delivery) if status in DETECTED else None
+        return await _detected(turns, row, attempt, delivery) if status in DETECTIONS else None
     elif status == "completed":
         ended = await turns.store.placed.completed(attempt, _later(delivery, SILENT_S))
         if ended is not None and ended.answered_at is not None:

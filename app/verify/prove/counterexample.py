@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from app.engine import LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
-from app.flow.actions.action import DETECTIONS
 from app.flow.actions.do import Document
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
+from app.ncco.statuses import DETECTIONS
 from app.simulator.connect import DETECTION_S
 from app.verify.prove.environment import APP_TO, DIRECTIONS
 from app.verify.prove.listening import DURATIONS

@@ -7,15 +7,16 @@ from typing import Any, Final
 
 from app.engine import Session, TurnContext, WaitRef, ended, hang_up, observe
 from app.flow.model import Flow
+from app.ncco.statuses import STATUSES
 from app.ncco.webhooks import RecordWebhook, StatusWebhook, TranscriptionWebhook, Webhook
 from app.results import DecidedResult
 
 _HUNG_UP: Final = StatusWebhook.read({"status": "completed", "disconnected_by": "user"})
 _MISSED: Final = DecidedResult("missed", "", "", None)
-_OTHERS: Final[dict[str, Webhook]] = {
+_WEBHOOKS: Final[dict[str, Webhook]] = {
     "record": RecordWebhook.read({}),
     "transcription": TranscriptionWebhook.read({}),
-    "beep": StatusWebhook.read({"status": "machine", "sub_state": "beep_start"}),
+    **{name: StatusWebhook.read(status.fields) for name, status in STATUSES.items()},
 }
 
 
@@ -32,5 +33,5 @@ def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[
             flow = root.named(wait.flow)
             ref = WaitRef(wait.kind, session.id, session.turn, wait.index)
             for name in dict.fromkeys((*flow.steps[wait.step].events, *flow.events)):
-                webhook = _OTHERS.get(name) or StatusWebhook.read({"status": name})
+                webhook = _WEBHOOKS.get(name) or StatusWebhook.read({"status": name})  # hangup and ended are ours
                 yield from observe(root, session, ref, webhook, context)

@@ -8,9 +8,9 @@ from itertools import product
 from typing import Final
 
 from app.engine import new_session, not_reached
-from app.flow.actions.action import DIAL_FAILURES
 from app.flow.language.outbound import EXPIRED, UNKNOWN
 from app.flow.model import Flow
+from app.ncco.statuses import DIAL_FAILURES
 from app.verify.prove.environment import Arrival
 from app.verify.prove.explore import Env
 from app.verify.prove.properties import RULES, Violation

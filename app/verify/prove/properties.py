@@ -13,13 +13,13 @@ from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
 from app.engine.event_hooks import ENDED
-from app.flow.actions.action import DETECTIONS, DISCONNECTED
 from app.flow.actions.do import actions_of
 from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Target, Way
 from app.issue import RuleBook
+from app.ncco.statuses import DETECTIONS, DISCONNECTED
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.environment import APP_TO
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of

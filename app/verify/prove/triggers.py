@@ -15,12 +15,13 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from app.engine import Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef, awaits_detection
 from app.engine.dialling import PREMIUM_PREFIXES
 from app.engine.interpreter import Playing
-from app.flow.actions.action import CONNECTED, DETECTIONS, DIAL_FAILURES, DISCONNECTED, HELD
+from app.flow.actions.action import CONNECTED, HELD
 from app.flow.actions.waits import connect_of
 from app.flow.grammar.values import Object
 from app.flow.model import Flow, Step
 from app.flow.runtime import Asked
 from app.flow.scope import Variable
+from app.ncco.statuses import STATUSES
 from app.ncco.webhooks import InputWebhook, NotifyWebhook, StatusWebhook, Webhook
 from app.service.outcomes import Following
 from app.settings.values import DEFAULT, read_failsafe
@@ -221,11 +222,10 @@ def _phrases(asked: Asked) -> list[str]:
 
 def _statuses(step: Step, wait: OpenWait) -> Iterator[Trigger]:
     """A trigger for each dial outcome that the step handles."""
-    for status in (*DIAL_FAILURES, *DETECTIONS, DISCONNECTED):
-        if status in step.exit.statuses and not (status == "beep" and _decides_before_a_beep(step)):
-            fields = {"status": "machine", "sub_state": "beep_start"} if status == "beep" else {"status": status}
-            line = {"dial": {"outcome": status}}
-            yield Trigger("dial", line, wait.index, StatusWebhook.read(fields), frozenset({status}))
+    for name, status in STATUSES.items():
+        if status.steers and name in step.exit.statuses and not (name == "beep" and _decides_before_a_beep(step)):
+            line = {"dial": {"outcome": name}}
+            yield Trigger("dial", line, wait.index, StatusWebhook.read(status.fields), frozenset({name}))
 
 
 def _decides_before_a_beep(step: Step) -> bool:

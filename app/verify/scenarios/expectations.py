@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from app.flow.actions.action import DISCONNECTED
 from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
+from app.ncco.statuses import DISCONNECTED
 from app.simulator.durations import is_spoken, longest_pause
 from app.simulator.legs import Heard
 from app.verify.scenarios.caller import FOREVER

@@ -15,6 +15,7 @@ from app.flow.grammar.reader import Fields, Reader, read_fields
 from app.flow.issues import FlowIssue
 from app.flow.nodes import NOWHERE, Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
+from app.ncco.statuses import WEBHOOK_STATUSES
 from app.simulator.durations import plain
 from app.simulator.legs import SURE, CallMoment, Leg, MomentKind
 from app.simulator.parties import Behaviour, Outcome, Words
@@ -43,10 +44,7 @@ if TYPE_CHECKING:
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
-STATUSES: Final = (
-    "started", "ringing", "answered", "human", "machine", "busy", "cancelled", "unanswered", "timeout", "rejected",
-    "failed", "disconnected", "completed", "transcribed", "success", "failure",
-)  # fmt: skip
+STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
 """The statuses of event webhooks. Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text with this form is an address, not an outcome. The name of an app user must be written under `to`."""

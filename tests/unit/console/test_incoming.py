@@ -179,7 +179,7 @@ async def test_a_call_that_is_not_answered_ends(choice: str, status: str) -> Non
 
         assert "hx-redirect" not in reply.headers
         await line.webhooks.wait_for("event", status=status)
-        assert (await line.api.call(call.uuid)).is_over
+        assert status == (await line.api.call(call.uuid)).status
 
 
 async def test_a_phone_that_nobody_looks_at_rings_until_the_timer_ends(line: Line) -> None:
