@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Final
 
 import orjson
@@ -45,12 +46,16 @@ WEBHOOKS_AT_ONCE: Final = 5_000
 """Maximum number of new webhooks that one round covers."""
 SETTLED_MS: Final = 10_000
 """Webhooks are looked at when they are this old, because hosts may commit them in another order."""
+LOOKBACK: Final = 1_000
+"""Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
 LEASE_MS: Final = 120_000
 """How long a process may work before another one can take over."""
 WORK_S: Final = 20.0
 """How long one round works, in seconds."""
 REST_FACTOR: Final = 9
 """After each batch, the work rests for this many times as long as the batch took."""
+
+NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
 
 class ResultRows:
@@ -78,7 +83,10 @@ class ResultRows:
         return counted
 
     async def complete(self, now_ms: int) -> int:
-        """Write missing rows for some time; returns how many, 0 if there are no more. Raises StoreError."""
+        """Write missing rows for some time, first those that older hosts are writing now.
+
+        Returns the number of calls from before the upgrade, 0 if there are no more. Raises StoreError.
+        """
         lease = now_ms + LEASE_MS
         progress = await self._store.results.lease(now_ms, lease)
         if progress is None:
@@ -87,10 +95,14 @@ class ResultRows:
         until = time.monotonic() + WORK_S
         try:
             async with self._store.records() as records:
-                latest = await records.last_webhook_before(progress.webhook, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
-                behind = await records.calls_behind(progress.webhook, latest)
-                written += await self._write(records, behind, now_ms, progress.webhook)
-                progress = progress._replace(webhook=latest)
+                has_more = True
+                while has_more and time.monotonic() < until:
+                    after = progress.webhook
+                    latest = await records.last_webhook_before(after, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
+                    behind = await records.calls_behind(after - LOOKBACK, latest, called_back_after=after)
+                    await self._write(records, behind, now_ms, after)
+                    progress = progress._replace(webhook=latest)
+                    has_more = latest - after >= WEBHOOKS_AT_ONCE
                 while progress.oldest and time.monotonic() < until:
                     keys = await records.calls_without_result(progress.oldest, AT_ONCE)
                     began = time.monotonic()
@@ -102,21 +114,29 @@ class ResultRows:
             await self._store.results.save(progress, lease)
         return written
 
-    async def _write(self, records: Records, keys: Sequence[int], now_ms: int, after: int) -> int:
+    async def _write(self, records: Records, behind: Mapping[int, int | None], now_ms: int, after: int) -> None:
+        keys = list(behind)
         for start in range(0, len(keys), AT_ONCE):
             began = time.monotonic()
-            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms, after)
+            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms, after, behind)
             await give_way(began, REST_FACTOR)
-        return len(keys)
 
-    async def _write_batch(self, records: Records, keys: Sequence[int], now_ms: int, after: int = 0) -> int:
+    async def _write_batch(
+        self,
+        records: Records,
+        keys: Sequence[int],
+        now_ms: int,
+        after: int = 0,
+        ends: Mapping[int, int | None] = NO_ENDS,
+    ) -> int:
         """Write the rows of some calls; returns when the oldest of them began.
 
-        Webhooks whose key is greater than `after` have not been looked at before.
+        Webhooks whose key is greater than `after` have not been looked at before. `ends` are the times of ends, by key,
+        that were reported for the leg and not for the call.
         """
         calls = await records.past_calls(keys)
         by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
-        old = [_old_call(call, await self._flow(records, call), after) for call in by_revision]
+        old = [_old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
         await self._store.results.write(old, now_ms)
         return min((call.session.created_at for call in calls), default=now_ms)
 
@@ -143,10 +163,11 @@ def _load(sources: bytes) -> Project | None:
         return None
 
 
-def _old_call(past: PastCall, flow: Flow | None, after: int) -> OldCall:
+def _old_call(past: PastCall, flow: Flow | None, after: int, reported_at: int | None) -> OldCall:
     row = past.session
     notes = [note for note in past.notes if note.kind in (CALLED_BACK, TO_CALL_BACK)]
-    reported_at = min((note.at for note in past.notes if note.kind == "event-completed"), default=None)
+    ends = [note.at for note in past.notes if note.kind == "event-completed"]
+    reported_at = min((*ends, *filter(None, (reported_at,))), default=None)
     is_lost = any(note.kind == LOST for note in past.notes)
     session = session_of(row)
     old = OldCall(

@@ -324,3 +324,10 @@ CREATE TABLE IF NOT EXISTS ncco_result_progress (
     leased_until bigint NOT NULL,
     PRIMARY KEY (id)
 );
+
+-- version 0011
+-- Rows that lack the facts of an older host's turns.
+
+CREATE INDEX IF NOT EXISTS ncco_results_to_complete
+    ON ncco_results (call_key)
+    WHERE version = 0;

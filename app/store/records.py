@@ -428,12 +428,14 @@ class Records:
         rows = await self._results(SELECT_PROGRESS)
         return ResultProgress(*rows[0]) if rows else None
 
-    async def calls_behind(self, after: int, until: int) -> list[int]:
+    async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
         """The keys of ended calls whose result lacks something that an older host wrote.
 
-        Only calls with a webhook whose key is greater than `after`, and at most `until`, are searched.
+        Each has the time of its end, in milliseconds, if one of these webhooks reports it: those whose keys are greater
+        than `after`, and at most `until`. Call-backs up to `called_back_after` are left out.
         """
-        return [key for (key,) in await self._results(SELECT_BEHIND, after, until)]
+        rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
+        return {row[0]: row[1] for row in rows}
 
     async def calls_without_result(self, before: int, limit: int) -> list[int]:
         """The keys of up to `limit` ended calls without a result, greatest first, smaller than `before`."""
@@ -452,7 +454,7 @@ class Records:
         for key, *note in await self._read_of(SELECT_NOTES, keys):
             notes[key].append(PastNote(*note))
         return [
-            PastCall(SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
+            PastCall(row[0], SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
             for row in await self._read_of(SELECT_PAST_CALLS, keys)
         ]
 

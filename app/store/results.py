@@ -209,21 +209,39 @@ RETURN_BY_KEY: Final = f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
 """
 
-# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote. A row covers
-# no call-backs and ends that older hosts stored: they are looked at once.
+# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
+# end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
+# once. The end of a leg is stored with its first session, if it has one; all others are found by the leg.
 SELECT_BEHIND: Final = f"""
-    SELECT DISTINCT calls.key
-    FROM webhooks
-    JOIN calls ON calls.key = webhooks.call_key
-    LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
-    WHERE webhooks.key > $1 AND webhooks.key <= $2 AND calls.is_over AND (
-        {RESULTS_TABLE}.version IS NULL
-        OR {RESULTS_TABLE}.version < calls.version
-        OR webhooks.key > {RESULTS_TABLE}.webhook
-            AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
-        OR webhooks.kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}')
-        OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
-    )
+    SELECT key, min(reported_at)
+    FROM (
+        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END AS reported_at
+        FROM webhooks
+        JOIN calls ON calls.key = webhooks.call_key
+        LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
+        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND calls.is_over AND (
+            {RESULTS_TABLE}.version IS NULL
+            OR {RESULTS_TABLE}.version < calls.version
+            OR webhooks.key > {RESULTS_TABLE}.webhook
+                AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
+            OR webhooks.key > $3 AND webhooks.kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}')
+            OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
+        )
+        UNION ALL
+        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END
+        FROM webhooks
+        JOIN calls ON calls.id > webhooks.leg || '/' AND calls.id < webhooks.leg || '0' AND calls.leg = webhooks.leg
+        LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
+        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND webhooks.kind IN ('event-completed', '{LOST}')
+            AND webhooks.leg <> '' AND calls.is_over AND (
+                {RESULTS_TABLE}.version IS NULL
+                OR {RESULTS_TABLE}.version < calls.version
+                OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
+            )
+        UNION ALL
+        SELECT call_key, CAST(NULL AS bigint) FROM {RESULTS_TABLE} WHERE version = {TO_COMPLETE}
+    ) AS behind
+    GROUP BY key
 """
 
 SELECT_WITHOUT_RESULT: Final = f"""

@@ -276,6 +276,7 @@ class PastNote(NamedTuple):
 class PastCall(NamedTuple):
     """A call, with everything that decides its result: its turns, its ends, and who called its caller back."""
 
+    key: int
     session: SessionRow
     turns: Sequence[PastTurn]
     notes: Sequence[PastNote]

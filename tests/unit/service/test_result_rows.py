@@ -80,10 +80,10 @@ async def test_rows_of_an_older_versions_calls_are_those_that_this_version_write
         await line.call(leg, acts)
     before = await rows_of(line)
     await change(line, *AS_BEFORE, "DELETE FROM ncco_result_progress")
-    written = await complete(store)
+    await complete(store)
 
     after = await rows_of(line)
-    assert len(CALLS) - 1 == written  # one call is in progress
+    assert len(CALLS) - 1 == len(after)  # one call is in progress
     assert {id_: told(row) for id_, row in before.items()} == {id_: told(row) for id_, row in after.items()}
     assert all(row.is_counted for row in after.values())
 
@@ -253,6 +253,80 @@ async def test_a_later_session_that_an_older_host_ended_is_the_last_one(line: Li
 
     rows = await rows_of(line)
     assert [("", False), ("leg", True)] == [(rows[id_].previous, rows[id_].is_last) for id_ in ("leg", "leg/2")]
+
+
+async def test_an_older_hosts_end_of_a_leg_is_that_of_every_session(line: Line, store: Store) -> None:
+    """Those that named answer URLs opened, even if no other session has the leg's ID."""
+    legs = {"named/sales": "named", "moved": "moved", "moved/sales": "moved"}
+    now = milliseconds(datetime.now(UTC))  # old calls would be deleted
+    for id_, leg in legs.items():
+        await store.open_call(session_row(id_, leg=leg, created_at=now), turn_row(id_, 1), webhook_row(id_, leg=leg))
+    await complete(store)
+    await change(line, "UPDATE calls SET is_over = 1, version = version + 1, updated_at = created_at")
+    for leg in ("named", "moved"):
+        await store.record(webhook_row(leg, kind="event-completed", received_at=now))
+    await complete(store)
+
+    rows = await rows_of(line)
+    assert dict.fromkeys(legs, now) == {id_: row.ended_at for id_, row in rows.items()}
+    assert {"named/sales", "moved/sales"} == {id_ for id_, row in rows.items() if row.is_last}
+
+
+async def test_a_lost_call_of_a_named_answer_url_gets_its_end_from_an_older_host(line: Line, store: Store) -> None:
+    now = milliseconds(datetime.now(UTC))  # old calls would be deleted
+    row = session_row("named/sales", leg="named", created_at=now, updated_at=now)
+    await store.open_call(row, turn_row(row.id, 1), webhook_row(row.id, leg="named"))
+    assert await store.end_lost(EndOfCall(row.id, 1, "inbound"), "named", 1)
+    await complete(store)
+    lost = (await rows_of(line))[row.id].ended_at
+    await store.record(webhook_row("named", kind="event-completed", received_at=9))
+    await complete(store)
+
+    assert (None, 9) == (lost, (await rows_of(line))[row.id].ended_at)
+
+
+async def test_a_lost_call_gets_the_facts_of_an_older_hosts_turns(line: Line, store: Store) -> None:
+    """No webhook reports the loss."""
+    await line.call("lost", ["4", "record", "stays"])
+    await complete(store)
+    await change(line, AS_BEFORE[2])
+    (open_call,) = await store.calls_of("lost")
+    await store.end_lost(EndOfCall("lost", open_call.version, "inbound"), "lost", 1)
+    lost = (await rows_of(line))["lost"].result
+    await complete(store)
+
+    assert ("lost", "message") == (lost, (await rows_of(line))["lost"].result)
+
+
+async def test_an_older_hosts_end_is_found_although_a_newer_webhook_was_committed_earlier(
+    line: Line, store: Store
+) -> None:
+    await line.call("late", ["4", "stays"])
+    await complete(store)
+    await change(line, "UPDATE calls SET is_over = 1, version = version + 1 WHERE id = 'late'")
+    await store.record(webhook_row("late", kind="event-completed", received_at=5))
+    await change(line, "UPDATE ncco_result_progress SET webhook = (SELECT max(key) FROM webhooks)")
+    await complete(store)
+
+    assert "missed" == (await rows_of(line))["late"].result
+
+
+async def test_one_round_looks_at_all_new_webhooks(line: Line, store: Store) -> None:
+    await complete(store)
+    await change(
+        line,
+        """
+        INSERT INTO webhooks (id, kind, session, turn, wait, status, leg, conversation, method, body, received_at)
+        WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 11000)
+        SELECT n, 'event', 'none', -1, -1, '', 'none', '', 'POST', '{}', 5 FROM numbers
+        """,
+    )
+    await line.call("late", ["4", "stays"])
+    await change(line, "UPDATE calls SET is_over = 1, version = version + 1 WHERE id = 'late'")
+    await store.record(webhook_row("late", kind="event-completed", received_at=5))
+    await ResultRows(store).complete(milliseconds(datetime.now(UTC)) + 60_000)
+
+    assert "missed" == (await rows_of(line))["late"].result
 
 
 async def test_a_call_with_a_damaged_state_ends(line: Line, store: Store) -> None:
