@@ -211,7 +211,8 @@ RETURN_BY_KEY: Final = f"""
 
 # Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
 # end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
-# once. The end of a leg is stored with its first session, if it has one; all others are found by the leg.
+# once. The end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN
+# in SQLite, and BETWEEN and the subqueries in PostgreSQL, make the database look these up instead of reading tables.
 SELECT_BEHIND: Final = f"""
     SELECT key, min(reported_at)
     FROM (
@@ -230,13 +231,13 @@ SELECT_BEHIND: Final = f"""
         UNION ALL
         SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END
         FROM webhooks
-        JOIN calls ON calls.id > webhooks.leg || '/' AND calls.id < webhooks.leg || '0' AND calls.leg = webhooks.leg
-        LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
+        CROSS JOIN calls
         WHERE webhooks.key > $1 AND webhooks.key <= $2 AND webhooks.kind IN ('event-completed', '{LOST}')
-            AND webhooks.leg <> '' AND calls.is_over AND (
-                {RESULTS_TABLE}.version IS NULL
-                OR {RESULTS_TABLE}.version < calls.version
-                OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
+            AND webhooks.leg <> '' AND calls.id > webhooks.leg || '/' AND calls.id < webhooks.leg || '0'
+            AND calls.leg BETWEEN webhooks.leg AND webhooks.leg AND calls.is_over AND (
+                coalesce((SELECT version FROM {RESULTS_TABLE} WHERE call_key = calls.key), -1) < calls.version
+                OR webhooks.kind = 'event-completed'
+                    AND (SELECT ended_at FROM {RESULTS_TABLE} WHERE call_key = calls.key) IS NULL
             )
         UNION ALL
         SELECT call_key, CAST(NULL AS bigint) FROM {RESULTS_TABLE} WHERE version = {TO_COMPLETE}

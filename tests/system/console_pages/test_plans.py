@@ -69,7 +69,7 @@ class WatchedDatabase:
 
 
 async def queries_of(url: str, calls: int, numbers: list[str]) -> dict[str, tuple[object, ...]]:
-    """All queries of the pages, each with values."""
+    """All queries of the pages, and the one that finds older hosts' writes, each with values."""
     settings = settings_for(ROOT, database_url=url, flows=ROOT / "benchmarks" / "flows", key="k" * 64)
     app = create_console(settings, Services(), dev=True)
     console = app.state.console
@@ -79,6 +79,7 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> dict[str, tupl
     found = [each.address for each in (*pages(numbers), *deep_pages(calls))]
     async with console.records() as records:
         (call,) = await records.calls(1)
+        await records.calls_behind(0, 1 << 40, called_back_after=0)
     async with await logged_in(app) as client:
         for address in (*found, *OTHER_PAGES, f"/calls/{call.session.id}"):
             response = await client.get(address)
@@ -91,7 +92,7 @@ async def queries_of(url: str, calls: int, numbers: list[str]) -> dict[str, tupl
 
 WALKS: Final = ("WHERE true ORDER BY", "substr(party", "sum(changed_at)")
 """Parts of queries that read the newest calls, one after the other, until they have found enough."""
-PARTIAL: Final = "ncco_results_(uncounted|by_own|failed|returned)|open_calls"
+PARTIAL: Final = "ncco_results_(uncounted|by_own|failed|returned|to_complete)|open_calls"
 """Indexes of few rows, which may be read completely."""
 
 
