@@ -234,8 +234,9 @@ class _Narrator:
         self._sending += log[self._known :]
         self._known = len(log)
         for delivery in self._sending:
-            if delivery.is_over and delivery.attempts:
-                click.echo(f"{delivery.leg.name}{webhook_line(delivery, delivery.leg.zero_ms / 1000)}")
+            about = vonage.legs.get(delivery.leg)
+            if delivery.is_over and delivery.attempts and about is not None:
+                click.echo(f"{about.name}{webhook_line(delivery, about.zero_ms / 1000)}")
         self._sending = [delivery for delivery in self._sending if not delivery.is_over]
         if self._legs > 2 * ENDED_CALLS:
             vonage.forget_ended(ENDED_CALLS)

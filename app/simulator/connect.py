@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from app.ncco.statuses import DIAL_FAILURES
 from app.simulator import payloads
-from app.simulator.conversations import SimulatedConversation, Sound
-from app.simulator.delivery import ReplyResult, replacement
-from app.simulator.legs import Action, Identity, Leg, Ncco, Waited
+from app.simulator.control import CallControl
+from app.simulator.deliveries import replacement
+from app.simulator.delivery import ReplyResult
+from app.simulator.legs import Identity, Leg, SimulatedConversation, Sound
 from app.simulator.parties import DETAILS, ENDLESS, MACHINES, UNSPECIFIC, Behaviour, Words, address_of
+from app.simulator.playback import Playback
 from app.simulator.scheduler import Process, Signal, Steps, first_of
+from app.simulator.transcript import Action, Ncco, Waited
 
-if TYPE_CHECKING:
-    from app.simulator.player import Playback
-
-STEERING: Final = frozenset({"timeout", "failed", "rejected", "unanswered", "busy"})
-"""A synchronous connect plays the reply to these statuses. Source: webhook reference, Connect events."""
 DETECTION_S: Final = 5.0
 """Seconds from the answer until machine detection has a result. Our estimate."""
 
@@ -52,7 +51,7 @@ class Dial:
             headers=self._endpoint.get("headers") or {},
         )  # fmt: skip
         alone = SimulatedConversation(caller.conversation.uuid)
-        self._leg = Leg(identity, platform, alone, platform.target(action, caller), caller.root)
+        self._leg = platform.new_leg(identity, alone, platform.target(action, caller), caller.root)
         caller.dialled.append(self._leg)
         self.ringing = self._ring()
 
@@ -60,7 +59,7 @@ class Dial:
         """Dial. Returns the NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
-        behaviour = yield from ring(self._leg, self._caller, self._action)
+        behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
         if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
@@ -90,7 +89,7 @@ class Dial:
         detail = behaviour.detail or detail
         sip_code = behaviour.sip_code or sip_code
         self.ringing.stop()
-        if not self._is_synchronous or status not in STEERING:
+        if not self._is_synchronous or status not in DIAL_FAILURES:
             platform.give_up(self._leg, status, detail=detail, sip_code=sip_code)
             return None
         self._leg.over.fire()
@@ -138,7 +137,7 @@ class Dial:
         if self.ringing.kind == "ringing":
             self.ringing.stop()
         leg.conversation.join(leg)
-        fields = payloads.answer(leg)
+        fields = payloads.answer(leg, platform.application.region_url)
         asking = platform.ask("onanswer", (url, "GET"), fields, leg)
         ncco = yield from replacement(asking)
         if leg.over.is_fired:
@@ -147,7 +146,7 @@ class Dial:
             platform.end(leg, "platform")
             return
         leg.player = platform.scheduler.spawn(platform.play(leg, ncco or []))
-        script = platform.scheduler.spawn(follow(leg, behaviour))
+        script = platform.scheduler.spawn(follow(platform, leg, behaviour))
         leg.processes += [leg.player, script]
         yield from first_of(leg.player.done, leg.over)
         script.cancel()
@@ -209,21 +208,22 @@ class Dial:
         return (yield from replacement(asking))
 
     def _detect(self, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        ncco = yield from detect(self._leg, events)
+        ncco = yield from detect(self._platform, self._leg, events)
         if ncco is not None:
             self._platform.end(self._leg, "platform")
         return ncco
 
 
-def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
     """Let a dialled party ring; returns its behaviour, with the outcome.
 
     Args:
+        platform: the platform.
         leg: the leg of the called party.
         decider: the leg whose `decide` sets the party's behaviour, if it is unknown.
         action: the `connect` action that dials the party.
     """
-    behaviour = yield from _behaviour(leg, decider, action)
+    behaviour = yield from _behaviour(platform, leg, decider, action)
     longest = float(action.get("timeout", 60))
     rung = leg.at
     rings = 0.0 if action["endpoint"][0]["type"] == "websocket" else behaviour.rings_s
@@ -235,12 +235,11 @@ def ring(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
     return behaviour
 
 
-def _behaviour(leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
+def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
     """The behaviour of the dialled party. Dialling a phone fails if the caller ID is not the application's number.
 
     Source: NCCO reference, Connect (from).
     """
-    platform = leg.platform
     endpoint = action["endpoint"][0]
     own = platform.application.numbers
     shown = leg.identity.from_
@@ -264,12 +263,11 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
     return leg.decision
 
 
-def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
+def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
     """Send the events of machine detection; returns the first NCCO in a reply, or None.
 
     Source: webhook reference, Machine detection.
     """
-    platform = leg.platform
     for event in events:
         if (yield from first_of(leg.over, within=event.after_s - leg.at)) is not None:
             return None
@@ -284,9 +282,8 @@ def detect(leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
     return None
 
 
-def follow(leg: Leg, behaviour: Behaviour) -> Steps[None]:
+def follow(platform: CallControl, leg: Leg, behaviour: Behaviour) -> Steps[None]:
     """Follow a called party's script while its own NCCO plays. Then hang up, unless the party is connected first."""
-    platform = leg.platform
     for act in behaviour.script:
         while leg.waited is None:
             yield from first_of(leg.waits)

@@ -1,36 +1,20 @@
-"""Delivers an application's webhooks with signatures, a retry and the fallback, and validates the replies.
-
-`Chaos` adds random network faults, which are the same for the same seed.
-
-Source: delivery rules; webhook reference, Fallback.
-"""
+"""Webhooks, the faults of the network, and what a reply does. Source: delivery rules; webhook reference, Fallback."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
+from typing import Any, Final
 
 from app.ncco import Issue, check
-from app.simulator import payloads
 from app.simulator.parties import AfterConnect
-from app.simulator.scheduler import Process, Scheduler, Steps, first_of, pause
 from app.simulator.servers import (
     Method,
     Request,
     Response,
-    Server,
-    authorization,
-    compact_json,
-    payload_hash,
-    with_query,
 )
-
-if TYPE_CHECKING:
-    from app.simulator.legs import Leg
 
 CONNECT_S: Final = 1.0
 ANSWER_S: Final = 5.0
@@ -89,6 +73,18 @@ class NetworkFault:
     loses_reply: bool = False
     loses_every_reply: bool = False
     is_unsigned: bool = False
+
+    def __str__(self) -> str:
+        """What happens, in words; "" for no fault."""
+        effects = {
+            f"late by {self.late_s:g} s": self.late_s,
+            f"slow by {self.slow_s:g} s": self.slow_s,
+            f"sent again {self.again_s:g} s later": self.is_doubled,
+            "reply lost": self.loses_reply,
+            "and so are all others": self.loses_every_reply,
+            "not signed": self.is_unsigned,
+        }
+        return ", ".join(text for text, happened in effects.items() if happened)
 
     @property
     def of_retry(self) -> NetworkFault:
@@ -246,7 +242,7 @@ class WebhookDelivery:
     Attributes:
         kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
         fields: the fields of the webhook.
-        leg: the leg that the webhook is about.
+        leg: the uuid of the leg that the webhook is about.
         is_played: whether the call waits for the reply, and plays the NCCO in it.
         is_answer: whether the leg has no NCCO yet.
         skips_chaos: whether the delivery gets no random faults.
@@ -260,7 +256,7 @@ class WebhookDelivery:
     url: str
     method: Method
     fields: Mapping[str, Any]
-    leg: Leg
+    leg: str
     is_played: bool = False
     is_answer: bool = False
     skips_chaos: bool = False
@@ -273,150 +269,3 @@ class WebhookDelivery:
     def ncco(self) -> list[dict[str, Any]] | None:
         """The NCCO in the reply if it is played, or None."""
         return self.result.ncco if self.result is not None else None
-
-
-class Deliveries:
-    """Delivers webhooks and logs them."""
-
-    def __init__(
-        self, scheduler: Scheduler, server: Server, application: Application, ids: Iterator[UUID], chaos: Chaos | None
-    ) -> None:
-        self._scheduler = scheduler
-        self._server = server
-        self._application = application
-        self._ids = ids
-        self._chaos = chaos
-        self.log: list[WebhookDelivery] = []
-
-    def send(self, delivery: WebhookDelivery) -> None:
-        """Deliver a webhook without waiting. Without a URL, nothing is sent, but an error event is logged anyway."""
-        if delivery.url:
-            self._scheduler.spawn(self._attempts(delivery))
-        else:
-            delivery.is_over = True
-            if delivery.kind == "error":
-                self._begin(delivery)
-
-    def ask(self, delivery: WebhookDelivery) -> Process[ReplyResult]:
-        """Deliver a webhook whose reply is played. The result of the process is the final reply.
-
-        The process does not depend on the leg: a hang-up does not cancel the request.
-        """
-        return self._scheduler.spawn(self._deliver_or_fall_back(delivery))
-
-    def _deliver_or_fall_back(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
-        """Deliver a webhook; if that fails, request the fallback.
-
-        If both fail, a new call ends, and a running NCCO continues.
-
-        Source: webhook reference, Fallback.
-        """
-        if not delivery.url:
-            return ReplyResult()
-        own = self._application
-        result = yield from self._attempts(delivery)
-        if result.failure and own.fallback_url:
-            if result.failure == INVALID:
-                self._report(delivery, SYNTAX_ERROR)
-            kind = "answer" if delivery.is_answer else "event"
-            fields = payloads.fallback(delivery.fields, delivery.url, kind, result.failure)
-            result = yield from self._attempts(
-                WebhookDelivery(
-                    "fallback", own.fallback_url, own.answer_method, fields, delivery.leg,
-                    is_played=True, is_answer=delivery.is_answer,
-                )
-            )  # fmt: skip
-        if result.failure:
-            self._report(delivery, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
-        return result
-
-    def _report(self, delivery: WebhookDelivery, reason: str) -> None:
-        """Send the error event for an invalid NCCO or a failed fallback (unverified in detail for the fallback).
-
-        Source: webhook reference, Answer (reply) and Error.
-        """
-        leg = delivery.leg
-        self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg))
-
-    def _begin(self, delivery: WebhookDelivery) -> None:
-        delivery.at = self._scheduler.clock.ms / 1000
-        self.log.append(delivery)
-        delivery.leg.log.append(delivery)
-
-    def _attempts(self, delivery: WebhookDelivery) -> Steps[ReplyResult]:
-        self._begin(delivery)
-        fault = self._next_fault(delivery)
-        if fault.late_s:
-            yield from pause(fault.late_s)
-        result = yield from self._attempt(delivery, fault)
-        if result.is_retried:
-            yield from pause(RETRY_AFTER_S)
-            result = yield from self._attempt(delivery, fault.of_retry)
-        delivery.is_over = True
-        return result
-
-    def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """The faults to add. A fallback gets none, because it must succeed after another delivery has failed."""
-        if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
-            return NO_FAULT
-        return self._chaos.next_fault(is_awaited=delivery.is_played)
-
-    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault) -> Steps[ReplyResult]:
-        sent_at = self._scheduler.clock.ms / 1000
-        request = self._request(delivery, is_signed=not fault.is_unsigned)
-        response: Response = yield request
-        if fault.is_doubled:
-            self._scheduler.spawn(_resend(request, fault.again_s))
-        if fault.slow_s:
-            yield from pause(fault.slow_s)
-        if fault.loses_reply:
-            yield from pause(request.answer_s)
-            response = Response(0, failure="timeout", seconds=request.answer_s)
-        result = read_reply(response, is_played=delivery.is_played, is_answer=delivery.is_answer)
-        delivery.attempts.append(Attempt(sent_at, request, response, result, _described(fault)))
-        delivery.result = result
-        return result
-
-    def _request(self, delivery: WebhookDelivery, *, is_signed: bool) -> Request:
-        own = self._application
-        method = delivery.method
-        url = delivery.url
-        body = b""
-        headers = {"user-agent": "Apache-HttpAsyncClient/4.1 (simulated)"}
-        if method == "POST":
-            body = compact_json(delivery.fields).encode()
-            headers["content-type"] = "application/json"
-        else:
-            url = with_query(url, delivery.fields)
-        if is_signed and own.signature_secret:
-            hashed = payload_hash(method, url, body)
-            jti = str(next(self._ids))
-            accounts = {"api_key": own.api_key, "application_id": own.application_id}
-            headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
-        is_awaited = delivery.is_played and delivery.kind != "fallback"
-        answer_s = ANSWER_S if delivery.is_played else EVENT_S
-        return Request(method, url, headers, body, CONNECT_S, answer_s, is_awaited)
-
-
-def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
-    """Wait for the reply; returns the NCCO in it, or None if the current one continues."""
-    yield from first_of(asking.done)
-    return asking.result.ncco if asking.result is not None else None
-
-
-def _resend(request: Request, seconds: float) -> Steps[None]:
-    """Send the same request again, and ignore the reply."""
-    yield from pause(seconds)
-    yield request
-
-
-def _described(fault: NetworkFault) -> str:
-    effects = {
-        f"late by {fault.late_s:g} s": fault.late_s,
-        f"slow by {fault.slow_s:g} s": fault.slow_s,
-        f"sent again {fault.again_s:g} s later": fault.is_doubled,
-        "reply lost": fault.loses_reply,
-        "and so are all others": fault.loses_every_reply,
-        "not signed": fault.is_unsigned,
-    }
-    return ", ".join(text for text, happened in effects.items() if happened)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from app.simulator import payloads
-from app.simulator.delivery import replacement
-from app.simulator.legs import Action, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Target, Waited
-from app.simulator.scheduler import Steps, milliseconds
-
-if TYPE_CHECKING:
-    from app.simulator.player import Playback
+from app.simulator.clock import milliseconds
+from app.simulator.control import CallControl
+from app.simulator.deliveries import replacement
+from app.simulator.legs import InputQueue, Leg
+from app.simulator.playback import Playback
+from app.simulator.scheduler import Steps
+from app.simulator.servers import Target
+from app.simulator.transcript import Action, Ncco, PartyInput, PressedKey, Speech, Waited
 
 Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 """The `speech` and `dtmf` fields of the webhook."""
@@ -115,10 +117,10 @@ def _each_key(playback: Playback, action: Action) -> Steps[None]:
     leg = playback.leg
     with InputQueue((leg, PressedKey)) as queue:  # until the prompts end, or a key interrupts them
         first = yield from playback.play_until(queue)
-    leg.processes.append(platform.scheduler.spawn(listen_for_keys(leg, platform.target(action, leg), first)))
+    leg.processes.append(platform.scheduler.spawn(listen_for_keys(platform, leg, platform.target(action, leg), first)))
 
 
-def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
+def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
     """Send each key that a party presses, beginning with `first` if a key was pressed before."""
     with InputQueue((leg, PressedKey)) as queue:
         if first is not None:
@@ -127,4 +129,4 @@ def listen_for_keys(leg: Leg, target: Target, first: PartyInput | None = None) -
             key = yield from queue.take(within=None)
             if isinstance(key, PressedKey):
                 fields = payloads.collected(leg, {"dtmf": {"digits": key.digit, "timed_out": False}})
-                leg.platform.send("input", target, fields, leg)
+                platform.send("input", target, fields, leg)

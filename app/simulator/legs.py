@@ -1,4 +1,4 @@
-"""Legs: a party's connection to the platform, its transcript, and the methods to act as that party."""
+"""Legs and conversations: who is connected, who hears whom, and the methods to act as a party."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import hashlib
 import itertools
 import uuid
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeAlias
+from datetime import datetime
+from typing import Any, Final, Literal, Self, TypeAlias
 
 from app.errors import AppError
+from app.simulator.clock import milliseconds
+from app.simulator.delivery import WebhookDelivery
+from app.simulator.durations import Durations
 from app.simulator.parties import Behaviour
-from app.simulator.scheduler import LONGEST_MS, Process, Signal, Steps, first_of, milliseconds, pause
-from app.simulator.servers import Method
-
-if TYPE_CHECKING:
-    from app.simulator.conversations import Recording, SimulatedConversation
-    from app.simulator.delivery import WebhookDelivery
-    from app.simulator.platform import Vonage
+from app.simulator.scheduler import LONGEST_MS, Process, Scheduler, Signal, Steps, first_of, pause
+from app.simulator.servers import Target
+from app.simulator.transcript import Action, CallMoment, Heard, HeardKind, PartyInput, PressedKey, Speech, Waited
 
 EndedBy: TypeAlias = Literal["user", "platform"]
 """Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
@@ -42,129 +42,6 @@ def ids_of(seed: str) -> Iterator[uuid.UUID]:
         yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
 
-Action: TypeAlias = dict[str, Any]
-"""An action of an NCCO."""
-Ncco: TypeAlias = list[Action]
-Target: TypeAlias = tuple[str, Method]
-"""The URL and the method of a webhook."""
-HeardKind: TypeAlias = Literal[
-    "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
-    "hung up", "ended",
-]  # fmt: skip
-"""ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
-not started. keys: DTMF tones sent to this party. joined, left: another party joined or left. voice: another party
-speaks. pressed, spoke, hung up: this party pressed a key, spoke or hung up. ended: the platform hung up.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One entry of a party's transcript.
-
-    Attributes:
-        at: seconds since the call was answered; negative before that.
-        leg: the uuid of the leg.
-        kind: what happened.
-        text: the spoken text, the URL of a file, a number or keys.
-        seconds: the duration, as planned or until the sound was cut; None for an endless sound that is still playing.
-        is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
-        action: the NCCO action that caused the entry; None if there is none.
-    """
-
-    at: float
-    leg: str
-    kind: HeardKind
-    text: str = ""
-    seconds: float | None = 0.0
-    is_cut: bool = False
-    action: Action | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PressedKey:
-    """One key: a digit, * or #."""
-
-    digit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Speech:
-    """Something that a party says. The input begins when the party starts to speak.
-
-    Attributes:
-        seconds: how long the party speaks.
-        results: the recognised texts, best first, each with `text` and `confidence`, both strings.
-        error: the error of speech recognition; "" for none.
-    """
-
-    seconds: float
-    results: tuple[Mapping[str, str], ...] = ()
-    error: str = ""
-
-
-PartyInput: TypeAlias = PressedKey | Speech
-
-
-class InputQueue:
-    """Collects parties' inputs in order while it is open. Open it with `with`.
-
-    Args:
-        sources: pairs of a leg and a type of input to collect.
-    """
-
-    def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
-        self._sources = sources
-        self._items: deque[PartyInput] = deque()
-        self._arrived = Signal()
-
-    def __enter__(self) -> Self:
-        for leg, kind in self._sources:
-            leg.listeners.append((self, kind))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for leg, kind in self._sources:
-            leg.listeners.remove((self, kind))
-
-    def put(self, item: PartyInput) -> None:
-        """Add an input."""
-        self._items.append(item)
-        self._arrived.fire()
-
-    def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
-        """Wait for the next input; None if `within` seconds have passed, or `unless` fires first."""
-        if not self._items:
-            self._arrived = Signal()
-            yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
-        return self._items.popleft() if self._items else None
-
-
-@dataclass(frozen=True, slots=True)
-class Waited:
-    """What the call waits for.
-
-    Attributes:
-        kind: `input`: keys or speech, while nothing is being played. `record`: silence or a key that ends the
-            recording. `dial`: the outcome of a dial (`Leg.decide`).
-        action: the NCCO action that is waiting.
-        takes: for an input, `dtmf`, `speech` or both.
-        address: for a dial, the dialled number, user, URI or extension.
-    """
-
-    kind: Literal["input", "record", "dial"]
-    action: Mapping[str, Any]
-    takes: frozenset[str] = frozenset()
-    address: str = ""
-
-    def is_ended_by(self, given: PartyInput) -> bool:
-        """Whether this input is enough for the call to continue; never for a dial."""
-        if self.kind == "input":
-            return ("dtmf" if isinstance(given, PressedKey) else "speech") in self.takes
-        if isinstance(given, PressedKey):
-            return self.kind == "record" and given.digit == self.action.get("endOnKey")
-        return self.kind == "record" and any(self.action.get(name) is not None for name in ("endOnSilence", "timeOut"))
-
-
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The fields of webhooks that identify a leg.
@@ -185,36 +62,21 @@ class Identity:
     custom_data: Any = None
 
 
-MomentKind: TypeAlias = Literal["input", "record", "dial", "until", "idle", "end"]
-
-
-@dataclass(frozen=True, slots=True)
-class CallMoment:
-    """When and why virtual time stopped in a call.
-
-    Attributes:
-        at: seconds since the call was answered.
-        kind: `input`, `record`, `dial`: the call waits for the party; see `Waited`. `until`: the given time is reached.
-            `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
-            waiting for the caller. `end`: the call is over.
-        waited: what the call waits for; None for `until`, `idle` and `end`.
-    """
-
-    at: float
-    kind: MomentKind
-    waited: Waited | None = None
-
-
 class Leg:
     """A party's connection.
 
     The coroutines act as the party, and advance the virtual time of all legs of the platform.
 
+    Args:
+        target: where the leg's status events are sent.
+        root: the leg of the call that dials this leg; None if it is not dialled by a call.
+        scheduler, durations: those of the platform.
+        end: ends a leg, for its party or for the platform.
+
     Attributes:
         conversation: the conversation that the leg is in.
         root: the leg of the call that dialled this leg, or the leg itself if it was not dialled by a call.
         log: the call's webhooks with their replies, including those of legs that the call dialled.
-        target: where the leg's status events are sent.
         open: the input, recording or dial that the party can act on, even if a prompt is still playing before an input.
         waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and the party has
             not acted.
@@ -237,15 +99,18 @@ class Leg:
     def __init__(
         self,
         identity: Identity,
-        platform: Vonage,
         conversation: SimulatedConversation,
         target: Target,
-        root: Leg | None = None,
+        *,
+        root: Leg | None,
+        scheduler: Scheduler,
+        durations: Durations,
+        end: Callable[[Leg, EndedBy], None],
     ) -> None:
         self.identity = identity
         self.uuid = identity.uuid
-        self.platform = platform
-        self.clock = platform.clock
+        self.scheduler = scheduler
+        self.clock = scheduler.clock
         self.conversation = conversation
         self.target = target
         self.root = root or self
@@ -273,7 +138,8 @@ class Leg:
         self.over = Signal()
         self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
         self._heard: list[tuple[int, Heard]] = []
-        platform.legs[self.uuid] = self
+        self._durations = durations
+        self._end = end
 
     @property
     def name(self) -> str:
@@ -369,20 +235,17 @@ class Leg:
         Without `until`, this returns at once if the call already waits for the party, and the result is `idle` if the
         call does not wait for the party within `at_most` seconds. With `until`, the party stays silent until then.
         """
-        scheduler = self.platform.scheduler
         if until is not None:
-            await scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
+            await self.scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
             return self._moment("until")
         latest_ms = self.clock.ms + milliseconds(at_most)
-        await scheduler.advance(lambda: self.is_over or self.waited is not None, latest_ms=latest_ms)
+        await self.scheduler.advance(lambda: self.is_over or self.waited is not None, latest_ms=latest_ms)
         return self._moment("idle")
 
     async def hear(self) -> CallMoment:
         """Continue the call until the transcript grows, the call waits for the party, or it ends."""
         before = len(self._heard)
-        await self.platform.scheduler.advance(
-            lambda: self.is_over or self.waited is not None or len(self._heard) > before
-        )
+        await self.scheduler.advance(lambda: self.is_over or self.waited is not None or len(self._heard) > before)
         return self._moment("idle" if len(self._heard) == before else "until")
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
@@ -411,7 +274,7 @@ class Leg:
         """See `speak`."""
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
-        lasts = self.platform.durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
+        lasts = self._durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
         return self.speaking(lasts, wire, error)
 
     async def silence(self) -> None:
@@ -419,7 +282,7 @@ class Leg:
         if self.open is None:
             await self.listen()
         if (waited := self.open) is not None:
-            await self.platform.scheduler.advance(lambda: self.open is not waited or self.is_over)
+            await self.scheduler.advance(lambda: self.open is not waited or self.is_over)
 
     async def decide(self, behaviour: Behaviour) -> None:
         """Set the behaviour of the party that is being dialled. Raises NothingToDecide if no dial waits."""
@@ -429,23 +292,183 @@ class Leg:
         self.decision = behaviour
         self.decided.fire()
 
+    def end(self, by: EndedBy) -> None:
+        """End the leg at once, unless it is over."""
+        self._end(self, by)
+
     async def hang_up(self) -> None:
         """Hang up, unless the call is over. A party that is being dialled declines the call."""
         if self.is_answered or self.identity.direction == "inbound":
-            self.platform.end(self, "user")
+            self.end("user")
         else:
             self.declined.fire()
-        await self.platform.scheduler.advance(lambda: True)
+        await self.scheduler.advance(lambda: True)
 
     def begin(self, steps: Steps[None]) -> Process[None]:
         """Start something that the party does, without advancing time. Raises CallIsOver."""
         if self.is_over:
             ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
             raise CallIsOver(f"the call ended {ended:g} s after the answer")
-        given = self.platform.scheduler.spawn(steps)
+        given = self.scheduler.spawn(steps)
         self.processes.append(given)
         return given
 
     async def _do(self, steps: Steps[None]) -> None:
         given = self.begin(steps)
-        await self.platform.scheduler.advance(lambda: given.is_over)
+        await self.scheduler.advance(lambda: given.is_over)
+
+
+class InputQueue:
+    """Collects parties' inputs in order while it is open. Open it with `with`.
+
+    Args:
+        sources: pairs of a leg and a type of input to collect.
+    """
+
+    def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
+        self._sources = sources
+        self._items: deque[PartyInput] = deque()
+        self._arrived = Signal()
+
+    def __enter__(self) -> Self:
+        for leg, kind in self._sources:
+            leg.listeners.append((self, kind))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for leg, kind in self._sources:
+            leg.listeners.remove((self, kind))
+
+    def put(self, item: PartyInput) -> None:
+        """Add an input."""
+        self._items.append(item)
+        self._arrived.fire()
+
+    def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
+        """Wait for the next input; None if `within` seconds have passed, or `unless` fires first."""
+        if not self._items:
+            self._arrived = Signal()
+            yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
+        return self._items.popleft() if self._items else None
+
+
+NO_SETTINGS: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(eq=False, slots=True)
+class Sound:
+    """A sound that is being played to a conversation.
+
+    Attributes:
+        kind, text, seconds, action: as in `Heard`.
+        hearers: the legs that hear the sound, each with the index of the entry in its transcript.
+    """
+
+    conversation: SimulatedConversation
+    kind: HeardKind
+    text: str
+    seconds: float | None
+    action: Action | None
+    hearers: dict[Leg, int] = field(default_factory=dict)
+
+    def reach(self, leg: Leg) -> None:
+        """Start the sound for a leg."""
+        self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
+
+    def leave(self, leg: Leg) -> None:
+        """Stop the sound for a leg."""
+        if leg in self.hearers:
+            leg.cut(self.hearers.pop(leg))
+
+    def stop(self) -> None:
+        """Stop the sound for every leg. A leg that joins later does not hear it."""
+        if self in self.conversation.sounds:
+            self.conversation.sounds.remove(self)
+        for leg in tuple(self.hearers):
+            self.leave(leg)
+
+
+class SimulatedConversation:
+    """One conversation.
+
+    Attributes:
+        uuid: its conversation_uuid.
+        name: the name of a named conversation; "" for the conversation of a call.
+        legs: the legs in the conversation, in the order in which they joined, each with the action that added it.
+        started: fires when a named conversation starts and its parties hear each other.
+        controller: the leg whose NCCO is played in it; None for a named conversation.
+        moderators: the legs that end it when they leave.
+        over: fires when a named conversation ends for everyone.
+        sounds: the sounds that are being played.
+    """
+
+    def __init__(self, uuid: str, name: str = "") -> None:
+        self.uuid = uuid
+        self.name = name
+        self.legs: dict[Leg, Mapping[str, Any]] = {}
+        self.over = Signal()
+        self.started = Signal()
+        self.recordings: list[Recording] = []
+        self.controller: Leg | None = None
+        self.moderators: set[Leg] = set()
+        self.sounds: list[Sound] = []
+
+    def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
+        """Add a leg, which then hears the sounds that are being played."""
+        self.legs[leg] = action
+        leg.conversation = self
+        for sound in self.sounds:
+            sound.reach(leg)
+
+    def leave(self, leg: Leg) -> None:
+        """Remove a leg, if it is in the conversation."""
+        if self.legs.pop(leg, None) is not None:
+            for sound in self.sounds:
+                sound.leave(leg)
+
+    def play(self, kind: HeardKind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
+        """Play something to everybody in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
+        sound = Sound(self, kind, text, seconds, action)
+        for leg in self.legs:
+            sound.reach(leg)
+        self.sounds.append(sound)
+        return sound
+
+    def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
+        """Let the legs that can hear the speaker hear the text. Before a named conversation starts, nobody can."""
+        if self.name and not self.started.is_fired:
+            return
+        for listener in self.legs:
+            if listener is not speaker and self._hears(listener, speaker):
+                listener.note("voice", text, seconds)
+
+    def _hears(self, listener: Leg, speaker: Leg) -> bool:
+        """Whether one leg hears another. Both sides must allow it.
+
+        Source: NCCO reference, Conversation (canSpeak, canHear, mute).
+        """
+        speaks = self.legs[speaker]
+        hears = self.legs[listener]
+        is_muted = str(speaks.get("mute", "")).lower() == "true" if speaker.is_muted is None else speaker.is_muted
+        if is_muted or listener.is_earmuffed:
+            return False
+        is_allowed = listener.uuid in speaks.get("canSpeak", (listener.uuid,))
+        return is_allowed and speaker.uuid in hears.get("canHear", (speaker.uuid,))
+
+
+@dataclass(eq=False, slots=True)
+class Recording:
+    """A recording, in progress or finished.
+
+    Attributes:
+        leg: the recorded leg.
+        action: the record or conversation action that started it.
+        begun, ended: when the recording began and ended; `ended` is None while it is in progress.
+    """
+
+    uuid: str
+    leg: Leg
+    conversation: SimulatedConversation
+    action: Mapping[str, Any]
+    begun: datetime
+    ended: datetime | None = None

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from app.simulator.scheduler import Process, Scheduler, VirtualClock, milliseconds
+from app.simulator.clock import VirtualClock, milliseconds
+from app.simulator.scheduler import Process, Scheduler
 from app.simulator.servers import Request, Response
 
 

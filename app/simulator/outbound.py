@@ -8,9 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.simulator.connect import detect, detections, follow, ring
-from app.simulator.legs import Action, Leg, Ncco, Target
+from app.simulator.control import CallControl
+from app.simulator.legs import Leg
 from app.simulator.parties import DETAILS, Behaviour
 from app.simulator.scheduler import Steps, first_of
+from app.simulator.servers import Target
+from app.simulator.transcript import Action, Ncco
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +34,16 @@ class OutboundCall:
     longest_s: float = 7200.0
 
 
-def run(leg: Leg, call: OutboundCall) -> Steps[None]:
+def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
     """Ring, play the NCCO to the person who answers, then end the leg.
 
     The status events come before the answer webhook. Two things are unverified: that synchronous machine detection
     delays the answer webhook, and that an NCCO in the reply to a detection event replaces the current one. Source:
     webhook reference, Answer (live timing) and Machine detection.
     """
-    platform = leg.platform
     platform.send_status(leg, "started")
     platform.send_status(leg, "ringing")
-    behaviour = yield from ring(leg, leg, call.action)
+    behaviour = yield from ring(platform, leg, leg, call.action)
     if behaviour.outcome in DETAILS:
         detail, sip_code = DETAILS[behaviour.outcome]
         platform.give_up(
@@ -54,22 +56,21 @@ def run(leg: Leg, call: OutboundCall) -> Steps[None]:
     if keys:
         leg.note("keys", keys)
     leg.processes.append(platform.scheduler.spawn(_end_at_the_limit(leg, call.longest_s)))
-    leg.processes.append(platform.scheduler.spawn(follow(leg, behaviour)))
-    yield from _detect_and_play(leg, call, behaviour)
+    leg.processes.append(platform.scheduler.spawn(follow(platform, leg, behaviour)))
+    yield from _detect_and_play(platform, leg, call, behaviour)
 
 
-def _detect_and_play(leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Steps[None]:
-    platform = leg.platform
+def _detect_and_play(platform: CallControl, leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Steps[None]:
     events = detections(call.action, behaviour)
     ncco = call.ncco
     if events and events[0].delays_joining:
-        ncco = (yield from detect(leg, events)) or ncco
+        ncco = (yield from detect(platform, leg, events)) or ncco
         events = ()
     if leg.is_over:
         return
 
     def detecting() -> Steps[None]:
-        replaced = yield from detect(leg, events)
+        replaced = yield from detect(platform, leg, events)
         if replaced is not None and not leg.is_over:
             platform.replace(leg, replaced)
 
@@ -81,4 +82,4 @@ def _detect_and_play(leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Step
 def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
     """End the leg after its maximum length. Source: Voice API specification, length_timer."""
     yield from first_of(within=seconds)
-    leg.platform.end(leg, "platform")
+    leg.end("platform")

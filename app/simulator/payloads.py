@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
-if TYPE_CHECKING:
-    from app.simulator.conversations import Recording
-    from app.simulator.legs import Leg
+from app.simulator.legs import Leg, Recording
 
 Fields: TypeAlias = dict[str, Any]
 
@@ -38,13 +36,13 @@ def of_leg(leg: Leg) -> Fields:
     return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
 
 
-def answer(leg: Leg) -> Fields:
+def answer(leg: Leg, region_url: str) -> Fields:
     """The fields of an answer webhook, in the order of real requests. Source: webhook reference, Answer."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
     fields |= {"conversation_uuid": leg.conversation.uuid, "uuid": leg.uuid}
-    fields["region_url"] = leg.platform.application.region_url
+    fields["region_url"] = region_url
     if identity.custom_data is not None:
         fields["custom_data"] = identity.custom_data
     if identity.endpoint_type != "websocket":

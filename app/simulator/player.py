@@ -2,129 +2,40 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
-from app.ncco.actions import ACTIONS
 from app.simulator import payloads
+from app.simulator.clock import milliseconds
 from app.simulator.connect import connect
-from app.simulator.conversations import Recording, SimulatedConversation
-from app.simulator.delivery import replacement
-from app.simulator.durations import repeated
+from app.simulator.deliveries import replacement
 from app.simulator.input import collect
-from app.simulator.legs import Action, HeardKind, InputQueue, Leg, Ncco, PartyInput, PressedKey, Speech, Waited
-from app.simulator.scheduler import Process, Signal, Steps, first_of, milliseconds, pause
-
-if TYPE_CHECKING:
-    from app.simulator.platform import Vonage
-
-
-class Playback:
-    """An NCCO that is being played for a leg, and its prompts.
-
-    Attributes:
-        leg: the leg that plays the NCCO.
-        allows_barge_in: whether prompts can be interrupted. This is so from the first prompt with `bargeIn` until the
-            next input.
-    """
-
-    def __init__(self, platform: Vonage, leg: Leg) -> None:
-        self.platform = platform
-        self.leg = leg
-        self.allows_barge_in = False
-        self._queued: deque[Action] = deque()
-        self._prompt_process: Process[None] | None = None
-
-    def play(self, ncco: Ncco) -> Steps[None]:
-        """Play a valid NCCO, and each one that replaces it. Does not end the leg."""
-        pending = self.load(ncco)
-        try:
-            while pending:
-                action, written = pending.popleft()
-                # An action is added when its turn comes, because later actions may never be performed.
-                self.leg.root.performed.append(written)
-                following = yield from PERFORMERS[action["action"]](self, action)
-                if following is not None:
-                    pending = self.load(following)
-            yield from first_of(self.prompts_over)
-        finally:
-            self.silence()
-
-    def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
-        """Stop the prompts of the previous NCCO; returns the new actions, each in normal form and as written.
-
-        In normal form, numbers are not text, and single values are arrays.
-        """
-        self.allows_barge_in = False
-        self.silence()
-        return deque((ACTIONS[action["action"]].shape().read(action), action) for action in ncco)
-
-    def prompt(self, action: Action) -> Steps[None]:
-        """Play a `talk` or `stream`, or only start it if it can be interrupted.
-
-        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. This
-        also applies to all later prompts before that input, even with `bargeIn: false`. Source: NCCO reference, NCCO
-        actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
-        """
-        self.allows_barge_in = self.allows_barge_in or bool(action.get("bargeIn"))
-        if not self.allows_barge_in:
-            yield from self._play_prompt(action)
-            return
-        self._queued.append(action)
-        if self._prompt_process is None or self._prompt_process.is_over:
-            self._prompt_process = self.platform.scheduler.spawn(self._play_queued())
-            self.leg.processes.append(self._prompt_process)
-
-    def _play_queued(self) -> Steps[None]:
-        while self._queued:
-            yield from self._play_prompt(self._queued.popleft())
-
-    def _play_prompt(self, action: Action) -> Steps[None]:
-        """Play one prompt. Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
-        durations = self.platform.durations
-        kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
-        if kind == "talk":
-            text = str(action["text"])
-            once = durations.talk(text, action.get("language", "en-US"))
-        else:
-            text = str(action["streamUrl"][0])
-            once = durations.stream(text)
-        seconds = repeated(once, int(action.get("loop", 1)))
-        sound = self.leg.conversation.play(kind, text, seconds, action)
-        try:
-            yield from first_of(within=seconds)
-        finally:
-            sound.stop()
-
-    def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Play the prompts that have started until the party acts; returns its input, or None if all have finished."""
-        self.allows_barge_in = False
-        given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
-        self.silence()
-        return given
-
-    @property
-    def prompts_over(self) -> Signal:
-        """A signal that fires when the prompts that have started are over."""
-        if self._prompt_process is not None:
-            return self._prompt_process.done
-        signal = Signal()
-        signal.fire()
-        return signal
-
-    def silence(self) -> None:
-        """Stop the prompts that have started."""
-        self._queued.clear()
-        if self._prompt_process is not None:
-            self._prompt_process.cancel()
-
+from app.simulator.legs import InputQueue, Leg, Recording, SimulatedConversation
+from app.simulator.playback import Playback
+from app.simulator.scheduler import Steps, first_of, pause
+from app.simulator.transcript import Action, Ncco, PressedKey, Speech, Waited
 
 Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
 
 BEEP_S: Final = 0.5
 """Length of the beep in seconds. Our estimate."""
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
+
+
+def play(playback: Playback, ncco: Ncco) -> Steps[None]:
+    """Play a valid NCCO, and each one that replaces it. Does not end the leg."""
+    pending = playback.load(ncco)
+    try:
+        while pending:
+            action, written = pending.popleft()
+            # An action is added when its turn comes, because later actions may never be performed.
+            playback.leg.root.performed.append(written)
+            following = yield from PERFORMERS[action["action"]](playback, action)
+            if following is not None:
+                pending = playback.load(following)
+        yield from first_of(playback.prompts_over)
+    finally:
+        playback.silence()
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
@@ -160,7 +71,7 @@ def record(playback: Playback, action: Action) -> Steps[None]:
         beep = leg.conversation.play("beep", "", BEEP_S, action)
         yield from first_of(within=BEEP_S)
         beep.stop()
-    recording = Recording(platform, leg, action)
+    recording = platform.new_recording(leg, action)
     leg.recordings.append(recording)
     if any(action.get(name) is not None for name in CONDITIONS):
         leg.wait_for_party(Waited("record", action))
@@ -187,7 +98,7 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
                 break
             if isinstance(given, Speech):
                 quiet_ms = clock.ms + milliseconds(given.seconds)
-    recording.end()
+    playback.platform.end_recording(recording)
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
@@ -205,7 +116,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
     if action.get("startOnEnter", True):
         conversation.started.fire()
         if action.get("record") and not conversation.recordings:
-            conversation.recordings.append(Recording(platform, leg, action))
+            conversation.recordings.append(platform.new_recording(leg, action))
     yield from _on_hold(leg, conversation, action)
     yield from first_of(conversation.over)
     if leg in conversation.legs:

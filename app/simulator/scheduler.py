@@ -11,17 +11,14 @@ import heapq
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from app.errors import AppError
+from app.simulator.clock import VirtualClock, milliseconds
 from app.simulator.servers import Request, Response
 
 T = TypeVar("T")
-
-START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
-"""When a simulation starts by default: on a Wednesday morning."""
 
 LONGEST_MS: Final = 24 * 3600 * 1000
 """How far time advances by default, in milliseconds; no call lasts longer. Source: Voice API specification,
@@ -34,31 +31,6 @@ MOST_STEPS: Final = 20_000
 
 class NoProgress(AppError):
     """Processes keep running while no virtual time passes, e.g. if the reply to a notify is the same notify again."""
-
-
-class VirtualClock:
-    """The time of one simulation, in whole milliseconds.
-
-    Attributes:
-        ms: milliseconds since the start, which only the scheduler changes.
-    """
-
-    def __init__(self, start: datetime = START) -> None:
-        self._start = start.astimezone(UTC)
-        self.ms = 0
-
-    def __call__(self) -> datetime:
-        """The current virtual time, in UTC."""
-        return self.at(self.ms)
-
-    def at(self, ms: int) -> datetime:
-        """The time `ms` milliseconds after the start."""
-        return self._start + timedelta(milliseconds=ms)
-
-
-def milliseconds(seconds: float) -> int:
-    """Convert seconds to whole milliseconds, rounded."""
-    return round(seconds * 1000)
 
 
 class Signal:

@@ -9,16 +9,17 @@ import warnings
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import httpx
 import jwt
 
-if TYPE_CHECKING:
-    from app.simulator.scheduler import VirtualClock
+from app.simulator.clock import VirtualClock
 
 Method: TypeAlias = Literal["GET", "POST"]
+Target: TypeAlias = tuple[str, Method]
+"""The URL and the method of a webhook."""
 Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -23,9 +23,10 @@ from app.flow.model import Flow
 from app.flow.phrases import fold
 from app.flow.report import printable
 from app.flow.runtime import Asked
-from app.simulator.legs import CallIsOver, CallMoment, Leg, Waited
+from app.simulator.legs import CallIsOver, Leg
 from app.simulator.parties import Outcome
 from app.simulator.scheduler import NoProgress
+from app.simulator.transcript import CallMoment, Waited
 from app.store import TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.result import Result, trace_of
@@ -228,7 +229,7 @@ class PlayedCall:
     @property
     def next_at(self) -> float | None:
         """When the next event is due, in seconds since the answer; None if nothing happens until somebody acts."""
-        next_ms = None if self.leg.is_over else self.leg.platform.scheduler.next_moment()
+        next_ms = None if self.leg.is_over else self.leg.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
     @property
@@ -379,7 +380,7 @@ class PlayedCall:
         """
         await self.reach(self.leg.at)
         if self.leg.is_over:
-            await self.leg.platform.run()
+            await self.placed.vonage.run()
             self.moment = CallMoment(self.moment.at, "end")
         elif self.moment.kind == "until" and (is_idle or self.next_at is None):
             self.moment = CallMoment(self.moment.at, "idle")
@@ -414,7 +415,7 @@ class PlayedCall:
         ):
             if count > most and not self.leg.is_over:
                 self.stopped = f"This call has reached the limit of {most:,} {what}, so it was ended here."
-                self.leg.platform.end(self.leg, "user")
+                self.leg.end("user")
                 return True
         return False
 

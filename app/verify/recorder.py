@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from app.simulator.durations import plain
-from app.simulator.legs import BETWEEN_KEYS_S, CallMoment, Leg, Waited
+from app.simulator.legs import BETWEEN_KEYS_S, Leg
+from app.simulator.transcript import CallMoment, Waited
 from app.verify.played_call import Noted, PlayedCall
 from app.verify.scenarios.listener import SPOKEN
 from app.verify.scenarios.script import (

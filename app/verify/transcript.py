@@ -11,7 +11,8 @@ from app.engine import TraceLine
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
 from app.simulator.durations import plain
-from app.simulator.legs import Heard, HeardKind, Leg
+from app.simulator.legs import Leg
+from app.simulator.transcript import Heard, HeardKind
 from app.store import TurnRow
 from app.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 

@@ -20,13 +20,13 @@ from app.service.placing.requests import WantedCall, checked
 from app.service.placing.webhooks import urls_of
 from app.service.poller import PollListener
 from app.service.turns import Policy
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.access import Access
 from app.simulator.rest.api import Platform, calls_api
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import AsgiServer, Request, Response
 from app.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
 from app.vonage.application_token import ApplicationTokens

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from app.errors import AppError
 from app.flow.report import printable
-from app.simulator.legs import CallMoment
+from app.simulator.transcript import CallMoment
 from app.suggest import nearest
 from app.verify.played_call import FOR_PHONES, PlayedCall, outcomes_of
 from app.verify.scenarios.script import (

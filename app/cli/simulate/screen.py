@@ -11,7 +11,7 @@ import click
 
 from app.flow.report import printable
 from app.simulator.delivery import WebhookDelivery
-from app.simulator.legs import Heard
+from app.simulator.transcript import Heard
 from app.verify.scenarios.reports import ink
 from app.verify.scenarios.result import DECIDING, Result
 from app.verify.scenarios.server import PlacedCall, problem_of, warnings_of

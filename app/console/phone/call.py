@@ -11,26 +11,24 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from app.console.phone.source import Playable
+from app.console.phone.transcript import Bubble
 from app.console.phone.world import ChosenAnswers, World
 from app.errors import AppError
 from app.flow.files import SCENARIO_FOLDERS
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
-from app.simulator.legs import CallMoment
 from app.simulator.parties import Parties
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
+from app.simulator.transcript import CallMoment
 from app.verify.kept_call import CannotKeep, keep
 from app.verify.played_call import CannotDo, PlayedCall
 from app.verify.scenarios.model import ScenarioCall
 from app.verify.scenarios.script import DialStep, RecordStep, ScriptedParty
 from app.verify.scenarios.server import CallConditions, FaultyServer, PlacedCall
 from app.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_number
-
-if TYPE_CHECKING:
-    from app.console.phone.transcript import Bubble
 
 _SEED: Final = "the phone of the console"
 """Seed for a call's IDs, so that replays have the same IDs."""
@@ -134,7 +132,7 @@ class PhoneCall(PlayedCall):
 
     async def _stop(self, why: str) -> None:
         self.stopped = f"The call cannot continue: {why}."
-        self.leg.platform.end(self.leg, "user")
+        self.leg.end("user")
         self.moment = CallMoment(self.leg.at, "end")
 
     async def change(self, world: World) -> None:

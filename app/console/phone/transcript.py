@@ -14,7 +14,8 @@ from app.engine import TraceLine
 from app.flow.nodes import Place
 from app.service.phone_numbers import readable
 from app.simulator.delivery import WebhookDelivery
-from app.simulator.legs import Heard, Leg
+from app.simulator.legs import Leg
+from app.simulator.transcript import Heard
 from app.verify.played_call import PlayedCall
 from app.verify.transcript import Order, PlayedReply, heard_as, heard_by_others, replies_of, sentence_of
 
@@ -211,7 +212,7 @@ def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
 
 def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> Exchange:
     request, response = delivery.attempts[-1].request, delivery.attempts[-1].response
-    own = call.leg.platform.application.answer_url.partition("/webhooks")[0]
+    own = call.placed.vonage.application.answer_url.partition("/webhooks")[0]
     url = request.url.replace(own, base_url, 1) if request.url.startswith(f"{own}/webhooks") else request.url
     body = request.body.decode(errors="replace")
     words = ["curl", "-X", request.method, url]

@@ -25,7 +25,7 @@ from app.ncco import Issue, check
 from app.simulator import payloads
 from app.simulator.durations import repeated
 from app.simulator.input import listen_for_keys
-from app.simulator.legs import HeardKind, Leg
+from app.simulator.legs import Leg
 from app.simulator.platform import Vonage
 from app.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
 from app.simulator.rest.models import (
@@ -40,6 +40,7 @@ from app.simulator.rest.models import (
 )
 from app.simulator.rest.problems import ProblemError, refused
 from app.simulator.scheduler import Process, Steps, first_of
+from app.simulator.transcript import HeardKind
 
 NOT_BEFORE_MS: Final = 1000
 """How long after its start a call cannot be changed, in milliseconds.
@@ -301,7 +302,7 @@ async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
 async def listen_for_dtmf(platform: InStep, uuid: str, body: ListenForDtmf) -> Reply:
     """Send each key that the party presses from now on to a URL."""
     leg = platform.leg(uuid)
-    platform.begin(leg, "input", listen_for_keys(leg, (body.event_url[0], "POST")))
+    platform.begin(leg, "input", listen_for_keys(platform.vonage, leg, (body.event_url[0], "POST")))
     return _message("DTMF listener started", leg)
 
 

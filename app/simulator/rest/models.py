@@ -9,9 +9,9 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from app.ncco import check
 from app.simulator.delivery import PLAYED_ANYWAY
-from app.simulator.legs import Ncco, Target
 from app.simulator.outbound import OutboundCall
-from app.simulator.servers import Method
+from app.simulator.servers import Method, Target
+from app.simulator.transcript import Ncco
 from app.value_types import Url
 
 

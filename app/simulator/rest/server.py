@@ -14,13 +14,13 @@ from socket import socket
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from uvicorn import Config, Server
 
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.live import LiveScheduler
 from app.simulator.parties import Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.access import Access
 from app.simulator.rest.api import Platform, calls_api
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import HttpServer, ask_in_time
 
 

@@ -8,8 +8,9 @@ from itertools import zip_longest
 from typing import Final
 
 from app.flow.nodes import Place
-from app.simulator.legs import CallIsOver, CallMoment
+from app.simulator.legs import CallIsOver
 from app.simulator.parties import Behaviour, Parties
+from app.simulator.transcript import CallMoment
 from app.verify.played_call import TOLERANCE_S, PlayedCall
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard

@@ -10,7 +10,7 @@ from app.flow.language.retry import FAILURES
 from app.flow.model import Flow
 from app.ncco.statuses import DISCONNECTED
 from app.simulator.durations import is_spoken, longest_pause
-from app.simulator.legs import Heard
+from app.simulator.transcript import Heard
 from app.verify.scenarios.caller import FOREVER
 from app.verify.scenarios.listener import first_unheard
 from app.verify.scenarios.result import Decided, Difference, Result, failsafe_in

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.simulator.durations import plain
-from app.simulator.legs import Heard, Leg
+from app.simulator.legs import Leg
+from app.simulator.transcript import Heard
 from app.verify.scenarios.values import Excerpt
 
 SPOKEN: Final = frozenset({"talk", "stream", "music"})

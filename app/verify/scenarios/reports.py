@@ -14,8 +14,9 @@ from app.flow.language.exits import Goto
 from app.flow.nodes import Place
 from app.flow.report import annotation, printable, report
 from app.service.outcomes import FlowOutcome
-from app.simulator.legs import BETWEEN_KEYS_S, Heard
+from app.simulator.legs import BETWEEN_KEYS_S
 from app.simulator.parties import ENDLESS
+from app.simulator.transcript import Heard
 from app.verify.coverage import Coverage
 from app.verify.scenarios.result import DECIDING, Difference, Result
 from app.verify.scenarios.runner import Suite

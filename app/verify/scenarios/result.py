@@ -13,7 +13,7 @@ from app.flow.nodes import Place
 from app.results import DecidedResult
 from app.service.placing.attempts import ANSWERED
 from app.simulator.delivery import WebhookDelivery
-from app.simulator.legs import Heard
+from app.simulator.transcript import Heard
 from app.store import HookRow, TurnRow
 from app.verify.scenarios.model import Scenario
 from app.verify.scenarios.values import Excerpt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Protocol, Self, get_args
 
 from app.errors import AppError
 from app.flow.grammar.forms import Notation
@@ -17,8 +17,10 @@ from app.flow.nodes import NOWHERE, Entry, Map, Node, Place, Text
 from app.flow.source import read_yaml
 from app.ncco.statuses import WEBHOOK_STATUSES
 from app.simulator.durations import plain
-from app.simulator.legs import SURE, CallMoment, Leg, MomentKind
+from app.simulator.legs import SURE, Leg
 from app.simulator.parties import Behaviour, Outcome, Words
+from app.simulator.platform import Vonage
+from app.simulator.transcript import CallMoment, MomentKind
 from app.suggest import nearest
 from app.value_types import Number
 from app.verify.scenarios.values import (
@@ -38,10 +40,22 @@ from app.verify.scenarios.values import (
     seconds_of,
 )
 
-if TYPE_CHECKING:
-    from app.verify.scenarios.server import PlacedCall
-
 FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
+
+
+class ScriptedCall(Protocol):
+    """The call that a script's steps act on.
+
+    Attributes:
+        leg: the caller's leg.
+        pending_faults: the faults of the next webhooks, in order.
+    """
+
+    leg: Leg
+    vonage: Vonage
+    pending_faults: list[FaultKind]
+
+
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
@@ -97,7 +111,7 @@ class ScriptStep(ScenarioModel):
         accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
         return self.otherwise if self.takes and self.takes not in accepted else ""
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """Perform the step now. Raises CallIsOver."""
 
     @classmethod
@@ -155,7 +169,7 @@ class PressStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.press(self.keys)
 
@@ -215,7 +229,7 @@ class SpeakStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.speak(*self.speech.results, error=self.speech.error)
 
@@ -240,7 +254,7 @@ class SilenceStep(ScriptStep):
     awaits: ClassVar = ("input", "record")
     otherwise: ClassVar = "nothing waits for the caller now; let time pass"
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.silence()
 
@@ -324,7 +338,7 @@ class DialStep(ScriptStep):
         other = f"{address} is dialled, not {self.party.to}" if is_other else ""
         return super().problem_at(moment, leg) or other
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.decide(self.party.behaviour)
 
@@ -350,7 +364,7 @@ class RecordStep(ScriptStep):
 
     message: RecordedMessage = written_as("record", default=RecordedMessage())
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.speak(seconds=self.message.seconds)
         if self.message.key:
@@ -399,7 +413,7 @@ class HangUpStep(ScriptStep):
         """See `ScriptStep`."""
         return self.at_s if self.when == "now" else self.when
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.leg.hang_up()
 
@@ -429,7 +443,7 @@ class EventStep(ScriptStep):
     payload: Annotated[Mapping[str, Any], Notation(_read_event, ANY_MAP)] = written_as("event")
     """the fields of a webhook"""
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
         await call.vonage.send_event(call.leg, self.payload)
 
@@ -447,9 +461,9 @@ class FaultStep(ScriptStep):
     fault: FaultKind
     """what goes wrong with the next webhook whose reply is played"""
 
-    async def perform(self, call: PlacedCall) -> None:
+    async def perform(self, call: ScriptedCall) -> None:
         """See `ScriptStep`."""
-        call.network.pending_faults.append(self.fault)
+        call.pending_faults.append(self.fault)
 
 
 KINDS: Final = (

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from app.errors import AppError, StoreUnavailable
 from app.flow.model import Flow
 from app.service.turns import AnswerLookups
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from app.simulator.durations import Durations
 from app.simulator.legs import Leg
 from app.simulator.parties import AfterConnect, Behaviour, Parties
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response, Server
 from app.store import (
     EndOfCall,
@@ -113,8 +113,8 @@ class PlacedCall:
     ) -> None:
         chaos = None if conditions.chaos is None else Chaos(conditions.chaos)
         durations = Durations(conditions.streams)
-        network.pending_faults += conditions.faults
-        self.network = network
+        self.pending_faults = network.pending_faults
+        self.pending_faults += conditions.faults
         self.phone = conditions.phone
         application = replace(application, after_connect=conditions.after_connect)
         parties = conditions.parties

@@ -25,9 +25,9 @@ from app.service.phone_numbers import digits_of
 from app.service.turns import AnswerLookups, Policy
 from app.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from app.settings.values import read_failsafe
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.parties import Behaviour
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, HttpServer
 from app.store import PlacedRow, WebhookRow
 from app.verify.scenarios.answers import ScenarioAnswers, lookups_of

@@ -13,12 +13,13 @@ from random import Random
 from typing import Final
 
 from app.service.result_rows import ResultRows
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
-from app.simulator.legs import CallMoment, Leg
+from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import HttpServer, Request, Response
+from app.simulator.transcript import CallMoment
 from app.store import ResultRow, open_store
 from tests.system.calls.result_oracle import Ask, OldResult, old_results, why_different
 from tests.system.hosts.host import Host

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 import jwt
 
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.durations import Durations
 from app.simulator.legs import CallIsOver, Leg
@@ -18,7 +19,6 @@ from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
 from app.simulator.rest.access import Access
 from app.simulator.rest.api import Platform, calls_api
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
 from tests.support.keys import rsa_key
 from tests.system.conformance.played import ApiReply, Played, Sent, filled, legs_of

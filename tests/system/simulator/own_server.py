@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import load_settings
+from app.simulator.clock import START, VirtualClock
 from app.simulator.delivery import Application, Chaos
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import START, VirtualClock
 from app.simulator.servers import AsgiServer
 from app.web import create_app
 

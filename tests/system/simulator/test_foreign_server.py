@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import AsgiServer, HttpServer, Server
 from tests.system.simulator.foreign_server import app
 from tests.unit.simulator.scripted_server import sounds

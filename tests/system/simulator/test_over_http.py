@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import HttpServer, Request
 from tests.support.cases import each_case
 from tests.system.cli.running import running_server

@@ -9,12 +9,13 @@ from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
 from app.service.turns import AnswerLookups
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
-from app.simulator.legs import CallMoment, Leg, Waited
+from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import App, AsgiServer, Request, Response
+from app.simulator.transcript import CallMoment, Waited
 from tests.system.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)

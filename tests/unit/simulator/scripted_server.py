@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application, Chaos
 from app.simulator.durations import Durations
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.platform import Vonage
-from app.simulator.scheduler import VirtualClock
 from app.simulator.servers import Request, Response
 
 TO, FROM = "442079460000", "447700900123"

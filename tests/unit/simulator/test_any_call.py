@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from app.ncco import RULES, check
 from app.simulator.delivery import Chaos
-from app.simulator.legs import Heard, Leg
+from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
+from app.simulator.transcript import Heard
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from app.simulator.scheduler import VirtualClock
+from app.simulator.clock import VirtualClock
 from app.simulator.servers import AsgiServer, Request
 
 POST = Request("POST", "https://calls.example.com/a%20b/%C3%BC?x=1&y=%C3%BC", {"x-own": "yes"}, b"{}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from app.simulator.clock import VirtualClock
 from app.simulator.live import LiveScheduler
-from app.simulator.scheduler import Steps, VirtualClock, pause
+from app.simulator.scheduler import Steps, pause
 from app.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})

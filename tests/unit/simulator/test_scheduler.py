@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator.scheduler import Process, Scheduler, Signal, Steps, VirtualClock, first_of, pause
+from app.simulator.clock import VirtualClock
+from app.simulator.scheduler import Process, Scheduler, Signal, Steps, first_of, pause
 from app.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator.legs import CallMoment
 from app.simulator.scheduler import NoProgress
+from app.simulator.transcript import CallMoment
 from app.verify.played_call import PlayedCall
 
 
@@ -21,7 +21,7 @@ class StoppedLeg:
     heard_count = 0
     log = ()
     waited = None
-    platform = SimpleNamespace(scheduler=SimpleNamespace(next_moment=lambda: 12_000))
+    scheduler = SimpleNamespace(next_moment=lambda: 12_000)
 
     async def listen(self, **_: float) -> CallMoment:
         return CallMoment(self.at, "idle")

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from app.simulator.legs import Heard, HeardKind
+from app.simulator.transcript import Heard, HeardKind
 from app.verify.transcript import Order, line_of, sentence_of
 from tests.support.cases import each_case
 

@@ -10,7 +10,7 @@ import pytest
 from click import unstyle
 
 from app.flow.files import project_of
-from app.simulator.legs import Heard
+from app.simulator.transcript import Heard
 from app.verify.scenarios.files import files_in, files_of
 from app.verify.scenarios.reports import as_github, as_junit, as_text
 from app.verify.scenarios.runner import Suite, run_suite
