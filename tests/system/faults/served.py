@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Final
 
 from app.settings import load_settings
 from app.web.server import serve
+from tests.support.fork_server import PIPE, Forked
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 PROJECT: Final = Path(__file__).with_name("project")
@@ -33,7 +33,7 @@ class Served:
         tasks: the number of tasks in its event loop, once per second.
     """
 
-    process: subprocess.Popen[str]
+    process: Forked
     database: Path
     port: int = 0
     tasks: list[int] = field(default_factory=list)
@@ -77,10 +77,9 @@ def served(
         "FLOW_OFFICE": office,
     }
     kept = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
-    command = [sys.executable, "-m", "tests.system.faults.served", str(workers)]
     with (folder / "log").open("a") as log:
-        process = subprocess.Popen(
-            command, cwd=folder, env=given | kept | variables, stdout=subprocess.PIPE, stderr=log, text=True
+        process = Forked(
+            [__file__, str(workers)], cwd=folder, env=given | kept | variables, stdout=PIPE, stderr=log, text=True
         )
     running = Served(process, database)
     reader = threading.Thread(target=_read, args=(running,), daemon=True)
