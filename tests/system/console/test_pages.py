@@ -98,7 +98,7 @@ def test_pages_of_owners_are_accessible_and_say_nothing_technical(page: Page, pa
     show_to_owners(page)
     expect(page.get_by_text("Adding calls to the picture")).to_have_count(0)
 
-    check_page(page)
+    check_page(page, wide="dark")
     check_budget(page)
     shown = page.locator("main").inner_text()
     assert not re.findall(r"(?i:webhook|uuid|\byaml\b|\bNCCO\b|revision)|\bline \d|[A-Z]+_[A-Z_]+", shown)
