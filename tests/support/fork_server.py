@@ -1,8 +1,8 @@
 """Starts `ncco` as copies of a process that has imported everything: 10 ms of processor instead of 0.6 to 2 s.
 
-`Forked` is used like `subprocess.Popen`, and `run` like `subprocess.run`. A copy is a process of its own with its own
-folder, environment, streams and end; only its imports were made before. Tests of the imports, of terminals and of how
-processes of the system start it use `subprocess`.
+`Forked` is used like `subprocess.Popen`, and `run` like `subprocess.run`; in the script of `run_in_shell`, `ncco` is
+such a copy. A copy is a process of its own with its own folder, environment, streams and end; only its imports were
+made before. Tests of the imports and of how processes of the system start it use `subprocess`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Final, Self
 
 NCCO: Final = str(Path(sys.executable).with_name("ncco"))
@@ -35,6 +36,7 @@ ROOT: Final = Path(__file__).parents[2]
 PIPE: Final = subprocess.PIPE
 STDOUT: Final = subprocess.STDOUT
 DEVNULL: Final = subprocess.DEVNULL
+_PROGRAM: Final = Path(__file__).with_name("forked_program.py")
 _LONGEST: Final = 200_000
 """Bytes of a request: its words and its environment."""
 
@@ -52,6 +54,7 @@ class Forked:
         stdout: int | IO[Any] | None = None,
         stderr: int | IO[Any] | None = None,
         text: bool = False,
+        start_new_session: bool = False,
     ) -> None:
         self.args = [str(word) for word in args]
         self.returncode: int | None = None
@@ -59,7 +62,12 @@ class Forked:
         printed, self.stdout = _end(stdout, 1, text)
         reported, self.stderr = (printed, None) if stderr == STDOUT else _end(stderr, 2, text)
         self._reply, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        request = {"args": self.args, "cwd": str(cwd or Path.cwd()), "env": dict(os.environ if env is None else env)}
+        request = {
+            "args": self.args,
+            "cwd": str(cwd or Path.cwd()),
+            "env": dict(os.environ if env is None else env),
+            "has_own_session": start_new_session,
+        }
         with theirs:
             fds = [given, printed, reported, theirs.fileno()]
             socket.send_fds(_server(), [json.dumps(request).encode()], fds)
@@ -113,7 +121,7 @@ class Forked:
         reading = [
             threading.Thread(target=lambda name=name, stream=stream: found.update({name: stream.read()}), daemon=True)
             for name, stream in (("stdout", self.stdout), ("stderr", self.stderr))
-            if stream is not None
+            if stream is not None and not stream.closed
         ]
         for thread in reading:
             thread.start()
@@ -155,6 +163,27 @@ def run(
     return done
 
 
+def run_in_shell(script: str, *, cwd: Path, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a bash script until a command fails; its output contains both streams. Raises TimeoutExpired."""
+    server = _server().fileno()
+    with TemporaryDirectory() as folder:
+        program = Path(folder) / "ncco"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -IS {_PROGRAM} {NCCO} "$@"\n')
+        program.chmod(0o755)
+        path = os.pathsep.join((folder, str(Path(sys.executable).parent), os.environ["PATH"]))
+        return subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", script],
+            cwd=cwd,
+            env={**env, "PATH": path, "FORK_SERVER": str(server)},
+            pass_fds=[server],
+            stdout=PIPE,
+            stderr=STDOUT,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+
 def _end(wanted: int | IO[Any] | None, number: int, text: bool) -> tuple[int, IO[Any] | None]:
     """The descriptor for the process, and the stream for us if they are joined by a pipe."""
     if wanted is None:
@@ -191,6 +220,7 @@ class _Request:
     cwd: str
     env: dict[str, str]
     fds: list[int]
+    has_own_session: bool = False
 
     def become(self) -> None:
         """Make this process the one that was asked for, and run its script."""
@@ -198,15 +228,17 @@ class _Request:
             os.dup2(fd, number)
         for fd in self.fds:
             os.close(fd)
+        if self.has_own_session:
+            os.setsid()
         os.chdir(self.cwd)
         os.environ.clear()
         os.environ.update(self.env)
         time.tzset()
         sys.path[:0] = [entry for entry in self.env.get("PYTHONPATH", "").split(os.pathsep) if entry]
-        if self.env.get("PYTHONUNBUFFERED"):
-            for stream in (sys.stdout, sys.stderr):
-                assert isinstance(stream, io.TextIOWrapper)
-                stream.reconfigure(write_through=True)
+        for stream in (sys.stdout, sys.stderr):
+            assert isinstance(stream, io.TextIOWrapper)
+            is_prompt = stream is sys.stderr or stream.isatty()
+            stream.reconfigure(line_buffering=is_prompt, write_through="PYTHONUNBUFFERED" in self.env)
         sys.argv = self.args
         runpy.run_path(self.args[0], run_name="__main__")
 

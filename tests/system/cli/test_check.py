@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import plain_environment
 
@@ -43,15 +43,15 @@ def test_no_code_of_the_server_and_the_store_is_imported(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def watching(tmp_path: Path) -> Iterator[Forked]:
     """`ncco check --watch` on a project without errors, once it waits for the first change."""
     write_project(tmp_path, shop=SHOP)
-    process = subprocess.Popen(
+    process = Forked(
         [NCCO, "check", "--watch"],
         cwd=tmp_path,
         env={**plain_environment(tmp_path), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=PIPE,
+        stderr=STDOUT,
         text=True,
     )
     read_until(process, "Ctrl-C ends")
@@ -60,10 +60,11 @@ def watching(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     process.communicate()
 
 
-def read_until(process: subprocess.Popen[str], text: str) -> str:
+def read_until(process: Forked, text: str) -> str:
     """Read the output up to the first line that contains `text`."""
     assert process.stdout is not None
     printed = ""
+    line: str
     for line in process.stdout:
         printed += line
         if text in line:
@@ -71,7 +72,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"it ended without {text}:\n{printed}")
 
 
-def test_watching_checks_again_on_every_save(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_watching_checks_again_on_every_save(watching: Forked, tmp_path: Path) -> None:
     write_project(tmp_path, shop=TYPO)
     broken = read_until(watching, "1 error in 1 file")
     write_project(tmp_path, shop=SHOP)
@@ -81,7 +82,7 @@ def test_watching_checks_again_on_every_save(watching: subprocess.Popen[str], tm
     assert "changed: flows/shop.yaml" in mended
 
 
-def test_watching_waits_for_a_folder_that_is_gone(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_watching_waits_for_a_folder_that_is_gone(watching: Forked, tmp_path: Path) -> None:
     (tmp_path / "flows").rename(tmp_path / "away")
     read_until(watching, "there is no flow folder at flows")
     (tmp_path / "away").rename(tmp_path / "flows")
@@ -89,15 +90,13 @@ def test_watching_waits_for_a_folder_that_is_gone(watching: subprocess.Popen[str
     assert read_until(watching, "no issues")
 
 
-def test_watching_sees_new_variables(watching: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_watching_sees_new_variables(watching: Forked, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("FLOW_A=1\n")
 
     assert "changed: .env" in read_until(watching, "no issues")
 
 
-def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(
-    watching: subprocess.Popen[str], tmp_path: Path
-) -> None:
+def test_watching_ends_on_ctrl_c_with_the_code_of_the_last_check(watching: Forked, tmp_path: Path) -> None:
     write_project(tmp_path, shop=TYPO)
     read_until(watching, "1 error in 1 file")
     watching.send_signal(signal.SIGINT)

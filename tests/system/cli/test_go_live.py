@@ -25,7 +25,7 @@ from dotenv import dotenv_values
 from app.settings.logins import read_logins
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import DEVNULL, NCCO, Forked
 from tests.support.keys import private_pem, public_pem, rsa_key
 from tests.support.server import free_port, write_files
 from tests.system.cli.running import happens, plain_environment
@@ -53,9 +53,7 @@ class Terminal:
         self.shown = ""
         self._read = 0
         self._terminal, own = pty.openpty()
-        self._process = subprocess.Popen(
-            words, cwd=cwd, env=env, stdin=own, stdout=own, stderr=own, start_new_session=True
-        )
+        self._process = Forked(words, cwd=cwd, env=env, stdin=own, stdout=own, stderr=own, start_new_session=True)
         os.close(own)
 
     def expect(self, text: str) -> None:
@@ -141,7 +139,7 @@ class Shop:
     @contextmanager
     def serving(self) -> Iterator[None]:
         """Run `ncco serve` as the page says, with the settings in `.env`."""
-        server = subprocess.Popen([NCCO, "serve"], cwd=self.home, env=self.env, stderr=subprocess.DEVNULL)
+        server = Forked([NCCO, "serve"], cwd=self.home, env=self.env, stderr=DEVNULL)
         try:
             assert happens(self._serves)
             yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from tests.support.cases import each_case
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 from tests.system.cli.projects import ncco
 from tests.system.cli.running import plain_environment
 from tests.system.cli.simulated import call, served
@@ -149,8 +148,10 @@ def slow_server(asked: threading.Event) -> FastAPI:
 def interrupted(folder: Path, url: str, asked: threading.Event) -> tuple[int, str]:
     """Interrupt a call from a pipe with SIGINT while the slow server is busy. Returns the exit code and the output."""
     words = [NCCO, "simulate", url, "--save", "calls.yaml"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(words, cwd=folder, env=plain_environment(folder, PYTHONUNBUFFERED="1"), **pipes) as process:  # type: ignore[call-overload]  # the overloads cannot see through `pipes`
+    env = plain_environment(folder, PYTHONUNBUFFERED="1")
+    with Forked(words, cwd=folder, env=env, stdin=PIPE, stdout=PIPE, stderr=STDOUT) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
         process.stdin.write(b"1\n")
         process.stdin.flush()
         assert asked.wait(60)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cases import each_case
+from tests.support.fork_server import run_in_shell
 from tests.support.tracked import ROOT
 from tests.system.docs.blocks import RUN, Example, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import servers_of
@@ -35,18 +36,8 @@ def run_in_one_shell(examples: list[Example], addresses: Mapping[str, str], home
     """The output of each block (both streams), up to the first block that fails."""
     mark = "=== end of a block ==="
     script = "\n".join(f"{really(example.block.code, addresses)}\nprintf '\\n{mark}\\n'" for example in examples)
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", script],
-        cwd=ROOT,
-        env={"PATH": path, "HOME": str(home), "NO_COLOR": "1", "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    return done.stdout.split(f"\n{mark}\n")
+    env = {"HOME": str(home), "NO_COLOR": "1", "NCCO_DATABASE_URL": f"sqlite:///{home}/ncco.db"}
+    return run_in_shell(script, cwd=ROOT, env=env).stdout.split(f"\n{mark}\n")
 
 
 def as_printed(text: str) -> str:

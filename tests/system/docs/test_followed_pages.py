@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from shlex import quote
 
 from tests.support.cases import each_case
+from tests.support.fork_server import run_in_shell
 from tests.support.server import free_port
 from tests.system.docs.blocks import ELSEWHERE, Block, blocks_of, examples_of, is_followed, pages
 from tests.system.docs.page_servers import ADDRESS
@@ -49,22 +47,9 @@ def test_a_reader_who_follows_the_page_sees_what_it_says(page: str, tmp_path: Pa
     address = f"127.0.0.1:{free_port()}"
     examples = examples_of(page, "bash")
 
-    done = subprocess.run(
-        ["bash", "-eu", "-o", "pipefail", "-c", as_script(page).replace(ADDRESS, address)],
-        cwd=tmp_path,
-        env={
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(tmp_path),
-            "NO_COLOR": "1",
-            "NCCO_PORT": address.rpartition(":")[2],
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    printed = done.stdout.split(f"\n{MARK}\n")
+    script = as_script(page).replace(ADDRESS, address)
+    env = {"HOME": str(tmp_path), "NO_COLOR": "1", "NCCO_PORT": address.rpartition(":")[2]}
+    printed = run_in_shell(script, cwd=tmp_path, env=env).stdout.split(f"\n{MARK}\n")
 
     assert len(examples) == len(printed) - 1, f"{examples[len(printed) - 1].block}: {printed[-1]}"
     for example, got in zip(examples, printed, strict=False):

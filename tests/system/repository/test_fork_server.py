@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cases import each_case
-from tests.support.fork_server import DEVNULL, NCCO, PIPE, Forked, run
+from tests.support.fork_server import DEVNULL, NCCO, PIPE, Forked, run, run_in_shell
 from tests.support.processes import left_of
 from tests.system.cli.running import plain_environment
 
@@ -22,6 +22,26 @@ def test_a_forked_command_does_what_a_started_one_does(tmp_path: Path, words: st
     )
 
     assert (started.returncode, started.stdout, started.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+
+
+def test_a_shell_runs_copies_and_signals_them(tmp_path: Path) -> None:
+    script = """\
+ncco explain E240 | head -n 1
+echo '[1]' | ncco validate - || echo "ended with $?"
+ncco init shop >/dev/null
+cd shop
+ncco serve --dev >served 2>&1 &
+until grep -q 'listens on' served; do sleep 0.1; done
+kill -INT $!
+wait $!
+echo ended
+ncco chek 2>/dev/null
+"""
+    done = run_in_shell(script, cwd=tmp_path, env=plain_environment(tmp_path))
+    lines = done.stdout.splitlines()
+
+    assert ("E240", ["ended with 1", "ended"]) == (lines[0].split()[0], lines[-2:])
+    assert 2 == done.returncode
 
 
 def test_a_forked_server_is_signalled_and_seen_to_end(tmp_path: Path) -> None:
