@@ -4,23 +4,14 @@ The result is plain text that any voice of the language reads as intended; it is
 English, German, French, Spanish, Italian and Portuguese have their own word lists (words.yaml). Other languages use
 CLDR's formats (through Babel). An unknown language is spoken as American English.
 
-Babel is slow to import, so this package is imported only when something is spoken. Every function raises ValueError
-with a sentence that says what is expected, without repeating the value.
+Babel is slow to import, so this package is imported only when something is spoken. Every function takes a value, a
+language and the arguments of its filter. It raises ValueError with a sentence that says what is expected, without
+repeating the value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 from app.flow.speech.characters import digits, listed, spelled
 from app.flow.speech.times import in_zone, spoken
 
-SPEAKERS: Mapping[str, Callable[..., Any]] = {
-    "digits": digits,
-    "in_zone": in_zone,
-    "list": listed,
-    "spell": spelled,
-    "spoken": spoken,
-}
-"""The function of each filter: value, language and the filter's arguments → the spoken text."""
+__all__ = ["digits", "in_zone", "listed", "spelled", "spoken"]

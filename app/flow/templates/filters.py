@@ -5,7 +5,10 @@ A filter's result depends only on its operands, and is never a text longer than 
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
+import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -105,7 +108,7 @@ class Filter:
     @property
     def is_test(self) -> bool:
         """Whether the filter is a test: its result is true or false."""
-        return self.gives == _BOOL
+        return self.gives == TYPES["bool"]
 
 
 def speech_package() -> ModuleType:
@@ -130,91 +133,6 @@ def default(value: object, otherwise: object = "", also_empty: object = False) -
     return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise Unfit("a text is needed here")
-    return value
-
-
-def _text_change(change: Callable[[str], str]) -> Callable[[object], str]:
-    """Make a filter function that changes a text."""
-    return lambda value: bounded(change(_text(value)))
-
-
-def _text_test(test: Callable[[str, str], bool]) -> Callable[[object, object], bool]:
-    """Make a filter function that tests a text against another text."""
-    return lambda value, part: test(_text(value), _text(part))
-
-
-def _cast(type_: Kind) -> Callable[..., Any]:
-    """Make a filter function that casts a value, or returns its argument if the value does not fit the type."""
-
-    def cast(value: object, *otherwise: object) -> object:
-        try:
-            return type_.cast(value)
-        except ValueError as error:
-            if otherwise:
-                return otherwise[0]
-            raise Unfit(str(error)) from None
-
-    return cast
-
-
-def _localised(name: str) -> Callable[..., Any]:
-    """Make the filter function for a filter of `app.flow.speech`."""
-
-    def apply(value: object, language: str, *args: object) -> object:
-        try:
-            spoken = speech_package().SPEAKERS[name](value, language, *args)
-        except ValueError as error:
-            raise Unfit(str(error)) from None
-        return bounded(spoken) if isinstance(spoken, str) else spoken
-
-    return apply
-
-
-def _entry_at(position: int) -> Callable[[object], Any]:
-    """Make a filter function that returns the first or the last entry, and raises Absent if there is none."""
-
-    def entry(value: object) -> Any:
-        if not isinstance(value, str | list | tuple):
-            raise Unfit("only text or a list has a first and a last entry")
-        if not value:
-            raise Absent("entry in an empty list or text")
-        return value[position]
-
-    return entry
-
-
-def _join(value: object, between: object = "") -> str:
-    if not isinstance(value, list | tuple):
-        raise Unfit("only a list can be joined")
-    return bounded(_text(between).join(as_text(item) for item in value))
-
-
-def _length(value: object) -> int:
-    if not isinstance(value, str | list | tuple | Mapping):
-        raise Unfit("only text, a list or a map has a length")
-    return len(value)
-
-
-def _replace(value: object, old: object, new: object) -> str:
-    text = _text(value)
-    part = _text(old)
-    other = _text(new)
-    if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
-        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
-    return bounded(text.replace(part, other))
-
-
-def _round(value: object, places: object = 0) -> int | float:
-    if not isinstance(value, int | float) or not abs(value) < 10**18:  # also refuses NaN
-        raise Unfit("a number is needed here")
-    if not isinstance(places, int) or not 0 <= places <= 9:
-        raise Unfit("a number is rounded to 0 to 9 places")
-    return round(value, places) if places else round(value)
-
-
 def as_text(value: object) -> str:
     """Convert a value to text. Raises Unfit for a list or a map."""
     try:
@@ -223,16 +141,288 @@ def as_text(value: object) -> str:
         raise Unfit(str(error)) from None
 
 
-def _date(value: object) -> date:
-    """The date of a point in time, in its own time zone, or of its text."""
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit("a text is needed here")
+    return value
+
+
+def _cast(type_: Kind, value: object, *otherwise: object) -> Any:
+    """Cast a value; if it does not fit the type, return `otherwise`, or raise Unfit if there is none."""
+    try:
+        return type_.cast(value)
+    except ValueError:
+        if not otherwise:
+            raise
+        return otherwise[0]
+
+
+def _entry_at(position: int, value: object) -> Any:
+    if not isinstance(value, str | list | tuple):
+        raise Unfit("only text or a list has a first and a last entry")
+    if not value:
+        raise Absent("entry in an empty list or text")
+    return value[position]
+
+
+def _sample(family: str) -> Any:
+    """A typical value of a type, as expressions use it."""
+    return TYPES[family].operand(TYPES[family].sample)
+
+
+_GIVEN: Final[Mapping[str, Kind | None]] = {
+    "str": TYPES["text"],
+    "bool": TYPES["bool"],
+    "int": TYPES["int"],
+    "int | float": TYPES["number"],
+    "date": TYPES["date"],
+    "time": TYPES["time"],
+    "datetime": TYPES["datetime"],
+    "Any": ANY,
+    "object": None,
+}
+"""The type of a filter's result, by the annotation of its function."""
+_TEXTS: Final = ("text",)
+
+
+def _filter(
+    example: str, takes: tuple[str, ...], args: tuple[str, ...] = (), **properties: Any
+) -> Callable[[Callable[..., Any]], Filter]:
+    """Declare a filter. The rest is read from its function.
+
+    The first parameter is the operand. A parameter `language` makes the filter localised. The other parameters are the
+    arguments; those with a default are optional. The function may raise ValueError instead of Unfit.
+    """
+
+    def declare(function: Callable[..., Any]) -> Filter:
+        @functools.wraps(function)
+        def apply(*operands: Any) -> Any:
+            try:
+                result = function(*operands)
+            except ValueError as error:
+                raise Unfit(str(error)) from None
+            return bounded(result) if isinstance(result, str) else result
+
+        name = function.__name__.rstrip("_")
+        parameters = inspect.signature(function).parameters.values()
+        needed = [
+            each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+        ]
+        usage = re.search(rf"\| {name}(\([^)]*\))?", example)
+        return Filter(
+            **{
+                "name": name,
+                "summary": inspect.getdoc(function) or "",
+                "example": example,
+                "apply": apply,
+                "takes": takes,
+                "gives": _GIVEN[function.__annotations__["return"]],
+                "usage": usage.group() if usage else "",
+                "args": args,
+                "needed": len(needed) - 1 - ("language" in needed),
+                "is_localised": "language" in needed,
+                **properties,
+            }
+        )
+
+    return declare
+
+
+@_filter("{{ topic | capitalize }}", _TEXTS, keeps={"emptiness", "ends"})
+def capitalize(value: object) -> str:
+    """Makes the first letter upper case and the others lower case."""
+    return _text(value).capitalize()
+
+
+@_filter('{{ "yes" if topic | contains("refund") else "no" }}', _TEXTS, ("text",), part="holds")
+def contains(value: object, part: object) -> bool:
+    """Whether the text contains the given text."""
+    return _text(part) in _text(value)
+
+
+@_filter('{{ now | in_zone("Europe/London") | date | spoken }}', ("datetime", "date", "text"), form="datetime")
+def date_(value: object) -> date:
+    """The date of a point in time, in its own time zone."""
     point = point_of(value)
     if not isinstance(point, date):
         raise Unfit("a date is needed, such as 2026-03-05")
     return point.date() if isinstance(point, datetime) else point
 
 
-def _time(value: object) -> time:
-    """The time of day of a point in time, in its own time zone, or of its text."""
+@_filter(
+    '{{ topic | default("friend", true) }}',
+    (),
+    ("", "bool"),
+    usage='| default("friend")',
+    keeps={"emptiness", "number"},
+)
+def default_(value: object, otherwise: object = "", also_empty: object = False) -> object:
+    """Replaces a missing value and, with `true`, also an empty one."""
+    return default(value, otherwise, also_empty)
+
+
+@_filter(
+    "{{ call.from | digits }}, or {{ account | digits(2) }}",
+    ("text", "number"),
+    ("number",),
+    usage="| digits(2)",
+    check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
+    growth=3,
+    price=80,
+)
+def digits(value: object, language: str, group: object = None) -> str:
+    """Speaks digit by digit, in groups like a phone number or in groups of the given size."""
+    return str(speech_package().digits(value, language, group))
+
+
+@_filter('{{ "free" if account | ends_with("00") else "paid" }}', _TEXTS, ("text",), part="ends")
+def ends_with(value: object, part: object) -> bool:
+    """Whether the text ends with the given text."""
+    return _text(value).endswith(_text(part))
+
+
+@_filter('{{ answers | first | default("none") }}', ("text", "list"), reads="entry", part="begins", price=0)
+def first(value: object) -> Any:
+    """The first entry of a list, or the first letter of text; missing if empty."""
+    return _entry_at(0, value)
+
+
+@_filter(
+    '{{ now | in_zone("Europe/London") | spoken("time") }}',
+    ("datetime", "text"),
+    ("text",),
+    check=ArgumentCheck({"": _sample("datetime")}, code="E342"),
+    form="datetime",
+    argument_form="zone",
+)
+def in_zone(value: object, language: str, zone: object) -> datetime:
+    """Converts a point in time to a time zone."""
+    moment: datetime = speech_package().in_zone(value, language, zone)
+    return moment
+
+
+@_filter(
+    "{{ (account | int(0)) + 1 }}", ("text", "number"), ("number",), usage="| int", keeps={"number"}, form="number"
+)
+def int_(value: object, *otherwise: object) -> int:
+    """Converts text to a whole number. Anything else takes the `error` exit, or becomes the given number."""
+    whole: int = _cast(TYPES["int"], value, *otherwise)
+    return whole
+
+
+@_filter('{{ answers | join(", ") }}', ("list",), ("text",), price=5)
+def join(value: object, between: object = "") -> str:
+    """Joins the entries of a list with the given separator."""
+    if not isinstance(value, list | tuple):
+        raise Unfit("only a list can be joined")
+    return _text(between).join(as_text(item) for item in value)
+
+
+@_filter('{{ answers | last | default("none") }}', ("text", "list"), reads="entry", part="ends", price=0)
+def last(value: object) -> Any:
+    """The last entry of a list, or the last letter of text; missing if empty."""
+    return _entry_at(-1, value)
+
+
+@_filter("{{ answers | length }}", ("text", "list", "map"), reads="length", keeps={"emptiness", "number"}, price=0)
+def length(value: object) -> int:
+    """The number of letters, entries or keys."""
+    if not isinstance(value, str | list | tuple | Mapping):
+        raise Unfit("only text, a list or a map has a length")
+    return len(value)
+
+
+@_filter(
+    '{{ answers | list }}, or {{ answers | list("or") }}',
+    ("list",),
+    ("text",),
+    usage='| list("or")',
+    check=ArgumentCheck({"": []}, 'write "and" or "or"'),
+    price=10,
+)
+def list_(value: object, language: str, word: object = "and") -> str:
+    """Speaks a list as people say it: with commas, and a word before the last entry."""
+    return str(speech_package().listed(value, language, word))
+
+
+@_filter("{{ topic | lower }}", _TEXTS, keeps={"emptiness", "ends"})
+def lower(value: object) -> str:
+    """Makes all letters lower case."""
+    return _text(value).lower()
+
+
+@_filter(
+    "{{ (account | number(0)) + 0.5 }}",
+    ("text", "number"),
+    ("number",),
+    usage="| number",
+    keeps={"number"},
+    form="number",
+)
+def number(value: object, *otherwise: object) -> int | float:
+    """Converts text to a number; otherwise like `int`."""
+    found: int | float = _cast(TYPES["number"], value, *otherwise)
+    return found
+
+
+@_filter('{{ topic | replace("-", " ") }}', _TEXTS, ("text", "text"))
+def replace(value: object, old: object, new: object) -> str:
+    """Replaces every occurrence of one text with another."""
+    text = _text(value)
+    part = _text(old)
+    other = _text(new)
+    if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
+        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
+    return text.replace(part, other)
+
+
+@_filter("{{ 2.345 | round(2) }}", ("number",), ("number",), keeps={"number"}, price=0)
+def round_(value: object, places: object = 0) -> int | float:
+    """Rounds a number to the given number of decimals."""
+    if not isinstance(value, int | float) or not abs(value) < 10**18:  # also refuses NaN
+        raise Unfit("a number is needed here")
+    if not isinstance(places, int) or not 0 <= places <= 9:
+        raise Unfit("a number is rounded to 0 to 9 places")
+    return round(value, places) if places else round(value)
+
+
+@_filter("{{ call.from_user | spell }}", ("text", "number"), growth=3, price=50)
+def spell(value: object, language: str) -> str:
+    """Spells letter by letter, and names punctuation."""
+    return str(speech_package().spelled(value, language))
+
+
+@_filter(
+    '{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
+    (*POINTS, "number", "text"),
+    ("text",),
+    usage='| spoken("GBP")',
+    check=ArgumentCheck(
+        {"number": 1, **{family: _sample(family) for family in POINTS}},
+        'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
+    ),
+    form="datetime",
+)
+def spoken(value: object, language: str, form: object = "") -> str:
+    """Speaks dates, times, numbers and amounts as people say them; see below."""
+    return str(speech_package().spoken(value, language, form))
+
+
+@_filter('{{ "home" if call.from | starts_with("44") else "away" }}', _TEXTS, ("text",), part="begins")
+def starts_with(value: object, part: object) -> bool:
+    """Whether the text begins with the given text."""
+    return _text(value).startswith(_text(part))
+
+
+@_filter('{{ (tries | text) + "0" }}', ("text", "number", "bool", *POINTS), keeps={"emptiness", "ends"})
+def text(value: object) -> str:
+    """Converts a number, true or false, a date or a time (ISO 8601) to text."""
+    return write(value)
+
+
+@_filter('{{ now | in_zone("Europe/London") | time | spoken }}', ("datetime", "time", "text"), form="datetime")
+def time_(value: object) -> time:
+    """The time of day of a point in time, in its own time zone."""
     point = point_of(value)
     if isinstance(point, datetime):
         return point.time()
@@ -241,308 +431,50 @@ def _time(value: object) -> time:
     return point
 
 
-def _sample(family: str) -> Any:
-    """A typical value of a type, as expressions use it."""
-    return TYPES[family].operand(TYPES[family].sample)
+@_filter("{{ topic | title }}", _TEXTS, keeps={"emptiness", "ends"})
+def title(value: object) -> str:
+    """Makes the first letter of each word upper case."""
+    return _text(value).title()
 
 
-_TEXT: Final = TYPES["text"]
-_INT: Final = TYPES["int"]
-_NUMBER: Final = TYPES["number"]
-_BOOL: Final = TYPES["bool"]
+@_filter("{{ topic | trim }}", _TEXTS, keeps={"emptiness", "ends"})
+def trim(value: object) -> str:
+    """Removes spaces at both ends."""
+    return _text(value).strip()
+
+
+@_filter("{{ topic | upper }}", _TEXTS, keeps={"emptiness", "ends"})
+def upper(value: object) -> str:
+    """Makes all letters upper case."""
+    return _text(value).upper()
+
 
 _ALL: Final = (
-    Filter(
-        name="capitalize",
-        summary="Makes the first letter upper case and the others lower case.",
-        example="{{ topic | capitalize }}",
-        apply=_text_change(str.capitalize),
-        takes=("text",),
-        gives=_TEXT,
-        usage="| capitalize",
-        keeps={"emptiness", "ends"},
-    ),
-    Filter(
-        name="contains",
-        summary="Whether the text contains the given text.",
-        example='{{ "yes" if topic | contains("refund") else "no" }}',
-        apply=_text_test(str.__contains__),
-        takes=("text",),
-        gives=_BOOL,
-        usage='| contains("refund")',
-        args=("text",),
-        needed=1,
-        part="holds",
-    ),
-    Filter(
-        name="date",
-        summary="The date of a point in time, in its own time zone.",
-        example='{{ now | in_zone("Europe/London") | date | spoken }}',
-        apply=_date,
-        takes=("datetime", "date", "text"),
-        gives=TYPES["date"],
-        usage="| date",
-        form="datetime",
-    ),
-    Filter(
-        name="default",
-        summary="Replaces a missing value and, with `true`, also an empty one.",
-        example='{{ topic | default("friend", true) }}',
-        apply=default,
-        takes=(),
-        gives=None,
-        usage='| default("friend")',
-        args=("", "bool"),
-        keeps={"emptiness", "number"},
-    ),
-    Filter(
-        name="digits",
-        summary="Speaks digit by digit, in groups like a phone number or in groups of the given size.",
-        example="{{ call.from | digits }}, or {{ account | digits(2) }}",
-        apply=_localised("digits"),
-        takes=("text", "number"),
-        gives=_TEXT,
-        usage="| digits(2)",
-        args=("number",),
-        is_localised=True,
-        check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
-        growth=3,
-        price=80,
-    ),
-    Filter(
-        name="ends_with",
-        summary="Whether the text ends with the given text.",
-        example='{{ "free" if account | ends_with("00") else "paid" }}',
-        apply=_text_test(str.endswith),
-        takes=("text",),
-        gives=_BOOL,
-        usage='| ends_with("00")',
-        args=("text",),
-        needed=1,
-        part="ends",
-    ),
-    Filter(
-        name="first",
-        summary="The first entry of a list, or the first letter of text; missing if empty.",
-        example='{{ answers | first | default("none") }}',
-        apply=_entry_at(0),
-        takes=("text", "list"),
-        gives=ANY,
-        usage="| first",
-        reads="entry",
-        part="begins",
-        price=0,
-    ),
-    Filter(
-        name="in_zone",
-        summary="Converts a point in time to a time zone.",
-        example='{{ now | in_zone("Europe/London") | spoken("time") }}',
-        apply=_localised("in_zone"),
-        takes=("datetime", "text"),
-        gives=TYPES["datetime"],
-        usage='| in_zone("Europe/London")',
-        args=("text",),
-        needed=1,
-        is_localised=True,
-        check=ArgumentCheck({"": _sample("datetime")}, code="E342"),
-        form="datetime",
-        argument_form="zone",
-    ),
-    Filter(
-        name="int",
-        summary="Converts text to a whole number. Anything else takes the `error` exit, or becomes the given number.",
-        example="{{ (account | int(0)) + 1 }}",
-        apply=_cast(_INT),
-        takes=("text", "number"),
-        gives=_INT,
-        usage="| int",
-        args=("number",),
-        keeps={"number"},
-        form="number",
-    ),
-    Filter(
-        name="join",
-        summary="Joins the entries of a list with the given separator.",
-        example='{{ answers | join(", ") }}',
-        apply=_join,
-        takes=("list",),
-        gives=_TEXT,
-        usage='| join(", ")',
-        args=("text",),
-        price=5,
-    ),
-    Filter(
-        name="last",
-        summary="The last entry of a list, or the last letter of text; missing if empty.",
-        example='{{ answers | last | default("none") }}',
-        apply=_entry_at(-1),
-        takes=("text", "list"),
-        gives=ANY,
-        usage="| last",
-        reads="entry",
-        part="ends",
-        price=0,
-    ),
-    Filter(
-        name="length",
-        summary="The number of letters, entries or keys.",
-        example="{{ answers | length }}",
-        apply=_length,
-        takes=("text", "list", "map"),
-        gives=_INT,
-        usage="| length",
-        reads="length",
-        keeps={"emptiness", "number"},
-        price=0,
-    ),
-    Filter(
-        name="list",
-        summary="Speaks a list as people say it: with commas, and a word before the last entry.",
-        example='{{ answers | list }}, or {{ answers | list("or") }}',
-        apply=_localised("list"),
-        takes=("list",),
-        gives=_TEXT,
-        usage='| list("or")',
-        args=("text",),
-        is_localised=True,
-        check=ArgumentCheck({"": []}, 'write "and" or "or"'),
-        price=10,
-    ),
-    Filter(
-        name="lower",
-        summary="Makes all letters lower case.",
-        example="{{ topic | lower }}",
-        apply=_text_change(str.lower),
-        takes=("text",),
-        gives=_TEXT,
-        usage="| lower",
-        keeps={"emptiness", "ends"},
-    ),
-    Filter(
-        name="number",
-        summary="Converts text to a number; otherwise like `int`.",
-        example="{{ (account | number(0)) + 0.5 }}",
-        apply=_cast(_NUMBER),
-        takes=("text", "number"),
-        gives=_NUMBER,
-        usage="| number",
-        args=("number",),
-        keeps={"number"},
-        form="number",
-    ),
-    Filter(
-        name="replace",
-        summary="Replaces every occurrence of one text with another.",
-        example='{{ topic | replace("-", " ") }}',
-        apply=_replace,
-        takes=("text",),
-        gives=_TEXT,
-        usage='| replace("-", " ")',
-        args=("text", "text"),
-        needed=2,
-    ),
-    Filter(
-        name="round",
-        summary="Rounds a number to the given number of decimals.",
-        example="{{ 2.345 | round(2) }}",
-        apply=_round,
-        takes=("number",),
-        gives=_NUMBER,
-        usage="| round(2)",
-        args=("number",),
-        keeps={"number"},
-        price=0,
-    ),
-    Filter(
-        name="spell",
-        summary="Spells letter by letter, and names punctuation.",
-        example="{{ call.from_user | spell }}",
-        apply=_localised("spell"),
-        takes=("text", "number"),
-        gives=_TEXT,
-        usage="| spell",
-        is_localised=True,
-        growth=3,
-        price=50,
-    ),
-    Filter(
-        name="spoken",
-        summary="Speaks dates, times, numbers and amounts as people say them; see below.",
-        example='{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
-        apply=_localised("spoken"),
-        takes=(*POINTS, "number", "text"),
-        gives=_TEXT,
-        usage='| spoken("GBP")',
-        args=("text",),
-        is_localised=True,
-        check=ArgumentCheck(
-            {"number": 1, **{family: _sample(family) for family in POINTS}},
-            'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
-        ),
-        form="datetime",
-    ),
-    Filter(
-        name="starts_with",
-        summary="Whether the text begins with the given text.",
-        example='{{ "home" if call.from | starts_with("44") else "away" }}',
-        apply=_text_test(str.startswith),
-        takes=("text",),
-        gives=_BOOL,
-        usage='| starts_with("44")',
-        args=("text",),
-        needed=1,
-        part="begins",
-    ),
-    Filter(
-        name="text",
-        summary="Converts a number, true or false, a date or a time (ISO 8601) to text.",
-        example='{{ (tries | text) + "0" }}',
-        apply=as_text,
-        takes=("text", "number", "bool", *POINTS),
-        gives=_TEXT,
-        usage="| text",
-        keeps={"emptiness", "ends"},
-    ),
-    Filter(
-        name="time",
-        summary="The time of day of a point in time, in its own time zone.",
-        example='{{ now | in_zone("Europe/London") | time | spoken }}',
-        apply=_time,
-        takes=("datetime", "time", "text"),
-        gives=TYPES["time"],
-        usage="| time",
-        form="datetime",
-    ),
-    Filter(
-        name="title",
-        summary="Makes the first letter of each word upper case.",
-        example="{{ topic | title }}",
-        apply=_text_change(str.title),
-        takes=("text",),
-        gives=_TEXT,
-        usage="| title",
-        keeps={"emptiness", "ends"},
-    ),
-    Filter(
-        name="trim",
-        summary="Removes spaces at both ends.",
-        example="{{ topic | trim }}",
-        apply=_text_change(str.strip),
-        takes=("text",),
-        gives=_TEXT,
-        usage="| trim",
-        keeps={"emptiness", "ends"},
-    ),
-    Filter(
-        name="upper",
-        summary="Makes all letters upper case.",
-        example="{{ topic | upper }}",
-        apply=_text_change(str.upper),
-        takes=("text",),
-        gives=_TEXT,
-        usage="| upper",
-        keeps={"emptiness", "ends"},
-    ),
+    capitalize,
+    contains,
+    date_,
+    default_,
+    digits,
+    ends_with,
+    first,
+    in_zone,
+    int_,
+    join,
+    last,
+    length,
+    list_,
+    lower,
+    number,
+    replace,
+    round_,
+    spell,
+    spoken,
+    starts_with,
+    text,
+    time_,
+    title,
+    trim,
+    upper,
 )
 FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
 """The filters by name, in the order in which docs and messages list them."""
