@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from app.engine.event_hooks import ended, hang_up, may_report_end, not_reached, observe, place_of_wait
+from app.engine.event_hooks import (
+    ended,
+    hang_up,
+    may_report_end,
+    may_report_hang_up,
+    not_reached,
+    observe,
+    place_of_wait,
+)
 from app.engine.interpreter import (
     awaits_detection,
     begin,
@@ -38,6 +46,7 @@ __all__ = [
     "fail",
     "hang_up",
     "may_report_end",
+    "may_report_hang_up",
     "new_session",
     "not_reached",
     "observe",

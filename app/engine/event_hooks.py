@@ -95,6 +95,16 @@ def ended(
     return ()
 
 
+def may_report_hang_up(flow: Flow, session: Session) -> bool:
+    """Whether `hang_up` may return hooks, as far as that can be told without the statuses of the call."""
+    last = (session.step, *(observer.step for observer in session.observers))
+    for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
+        at = flow.named(name)
+        if HANGUP in at.events or any(HANGUP in at.steps[step].events for step in left if step in at.steps):
+            return True
+    return False
+
+
 def may_report_end(flow: Flow) -> bool:
     """Whether a call that began in this flow can send hooks when it ends."""
     return any(ENDED in each.events for each in (flow, *flow.subs.values()))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, tzinfo
+from functools import cache
 from math import ceil
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -158,10 +159,16 @@ async def count_calls(records: Records, period: Period, now_ms: int, flow: str =
             tallies.setdefault((by, known), CallCounts()).add(calls)
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()
-    for (at_ms, result), number in counted.quarters.items():
+
+    @cache
+    def local(at_ms: int) -> tuple[Counter[str], int]:
         began = datetime.fromtimestamp(at_ms / 1000, period.zone)
-        days[began.date()][result] += number
-        hours[began.hour] += number
+        return days[began.date()], began.hour
+
+    for (at_ms, result), number in counted.quarters.items():
+        day, hour = local(at_ms)
+        day[result] += number
+        hours[hour] += number
     rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
     rows.sort(key=lambda row: (row["by"], -row["calls"], row["name"]))
     return CallReport(period, rows, days, hours, counted.complete_since)

@@ -237,12 +237,15 @@ class Turns:
                 ends.append(end_of_call(row, session, flow))
                 if session is None or flow is None:
                     continue
+                reports_end = not session.parent and engine.may_report_end(flow)
+                if not reports_end and not engine.may_report_hang_up(flow, session):
+                    continue
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
                 hooks += hook_rows(
                     engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
                 )
-                if not session.parent and engine.may_report_end(flow):
+                if reports_end:
                     decided = await self._decided(session, is_lost=False)
                     ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
                     last = end_rows(ended, row, received.received_at) or last

@@ -225,9 +225,11 @@ SET origin = CASE
 -- The results of calls. A turn's heard, rang and result are its facts (app/results.py); they are NULL in turns
 -- of older hosts. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so that
 -- an index finds its last digits. Keys grow with time, so most indexes end with the key, by which lists are sorted. The
--- database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A result is not `is_last` if the leg
--- has a later session. version and webhook are the call's version and last webhook that the result covers. The counted
--- columns are what ncco_sums contains of the row: a row with counted_result = '' is not in it.
+-- database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A
+-- result is not `is_last` if the leg has a later session. version and webhook are the call's version and last webhook
+-- that the result covers. The counted columns are what ncco_sums contains of the row: a row with counted_result = '' is
+-- not in it. Each call is in three sums: by quarter, result and flow (level 0), by quarter and everything (1), and by
+-- day and everything (2). A report reads the days, the quarters at its edges, and when calls began.
 
 ALTER TABLE turns ADD COLUMN heard bigint;
 
@@ -255,18 +257,18 @@ CREATE TABLE IF NOT EXISTS ncco_results (
     began_at bigint NOT NULL,
     person_at bigint,
     ended_at bigint,
-    returned_at bigint,
-    returned_by text NOT NULL,
-    release text NOT NULL,
-    cohort text NOT NULL,
     version bigint NOT NULL,
     webhook bigint NOT NULL,
     changed_at bigint NOT NULL,
     is_counted boolean NOT NULL,
-    counted_result text NOT NULL,
-    counted_own text NOT NULL,
-    counted_ms bigint NOT NULL,
-    counted_until_s bigint NOT NULL,
+    returned_at bigint,
+    returned_by text NOT NULL DEFAULT '',
+    release text NOT NULL DEFAULT '',
+    cohort text NOT NULL DEFAULT '',
+    counted_result text NOT NULL DEFAULT '',
+    counted_own text NOT NULL DEFAULT '',
+    counted_ms bigint NOT NULL DEFAULT 0,
+    counted_until_s bigint NOT NULL DEFAULT -1,
     PRIMARY KEY (call_key)
 );
 
@@ -305,15 +307,16 @@ CREATE INDEX IF NOT EXISTS ncco_results_uncounted
     WHERE NOT is_counted;
 
 CREATE TABLE IF NOT EXISTS ncco_sums (
+    level bigint NOT NULL,
     quarter bigint NOT NULL,
+    result text NOT NULL,
     flow text NOT NULL,
     line text NOT NULL,
-    result text NOT NULL,
     own text NOT NULL,
     until_s bigint NOT NULL,
     calls bigint NOT NULL,
     ms bigint NOT NULL,
-    PRIMARY KEY (quarter, flow, line, result, own, until_s)
+    PRIMARY KEY (level, quarter, result, flow, line, own, until_s)
 );
 
 CREATE TABLE IF NOT EXISTS ncco_result_progress (

@@ -29,13 +29,14 @@ from app.store.results import (
     SELECT_WEBHOOK_BEFORE,
     SELECT_WITHOUT_RESULT,
     SUM_BY_LINE,
-    SUM_BY_QUARTER,
+    SUM_BY_START,
     ResultProgress,
     ResultRow,
     SummedCalls,
     comparable_since,
     last_before,
     read_result,
+    whole_days,
 )
 from app.store.rows import (
     ANY_CALL,
@@ -385,12 +386,13 @@ class Records:
 
         With `flow`, only calls that began in this flow.
         """
-        rows = await self._results(SUM_BY_LINE, since // QUARTER_MS, until // QUARTER_MS, flow)
+        first, end = since // QUARTER_MS, until // QUARTER_MS
+        rows = await self._results(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
         """The same calls by the time at which they began: quarter of an hour (in milliseconds), result, and number."""
-        rows = await self._results(SUM_BY_QUARTER, since // QUARTER_MS, until // QUARTER_MS, flow)
+        rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:

@@ -23,6 +23,14 @@ RESULT_TABLES: Final = (RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE)
 
 QUARTER_MS: Final = 15 * 60 * 1000
 """The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
+DAY: Final = 96
+"""The number of quarters in a day."""
+BY_START: Final = 0
+"""The level of sums that tell when calls began: by quarter, result and flow alone."""
+BY_QUARTER: Final = 1
+"""The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
+BY_DAY: Final = 2
+"""The level of sums by day (UTC) and everything else. They are a fraction of those by quarter."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
@@ -64,6 +72,14 @@ class EndOfCall(NamedTuple):
     name: str = ""
     step: str = ""
     is_played: bool = False
+
+
+class StoredCall(NamedTuple):
+    """What the store knows of a call that is over: its key, the flow that it began in, and when."""
+
+    key: int
+    flow: str
+    began_at: int
 
 
 class OldCall(NamedTuple):
@@ -124,44 +140,46 @@ class ResultRow(NamedTuple):
     began_at: int
     person_at: int | None
     ended_at: int | None
-    returned_at: int | None
-    returned_by: str
-    release: str
-    cohort: str
     version: int
     webhook: int
     changed_at: int
     is_counted: bool
-    counted_result: str
-    counted_own: str
-    counted_ms: int
-    counted_until_s: int
+    returned_at: int | None = None
+    returned_by: str = ""
+    release: str = ""
+    cohort: str = ""
+    counted_result: str = ""
+    counted_own: str = ""
+    counted_ms: int = 0
+    counted_until_s: int = NOBODY_ANSWERED
 
 
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
-# The rows of these statements begin with the session's ID, so that several calls can be read together.
-# What a row covers: the version and the last webhook of its call.
-_COVERED: Final = "calls.version, (SELECT coalesce(max(webhooks.key), 0) FROM webhooks WHERE call_key = calls.key)"
+GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
+"""The columns of a new row; the others have the table's defaults."""
 
-SELECT_ENDED_CALL: Final = f"SELECT id, {_COVERED}, key, flow, created_at FROM calls WHERE id = $1 AND is_over"
 
-SELECT_FACTS: Final = """
-    SELECT calls.id, number, heard, rang, result, has_failed
-    FROM calls JOIN turns ON turns.call_key = calls.key
-    WHERE calls.id = $1
-    ORDER BY number
-"""
+def _select_facts(call_key: str) -> str:
+    """SQL for a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
+    return f"""
+        SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result, has_failed
+        FROM turns
+        WHERE call_key = {call_key}
+        UNION ALL
+        SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
+        FROM webhooks
+        WHERE call_key = {call_key}
+    """
 
-SELECT_EVENTS: Final = f"""
-    SELECT calls.id, webhooks.kind, webhooks.turn, webhooks.wait, webhooks.received_at
-    FROM calls JOIN webhooks ON webhooks.call_key = calls.key
-    WHERE calls.id = $1 AND kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
-    ORDER BY webhooks.key
-"""
+
+# The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.
+SELECT_FACTS: Final = _select_facts("$1")
+
+SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
 
 SELECT_RESULT: Final = f"""
-    SELECT calls.id, {_COVERED}, {RESULTS_TABLE}.call_key, direction, ended_at
+    SELECT calls.id, calls.version, {RESULTS_TABLE}.call_key, direction, ended_at
     FROM calls JOIN {RESULTS_TABLE} ON call_key = key
     WHERE calls.id = $1
 """
@@ -180,8 +198,8 @@ LOCK_LOST_SESSIONS: Final = f"""
 """
 
 INSERT_RESULT: Final = f"""
-    INSERT INTO {RESULTS_TABLE} ({COLUMNS})
-    VALUES ({", ".join(f"${number}" for number in range(1, len(ResultRow._fields) + 1))})
+    INSERT INTO {RESULTS_TABLE} ({", ".join(GIVEN)})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(GIVEN) + 1))})
     ON CONFLICT (call_key) DO NOTHING
 """
 
@@ -201,7 +219,9 @@ ADD_FACTS: Final = """
     WHERE call_key = $1 AND number = $2 AND heard IS NULL
 """
 
-LOCK_ENDED_CALL: Final = "SELECT id, key, leg FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE"
+LOCK_ENDED_CALL: Final = """
+    SELECT leg, key, flow, created_at FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE
+"""
 
 SELECT_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key"
 
@@ -308,16 +328,19 @@ SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHE
 
 LOCK_ROW: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 FOR UPDATE"
 
+_SUM_KEY: Final = "level, quarter, result, flow, line, own, until_s"
+
 ADD_TO_SUMS: Final = f"""
-    INSERT INTO {SUMS_TABLE} (quarter, flow, line, result, own, until_s, calls, ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-    ON CONFLICT (quarter, flow, line, result, own, until_s) DO UPDATE
+    INSERT INTO {SUMS_TABLE} ({_SUM_KEY}, calls, ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT ({_SUM_KEY}) DO UPDATE
     SET calls = {SUMS_TABLE}.calls + excluded.calls, ms = {SUMS_TABLE}.ms + excluded.ms
 """
 
 DELETE_EMPTY_SUM: Final = f"""
     DELETE FROM {SUMS_TABLE}
-    WHERE quarter = $1 AND flow = $2 AND line = $3 AND result = $4 AND own = $5 AND until_s = $6 AND calls = 0
+    WHERE level = $1 AND quarter = $2 AND result = $3 AND flow = $4 AND line = $5 AND own = $6 AND until_s = $7
+        AND calls = 0
 """
 
 SET_COUNTED: Final = f"""
@@ -327,36 +350,51 @@ SET_COUNTED: Final = f"""
 """
 
 # Changed rows that the sums do not contain yet, in place of what the sums contain of them.
-_SUMS: Final = f"""
-    (
-        SELECT quarter, flow, line, result, own, until_s, calls, ms
-        FROM {SUMS_TABLE}
-        WHERE quarter >= $1 AND quarter < $2
-        UNION ALL
-        SELECT began_at / {QUARTER_MS}, flow, line, result, own,
-            CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END,
-            1, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END
-        FROM {RESULTS_TABLE}
-        WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
-        UNION ALL
-        SELECT began_at / {QUARTER_MS}, flow, line, counted_result, counted_own, counted_until_s, -1, -counted_ms
-        FROM {RESULTS_TABLE}
-        WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1
-            AND began_at / {QUARTER_MS} < $2
-    ) AS sums
+_UNCOUNTED: Final = f"""
+    SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
+        CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
+            AS until_s,
+        1 AS calls, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END AS ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+    UNION ALL
+    SELECT began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s, -1, -counted_ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
 """
 
+# The days from $3 to $4 are complete; the period begins with the quarter $1 and ends before $2.
 SUM_BY_LINE: Final = f"""
     SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
-    FROM {_SUMS}
-    WHERE CAST($3 AS text) = '' OR flow = $3
+    FROM (
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_DAY} AND quarter >= $3 AND quarter < $4
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $1 AND quarter < $3
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $4 AND quarter < $2
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
+    WHERE CAST($5 AS text) = '' OR flow = $5
     GROUP BY flow, line, result, own, until_s
     HAVING sum(calls) <> 0
 """
 
-SUM_BY_QUARTER: Final = f"""
+SUM_BY_START: Final = f"""
     SELECT quarter, result, sum(calls)
-    FROM {_SUMS}
+    FROM (
+        SELECT quarter, result, flow, calls
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_START} AND quarter >= $1 AND quarter < $2
+        UNION ALL
+        SELECT quarter, result, flow, calls FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
     WHERE CAST($3 AS text) = '' OR flow = $3
     GROUP BY quarter, result
     HAVING sum(calls) <> 0
@@ -365,20 +403,32 @@ SUM_BY_QUARTER: Final = f"""
 # Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
 SELECT_OLDEST_CHANGE: Final = "SELECT min(updated_at) FROM calls"
 
-# What the sums of some quarters lack (or, if negative, have too much) compared with the rows that they contain.
+# What the sums of some quarters and days lack compared with the rows that they contain; negative if they are too great.
 SELECT_DIFFERENCES: Final = f"""
-    SELECT quarter, flow, line, result, own, until_s, sum(calls), sum(ms)
-    FROM (
-        SELECT began_at / {QUARTER_MS} AS quarter, flow, line, counted_result AS result, counted_own AS own,
-            counted_until_s AS until_s, 1 AS calls, counted_ms AS ms
+    WITH counted AS (
+        SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
+            counted_until_s AS until_s, count(*) AS calls, sum(counted_ms) AS ms
         FROM {RESULTS_TABLE}
-        WHERE counted_result <> '' AND began_at >= $2
+        WHERE counted_result <> '' AND began_at / {QUARTER_MS} >= $1
+        GROUP BY began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s
+    )
+    SELECT {_SUM_KEY}, sum(calls), sum(ms)
+    FROM (
+        SELECT {BY_START} AS level, quarter, result, flow, '' AS line, '' AS own, {NOBODY_ANSWERED} AS until_s,
+            calls, ms
+        FROM counted
         UNION ALL
-        SELECT quarter, flow, line, result, own, until_s, -calls, -ms
+        SELECT {BY_QUARTER}, quarter, result, flow, line, own, until_s, calls, ms FROM counted
+        UNION ALL
+        SELECT {BY_DAY}, quarter / {DAY} * {DAY}, result, flow, line, own, until_s, calls, ms
+        FROM counted
+        WHERE quarter >= $2
+        UNION ALL
+        SELECT {_SUM_KEY}, -calls, -ms
         FROM {SUMS_TABLE}
-        WHERE quarter >= $1
+        WHERE level <> {BY_DAY} AND quarter >= $1 OR level = {BY_DAY} AND quarter >= $2
     ) AS differences
-    GROUP BY quarter, flow, line, result, own, until_s
+    GROUP BY {_SUM_KEY}
     HAVING sum(calls) <> 0 OR sum(ms) <> 0
 """
 
@@ -479,92 +529,108 @@ class SummedCalls(NamedTuple):
 # Writing rows
 
 
-def end_results(calls: Sequence[EndOfCall], at: int, *, leg: str, is_lost: bool) -> Work[list[ResultRow]]:
+def end_results(
+    calls: Sequence[tuple[EndOfCall, StoredCall]], at: int, *, leg: str, is_lost: bool
+) -> Work[list[ResultRow]]:
     """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
 
     Args:
-        calls: the calls.
+        calls: the calls, whose versions have grown by one.
         at: the time of the end, or the current time if the end was not reported.
         leg: the leg; "" for calls without one.
         is_lost: whether the end was not reported.
     """
-    rows = [call for call in calls if call.direction]
+    rows = [(call._replace(version=call.version + 1), stored) for call, stored in calls if call.direction]
     previous = ""
-    if leg and any(call.id != leg for call in rows):  # the leg may have earlier sessions, which ended before
-        ending = {call.id for call in rows}
+    if leg and any(call.id != leg for call, _ in rows):  # the leg may have earlier sessions, which ended before
+        ending = {call.id for call, _ in rows}
         for _, id_, key in (yield Keyed(SELECT_ENDED_SESSIONS, (leg,))):
             if id_ not in ending:
                 previous = id_
                 yield SUPERSEDE_RESULT, (key, at)
     written = []
-    for number, call in enumerate(rows, 1):
-        written += yield from _insert(call, previous, at, is_last=number == len(rows), is_lost=is_lost)
+    for number, (call, stored) in enumerate(rows, 1):
+        is_last = number == len(rows)
+        written.append((yield from _insert(call, stored, previous, at, is_last=is_last, is_lost=is_lost)))
         previous = call.id
     return written
 
 
-def _insert(call: EndOfCall, previous: str, at: int, *, is_last: bool, is_lost: bool) -> Work[list[ResultRow]]:
-    """Write and return the row of a call that is over; none if the call is not stored."""
-    found = yield Keyed(SELECT_ENDED_CALL, (call.id,))
-    if not found:
-        return []
-    (_, *covered, key, flow, began_at), *_ = found
+def _insert(
+    call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
+) -> Work[ResultRow]:
+    """Write and return the row of a call that is over."""
     party = call.party[:LONGEST_NAME]
     is_incoming = call.direction == "inbound"
-    decided, has_failed, is_complete = yield from _decide(call.id, is_incoming=is_incoming, is_lost=is_lost)
-    version, webhook = covered
+    facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
+    decided = facts.decide(is_incoming=is_incoming, is_lost=is_lost)
     row = ResultRow(
-        call_key=key,
+        call_key=stored.key,
         id=call.id,
         previous=previous,
         is_last=is_last,
         direction=call.direction,
-        flow=flow,
+        flow=stored.flow,
         party=party,
         party_end=party[::-1],
         line=call.line[:LONGEST_NAME],
         name=call.name,
         step=call.step,
         is_played=call.is_played,
-        has_failed=has_failed,
+        has_failed=facts.has_failed,
         result=decided.result,
         own=decided.own,
         rang=decided.rang,
-        began_at=began_at,
+        began_at=stored.began_at,
         person_at=decided.person_at,
         ended_at=None if is_lost else at,
-        returned_at=None,
-        returned_by="",
-        release="",
-        cohort="",
-        version=version if is_complete else TO_COMPLETE,
-        webhook=webhook,
+        version=facts.covered(call.version),
+        webhook=facts.webhook,
         changed_at=at,
         is_counted=not is_incoming,
-        counted_result="",
-        counted_own="",
-        counted_ms=0,
-        counted_until_s=NOBODY_ANSWERED,
     )
-    yield INSERT_RESULT, row
-    return [row]
+    yield INSERT_RESULT, row[: len(GIVEN)]
+    return row
 
 
-def _decide(id_: str, *, is_incoming: bool, is_lost: bool) -> Work[tuple[DecidedResult, bool, bool]]:
-    """The result of a call, whether a turn has failed, and whether the facts of all turns are known."""
-    turns = yield Keyed(SELECT_FACTS, (id_,))
-    events = yield Keyed(SELECT_EVENTS, (id_,))
-    decided = _decided(turns, events, is_incoming=is_incoming, is_lost=is_lost)
-    return decided, any(turn[5] for turn in turns), all(turn[2] is not None for turn in turns)
+class _Facts(NamedTuple):
+    """What the result of a call is decided from.
 
+    Attributes:
+        turns: the number and the facts of each turn, in order; None if an older version stored the turn.
+        has_failed: whether a turn has failed.
+        events: the webhooks that can change the result.
+        webhook: the key of the last webhook; 0 if there is none.
+    """
 
-def _decided(turns: Iterable[Row], events: Iterable[Row], *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-    """The result of a call, from the rows of `SELECT_FACTS` and `SELECT_EVENTS`."""
-    facts = [
-        (number, None if heard is None else TurnFacts(heard, rang or "", own or ""))
-        for _, number, heard, rang, own, _ in turns
-    ]
-    return decide(facts, (ResultEvent(*event[1:]) for event in events), is_incoming=is_incoming, is_lost=is_lost)
+    turns: list[tuple[int, TurnFacts | None]]
+    has_failed: bool
+    events: list[ResultEvent]
+    webhook: int
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> _Facts:
+        """The facts in the rows of `SELECT_FACTS`."""
+        turns = list[tuple[int, TurnFacts | None]]()
+        events = []
+        has_failed = False
+        last = 0
+        for _, number, kind, of_kind, at, webhook, rang, own, failed in rows:
+            last = max(last, webhook)
+            if kind in EVENTS:
+                events.append(ResultEvent(kind, number, of_kind, at))
+            elif not kind:
+                turns.append((number, None if of_kind is None else TurnFacts(of_kind, rang or "", own or "")))
+                has_failed = has_failed or bool(failed)
+        return cls(sorted(turns, key=lambda turn: turn[0]), has_failed, events, last)
+
+    def covered(self, version: int) -> int:
+        """The call's version if the facts of all turns are known."""
+        return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
+
+    def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
+        """The call's result."""
+        return decide(self.turns, self.events, is_incoming=is_incoming, is_lost=is_lost)
 
 
 def set_result(id_: str, result: str, at: int) -> Work[None]:
@@ -584,11 +650,11 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
     The call must be locked. `ended_at` is the time of an end that was reported late; the first one counts.
     """
-    for _, version, webhook, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
+    for _, version, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
         end = known_end if known_end is not None else ended_at
-        is_incoming = direction == "inbound"
-        decided, _, is_complete = yield from _decide(id_, is_incoming=is_incoming, is_lost=end is None)
-        covered = version if is_complete else TO_COMPLETE, webhook
+        facts = _Facts.of((yield Keyed(SELECT_FACTS, (key,))))
+        decided = facts.decide(is_incoming=direction == "inbound", is_lost=end is None)
+        covered = facts.covered(version), facts.webhook
         yield UPDATE_RESULT, (key, decided.result, decided.own, decided.rang, decided.person_at, end, *covered, at)
 
 
@@ -608,7 +674,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
     found = yield LOCK_ENDED_CALL, (call.id, call.version)
     if not found or not call.direction:
         return
-    (_, key, leg), *_ = found
+    (leg, key, *rest), *_ = found
     yield Many(ADD_FACTS, [(key, number, *facts) for number, facts in old.facts.items()])
     if (yield SELECT_RESULT, (call.id,)):
         yield from refresh_result(call.id, now, ended_at=old.reported_at)
@@ -619,7 +685,8 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
     earlier = [each for each in sessions if each[0] < key]
     is_last = all(other <= key for other, _ in sessions)
     end = now if old.ended_at is None else old.ended_at
-    yield from _insert(call, earlier[-1][1] if earlier else "", end, is_last=is_last, is_lost=old.ended_at is None)
+    previous = earlier[-1][1] if earlier else ""
+    yield from _insert(call, StoredCall(key, *rest), previous, end, is_last=is_last, is_lost=old.ended_at is None)
     yield Many(SUPERSEDE_RESULT, [(other, now) for other, _ in earlier])
     if old.returned_at is not None:
         yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
@@ -632,16 +699,18 @@ class SumKey(NamedTuple):
     """What the sums are counted by.
 
     Attributes:
-        quarter: the number of quarters of an hour since 1970, in UTC.
+        level: `BY_START`, `BY_QUARTER` or `BY_DAY`.
+        quarter: the number of quarters of an hour since 1970, in UTC; at `BY_DAY`, that of midnight.
         until_s: seconds from the answer webhook until a person answered, rounded down; NOBODY_ANSWERED for none.
     """
 
+    level: int
     quarter: int
-    flow: str
-    line: str
     result: str
-    own: str
-    until_s: int
+    flow: str
+    line: str = ""
+    own: str = ""
+    until_s: int = NOBODY_ANSWERED
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
@@ -656,9 +725,14 @@ def _counts(row: ResultRow) -> tuple[str, str, int, int]:
 def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, str, int, int], sign: int) -> None:
     result, own, ms, until_s = counted
     if result:
-        change = changes[SumKey(row.began_at // QUARTER_MS, row.flow, row.line, result, own, until_s)]
-        change[0] += sign
-        change[1] += sign * ms
+        quarter = row.began_at // QUARTER_MS
+        for key in (
+            SumKey(BY_START, quarter, result, row.flow),
+            SumKey(BY_QUARTER, quarter, result, row.flow, row.line, own, until_s),
+            SumKey(BY_DAY, quarter // DAY * DAY, result, row.flow, row.line, own, until_s),
+        ):
+            changes[key][0] += sign
+            changes[key][1] += sign * ms
 
 
 def read_result(row: Sequence[object]) -> ResultRow:
@@ -703,16 +777,22 @@ def _count_rows(found: Iterable[Row]) -> Work[int]:
 
 
 def comparable_since(oldest_change: int | None) -> tuple[int, int]:
-    """The first quarter whose calls are all stored, so that its sums can be compared with them, and its beginning."""
+    """The first quarter and the first day whose calls are all stored, so that their sums can be compared with them."""
     first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
-    return first, first * QUARTER_MS
+    return first, -(-first // DAY) * DAY
+
+
+def whole_days(first: int, end: int) -> tuple[int, int]:
+    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
+    since, until = -(-first // DAY) * DAY, end // DAY * DAY
+    return (since, until) if since < until else (first, first)
 
 
 def _recount() -> Work[int]:
     ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
     # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
     rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
-    yield from _write_sums({SumKey._make(row[:6]): [int(number) for number in row[6:]] for row in rows})
+    yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
     return len(rows)
 
 
@@ -733,9 +813,8 @@ class Results:
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         """The result that a call would have if it ended now."""
-        turns = await self._database.read(SELECT_FACTS, id_)
-        events = await self._database.read(SELECT_EVENTS, id_)
-        return _decided(turns, events, is_incoming=is_incoming, is_lost=is_lost)
+        facts = _Facts.of(await self._database.read(SELECT_FACTS_OF, id_))
+        return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
     async def has_uncounted(self) -> bool:
         """Whether `count` would find any rows. Writes nothing."""

@@ -25,6 +25,7 @@ from app.store.results import (
     EndOfCall,
     ResultRow,
     Results,
+    StoredCall,
     end_lost_results,
     end_results,
     may_change_result,
@@ -110,40 +111,33 @@ SELECT_DELIVERED: Final = """
 
 SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
 
-# The ID of nearly every call is its leg. The index of legs only contains the other calls.
-_OPEN_CALLS_OF_LEG: Final = """
-    leg <> '' AND key IN (
-        SELECT key FROM calls WHERE id = $1 AND leg = id AND NOT is_over
-        UNION ALL
-        SELECT key FROM calls WHERE left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over
-    )
-"""
+# The ID of nearly every call is its leg. The index of legs only contains the other calls. Each part is searched for in
+# its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
+# another host has just changed the call.
+_BY_ID: Final = "id = $1 AND leg = id AND NOT is_over"
+_BY_LEG: Final = "left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over"
 
 SELECT_CALLS_OF_LEG: Final = f"""
-    SELECT {SESSION_COLUMNS}
-    FROM calls
-    WHERE {_OPEN_CALLS_OF_LEG}
-    ORDER BY created_at, id
+    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_ID}
+    UNION ALL
+    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_LEG}
 """
 
-# The last conditions repeat earlier ones: PostgreSQL checks them again if another host has just changed the call.
 LOCK_OPEN_CALLS: Final = f"""
-    SELECT leg, id, version
+    SELECT leg, id, version, key, flow, created_at
     FROM calls
-    WHERE {_OPEN_CALLS_OF_LEG} AND leg = $1 AND NOT is_over
+    WHERE ({_BY_ID}) OR ({_BY_LEG})
     FOR NO KEY UPDATE
 """
 
-END_CALL: Final = """
-    UPDATE calls
-    SET is_over = true, version = version + 1, updated_at = $2
-    WHERE id = $1 AND version = $3 AND NOT is_over
-    RETURNING id
-"""
+# The call is locked.
+END_CALL: Final = "UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1"
 
 # The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
 END_LOST_CALL: Final = """
-    UPDATE calls SET is_over = true, version = version + 1 WHERE id = $1 AND version = $2 AND NOT is_over RETURNING id
+    UPDATE calls SET is_over = true, version = version + 1
+    WHERE id = $1 AND version = $2 AND NOT is_over
+    RETURNING id, key, flow, created_at
 """
 
 # A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
@@ -309,13 +303,14 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
     """Write a webhook and end the open calls of a leg; returns their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
-    if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version in found}:
+    if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
         raise Conflict(leg)
+    stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
     for call in calls:
-        yield Keyed(END_CALL, (call.id, at, call.version))
+        yield END_CALL, (stored[call.id].key, at)
     yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
     if calls:
-        return (yield from end_results(calls, at, leg=leg, is_lost=False))
+        return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
     if leg:
         yield from end_lost_results(leg, at)
     return []
@@ -323,10 +318,11 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
 
 def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[list[ResultRow] | None]:
     """End a call whose end was not reported; returns its result, or None if it was not open in this version."""
-    if not (yield Keyed(END_LOST_CALL, (call.id, call.version))):
+    found = yield Keyed(END_LOST_CALL, (call.id, call.version))
+    if not found:
         return None
     yield from add_hooks(hooks)
-    return (yield from end_results([call], at, leg=leg, is_lost=True))
+    return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
@@ -512,7 +508,8 @@ class Store:
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
         """The open calls of a leg, oldest first; a missing leg ("") has none."""
-        return [SessionRow.read(row) for row in await self.database.read(SELECT_CALLS_OF_LEG, leg)]
+        rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
+        return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
     async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
         """The flows in which the ended calls of this leg began, each with its revision."""

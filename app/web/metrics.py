@@ -152,7 +152,9 @@ class Metrics:
         if series not in self._results_of and len(self._results_of) >= SERIES_LIMIT:
             self._results.labels("other", row.result, "other" if row.own else "").inc()
         else:
-            self._results_of.setdefault(series, self._results.labels(*series)).inc()
+            if series not in self._results_of:
+                self._results_of[series] = self._results.labels(*series)
+            self._results_of[series].inc()
 
     def count_lookup(self, name: str, answer: LookupAnswer) -> None:
         """Count a lookup as `ok`, `cached`, `late` (it took too long) or `failed`."""

@@ -27,7 +27,11 @@ HUMAN = """
 """
 COUNT = (
     "SELECT 1 FROM ncco_results FOR UPDATE",
-    """INSERT INTO ncco_sums SELECT began_at / 900000, flow, line, result, own, -1, 1, ended_at - began_at
+    """INSERT INTO ncco_sums SELECT 0, began_at / 900000, result, flow, '', '', -1, 1, ended_at - began_at
+       FROM ncco_results""",
+    """INSERT INTO ncco_sums SELECT 1, began_at / 900000, result, flow, line, own, -1, 1, ended_at - began_at
+       FROM ncco_results""",
+    """INSERT INTO ncco_sums SELECT 2, began_at / 900000 / 96 * 96, result, flow, line, own, -1, 1, ended_at - began_at
        FROM ncco_results""",
     """UPDATE ncco_results SET is_counted = true, counted_result = result, counted_own = own,
        counted_ms = ended_at - began_at, counted_until_s = -1""",
