@@ -20,6 +20,7 @@ from app.cli.tunnels import check_tunnels, running_tunnels
 from app.cli.vonage_checks import vonage_findings
 from app.flow.model import Flow
 from app.service.mail import problem_with, send_test
+from app.service.outgoing import trusted_certificates
 from app.settings import Settings
 from app.settings.safety import console_fault, is_private_address
 from app.settings.values import is_loopback
@@ -49,7 +50,7 @@ async def network_findings(
 
 def checking_client() -> httpx.AsyncClient:
     """A client that trusts public certificates, and uses no redirects or proxies."""
-    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=httpx.create_ssl_context())
+    return httpx.AsyncClient(trust_env=False, timeout=WITHIN_S, verify=trusted_certificates())
 
 
 async def server_findings(

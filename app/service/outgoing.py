@@ -101,7 +101,7 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 
 @cache
-def _trusted_certificates() -> ssl.SSLContext:
+def trusted_certificates() -> ssl.SSLContext:
     """The trusted certificates. All clients of the process share them, because they take 20 ms to load."""
     return httpx.create_ssl_context()
 
@@ -115,7 +115,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         resolve: Resolve = resolve_by_system,
         network: httpcore.AsyncNetworkBackend | None = None,
     ) -> None:
-        self._ssl_context = _trusted_certificates()
+        self._ssl_context = trusted_certificates()
         self._network = network or CheckedNetwork(frozenset(map(str.lower, private_hosts)), resolve)
         self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
 

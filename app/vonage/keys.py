@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -41,7 +42,9 @@ def new_private_key() -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
+@lru_cache(maxsize=8)
 def _loaded(pem: str) -> object:
+    """Read a key. A key is checked only once, because that takes 50 ms."""
     found = _PEM.search(pem)
     if found is None:
         raise ValueError("does not contain a complete key in PEM format")

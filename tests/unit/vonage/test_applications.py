@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from app.errors import VonageApiError
+from app.service.outgoing import trusted_certificates
 from app.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_webhooks
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 
@@ -32,7 +33,7 @@ def account(client: httpx.AsyncClient, api: ApplicationApi) -> Account:
 
 
 async def read(api: ApplicationApi, timeout_s: float = 30.0) -> VonageApplication:
-    async with httpx.AsyncClient(trust_env=False, timeout=timeout_s) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=trusted_certificates(), timeout=timeout_s) as client:
         return await read_application(account(client, api), APPLICATION_ID)
 
 
@@ -66,7 +67,7 @@ async def test_what_is_null_or_unknown_counts_as_not_set(api: ApplicationApi) ->
 )
 async def test_the_numbers_of_an_application_are_read(api: ApplicationApi, body: bytes, numbers: list[str]) -> None:
     api.body = body
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=trusted_certificates()) as client:
         found = await read_numbers(account(client, api), APPLICATION_ID)
 
     assert numbers == [number.msisdn for number in found.numbers]
@@ -76,7 +77,7 @@ async def test_the_numbers_of_an_application_are_read(api: ApplicationApi, body:
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"numbers": [7]}'])
 async def test_a_reply_without_numbers_is_an_error(api: ApplicationApi, body: bytes) -> None:
     api.body = body
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=trusted_certificates()) as client:
         with pytest.raises(VonageApiError, match="does not reply with numbers"):
             await read_numbers(account(client, api), APPLICATION_ID)
 
