@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 import structlog
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as FrameworkRefusal
@@ -41,6 +41,10 @@ from app.store import open_store
 
 MOST_RESULTS: Final = 16
 """Maximum number of cached counts and proofs for pictures of flows."""
+_PAGES: Final = APIRouter()
+"""The routes of all consoles of this process."""
+for _module in (login, home, messages, phone, flows, placed, calls, report, change, health, editor):
+    _PAGES.include_router(_module.router)
 
 
 def create_console(
@@ -104,8 +108,7 @@ def create_console(
         worker=Worker(module=language),
         prover=Worker(seconds=flows.PROOF_STOPS_S),
     )
-    for module in (login, home, messages, phone, flows, placed, calls, report, change, health, editor):
-        app.include_router(module.router)
+    app.routes.extend(_PAGES.routes)
     # Pages are not compressed: their size would reveal something about tokens in them (BREACH).
     app.mount("/static/{version}", GZipMiddleware(StaticFiles(directory=STATIC)), name="static")
     app.add_middleware(RequireSession)
