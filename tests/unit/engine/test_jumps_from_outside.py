@@ -6,6 +6,7 @@ A jump finds its step or its hook in the flow that declares it, although every o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 
 import pytest
@@ -69,6 +70,7 @@ WAITS = {
 WAYS_IN = [way for depth in range(4) for way in product(ENTRIES, repeat=depth)]
 
 
+@cache
 def project(way_in: tuple[str, ...], wait: str) -> Flow:
     """A flow that is placed; the call waits in the flow that the way in leads to."""
     texts = {"another": ANOTHER}
