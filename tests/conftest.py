@@ -32,10 +32,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Collect the tests, thousands of objects that live until the end, without looking for garbage among them."""
+    """Collect the tests, thousands of objects that live until the end, and never look for garbage among them."""
     gc.disable()
     collected = yield
+    gc.freeze()
     gc.enable()
+    gc.set_threshold(5_000, 20, 20)
     return collected
 
 
