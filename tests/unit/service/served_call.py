@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from app.flow.loader import load_files
+from app.flow.files import read_project
+from app.flow.loader import load
+from app.flow.model import Project
 from app.flow.runtime import CallbackKind
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
@@ -34,8 +38,19 @@ def delivery(fields: Mapping[str, Any] | None, problem: str = "") -> Delivery:
 
 
 def library(store: Store, flows: Path) -> Library:
-    """A library that reads `flows`, with `templates` beside it."""
-    return Library(store, lambda: load_files(flows, flows.parent / "templates"))
+    """A library that reads `flows`, with `templates` beside it. The same texts are loaded once in a process."""
+
+    def read() -> Project:
+        texts, issues = read_project(flows, flows.parent / "templates")
+        project = _loaded(tuple(texts.items()))
+        return replace(project, issues=(*issues, *project.issues))
+
+    return Library(store, read)
+
+
+@cache
+def _loaded(texts: tuple[tuple[str, str], ...]) -> Project:
+    return load(dict(texts), extent="project")
 
 
 class ServedCall:

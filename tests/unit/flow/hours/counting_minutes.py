@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-BLOCK = 15
+BLOCK = 30
 """Minutes between which no clock of the zones and years in question changes; `walk` makes sure of it."""
 
 Times = list[tuple[str, str]]
@@ -60,7 +60,7 @@ def walk(plan: Plan, zone: ZoneInfo, start: datetime, minutes: int) -> bytes:
         local = (start + timedelta(minutes=block)).astimezone(zone)
         last = (start + timedelta(minutes=block + BLOCK - 1)).astimezone(zone)
         if local.utcoffset() != last.utcoffset():
-            raise AssertionError(f"{zone} changes its clocks within a quarter of an hour of {local}")
+            raise AssertionError(f"{zone} changes its clocks within half an hour of {local}")
         at = int((local.replace(tzinfo=UTC) - midnight).total_seconds()) // 60
         lived += wall[at : at + BLOCK]
     return bytes(lived[:minutes])
