@@ -97,7 +97,7 @@ def test_every_code_is_explained_with_its_severity(tmp_path: Path) -> None:
     assert {("code", "severity", "title", "cure")} == {tuple(row) for row in rows}
 
 
-@pytest.mark.parametrize("kind", ["flow", "ncco", "scenario"])
+@each_case("kind", ["flow", "ncco", "scenario"])
 def test_schema_is_a_json_schema(kind: str, tmp_path: Path) -> None:
     shown = ncco("schema", kind, cwd=tmp_path)
 
@@ -112,7 +112,7 @@ def test_control_characters_of_a_setting_are_not_printed(tmp_path: Path) -> None
     assert [] == [char for char in shown if not char.isprintable() and char != "\n"]
 
 
-@pytest.mark.parametrize("setting", ["NCCO_FLOWS", "NCCO_PORT", "NCCO_DATABASE_URL", "NCCO_PUBLIC_URL"])
+@each_case("setting", ["NCCO_FLOWS", "NCCO_PORT", "NCCO_DATABASE_URL", "NCCO_PUBLIC_URL"])
 def test_a_setting_of_any_length_is_refused_with_a_short_message(setting: str, tmp_path: Path) -> None:
     shown = ncco("serve", cwd=tmp_path, env={"NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "http://x", setting: "9" * 5_000})
 

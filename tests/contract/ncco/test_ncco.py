@@ -76,7 +76,7 @@ def test_the_builder_checks_rules_between_actions() -> None:
     ] == [(error["loc"], error["type"]) for error in refusal.value.errors()]
 
 
-@pytest.mark.parametrize("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
+@each_case("wrong", [{"action": "talk", "text": "Hello"}, [{"action": "talk"}], "talk", None])
 def test_the_builder_takes_actions_only(wrong: Any) -> None:
     with pytest.raises(TypeError):
         Ncco.build_ncco(wrong)

@@ -37,7 +37,7 @@ def test_a_value_is_read_as_it_was_written(value: str, tmp_path: Path) -> None:
     assert 1 == file.read_text(encoding="utf-8").count("VONAGE_SIGNATURE_SECRET")
 
 
-@pytest.mark.parametrize("mode", [None, 0o644, 0o600])
+@each_case("mode", [None, 0o644, 0o600])
 def test_only_its_owner_reads_it(mode: int | None, tmp_path: Path) -> None:
     file = tmp_path / ".env"
     if mode:

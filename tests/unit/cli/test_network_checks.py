@@ -80,7 +80,7 @@ def test_each_part_of_an_application_is_compared(
     assert [status] == [each.status for each in found if each.check == check and says in each.message]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("there", "check", "expected"),
     [
         (HERE, "public url", ("ok", "this server")),
@@ -100,7 +100,7 @@ def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str
     assert says in found[0].message
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("database", "status"),
     [("postgresql://a:b@db/ncco", "warning"), ("sqlite:///ncco.db", "error"), ("memory://", "error")],
 )
@@ -111,7 +111,7 @@ def test_several_hosts_need_one_database(database: str, status: str) -> None:
     assert "several hosts" in found.cure.lower()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "reply", "expected"),
     [
         (200, {"challenge": None}, ("ok", "unchanged")),
@@ -143,19 +143,17 @@ async def test_a_signed_request_must_come_back_through_the_public_url(
     assert expected[1] in found.message
 
 
-@pytest.mark.parametrize(
-    ("off_s", "status"), [(-3600, "error"), (-60, "warning"), (0, "ok"), (60, "warning"), (3600, "error")]
-)
+@each_case(("off_s", "status"), [(-3600, "error"), (-60, "warning"), (0, "ok"), (60, "warning"), (3600, "error")])
 def test_a_clock_that_differs_is_reported_before_signatures_fail(off_s: int, status: str) -> None:
     assert status == check_clock(formatdate(time.time() + off_s, usegmt=True), {}).status
 
 
-@pytest.mark.parametrize("date", ["", "yesterday", "Sat, 99 Nov 2026 16:50:13 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
+@each_case("date", ["", "yesterday", "Sat, 99 Nov 2026 16:50:13 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
 def test_a_date_that_is_none_is_not_compared(date: str) -> None:
     assert "unchecked" == check_clock(date, {}).status
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "headers", "expected"),
     [
         (308, {"location": f"{PUBLIC}/healthz"}, "ok"),
@@ -180,7 +178,7 @@ PLACES = TAKES_ALL.replace("default: true", 'outbound: {from: "442079460001"}')
 TAKES_ONE = TAKES_ALL.replace("default: true", 'numbers: ["442079460000"]')
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("linked", "flow", "expected"),
     [
         (["442079460000"], TAKES_ONE, {"ok": "442079460000"}),
@@ -256,7 +254,7 @@ async def test_a_console_that_answers_at_the_public_host_is_an_error(
     }
 
 
-@pytest.mark.parametrize(("replied", "status"), [(200, "ok"), (421, "warning"), (None, "warning")])
+@each_case(("replied", "status"), [(200, "ok"), (421, "warning"), (None, "warning")])
 async def test_a_proxy_of_the_console_leads_to_it(replied: int | None, status: str) -> None:
     values = {"console_password_hash": HASH, "console_url": "https://console.example.com"}
     answering = {"https://console.example.com/login": replied} if replied else {}
@@ -279,9 +277,7 @@ def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
     return httpx.MockTransport(respond)
 
 
-@pytest.mark.parametrize(
-    ("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")]
-)
+@each_case(("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")])
 async def test_a_host_needs_a_public_address(host: str, status: str) -> None:
     assert [status] == [each.status for each in await check_address(load_settings(None, public_url=f"https://{host}"))]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 
 from app.cli.calls import follow_calls
 from app.service.recorded_calls import action_summary, call_document, state_of, summary
@@ -26,7 +25,7 @@ def test_open_call_waits_in_its_step() -> None:
     assert "waits in pin_check.menu" == state_of(call)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "state", "is_over", "later"),
     [
         ("saying goodbye", {"is_over": True, "step": ""}, False, 0),

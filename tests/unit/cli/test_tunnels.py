@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import httpx
-import pytest
 
 from app.cli.tunnels import Tunnel, check_tunnels, running_tunnels
 from app.settings import load_settings
+from tests.support.cases import each_case
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "tunnels"
 NGROK = "https://three-invented-words.ngrok-free.dev"
@@ -27,7 +27,7 @@ async def found(file: str, path: str) -> list[Tunnel]:
         return await running_tunnels(client, ["http://127.0.0.1:4040"], ["http://127.0.0.1:20241"])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("file", "path", "tunnels"),
     [
         ("ngrok.json", "/api/tunnels", [Tunnel("ngrok", NGROK, 8000)]),
@@ -49,14 +49,14 @@ async def test_programs_that_do_not_run_are_no_tunnels() -> None:
         assert [] == await running_tunnels(client)
 
 
-@pytest.mark.parametrize("reply", [b"[]", b'{"tunnels": 3}', b'{"tunnels": [null, {"public_url": 1}]}', b"<html>"])
+@each_case("reply", [b"[]", b'{"tunnels": 3}', b'{"tunnels": [null, {"public_url": 1}]}', b"<html>"])
 async def test_another_program_on_the_port_is_no_tunnel(reply: bytes) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=reply))
     async with httpx.AsyncClient(transport=transport) as client:
         assert [] == await running_tunnels(client)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("public_url", "port", "tunnel", "says"),
     [
         (NGROK, 8000, Tunnel("ngrok", NGROK, 8000), None),

@@ -210,7 +210,7 @@ async def test_a_login_in_production_sets_a_strict_cookie_and_its_page_leads_on(
     assert 200 == served.status_code
 
 
-@pytest.mark.parametrize("path", ["//evil.example.com", "/\\evil.example.com", EVIL, "/a\r\nSet-Cookie: x=y", ""])
+@each_case("path", ["//evil.example.com", "/\\evil.example.com", EVIL, "/a\r\nSet-Cookie: x=y", ""])
 async def test_a_login_never_leads_elsewhere(path: str) -> None:
     async with browser(production()) as client:
         response = await client.post("/login", data={"password": PASSWORDS["look"], "next": path})
@@ -287,7 +287,7 @@ async def pause_after_ten_failures(app: FastAPI, first: httpx.AsyncClient, secon
 PROXY = "https://console.example.com"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("first", "second", "base_url", "pause_s"),
     [
         (("192.0.2.1", ""), ("192.0.2.2", ""), BASE_URL, 0),
@@ -436,7 +436,7 @@ async def test_a_link_opens_the_console_as_often_as_one_likes_and_leaves_no_toke
     assert 'type="password"' not in login.text
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("headers", "settings"),
     [
         *(({name: "192.0.2.1"}, {}) for name in ("X-Forwarded-For", "Forwarded", "Via", "CF-Ray", "ngrok-agent-ips")),
@@ -473,7 +473,7 @@ async def test_a_link_works_once_from_another_machine() -> None:
     assert [303, 403] == statuses
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("token", "after", "headers"),
     [
         (link(NOON - timedelta(milliseconds=1)), timedelta(), {}),
@@ -518,7 +518,7 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
     assert [200, 401] == [await status_at(app, cookies) for app in (development(**is_tls), production(key=KEY))]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("settings", "status"),
     [
         ({}, 200),  # another host, or the same one after a restart
@@ -570,7 +570,7 @@ async def test_a_row_of_a_restored_database_logs_nobody_in(tmp_path: Path) -> No
             assert 401 == page.status_code
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("pauses", "is_open"),
     [
         ([timedelta(hours=2)], False),

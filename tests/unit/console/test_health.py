@@ -24,6 +24,7 @@ from app.settings import Settings
 from app.store import open_store
 from app.web import create_app
 from tests.support.application_api import APPLICATION_ID
+from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
 from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
 from tests.unit.console.test_messages import message
@@ -187,7 +188,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
         assert words in page
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("backed_up", "due", "words"),
     [
         (-9.2, -2.2, "The last backup is 9 days old."),
@@ -214,7 +215,7 @@ async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, du
     assert ("<code>NCCO_BACKUP_DAYS=0</code>" in page) == (words != "All is well.")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("has_key", "tries", "words"),
     [
         (

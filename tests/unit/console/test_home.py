@@ -15,6 +15,7 @@ from app.console.services import Services
 from app.flow.loader import load
 from app.results import CHOSEN, ResultName
 from app.store import EndOfCall, Store
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row
 from tests.unit.console.conftest import PASSWORDS, REPOSITORY, browser, csrf_token, log_in, logged_in, settings_for
@@ -89,7 +90,7 @@ steps: {hello: {do: [{talk: "{{ 'Open' if hours.shop.open else 'Closed' }}."}], 
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("at", "words", "why"),
     [
         ("2026-11-23 10:00", "Open now until 12:00", ""),

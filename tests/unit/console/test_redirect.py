@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-import pytest
 
 from app.web import create_app
 from tests.support.cases import each_case
@@ -21,7 +20,7 @@ async def answer(headers: dict[str, str], method: str = "GET", *, dev: bool = Tr
         return await client.request(method, "/", headers=headers)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
+@each_case("host", ["127.0.0.1:8000", "localhost:8000", "[::1]:8000"])
 async def test_a_browser_on_this_machine_is_led_to_the_console(host: str) -> None:
     response = await answer({"Host": host})
     assert (302, "http://127.0.0.1:8001/") == (response.status_code, response.headers["location"])
@@ -50,12 +49,12 @@ async def test_a_tunnel_shows_nothing_of_the_console(headers: dict[str, str]) ->
     assert "8001" not in response.text
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
+@each_case("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_other_methods_find_nothing(method: str) -> None:
     assert 404 == (await answer({}, method)).status_code
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("dev", "settings", "status"),
     [
         (True, {"console": False}, 404),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,7 +74,7 @@ def test_a_text_without_the_secret_is_not_found(secret: Any, text: str) -> None:
     assert not echoes(secret).are_in(text)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("secret", "number", "is_found"),
     [
         ("2580", 2580, True),

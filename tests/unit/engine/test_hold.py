@@ -6,9 +6,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 QUEUE = """
@@ -93,7 +92,7 @@ def test_a_clock_that_goes_back_holds_nobody_longer_for_it() -> None:
     assert ["Please call again."] == caller.said
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("old", "new", "cure"),
     [
         ("    lookup: place\n", "", "add `lookup: place` to this step: it is then made again each time"),
@@ -114,7 +113,7 @@ def test_a_wait_for_what_never_changes_is_reported(old: str, new: str, cure: str
     assert issue.cure.startswith(cure)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("old", "new"),
     [
         ("lookup: place", "lookup: [place]"),

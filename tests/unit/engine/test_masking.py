@@ -2,16 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from app.engine.secrets import leading_to, masked, without
 from app.flow.paths import Path
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 ANSWER = {"pin": "12", "home": {"city": "Leeds", "code": 5}, "cards": [{"name": "V", "number": "3"}, {"name": "A"}]}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("paths", "kept", "seen"),
     [
         ((), ANSWER, ANSWER),
@@ -39,7 +38,7 @@ def test_a_map_as_a_whole_is_one_token() -> None:
     assert {"home": "<{'a': 1}>"} == masked({"home": {"a": 1}}, [("home",)], lambda text: f"<{text}>")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("paths", "found"),
     [
         ([()], [ANSWER]),
@@ -76,7 +75,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("condition", "is_shown"),
     [
         ("(card.until | int) > 1", True),

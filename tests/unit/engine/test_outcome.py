@@ -8,6 +8,7 @@ import pytest
 from app.engine.outcome import hear_connected, hear_input, hear_status
 from app.flow.runtime import Asked
 from app.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
+from tests.support.cases import each_case
 
 MENU = Asked(
     keys={"1": "sales", "22": "support", "#": "repeat"},
@@ -136,7 +137,7 @@ def test_free_speech_without_words_is_a_nomatch() -> None:
     assert ("nomatch", "", "speech") == hear(REASON, speech=speech(("  ", "0.8")))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "name"),
     [
         ({"status": "busy", "sip_code": 486}, "busy"),

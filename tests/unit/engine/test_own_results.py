@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.engine.stretch import stretch_of
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 
 HEAD = """\
@@ -35,7 +34,7 @@ def call(start: str, step: str = "plain") -> ScriptedCall:
     return ScriptedCall(load_flow(HEAD.replace("START", start).replace("STEP", step)))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("start", "own"),
     [("plain", ""), ("menu", "asked"), ("first", "booked"), ("third", ""), ("decides", "booked"), ("broken", "")],
 )
@@ -43,7 +42,7 @@ def test_last_step_of_a_turn_decides(start: str, own: str) -> None:
     assert own == call(start).turn.facts.own
 
 
-@pytest.mark.parametrize(("step", "own"), [("plain", ""), ("first", "booked"), ("broken", "")])
+@each_case(("step", "own"), [("plain", ""), ("first", "booked"), ("broken", "")])
 def test_each_turn_says_what_its_own_steps_set(step: str, own: str) -> None:
     played = call("menu", step)
     played.press("2")

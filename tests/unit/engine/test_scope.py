@@ -54,7 +54,7 @@ def test_a_user_of_an_app_is_hidden() -> None:
     assert ["Hidden."] == played.said
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("caller", "said"),
     [
         ("447700900123", "You call from 4 4, 7 7 0, 0 9 0, 0 1 2 3."),

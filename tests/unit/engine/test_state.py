@@ -6,6 +6,7 @@ import pytest
 
 from app.engine import Call, OpenWait, Session
 from app.engine.session import OWN_LEG, Level, Observer, from_json, to_json
+from tests.support.cases import each_case
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)
 CALL = Call(
@@ -29,12 +30,12 @@ SELDOM = SESSION._replace(
 )
 
 
-@pytest.mark.parametrize("session", [SESSION, SELDOM, Session("leg", "acme", "", Call())])
+@each_case("session", [SESSION, SELDOM, Session("leg", "acme", "", Call())])
 def test_a_session_comes_back_as_it_was(session: Session) -> None:
     assert session == from_json(to_json(session))
 
 
-@pytest.mark.parametrize("state", [b"[]", b"{}", b'{"call": {}, "waits": [1]}', b'{"call": {"age": 3}, "waits": []}'])
+@each_case("state", [b"[]", b"{}", b'{"call": {}, "waits": [1]}', b'{"call": {"age": 3}, "waits": []}'])
 def test_what_is_no_session_is_refused(state: bytes) -> None:
     with pytest.raises(ValueError, match="not the state of a session"):
         from_json(state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from app.flow.model import Flow
 from app.flow.runtime import Again
 from app.ncco import check
 from app.ncco.webhooks import Webhook, recognise
+from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
 
 ROOT: Final = Path(__file__).parents[3]
@@ -69,10 +70,7 @@ def interpreted(flow: Flow) -> Flow:
 
 
 FLOWS: Final = [
-    pytest.param((folder, file.stem), id=f"{folder.parent.name}-{file.stem}")
-    for folder in FOLDERS
-    for file in sorted(folder.glob("*.yaml"))
-    if file.name != "shared.yaml"
+    (folder, file.stem) for folder in FOLDERS for file in sorted(folder.glob("*.yaml")) if file.name != "shared.yaml"
 ]
 
 
@@ -81,17 +79,15 @@ def flows_of(folder: Path) -> Mapping[str, Flow]:
     return load_files(folder, folder.parent / "templates", {}).flows
 
 
-@pytest.fixture
-def flow(request: pytest.FixtureRequest) -> Flow:
-    """A flow by its folder and name; projects are loaded once they are needed, not when tests are collected."""
-    folder, name = request.param
-    return flows_of(folder)[name]
+def flows() -> Iterator[Any]:
+    for folder, name in FLOWS:
+        yield pytest.param(flows_of(folder)[name], id=f"{folder.parent.name}-{name}")
 
 
 def test_every_flow_of_the_folders_is_played() -> None:
     loaded = {(folder, name) for folder in FOLDERS for name in flows_of(folder)}
 
-    assert loaded == {flow.values[0] for flow in FLOWS}
+    assert loaded == set(FLOWS)
 
 
 def driven(playing: Playing[Result]) -> Result:
@@ -145,7 +141,7 @@ def heard(flow: Flow, session: Session, wait: OpenWait, webhook: Webhook, **arou
     return both(flow, lambda played: resume(played, session, wait, webhook, context(**around)))
 
 
-@pytest.mark.parametrize("flow", FLOWS, indirect=True)
+@each_case("flow", flows)
 def test_turns_are_the_same_as_those_of_the_interpreter(flow: Flow) -> None:
     for caller in HOSTILE:
         turn = answered(flow, caller)
@@ -153,12 +149,12 @@ def test_turns_are_the_same_as_those_of_the_interpreter(flow: Flow) -> None:
             follow(flow, turn, DEPTH)
 
 
-@pytest.mark.parametrize("flow", FLOWS, indirect=True)
+@each_case("flow", flows)
 def test_a_call_that_may_not_dial_is_played_by_the_interpreter(flow: Flow) -> None:
     follow(flow, answered(flow, "447700900123", dial_limit=0), 1, dial_limit=0)
 
 
-@pytest.mark.parametrize("flow", FLOWS, indirect=True)
+@each_case("flow", flows)
 def test_a_call_can_begin_in_every_step(flow: Flow) -> None:
     for name in flow.steps:
         for caller in HOSTILE[:2]:
@@ -212,7 +208,7 @@ def test_one_turn_enters_a_limited_number_of_steps(length: int) -> None:
     assert answered(flow, "447700900123").is_failsafe is (length > STEP_LIMIT)
 
 
-@pytest.mark.parametrize("change", ["lookup", "if", "number", "bargeIn"])
+@each_case("change", ["lookup", "if", "number", "bargeIn"])
 def test_what_depends_on_the_call_is_no_stretch(change: str) -> None:
     text = {
         "lookup": PLAIN.replace("    goto: menu", "    branch: [{if: bleep, goto: menu}, {else: end}]", 1),

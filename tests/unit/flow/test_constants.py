@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.flow.loader import load
+from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import codes_of, faults_of
 
 HEAD = """
@@ -29,7 +30,7 @@ hello:
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("talk", "fault"),
     [
         (
@@ -56,7 +57,7 @@ def test_an_entry_of_a_constant_is_text(talk: str, fault: str) -> None:
     assert [fault] == faults_of(steps_of(talk), HEAD)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "talk",
     [
         "{{ total + (prices[key] | number) }}",
@@ -70,7 +71,7 @@ def test_what_fits_a_text_is_right(talk: str) -> None:
     assert [] == codes_of(steps_of(talk), HEAD)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "more",
     [
         'goto: {goto: end, set: {prices: {"1": "{{ key }}"}}}',

@@ -10,6 +10,7 @@ from app.flow.files import MAX_BYTES, MAX_FILES, read_project
 from app.flow.issues import MOST_REPORTED
 from app.flow.loader import load
 from app.flow.source import MAX_CHARACTERS, MAX_VALUES, read_yaml
+from tests.support.cases import each_case
 
 FLOW = """\
 flow: NAME
@@ -30,7 +31,7 @@ def flows(count: int) -> dict[str, str]:
     return {f"flows/f{number:03}.yaml": flow(f"f{number:03}") for number in range(count)}
 
 
-@pytest.mark.parametrize("part", ["!t 1, ", "&a 1, ", "*a , "])
+@each_case("part", ["!t 1, ", "&a 1, ", "*a , "])
 def test_reading_stops_after_a_hundred_yaml_features_that_flows_do_not_have(part: str) -> None:
     text = f"flow: a\nnumbers: [&a 1, {part * 1_000}]\n"
 
@@ -50,7 +51,7 @@ def test_errors_are_reported_before_the_warnings_of_a_file_with_many_issues() ->
     assert any(issue.is_error for issue in load({"flows/a.yaml": text}, extent="project").issues)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("texts", "limit"),
     [
         pytest.param(flows(MAX_FILES + 1), "500 files", id="files"),

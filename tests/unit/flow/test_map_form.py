@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-import pytest
-
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
 from app.flow.grammar.reader import Reader
@@ -74,7 +72,7 @@ def test_a_fault_is_reported_once_and_the_rest_is_read(text: str, issue: str) ->
     assert (5, "first", True, None) == (queue.most, queue.order, queue.is_open, queue.title)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "issue"),
     [
         ("{order: last}", "1:1 E204 add `most: 5`"),

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.paths import Path, by_first_key, has_path, may_overlap, path_of, root_of, written
+from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "text"),
     [
         ((), "customer"),
@@ -35,7 +35,7 @@ def test_ways_are_distinguished_by_their_first_step() -> None:
     assert {"a": {("b",), ()}, None: {("c",)}} == by_first_key([("a", "b"), ("a",), (None, "c"), ()])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("one", "other", "do_meet"),
     [
         ((), ("a",), True),

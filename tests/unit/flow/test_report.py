@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from app.flow.issues import FlowIssue
 from app.flow.nodes import Place
 from app.flow.report import report
@@ -97,7 +95,7 @@ def test_the_caret_is_under_the_fault(line: str, column: int, length: int, shown
     assert [shown, caret] == caret_lines(line, column, length)
 
 
-@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
+@each_case("breaks", ["\n", "\r\n", "\r"])
 def test_lines_end_with_any_sort_of_line_break(breaks: str) -> None:
     text = report([issue(2, 1)], {"flows/a.yaml": f"a{breaks}b{breaks}c"})
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 MAIN = """
 flow: main
@@ -41,7 +40,7 @@ def faults(variable: str, returned: str, value: str = '"4711"') -> list[tuple[st
     return [(issue.code, issue.message, issue.cure) for issue in project.issues]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("variable", "returned"),
     [
         ("{type: text}", "text"),
@@ -57,7 +56,7 @@ def test_a_returned_value_that_fits_the_variable_is_right(variable: str, returne
     assert [] == faults(variable, returned, '"447700900123"' if returned == "phone" else '"4711"')
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("variable", "returned", "message"),
     [
         ("{type: text}", "int", "a whole number, but this flow's variable is text"),

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from app.flow.scope import RESERVED, header, is_name, scope_types
 from app.value_types import ANY, TYPES
 from tests.support.cases import each_case
@@ -31,7 +29,7 @@ def test_no_variable_hides_what_every_call_has() -> None:
     assert SCOPE.get("call") == shadowed.get("call")
 
 
-@pytest.mark.parametrize("name", ["ticket", "_x", "Ticket2"])
+@each_case("name", ["ticket", "_x", "Ticket2"])
 def test_letters_digits_and_underscores_are_a_name(name: str) -> None:
     assert is_name(name)
 
@@ -41,9 +39,7 @@ def test_other_texts_and_reserved_words_are_no_name(name: str) -> None:
     assert not is_name(name)
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"), [("X-Tenant", "blue"), ("x-tenant", "blue"), ("X-Other", ""), ("User-to-User", "")]
-)
+@each_case(("name", "expected"), [("X-Tenant", "blue"), ("x-tenant", "blue"), ("X-Other", ""), ("User-to-User", "")])
 def test_a_header_is_found_in_any_case_and_empty_when_not_sent(name: str, expected: str) -> None:
     assert expected == header({"X-Tenant": "blue"}, name)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.cases import each_case
 from tests.unit.flow.whole_projects import flow_text, reported
 
@@ -73,7 +71,7 @@ def test_what_only_depends_on_a_setting_is_spoken(sets: str) -> None:
     assert [] == spoken(sets)
 
 
-@pytest.mark.parametrize("said", ["{{ 'k' }}", "{% if k == 'a' %}A{% else %}B{% endif %}", "k"])
+@each_case("said", ["{{ 'k' }}", "{% if k == 'a' %}A{% else %}B{% endif %}", "k"])
 def test_what_is_not_the_value_is_spoken(said: str) -> None:
     assert [] == errors(f"hello:\n  set: {{k: '{{{{ env.KEY }}}}'}}\n  do: [{{talk: \"Say {said}.\"}}]\n  goto: end")
 

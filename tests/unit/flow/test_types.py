@@ -202,7 +202,7 @@ def test_a_word_is_one_of_the_allowed() -> None:
     assert "gold" == tier.sample
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "sentence"),
     [
         ("golld", 'one of gold, standard is needed; did you mean "gold"?'),
@@ -241,7 +241,7 @@ def test_a_point_in_time_is_in_the_time_zone_of_its_file(zone: str, written: str
     assert expected == TYPES["datetime"].with_zone(zone).cast(written)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("zone", "written"),
     [
         ("Europe/London", "2026-03-29T01:00"),
@@ -311,7 +311,7 @@ def test_anything_is_of_any_type() -> None:
     assert ANY.cast(None) is None
 
 
-@pytest.mark.parametrize("type_", [*TYPES.values(), ANY, SURVEY], ids=[*TYPES, "any", "survey"])
+@each_case("type_", [*TYPES.values(), ANY, SURVEY], ids=[*TYPES, "any", "survey"])
 def test_the_sample_of_a_type_is_of_that_type(type_: Kind) -> None:
     cast = type_.cast(type_.sample)
 

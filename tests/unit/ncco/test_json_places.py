@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.ncco.json_text import NotJsonError, TextSpan, read_json
+from tests.support.cases import each_case
 
 TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'
 
@@ -19,7 +20,7 @@ def test_each_value_and_name_has_its_characters() -> None:
     assert [("/0/a", TextSpan(29, 32))] == read.repeated
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "offset"),
     [("", 0), ("[1,]", 2), ("[NaN]", 1), ("[1 2]", 3), ('["NaN", -Infinity]', 8), ("[" * 100_000, 0), ("9" * 5_000, 0)],
 )

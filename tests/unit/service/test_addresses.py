@@ -83,7 +83,7 @@ def test_a_public_name_leads_to_no_private_address(host: str, address: str) -> N
     assert not is_allowed(host, address, {"other.example.com"})
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("host", "address"),
     [
         ("127.0.0.1", "127.0.0.1"),
@@ -98,12 +98,12 @@ def test_a_host_that_is_a_private_address_leads_to_it(host: str, address: str) -
     assert is_allowed(host, address)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.8", "127.0.0.1", "0.0.0.0"])  # noqa: S104 - nothing is bound
+@each_case("address", ["10.0.0.8", "127.0.0.1", "0.0.0.0"])  # noqa: S104 - nothing is bound
 def test_a_host_that_is_an_address_leads_to_no_other(address: str) -> None:
     assert not is_allowed("10.0.0.7", address)
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "255.255.255.255", "224.0.0.1"])  # noqa: S104 - nothing is bound
+@each_case("host", ["0.0.0.0", "::", "255.255.255.255", "224.0.0.1"])  # noqa: S104 - nothing is bound
 def test_nobody_is_reached_by_an_address_of_nobody_or_all(host: str) -> None:
     assert not is_allowed(host, host)
 

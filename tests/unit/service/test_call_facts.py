@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine import Call
 from app.ncco.webhooks import AnswerWebhook, recognise
 from app.service.delivery import Delivery
+from tests.support.cases import each_case
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 
@@ -43,7 +43,7 @@ def test_the_facts_are_those_of_the_webhook_model(fields: dict[str, Any], custom
     assert (webhook.custom_data if isinstance(webhook.custom_data, dict) else {}) == call.custom_data
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sent", "read"),
     [
         ("442079460000", "442079460000"),
@@ -68,12 +68,12 @@ def test_a_number_without_end_is_nothing() -> None:
     assert "" == call_of({"to": 10**5000}).to
 
 
-@pytest.mark.parametrize("sent", ["+447700900123", " 447700900123", "447700900123"])
+@each_case("sent", ["+447700900123", " 447700900123", "447700900123"])
 def test_a_number_is_read_as_digits(sent: str) -> None:
     assert Call(to="447700900123", from_number="447700900123") == call_of({"to": sent, "from": sent})
 
 
-@pytest.mark.parametrize("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
+@each_case("sent", ["anonymous", "+", "sip:+44@example.com", "0044 7700"])
 def test_what_is_no_number_is_read_as_it_is(sent: str) -> None:
     assert sent == call_of({"from": sent}).from_number
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from app.service.calls import CallService
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.unit.service.served_call import POLICY, delivery, library
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("reason", "problem"),
     [
         ("The NCCO is invalid.", "Vonage reports: The NCCO is invalid."),

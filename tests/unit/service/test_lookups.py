@@ -9,6 +9,7 @@ import pytest
 from app.flow.language.lookups import LookupRequest
 from app.service.lookups import LookupClient, lookups_of_turn
 from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from tests.support.cases import each_case
 from tests.unit.service.asking import PATIENCE_MS, ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer
 
@@ -222,7 +223,7 @@ def answering(handler: Callable[[httpx.Request], httpx.Response]) -> LookupClien
     return LookupClient(http=httpx.AsyncClient(transport=httpx.MockTransport(handler)))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("error", "problem"),
     [
         (UntrustedCertificate("[SSL: CERTIFICATE_VERIFY_FAILED]"), "the certificate of the host is not trusted"),

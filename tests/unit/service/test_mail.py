@@ -26,6 +26,7 @@ from app.service.outbox import Sender, Verdict
 from app.service.poller import Schedule
 from app.settings import load_settings
 from app.store import HookRow, SqliteDatabase, Store
+from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
@@ -67,7 +68,7 @@ async def test_mail_arrives_as_it_was_written() -> None:
     assert "Größe: 1\n.\nEnde\n" == message.get_content().replace("\r\n", "\n")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("found", "age_s", "said", "attached"),
     [
         (Attachment("message.wav", "audio/x-wav", WAV), 0, "Somebody called.", [("message.wav", "audio/x-wav", WAV)]),
@@ -93,7 +94,7 @@ async def test_mail_waits_for_a_recording_that_may_still_come() -> None:
     assert "later" == (await Mailer(at(9), attaching(None))(mail(recording="r-1"), NOW)).outcome
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("reply", "expected"),
     [
         ("451 try again", Verdict("again", "the mail server refuses the email (451)")),
@@ -106,7 +107,7 @@ async def test_refused_mail_is_tried_again_unless_it_is_for_good(reply: str, exp
         assert expected == await Mailer(at(port))(mail(), NOW)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("refused", "expected"),
     [
         ({"a@example.com": "550 no"}, Verdict("sent", "the mail server refuses 1 of the addresses")),
@@ -130,7 +131,7 @@ async def test_refused_addresses(refused: dict[str, str], expected: Verdict) -> 
     assert (expected.outcome, True) == (verdict.outcome, verdict.problem.startswith(expected.problem))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("greeting", "is_tls", "problem"),
     [
         (b"554 not you\r\n", False, "the mail server refuses the connection (554)"),

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from app.service.outbox import Receivers, Verdict
+from tests.support.cases import each_case
 
 SLOW = Verdict("again", "no answer within 15 s", is_slow=True)
 
@@ -20,7 +19,7 @@ def begun(receivers: Receivers, url: str, count: int = 5) -> int:
     return sum(receivers.may_begin(url) for _ in range(count))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "verdicts"),
     [
         (5, []),
@@ -35,7 +34,7 @@ def test_slow_receiver_gets_its_share_until_it_answers(expected: int, verdicts: 
     assert expected == begun(after(*verdicts), "https://CRM.example.com/b?c")
 
 
-@pytest.mark.parametrize(
+@each_case(
     "url", ["https://crm.example.com:8443/a", "http://crm.example.com/a", "https://example.com/a", "", "http://[x/"]
 )
 def test_other_receivers_are_not_slow(url: str) -> None:

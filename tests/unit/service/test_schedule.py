@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 
 from app.service.poller import LONGEST_BACKOFF_S, Schedule
+from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "tries"),
     [(5.0, 1), (20.0, 2), (80.0, 3), (320.0, 4), (LONGEST_BACKOFF_S, 9), (LONGEST_BACKOFF_S, 10_000)],
 )
@@ -18,7 +19,7 @@ def test_waits_differ_by_a_quarter(expected: float, drawn: float) -> None:
     assert expected == Schedule(draw=lambda: drawn).wait_s(1)
 
 
-@pytest.mark.parametrize(("expected", "asked_s"), [(5.0, 1.0), (30.0, 30.0), (LONGEST_BACKOFF_S, 1e300)])
+@each_case(("expected", "asked_s"), [(5.0, 1.0), (30.0, 30.0), (LONGEST_BACKOFF_S, 1e300)])
 def test_receiver_gets_the_time_it_asks_for_within_bounds(expected: float, asked_s: float) -> None:
     assert expected == Schedule(draw=lambda: 0.5).wait_s(1, asked_s)
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from app.service.threads import Threads
+from tests.support.cases import each_case
 
 
 def stop() -> None:
@@ -30,7 +31,7 @@ async def test_a_function_runs_in_a_thread_of_its_own() -> None:
     assert thread.daemon
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("function", "error", "text"),
     [(fail, ValueError, "no"), (stop, RuntimeError, "Stop"), (leave, RuntimeError, "Exit")],
 )

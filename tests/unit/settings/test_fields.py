@@ -286,7 +286,7 @@ def test_settings_reach_a_child_process_whole(monkeypatch: pytest.MonkeyPatch) -
     assert settings.policy() == copy.policy()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "host", "public_url"),
     [
         ("http://127.0.0.1:8000", "127.0.0.1", ""),

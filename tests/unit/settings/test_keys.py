@@ -11,6 +11,7 @@ import pytest
 from app.errors import SettingsError
 from app.settings import load_settings
 from app.settings.secrets import derived_keys, stored_secret
+from tests.support.cases import each_case
 
 KEY, OLD_KEY = "a-key-of-more-than-16-letters", "an-older-key-of-16-letters"
 SECRET, OLD_SECRET = "the-secret-of-the-account", "the-secret-before"
@@ -62,7 +63,7 @@ def test_processes_that_start_together_take_one_key(tmp_path: Path) -> None:
     assert 1 == len(found)
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 64])
+@each_case("content", [b"", b"short", b"\xff" * 64])
 def test_a_key_file_that_holds_no_key_is_reported(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "calls.db-key").write_bytes(content)
     with pytest.raises(SettingsError) as caught:

@@ -40,7 +40,7 @@ def test_what_is_safe_or_meant_may_be_served(dev: bool, values: dict[str, Any]) 
     assert dev or settings.insecure or settings.is_signed
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("dev", "values"),
     [
         (False, {}),
@@ -68,7 +68,7 @@ def test_all_reasons_against_serving_are_said_at_once() -> None:
     assert str(other).startswith("NCCO_PUBLIC_URL: is not set")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("setting", "values"),
     [
         ("VONAGE_SIGNATURE_SECRET", {"signature_secret": "the signature secret of the Vonage dashboard"}),
@@ -99,7 +99,7 @@ def test_values_of_the_guide_that_answer_calls_are_said() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("values", "other", "cure"),
     [
         ({"metrics_port": 8000}, "NCCO_PORT", "NCCO_METRICS_PORT=8002"),
@@ -117,7 +117,7 @@ def test_two_listeners_on_one_port_are_both_named(values: dict[str, Any], other:
     assert clash.cure.endswith(f"such as {cure}.")
 
 
-@pytest.mark.parametrize(
+@each_case(
     "values",
     [{}, {"port": 0, "metrics_port": 0, "console_port": 0}, {"host": "10.0.0.1", "metrics_port": 8000}],
 )
@@ -165,11 +165,11 @@ def test_without_a_secret_there_is_nothing_to_verify_with() -> None:
     assert load_settings(None, signature_secret=SECRET).verifier() is not None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "127.1.2.3"])
+@each_case("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "127.1.2.3"])
 def test_these_hosts_are_this_machine_alone(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize("host", [EVERYWHERE, "::", "localhost.example.com", "10.0.0.1", ""])
+@each_case("host", [EVERYWHERE, "::", "localhost.example.com", "10.0.0.1", ""])
 def test_these_hosts_are_not(host: str) -> None:
     assert not is_loopback(host)

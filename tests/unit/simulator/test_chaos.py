@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.simulator.delivery import Chaos, NetworkFault
+from tests.support.cases import each_case
 from tests.unit.simulator.scripted_server import Line, ask, sounds, talk
 
 SECRET = "invented-signature-secret-for-tests-only"
@@ -31,7 +30,7 @@ async def played(luck: NetworkFault) -> tuple[Line, list[str]]:
     return line, sounds(call)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "luck",
     [
         NetworkFault(),

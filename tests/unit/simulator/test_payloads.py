@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from app.simulator.legs import Leg
 from app.simulator.parties import Behaviour
 from app.simulator.servers import Response
+from tests.support.cases import each_case
 from tests.unit.simulator.scripted_server import BASE, FROM, TO, Line, ask, dial, playing, talk, url
 from tests.unit.simulator.webhook_shapes import sample, shape
 
@@ -61,7 +60,7 @@ STATES = [
 ]
 
 
-@pytest.mark.parametrize(("like", "status", "line"), STATES, ids=[like for like, *_ in STATES])
+@each_case(("like", "status", "line"), STATES, ids=[like for like, *_ in STATES])
 async def test_states_of_a_leg(like: str, status: str, line: Line) -> None:
     assert shape(sample(like)) == shape(status_of(await told(line), status))
 
@@ -126,7 +125,7 @@ OTHERS: list[tuple[str, str, str, Line, Act | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("like", "path", "key", "line", "act"), OTHERS, ids=[like for like, *_ in OTHERS])
+@each_case(("like", "path", "key", "line", "act"), OTHERS, ids=[like for like, *_ in OTHERS])
 async def test_other_webhooks(like: str, path: str, key: str, line: Line, act: Act | None) -> None:
     await told(line, act)
 

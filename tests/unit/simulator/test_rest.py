@@ -100,7 +100,7 @@ async def test_the_answer_url_is_asked_once_somebody_has_answered() -> None:
     assert ["event started", "event ringing", "event answered", "placed", "event completed"] == line.sent
 
 
-@pytest.mark.parametrize("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
+@each_case("outcome", ["busy", "timeout", "unanswered", "rejected", "failed"])
 async def test_a_call_that_nobody_answers_says_why(outcome: Any) -> None:
     client = Client(line := Line({}, {FROM: Behaviour(outcome)}))
 
@@ -141,7 +141,7 @@ async def test_the_ringing_timer_and_the_length_timer_end_a_call() -> None:
     assert (9.0, "platform") == ((long.ended_ms or 0) / 1000 - long.zero_ms / 1000, long.ended_by)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "action",
     [
         talk("Hello.", loop=1e308),
@@ -173,7 +173,7 @@ async def test_the_called_person_presses_keys() -> None:
     assert ["talk Press 1.", "pressed 1", "talk You are confirmed.", "ended"] == sounds(call)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("options", "outcome", "expected"),
     [
         ({"machine_detection": "continue"}, "human", [f"talk {LONG}", "ended"]),

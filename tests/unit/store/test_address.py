@@ -8,7 +8,7 @@ from tests.support.cases import each_case
 DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("label", "url"),
     [
         ("postgresql://db.example.com/ncco", "postgresql://ann:secret@db.example.com/ncco"),

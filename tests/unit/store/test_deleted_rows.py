@@ -7,8 +7,6 @@ import re
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from app.store import SqliteDatabase, Store
 from app.store.retention import Numbers, sweep
 from app.store.sqlite_file import run
@@ -36,7 +34,7 @@ def test_a_number_is_found_however_it_is_written(document: bytes) -> None:
     assert Numbers([NUMBER]).are_in(document)
 
 
-@pytest.mark.parametrize("document", [b"", b"1447700900123", b"4477009001234", b"44770090012", b"447700%20900123"])
+@each_case("document", [b"", b"1447700900123", b"4477009001234", b"44770090012", b"447700%20900123"])
 def test_another_number_is_not_taken_for_it(document: bytes) -> None:
     assert not Numbers([NUMBER]).are_in(document)
 

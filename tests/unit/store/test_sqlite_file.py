@@ -24,6 +24,7 @@ from app.store import SqliteDatabase, Store, open_store
 from app.store.migrations import SQLITE
 from app.store.records import COUNT_OPEN
 from app.store.sqlite_file import CHECKED_BYTES, in_sqlite
+from tests.support.cases import each_case
 from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 
 NEWEST = SQLITE[-1].version
@@ -82,7 +83,7 @@ async def store_with_a_call(path: Path, busy_ms: int = 300) -> Store:
 # Places and rights
 
 
-@pytest.mark.parametrize("name", ["var/lib/calls.db", "a b?c#d%20e.db", "é日.db", "it's.db", "x&mode=ro"])
+@each_case("name", ["var/lib/calls.db", "a b?c#d%20e.db", "é日.db", "it's.db", "x&mode=ro"])
 def test_any_name_is_taken_literally_and_missing_folders_are_made(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     asyncio.run(opened_and_closed(SqliteDatabase(path)))

@@ -10,7 +10,7 @@ from app.store import Store, open_store
 from tests.support.cases import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "url"),
     [
         (Path("calls.db"), "sqlite:///calls.db"),
@@ -29,7 +29,7 @@ def test_sqlite_url_names_a_file(expected: Path, url: str) -> None:
     assert expected == store.path
 
 
-@pytest.mark.parametrize("url", ["memory://", "memory:///", "Memory://"])
+@each_case("url", ["memory://", "memory:///", "Memory://"])
 def test_memory_url_keeps_nothing(url: str) -> None:
     assert not open_store(url).is_durable
 

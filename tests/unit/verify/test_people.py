@@ -61,9 +61,7 @@ def test_a_mistake_is_reported_with_its_place_and_its_fix(
     assert cure in str(issue.cure)
 
 
-@pytest.mark.parametrize(
-    "wrong", [{}, {"people": 3}, {"people": {"44": {"afterr": 1}}}, {"people": {"44": {"outcome": "b"}}}]
-)
+@each_case("wrong", [{}, {"people": 3}, {"people": {"44": {"afterr": 1}}}, {"people": {"44": {"outcome": "b"}}}])
 def test_the_schema_refuses_what_the_reader_refuses(wrong: object) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(wrong, people_schema())

@@ -53,7 +53,7 @@ def test_a_name_is_changed_where_it_is_meant(
     assert (before if after is None else after) == scenarios_after(before, kind, name, flow, "fee")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("flow", "text", "new", "reason"),
     [
         ("one", "c: {flow: one, given: {b: {x: 1}}}", "fee", 'calls.yaml:1:24 means "b" of the flows one, sub: write `one.b` and `sub.b` first'),  # noqa: E501 - one case, one line

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import get_args
 
-import pytest
-
 from app.simulator.transcript import Heard, HeardKind
 from app.verify.transcript import Order, line_of, sentence_of
 from tests.support.cases import each_case
@@ -18,7 +16,7 @@ def test_whatever_is_heard_has_words(kind: HeardKind) -> None:
     assert sentence_of(heard)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("heard", "line", "sentence"),
     [
         (

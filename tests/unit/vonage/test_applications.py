@@ -13,6 +13,7 @@ from app.errors import VonageApiError
 from app.service.outgoing import trusted_certificates
 from app.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_webhooks
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
+from tests.support.cases import each_case
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +128,7 @@ async def test_a_reply_that_does_not_come_is_an_error(api: ApplicationApi) -> No
     assert caught.value.status is None
 
 
-@pytest.mark.parametrize("webhooks", [None, {}, {"answer_url": None}])
+@each_case("webhooks", [None, {}, {"answer_url": None}])
 def test_urls_are_written_where_there_were_none(webhooks: dict[str, object] | None) -> None:
     document = {"name": "shop", "capabilities": {"voice": {"webhooks": webhooks, "signed_callbacks": True}}}
 

@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from app.vonage.keys import rsa_modulus
+from tests.support.cases import each_case
 from tests.support.keys import private_pem, public_pem, rsa_key
 
 KEY = rsa_key()
@@ -24,7 +25,7 @@ def test_a_small_key_has_its_size() -> None:
     assert 1024 == rsa_modulus(private_pem(rsa_key(bits=1024))).bit_length()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("pem", "says"),
     [
         (private_pem(ec.generate_private_key(ec.SECP256R1())), "not an RSA key"),

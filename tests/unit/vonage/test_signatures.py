@@ -93,7 +93,7 @@ def test_a_query_beyond_ascii_holds_with_and_without_escapes(escaped: bool) -> N
     assert Verifier([SECRET]).verify(token, "GET", query, NOW)
 
 
-@pytest.mark.parametrize("query", [GET_QUERY.replace(b"to=44", b"to=45"), GET_QUERY + b"&x=", b"", b"\xff=%ff"])
+@each_case("query", [GET_QUERY.replace(b"to=44", b"to=45"), GET_QUERY + b"&x=", b"", b"\xff=%ff"])
 def test_an_altered_query_is_refused(query: bytes) -> None:
     token = signed(claims_with(payload_hash=GET_HASH))
 
@@ -106,7 +106,7 @@ def test_the_raw_query_string_is_not_what_vonage_hashes() -> None:
     assert signatures.Refusal.PAYLOAD == refusal(token, GET_QUERY, "GET")
 
 
-@pytest.mark.parametrize("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
+@each_case("body", [POST_BODY.replace(b"ringing", b"started"), POST_BODY + b"\n", b""])
 def test_an_altered_body_is_refused(body: bytes) -> None:
     assert signatures.Refusal.PAYLOAD == refusal(TOKEN, body)
 
@@ -139,7 +139,7 @@ def test_a_claim_that_is_missing_is_distinguished_from_another_one(claim: str) -
         Verifier([SECRET], API_KEY, APPLICATION_ID).verify_token(signed(claims_with(**{claim: None})), NOW)
 
 
-@pytest.mark.parametrize("value", [b'"now"', b"true", b"null", b"[1]"])
+@each_case("value", [b'"now"', b"true", b"null", b"[1]"])
 def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     document = json.dumps(CLAIMS | {"iat": 0}).encode().replace(b'"iat": 0', b'"iat": ' + value)
     token = jwt.api_jws.encode(document, SECRET, "HS256").encode()
@@ -147,7 +147,7 @@ def test_an_unreadable_issue_time_is_refused(value: bytes) -> None:
     assert signatures.Refusal.ISSUED_AT == refusal(token)
 
 
-@pytest.mark.parametrize("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
+@each_case("iat", [CLAIMS["iat"] - 300, CLAIMS["iat"] + 305, CLAIMS["iat"] + 0.5])
 def test_five_minutes_both_ways_are_allowed(iat: float) -> None:
     assert Verifier([SECRET]).verify(signed(claims_with(iat=iat)), "POST", POST_BODY, NOW)
 
@@ -223,12 +223,12 @@ def test_a_token_with_critical_extensions_is_refused() -> None:
     assert signatures.Refusal.MALFORMED == refusal(signed(CLAIMS, crit=["exp"], exp=1))
 
 
-@pytest.mark.parametrize("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
+@each_case("header", [b"Bearer " + TOKEN, b"bearer " + TOKEN, b" BEARER   " + TOKEN + b" "])
 def test_the_scheme_is_read_in_any_case(header: bytes) -> None:
     assert TOKEN == Verifier([SECRET]).token(header)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("reason", "header"),
     [
         (signatures.Refusal.NO_HEADER, None),

@@ -77,7 +77,7 @@ async def hang_in_the_store(_: Delivery) -> None:
         raise error from store_wait("calls.db")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "status"),
     [
         ("/webhooks/answer", 503),
@@ -120,7 +120,7 @@ async def test_the_repeat_of_an_empty_ncco_is_the_same() -> None:
     assert (200, b"[]") == (response.status_code, response.content)
 
 
-@pytest.mark.parametrize("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
+@each_case("stored", [b"[garbage]", b"[]x", b'[{"action":"talk"'])
 async def test_a_repeat_that_the_store_has_spoiled_plays_the_failsafe(stored: bytes) -> None:
     reply = Reply(stored, "answer", "repeat", is_repeat=True)
     response = await client_of(FakeCalls(give(reply))).post("/webhooks/answer", json=FIELDS)
@@ -142,14 +142,14 @@ async def test_a_failed_connect_whose_reply_is_played_gets_the_failsafe(status: 
     assert (200, FAILSAFE) == (response.status_code, response.content)
 
 
-@pytest.mark.parametrize("fields", [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}])
+@each_case("fields", [{"status": "ringing"}, {"status": "completed"}, {"recording_url": "https://x"}, {}])
 async def test_an_event_of_an_action_that_is_not_played_is_asked_for_again(fields: dict[str, Any]) -> None:
     response = await client_of(FakeCalls(crash)).post("/webhooks/event/t", json=fields)
 
     assert (503, {"error", "cure"}) == (response.status_code, response.json().keys())
 
 
-@pytest.mark.parametrize("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
+@each_case("path", [*INSTRUCTIONS[:2], *INSTRUCTIONS[3:], "/webhooks/event", "/webhooks/event/t"])
 async def test_a_lost_store_asks_for_the_webhook_again(path: str) -> None:
     response = await client_of(FakeCalls(lose_store)).post(path, json=FIELDS)
 
@@ -162,7 +162,7 @@ async def test_a_lost_store_on_the_fallback_url_is_answered_without_it() -> None
     assert (200, NCCO) == (response.status_code, response.content)
 
 
-@pytest.mark.parametrize("path", ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"])
+@each_case("path", ["/webhooks/input/x", "/webhooks/notify/x", "/webhooks/event/x"])
 async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
     response = await client_of(FakeCalls(not_know_wait)).post(path, json=FIELDS)
 

@@ -17,6 +17,7 @@ from app.service.calls import CallService
 from app.service.library import Library
 from app.web import create_app
 from app.web.health import Readiness
+from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with
 
@@ -134,7 +135,7 @@ async def test_a_draining_server_is_not_ready() -> None:
     assert (True, False) == (before, readiness.state()["ready"])
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
+@each_case("path", ["/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"])
 async def test_head_is_answered_like_get(path: str) -> None:
     client = client_of(FakeCalls())
 
@@ -148,7 +149,7 @@ async def test_head_of_a_webhook_is_refused_because_it_would_act(path: str) -> N
     assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+@each_case("path", ["/healthz", "/readyz", "/metrics"])
 async def test_other_methods_are_refused_as_json(path: str) -> None:
     response = await client_of(FakeCalls()).post(path)
 

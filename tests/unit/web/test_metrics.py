@@ -27,6 +27,7 @@ from app.vonage.signatures import Refusal
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.own_service import counted_lookups
 from app.web.tasks import count_calls
+from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
@@ -109,7 +110,7 @@ def test_steps_stop_growing() -> None:
     assert SERIES_LIMIT + 1 == metrics.render().count(b"ncco_inputs_total{")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("expected", "answer"),
     [
         ("ok", LookupAnswer({}, ms=20)),
@@ -147,7 +148,7 @@ async def test_lookups_of_a_turn_are_counted_as_they_are_asked() -> None:
     assert 1 == count(metrics, "ncco_lookups_total", name="place", result="late")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("answer", "problems"),
     [
         (LookupAnswer({"tier": "gold"}), []),
@@ -236,7 +237,7 @@ async def test_open_calls_are_counted_in_the_store(tmp_path: Path) -> None:
     await store.close()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("backup_days", "backed_up_at", "due_at"),
     [
         (7, None, NOON + timedelta(days=5)),

@@ -18,12 +18,12 @@ JSON = b"application/json"
 FORM = b"application/x-www-form-urlencoded"
 
 
-@pytest.mark.parametrize("content_type", [JSON, b"", FORM, b"text/html", b"text/plain; charset=latin-1", b"\xff"])
+@each_case("content_type", [JSON, b"", FORM, b"text/html", b"text/plain; charset=latin-1", b"\xff"])
 def test_json_is_read_whatever_the_content_type_says(content_type: bytes) -> None:
     assert ({"to": "1", "dtmf": {"digits": "2"}}, "") == read_fields(b' {"to":"1","dtmf":{"digits":"2"}}', content_type)
 
 
-@pytest.mark.parametrize("content_type", [FORM, b"", b"text/html"])
+@each_case("content_type", [FORM, b"", b"text/html"])
 def test_a_form_is_read_whatever_the_content_type_says(content_type: bytes) -> None:
     assert ({"to": "+44", "speech": "", "x y": "é"}, "") == read_fields(
         b"to=%2B44&speech=&x+y=%C3%A9\r\n", content_type
@@ -49,9 +49,7 @@ def test_what_cannot_be_read_is_said(problem: str, body: bytes) -> None:
     assert ({}, problem) == read_fields(body, JSON)
 
 
-@pytest.mark.parametrize(
-    "body", [b"{", b'{"a":1}}', b"to=1", b"hello", b"\xff\xfe", b"{'a': 1}", b'{"a":' + b"9" * 5000]
-)
+@each_case("body", [b"{", b'{"a":1}}', b"to=1", b"hello", b"\xff\xfe", b"{'a': 1}", b'{"a":' + b"9" * 5000])
 def test_what_is_no_json_is_said_with_its_place(body: bytes) -> None:
     fields, problem = read_fields(body, JSON)
 
@@ -86,7 +84,7 @@ def test_many_shallow_lists_are_not_deep() -> None:
     assert "" == read_fields(body, JSON)[1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("fields", "query"),
     [
         ({}, b""),

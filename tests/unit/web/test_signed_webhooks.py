@@ -197,7 +197,7 @@ async def test_a_wrong_signature_is_refused(path: str, sign: Callable[[], dict[s
     assert (401, {"error", "cure"}, []) == (response.status_code, response.json().keys(), calls.asked)
 
 
-@pytest.mark.parametrize("query", [QUERY + "&more=1", QUERY.replace("0000", "0001"), ""])
+@each_case("query", [QUERY + "&more=1", QUERY.replace("0000", "0001"), ""])
 async def test_an_altered_query_is_refused(query: str) -> None:
     response = await signed_client().get(f"/webhooks/answer?{query}", headers=query_token(QUERY))
 

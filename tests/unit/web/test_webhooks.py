@@ -71,7 +71,7 @@ async def test_head_is_refused_too() -> None:
     assert (405, "GET, POST") == (response.status_code, response.headers["allow"])
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
+@each_case("method", ["PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"])
 async def test_other_methods_are_refused_with_what_is_allowed(method: str) -> None:
     response = await client_of(FakeCalls()).request(method, "/webhooks/answer")
 

@@ -95,7 +95,7 @@ def test_the_prompts_before_the_input_can_be_interrupted(do: str, barging: list[
     assert barging == [action.get("bargeIn") for action in asked(do, PIN)[:-1]]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "speech"),
     [
         ("- talk: a\n  language: en-GB", {"context": ["x"], "language": "en-GB"}),

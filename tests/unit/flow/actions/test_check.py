@@ -2,8 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import pytest
-
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
 from app.flow.actions.waits import DialNeeds, InputNeeds
@@ -70,7 +68,7 @@ def test_what_a_call_decides_is_not_held_against_the_author(do: str) -> None:
     assert [] == faults(do + "\n- talk: a")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "found"),
     [
         ("- talk: a\n  bargeIn: true", ["E401 2:12 "]),
@@ -83,7 +81,7 @@ def test_a_step_at_the_end_of_a_call_is_judged_alone(do: str, found: list[str]) 
     assert found == [" ".join(fault.split(" ")[:2]) + " " for fault in faults(do)]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("do", "found"),
     [
         ("- talk: a\n  bargeIn: true", []),

@@ -68,7 +68,7 @@ def test_a_literal_document_dials_what_its_author_wrote() -> None:
     assert "" == draft.dials
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("document", "message"),
     [
         ("[{", "it is not JSON"),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import play
 from tests.unit.flow.loading_flows import faults_of, flow_of
 
@@ -17,7 +18,7 @@ def steps(item: str, end: str = "goto: end") -> str:
     return f"hello:\n  do:\n    - {item}\n  {end}\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "legs"),
     [
         ('"{{ legs }}"', ["leg-2", "3"]),

@@ -80,7 +80,7 @@ def test_a_word_of_which_none_is_a_number_cannot_be_rung(connect: str) -> None:
     assert [f"{message} → use a phone number, or a list of them"] == faults_of(steps(connect), HEAD)
 
 
-@pytest.mark.parametrize("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
+@each_case("connect", ['"{{ oncall.desk }}"', '"44{{ oncall.tier }}"', '"{{ agent }}"'])
 def test_a_word_that_may_be_a_number_is_fine(connect: str) -> None:
     assert [] == faults_of(steps(connect), HEAD)
 

@@ -5,11 +5,12 @@ import pytest
 from app.errors import RenderError
 from app.flow.grammar.values import OUR_NUMBERS, OurNumber
 from app.flow.nodes import Place
+from tests.support.cases import each_case
 
 HERE = Place("flows/a.yaml", 1, 1)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("direction", "number"),
     [("inbound", "442079460000"), ("", "442079460000"), ("outbound", "447700900111")],
 )
@@ -19,7 +20,7 @@ def test_a_connect_shows_our_side_of_the_call(direction: str, number: str) -> No
     assert number == OurNumber(HERE).render({"call": call})
 
 
-@pytest.mark.parametrize("to", ["", "support", "sip:a@b"])
+@each_case("to", ["", "support", "sip:a@b"])
 def test_a_call_to_no_phone_number_shows_the_first_number_of_the_flow(to: str) -> None:
     names = {"call": {"to": to, "from": "", "direction": "inbound"}, OUR_NUMBERS: ("442079460001", "442079460002")}
 

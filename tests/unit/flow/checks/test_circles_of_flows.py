@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 MENU = """
 flow: NAME
@@ -49,7 +48,7 @@ def found(main: str, sub: str) -> list[tuple[str, str]]:
     return [(issue.code, issue.place.file) for issue in load(texts).issues if issue.code in {"E216", "E280"}]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("main", "sub"),
     [
         (menu(one=HAND_OVER), menu(one=HAND_OVER)),
@@ -68,7 +67,7 @@ def test_a_circle_that_the_caller_or_time_passes_is_right(main: str, sub: str) -
     assert [] == found(main, sub)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("main", "sub"),
     [
         (step(f"    goto: {HAND_OVER}"), step(f"    goto: {HAND_OVER}")),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
 from tests.support.cases import each_case
 
@@ -35,7 +33,7 @@ def codes(sets: str = 'n: "{{ n + 1 }}"', test: str = "n >= 3", out: str = "bye"
     return [issue.code for issue in load({"flows/main.yaml": text}).issues if issue.is_error]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("sets", "test"),
     [
         ('n: "{{ n + 1 }}"', "n >= 3"),

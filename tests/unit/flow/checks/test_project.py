@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 STEPS = "start: hello\nsteps:\n  hello:\n    do:\n      - talk: Hello.\n    goto: end\n"
 
@@ -32,7 +31,7 @@ steps:
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("head", "fault"),
     [
         ("flow: a", 'flows/b.yaml:1:7 E210 the flow "a" already exists in flows/a.yaml:2'),

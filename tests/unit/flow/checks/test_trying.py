@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from app.flow.actions.check import TEXTS, others
 from app.flow.templates.filters import FILTERS, Unfit
 from app.value_types import SAMPLE, Sample
@@ -20,7 +18,7 @@ def test_all_texts_of_a_value_get_the_same_text() -> None:
     assert [SAMPLE] == list({each["other"] for each in others(names, {"it"})})
 
 
-@pytest.mark.parametrize("names", [{}, {"n": 1}, {"env": Sample("https://example.com")}, {"word": "gold"}])
+@each_case("names", [{}, {"n": 1}, {"env": Sample("https://example.com")}, {"word": "gold"}])
 def test_what_is_no_typical_text_is_left_alone(names: dict[str, Any]) -> None:
     assert all(names == each for each in others(names, set(names)))
 

@@ -6,11 +6,10 @@ import json
 from datetime import date
 from zoneinfo import ZoneInfo
 
-import pytest
-
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources
 from app.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates
+from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, read
 
 PATH = "calendars/GB-ENG.json"
@@ -42,7 +41,7 @@ def test_dates_that_are_there_are_taken_and_the_library_is_not_asked() -> None:
     assert {"calendars/GB-NOWHERE.json": text} == calendar_sources(calendars.values())
 
 
-@pytest.mark.parametrize("damaged", ["", "[]", "{}", '{"dates": []}', '{"dates": {"soon": "x"}}', "null"])
+@each_case("damaged", ["", "[]", "{}", '{"dates": []}', '{"dates": {"soon": "x"}}', "null"])
 def test_damaged_dates_are_computed_again(damaged: str) -> None:
     assert read(SAMPLE)[0] == read(SAMPLE, {PATH: damaged})[0]
 
@@ -60,7 +59,7 @@ def test_own_dates_are_no_source() -> None:
     assert {} == calendar_sources([own])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("region", "path"),
     [
         ("{country: DE}", "calendars/DE.json"),

@@ -79,7 +79,7 @@ def test_the_name_of_an_override_comes_before_that_of_the_holiday() -> None:
     assert ("open", "Day") == (at("2026-12-25T10:00Z", named).reason, at("2026-12-25T10:00Z", named).holiday)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("now", "next_open", "next_close"),
     [
         ("2026-12-23T08:00Z", "2026-12-23T09:00+00:00", "2026-12-23T17:30+00:00"),

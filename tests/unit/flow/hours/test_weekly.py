@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.loader import load
+from tests.support.cases import each_case
 
 FLOW = """\
 flow: shop
@@ -15,7 +14,7 @@ steps: {open: {branch: [{if: hours.office.open, goto: end}, {else: end}]}}
 """
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "meant"),
     [("9 to 5", "09:00-17:00"), ("9-5", "09:00-17:00"), ("9-17", "09:00-17:00"), ("22-6", "22:00-06:00")],
 )
@@ -25,7 +24,7 @@ def test_the_cure_is_what_was_probably_meant(written: str, meant: str) -> None:
     assert [("E501", f"write {meant}")] == [(issue.code, str(issue.cure)) for issue in issues]
 
 
-@pytest.mark.parametrize(
+@each_case(
     "written",
     [
         *("12:00-01:00", "11:00-02:00", "08:00-02:00", "12:00-05:59", "17:59-05:59"),  # restaurants, bars
@@ -37,7 +36,7 @@ def test_hours_of_a_night_are_right(written: str) -> None:
     assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", written)}).issues
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "meant"),
     [
         ("17:30-09:00", "09:00-17:30"),  # swapped
@@ -54,7 +53,7 @@ def test_hours_that_last_too_long_past_midnight_were_meant_otherwise(written: st
     assert () == load({"flows/shop.yaml": FLOW.replace("HOURS", meant)}).issues
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("week", "codes"),
     [
         ("{mon: 20:00-06:00, tue: 06:00-12:00}", []),

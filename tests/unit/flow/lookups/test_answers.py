@@ -139,7 +139,7 @@ def test_what_is_nested_too_deep_is_not_kept() -> None:
         plain_json(nested(21))
 
 
-@pytest.mark.parametrize("value", [object(), {1: 2}, 10**30, float("inf"), float("nan"), b"x"])
+@each_case("value", [object(), {1: 2}, 10**30, float("inf"), float("nan"), b"x"])
 def test_what_json_does_not_have_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="JSON"):
         plain_json(value)

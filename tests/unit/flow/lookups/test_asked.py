@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import faults_of as faults_without
 from tests.unit.flow.loading_flows import flow_of
@@ -22,7 +20,7 @@ def step(lookup: str) -> str:
     return f"hello:\n  lookup: {lookup}\n  do: [{{talk: Hello.}}]\n  goto: end\n"
 
 
-@pytest.mark.parametrize("lookup", ["customer", "[customer]", "[{customer: {}}]", "{customer: {}}"])
+@each_case("lookup", ["customer", "[customer]", "[{customer: {}}]", "{customer: {}}"])
 def test_a_lookup_is_asked_by_its_name(lookup: str) -> None:
     assert ["customer"] == [asked.name for asked in asked_of(TWO, lookup)]
 
@@ -65,7 +63,7 @@ def test_what_cannot_be_asked_is_an_error(lookup: str, fault: str) -> None:
     assert [fault] == faults_of(TWO, step(lookup))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("lookup", "fault"),
     [
         ("customer", 'E271 the lookup "customer" needs "item" → write `{customer: {item: ..}}`'),

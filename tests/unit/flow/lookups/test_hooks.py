@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from app.flow.language.hooks import EVENT, NO_EVENT, event_record
 from app.ncco.webhooks import recognise
+from tests.support.cases import each_case
 from tests.unit.flow.lookups.sent_hooks import sent
 
 CRM = 'hooks: {told: {post: "{{ env.CRM_URL }}/told"}}\n'
@@ -76,7 +75,7 @@ def test_body_that_is_written_is_the_whole_body_and_keeps_types() -> None:
     } == hook.json
 
 
-@pytest.mark.parametrize(("expected", "json"), [(["a"], "[a]"), ("a", "a"), (5, "5"), ("5", '"5"')])
+@each_case(("expected", "json"), [(["a"], "[a]"), ("a", "a"), (5, "5"), ("5", '"5"')])
 def test_body_may_be_anything_that_json_has(expected: object, json: str) -> None:
     assert expected == sent(f'hooks: {{told: {{post: "https://x.example", json: {json}}}}}\n').json
 

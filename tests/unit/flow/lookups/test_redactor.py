@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from app.flow.language.returns import Redactor
+from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import definition_of
 
 RETURNS = """
@@ -59,7 +58,7 @@ def test_what_reveals_nothing_stays_and_so_does_what_is_declared_sensitive() -> 
     assert (OPEN, "") == redacted()
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value", "kept"),
     [
         ("text", "a secret", "<a secret>"),
@@ -79,7 +78,7 @@ def test_a_text_that_reveals_something_is_a_token(name: str, value: Any, kept: A
     assert ("", {**OPEN, name: kept}) == (problem, answer)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "value"), [("count", 999), ("share", 999.5), ("number", PHONE), ("url", "https://secret.example.com/")]
 )
 def test_where_no_token_can_stand_the_answer_is_none(name: str, value: Any) -> None:

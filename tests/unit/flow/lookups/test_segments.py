@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
+from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import NAMES, definition_of
 
 RETURNS = "\nreturns: {name: text}\n"
@@ -16,7 +17,7 @@ def url(written: str, item: str) -> str:
     return found.render({**NAMES, "item": item}).url
 
 
-@pytest.mark.parametrize(
+@each_case(
     "written",
     [
         "https://crm.example.com/c/{{ item }}",
@@ -33,7 +34,7 @@ def test_an_empty_segment_is_not_asked_for(written: str) -> None:
     assert "A%2F1" in url(written, "A/1")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "asked"),
     [
         ("https://crm.example.com/c?item={{ item }}", "https://crm.example.com/c?item="),

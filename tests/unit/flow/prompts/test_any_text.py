@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.checks.prompt_text import LONGEST, read_prompt
 from app.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
 from app.flow.nodes import Place, Text
+from tests.support.cases import each_case
 from tests.support.examples import examples
 
 WORDS = """
@@ -30,7 +30,7 @@ TEXTS = st.lists(st.sampled_from(PIECES) | st.text(max_size=5), max_size=25).map
 LANGUAGES = st.sampled_from(["", "en-GB", "de-DE", "fr-FR", "es-MX", "it-IT", "pt-BR", "nl-NL"])
 
 
-@pytest.mark.parametrize("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
+@each_case("words", ["key the the the", "1,", "press the", "for a press 1", "- 1", "{{x}}", "one or"])
 def test_a_text_of_repeated_words_is_read_at_once(words: str) -> None:
     begun = time.process_time()
     read_prompt(f"{words} " * (LONGEST // len(words)), "en-GB")

@@ -278,7 +278,7 @@ def test_every_option_of_an_action_is_described(word: str) -> None:
     assert [] == [name for name, schema in properties.items() if not schema.get("description")]
 
 
-@pytest.mark.parametrize("kind", ENDPOINT_TYPES)
+@each_case("kind", ENDPOINT_TYPES)
 def test_every_endpoint_takes_its_own_fields_and_those_of_the_connect(kind: str) -> None:
     properties = DEFINITIONS[f"{kind}_target"]["properties"]
 
@@ -303,6 +303,6 @@ def test_the_names_of_a_project_are_offered() -> None:
     assert {"en", "fr"} == set(definitions["talk_item"]["properties"]["talk"]["anyOf"][2]["properties"])
 
 
-@pytest.mark.parametrize("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
+@each_case("text", ["", "- a\n", "flow: [a]\nsteps: [b]\noutcomes: {a: b}\nvars: x\n", "{{{", "\x00"])
 def test_names_of_what_is_no_flow_are_none(text: str) -> None:
     assert not any(ProjectNames({"flows/x.yaml": text}).offered().values())

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.flow.source import LOADER
 from app.flow.source.edit import NoSuchValue, YamlText
+from tests.support.cases import each_case
 
 REPOSITORY = Path(__file__).parents[4]
 FLOWS = sorted([*(REPOSITORY / "flows").glob("*.yaml"), *REPOSITORY.glob("examples/*/flows/*.yaml")])
@@ -48,7 +49,7 @@ def changed_lines(after: str) -> tuple[list[str], list[str]]:
     return [line for line in before if line not in now], [line for line in now if line not in before]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "value", "gone", "new"),
     [
         ("flow", "store", ["flow: shop   # its name"], ["flow: store   # its name"]),
@@ -75,7 +76,7 @@ def test_a_value_is_replaced_alone(path: str, value: str, gone: list[str], new: 
     assert value == text.node(where).value
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "key", "value", "gone", "new"),
     [
         ("hours/office/override", "2027-01-01", "closed", [], ["      2027-01-01: closed"]),
@@ -102,7 +103,7 @@ def test_an_entry_is_added_behind_the_last(path: str, key: str, value: str, gone
     assert (gone, new) == changed_lines(text.text)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("path", "gone", "new"),
     [
         ("hours/office/override/2026-12-24", ["      2026-12-24: 09:00-12:00   # Christmas Eve"], []),

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -111,12 +110,12 @@ def test_unusual_but_clear_yaml_is_read(legit: str) -> None:
     assert [] == issues
 
 
-@pytest.mark.parametrize("quoted", ['""', "''", '"~"', "'null'", '"null"'])
+@each_case("quoted", ['""', "''", '"~"', "'null'", '"null"'])
 def test_quotes_make_a_text_of_nothing(quoted: str) -> None:
     assert quoted[1:-1] == value(f"key: {quoted}\n").value
 
 
-@pytest.mark.parametrize("key", ["on", "no", "1", "0044", "17:30", "true", "a b"])
+@each_case("key", ["on", "no", "1", "0044", "17:30", "true", "a b"])
 def test_keys_are_texts(key: str) -> None:
     node = read(f"{key}: x\n")
 
@@ -213,7 +212,7 @@ def test_a_byte_order_mark_is_no_part_of_the_file() -> None:
     assert Place(FILE, 1, 1, 3) == read("\ufeffkey: x\n").place
 
 
-@pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r"])
+@each_case("breaks", ["\n", "\r\n", "\r"])
 def test_every_sort_of_line_end_counts_as_one_line(breaks: str) -> None:
     node = read(f"a: b{breaks}{breaks}c: d{breaks}")
 
@@ -259,14 +258,14 @@ def test_only_the_first_of_two_like_keys_is_kept() -> None:
     assert ["E102"] == [issue.code for issue in issues]
 
 
-@pytest.mark.parametrize("path", sorted(Path("flows").glob("*.yaml")), ids=str)
+@each_case("path", sorted(Path("flows").glob("*.yaml")), ids=str)
 def test_both_parsers_read_alike(path: Path) -> None:
     text = path.read_text()
 
     assert read_yaml(FILE, text) == read_yaml(FILE, text, loader=yaml.SafeLoader)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         '? ax y:=a]}}>a~\x00 #\n    &{%<<é\n  !%}["`',

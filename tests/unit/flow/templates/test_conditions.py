@@ -72,9 +72,7 @@ def test_headers_that_are_no_map_are_an_error() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "source", ['ticket + ticket == "x"', 'ticket | upper == "x"', 'ticket | replace("a", ticket) == "x"']
-)
+@each_case("source", ['ticket + ticket == "x"', 'ticket | upper == "x"', 'ticket | replace("a", ticket) == "x"'])
 def test_a_text_does_not_grow_without_bound(source: str) -> None:
     assert ("E395 flows/test.yaml:1:1: text grew to more than 10,000 characters") == refusal(
         expression(source), names(ticket="a" * 10_001)
@@ -97,7 +95,7 @@ def test_settings_are_not_looked_for_when_they_are_not_known() -> None:
     assert [] == compile_expression(Text('env.NOPE == ""', PLACE), scope)[1]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "message"),
     [
         ("(" * 40 + "vip" + ")" * 40, "an expression nested more than 30 deep"),

@@ -136,7 +136,7 @@ def test_values_of_a_declared_form_are_checked_through_and_through(source: str, 
     assert expected == faults(source)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "expected"),
     [
         ("{% for q in survey.questions %}{{ q.max + 1 }}{% endfor %}", "64"),
@@ -152,7 +152,7 @@ def test_templates_go_through_lists_of_a_declared_form(source: str, expected: st
     assert expected == found.render(KNOWN)
 
 
-@pytest.mark.parametrize(("source", "expected"), table(__file__, "test_templates_are_checked_against_a_declared_form"))
+@each_case(("source", "expected"), table(__file__, "test_templates_are_checked_against_a_declared_form"))
 def test_templates_are_checked_against_a_declared_form(source: str, expected: str) -> None:
     found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
 

@@ -332,6 +332,6 @@ def test_a_value_in_a_url_of_an_action_list_is_percent_encoded(source: str, expe
     assert found in (expected, [expected])
 
 
-@pytest.mark.parametrize("source", table(__file__, "test_no_value_decides_where_a_url_of_an_action_list_leads"))
+@each_case("source", table(__file__, "test_no_value_decides_where_a_url_of_an_action_list_leads"))
 def test_no_value_decides_where_a_url_of_an_action_list_leads(source: str) -> None:
     assert ["E332"] == [issue.code for issue in make(source, "json")[1]]

@@ -68,13 +68,13 @@ def test_attributes_and_unknown_names_are_missing(source: str) -> None:
         run(source)
 
 
-@pytest.mark.parametrize("source", ["{{ trap() }}", "{{ trap.open() }}", "{{ text.upper() }}", "{{ cycler() }}"])
+@each_case("source", ["{{ trap() }}", "{{ trap.open() }}", "{{ text.upper() }}", "{{ cycler() }}"])
 def test_nothing_can_be_called(source: str) -> None:
     with pytest.raises((SecurityError, UndefinedError)):
         run(source)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "source",
     [
         "{{ text | safe }}",
@@ -91,7 +91,7 @@ def test_filters_tests_files_and_extensions_of_jinja_are_not_there(source: str) 
         run(source)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "source", ["{{ 'a' | _add(1) }}", "{{ text | _negative }}", "{{ 3 | _cut(0, 1) }}", "{{ text | _items(1) }}"]
 )
 def test_operators_take_only_what_fits(source: str) -> None:

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from app.flow.issues import RULES, RUNNING_RULES
 from app.value_types import TYPES, Escape
+from tests.support.cases import each_case
 from tests.unit.flow.templates.cases import NAMES, names, refusal, value
 
 BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
@@ -24,7 +23,7 @@ BROKEN: dict[str, tuple[str, Escape, str, dict[str, Any]]] = {
 """A value, its place and type, and a call in which it breaks the rule."""
 
 
-@pytest.mark.parametrize("code", BROKEN)
+@each_case("code", BROKEN)
 def test_every_rule_of_a_running_call_can_be_broken(code: str) -> None:
     source, escape, type_name, known = BROKEN[code]
 

@@ -160,7 +160,7 @@ def test_a_line_end_in_a_literal_header_is_an_issue() -> None:
     assert ["E313"] == [fault[:4] for fault in value_faults("a\nb", "header")]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "known", "message"),
     [
         ("{{ ticket }}", names(ticket="x" * 10_001), "ticket: a value of more than 10,000 characters"),
@@ -198,7 +198,7 @@ def test_a_name_that_the_engine_does_not_give_is_an_error() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         "{{ env.TEAM }}/a",
@@ -215,7 +215,7 @@ def test_names_may_be_any_mapping() -> None:
     assert "T-17" == value("{% if vip %}{{ ticket }}{% endif %}").render(MappingProxyType(NAMES))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("source", "type_", "kind"),
     [
         ("Hello", TYPES["text"], Literal),
@@ -247,9 +247,7 @@ def test_a_call_is_never_changed() -> None:
     assert {"call": dict(CALL), "items": ["a"], "ticket": "x", "vip": True} == known
 
 
-@pytest.mark.parametrize(
-    "source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"]
-)
+@each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])
 def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) -> None:
     files = {"when.j2": "{% set when = now | spoken %}{{ when }}"}
     german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")

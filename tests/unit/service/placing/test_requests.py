@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.engine.dialling import refusal
 from app.flow.loader import load
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from tests.support.cases import each_case
 from tests.support.placing import REMINDER
 
 FLOWS = load({"flows/reminder.yaml": REMINDER}).flows
@@ -49,7 +50,7 @@ def test_a_request_is_refused_with_a_reason_or_calls_an_allowed_number(
     assert {"name", "pin"} == orjson.loads(row.params).keys()
 
 
-@pytest.mark.parametrize("name", ["\ud800", ["Ada"], {"first": "Ada"}])
+@each_case("name", ["\ud800", ["Ada"], {"first": "Ada"}])
 def test_what_is_no_text_is_refused(name: object) -> None:
     with pytest.raises(RefusedRequest, match="with"):
         wanted = WantedCall(flow="reminder", to="447700900123", values={"name": name}, origin="cli")

@@ -26,6 +26,7 @@ from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.simulator.parties import Behaviour
 from app.simulator.servers import Request
 from app.store import PlacedRow, SqliteDatabase, Store
+from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.placing import AT, BASE, TO, World, placing_world
 
@@ -142,7 +143,7 @@ def assert_hidden(folder: Path, *texts: str) -> None:
     assert [] == [text for text in texts or SPELLED if text.encode() in written]
 
 
-@pytest.mark.parametrize("case", ENDS.values(), ids=ENDS.keys())
+@each_case("case", ENDS.values(), ids=ENDS.keys())
 async def test_a_code_is_nowhere_in_the_clear_however_its_call_ends(tmp_path: Path, case: Case) -> None:
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     async with placing_world(store, {TO: case.phone}, flows=case.flows) as world:

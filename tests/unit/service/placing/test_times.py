@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.flow.hours.calendar import Calendar, Span
 from app.flow.nodes import Place
 from app.service.placing.times import MOST_DAYS, next_moment, why_not, zones_of
+from tests.support.cases import each_case
 
 LONDON = ZoneInfo("Europe/London")
 NINE_TO_FIVE = (Span(9 * 60, 17 * 60),)
@@ -26,7 +26,7 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("number", "zones"),
     [
         (MOBILE, {"Europe/London", "Europe/Guernsey", "Europe/Isle_of_Man"}),  # of a range for films: by its prefix
@@ -45,7 +45,7 @@ def test_a_mobile_number_may_be_anywhere_in_its_country() -> None:
     assert {"Australia/Sydney", "Australia/Perth"} <= {zone.key for zone in zones_of("61412345678")}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("now", "moment"),
     [
         ("2026-03-27T12:00+00:00", "2026-03-27T12:00+00:00"),
@@ -67,7 +67,7 @@ def test_it_must_be_day_in_every_zone() -> None:
     assert at("2026-06-02T08:00-07:00") == next_moment(at("2026-06-01T21:00-04:00"), zones, None)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("number", "now", "why"),
     [
         (MOBILE, "2026-03-27T12:00+00:00", ""),
@@ -86,7 +86,7 @@ def test_no_moment_fits_where_it_is_always_night_somewhere() -> None:
     assert next_moment(at("2026-06-01T12:00+00:00"), zones, None) is None
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("now", "moment"),
     [
         ("2026-03-27T16:59:59+00:00", "2026-03-27T16:59:59+00:00"),  # a Friday
