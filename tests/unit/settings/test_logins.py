@@ -66,7 +66,7 @@ def test_the_last_login_takes_the_file_with_it(file: Path) -> None:
 
 def test_of_many_who_write_at_once_none_is_lost(file: Path) -> None:
     people = [f"anna{number:02}" for number in range(24)]
-    words = [sys.executable, "-c", ADD, file, HASH]
+    words = [sys.executable, "-c", ADD, str(file), HASH]
     processes = [subprocess.Popen([*words, *people[half::2]]) for half in (0, 1)]
     assert [0, 0] == [process.wait(60) for process in processes]
     assert people == names(file)
