@@ -15,23 +15,27 @@ from tests.system.simulator.unlucky_calls import Played, play
 from tests.system.simulator.unlucky_lines import LINES, Line
 from tests.system.simulator.unlucky_seeds import Noticed, compare
 
-SEEDS = range(40)
 BY_CLOCK = {"examples/hours", "examples/languages", "examples/queue"}
 """Samples that use the clock, for opening hours or waiting times. In these, lost time can be heard."""
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+@pytest.fixture
+def seeds(request: pytest.FixtureRequest) -> range:
+    return range(40 if request.config.getoption("--night") else 16)
+
+
 @each_case("line", [line for line in LINES if line.name not in BY_CLOCK], ids=str)
-async def test_bad_luck_is_not_heard(line: Line) -> None:
-    found = await compare(line, SEEDS)
+async def test_bad_luck_is_not_heard(line: Line, seeds: range) -> None:
+    found = await compare(line, seeds)
 
     assert [] == [str(noticed) for noticed in found.noticed]
     assert [] == found.by_clock
 
 
 @pytest.mark.parametrize("line", [line for line in LINES if line.name in BY_CLOCK], ids=str)
-async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line) -> None:
-    found = await compare(line, SEEDS)
+async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line, seeds: range) -> None:
+    found = await compare(line, seeds)
 
     assert [] == [str(noticed) for noticed in found.noticed]
 
