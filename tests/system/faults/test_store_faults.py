@@ -9,7 +9,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ import httpx
 import pytest
 
 from tests.support import loopback
+from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.support.server import Server
 from tests.system.faults.asking import FACTS, LOST, becomes_unready, errors, is_answered, post, post_again
 from tests.system.faults.served import Served, served
@@ -42,7 +42,6 @@ steps:
     on: {completed: end, otherwise: end}
 """
 HEALS_S: Final = 30.0
-NCCO: Final = Path(sys.executable).with_name("ncco")
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +246,7 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_
     away, written = database.rename(database.with_name("away.db")), log.read_bytes()
     with served(tmp_path, workers=2) as server:
         url = {"NCCO_DATABASE_URL": f"sqlite:///{database}", "PATH": os.environ["PATH"]}
-        run = partial(subprocess.Popen, env=url, cwd=tmp_path, stdout=-1, stderr=-1, text=True)
+        run = partial(Forked, env=url, cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
         commands = [run([NCCO, *words]) for words in (("db", "upgrade"), ("db", "status"), ("doctor", "--offline"))]
         printed = [" ".join("".join(command.communicate()).split()) for command in commands]
         refused = post(server, "/webhooks/answer", uuid="leg-0")
