@@ -17,7 +17,7 @@ from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of, is_followed, pages
 from tests.system.docs.page_servers import told_by
-from tests.unit.console.conftest import logged_in, settings_for
+from tests.unit.console.conftest import OwnPlayer, logged_in, settings_for, with_worker_here
 from tests.unit.console.test_phone import Phone
 
 HEAD = "| on the phone | the caller hears |\n|---|---|\n"
@@ -68,11 +68,12 @@ async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[
 async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     told = told_by(page)
     settings = settings_for(told.folder, dial_allow=told.settings.get("NCCO_DIAL_ALLOW", ""))
-    app = create_console(settings, console_services(), dev=True)
+    app = with_worker_here(create_console(settings, console_services(), dev=True))
+    app.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(app) as client:
         for table in _ROWS.finditer(text_of(page)):
             await follow(Phone(client), await called_text(page, table.start(), client), table[1].splitlines())
-    await app.state.console.worker.close()
+    await app.state.console.phone_calls.close()
 
 
 async def follow(phone: Phone, called: dict[str, str], rows: list[str]) -> None:
