@@ -391,16 +391,20 @@ async def test_a_bulk_write_gives_way_to_others(placed: PlacedCalls) -> None:
     assert ["500", "another", "600"] == seen
 
 
+class Enough(Exception):
+    """Ends a batch after its first transaction."""
+
+
 async def test_the_calls_of_a_batch_that_are_due_next_are_stopped_first(placed: PlacedCalls) -> None:
     await placed.add_many([wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(501)])
-    waiting = list[asyncio.Task[PlacedRow | None]]()
 
-    def listener(_: int) -> None:
-        waiting.extend(asyncio.create_task(placed.get(id_)) for id_ in ("p0", "p1") if len(waiting) < 2)
+    def end(_: int) -> None:
+        raise Enough
 
-    await placed.stop_batch("b", NOON_MS, listener)
+    with pytest.raises(Enough):
+        await placed.stop_batch("b", NOON_MS, end)
 
-    assert ["waiting", "over"] == [row.state for row in await asyncio.gather(*waiting) if row is not None]
+    assert ["waiting", "over"] == [row.state for id_ in ("p0", "p1") if (row := await placed.get(id_)) is not None]
 
 
 async def test_a_forgotten_number_is_not_called_again_by_the_same_request(store: Store) -> None:

@@ -96,6 +96,11 @@ def late() -> Awaitable[None]:
     return async_stuck()
 
 
+def held() -> Awaitable[None]:
+    released.wait(60)
+    return async_stuck()
+
+
 def stuck() -> None:
     released.wait(60)
 
