@@ -11,8 +11,8 @@ from typing import Any, Final
 from app.cli.server_under_test import make_app
 from app.console.phone.player import PhonePlayer
 from app.flow.loader import load
-from app.verify.prove import CallLimits, SearchLimits, prove
-from app.verify.prove.rehearsal import FoundViolation, confirmed
+from app.verify.prove import CallLimits, FoundViolation, SearchLimits, prove
+from app.verify.prove.rehearsal import confirmed
 from app.verify.scenarios import script as steps
 from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import ScenarioCall, read_scenarios
@@ -46,24 +46,23 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
     project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
-    (proof,), found = confirmed(project, [proof], make_app)
+    verdict = confirmed(project, proof, make_app)
     return {
-        "verdict": proof.status,
-        "stopped": proof.space.stopped,
-        "states": len(proof.space.states),
-        "growth": str(proof.growth) if proof.growth is not None else "",
-        "sampled": sorted(proof.representatives),
-        "violations": [_document(each, flow) for each in found],
+        "verdict": verdict.status,
+        "stopped": verdict.stopped,
+        "states": verdict.states,
+        "growth": verdict.growth,
+        "sampled": sorted(verdict.representatives),
+        "violations": [_document(each, flow) for each in verdict.violations],
     }
 
 
 def _document(found: FoundViolation, flow: str) -> dict[str, Any]:
-    violation = found.violation
     written = found.example
     return {
-        **{name: getattr(violation, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
-        "file": violation.place.file,
-        "line": violation.place.line,
+        **{name: getattr(found, name) for name in ("kind", "severity", "flow", "step", "message", "cure")},
+        "file": found.place.file,
+        "line": found.place.line,
         "call": list(_conversation(written)) if written else [],
         "played": _played(written, flow) if written else None,
     }

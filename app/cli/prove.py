@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
+import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,16 +21,27 @@ from app.cli.server_under_test import make_app
 from app.flow.issues import FlowIssue
 from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
-from app.verify.prove import CallLimits, Proof, SearchLimits, Violation, never_run, placed_forever, prove, roots_of
-from app.verify.prove.rehearsal import FoundViolation, confirmed, coverings
+from app.verify.prove import (
+    CallLimits,
+    FoundViolation,
+    Proof,
+    SearchLimits,
+    Verdict,
+    never_run,
+    placed_forever,
+    prove,
+    roots_of,
+)
+from app.verify.prove.many import Question, prove_all
+from app.verify.prove.rehearsal import coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
 MOST_SCENARIOS: Final = 100
 """Maximum number of scenarios per file. A larger file might not load."""
 MOST_VALUES: Final = 6
 MOST_OUTCOMES: Final = 5
-_KEPT_OBJECTS: Final = 200_000
-"""Number of new objects that start a garbage collection. It is high because every state is kept, so little is found."""
+CACHE: Final = ".ncco_cache"
+"""The folder beside the flow folder that keeps verdicts."""
 
 
 @click.command(
@@ -83,6 +94,7 @@ are played before they are written.""",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write scenarios to this folder that cover every outcome.",
 )
+@click.option("--cache/--no-cache", default=True, help=f"Prove only what has changed since the last time ({CACHE}).")
 def command(
     *,
     what: str | None,
@@ -95,6 +107,7 @@ def command(
     steps: int,
     save: Path | None,
     tests: Path | None,
+    cache: bool,
 ) -> int:
     """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers real calls.
 
@@ -104,39 +117,33 @@ def command(
     source, name = source_of(what, flows, templates)
     found = source.load_sound()
     name = name or flow_of_file(found)
-    now = datetime.now(UTC)
     env = flow_variables()
     bounds = SearchLimits(states, seconds)
-    gc.set_threshold(_KEPT_OBJECTS)
-    call_limits = CallLimits(silence, steps)
-    proofs = [
-        prove(flow, now, env=env, bounds=bounds, call_limits=call_limits, progress=partial(_report_progress, flow.name))
-        for flow in _proved_flows(name, found.project.flows)
-    ]
-    proofs, faults = confirmed(found.project, proofs, make_app, source.path_of)
-    endless = placed_forever(found.project, proofs)
-    faults += map(FoundViolation, endless)
-    proofs = [each.refuted_by(endless) for each in proofs]
-    if not name:
-        lost = never_run(found.project.flows, proofs)
-        faults += map(FoundViolation, lost)
-        proofs = [each.refuted_by(lost) for each in proofs]
-    issues = [_issue(each.violation, source) for each in faults]
+    question = Question(datetime.now(UTC), env, bounds, CallLimits(silence, steps), make_app, source.path_of)
+    proved = _proved_flows(name, found.project.flows)
+    verdicts = _verdicts(proved, question, source.flows.parent / CACHE if cache else None)
+    others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
+    faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
+    verdicts = [each.refuted_by(others) for each in verdicts]
+    issues = [_issue(each, source) for each in faults]
     if form == "json":
         rows = [_document(each, source) for each in faults]
-        print_json({"flows": [_proof_document(proof) for proof in proofs], "violations": rows})
+        print_json({"flows": [_verdict_document(each) for each in verdicts], "violations": rows})
     else:
         text = report(dict.fromkeys(issues), found.texts, form, colour=True)
         click.echo(text, nl=False)
         if form == "text":
             _print_examples(faults)
-        for line in (line for proof in proofs for line in _summary(proof)):
+        for line in (line for verdict in verdicts for line in _summary(verdict)):
             click.echo(line, err=form != "text")
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
+        proofs = [
+            prove(flow, question.now, env=env, bounds=bounds, call_limits=question.call_limits) for flow in proved
+        ]
         _write(tests, _coverings(found.project, proofs))
-    is_fine = not any(issue.is_error for issue in issues) and not any(proof.space.stopped for proof in proofs)
+    is_fine = not any(issue.is_error for issue in issues) and not any(verdict.stopped for verdict in verdicts)
     return FINE if is_fine else ISSUES
 
 
@@ -153,7 +160,23 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     return [flow]
 
 
-def _issue(violation: Violation, source: Source) -> FlowIssue:
+def _verdicts(flows: Sequence[Flow], question: Question, cache: Path | None) -> list[Verdict]:
+    """The verdicts by name of flow, with a progress bar in a terminal."""
+    proving = prove_all(flows, question, cache, _report_progress)
+    hidden = len(flows) == 1 or not sys.stderr.isatty()
+    with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
+        return sorted(shown, key=lambda verdict: verdict.flow)
+
+
+def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:
+    """Each violation once, even if it is in a sub-flow that several flows run."""
+    found = dict[tuple[str, ...], FoundViolation]()
+    for each in chain.from_iterable(groups):
+        found.setdefault(each.key, each)
+    return list(found.values())
+
+
+def _issue(violation: FoundViolation, source: Source) -> FlowIssue:
     place = violation.place._replace(file=source.path_of(violation.place.file))
     return FlowIssue(violation.kind, violation.severity, place, violation.message, violation.cure)
 
@@ -165,51 +188,46 @@ def _report_progress(flow: str, found: int, waiting: int) -> None:
 def _print_examples(faults: Iterable[FoundViolation]) -> None:
     for number, fault in enumerate(faults, 1):
         if fault.example is not None:
-            click.echo(f"\nthe shortest call to {number}, {fault.violation.kind} in {fault.violation.step}:")
+            click.echo(f"\nthe shortest call to {number}, {fault.kind} in {fault.step}:")
             click.echo(textwrap.indent(fault.example.text, "  "), nl=False)
 
 
-def _summary(proof: Proof) -> Iterator[str]:
-    space = proof.space
-    faults = sum(violation.is_error for violation in proof.violations)
-    verdict = f"refuted by {counted(faults, 'fault')}" if faults else proof.status
-    if space.stopped:
-        verdict += f"{', stopped' if faults else ''} at {space.stopped}"
-    sizes = {"state": len(space.states), "edge": len(space.transitions), "NCCO": space.nccos}
+def _summary(verdict: Verdict) -> Iterator[str]:
+    faults = sum(violation.is_error for violation in verdict.violations)
+    shown = f"refuted by {counted(faults, 'fault')}" if faults else verdict.status
+    if verdict.stopped:
+        shown += f"{', stopped' if faults else ''} at {verdict.stopped}"
+    sizes = {"state": verdict.states, "edge": verdict.edges, "NCCO": verdict.nccos}
     counts = ", ".join(counted(number, noun) for noun, number in sizes.items())
-    yield f"{proof.flow.name}: {verdict}: {counts}, {space.seconds:.2f} s"
-    if proof.growth is not None:
-        yield f"  {proof.growth}"
-    for name, values in proof.representatives.items():
-        shown = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
-        yield f"  {name} stands for similar values: {shown}{', ...' if len(values) > MOST_VALUES else ''}"
-    if proof.never and not space.stopped:
-        never = ", ".join(f"{each.step}: {each.name}" for each in proof.never[:MOST_OUTCOMES])
-        more = len(proof.never) - MOST_OUTCOMES
-        label = "never" if proof.is_certain else "not reached with these values"
+    yield f"{verdict.flow}: {shown}: {counts}, {verdict.seconds:.2f} s"
+    if verdict.growth:
+        yield f"  {verdict.growth}"
+    for name, values in verdict.representatives.items():
+        listed = ", ".join(json.dumps(value, ensure_ascii=False) for value in values[:MOST_VALUES])
+        yield f"  {name} stands for similar values: {listed}{', ...' if len(values) > MOST_VALUES else ''}"
+    if verdict.never and not verdict.stopped:
+        never = ", ".join(f"{each.step}: {each.name}" for each in verdict.never[:MOST_OUTCOMES])
+        more = len(verdict.never) - MOST_OUTCOMES
+        label = "never" if verdict.is_certain else "not reached with these values"
         yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
 
 
-def _proof_document(proof: Proof) -> dict[str, Any]:
+def _verdict_document(verdict: Verdict) -> dict[str, Any]:
     return {
-        "flow": proof.flow.name,
-        "verdict": proof.status,
-        "stopped": proof.space.stopped,
-        "states": len(proof.space.states),
-        "edges": len(proof.space.transitions),
-        "nccos": proof.space.nccos,
-        "seconds": round(proof.space.seconds, 3),
-        "representatives": {name: list(values) for name, values in proof.representatives.items()},
-        "never": [{"step": each.step, "outcome": each.name} for each in proof.never],
-        "certain": proof.is_certain,
+        "flow": verdict.flow,
+        "verdict": verdict.status,
+        **{name: getattr(verdict, name) for name in ("stopped", "states", "edges", "nccos", "seconds")},
+        "representatives": {name: list(values) for name, values in verdict.representatives.items()},
+        "never": [{"step": each.step, "outcome": each.name} for each in verdict.never],
+        "certain": verdict.is_certain,
     }
 
 
 def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
     """A violation as JSON, with its scenario."""
-    place = _issue(fault.violation, source).place
+    place = _issue(fault, source).place
     return {
-        **{name: getattr(fault.violation, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
+        **{name: getattr(fault, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},
         **{name: getattr(place, name) for name in ("file", "line", "column")},
         "scenario": fault.example.text if fault.example else None,
     }
@@ -219,8 +237,8 @@ def _counter_examples(faults: Iterable[FoundViolation]) -> dict[str, list[Writte
     """The counterexamples as scenarios, by file name, with one file per entry flow."""
     files: dict[str, list[WrittenScenario]] = {}
     for fault in faults:
-        if fault.proof is not None and fault.example is not None:
-            files.setdefault(f"prove-{fault.proof.flow.name}-faults", []).append(fault.example)
+        if fault.example is not None:
+            files.setdefault(f"prove-{fault.proved}-faults", []).append(fault.example)
     return files
 
 

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from app.verify.prove.proof import Proof, never_run, placed_forever, prove, roots_of
+from app.verify.prove.proof import Proof, prove, roots_of
 from app.verify.prove.properties import CallLimits, Violation
 from app.verify.prove.space import SearchLimits
+from app.verify.prove.verdict import FoundViolation, Verdict, never_run, placed_forever
 
-__all__ = ["CallLimits", "Proof", "SearchLimits", "Violation", "never_run", "placed_forever", "prove", "roots_of"]
+__all__ = [
+    "CallLimits",
+    "FoundViolation",
+    "Proof",
+    "SearchLimits",
+    "Verdict",
+    "Violation",
+    "never_run",
+    "placed_forever",
+    "prove",
+    "roots_of",
+]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from app.flow.model import Flow, Project
+from app.flow.model import Flow
 from app.service.outcomes import FlowOutcome, outcomes_of
 from app.verify.prove.environment import moments_of, variables_for
 from app.verify.prove.explore import Explorer
@@ -19,7 +19,6 @@ from app.verify.prove.properties import (
     CallLimits,
     Violation,
     is_certain,
-    unreached,
     violations,
 )
 from app.verify.prove.samples import Representatives
@@ -59,14 +58,8 @@ class Proof:
         `refuted`: a property is violated. `stopped`: the exploration ended early. `walked`: everything was explored,
         but some inputs only with sample values. `proved`: everything was explored.
         """
-        if any(each.is_error for each in self.violations):
-            return "refuted"
-        return "stopped" if self.space.stopped else "walked" if self.representatives else "proved"
-
-    def refuted_by(self, violations: Iterable[Violation]) -> Proof:
-        """The proof with additional violations: those that are in this flow or in flows that it runs."""
-        own = {self.flow.name, *self.flow.subs}
-        return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in own)))
+        is_refuted = any(each.is_error for each in self.violations)
+        return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
 
     @cached_property
     def paths(self) -> Paths:
@@ -83,6 +76,13 @@ class Proof:
         """The outcomes of the flow that no caller takes."""
         taken = self.taken
         return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
+
+
+def status_of(stopped: str, representatives: Mapping[str, Any], *, is_refuted: bool) -> Status:
+    """See `Proof.status`."""
+    if is_refuted:
+        return "refuted"
+    return "stopped" if stopped else "walked" if representatives else "proved"
 
 
 def prove(
@@ -129,25 +129,3 @@ def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
     startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
     run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
     return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())
-
-
-def placed_forever(project: Project, proofs: Iterable[Proof]) -> list[Violation]:
-    """A violation for each loop of proved flows that place calls to each other without anybody's input (W298)."""
-    proved = {name for proof in proofs for name in (proof.flow.name, *proof.flow.subs)}
-    names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
-    return [
-        Violation("placed_forever", names[each.place.file], "", each.place, each.message, each.cure)
-        for each in project.issues
-        if each.code == "W298" and each.place.file in names
-    ]
-
-
-def never_run(flows: Mapping[str, Flow], proofs: Iterable[Proof]) -> list[Violation]:
-    """A violation for each step of a sub-flow that no proof reaches; [] if any exploration stopped early."""
-    proofs = list(proofs)
-    if any(proof.space.stopped for proof in proofs):
-        return []
-    entered = frozenset[tuple[str, str]]().union(*(proof.space.entered for proof in proofs))
-    run = {name for proof in proofs for name in flows_run_from(proof.flow)} - {proof.flow.name for proof in proofs}
-    is_sure = all(proof.is_certain for proof in proofs)
-    return [each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure)]

@@ -13,6 +13,7 @@ from app.verify.coverage import OutcomeCounter
 from app.verify.prove.counterexample import counter_example, covering, shortened
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
+from app.verify.prove.verdict import FoundViolation, Verdict
 from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
@@ -37,49 +38,23 @@ class Rehearsed:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FoundViolation:
-    """A violation, and a call that shows it.
-
-    Attributes:
-        proof: the proof that found the violation; None if no single proof did, such as for an unreachable step.
-        example: the shortest call that shows the violation, as played; None if no call can.
-    """
-
-    violation: Violation
-    proof: Proof | None = None
-    example: WrittenScenario | None = None
-
-
-def confirmed(
-    project: Project, proofs: Sequence[Proof], make_app: MakeApp, path_of: PathOf = str
-) -> tuple[list[Proof], list[FoundViolation]]:
-    """The proofs, and their violations: each only once, even if it is in a sub-flow that several flows run.
-
-    A violation that the simulator does not reproduce is left out, and marks its proof as stopped.
-    """
-    first: dict[tuple[str, ...], tuple[Violation, Proof]] = {}
-    for proof in proofs:
-        for violation in proof.violations:
-            first.setdefault(_key(violation), (violation, proof))
-    calls = {key: call for key, (each, proof) in first.items() if (call := counter_example(proof, each)) is not None}
+def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> Verdict:
+    """The verdict of a proof. A violation that the simulator does not reproduce is left out, and stops the proof."""
+    first = dict[tuple[str, ...], Violation]()
+    for violation in proof.violations:
+        first.setdefault(FoundViolation.of(violation).key, violation)
+    calls = {key: call for key, each in first.items() if (call := counter_example(proof, each)) is not None}
     played = dict(zip(calls, rehearse(project, calls.values(), make_app), strict=True))
-    found: dict[tuple[str, ...], FoundViolation] = {}
-    for key, (violation, proof) in first.items():
+    found = []
+    stopped = ""
+    for key, each in first.items():
         example = played.get(key)
         if example is None or not example.problem:
-            found[key] = FoundViolation(violation, proof, example.written if example is not None else None)
-        elif not proof.space.stopped:
-            problem = f"the simulator does not reproduce {violation.kind}: {example.problem}"
-            proof.space.stopped = f"{path_of(violation.place.file)}:{violation.place.line}: {problem}"
-    left = [
-        replace(proof, violations=tuple(each for each in proof.violations if _key(each) in found)) for proof in proofs
-    ]
-    return left, list(found.values())
-
-
-def _key(violation: Violation) -> tuple[str, ...]:
-    return violation.kind, violation.flow, violation.step, violation.message
+            found.append(FoundViolation.of(each, proof.flow.name, example.written if example is not None else None))
+        else:
+            where = f"{path_of(each.place.file)}:{each.place.line}"
+            stopped = stopped or f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
+    return Verdict.of(proof, found, stopped)
 
 
 def coverings(

@@ -11,7 +11,7 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.verify.prove import Proof, Violation, never_run, prove, roots_of
+from app.verify.prove import FoundViolation, Proof, Verdict, never_run, prove, roots_of
 from app.verify.prove.counterexample import counter_example
 from app.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
 from app.verify.scenarios.model import read_scenarios
@@ -89,10 +89,10 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
     return asyncio.run(run_suite(LocalStage(project, make_app), [file]))
 
 
-def violations_of(project: Project, proofs: Sequence[Proof]) -> list[Violation]:
+def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:
     """All violations in a project; none if it has errors."""
-    lost = never_run(project.flows, proofs) if proofs else []
-    return [*(each for proof in proofs for each in proof.violations), *lost]
+    lost = never_run(project.flows, map(Verdict.of, proofs)) if proofs else []
+    return [*(FoundViolation.of(each) for proof in proofs for each in proof.violations), *lost]
 
 
 def counter_examples(proof: Proof) -> list[WrittenScenario]:
