@@ -8,10 +8,10 @@ from functools import partial
 from http import HTTPStatus
 from importlib.metadata import version
 from secrets import token_hex
-from typing import cast
+from typing import Final, cast
 
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from structlog.typing import FilteringBoundLogger
 
@@ -35,6 +35,15 @@ _CURES = {
     ),
     405: "See the Allow header.",
 }
+
+_ROUTES: Final = APIRouter()
+"""The routes of all applications of this process."""
+for _router in (
+    webhooks.router,
+    webhooks.rtc_router,
+    health.router,
+):  # the middleware serves webhooks: those are for /docs
+    _ROUTES.include_router(_router)
 
 
 def create_app(
@@ -90,9 +99,7 @@ def create_app(
     app.state.webhooks = config
     app.state.readiness = readiness
     app.state.server_id = server_id or token_hex(8)
-    app.include_router(webhooks.router)  # for /docs, which the middleware serves
-    app.include_router(webhooks.rtc_router)
-    app.include_router(health.router)
+    app.routes.extend(_ROUTES.routes)
     if dev:
         app.include_router(health.dev_router)
         add_api_page(app)

@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 import orjson
 import structlog
-from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -223,7 +224,6 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        responses=REFUSALS,
     )
     app.state.api = ApiState(store, ReleasedFlows(store), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(HeadMiddleware)
@@ -231,13 +231,21 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
     app.add_exception_handler(RefusedRequest, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(FrameworkRefusal, _http_error)
-    body = {"content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}}, "required": True}
     add_api_page(app)
-    app.post("/calls", status_code=HTTPStatus.ACCEPTED, openapi_extra={"requestBody": body})(place_call)
-    app.get("/calls")(list_calls)
-    app.get("/calls/{id}")(get_call)
-    app.delete("/calls/{id}")(cancel_call)
+    app.routes.extend(_calls().routes)
     return app
+
+
+@cache
+def _calls() -> APIRouter:
+    """The routes of all applications of this process."""
+    body = {"content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}}, "required": True}
+    router = APIRouter(responses=REFUSALS)
+    router.post("/calls", status_code=HTTPStatus.ACCEPTED, openapi_extra={"requestBody": body})(place_call)
+    router.get("/calls")(list_calls)
+    router.get("/calls/{id}")(get_call)
+    router.delete("/calls/{id}")(cancel_call)
+    return router
 
 
 async def _body(request: Request, _: Key) -> NewPlacedCall:

@@ -238,7 +238,7 @@ class Server:
 
     def url(self, database: str, user: str = USER) -> str:
         """What NCCO_DATABASE_URL is for a database of it."""
-        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}?sslmode=disable"
 
     def new_database(self) -> str:
         """The name of a new empty database."""
