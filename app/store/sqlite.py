@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -163,11 +164,13 @@ class SqliteDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        """See `Database.reading`. For a file, each query uses its own connection, in another thread.
-
-        A shared connection could be closed here while another thread uses it, which would crash the process.
-        """
-        yield self._read_apart, await self._readable_schema()
+        """See `Database.reading`. A file is read in other threads."""
+        schema = await self._readable_schema()
+        reader = _Reader(self)
+        try:
+            yield reader.read, schema
+        finally:
+            reader.close()
 
     async def _readable_schema(self) -> Schema:
         if self._memory is not None:
@@ -180,20 +183,17 @@ class SqliteDatabase:
         require_readable(schema, self.label)
         return schema
 
-    async def _read_apart(self, sql: str, *values: object) -> list[Row]:
-        if self._memory is not None:
-            return self.read_apart(sql, values)
-        return await asyncio.to_thread(self.read_apart, sql, values)
+    def connect_apart(self) -> sqlite3.Connection:
+        """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
+        return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
     def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
         """All rows of a query, over a separate read-only connection. Raises StoreUnavailable. Blocks."""
+        reader = _Reader(self)
         try:
-            if self._memory is not None:
-                return sqlite_file.fetch(self._memory, sql, values)
-            with closing(sqlite_file.connect(self._absolute(), self._busy_ms, "ro")) as connection:
-                return sqlite_file.fetch(connection, sql, values)
-        except sqlite3.Error as error:
-            raise sqlite_file.unavailable(self.label, error) from error
+            return reader.fetch(sql, values)
+        finally:
+            reader.close()
 
     def _absolute(self) -> Path:
         return (self.path or Path()).absolute()
@@ -205,6 +205,52 @@ class SqliteDatabase:
 
     def _not_open(self) -> StoreUnavailable:
         return StoreUnavailable(f"{self.label} is not open")
+
+
+class _Reader:
+    """Reads a database over one connection of its own, which threads use one after the other.
+
+    Opening a connection takes as long as a hundred small queries.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._connection: sqlite3.Connection | None = None
+        self._is_free = threading.Lock()
+        self._is_closed = False
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Read`."""
+        if self._database.path is None:
+            return self.fetch(sql, values)
+        return await asyncio.to_thread(self.fetch, sql, values)
+
+    def fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """All rows of a query. Raises StoreUnavailable. Blocks."""
+        with self._is_free:
+            if self._is_closed:  # before a thread came to this query
+                raise StoreUnavailable(f"{self._database.label} is not open")
+            try:
+                if self._connection is None:
+                    self._connection = self._database.connect_apart()
+                return sqlite_file.fetch(self._connection, sql, values)
+            except sqlite3.Error as error:
+                raise sqlite_file.unavailable(self._database.label, error) from error
+
+    def close(self) -> None:
+        """Close the connection; if the task that waited for a query was cancelled, once the query has ended."""
+        if self._database.path is None:
+            return
+        self._is_closed = True
+        if self._is_free.locked():
+            threading.Thread(target=self._disconnect, name=f"closes {self._database.label}").start()
+        else:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        with self._is_free:
+            if self._connection is not None:
+                self._connection.close()
 
 
 class _Writer(GroupWriter):

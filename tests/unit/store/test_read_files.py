@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
@@ -141,3 +142,36 @@ async def test_webhooks_far_away_are_not_looked_for(path: Path) -> None:
 
     assert timeline is not None
     assert (webhook_row("leg-1"),) == timeline.webhooks
+
+
+COUNT_FOR_A_WHILE = """
+    WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 2000000)
+    SELECT max(n) FROM numbers
+"""
+
+
+async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ended(path: Path) -> None:
+    database = SqliteDatabase(path)
+    await database.open()
+    is_reading = asyncio.Event()
+
+    async def count() -> None:
+        async with database.reading() as (read, _):
+            await read("SELECT 1")
+            is_reading.set()
+            await read(COUNT_FOR_A_WHILE)
+
+    task = asyncio.create_task(count())
+    await is_reading.wait()
+    await asyncio.sleep(0)  # so that the second query begins
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for thread in threading.enumerate():
+        if thread.name == f"closes {path}":
+            await asyncio.to_thread(thread.join)
+    async with database.reading() as (read, _):
+        assert [(0,)] == await read("SELECT count(*) FROM calls")
+    with pytest.raises(StoreUnavailable):
+        await read("SELECT 1")
+    await database.close()
