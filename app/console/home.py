@@ -20,10 +20,11 @@ from app.console.polled import PolledRoute
 from app.console.state import Console, TheConsole, console_of
 from app.errors import StoreError
 from app.flow.hours.calendar import Calendar, CurrentHours
-from app.flow.model import Flow
+from app.flow.model import Flow, Project
 from app.service.call_report import zone_of
-from app.service.call_results import CallResult, count_results, missed_callers, total
+from app.service.call_results import CallResult, count_by_result, missed_callers, open_calls
 from app.service.phone_numbers import dialable, readable
+from app.service.result_rows import complete_since
 from app.store import QUARTER_MS, CalledCounts, Records, milliseconds
 
 
@@ -40,7 +41,8 @@ router = APIRouter(route_class=TimedRoute)
 MISSED_DAYS: Final = 3
 """How many days back missed calls are listed: a weekend and the day before it."""
 MOST_MISSED: Final = 8
-"""Maximum number of missed callers on the page."""
+MOST_RETURNED: Final = 20
+"""Maximum number of callers on the page who are to be called back, and who were called back."""
 FEW_MESSAGES: Final = 3
 """Maximum number of messages on the page."""
 WEEK: Final = timedelta(7)
@@ -133,24 +135,26 @@ class RecentCalls:
         today: today's calls by result.
         before: number of calls on the same day last week, up to the same time.
         missed: the callers to call back, latest first.
+        more: number of such callers who are not in `missed`.
         withheld: number of missed calls without a caller's number.
         returned: missed callers who were called back, latest first.
+        returned_more: number of such callers who are not in `returned`.
         complete_since: calls that began earlier (ISO 8601) may be missing; "" if none are.
     """
 
     today: Counter[str]
     before: int
     missed: list[MissedCaller]
+    more: int
     withheld: int
     returned: list[ReturnedCall]
+    returned_more: int
     complete_since: str = ""
 
 
-def _missed(calls: list[CallResult]) -> MissedCaller:
-    last = calls[0]
+def _missed(last: CallResult, times: int) -> MissedCaller:
     number = readable(last.caller, last.to)
-    at = iso_of(last.began_at)
-    return MissedCaller(number, dialable(last.caller), last.id, at, plain_state(last), len(calls))
+    return MissedCaller(number, dialable(last.caller), last.id, iso_of(last.began_at), plain_state(last), times)
 
 
 async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
@@ -158,49 +162,52 @@ async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentC
     now_ms = milliseconds(now)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     today = milliseconds(midnight)
-    counted = await count_results(records, today, now_ms + QUARTER_MS, now_ms)
     week_ago = milliseconds(datetime.combine(midnight.date() - WEEK, time(), zone))
-    before = await records.count_results(week_ago, milliseconds(now - WEEK) + 1)
     since = milliseconds(datetime.combine(midnight.date() - timedelta(MISSED_DAYS), time(), zone))
-    callers = await missed_callers(records, since, now_ms)
-    returned = [
-        ReturnedCall(readable(call.caller, call.to), call.id, iso_of(call.returned_at), call.returned_by)
-        for call in callers.returned
-        if call.returned_at is not None
-    ]
-    missed = [_missed(calls) for calls in callers.missed]
-    began = counted.complete_since
-    complete = iso_of(began) if began is not None and began > week_ago else ""
-    return RecentCalls(Counter(total(counted.calls)), before, missed, callers.withheld, returned, complete)
+    open_now = await open_calls(records, since, now_ms + QUARTER_MS, now_ms)
+    callers = await missed_callers(records, since, open_now, most=MOST_MISSED, most_returned=MOST_RETURNED)
+    began = complete_since(await records.result_progress())
+    return RecentCalls(
+        today=await count_by_result(records, today, now_ms + QUARTER_MS, open_now),
+        before=await records.count_results(week_ago, milliseconds(now - WEEK) + 1),
+        missed=[_missed(*each) for each in callers.missed],
+        more=callers.more,
+        withheld=callers.withheld,
+        returned=[
+            ReturnedCall(readable(call.caller, call.to), call.id, iso_of(call.returned_at), call.returned_by)
+            for call in callers.returned
+            if call.returned_at is not None
+        ],
+        returned_more=callers.returned_more,
+        complete_since=iso_of(began) if began is not None and began > week_ago else "",
+    )
 
 
 @router.get("/home")
 async def home(request: Request, console: TheConsole, session: CanLook) -> Response:
     """The page. It reloads regularly."""
     now = datetime.now(UTC)
-    flows = (await console.read_project()).project.flows
+    project = (await console.read_project()).project
     calls = None
     away = None
     placed = None
     inbox: dict[str, Any] = {"is_memory": console.settings.has_memory_store}
     if not console.settings.has_memory_store:
         try:
-            zone = zone_of((await console.read_project()).project)
             async with console.records() as records:
-                calls = await recent_calls(records, zone, now)
+                calls = await recent_calls(records, zone_of(project), now)
             inbox = await inbox_values(console, few=FEW_MESSAGES)
-            placed = await _placed_today(console, now)
+            placed = await _placed_today(console, project, now)
         except StoreError as error:
             away = error
     return render(
         request,
         "home.html",
         now=now,
-        hours=open_now(flows.values(), now),
+        hours=open_now(project.flows.values(), now),
         calls=calls,
         compared=_compared(calls, now) if calls else "",
         placed=placed,
-        missed=calls.missed[:MOST_MISSED] if calls else [],
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, now, away),
         may_change=session.role == "change",
@@ -208,9 +215,8 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
     )
 
 
-async def _placed_today(console: Console, now: datetime) -> CalledCounts | None:
+async def _placed_today(console: Console, project: Project, now: datetime) -> CalledCounts | None:
     """How many people were called today; None if this line places no calls. Raises StoreError."""
-    project = (await console.read_project()).project
     zone = zone_of(project)
     midnight = datetime.combine(now.astimezone(zone).date(), time(), zone)
     counts = await (await console.opened_store()).placed.count_called(milliseconds(midnight))

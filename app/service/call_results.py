@@ -5,6 +5,7 @@ Open calls have no row; what they show comes from their sessions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -121,7 +122,7 @@ async def results_of(
 
     `flows` are those in use, by name; they only tell the names of callers in calls that have no result yet.
     """
-    found = {row.call_key: row for row in await records.results_of([call.session.id for call in calls])}
+    found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
     results = dict[int, CallResult]()
     for call in calls:
         row = found.get(call.key)
@@ -137,6 +138,14 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
     """The incoming calls in progress that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
+
+
+async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[CallResult]) -> Counter[str]:
+    """Count the incoming calls that began from `since` up to `until` by result; see `count_results`."""
+    counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
+    for _, result, number in await records.result_quarters(since, until):
+        counts[result] += number
+    return counts
 
 
 class Counted(NamedTuple):
@@ -173,29 +182,39 @@ class MissedCallers(NamedTuple):
     """Who should be called back.
 
     Attributes:
-        missed: the missed calls of each caller who has not got through since, latest first; the latest caller first.
+        missed: the last call of each caller who has not got through since, and how often they called; latest first.
+        more: number of such callers who are not in `missed`.
         withheld: number of missed calls without a caller's number.
         returned: calls whose callers were called back, latest first.
+        returned_more: number of such calls that are not in `returned`.
     """
 
-    missed: list[list[CallResult]]
+    missed: list[tuple[CallResult, int]]
+    more: int
     withheld: int
     returned: list[CallResult]
+    returned_more: int
 
 
-async def missed_callers(records: Records, since: int, now_ms: int) -> MissedCallers:
+async def missed_callers(
+    records: Records, since: int, open_now: Iterable[CallResult], *, most: int, most_returned: int
+) -> MissedCallers:
     """The callers of missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
-    A caller who got through later, was called back or is on the line is left out.
+    A caller who got through later, was called back or is on the line (`open_now`) is left out.
     """
-    on_the_line = {call.caller for call in await open_calls(records, since, now_ms + 1, now_ms)}
-    rows = [CallResult.of_row(row) for row in await records.missed(since)]
-    by_caller = dict[str, list[CallResult]]()
-    for call in rows:
-        if call.caller and call.caller not in on_the_line:
-            by_caller.setdefault(call.caller, []).append(call)
-    returned = [CallResult.of_row(row) for row in await records.returned(since)]
-    return MissedCallers(list(by_caller.values()), sum(not call.caller for call in rows), returned)
+    on_the_line = {call.caller for call in open_now}
+    by_caller = dict[str, list[int]]()
+    for caller, key in await records.missed(since):
+        if caller not in on_the_line or not caller:
+            by_caller.setdefault(caller, []).append(key)
+    withheld = len(by_caller.pop("", ()))
+    shown = list(by_caller.values())[:most]
+    last = {row.call_key: CallResult.of_row(row) for row in await records.results_of([keys[0] for keys in shown])}
+    missed = [(last[keys[0]], len(keys)) for keys in shown if keys[0] in last]
+    returned = [CallResult.of_row(row) for row in await records.returned(since, most_returned)]
+    more = await records.count_returned(since) - len(returned) if len(returned) == most_returned else 0
+    return MissedCallers(missed, len(by_caller) - len(shown), withheld, returned, more)
 
 
 def total(calls: Iterable[SummedCalls]) -> dict[str, int]:

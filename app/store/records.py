@@ -12,6 +12,7 @@ from app.store.placed_rows import SELECT_CONTROL, PlacingControl
 from app.store.recordings import RECORDINGS_TABLE
 from app.store.results import (
     COUNT_RESULTS,
+    COUNT_RETURNED,
     NOTES,
     QUARTER_MS,
     RESULTS_TABLE,
@@ -206,8 +207,9 @@ class Records:
         self._read = read
         self._has_results = RESULTS_ADDED not in schema.additions
         failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
-        self._has_failed = f"EXISTS (SELECT 1 FROM turns WHERE call_key = calls.key AND {failed})"
-        lost = f"EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = calls.key AND ended_at IS NULL)"
+        # For EXISTS, PostgreSQL would read the whole table at once.
+        self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
+        lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
         self._select = f"{_CALL}, {self._has_failed}, {lost if self._has_results else 'false'} FROM calls"
 
     async def _results(self, sql: str, *values: object) -> list[Row]:
@@ -376,9 +378,9 @@ class Records:
         """
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
-    async def results_of(self, ids: Sequence[str]) -> list[ResultRow]:
-        """The results of the calls with these IDs, oldest first; calls without a result are left out."""
-        rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, ids if self._has_results else ())]
+    async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
+        """The results of the calls with these keys that have one, sorted by key."""
+        rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
     async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
@@ -400,20 +402,27 @@ class Records:
         rows = await self._results(COUNT_RESULTS, since, until)
         return int(rows[0][0]) if rows else 0
 
-    async def missed(self, since: int) -> list[ResultRow]:
+    async def missed(self, since: int) -> list[tuple[str, int]]:
         """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        They are sorted by their start, latest first. Calls from withheld numbers are included.
+        Each is its caller (`ResultRow.party`) and its key. The latest call comes first. Calls from withheld numbers are
+        included.
         """
-        return [read_result(row) for row in await self._results(SELECT_MISSED, since, since - CLOCKS_MS)]
+        rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
+        return [(party, key) for party, key in rows]
 
     async def own_results(self) -> list[str]:
         """The names of the flows' own results that calls have had, sorted."""
         return [name for (name,) in await self._results(SELECT_OWN)]
 
-    async def returned(self, since: int) -> list[ResultRow]:
-        """The calls since a time (milliseconds) whose callers were called back, latest first."""
-        return [read_result(row) for row in await self._results(SELECT_RETURNED, since)]
+    async def returned(self, since: int, limit: int) -> list[ResultRow]:
+        """Up to `limit` calls since a time (milliseconds) whose callers were called back, latest first."""
+        return [read_result(row) for row in await self._results(SELECT_RETURNED, since, limit)]
+
+    async def count_returned(self, since: int) -> int:
+        """The number of calls since a time (milliseconds) whose callers were called back."""
+        rows = await self._results(COUNT_RETURNED, since)
+        return int(rows[0][0]) if rows else 0
 
     async def count_wrong_sums(self) -> int:
         """The number of sums that differ from the stored calls; see `Results.recount`. It reads all results."""

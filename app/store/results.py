@@ -432,10 +432,7 @@ SELECT_DIFFERENCES: Final = f"""
     HAVING sum(calls) <> 0 OR sum(ms) <> 0
 """
 
-SELECT_RESULTS_OF: Final = f"""
-    SELECT {", ".join(f"{RESULTS_TABLE}.{name}" for name in ResultRow._fields)}
-    FROM {RESULTS_TABLE} JOIN calls ON calls.key = call_key
-    WHERE calls.id"""
+SELECT_RESULTS_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key"
 
 
 # Each step finds the next line by the index.
@@ -479,7 +476,7 @@ def last_before(moment: str) -> str:
 
 
 SELECT_MISSED: Final = f"""
-    SELECT {COLUMNS}
+    SELECT party, call_key
     FROM {RESULTS_TABLE} AS missed
     WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
         AND NOT EXISTS (
@@ -491,12 +488,11 @@ SELECT_MISSED: Final = f"""
     ORDER BY began_at DESC, call_key DESC
 """
 
-SELECT_RETURNED: Final = f"""
-    SELECT {COLUMNS}
-    FROM {RESULTS_TABLE}
-    WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL
-    ORDER BY began_at DESC, call_key DESC
-"""
+_RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL"
+
+SELECT_RETURNED: Final = f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2"
+
+COUNT_RETURNED: Final = f"SELECT count(*) {_RETURNED}"
 
 
 class ResultProgress(NamedTuple):

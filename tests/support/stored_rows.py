@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.store import Conflict, EndOfCall, HookRow, RevisionRow, SessionRow, Store, TurnRow, WebhookRow
+from app.store import (
+    Conflict,
+    EndOfCall,
+    HookRow,
+    Records,
+    ResultRow,
+    RevisionRow,
+    SessionRow,
+    Store,
+    TurnRow,
+    WebhookRow,
+)
 
 NOON_MS = 1_772_625_600_000
 NUMBER = "447700900123"
@@ -133,3 +144,8 @@ async def write_calls(store: Store) -> None:
     await store.record(webhook_row("", leg="from", conversation="", body=b'{"status":"completed"}'))
     await store.record(webhook_row("", leg="", conversation="CON-told", body=b'{"recording_url":"https://x"}'))
     await store.record(webhook_row("", leg="leg-8", conversation="CON-8", body=b'{"to":"4477009001234"}'))
+
+
+async def results_of(records: Records, *ids: str) -> list[ResultRow]:
+    """The results of calls, oldest first; without `ids`, of all."""
+    return [row for row in await records.results_between(0, 1 << 40) if not ids or row.id in ids]

@@ -15,7 +15,7 @@ import pytest
 
 from app.store import EndOfCall, ResultRow, Store
 from tests.support.postgres_stores import make_postgres
-from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, webhook_row
+from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, results_of, webhook_row
 
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
@@ -69,7 +69,7 @@ async def waiting(connection: Connection, work: Coroutine[Any, Any, Any]) -> asy
 
 async def rows(store: Store) -> list[ResultRow]:
     async with store.records() as records:
-        return await records.results_of(["leg-1"])
+        return await results_of(records, "leg-1")
 
 
 async def counted(store: Store) -> int:

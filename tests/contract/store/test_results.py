@@ -12,14 +12,23 @@ from typing import Any
 import pytest
 
 from app.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Store
-from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, session_row, turn_row, webhook_row
+from tests.support.stored_rows import (
+    NOON_MS,
+    NUMBER,
+    end_call,
+    new_call,
+    results_of,
+    session_row,
+    turn_row,
+    webhook_row,
+)
 
 LINE = "442079460000"
 PLAYED, HOURS, ASKED, CHOSEN = 1, 2, 4, 8
 
 
 async def row_of(records: Records, id_: str = "leg-1") -> ResultRow:
-    (row,) = await records.results_of([id_])
+    (row,) = await results_of(records, id_)
     return row
 
 
@@ -109,7 +118,7 @@ async def test_open_call_has_no_row(store: Store, records: Records) -> None:
     await open_with(store, {"heard": 0})
     await store.record(event("event-answered"))
 
-    assert [] == await records.results_of(["leg-1"])
+    assert [] == await results_of(records, "leg-1")
 
 
 async def test_lost_call_gets_its_true_end_later(store: Store, records: Records) -> None:
@@ -131,7 +140,7 @@ async def test_only_the_last_session_of_a_leg_counts(store: Store, records: Reco
     await open_with(store, {"heard": 0}, id_="leg-1/late")
     await end_call(store, "leg-1", webhook_row("leg-1", id="again"))
 
-    rows = await records.results_of(["leg-1", "leg-1/menu", "leg-1/late"])
+    rows = await results_of(records, "leg-1", "leg-1/menu", "leg-1/late")
     assert [("", False), ("leg-1", False), ("leg-1/menu", True)] == [(row.previous, row.is_last) for row in rows]
     while await store.results.count():
         pass
@@ -159,7 +168,7 @@ async def test_sums_are_right_at_every_moment(store: Store, records: Records) ->
             await store.results.count(3)
         else:
             await store.record(event(act if act == "record" else f"event-{act}", id_=id_))
-        rows = await records.results_of(calls)
+        rows = await results_of(records, *calls)
         expected: dict[tuple[str, str, str, str, int], int] = {}
         for row in rows:
             key = (row.flow, row.line, row.result, row.own, -1 if row.person_at is None else 0)
@@ -209,7 +218,7 @@ async def test_forgotten_call_leaves_the_sums(store: Store, records: Records) ->
     await store.forget([NUMBER])
 
     assert (2, 1) == (before, sum((await sums(records)).values()))
-    assert [] == await records.results_of(["leg-1"])
+    assert [] == await results_of(records, "leg-1")
 
 
 async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: Store, records: Records) -> None:
@@ -249,7 +258,7 @@ async def test_deleted_call_stays_in_the_sums(store: Store, records: Records, *,
         await store.results.count()
 
     assert 1 == await store.sweep(NOON_MS * 2, 9)
-    assert [] == await records.results_of(["leg-1"])
+    assert [] == await results_of(records, "leg-1")
     assert 1 == sum((await sums(records)).values())
 
 

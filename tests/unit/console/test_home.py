@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.console.app import create_console
-from app.console.home import RecentCalls, open_now, recent_calls
+from app.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
 from app.console.services import Services
 from app.flow.loader import load
 from app.results import CHOSEN, ResultName
@@ -147,6 +147,19 @@ async def test_who_got_through_later_is_not_to_be_called_back() -> None:
     ]
     assert 1 == found.withheld
     assert {"missed": 4, "person": 1, "served": 1} == found.today
+
+
+async def test_only_the_latest_callers_are_listed_and_all_are_counted() -> None:
+    async with MemoryStore() as store:
+        for number in range(40):
+            await add_call(store, f"4477009000{number:02}", timedelta(minutes=number + 1), "missed")
+            if number >= 15:
+                await store.results.mark_returned(f"call-{timedelta(minutes=number + 1)}", number, "anna")
+        found = await recent(store)
+
+    assert (MOST_MISSED, 15 - MOST_MISSED) == (len(found.missed), found.more)
+    assert (MOST_RETURNED, 25 - MOST_RETURNED) == (len(found.returned), found.returned_more)
+    assert ("07700 900000", "07700 900015") == (found.missed[0].number, found.returned[0].number)
 
 
 async def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -> None:

@@ -16,6 +16,7 @@ from app.service.call_search import find_calls
 from app.settings import Settings
 from app.store import ANY_CALL, milliseconds, open_store
 from app.web import create_app
+from tests.support.stored_rows import results_of
 
 ALWAYS, NEVER = "{mon-sun: 00:00-24:00}", "{mon: 00:00-00:01}"
 SALON = """\
@@ -154,7 +155,7 @@ async def test_own_result_stays_after_the_flow_was_edited(line: Line, tmp_path: 
     (tmp_path / "flows" / "salon.yaml").write_text(SALON.replace("WEEK", ALWAYS).replace("booked", "sold"), "utf-8")
     (tmp_path / "flows" / "ask.yaml").unlink()
     async with open_store(line.url).records() as records:
-        rows = await records.results_of(["books", "is connected to somebody who hears a flow"])
+        rows = await results_of(records, "books", "is connected to somebody who hears a flow")
 
     assert [("own", "booked"), ("own", "booked")] == [(row.result, row.own) for row in rows]
 

@@ -26,6 +26,7 @@ from tests.support.examples import examples
 from tests.support.keys import private_pem, rsa_key
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
+from tests.support.stored_rows import results_of
 from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
 
 FLOW: Final = """
@@ -196,7 +197,7 @@ async def test_a_lost_call_is_reported_as_lost(call: ServedCall, store: Store) -
     await call.ring()
     await UnendedCalls(call.service).look(LATER)
     async with store.records() as records:
-        (result,) = await records.results_of([LEG])
+        (result,) = await results_of(records, LEG)
         timeline = await records.timeline(LEG)
 
     assert ("lost", None) == (result.result, result.ended_at)
