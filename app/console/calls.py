@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
@@ -58,6 +59,8 @@ STATES: Final = {
     "failed": "something failed",
 }
 """The names of the call filters."""
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
+
 _PLAIN: Final[Mapping[str, str]] = {
     "open": "on the line now",
     "message": "left a message",
@@ -136,16 +139,27 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime,
     return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
 
 
-def plain_state(call: CallResult) -> str:
-    """The result of a call, in the owner's words."""
+def texts_of(project: Project) -> dict[str, str]:
+    """What the flows' own results mean, by name."""
+    return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
+
+
+def plain_state(call: CallResult, texts: Mapping[str, str] = NO_TEXTS) -> str:
+    """The result of a call, in the owner's words; `texts` are those of the flows' own results."""
+    own = texts.get(call.own) or call.own.replace("_", " ")
+    if call.result == "own":
+        return own
+    words = _plain_result(call)
+    return f"{words}; {own}" if own else words
+
+
+def _plain_result(call: CallResult) -> str:
     step = call.step.replace("_", " ")
     if call.result == "person":
         spoken = "on the line"
         if call.ended_at is not None and call.person_at is not None:
             spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
         return f"{spoken} with {step}" if step else spoken
-    if call.result == "own":
-        return call.own.replace("_", " ")
     if call.result in _PLAIN:
         return _PLAIN[call.result]
     if not call.flow:
@@ -155,10 +169,10 @@ def plain_state(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _shown(row: CallRow, result: CallResult | None, now_ms: int) -> dict[str, Any]:
+def _shown(row: CallRow, result: CallResult | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
     """A call as pages show it."""
     call = listed_call(row, result, now_ms)
-    plain = plain_state(result) if result else "a called party" if call["parent"] else "placed by this line"
+    plain = plain_state(result, texts) if result else "a called party" if call["parent"] else "placed by this line"
     return call | {"took": duration_text(call["seconds"]), "plain": plain}
 
 
@@ -200,16 +214,18 @@ async def _listed(
             since = complete_since(await records.result_progress())
             own_results = await records.own_results()
     now_ms = milliseconds(now)
+    texts = texts_of(project)
     page = render(
         request,
         template,
         search=search,
-        calls=[_shown(row, result, now_ms) for row, result in found.calls],
+        calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
         searched_until=iso_of(found.searched_until) if found.searched_until is not None else "",
         complete_since=iso_of(since) if since is not None else "",
         states=STATES,
         own_results=own_results,
+        texts=texts,
         periods=("today", *PERIODS),
         flows=sorted(project.flows),
         places_calls=bool(placing_flows(project)),
@@ -280,7 +296,7 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    document = _shown(timeline.call, results.get(timeline.call.key), now_ms)
+    document = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
     recordings = (await console.opened_store()).recordings
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(

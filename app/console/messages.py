@@ -54,6 +54,7 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         "at": iso_of(row.started_at or row.created_at),
         "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
         "state": row.state,
+        "is_waiting": row.due_at is not None,
         "type": row.content_type,
         "file": row.file_name,
         "problem": row.problem,

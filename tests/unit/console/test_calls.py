@@ -22,7 +22,7 @@ from app.errors import StoreError
 from app.results import CHOSEN
 from app.service.exports import AT_ONCE
 from app.settings import Settings
-from app.store import ResultProgress, milliseconds, moment_of, open_store
+from app.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
 from app.web import create_app
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
@@ -205,9 +205,48 @@ async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
             await end_call(store, id_, webhook_row(id_))
 
     page = (await shop.console.get("/calls?result=booked")).text
-    assert "<option selected>booked</option>" in page
-    assert "<option>asked</option>" in page
+    assert '<option value="booked" selected>booked</option>' in page
+    assert '<option value="asked">asked</option>' in page
     assert ["aaaaaaaa"] == re.findall('href="/calls/([a-z]+)"', page)
+
+
+async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop) -> None:
+    (shop.project / "flows" / "own.yaml").write_text(
+        "flow: own\nresults: {booked: an appointment was booked}\nstart: hi\n"
+        "steps: {hi: {result: booked, do: [{talk: Hello.}], goto: end}}\n",
+        encoding="utf-8",
+    )
+    async with open_store(settings(shop.project).database_url) as store:
+        now = milliseconds(datetime.now(UTC))
+        for id_, kind in (("aaaaaaaa", "event-answered"), ("bbbbbbbb", "event-busy")):
+            session = session_row(id_, created_at=now, updated_at=now)
+            await store.open_call(session, turn_row(id_, 1, heard=0, result="booked"), webhook_row(id_))
+            await store.record(webhook_row(id_, 1, 0, kind=kind, received_at=now))
+            await end_call(store, id_, webhook_row(id_, received_at=now))
+
+    page = (await shop.console.get("/calls")).text
+    assert ["an appointment was booked", "spoke 0 s; an appointment was booked"] == re.findall(
+        r'class="badge result \w+">([^<]+)<', page
+    )
+    assert "spoke 0 s; an appointment was booked" in (await shop.console.get("/calls/aaaaaaaa")).text
+
+
+@pytest.mark.parametrize(("due_at", "polls"), [(None, False), (5, True)])
+async def test_page_of_a_call_asks_again_only_while_a_recording_is_awaited(
+    shop: Shop, *, due_at: int | None, polls: bool
+) -> None:
+    row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=1, session="aaaaaaaa", due_at=due_at)
+    async with open_store(settings(shop.project).database_url) as store:
+        now = milliseconds(datetime.now(UTC))
+        session = session_row("aaaaaaaa", created_at=now, updated_at=now)
+        await store.open_call(session, turn_row("aaaaaaaa", 1, heard=0), webhook_row("aaaaaaaa"))
+        await store.record(webhook_row("aaaaaaaa", 1, 0, kind="record"), recording=row)
+        open_page = (await shop.console.get("/calls/aaaaaaaa")).text
+        await end_call(store, "aaaaaaaa", webhook_row("aaaaaaaa"))
+
+    page = (await shop.console.get("/calls/aaaaaaaa")).text
+    assert (True, polls) == ("every 2s" in open_page, "every 2s" in page)
+    assert "messages from:body" in page
 
 
 async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None:
