@@ -20,6 +20,7 @@ flow: main
 default: true
 entry: true
 outcomes: [sold]
+results: {booked: an appointment was booked}
 start: menu
 vars:
   ticket: {type: text, default: ""}
@@ -42,10 +43,12 @@ steps:
       pin: {dtmf: 7, goto: pin}
       back: {dtmf: 8, goto: {return: sold}}
       plain: {dtmf: 9, goto: plain}
+      book: {dtmf: 0, goto: book}
     retry: {then: end}
   dial:
     do: [{connect: "447700900111", onAnswer: {run: whisper}}]
     on: {completed: end, otherwise: menu}
+  book: {result: booked, do: [{talk: "Booked."}], goto: menu}
   plain:
     do: [{connect: "447700900111"}]
     on: {completed: end, otherwise: menu}
@@ -169,6 +172,29 @@ async def test_the_outcome_of_the_flow_is_the_result(call: ServedCall, store: St
 
     event = (await over(store))["event"]
     assert ("completed", "sold") == (event["how"], event["result"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("0", ("hangup", "booked", "own")),
+        ("08", ("completed", "booked", "own")),
+        ("09", ("completed", "booked", "person")),
+    ],
+)
+async def test_own_result_of_the_call_comes_before_the_outcome_of_the_flow(
+    call: ServedCall, store: Store, keys: str, words: tuple[str, str, str]
+) -> None:
+    await call.ring()
+    for key in keys:
+        await call.press(key)
+    if keys.endswith("9"):
+        await call.dial("answered")
+        await call.dial("completed")
+    await hang_up(call, disconnected_by="platform" if keys.endswith("9") else "user")
+
+    event = (await over(store))["event"]
+    assert words == (event["how"], event["result"], event["call_result"])
 
 
 async def test_a_dial_that_completes_ends_the_call_with_its_caller_only(call: ServedCall, store: Store) -> None:

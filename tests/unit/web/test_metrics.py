@@ -22,7 +22,7 @@ from app.flow.model import Project
 from app.flow.nodes import Place
 from app.service.delivery import Reply
 from app.service.lookups import Ask, lookups_of_turn
-from app.store import BackupRow, Backups, Records, RevisionRow, SqliteDatabase, Store, milliseconds
+from app.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
 from app.vonage.signatures import Refusal
 from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
 from app.web.own_service import counted_lookups
@@ -32,6 +32,32 @@ from tests.support.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store
 
 BROKEN = Project({}, (FlowIssue("E101", "error", Place("flows/a.yaml", 1, 1), "no YAML", "write YAML"),), {})
+
+RESULT = ResultRow(
+    call_key=1,
+    id="leg-1",
+    previous="",
+    is_last=True,
+    direction="inbound",
+    flow="acme",
+    party="447700900123",
+    party_end="321009007744",
+    line="442079460000",
+    name="",
+    step="acme.menu",
+    is_played=False,
+    has_failed=False,
+    result="missed",
+    own="",
+    rang="",
+    began_at=NOON_MS,
+    person_at=None,
+    ended_at=NOON_MS + 9000,
+    version=2,
+    webhook=3,
+    changed_at=NOON_MS + 9000,
+    is_counted=False,
+)
 
 
 def count(metrics: Metrics, name: str, /, **labels: str) -> float | None:
@@ -78,6 +104,29 @@ def test_a_kind_that_nobody_knows_is_counted_as_other() -> None:
     metrics = counted(Reply(None, "event-made-up", "recorded"))
 
     assert 1 == count(metrics, "ncco_webhooks_total", kind="other", outcome="recorded")
+
+
+def test_results_of_incoming_calls_are_counted_once_they_have_ended() -> None:
+    metrics = Metrics()
+    for changes in ({}, {}, {"result": "person", "own": "booked"}, {"direction": "outbound"}, {"is_last": False}):
+        metrics.call_ended(RESULT._replace(**changes))
+
+    assert 2 == count(metrics, "ncco_call_results_total", flow="acme", result="missed", own="")
+    assert 1 == count(metrics, "ncco_call_results_total", flow="acme", result="person", own="booked")
+    assert 3 == sum(
+        sample.value
+        for metric in metrics.registry.collect()
+        for sample in metric.samples
+        if sample.name == "ncco_call_results_total"
+    )
+
+
+def test_own_results_stop_growing() -> None:
+    metrics = Metrics()
+    for number in range(SERIES_LIMIT + 7):
+        metrics.call_ended(RESULT._replace(result="own", own=f"own-{number}"))
+
+    assert 7 == count(metrics, "ncco_call_results_total", flow="other", result="own", own="other")
 
 
 def test_names_stop_growing() -> None:
