@@ -3,24 +3,28 @@
     .venv/bin/python -m benchmarks.pages [--stored 2000000] [--database sqlite|postgresql] [--rounds 7] [--write]
 
 Bulk writes fill each database; then a server and its console start on it, and each page is fetched over HTTP. Each has
-a mark, which the median of the rounds should not exceed. At last, ten open tabs poll every two seconds, as browsers do,
-while no call changes. Takes about 12 GB of disk for each database.
+a mark, which the median of the rounds should not exceed. Then ten open tabs poll every two seconds, as browsers do,
+while no call changes. PostgreSQL counts how often all of this read a large table sequentially. Takes about 14 GB of
+disk for each database, one after the other.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import statistics
 import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import asyncpg
 import httpx
 
 from app.console.passwords import hash_password
@@ -34,6 +38,7 @@ POLL_S: Final = 2.0
 TABS_S: Final = 130.0
 """How long the tabs poll, in seconds: Home changes with the minute, so some minutes belong to it."""
 MOST_SHARE: Final = 0.02
+LARGE_TABLES: Final = ("calls", "turns", "webhooks", "ncco_results")
 
 
 class Page(NamedTuple):
@@ -96,17 +101,16 @@ def main() -> int:
     if args.quick:
         args.stored, args.rounds = 20_000, 3
     found: dict[str, dict[str, Figure]] = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        for database in [args.database] if args.database else ["sqlite", "postgresql"]:
-            with ExitStack() as stack:
-                try:
-                    url = _database(stack, folder, database)
-                except NoPostgres as why:
-                    print(f"postgresql is left out: {why}")
-                    continue
-                found[database] = _measure(folder, database, url, args)
-        about = machine.sentence(folder)
+    for database in [args.database] if args.database else ["sqlite", "postgresql"]:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            try:
+                url = _database(stack, folder, database)
+            except NoPostgres as why:
+                print(f"postgresql is left out: {why}")
+                continue
+            found[database] = _measure(folder, database, url, args)
+    about = machine.sentence(Path(tempfile.gettempdir()))
     heading = f"{about}; {args.stored:,} calls of 90 days, {args.rounds} rounds; milliseconds, median (slowest)."
     rows = [
         [name, *(each[name].words for each in found.values()), figure.mark]
@@ -144,10 +148,31 @@ def _measure(folder: Path, database: str, url: str, args: argparse.Namespace) ->
     env = {"NCCO_CONSOLE_PORT": str(port), "NCCO_CONSOLE_PASSWORD_HASH": hash_password(PASSWORD)}
     with serving.ours(folder, database, url, env) as server, _browser(port) as client:
         wanted = [*pages(numbers), *deep_pages(args.stored)]
-        found = {each.name: _fetch(client, each, args.rounds) for each in wanted}
+        before = _scans(url)
+        found = {}
+        for each in wanted:
+            found[each.name] = _fetch(client, each, args.rounds)
+            if scans := _scans(url) - before:
+                print(f"    sequential scans so far: {dict(scans)}", flush=True)
         share = _polling(port, console_of(server.pid), 10.0 if args.quick else TABS_S)
+        scans = _scans(url) - before
     found["ten open tabs"] = Figure(f"{share:.2%} of a core", f"{MOST_SHARE:.0%} of a core", share < MOST_SHARE)
+    words = "not counted" if database == "sqlite" else f"{scans.total()}"
+    found["sequential scans of large tables"] = Figure(words, "0", not scans)
     return found
+
+
+def _scans(url: str) -> Counter[str]:
+    """How often PostgreSQL has read each large table sequentially; nothing for SQLite, which does not count."""
+
+    async def read() -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(url)
+        sql = "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname = ANY($1)"
+        rows: list[asyncpg.Record] = await connection.fetch(sql, LARGE_TABLES)
+        await connection.close()
+        return rows
+
+    return Counter({} if url.startswith("sqlite") else {row["relname"]: row["seq_scan"] for row in asyncio.run(read())})
 
 
 def deep_pages(stored: int) -> Iterator[Page]:
