@@ -30,7 +30,7 @@ from app.web import create_app
 from tests.support.command import ncco
 from tests.system.cli.projects import write_project
 from tests.system.simulator.own_server import own_line
-from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
+from tests.unit.console.conftest import REPOSITORY, OwnPlayer, logged_in, settings_for, with_worker_here
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, library
 
 Acts: TypeAlias = Callable[[Leg], Awaitable[None]]
@@ -153,12 +153,15 @@ async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None 
 
 
 async def keep(project: Path, id_: str) -> httpx.Response:
-    settings = settings_for(project, database_url=database(project))
-    async with await logged_in(create_console(settings, console_services(), dev=True)) as client:
+    """Keep a call as a scenario; the console replays it in this process."""
+    console = create_console(settings_for(project, database_url=database(project)), console_services(), dev=True)
+    console.state.console.phone_calls.make_worker = OwnPlayer
+    async with await logged_in(with_worker_here(console)) as client:
         reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
         if reply.status_code == 200:
             assert "Keep as scenario" in (await client.get(f"/calls/{id_}")).text
-        return reply
+    await console.state.console.phone_calls.close()
+    return reply
 
 
 def pressing(*keys: str) -> Acts:
