@@ -19,7 +19,7 @@ from app.console.app import create_console
 from app.store import PlacedRow
 from app.web import create_app
 from tests.support.cases import each_case
-from tests.unit.console.conftest import browser, logged_in, settings_for
+from tests.unit.console.conftest import browser, logged_in, settings_for, with_worker_here
 from tests.unit.console.test_messages import message
 
 VALUES: Final = (
@@ -162,7 +162,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         await call(webhooks, HOSTILE, HOSTILE)
     (tmp_path / FILE).write_text(f"flow: {json.dumps(HOSTILE)}\nnumbers: [{json.dumps(HOSTILE)}]\n", encoding="utf-8")
     (tmp_path / "templates" / f"{VALUES[1].replace('/', '')}.j2").write_text(HOSTILE, encoding="utf-8")
-    console = create_console(settings, console_services(), dev=True)
+    console = with_worker_here(create_console(settings, console_services(), dev=True))
     async with await logged_in(console) as known, browser(console) as stranger:
         words = {"about": HOSTILE, "transcript": HOSTILE, "problem": HOSTILE, "cure": HOSTILE, "to_number": HOSTILE}
         await console.state.console.store.open()
@@ -171,7 +171,6 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         )
         await console.state.console.store.placed.add([placed_call()])
         yield {"known": known, "stranger": stranger}
-    await console.state.console.worker.close()
     await console.state.console.prover.close()
 
 

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,8 +45,8 @@ AUTHORIZED: Final = {"Authorization": f"Bearer {KEY}"}
 ROLES: Final = ("", "look", "change")
 """Whose passwords open the console; "" for a stranger."""
 VIEWS: Final = ("owner", "developer")
-DATA: Final = ("full", "empty", "memory")
-"""A line with calls, one without flows and calls, and one that keeps its calls in memory."""
+LINES: Final = (*product(("full", "empty"), ROLES), ("memory", "change"))
+"""Lines with calls, without flows and calls, and one that keeps its calls in memory; each with a role that opens it."""
 LEG: Final = "aaaaaaaa-0000"
 STORED: Final = "0" * 32
 """The ID of a message and of a placed call."""
@@ -174,8 +175,7 @@ async def visiting(console: FastAPI, role: str) -> AsyncIterator[Visitor]:
         yield Visitor(client, session, token)
 
 
-@pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("data", "role"), LINES)
 async def test_every_page_and_fragment_opens_in_every_role(tmp_path: Path, data: str, role: str) -> None:
     failed, opened = list[str](), set[str]()
     async with line(tmp_path, data) as console, visiting(console, role) as visitor:
