@@ -63,7 +63,7 @@ lint: $(READY) ## run ruff: rules and format
 	$(BIN)/ruff format --check .
 
 types: $(READY) ## run mypy in strict mode
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 
 layers: $(READY) ## run import-linter: a layer imports only from lower layers
 	$(BIN)/lint-imports
