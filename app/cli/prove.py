@@ -94,7 +94,7 @@ are played before they are written.""",
     type=click.Path(path_type=Path, file_okay=False),
     help="Write scenarios to this folder that cover every outcome.",
 )
-@click.option("--cache/--no-cache", default=True, help=f"Prove only what has changed since the last time ({CACHE}).")
+@click.option("--no-cache", is_flag=True, help=f"Prove flows again that have not changed, and do not use {CACHE}.")
 def command(
     *,
     what: str | None,
@@ -107,7 +107,7 @@ def command(
     steps: int,
     save: Path | None,
     tests: Path | None,
-    cache: bool,
+    no_cache: bool,
 ) -> int:
     """Explore every path through FLOW, or through every flow of PROJECT, with the engine that answers real calls.
 
@@ -121,7 +121,7 @@ def command(
     bounds = SearchLimits(states, seconds)
     question = Question(datetime.now(UTC), env, bounds, CallLimits(silence, steps), make_app, source.path_of)
     proved = _proved_flows(name, found.project.flows)
-    verdicts = _verdicts(proved, question, source.flows.parent / CACHE if cache else None)
+    verdicts = _verdicts(proved, question, None if no_cache else source.flows.parent / CACHE)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
