@@ -200,9 +200,11 @@ async def test_list_shows_the_calls_of_a_day(shop: Shop) -> None:
 async def test_list_offers_the_flows_own_results(shop: Shop) -> None:
     assert "Result of the flow" not in (await shop.console.get("/calls")).text
     async with open_store(settings(shop.project).database_url) as store:
+        now = milliseconds(datetime.now(UTC))
         for id_, own in (("aaaaaaaa", "booked"), ("bbbbbbbb", "asked")):
-            await store.open_call(session_row(id_), turn_row(id_, heard=0, result=own), webhook_row(id_))
-            await end_call(store, id_, webhook_row(id_))
+            session = session_row(id_, created_at=now, updated_at=now)
+            await store.open_call(session, turn_row(id_, heard=0, result=own), webhook_row(id_))
+            await end_call(store, id_, webhook_row(id_, received_at=now))
 
     page = (await shop.console.get("/calls?result=booked")).text
     assert '<option value="booked" selected>booked</option>' in page
