@@ -48,7 +48,8 @@ system: $(READY) ## run all other tests: kills, several hosts, whole servers
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 
 check-all: check ## run check, hostile and generated requests, long proofs, more examples, and mutants of conditions: for a night
-	$(PYTEST) --night tests/system/security/test_every_route.py tests/system/cli/test_every_command.py tests/system/simulator
+	$(PYTEST) --night tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
+		tests/system/calls/test_stored_results.py tests/system/simulator
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
 	$(BIN)/python -m benchmarks --proofs
 	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)

@@ -41,6 +41,13 @@ def pytest_collection() -> Generator[None, object, object]:
     return collected
 
 
+@pytest.fixture
+def night(request: pytest.FixtureRequest) -> None:
+    """Skip what takes minutes, unless `--night` is given."""
+    if not request.config.getoption("--night"):
+        pytest.skip("takes minutes: --night")
+
+
 @pytest.fixture(autouse=True)
 def the_log_as_it_was() -> Iterator[None]:
     """The log belongs to the process: a test that configures it must not change what another one captures."""

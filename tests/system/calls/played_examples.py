@@ -7,12 +7,12 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from app.service.result_rows import ResultRows
+from app.service.result_rows import LEASE_MS, ResultRows
 from app.simulator.clock import VirtualClock
 from app.simulator.delivery import Application
 from app.simulator.legs import Leg
@@ -20,7 +20,7 @@ from app.simulator.parties import Behaviour, Outcome, Parties
 from app.simulator.platform import Vonage
 from app.simulator.servers import HttpServer, Request, Response
 from app.simulator.transcript import CallMoment
-from app.store import ResultRow, open_store
+from app.store import ResultRow, milliseconds, open_store
 from tests.system.calls.result_oracle import Ask, OldResult, old_results, why_different
 from tests.system.hosts.host import Host
 from tests.system.simulator.unlucky_calls import CALLERS, NETWORKS
@@ -42,15 +42,17 @@ OUTCOMES: Final = ("answered", "answered", "busy", "timeout", "machine", "human"
 
 
 def write_examples(home: Path) -> None:
-    """Write one project with the flows of all examples, and those in flows/ whose names are not taken."""
+    """Write one project with the flows of all examples and of flows/. A flow whose name is taken gets another one."""
     names = set[str]()
     for name in ("flows", "templates"):
         (home / name).mkdir(parents=True, exist_ok=True)
     for project in (*sorted((ROOT / "examples").iterdir()), ROOT):
         for file in sorted((project / "flows").glob("*.yaml")):
-            flow = next((line for line in file.read_text("utf-8").splitlines() if line.startswith("flow:")), "")
-            if flow not in names:
-                shutil.copy(file, home / "flows" / f"{project.name}_{file.name}")
+            text = file.read_text("utf-8")
+            flow = next((line for line in text.splitlines() if line.startswith("flow:")), "")
+            if flow in names:
+                text = text.replace(flow, f"{flow}_too", 1)
+            (home / "flows" / f"{project.name}_{file.name}").write_text(text, "utf-8")
             names |= {flow} - {""}
         for file in (project / "templates").glob("*"):
             shutil.copy(file, home / "templates")
@@ -163,8 +165,10 @@ async def _act(call: Leg, moment: CallMoment, line: Line, luck: Random) -> None:
 
 
 async def stored_rows(url: str) -> dict[str, ResultRow]:
-    """The stored results, after all of them were counted."""
+    """The stored results, after all of them were completed and counted."""
     async with open_store(url) as store, store.records() as records:
+        later = milliseconds(datetime.now(UTC)) + LEASE_MS  # a host that was killed may still have the lease
+        await ResultRows(store).complete(later)
         await ResultRows(store).count()
         return {row.id: row for row in await records.results_between(0, 1 << 40)}
 

@@ -1,6 +1,8 @@
 """The stored results of calls to all examples are those that version 0.2 computed, and stay when flows change.
 
-Two hosts answer, and one of them is killed.
+They are the same if an older host answered some of the webhooks.
+
+Two hosts answer, and are killed in turn.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import pytest
 
 from app.console.app import create_console
 from app.console.services import Services
+from app.store import open_store
+from app.store.database import Work
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.calls.played_examples import compare, play_examples, write_examples
@@ -25,7 +29,6 @@ from tests.system.cli.running import plain_environment
 from tests.system.hosts.host import KEY, hosts_of
 from tests.unit.console.conftest import logged_in, settings_for
 
-CALLS = 36
 SHOWN = {
     "/home": r'href="(?:/calls\?since=today|#missed)"><strong>\d+</strong>|href="/calls/[0-9a-f]{32}"|\d+ times',
     "/calls": r'href="/calls/[0-9a-f]{32}"|class="badge result.*?</span>',
@@ -50,6 +53,29 @@ CHANGES: dict[str, Callable[[str], str] | None] = {
     "broken": lambda text: "flow: [\n",
     "deleted": None,
 }
+
+
+AN_OLDER_HOST = (
+    "UPDATE turns SET heard = NULL, rang = NULL, result = NULL WHERE (call_key + number) % 2 = 0",
+    """
+    UPDATE ncco_results SET result = 'unknown', rang = '', version = 0
+    WHERE call_key IN (SELECT call_key FROM turns WHERE heard IS NULL)
+    """,
+    "DELETE FROM ncco_results WHERE call_key % 3 = 0",
+    "DELETE FROM ncco_sums",
+    "UPDATE ncco_results SET is_counted = false, counted_result = ''",
+    "UPDATE ncco_result_progress SET webhook = 0",
+)
+"""What the database would contain if an older host had answered every second webhook, and every third `completed`."""
+
+
+async def write_as_an_older_host(url: str) -> None:
+    def work() -> Work[None]:
+        for sql in AN_OLDER_HOST:
+            yield sql, ()
+
+    async with open_store(url) as store:
+        await store.database.write(work)
 
 
 def ask_file(path: Path) -> Ask:
@@ -82,18 +108,33 @@ async def shown(url: str, project: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_stored_results_are_those_of_the_oracle_and_stay_when_flows_change(tmp_path: Path, database: str) -> None:
+    await agree_and_stay(tmp_path, database, calls=36, kills=1)
+
+
+@pytest.mark.usefixtures("night")
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_stored_results_of_a_thousand_calls_are_those_of_the_oracle(tmp_path: Path, database: str) -> None:
+    await agree_and_stay(tmp_path, database, calls=1_000, kills=10)
+
+
+async def agree_and_stay(tmp_path: Path, database: str, *, calls: int, kills: int) -> None:
     url = empty_database() if database == "postgres" else f"sqlite:///{tmp_path}/calls.db"
     read = ask if database == "postgres" else ask_file(tmp_path / "calls.db")
     project = tmp_path / "host-0"
     with hosts_of(tmp_path, url, (write_examples, write_examples)) as hosts:
-        failed = await play_examples(hosts, CALLS, kills=1)
+        failed = await play_examples(hosts, calls, kills=kills)
     found = await compare(url, read, project)
     before = await shown(url, project)
 
     assert ([], []) == (found.wrong, failed)
-    assert CALLS <= found.results.total()
+    assert calls <= found.results.total()
     assert len(found.results) >= 3
     assert all(before.values())
+    await write_as_an_older_host(url)
+    found = await compare(url, read, project)
+    assert [] == found.wrong
+    assert before == await shown(url, project)
     for change in CHANGES.values():
         for file in (project / "flows").iterdir():
             if change is None:

@@ -72,13 +72,6 @@ KNOWN: Final[Mapping[str, Sequence[Any]]] = {
 """Values of parameters and fields, by name."""
 
 
-@pytest.fixture
-def night(request: pytest.FixtureRequest) -> None:
-    """Skip what takes minutes, unless `--night` is given."""
-    if not request.config.getoption("--night"):
-        pytest.skip("takes minutes: --night")
-
-
 @dataclass(frozen=True)
 class Visitor:
     """Somebody who sends requests to an application.
