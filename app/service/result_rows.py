@@ -40,8 +40,8 @@ from app.store import (
     moment_of,
 )
 
-AT_ONCE: Final = 50
-"""Number of calls whose rows are written in one transaction."""
+AT_ONCE: Final = 20
+"""Number of calls whose rows are written in one transaction: few, because replies may wait for it."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 """Maximum number of new webhooks that one round covers."""
 SETTLED_MS: Final = 10_000
@@ -82,20 +82,19 @@ class ResultRows:
             await give_way(began)
         return counted
 
-    async def complete(self, now_ms: int) -> int:
-        """Write missing rows for some time, first those that older hosts are writing now.
+    async def complete(self, now_ms: int) -> bool:
+        """Write missing rows for some time, first those of calls that older hosts changed since the last round.
 
-        Returns the number of calls from before the upgrade, 0 if there are no more. Raises StoreError.
+        Returns whether there are more. Raises StoreError.
         """
         lease = now_ms + LEASE_MS
         progress = await self._store.results.lease(now_ms, lease)
         if progress is None:
-            return 0
-        written = 0
+            return False
+        has_more = True
         until = time.monotonic() + WORK_S
         try:
             async with self._store.records() as records:
-                has_more = True
                 while has_more and time.monotonic() < until:
                     after = progress.webhook
                     latest = await records.last_webhook_before(after, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
@@ -108,11 +107,10 @@ class ResultRows:
                     began = time.monotonic()
                     oldest = await self._write_batch(records, keys, now_ms) if keys else None
                     progress = progress._replace(oldest=keys[-1] if keys else 0, complete_since=oldest)
-                    written += len(keys)
                     await give_way(began, REST_FACTOR)
         finally:
             await self._store.results.save(progress, lease)
-        return written
+        return has_more or progress.oldest > 0
 
     async def _write(self, records: Records, behind: Mapping[int, int | None], now_ms: int, after: int) -> None:
         keys = list(behind)

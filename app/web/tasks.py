@@ -226,8 +226,8 @@ async def keep_results(
         try:
             await rows.count()
             if time.monotonic() >= complete_at:
-                if written := await rows.complete(milliseconds(clock())):
-                    log.info("results written", calls=written)
+                if await rows.complete(milliseconds(clock())):
+                    log.info("more results to write")
                     wait_s = 0.0
                 else:
                     complete_at = time.monotonic() + COMPLETE_S

@@ -168,7 +168,8 @@ async def stored_rows(url: str) -> dict[str, ResultRow]:
     """The stored results, after all of them were completed and counted."""
     async with open_store(url) as store, store.records() as records:
         later = milliseconds(datetime.now(UTC)) + LEASE_MS  # a host that was killed may still have the lease
-        await ResultRows(store).complete(later)
+        while await ResultRows(store).complete(later):
+            pass
         await ResultRows(store).count()
         return {row.id: row for row in await records.results_between(0, 1 << 40)}
 
