@@ -25,7 +25,7 @@ from cryptography.x509.oid import NameOID
 from app.web.server import FINISH_S, KEEP_ALIVE_S
 from app.web.webhook_http import DEADLINE_S
 from tests.support import loopback
-from tests.support.fork_server import NCCO
+from tests.support.fork_server import NCCO, run
 from tests.support.server import free_port
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project
@@ -172,8 +172,8 @@ def test_what_the_page_runs_in_the_container_works_beside_the_server(command: st
     env = plain_environment(home)
     with running_server(home, cwd=home / "srv") as server:
         loopback.post(f"http://{server.address}/webhooks/answer", json=CALL)
-        words = [str(Path(NCCO).with_name(word)) if word == "ncco" else word for word in shlex.split(here)]
-        ran = subprocess.run(words, cwd=home / "srv", env=env, capture_output=True, text=True, check=False, timeout=60)
+        words = [NCCO if word == "ncco" else word for word in shlex.split(here)]
+        ran = run(words, cwd=home / "srv", env=env, capture_output=True, text=True, timeout=60)
 
     assert 0 == ran.returncode, ran.stdout + ran.stderr
 
