@@ -24,7 +24,7 @@ import sys
 import time
 from typing import Final
 
-from tests.system.simulator.unlucky_lines import LINES
+from tests.system.simulator.unlucky_lines import lines
 from tests.system.simulator.unlucky_seeds import compare
 
 SEEDS: Final = 1000
@@ -32,7 +32,7 @@ SEEDS: Final = 1000
 
 def main() -> int:
     """Play all seeds and print the results; return 1 if anybody noticed a fault."""
-    names = [line.name for line in LINES]
+    names = [line.name for line in lines()]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seeds", type=int, default=SEEDS, help="how many of each line")
     parser.add_argument("--seed", type=int, help="only this one")
@@ -40,7 +40,7 @@ def main() -> int:
     given = parser.parse_args()
     seeds = range(given.seeds) if given.seed is None else [given.seed]
     failed = 0
-    for line in [line for line in LINES if line.name in given.only]:
+    for line in [line for line in lines() if line.name in given.only]:
         begun = time.perf_counter()
         found = asyncio.run(compare(line, seeds))
         failed += len(found.noticed)

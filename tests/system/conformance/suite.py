@@ -245,7 +245,7 @@ def load(files: Iterable[Path] | None = None) -> list[tuple[str, Case]]:
     """Load every case, with the name of its file. Raises ValueError with the names of file and case."""
     found = []
     for file in sorted(FOLDER.glob("*.yaml")) if files is None else files:
-        for written in yaml.safe_load(file.read_text(encoding="utf-8")):
+        for written in yaml.load(file.read_bytes(), yaml.CSafeLoader):
             try:
                 found.append((file.stem, Case.model_validate(written)))
             except ValidationError as error:

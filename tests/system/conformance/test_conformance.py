@@ -9,10 +9,8 @@ from tests.system.conformance.judge import differences
 from tests.system.conformance.simulated import SECRET, Simulated
 from tests.system.conformance.suite import Case, load
 
-CASES = load()
 
-
-@each_case("case", [pytest.param(case, id=f"{file}: {case.case}") for file, case in CASES])
+@each_case("case", lambda: [pytest.param(case, id=f"{file}: {case.case}") for file, case in load()])
 async def test_the_simulator_conforms(case: Case) -> None:
     played = await Simulated().play(case)
 

@@ -12,7 +12,7 @@ import pytest
 from app.service.turns import AnswerLookups, no_lookups
 from tests.support.cases import each_case
 from tests.system.simulator.unlucky_calls import Played, play
-from tests.system.simulator.unlucky_lines import LINES, Line
+from tests.system.simulator.unlucky_lines import Line, lines
 from tests.system.simulator.unlucky_seeds import Noticed, compare
 
 BY_CLOCK = {"examples/hours", "examples/languages", "examples/queue"}
@@ -25,7 +25,7 @@ def seeds(request: pytest.FixtureRequest) -> range:
     return range(40 if request.config.getoption("--night") else 16)
 
 
-@each_case("line", [line for line in LINES if line.name not in BY_CLOCK], ids=str)
+@each_case("line", lambda: [line for line in lines() if line.name not in BY_CLOCK], ids=str)
 async def test_bad_luck_is_not_heard(line: Line, seeds: range) -> None:
     found = await compare(line, seeds)
 
@@ -33,7 +33,7 @@ async def test_bad_luck_is_not_heard(line: Line, seeds: range) -> None:
     assert [] == found.by_clock
 
 
-@pytest.mark.parametrize("line", [line for line in LINES if line.name in BY_CLOCK], ids=str)
+@each_case("line", lambda: [line for line in lines() if line.name in BY_CLOCK], ids=str)
 async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line, seeds: range) -> None:
     found = await compare(line, seeds)
 
@@ -41,7 +41,7 @@ async def test_bad_luck_is_heard_only_as_far_as_it_takes_time(line: Line, seeds:
 
 
 async def test_a_seed_plays_the_same_call_each_time() -> None:
-    line, server = LINES[0], Forgetful()
+    line, server = lines()[0], Forgetful()
 
     first, second = [await play(line, server, 7, "unlucky") for _ in range(2)]
 
@@ -49,7 +49,7 @@ async def test_a_seed_plays_the_same_call_each_time() -> None:
 
 
 async def test_a_server_that_counts_deliveries_is_noticed() -> None:
-    line, server = LINES[0], Forgetful()
+    line, server = lines()[0], Forgetful()
 
     played = [[await play(line, server, seed, network) for network in ("slow", "unlucky")] for seed in range(20)]
 

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from random import Random
 from typing import Any, Final, Self
@@ -185,7 +185,8 @@ def _silent() -> Any:
     return structlog.wrap_logger(None, processors=[drop])
 
 
-def _samples() -> tuple[Line, ...]:
+@cache
+def lines() -> tuple[Line, ...]:
     """Each numbered flow in flows/, and each example with a numbered flow."""
     folders = [ROOT / "flows", *sorted((ROOT / "examples").glob("*/flows"))]
     found = []
@@ -195,6 +196,3 @@ def _samples() -> tuple[Line, ...]:
             name = flow.name if folder == folders[0] else f"examples/{folder.parent.name}"
             found.append(Line(name, folder, flow.numbers[0]))
     return tuple(found)
-
-
-LINES: Final = _samples()
