@@ -151,12 +151,12 @@ class CallReport:
 async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
     """Count the calls of a period; with `flow`, only calls that began in that flow. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
-    tallies: dict[tuple[str, str], CallCounts] = {("all", ""): CallCounts()}
+    tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda each: -each.calls):
         groups = [("all", ""), ("flow", calls.flow), ("number", calls.line)]
         for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
             known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
-            tallies.setdefault((by, known), CallCounts()).add(calls)
+            tallies[by, known].add(calls)
     days = defaultdict[date, Counter[str]](Counter)
     hours = Counter[int]()
 
