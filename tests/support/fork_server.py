@@ -104,7 +104,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended since, and the fork server has noticed it first
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Send SIGTERM."""
