@@ -17,6 +17,9 @@ SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/s
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
 	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py test_worker.py) \
 	$(addprefix tests/unit/flow/,test_fixes.py test_rename.py test_changed_projects.py)
+# These try much more with --night.
+NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
+	tests/system/calls/test_stored_results.py tests/system/simulator tests/unit/flow/test_fixes.py
 
 COMPILE := $(BIN)/uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -48,8 +51,7 @@ system: $(READY) ## run all other tests: kills, several hosts, whole servers
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 
 check-all: check ## run check, hostile and generated requests, long proofs, more examples, and mutants of conditions: for a night
-	$(PYTEST) --night tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \
-		tests/system/calls/test_stored_results.py tests/system/simulator
+	$(PYTEST) --night $(NIGHT)
 	$(PYTEST) --dist loadfile --hypothesis-profile=search -m hypothesis tests
 	$(BIN)/python -m benchmarks --proofs
 	$(BIN)/python -m tests.system.security.fuzzing --minutes 6 --seed $$(date +%j)
