@@ -399,7 +399,7 @@ async def test_call_ends_once_by_two_hosts(store: Store, other_host: Store) -> N
 
 
 async def test_pooler_by_transactions_needs_no_prepared_statements() -> None:
-    store = open_store(f"{empty_database()}?pooler=transaction")
+    store = open_store(f"{empty_database()}&pooler=transaction")
     await store.open()
     await store.open_call(*new_call("a"))
     await store.advance(*next_turn("a", 1))
