@@ -187,9 +187,7 @@ class Run:
                 if code is not None and function.__code__.co_filename == code.co_filename:
                     with contextlib.suppress(ValueError):  # a mutant may need fewer variables of the function around
                         function.__code__ = code
-        silent = os.open(os.devnull, os.O_WRONLY)
-        for number in (1, 2):
-            os.dup2(silent, number)
+        items[0].config.pluginmanager.unregister(name="terminalreporter")
         for at, item in enumerate(items):
             item.config.pluginmanager.register(_Ends(partial(os.write, tells, str(at).encode())), "ends")
             following = items[at + 1] if at + 1 < len(items) else None

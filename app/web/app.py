@@ -38,11 +38,7 @@ _CURES = {
 
 _ROUTES: Final = APIRouter()
 """The routes of all applications of this process."""
-for _router in (
-    webhooks.router,
-    webhooks.rtc_router,
-    health.router,
-):  # the middleware serves webhooks: those are for /docs
+for _router in (webhooks.router, webhooks.rtc_router, health.router):  # middleware serves webhooks; /docs lists them
     _ROUTES.include_router(_router)
 
 
