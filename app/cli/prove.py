@@ -23,16 +23,16 @@ from app.flow.model import Flow, Project
 from app.flow.report import Format, counted, report
 from app.verify.prove import (
     CallLimits,
+    FlowVerdict,
     FoundViolation,
     Proof,
     SearchLimits,
-    Verdict,
     never_run,
     placed_forever,
     prove,
     roots_of,
 )
-from app.verify.prove.many import Question, prove_all
+from app.verify.prove.many import ProofRequest, prove_all
 from app.verify.prove.rehearsal import coverings
 from app.verify.scenarios.files import WrittenScenario, numbered
 
@@ -119,9 +119,9 @@ def command(
     name = name or flow_of_file(found)
     env = flow_variables()
     bounds = SearchLimits(states, seconds)
-    question = Question(datetime.now(UTC), env, bounds, CallLimits(silence, steps), make_app, source.path_of)
+    request = ProofRequest(datetime.now(UTC), env, bounds, CallLimits(silence, steps), make_app, source.path_of)
     proved = _proved_flows(name, found.project.flows)
-    verdicts = _verdicts(proved, question, None if no_cache else source.flows.parent / CACHE)
+    verdicts = _verdicts(proved, request, None if no_cache else source.flows.parent / CACHE)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))
     faults = _unique(chain.from_iterable(verdict.violations for verdict in verdicts), others)
     verdicts = [each.refuted_by(others) for each in verdicts]
@@ -139,9 +139,7 @@ def command(
     if save is not None:
         _write(save, _counter_examples(faults))
     if tests is not None:
-        proofs = [
-            prove(flow, question.now, env=env, bounds=bounds, call_limits=question.call_limits) for flow in proved
-        ]
+        proofs = [prove(flow, request.now, env=env, bounds=bounds, call_limits=request.call_limits) for flow in proved]
         _write(tests, _coverings(found.project, proofs))
     is_fine = not any(issue.is_error for issue in issues) and not any(verdict.stopped for verdict in verdicts)
     return FINE if is_fine else ISSUES
@@ -160,9 +158,9 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
     return [flow]
 
 
-def _verdicts(flows: Sequence[Flow], question: Question, cache: Path | None) -> list[Verdict]:
+def _verdicts(flows: Sequence[Flow], request: ProofRequest, cache: Path | None) -> list[FlowVerdict]:
     """The verdicts by name of flow, with a progress bar in a terminal."""
-    proving = prove_all(flows, question, cache, _report_progress)
+    proving = prove_all(flows, request, cache, _report_progress)
     hidden = len(flows) == 1 or not sys.stderr.isatty()
     with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
         return sorted(shown, key=lambda verdict: verdict.flow)
@@ -192,7 +190,7 @@ def _print_examples(faults: Iterable[FoundViolation]) -> None:
             click.echo(textwrap.indent(fault.example.text, "  "), nl=False)
 
 
-def _summary(verdict: Verdict) -> Iterator[str]:
+def _summary(verdict: FlowVerdict) -> Iterator[str]:
     faults = sum(violation.is_error for violation in verdict.violations)
     shown = f"refuted by {counted(faults, 'fault')}" if faults else verdict.status
     if verdict.stopped:
@@ -212,7 +210,7 @@ def _summary(verdict: Verdict) -> Iterator[str]:
         yield f"  {label}: {never}{f' and {more} more' if more > 0 else ''}"
 
 
-def _verdict_document(verdict: Verdict) -> dict[str, Any]:
+def _verdict_document(verdict: FlowVerdict) -> dict[str, Any]:
     return {
         "flow": verdict.flow,
         "verdict": verdict.status,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from app.verify.prove.proof import Proof, prove, roots_of
 from app.verify.prove.properties import CallLimits, Violation
 from app.verify.prove.space import SearchLimits
-from app.verify.prove.verdict import FoundViolation, Verdict, never_run, placed_forever
+from app.verify.prove.verdict import FlowVerdict, FoundViolation, never_run, placed_forever
 
 __all__ = [
     "CallLimits",
+    "FlowVerdict",
     "FoundViolation",
     "Proof",
     "SearchLimits",
-    "Verdict",
     "Violation",
     "never_run",
     "placed_forever",

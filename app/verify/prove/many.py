@@ -26,7 +26,7 @@ from app.verify.prove.proof import prove
 from app.verify.prove.properties import CallLimits
 from app.verify.prove.rehearsal import confirmed
 from app.verify.prove.space import SearchLimits
-from app.verify.prove.verdict import Verdict
+from app.verify.prove.verdict import FlowVerdict
 from app.verify.scenarios.stage import MakeApp, PathOf
 
 _KEPT_OBJECTS: Final = 200_000
@@ -35,14 +35,14 @@ ALONE_S: Final = 2.0
 """How many seconds the first process works before others are started, which takes each of them about a second."""
 KEPT: Final = timedelta(days=30)
 """How long a verdict that nobody asks for stays in the cache."""
-_VERDICT: Final = TypeAdapter(Verdict)
+_VERDICT: Final = TypeAdapter(FlowVerdict)
 
 Progress = Callable[[str, int, int], None]
 """Called every few seconds with a flow, its number of states found, and the number still to explore."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProofRequest:
     """What is to be proved of each flow: the arguments of `prove`, and those of `confirmed`."""
 
     now: datetime
@@ -55,35 +55,35 @@ class Question:
     def key_of(self, flow: Flow) -> str:
         """The name of the verdict in the cache: a hash of everything that it depends on.
 
-        That is the flow's revision, the question and the day, because opening hours have dates.
+        That is the flow's revision, the request and the day, because opening hours have dates.
         """
         about = (flow.name, flow.revision, self.now.date(), sorted(self.env.items()), self.bounds, self.call_limits)
         return hashlib.sha256(repr((_code(), *about)).encode()).hexdigest()
 
 
-def prove_flow(name: str, sources: Mapping[str, str], question: Question, progress: Progress) -> Verdict:
+def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
     """Prove a flow and play its violations. It is loaded again, so that another process can do it."""
     gc.set_threshold(_KEPT_OBJECTS)
-    project = load(sources, question.env)
+    project = load(sources, request.env)
     proof = prove(
         project.flows[name],
-        question.now,
-        env=question.env,
-        bounds=question.bounds,
-        call_limits=question.call_limits,
+        request.now,
+        env=request.env,
+        bounds=request.bounds,
+        call_limits=request.call_limits,
         progress=partial(progress, name),
     )
-    return confirmed(project, proof, question.make_app, question.path_of)
+    return confirmed(project, proof, request.make_app, request.path_of)
 
 
 def prove_all(
-    flows: Iterable[Flow], question: Question, kept: Path | None, progress: Progress, *, alone_s: float = ALONE_S
-) -> Iterator[Verdict]:
+    flows: Iterable[Flow], request: ProofRequest, kept: Path | None, progress: Progress, *, alone_s: float = ALONE_S
+) -> Iterator[FlowVerdict]:
     """Yield the verdict on each flow, in the order in which they are found.
 
     Args:
         flows: flows of a project without errors.
-        question: what is to be proved.
+        request: what is to be proved.
         kept: a folder that keeps verdicts; None for none.
         progress: called in this process or another one.
         alone_s: see `ALONE_S`.
@@ -91,33 +91,33 @@ def prove_all(
     stored = None if kept is None else VerdictCache(kept)
     waiting = []
     for flow in flows:
-        verdict = None if stored is None else stored.get(question.key_of(flow))
+        verdict = None if stored is None else stored.get(request.key_of(flow))
         if verdict is None:
             waiting.append(flow)
         else:
             yield verdict
-    for flow, verdict in _proved(waiting, question, progress, alone_s):
+    for flow, verdict in _proved(waiting, request, progress, alone_s):
         if stored is not None and not verdict.stopped:
-            stored.put(question.key_of(flow), verdict)
+            stored.put(request.key_of(flow), verdict)
         yield verdict
     if stored is not None:
         stored.forget_old()
 
 
 def _proved(
-    flows: list[Flow], question: Question, progress: Progress, alone_s: float
-) -> Iterator[tuple[Flow, Verdict]]:
+    flows: list[Flow], request: ProofRequest, progress: Progress, alone_s: float
+) -> Iterator[tuple[Flow, FlowVerdict]]:
     """Prove the first flows in this process. If many are left after some seconds, start others."""
     until = time.monotonic() + alone_s
     left = list(flows)
     while left and (len(left) == 1 or time.monotonic() < until):
         flow = left.pop(0)
-        yield flow, prove_flow(flow.name, flow.sources, question, progress)
+        yield flow, prove_flow(flow.name, flow.sources, request, progress)
     if not left:
         return
     context = get_context("spawn" if sys.platform == "win32" else "forkserver")
     with ProcessPoolExecutor(min(_processors(), len(left)), mp_context=context) as pool:
-        jobs = {pool.submit(prove_flow, flow.name, dict(flow.sources), question, progress): flow for flow in left}
+        jobs = {pool.submit(prove_flow, flow.name, dict(flow.sources), request, progress): flow for flow in left}
         try:
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
@@ -136,7 +136,7 @@ class VerdictCache:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, key: str) -> Verdict | None:
+    def get(self, key: str) -> FlowVerdict | None:
         """The verdict under a key; None if there is none, or if it cannot be read."""
         path = self._folder / f"{key}.json"
         try:
@@ -146,7 +146,7 @@ class VerdictCache:
             return None
         return verdict
 
-    def put(self, key: str, verdict: Verdict) -> None:
+    def put(self, key: str, verdict: FlowVerdict) -> None:
         """Keep a verdict. Does nothing if the folder cannot be written."""
         with suppress(OSError):
             self._folder.mkdir(exist_ok=True)

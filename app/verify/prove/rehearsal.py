@@ -13,7 +13,7 @@ from app.verify.coverage import OutcomeCounter
 from app.verify.prove.counterexample import counter_example, covering, shortened
 from app.verify.prove.proof import Proof
 from app.verify.prove.properties import Violation
-from app.verify.prove.verdict import FoundViolation, Verdict
+from app.verify.prove.verdict import FlowVerdict, FoundViolation
 from app.verify.scenarios.files import WrittenScenario
 from app.verify.scenarios.model import read_scenarios
 from app.verify.scenarios.result import Result
@@ -38,7 +38,7 @@ class Rehearsed:
     result: Result | None = None
 
 
-def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> Verdict:
+def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf = str) -> FlowVerdict:
     """The verdict of a proof. A violation that the simulator does not reproduce is left out, and stops the proof."""
     first = dict[tuple[str, ...], Violation]()
     for violation in proof.violations:
@@ -54,7 +54,7 @@ def confirmed(project: Project, proof: Proof, make_app: MakeApp, path_of: PathOf
         else:
             where = f"{path_of(each.place.file)}:{each.place.line}"
             stopped = stopped or f"{where}: the simulator does not reproduce {each.kind}: {example.problem}"
-    return Verdict.of(proof, found, stopped)
+    return FlowVerdict.of(proof, found, stopped)
 
 
 def coverings(

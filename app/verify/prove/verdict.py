@@ -52,7 +52,7 @@ class FoundViolation:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class FlowVerdict:
     """The result of a proof. It can be sent from another process, and stored as JSON.
 
     Attributes:
@@ -82,7 +82,7 @@ class Verdict:
     entered: frozenset[tuple[str, str]]
 
     @classmethod
-    def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> Verdict:
+    def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> FlowVerdict:
         """The verdict of a proof, with those of its violations that were confirmed."""
         space = proof.space
         return cls(
@@ -107,12 +107,12 @@ class Verdict:
         is_refuted = any(each.is_error for each in self.violations)
         return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
 
-    def refuted_by(self, violations: Iterable[FoundViolation]) -> Verdict:
+    def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
         """The verdict with additional violations: those that are in this flow or in flows that it runs."""
         return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in self.flows)))
 
 
-def placed_forever(project: Project, verdicts: Iterable[Verdict]) -> list[FoundViolation]:
+def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
     """A violation for each loop of proved flows that place calls to each other without anybody's input (W298)."""
     proved = {name for verdict in verdicts for name in verdict.flows}
     names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
@@ -123,7 +123,7 @@ def placed_forever(project: Project, verdicts: Iterable[Verdict]) -> list[FoundV
     ]
 
 
-def never_run(flows: Mapping[str, Flow], verdicts: Iterable[Verdict]) -> list[FoundViolation]:
+def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
     """A violation for each step of a sub-flow that no proof reaches; [] if any exploration stopped early."""
     verdicts = list(verdicts)
     if any(verdict.stopped for verdict in verdicts):

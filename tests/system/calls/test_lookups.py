@@ -345,4 +345,4 @@ async def test_a_python_function_is_a_lookup_like_any_other(tmp_path: Path, offi
 
     assert ["Hello Ann 447700900123."] == call.said
     assert "not ok: the function raised KeyError in sample_functions.py:" in office.written
-    assert "secret" not in office.written
+    assert "unspoken" not in office.written

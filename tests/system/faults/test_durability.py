@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -68,7 +69,7 @@ def a_minute_passes(server: Server) -> None:
     if url.startswith("sqlite"):
         run_in(Path(url.removeprefix("sqlite:///")), ends)
     else:
-        shared_server().run(ends, url.rpartition("/")[2])
+        shared_server().run(ends, urlsplit(url).path.lstrip("/"))
 
 
 def test_call_goes_on_after_a_kill_and_a_new_key(server: Server, stand_in: StandIn) -> None:

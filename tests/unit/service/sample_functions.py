@@ -54,27 +54,27 @@ def awaitable_customer(number: str) -> Any:
 
 
 def raising() -> None:
-    raise KeyError("secret")
+    raise KeyError("unspoken words")
 
 
 async def async_raising() -> None:
-    raise KeyError("secret")
+    raise KeyError("unspoken words")
 
 
 def leaving() -> None:
-    sys.exit("secret")
+    sys.exit("unspoken words")
 
 
 async def async_leaving() -> None:
-    sys.exit("secret")
+    sys.exit("unspoken words")
 
 
 def stopping() -> None:
-    raise StopIteration("secret")
+    raise StopIteration("unspoken words")
 
 
 async def cancelling() -> None:
-    raise asyncio.CancelledError("secret")
+    raise asyncio.CancelledError("unspoken words")
 
 
 def unprintable() -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 from app.cli.server_under_test import make_app
 from app.flow.loader import load
 from app.flow.model import Flow, Project
-from app.verify.prove import FoundViolation, Proof, Verdict, never_run, prove, roots_of
+from app.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
 from app.verify.prove.counterexample import counter_example
 from app.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
 from app.verify.scenarios.model import read_scenarios
@@ -91,7 +91,7 @@ def play_all(project: Project, scenarios: Sequence[WrittenScenario]) -> Suite:
 
 def violations_of(project: Project, proofs: Sequence[Proof]) -> list[FoundViolation]:
     """All violations in a project; none if it has errors."""
-    lost = never_run(project.flows, map(Verdict.of, proofs)) if proofs else []
+    lost = never_run(project.flows, map(FlowVerdict.of, proofs)) if proofs else []
     return [*(FoundViolation.of(each) for proof in proofs for each in proof.violations), *lost]
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app.cli.server_under_test import make_app
 from app.flow.loader import load_files
-from app.verify.prove import CallLimits, SearchLimits, Verdict, roots_of
-from app.verify.prove.many import Question, prove_all
+from app.verify.prove import CallLimits, FlowVerdict, SearchLimits, roots_of
+from app.verify.prove.many import ProofRequest, prove_all
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import NOW
 
@@ -17,9 +17,9 @@ def no_progress(flow: str, found: int, waiting: int) -> None:
     """Called in other processes."""
 
 
-def proved(folder: Path, *, alone_s: float) -> dict[str, Verdict]:
+def proved(folder: Path, *, alone_s: float) -> dict[str, FlowVerdict]:
     flows = roots_of(load_files(folder / "flows", folder / "templates").flows)
-    question = Question(NOW, {}, SearchLimits(), CallLimits(), make_app, str)
+    question = ProofRequest(NOW, {}, SearchLimits(), CallLimits(), make_app, str)
     found = prove_all(flows, question, None, no_progress, alone_s=alone_s)
     return {verdict.flow: replace(verdict, seconds=0.0) for verdict in found}
 

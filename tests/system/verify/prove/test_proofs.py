@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.verify.prove import CallLimits, SearchLimits, Verdict, never_run, prove
+from app.verify.prove import CallLimits, FlowVerdict, SearchLimits, never_run, prove
 from app.verify.prove.counterexample import covering
 from tests.system.verify.prove.proved_flows import NOW, counter_examples, flow_of, found, proof_of
 
@@ -121,7 +121,7 @@ def test_a_call_that_dials_again_and_again_reaches_the_dial_limit() -> None:
 def test_a_step_of_another_flow_that_only_faults_lead_to_is_not_unreachable() -> None:
     proof = proof_of(MENU.replace("goto: bye", "goto: {run: sub}"), "", sub=SUB)
 
-    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [Verdict.of(proof)])
+    assert [] == never_run({"test": proof.flow, **proof.flow.subs}, [FlowVerdict.of(proof)])
 
 
 def test_a_question_about_the_time_sets_the_moment_of_a_scenario() -> None:
