@@ -6,6 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -159,11 +160,15 @@ def _proved_flows(name: str, flows: Mapping[str, Flow]) -> list[Flow]:
 
 
 def _verdicts(flows: Sequence[Flow], request: ProofRequest, cache: Path | None) -> list[FlowVerdict]:
-    """The verdicts by name of flow, with a progress bar in a terminal."""
+    """The verdicts by name of flow, with a progress bar in a terminal. Raises CannotRun."""
     proving = prove_all(flows, request, cache, _report_progress)
     hidden = len(flows) == 1 or not sys.stderr.isatty()
-    with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
-        return sorted(shown, key=lambda verdict: verdict.flow)
+    try:
+        with click.progressbar(proving, length=len(flows), label="proving", file=sys.stderr, hidden=hidden) as shown:
+            return sorted(shown, key=lambda verdict: verdict.flow)
+    except BrokenProcessPool as error:
+        problem = "a process that proves flows was killed, probably because memory ran out"
+        raise CannotRun(problem, "prove the flows one after another: `ncco prove FLOW`") from error
 
 
 def _unique(*groups: Iterable[FoundViolation]) -> list[FoundViolation]:

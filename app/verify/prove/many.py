@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,6 +82,8 @@ def prove_all(
 ) -> Iterator[FlowVerdict]:
     """Yield the verdict on each flow, in the order in which they are found.
 
+    Raises BrokenProcessPool if one of the processes was killed, for example because memory ran out.
+
     Args:
         flows: flows of a project without errors.
         request: what is to be proved.
@@ -116,13 +119,18 @@ def _proved(
     if not left:
         return
     context = get_context("spawn" if sys.platform == "win32" else "forkserver")
-    with ProcessPoolExecutor(min(_processors(), len(left)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(_processors(), len(left)), context, _end_quietly) as pool:
         jobs = {pool.submit(prove_flow, flow.name, dict(flow.sources), request, progress): flow for flow in left}
         try:
             for job in as_completed(jobs):
                 yield jobs[job], job.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _end_quietly() -> None:
+    """Let Ctrl-C, which reaches all processes of a terminal, end this one without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _processors() -> int:
@@ -168,7 +176,7 @@ class VerdictCache:
 def _code() -> str:
     """A hash of the installed code. Another version may find something else."""
     digest = hashlib.sha256()
-    for path in sorted(Path(app.__file__).parent.rglob("*.[py]*")):
+    for path in sorted(Path(app.__file__).parent.rglob("*")):
         if path.suffix in (".py", ".yaml"):
             found = path.stat()
             digest.update(f"{path} {found.st_size} {found.st_mtime_ns}".encode())
