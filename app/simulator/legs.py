@@ -1,4 +1,4 @@
-"""Legs and conversations: who is connected, who hears whom, and the methods to act as a party."""
+"""Legs and conversations: which parties are connected, what each of them hears, and what it can do."""
 
 from __future__ import annotations
 

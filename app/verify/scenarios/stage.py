@@ -195,7 +195,7 @@ class LocalStage:
         A placed call gets its own store, because the placer reads all calls and expects time to move forward only.
         """
         if not scenario.places:
-            return await self._play(scenario)
+            return await self.play_here(scenario)
         stage = LocalStage(
             self._project,
             self._make_app,
@@ -205,11 +205,12 @@ class LocalStage:
             path_of=self.path_of,
         )
         try:
-            return await stage._play(scenario)
+            return await stage.play_here(scenario)
         finally:
             await stage.store.close()
 
-    async def _play(self, scenario: Scenario) -> Result:
+    async def play_here(self, scenario: Scenario) -> Result:
+        """Play a scenario on this stage's own clock, with its own store."""
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
         result = Result(_judged(scenario, conditions))
