@@ -100,11 +100,12 @@ class WrittenScenario:
     def text(self) -> str:
         """The scenario as YAML, below its comments, with escapes for invisible characters."""
         remarks = "".join(f"# {' '.join(remark.split())}\n" for remark in self.remarks)
-        text, escaped = (
-            yaml.dump({self.name: dict(self.body)}, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110)
-            for is_plain in (True, False)
-        )
-        return remarks + (text if text.replace("\n", "").isprintable() else escaped)
+        text = self._as_yaml(is_plain=True)
+        return remarks + (text if text.replace("\n", "").isprintable() else self._as_yaml(is_plain=False))
+
+    def _as_yaml(self, *, is_plain: bool) -> str:
+        document = {self.name: dict(self.body)}
+        return str(yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=is_plain, width=110))
 
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
