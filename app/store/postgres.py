@@ -9,6 +9,7 @@ Requires asyncpg: `pip install ".[postgres]"`.
 from __future__ import annotations
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -69,6 +70,11 @@ OPEN_S: Final = 60.0
 
 LOCK: Final = 7_093_221_054_881
 """The advisory lock for schema changes: a number that nobody else uses."""
+
+_CALLS: Final = 709_322
+"""The namespace of the advisory locks for calls."""
+
+_LOCK_CALLS: Final = "SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::int[]) AS key"
 
 LIST_TABLES: Final = f"""
     SELECT name
@@ -327,12 +333,14 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
     """Write operations in one transaction, and store the result or error of each in its item."""
     try:
         async with _transaction(connection):
+            await _lock_calls(connection, group)
             await _run_side_by_side(connection, group)
         return
     except Exception as error:
         if own_error(label, error) is None:
             raise
     async with _transaction(connection):
+        await _lock_calls(connection, group)
         for item in group:
             await connection.execute("SAVEPOINT item")
             try:
@@ -343,6 +351,14 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
                     raise
                 await connection.execute("ROLLBACK TO item")
             await connection.execute("RELEASE item")
+
+
+async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> None:
+    """Wait for other hosts' groups with calls of this one: each locks rows in the order of its statements."""
+    if len(group) > 1:
+        names = {key for item in group for key in item.keys if key}
+        keys = sorted(zlib.crc32(name.encode(errors="replace")) - (1 << 31) for name in names)
+        await connection.fetch(_LOCK_CALLS, _CALLS, keys)
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, Final, TypeAlias
 
@@ -133,13 +134,15 @@ async def _one(hosts: tuple[Store, Store], id_: str, luck: Random, found: Counte
         call.rang |= bool(rang)
         turn = turn_row(id_, number, heard=heard, rang=rang, result="")
         if number == 1:
-            await hosts[0].open_call(session_row(id_), turn, webhook_row(id_))
+            await _retried(partial(hosts[0].open_call, session_row(id_), turn, webhook_row(id_)), found)
         else:
-            await hosts[0].advance(session_row(id_, version=number), turn, webhook_row(id_, number - 1, 0))
+            session, webhook = session_row(id_, version=number), webhook_row(id_, number - 1, 0)
+            await _retried(partial(hosts[0].advance, session, turn, webhook), found)
     acts = _facts(hosts, id_, call, luck, found)
     luck.shuffle(acts)
     await asyncio.gather(*(act() for act in acts))
-    await hosts[1].results.mark_returned(id_, NOON_MS, "") if call.returned_at else None
+    if call.returned_at:
+        await _retried(partial(hosts[1].results.mark_returned, id_, NOON_MS, ""), found)
     return call
 
 
@@ -148,7 +151,8 @@ def _facts(hosts: tuple[Store, Store], id_: str, call: Expected, luck: Random, f
 
     async def record(kind: str, turn: int, at: int) -> None:
         status = kind.removeprefix("event-")
-        await _retried(luck.choice(hosts).record, webhook_row(id_, turn, 0, status, kind=kind, received_at=at), found)
+        webhook = webhook_row(id_, turn, 0, status, kind=kind, received_at=at)
+        await _retried(partial(luck.choice(hosts).record, webhook), found)
 
     def fact(kind: str, turn: int, at: int) -> Act:
         return lambda: record(kind, turn, at)
@@ -175,15 +179,15 @@ def _facts(hosts: tuple[Store, Store], id_: str, call: Expected, luck: Random, f
         acts.append(lambda: _end(luck.choice(hosts), id_, ends_at, found))
     if luck.random() < 0.3:
         call.returned_at = NOON_MS
-        acts.append(lambda: luck.choice(hosts).results.mark_returned(id_, NOON_MS, ""))
+        acts.append(lambda: _retried(partial(luck.choice(hosts).results.mark_returned, id_, NOON_MS, ""), found))
     return acts
 
 
-async def _retried(write: Callable[[Any], Awaitable[Any]], row: Any, found: Counter[str]) -> None:
+async def _retried(write: Act, found: Counter[str]) -> None:
     """Write as Vonage does, which sends a webhook again after a 503."""
     for _ in range(3):
         try:
-            await write(row)
+            await write()
         except StoreError as error:
             found[f"note: {type(error).__name__}, sent again"] += 1
         else:
@@ -192,16 +196,14 @@ async def _retried(write: Callable[[Any], Awaitable[Any]], row: Any, found: Coun
 
 
 async def _lose(host: Store, id_: str, version: int, found: Counter[str]) -> None:
-    async def lose(_: None) -> None:
-        await host.end_lost(EndOfCall(id_, version, "inbound", NUMBER, LINE), id_, NOON_MS + 200_000)
-
-    await _retried(lose, None, found)
+    call = EndOfCall(id_, version, "inbound", NUMBER, LINE)
+    await _retried(partial(host.end_lost, call, id_, NOON_MS + 200_000), found)
 
 
 async def _end(host: Store, id_: str, at: int, found: Counter[str]) -> None:
     webhook = webhook_row(id_, kind="event-completed", received_at=at)
 
-    async def end(_: None) -> None:
+    async def end() -> None:
         while True:
             calls = [EndOfCall(row.id, row.version, "inbound", NUMBER, LINE) for row in await host.calls_of(id_)]
             try:
@@ -210,4 +212,4 @@ async def _end(host: Store, id_: str, at: int, found: Counter[str]) -> None:
                 continue
             return
 
-    await _retried(end, None, found)
+    await _retried(end, found)

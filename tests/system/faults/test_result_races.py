@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from app.store import open_store
-from tests.support.postgres_stores import empty_database
+from tests.support.postgres_stores import ask, empty_database
 from tests.system.faults.result_races import race
 
 RACES = 150
+DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
@@ -20,3 +21,12 @@ async def test_rows_and_sums_are_right_after_races(tmp_path: Path, database: str
         found = await race((one, other), RACES)
 
     assert {"races": RACES} == {what: count for what, count in (+found).items() if not what.startswith("note: ")}
+
+
+async def test_hosts_that_write_the_same_calls_do_not_deadlock() -> None:
+    url = empty_database()
+    before = ask(DEADLOCKS)
+    async with open_store(url) as one, open_store(url) as other:
+        await race((one, other), RACES)
+
+    assert ask(DEADLOCKS) == before
