@@ -9,9 +9,11 @@ from app.engine.dialling import refusal
 from app.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
 from app.engine.session import OpenWait, TurnContext, WaitRef
 from app.errors import RenderError
+from app.flow.actions.part import Part
+from app.flow.frame import Draft, Frame, Target
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Draft, Frame, Part, Target
+from app.flow.runtime import Again
 from app.ncco import Issue, check, options_are_clean, order_is_clean
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from app.engine.session import OpenWait
-from app.flow.actions.action import ORDERING, Action
-from app.flow.actions.connect import ConnectPart
+from app.flow.actions.action import ORDERING
+from app.flow.actions.part import Part
+from app.flow.frame import Draft, Frame
 from app.flow.model import Flow, Step
-from app.flow.runtime import Again, Draft, Exit, Frame, Jump, Part
+from app.flow.runtime import Again, Exit, Jump
 from app.ncco import RECORD_ENDS
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
@@ -36,13 +37,11 @@ class EveryCall:
         """The actions of `parts`."""
         drafts = []
         for part in parts:
-            action: Part = part
-            if isinstance(part, ConnectPart):
-                action = part.targets[0]
-                if part.may_ring_nobody or action.is_computed or action.heard is not None:
-                    raise DependsOnCall("who is rung")
-            if not isinstance(action, Action) or not ORDERING.isdisjoint(action.computed):
-                raise DependsOnCall("which actions are played, and how they are ordered")
+            if len(part.actions) != 1 or any(target.depends_on_call for target in part.targets):
+                raise DependsOnCall("which actions are played, and who is rung")
+            (action,) = part.actions
+            if not ORDERING.isdisjoint(action.computed):
+                raise DependsOnCall("how the actions are ordered")
             drafts.append(Draft(action.constant, action.callback, computed=action.computed))
         return drafts
 

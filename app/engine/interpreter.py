@@ -28,9 +28,10 @@ from app.engine.session import (
 )
 from app.engine.stretch import begun, decided, first_turn, written_at
 from app.errors import RenderError
+from app.flow.frame import Assignment, Target
 from app.flow.language.lookups import AskedLookup
 from app.flow.model import Flow, Step
-from app.flow.runtime import Again, Assignment, Decision, Go, Outcome, Target
+from app.flow.runtime import Again, Decision, Go, Outcome
 from app.flow.templates.budget import Budget
 from app.ncco import check
 from app.ncco.webhooks import Webhook

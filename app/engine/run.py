@@ -15,9 +15,10 @@ from app.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, Turn
 from app.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from app.errors import RenderError
 from app.flow.actions.action import checkpoint
+from app.flow.frame import Frame, Target
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Decision, Frame, Target
+from app.flow.runtime import Again, Decision
 from app.flow.templates.budget import Budget
 from app.ncco import Issue
 from app.ncco.statuses import DIAL_FAILURES

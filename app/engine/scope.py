@@ -13,13 +13,14 @@ import orjson
 from app.engine.secrets import Secrets, leading_to, masked, without
 from app.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
 from app.errors import RenderError
+from app.flow.frame import Runs, Target
 from app.flow.grammar.values import OUR_NUMBERS
 from app.flow.hours.calendar import hours_view
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.returns import Redactor
 from app.flow.model import Flow, Step
 from app.flow.paths import written
-from app.flow.runtime import Outcome, Runs, Target
+from app.flow.runtime import Outcome
 from app.flow.scope import Variable
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Names

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
 
 import orjson
 
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 from app.results import NO_FACTS, TurnFacts
 
 NOTHING: Final[Mapping[str, Any]] = {}

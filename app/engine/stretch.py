@@ -22,10 +22,11 @@ from app.engine.facts import facts_of
 from app.engine.scope import NOTHING_HEARD, FlowScope, call_record
 from app.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
 from app.errors import RenderError
+from app.flow.frame import Draft
 from app.flow.grammar.values import OurNumber
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Again, Draft, Jump
+from app.flow.runtime import Again, Jump
 from app.flow.templates.budget import Budget
 from app.flow.templates.values import Value
 from app.ncco import check, options_are_clean

@@ -9,11 +9,13 @@ from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from app.flow.actions.action import CONNECTED, HELD, Action
-from app.flow.actions.connect import ConnectPart, address_of
+from app.flow.actions.connect import address_of
+from app.flow.actions.part import Part
+from app.flow.frame import Target
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.report import printable
-from app.flow.runtime import Exit, Part, StepShape, Target, Way
+from app.flow.runtime import Exit, StepShape, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
 """Maximum length of a prompt, a condition or a phrase in the diagram, in characters."""
@@ -248,16 +250,17 @@ def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str],
 
     `cut` shortens the texts. A computed prompt is shown as it is written in the flow.
     """
-    if isinstance(part, ConnectPart):
+    if part.targets:
         return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
-    if not isinstance(part, Action):
+    if not part.actions:
         return "ncco"
-    if part.word == "input" or part.checkpoint in (CONNECTED, HELD):
+    (action,) = part.actions
+    if action.word == "input" or action.checkpoint in (CONNECTED, HELD):
         return ""
-    spoken = part.in_locale("")
+    spoken = action.in_locale("")
     if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
         return f"“{cut(text)}”"
-    return f"checkpoint {part.checkpoint}" if part.checkpoint else part.word
+    return f"checkpoint {action.checkpoint}" if action.checkpoint else action.word
 
 
 def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
@@ -267,8 +270,7 @@ def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:
     """The flows that the called parties hear before being connected."""
-    connects = (part for part in step.parts if isinstance(part, ConnectPart))
-    named = (target.heard.flow for part in connects for target in part.targets if target.heard is not None)
+    named = (target.heard.flow for target in step.targets if target.heard is not None)
     return tuple(dict.fromkeys(named))
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from app.flow.actions.action import Action
-from app.flow.actions.connect import ConnectPart
-from app.flow.actions.do import values_in
+from app.flow.actions.connect import ConnectTarget
+from app.flow.actions.part import Part
+from app.flow.effects import Effect
+from app.flow.frame import Assignment, Target
 from app.flow.language.hooks import SentHook
 from app.flow.language.lookups import AskedLookup
 from app.flow.language.outbound import Outbound
 from app.flow.language.results import OwnResult
 from app.flow.nodes import Place
 from app.flow.paths import Path
-from app.flow.runtime import Assignment, Exit, Part, Target
+from app.flow.runtime import Exit, Way
 from app.flow.scope import Variable
 from app.value_types import Kind
 
@@ -70,12 +72,59 @@ class Step:
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     result: str = ""
 
+    @property
+    def played(self) -> Iterator[Part]:
+        """Everything that it plays, including its retry prompts."""
+        yield from self.parts
+        yield from (part for prompts in self.exit.prompts.values() for parts in prompts for part in parts)
+
+    @property
+    def actions(self) -> Iterator[Action]:
+        """The NCCO actions of its parts, as far as they are known; one for each target of a connect."""
+        return chain.from_iterable(part.actions for part in self.parts)
+
+    @property
+    def targets(self) -> Iterator[ConnectTarget]:
+        """What the step dials."""
+        return chain.from_iterable(part.targets for part in self.parts)
+
+    @cached_property
+    def leaving(self) -> tuple[tuple[Way, tuple[Effect, ...]], ...]:
+        """Every way out, with what happens on it."""
+        return tuple((way, tuple(_on(way))) for way in self.exit.ways())
+
+    @cached_property
+    def effects(self) -> tuple[Effect, ...]:
+        """Everything that the step does, in the order of a call; on the ways out, in the order of the file."""
+        return tuple(self._effects())
+
+    def _effects(self) -> Iterator[Effect]:
+        asked = [effect for asked in self.asks for effect in asked.effects("read", "lookup")]
+        asked += [Effect("receive", "lookup", name=asked.name) for asked in self.asks]
+        played = [effect for part in self.parts for effect in part.effects("do")]
+        yield from asked
+        yield from (Effect("set", "enter", each.value, each.name) for each in self.sets)
+        yield from (effect for hook in self.sends for effect in hook.effects("send", "enter"))
+        if self.exit.is_early:
+            yield from (Effect("read", "early", test) for test in self.exit.reads())
+        yield from played
+        if not self.exit.leaves_at_once:
+            yield Effect("wait", "again")
+            again = (asked if self.exit.asks_again else []) + (played if self.exit.plays_again else [])
+            yield from (effect._replace(phase="again") for effect in again)
+        yield from (effect for part in islice(self.played, len(self.parts), None) for effect in part.effects("retry"))
+        yield from (Effect("read", "test", test) for test in self.exit.reads())
+        yield from (effect for _, effects in self.leaving for effect in effects)
+        yield from self.error.effects("error") if self.error is not None else ()
+        later = chain.from_iterable(self.events.values())
+        yield from (effect for hook in later for effect in hook.effects("send", "event"))
+
     @cached_property
     def offers(self) -> Offers:
         """What the step gives a caller."""
-        actions = [part for part in self.parts if isinstance(part, Action)]
+        actions = list(self.actions)
         speaks = any(action.word in {"talk", "stream"} for action in actions)
-        dials = any(isinstance(part, ConnectPart) for part in self.parts)
+        dials = any(self.targets)
         records = any(
             action.literal("beepStart") is True or "endOnKey" in action.fields
             for action in actions
@@ -83,11 +132,19 @@ class Step:
         )
         return Offers(
             announces=speaks and not dials and not records and self.exit.asked is None,
-            tells_hours=any("hours" in value.used_names for part in self.parts for value in values_in(part)),
+            tells_hours=any("hours" in each.value.used_names for each in self.effects if each.phase == "do"),
             reads_hours=any("hours" in value.used_names for value in self.exit.reads()),
             asks_for_message=records,
             dials=dials,
         )
+
+
+def _on(way: Way) -> Iterator[Effect]:
+    """What happens on a way out."""
+    if way.fills is not None:
+        yield Effect("receive", "leave", name=way.fills.name)
+    yield from (Effect("set", "leave", each.value, each.name) for each in way.sets)
+    yield from way.target.effects("leave")
 
 
 class Limit(NamedTuple):
@@ -189,14 +246,13 @@ class Flow:
     @property
     def runs(self) -> frozenset[str]:
         """The flows that this one runs for the caller, or for a called party before being connected."""
-        connects = (part for step in self.steps.values() for part in step.parts if isinstance(part, ConnectPart))
-        heard = (target.heard for connect in connects for target in connect.targets)
+        heard = (target.heard for step in self.steps.values() for target in step.targets)
         return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
 
     @property
     def records(self) -> bool:
         """Whether the flow asks Vonage to record."""
-        actions = (part for step in self.steps.values() for part in step.parts if isinstance(part, Action))
+        actions = (action for step in self.steps.values() for action in step.actions)
         return any(action.word == "record" or "record" in action.fields for action in actions)
 
     @property
@@ -205,7 +261,7 @@ class Flow:
         return [
             f"{self.name}.{step.name}"
             for step in self.steps.values()
-            if any(dial.is_computed for part in step.parts if isinstance(part, ConnectPart) for dial in part.targets)
+            if any(target.is_computed for target in step.targets)
         ]
 
     @property
@@ -214,11 +270,9 @@ class Flow:
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()
-            for part in step.parts
-            if isinstance(part, ConnectPart)
-            for dial in part.targets
-            if dial.kind == "phone" and not dial.is_computed
-            for address in dial.addresses
+            for target in step.targets
+            if target.kind == "phone" and not target.is_computed
+            for address in target.addresses
         }
 
     @property

@@ -9,7 +9,7 @@ from app import engine
 from app.engine import WaitRef
 from app.engine.session import from_json
 from app.errors import Conflict
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 from app.ncco.webhooks import FallbackWebhook
 from app.service import answers, called_parties, waits
 from app.service.delivery import Delivery, Reply, session_id

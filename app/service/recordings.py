@@ -18,8 +18,6 @@ from typing import Final, Literal
 
 from app.engine import Session
 from app.errors import AppError
-from app.flow.actions.action import Action
-from app.flow.actions.do import Document
 from app.flow.model import Flow, Step
 from app.ncco import RECORD_ENDS
 from app.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
@@ -130,9 +128,9 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
-    records = [part for part in parts if isinstance(part, Action) and part.word == "record"]
+    records = [action for part in parts for action in part.actions if action.word == "record"]
     ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)
-    is_known = bool(parts) and not any(isinstance(part, Document) for part in parts)
+    is_known = bool(parts) and all(part.actions for part in parts)
     return "record" if ends_itself or not is_known else "conversation"
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from app.engine import WaitRef
 from app.errors import UnknownWait
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400

@@ -14,8 +14,8 @@ from app.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, Turn
 from app.engine.interpreter import Playing, Result
 from app.engine.session import NOTHING, Cipher, from_json
 from app.errors import Conflict, StoreUnavailable
+from app.flow.frame import CallbackKind
 from app.flow.model import Flow
-from app.flow.runtime import CallbackKind
 from app.ncco.webhooks import InputWebhook
 from app.results import DecidedResult
 from app.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply

@@ -8,7 +8,7 @@ from app import engine
 from app.engine import Call, OpenWait, Session, WaitRef
 from app.engine.session import from_json
 from app.errors import Conflict, StoreUnavailable
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 from app.ncco.webhooks import StatusWebhook
 from app.service import called_parties
 from app.service.delivery import Delivery, Reply

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from app.console.project import ProjectFolder
-from app.flow.actions.connect import ConnectPart
 from app.flow.files import MAX_BYTES
 from app.flow.issues import FlowIssue
 from app.flow.loader import load
@@ -141,8 +140,8 @@ class Playable:
 def dialled_in(project: Project) -> list[str]:
     """The addresses that the flows dial, as far as they are written out."""
     found: dict[str, None] = {}
-    for part in (part for flow in project.flows.values() for step in flow.steps.values() for part in step.parts):
-        for target in part.targets if isinstance(part, ConnectPart) else ():
+    for step in (step for flow in project.flows.values() for step in flow.steps.values()):
+        for target in step.targets:
             if not target.is_computed and target.numbers is None:
                 found[address_of(target.fields["endpoint"].render({})[0])] = None
     return list(found)

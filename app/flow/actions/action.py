@@ -7,16 +7,17 @@ far the call has got. If `on` names the checkpoint, it decides how the call cont
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
 from app.flow.actions.item import Item, refuse_fields
+from app.flow.effects import Effect, Phase
+from app.flow.frame import Callback, Draft, Frame
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import CallField, Constant, Object, in_locale
 from app.flow.nodes import Place, Text
-from app.flow.runtime import Callback, Draft, Frame
 from app.flow.templates.values import Value
 from app.ncco.statuses import DIAL_OUTCOMES
 
@@ -39,6 +40,20 @@ class Action:
     callback: Callback | None = None
     checkpoint: str = ""
     is_opening: bool = False
+
+    @property
+    def actions(self) -> tuple[Self, ...]:
+        """See `Part`."""
+        return (self,)
+
+    @property
+    def targets(self) -> tuple[()]:
+        """See `Part`."""
+        return ()
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from (Effect("play", phase, value, f"{self.word}.{name}") for name, value in self.computed.items())
 
     def literal(self, name: str) -> Any:
         """The constant value of a field; None if the field is not written or is computed."""

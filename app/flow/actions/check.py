@@ -10,11 +10,10 @@ from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.do import Document
-from app.flow.actions.waits import targets_count
+from app.flow.actions.part import Part
 from app.flow.grammar.values import Array, Object, find, in_locale, leaves
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
-from app.flow.runtime import Part
 from app.flow.scope import ScopeTypes
 from app.flow.templates.values import Computed, Literal, Value
 from app.issue import Issue as NccoIssue
@@ -65,7 +64,7 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
-        for position in range(max(1, targets_count(parts))):
+        for position in range(max([1, *(len(part.targets) for part in parts)])):
             for issue in _check_at(local, position, names, goes_on=goes_on):
                 found[issue] = None
     return list(found)

@@ -21,19 +21,20 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from app.errors import RenderError
 from app.flow.actions.action import Action, may_be_true, observer
 from app.flow.actions.item import Item, gather, has_duplicate
+from app.flow.effects import Effect, Phase
+from app.flow.frame import Callback, Draft, Frame, Runs
 from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from app.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
 from app.flow.grammar.targets import read_run
 from app.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
 from app.flow.issues import Fix, did_you_mean, meant_word
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.runtime import Callback, Draft, Frame, Runs
 from app.flow.source.source_file import quote
 from app.flow.templates.values import Value
 from app.ncco.hints import ENDPOINT_NAMES
@@ -225,6 +226,15 @@ class ConnectTarget(Action):
     numbers: Value | None = None
     heard: Runs | None = None
 
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from Action.effects(self, phase)
+        yield from (Effect("dial", phase, address) for address in (*self.addresses, *self._found("extension")))
+        if self.numbers is not None:
+            yield Effect("play", phase, self.numbers, "connect.endpoint")
+        if self.heard is not None:
+            yield from self.heard.effects(phase)
+
     @cached_property
     def is_computed(self) -> bool:
         """Whether the number or address to dial is known only during a call.
@@ -237,9 +247,17 @@ class ConnectTarget(Action):
         return any(not part.is_literal for part in self.addresses)
 
     @property
+    def depends_on_call(self) -> bool:
+        """Whether a call decides who is rung, or what that party hears first."""
+        return self.is_computed or self.numbers is not None or self.heard is not None
+
+    @property
     def addresses(self) -> tuple[Value, ...]:
         """The values of the endpoint's number or address, if they are written in the flow."""
-        found = (find(self.fields["endpoint"], ("0", name)) for name in ADDRESS_FIELDS)
+        return self._found(*ADDRESS_FIELDS)
+
+    def _found(self, *names: str) -> tuple[Value, ...]:
+        found = (find(self.fields["endpoint"], ("0", name)) for name in names)
         return tuple(value for value in found if not isinstance(value, Object))
 
     @property
@@ -282,6 +300,15 @@ class ConnectPart:
     place: Place
     targets: tuple[ConnectTarget, ...]
     is_list: bool = False
+
+    @property
+    def actions(self) -> tuple[ConnectTarget, ...]:
+        """See `Part`."""
+        return self.targets
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from chain.from_iterable(target.effects(phase) for target in self.targets)
 
     @property
     def may_ring_nobody(self) -> bool:

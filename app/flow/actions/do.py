@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.errors import RenderError
-from app.flow.actions.action import Action, observer, read_checkpoint
-from app.flow.actions.connect import ConnectPart, ConnectTarget, address_of, read_connect
+from app.flow.actions.action import observer, read_checkpoint
+from app.flow.actions.connect import address_of, read_connect
 from app.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
 from app.flow.actions.ncco_action import read_action
+from app.flow.actions.part import Part
+from app.flow.effects import Effect, Phase
+from app.flow.frame import Draft, Frame
 from app.flow.grammar.fields import in_every_locale
 from app.flow.grammar.reader import Resolver
 from app.flow.grammar.values import leaves
 from app.flow.nodes import Map, Node, Place, Text
-from app.flow.runtime import Draft, Frame, Part
 from app.flow.templates.compiler import compile_file
 from app.flow.templates.values import Computed, Value
 from app.value_types import TYPES
@@ -37,6 +39,21 @@ class Document:
     source: str = ""
     """The text of the list's files. The author wrote every address that appears in it literally, so it may be dialled.
     """
+
+    @property
+    def actions(self) -> tuple[()]:
+        """See `Part`: the actions are known only during a call."""
+        return ()
+
+    @property
+    def targets(self) -> tuple[()]:
+        """See `Part`."""
+        return ()
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        if not self.value.is_literal:
+            yield Effect("play", phase, self.value, "ncco")
 
     def render(self, frame: Frame) -> list[Draft]:
         """The actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
@@ -137,27 +154,3 @@ def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
     """Read the parts that items play. Errors are reported, and invalid items are left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)
-
-
-def actions_of(part: Part) -> tuple[Action, ...]:
-    """The actions of a part, as far as known: none for a document, one for each target of a connect."""
-    if isinstance(part, ConnectPart):
-        return part.targets
-    return (part,) if isinstance(part, Action) else ()
-
-
-def values_in(part: Part) -> Iterator[Value]:
-    """Yield the values of a part that are computed in each call."""
-    if isinstance(part, Document):
-        yield part.value
-    for action in actions_of(part):
-        yield from (value for value in action.fields.values() if not value.is_literal)
-        if isinstance(action, ConnectTarget):
-            yield from _of_party(action)
-
-
-def _of_party(party: ConnectTarget) -> Iterator[Value]:
-    if party.numbers is not None:
-        yield party.numbers
-    if party.heard is not None:
-        yield from (given.value for given in party.heard.given)

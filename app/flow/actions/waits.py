@@ -15,12 +15,13 @@ from app.flow.actions.connect import ConnectPart, ConnectTarget
 from app.flow.actions.do import Document
 from app.flow.actions.item import Item
 from app.flow.actions.ncco_action import read_action
+from app.flow.actions.part import Part
+from app.flow.frame import Callback
 from app.flow.grammar.locales import Locale
 from app.flow.grammar.reader import Reader, Resolver
 from app.flow.grammar.values import Array, Constant, Object, localised
 from app.flow.issues import RULES, FlowIssue
 from app.flow.nodes import Place
-from app.flow.runtime import Callback, Part
 from app.flow.templates.values import Value
 from app.ncco.languages import RECOGNISED_CODES, VOICES_BY_CODE
 from app.ncco.statuses import DETECTIONS, DIAL_OUTCOMES
@@ -277,11 +278,6 @@ class HeldNeeds:
                 word = "connect" if isinstance(part, ConnectPart) else part.word
                 reader.report("E279", part.place, f"`{word}` is not allowed in a step that holds the caller", "move it")
         return (*parts, checkpoint(HELD, place, steers=True))
-
-
-def targets_count(parts: tuple[Part, ...]) -> int:
-    """The number of targets in a step's connect, where a computed list counts as one; 0 without a connect."""
-    return max((len(part.targets) for part in parts if isinstance(part, ConnectPart)), default=0)
 
 
 def connect_of(parts: tuple[Part, ...]) -> ConnectPart | None:

@@ -19,9 +19,8 @@ from jinja2 import nodes
 from app.errors import RenderError
 from app.flow.actions.action import Action
 from app.flow.actions.check import as_sent, path_of
-from app.flow.actions.connect import ConnectPart, ConnectTarget
-from app.flow.actions.do import actions_of
-from app.flow.checks.facts import Facts, needs_in, parts_of, reads_in, used_in
+from app.flow.actions.connect import ConnectTarget
+from app.flow.checks.facts import Facts, needs_in, reads_in, uses_of
 from app.flow.grammar.values import Object, find, leaves
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, Span
 from app.flow.issues import RULES, FlowIssue
@@ -53,16 +52,10 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
     yield from _check_nameless(facts)
 
 
-def _connect_targets(step: Step) -> Iterator[ConnectTarget]:
-    """The targets that a step dials."""
-    for part in step.parts:
-        yield from part.targets if isinstance(part, ConnectPart) else ()
-
-
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
     for step in facts.flow.steps.values():
-        for target in _connect_targets(step):
+        for target in step.targets:
             number = find(target.fields["endpoint"], ("0", "number"))
             if not isinstance(number, Object):
                 yield from _check_dialled_number(number, facts.flow)
@@ -157,7 +150,7 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
 
 def _computed_addresses(step: Step) -> Iterator[str]:
     """The source of each address that a step computes."""
-    for target in _connect_targets(step):
+    for target in step.targets:
         yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
 
@@ -175,7 +168,7 @@ def _check_words(facts: Facts) -> Iterator[FlowIssue]:
         return
     samples = scope.samples()
     for step in facts.flow.steps.values():
-        for action in (action for part in parts_of(step) for action in actions_of(part)):
+        for action in (action for part in step.played for action in part.actions):
             for name, value in action.fields.items():
                 if name != "text" and not value.is_literal:
                     yield from _field(action, value, scope, samples)
@@ -274,7 +267,7 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
     changed = facts.written | facts.collected.keys() | facts.flow.params.keys()
     variables = facts.flow.variables.items()
     known = {name: each.default for name, each in variables if isinstance(each.default, list) and name not in changed}
-    used = (each.source for step in facts.flow.steps.values() for each in used_in(step))
+    used = (each.value for step in facts.flow.steps.values() for each in uses_of(step))
     texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
     for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
         steps = steps_of(text.template.body, entries)
@@ -284,10 +277,9 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
 
 def _texts_of(step: Step) -> Iterator[Computed]:
     """Every computed text that a step speaks."""
-    for part in parts_of(step):
-        text = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
-        if text is not None and not text.is_literal:
-            yield from (leaf for leaf in leaves(text) if isinstance(leaf, Computed))
+    for effect in uses_of(step):
+        if effect.name == "talk.text" and not isinstance(effect.value, Expression):
+            yield from (leaf for leaf in leaves(effect.value) if isinstance(leaf, Computed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +373,7 @@ def _is_day_name(need: Reference) -> bool:
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
     """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
-    ways = [way for each in facts.flow.steps.values() for way in each.exit.ways() if way.target.step == step.name]
+    ways = [way for each in facts.flow.steps.values() for way, _ in each.leaving if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
     return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})

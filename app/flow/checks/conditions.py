@@ -250,8 +250,8 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
             continue
         key = key_of(nodes.Name(name, "load"))
         initial = variable.default
-        literals = [each.value.value for each in sets if isinstance(each.value, Literal)]
-        counts = {direction(each) for each in sets if not isinstance(each.value, Literal)}
+        literals = [each.value for each in sets if isinstance(each, Literal)]
+        counts = {direction(name, each) for each in sets if not isinstance(each, Literal)}
         digits = [each for each in collected if each is not None]
         if sets and not counts:
             values = tuple(dict.fromkeys((initial, *literals)))

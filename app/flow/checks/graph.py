@@ -13,9 +13,9 @@ from app.flow.language.flow import ReadFlow
 from app.flow.language.hooks import SentHook
 from app.flow.language.step import ReadStep
 from app.flow.model import Step
-from app.flow.runtime import Assignment, Way
+from app.flow.runtime import Way
 from app.flow.templates.references import walk
-from app.flow.templates.values import Computed, Native
+from app.flow.templates.values import Computed, Expression, Native, Value
 
 N = TypeVar("N")
 Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
@@ -55,7 +55,7 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 def _targets(step: Step) -> list[str]:
     """The steps that the ways out of a step lead to."""
-    targets = [way.target for way in step.exit.ways()]
+    targets = [way.target for way, _ in step.leaving]
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
 
@@ -175,29 +175,28 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
     group. Whether the limit is ever reached is not checked: that depends on the values of a call.
     """
     assigned = {name: tuple(_assigned(steps[name].step)) for name in group}
-    for counter in {each.name for sets in assigned.values() for each in sets}:
-        counting = {name for name, sets in assigned.items() if any(each.name == counter for each in sets)}
-        directions = {direction(each) for name in counting for each in assigned[name] if each.name == counter}
+    for counter in {name for sets in assigned.values() for name, _ in sets}:
+        counting = {step for step, sets in assigned.items() if any(name == counter for name, _ in sets)}
+        directions = {direction(*each) for step in counting for each in assigned[step] if each[0] == counter}
         asking = {name for name in group if _tests_counter(steps[name].step, counter, group)}
         if directions in ({1}, {-1}) and not any(_has_cycle(group - passed, graph) for passed in (counting, asking)):
             return True
     return False
 
 
-def _assigned(step: Step) -> Iterator[Assignment]:
-    """The assignments that a step makes on entry and on each way out."""
-    yield from step.sets
-    for way in step.exit.ways():
-        yield from (*way.sets, *way.target.sets)
+def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
+    """The variables that a step sets on entry and on each way out, with their values."""
+    for effect in step.effects:
+        if effect.kind == "set" and effect.phase != "error":
+            yield effect.name, effect.value
 
 
-def direction(assignment: Assignment) -> int:
-    """The direction in which an assignment counts: 1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
-    value = assignment.value
+def direction(counter: str, value: Value | Expression) -> int:
+    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
     match value.template.body if isinstance(value, Native | Computed) else []:
         case [nodes.Output(nodes=[nodes.BinExpr(left=nodes.Name(name=name), right=nodes.Const(value=step)) as node])]:
             is_count = isinstance(step, int | float) and not isinstance(step, bool) and step > 0
-            if is_count and name == assignment.name:
+            if is_count and name == counter:
                 return {nodes.Add: 1, nodes.Sub: -1}.get(type(node), 0)
     return 0
 
@@ -226,7 +225,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """Report E280 once for each cycle of flows that wait for each other: none of them would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
-        ways = (way for read in flow.steps.values() for way in read.step.exit.ways())
+        ways = (way for read in flow.steps.values() for way, _ in read.step.leaving)
         for way in ways:
             if way.target.runs is not None and way.target.runs.comes_back and way.target.runs.flow in flows:
                 graph[name][way.target.runs.flow] = way
@@ -294,7 +293,7 @@ class _FlowWays:
         After a `run`, the way for an outcome is included only if the other flow can return that outcome by ways that
         are followed.
         """
-        ways = [way for way in step.exit.ways() if self._is_followed(way)]
+        ways = [way for way, _ in step.leaving if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
             return ways

@@ -83,8 +83,7 @@ def check_conversations(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     waiting: dict[str, Action] = {}
     started: set[str | None] = set()
     steps = [read.step for flow in flows.values() for read in flow.steps.values()]
-    parts = (part for step in steps for part in step.parts)
-    for action in (part for part in parts if isinstance(part, Action) and part.word == "conversation"):
+    for action in (action for step in steps for action in step.actions if action.word == "conversation"):
         name = action.literal("name")
         if name is None or action.literal("startOnEnter") is not False:
             started.add(name)

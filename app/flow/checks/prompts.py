@@ -14,6 +14,7 @@ from itertools import pairwise, product
 from typing import Final, NamedTuple, TypeAlias
 
 from app.flow.actions.action import Action, may_be_true
+from app.flow.actions.part import Part
 from app.flow.checks.prompt_text import GRAMMAR, Language, Mention, NamedKey, PromptText, read_prompt
 from app.flow.grammar.reader import Resolver
 from app.flow.grammar.values import Localised, Object, in_locale
@@ -24,7 +25,7 @@ from app.flow.language.step import ReadStep
 from app.flow.model import Step
 from app.flow.nodes import Map, Node, Place, Seq, Text
 from app.flow.phrases import find, fold
-from app.flow.runtime import Exit, Part
+from app.flow.runtime import Exit
 from app.flow.templates.tree import Located, TemplateFile
 from app.flow.templates.values import Computed, Literal
 
@@ -101,7 +102,7 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
         (own if failure in written else inherited).extend(part for parts in prompts for part in parts)
     heard = [prompt for part in own for prompt in _prompts(part, locale, source.reader)]
     heard += [prompt for part in inherited for prompt in _prompts(part, locale, source.reader, is_inherited=True)]
-    actions = [part for part in own if isinstance(part, Action)]
+    actions = [action for part in own for action in part.actions]
     choices = exit_.offers
     if not choices:
         digits = exit_.asked.lengths if exit_.asked is not None else None
@@ -116,7 +117,7 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
         for each in choices
     ]
     played_words = {action.word for action in actions}
-    is_complete = len(actions) == len(own) and "stream" not in played_words
+    is_complete = all(part.actions and not part.targets for part in own) and "stream" not in played_words
     other_keys = frozenset("*#" if "record" in played_words else "")
     yield from check_menu(heard, menu, is_complete=is_complete, other_keys=other_keys)
 
@@ -126,7 +127,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
     found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step.exit.fills is None else ()
-        is_recorded = any(isinstance(part, Action) and part.word == "record" for part in parts)
+        is_recorded = any(action.word == "record" for part in parts for action in part.actions)
         for part, locale in product(() if is_recorded else parts, reader.locales or ("",)):
             for prompt in _prompts(part, locale, reader):
                 for key in _promised(prompt.text):
@@ -177,15 +178,16 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
 
 def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
     """Yield the texts of a talk in one locale: its own text and the files that it includes."""
-    if not isinstance(part, Action) or part.word != "talk" or "text" not in part.fields:
+    talk = next((action for action in part.actions if action.word == "talk" and "text" in action.fields), None)
+    if talk is None:
         return
-    value = in_locale(part.fields["text"], locale)
+    value = in_locale(talk.fields["text"], locale)
     if not isinstance(value, Literal | Computed):
         return
     text = value.text if isinstance(value, Literal) else value.template.text
     included = value.template.files if isinstance(value, Computed) else ()
     files = (TemplateFile(file, reader.templates[file]) for file in sorted(included))
-    voice = _voice(part, locale, reader)
+    voice = _voice(talk, locale, reader)
     for each in (text, *(file for file in files if file != text)):
         yield SpokenPrompt(each, read_prompt(each.value, voice), is_inherited)
 

@@ -11,24 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from app.flow.actions.do import values_in
 from app.flow.checks.facts import (
     Facts,
-    Used,
-    asked_in,
     brought_back,
     names_asked_for,
     needs_in,
-    prompts_of,
     reads_in,
     returned_by,
-    sent,
     tested_on_leaving,
 )
+from app.flow.effects import Effect
+from app.flow.frame import Target
 from app.flow.issues import RULES, FlowIssue
 from app.flow.model import Step
 from app.flow.paths import has_path, path_of, root_of, written
-from app.flow.runtime import Assignment, Target, Way
+from app.flow.runtime import Way
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression
 
@@ -36,6 +33,7 @@ State: TypeAlias = Mapping[str, str]
 """For each sensitive value received on the path so far, by name: the step that has waited since then; "" if none."""
 
 _INPUT: Final = "input"
+_BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
 """The name of a made-up value that every flow receives at its start, to show whether a call has waited since then."""
 
@@ -112,12 +110,13 @@ class _SensitivePaths:
         for name in flow.entered:
             self._enter(name, begun)
         for target in flow.outbound.ways.values() if flow.outbound is not None else ():
-            self._lead(target, _waited(begun, flow.start))  # machine detection may take longer than the first turn
+            late = _waited(begun, flow.start)  # machine detection may take longer than the first turn
+            self._lead(target, self._follow(target.effects("leave"), late))
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for hooks in flow.events.values():
-            self._read(sent(hooks), dict.fromkeys(self._received_names, flow.name))
+        for hook in (hook for hooks in flow.events.values() for hook in hooks):
+            self._read(hook.effects("send", "event"), dict.fromkeys(self._received_names, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
@@ -134,46 +133,43 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow what a step reads and where it leads, in the same order as a call."""
-        name = step.name
-        asked = [used for asking in step.asks for used in asked_in(asking)]
-        parts = [Used(value) for part in step.parts for value in values_in(part)]
-        sensitive_paths = self.facts.flow.sensitive_paths
-        answers = [written(each.name, path) for each in step.asks for path in sensitive_paths.get(each.name, ())]
-        self._read(asked, entered)
-        state = self._assign(step.sets, self._received(entered, answers))
-        self._read([*sent(step.sends), *parts], state)
-        if not step.exit.leaves_at_once:
-            state = _waited(state, name)
-            if step.exit.asks_again:
-                self._read(asked, state)
-                state = self._received(state, answers)
-            self._read(parts if step.exit.plays_again else (), state)
-            self._read((Used(value) for part in prompts_of(step) for value in values_in(part)), state)
-            state = _heard(step, state)
+        """Follow what a step reads and where it leads, in the order of a call."""
+        state = self._follow((effect for effect in step.effects if effect.phase in _BEFORE_TESTS), entered, step.name)
+        state = _heard(step, state)
         self._test(step, state)
         failed = _merged(entered, state)
-        for way in step.exit.ways():
-            failed = _merged(failed, self._leave(step, way, state))
-        self._lead(step.error or self.facts.flow.error, failed)
-        for hooks in step.events.values():
-            self._read(sent(hooks), _waited(failed, name))
+        for way, effects in step.leaving:
+            failed = _merged(failed, self._leave(step, way, effects, state))
+        error = step.error or self.facts.flow.error
+        if error is not None:
+            self._lead(error, self._follow(error.effects("error"), failed))
+        self._follow((effect for effect in step.effects if effect.phase == "event"), _waited(failed, step.name))
+
+    def _follow(self, effects: Iterable[Effect], state: State, step: str = "") -> State:
+        """Follow effects of a step; returns the state after them."""
+        for effect in effects:
+            self._read([effect], state)
+            if effect.kind == "wait":
+                state = _waited(state, step)
+            elif effect.kind in ("set", "receive"):
+                fields = self.facts.flow.sensitive_paths.get(effect.name, ())
+                state = self._received(state, [effect.name, *(written(effect.name, path) for path in fields)])
+        return state
 
     def _test(self, step: Step, state: State) -> None:
         """Follow what the conditions of a step's exit read; a `check` sees the new input."""
         tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
         filled = [step.exit.fills.name] if step.exit.fills is not None else []
-        self._read((Used(test, own=asked) for test in tests), self._received(state, filled))
+        self._read((Effect("read", "test", test, own=asked) for test in tests), self._received(state, filled))
 
-    def _leave(self, step: Step, way: Way, state: State) -> State:
+    def _leave(self, step: Step, way: Way, effects: Iterable[Effect], state: State) -> State:
         """Follow one way out of a step; returns the state after it."""
         if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
         if way.is_return and step.exit.runs is not None:
             state = self._back(step, step.exit.runs.flow, way.name, state)
-        filled = [way.fills.name] if way.fills is not None else []
-        state = self._assign(way.sets, self._received(state, filled))
+        state = self._follow(effects, state)
         self._lead(way.target, state)
         return state
 
@@ -187,25 +183,12 @@ class _SensitivePaths:
             state = {name: where for name, where in _waited(state, step.name).items() if name != _INPUT}
         return self._received(state, sure | (may - state.keys()))
 
-    def _lead(self, target: Target | None, state: State) -> None:
-        """Follow a target that a step leads to."""
-        if target is None:
-            return
-        if target.runs is not None:
-            self._read((Used(given.value) for given in target.runs.given), state)
-        elif target.returns:
-            self._read((Used(given.value) for given in target.sets), state)
+    def _lead(self, target: Target, state: State) -> None:
+        """Continue at a target, after its assignments."""
+        if target.returns:
             self.returned[target.returns] = _merged(self.returned.get(target.returns, {}), state)
-        else:
-            state = self._assign(target.sets, state)
-            if target.step is not None:
-                self._enter(target.step, state)
-
-    def _assign(self, assignments: Iterable[Assignment], state: State) -> State:
-        for assignment in assignments:
-            self._read([Used(assignment.value)], state)
-            state = self._received(state, [assignment.name])
-        return state
+        elif target.step is not None:
+            self._enter(target.step, state)
 
     def _received(self, state: State, names: Iterable[str]) -> State:
         """A state in which the sensitive values among `names` have just been received."""
@@ -223,13 +206,13 @@ class _SensitivePaths:
         self._received_names.update(found)
         return {**state, **dict.fromkeys(found, "")}
 
-    def _read(self, read: Iterable[Used], state: State) -> None:
+    def _read(self, read: Iterable[Effect], state: State) -> None:
         """Remember the first read of each value that no longer exists."""
         gone = {name: where for name, where in state.items() if where}
-        for used in read:
-            needs = needs_in(used.source) if not gone.keys().isdisjoint(used.source.used_names - used.own) else ()
+        for effect in read:
+            needs = needs_in(effect.value) if not gone.keys().isdisjoint(effect.value.used_names - effect.own) else ()
             for need in needs:
-                name = _gone(need, gone) if need.name not in used.own else ""
+                name = _gone(need, gone) if need.name not in effect.own else ""
                 first = self.late.get(name)
                 if name and (first is None or need.place < first[0].place):
                     self.late[name] = (need, gone[name])

@@ -5,26 +5,20 @@ It also finds variables that are read but never set (W646).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from app.flow.actions.connect import ADDRESS_FIELDS
-from app.flow.actions.do import actions_of
-from app.flow.checks.facts import Facts, brought_back, parts_of, reads_in, returned_by, tested_on_leaving, used_in
-from app.flow.grammar.values import Object, find
+from app.flow.checks.facts import Facts, brought_back, reads_in, returned_by, tested_on_leaving, uses_of
+from app.flow.effects import NO_NAMES, Effect
 from app.flow.issues import RULES, Fix, FlowIssue
 from app.flow.model import Step
 from app.flow.nodes import Place
-from app.flow.runtime import Part, Way
 from app.flow.scope import Variable
 from app.flow.templates.references import Reference
 from app.flow.templates.values import Expression, Value
 from app.suggest import nearest
 from app.value_types import TYPES
-
-_NO_NAMES: frozenset[str] = frozenset()
-
 
 _REACHED = frozenset({""})
 """A made-up name that is set at the start of every call, to show which steps a call can enter."""
@@ -40,8 +34,8 @@ class Passage(NamedTuple):
     """
 
     to: str
-    sets: frozenset[str] = _NO_NAMES
-    may_set: frozenset[str] = _NO_NAMES
+    sets: frozenset[str] = NO_NAMES
+    may_set: frozenset[str] = NO_NAMES
 
 
 class Present(NamedTuple):
@@ -71,12 +65,11 @@ class Presence:
         flow = self.facts.flow
         passages = {}
         for name, step in flow.steps.items():
-            asked = (asking.name for asking in step.asks)
-            self.own[name] = frozenset([*asked, *(assignment.name for assignment in step.sets)])
+            self.own[name] = _given(effect for effect in step.effects if effect.phase in ("lookup", "enter"))
             passages[name] = tuple(self._passages(step))
-        some = _NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
+        some = NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
         everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
-        waiting = [(name, Present(everything, _NO_NAMES)) for name in flow.steps]
+        waiting = [(name, Present(everything, NO_NAMES)) for name in flow.steps]
         waiting += [(name, Present(frozenset(flow.params), _REACHED)) for name in flow.entered]
         if flow.error is not None and flow.error.step is not None:
             waiting.append((flow.error.step, Present(everything, some | _REACHED)))
@@ -107,27 +100,27 @@ class Presence:
         return not _REACHED.isdisjoint(self.entered[step].maybe)
 
     def _passages(self, step: Step) -> Iterator[Passage]:
-        tested = _NO_NAMES.union(*(test.used_names for test in tested_on_leaving(step)))
+        tested = NO_NAMES.union(*(test.used_names for test in tested_on_leaving(step)))
         run = step.exit.runs
-        for way in step.exit.ways():
+        for way, effects in step.leaving:
             if way.target.step in self.facts.flow.steps:
-                surely = tested | _assigned(way)
-                maybe = _NO_NAMES
+                surely = tested | _given(effects)
+                maybe = NO_NAMES
                 if way.is_return and run is not None:
                     found, maybe = brought_back(self.returned.get(run.flow, {}), way.name)
                     surely |= found
                 yield Passage(str(way.target.step), surely, surely | maybe)
         if step.error is not None and step.error.step is not None:
-            sets = frozenset(assignment.name for assignment in step.error.sets)
+            sets = _given(effect for effect in step.effects if effect.phase == "error")
             yield Passage(step.error.step, sets, sets)
 
 
-def _assigned(way: Way) -> frozenset[str]:
-    names = [assignment.name for assignment in (*way.sets, *way.target.sets)]
-    return frozenset([*names, way.fills.name] if way.fills is not None else names)
+def _given(effects: Iterable[Effect]) -> frozenset[str]:
+    """The names that get a value."""
+    return frozenset(effect.name for effect in effects if effect.kind in ("set", "receive"))
 
 
-_SAID = {"talk": "text", "stream": "streamUrl", "transfer": "conversationId", "conversation": "name"}
+_SAID = frozenset({"talk.text", "stream.streamUrl", "transfer.conversationId", "conversation.name"})
 _TEXT_TYPES = frozenset({"text", *(name for name, kind in TYPES.items() if kind.begins_unknown)})
 """Types whose empty value cannot be spoken or dialled."""
 
@@ -188,8 +181,8 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
     """Report W646 for each read of a key that does not exist in a map that nothing sets."""
-    used = (each for step in facts.flow.steps.values() for each in used_in(step) if maps)
-    reads = [read for each in used for read in _own_reads(each.source) if read.name in maps.keys() - each.own]
+    used = (each for step in facts.flow.steps.values() for each in uses_of(step) if maps)
+    reads = [read for each in used for read in _own_reads(each.value) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
         key = read.path[0]
         known = maps[read.name]
@@ -216,18 +209,21 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
-        for source, is_early, is_sent, own in used_in(step):
-            for read in _own_reads(source) if not is_sent and not names.isdisjoint(source.used_names) else ():
+        for effect in uses_of(step):
+            is_read = effect.kind != "send" and not names.isdisjoint(effect.value.used_names)
+            for read in _own_reads(effect.value) if is_read else ():
                 is_own = read.is_unguarded or read.place.file == file
-                if is_own and read.name in names and read.name not in own:
+                if is_own and read.name in names and read.name not in effect.own:
                     place = None if facts.source.sections.lookups[read.name].params else step.place
+                    is_early = effect.phase == "lookup"
                     yield _StepRead(read.place, step.name, place, read.name, is_early, not read.is_unguarded)
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
     """Yield the unguarded reads of texts in what steps speak or dial."""
     for step in facts.flow.steps.values() if texts & facts.read else ():
-        for value in (value for part in parts_of(step) for value in _spoken_or_dialled(part)):
+        said = (effect.value for effect in step.effects if effect.kind == "dial" or effect.name in _SAID)
+        for value in said:
             for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
                 if read.is_unguarded and read.name in texts:
                     yield _StepRead(read.place, step.name, step.place, read.name)
@@ -236,16 +232,6 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
     """The direct reads of names, without reads through a local variable of a template."""
     return (read for read in reads_in(source) if not read.is_local)
-
-
-def _spoken_or_dialled(part: Part) -> Iterator[Value]:
-    """Yield the texts of a part that the caller hears, and the numbers that the part dials."""
-    for action in actions_of(part):
-        if action.word == "connect":
-            each = (find(action.fields["endpoint"], ("0", name)) for name in (*ADDRESS_FIELDS, "extension"))
-            yield from (value for value in each if not isinstance(value, Object))
-        elif (value := action.fields.get(_SAID.get(action.word, ""))) is not None:
-            yield value
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:

@@ -114,7 +114,7 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
     """Report W635 for shared parts that no flow of the project uses, and W637 for locales that no call ever uses."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
-    values = [each.value for facts in flows for each in facts.assigned.get("locale", ())]
+    values = [value for facts in flows for value in facts.assigned.get("locale", ())]
     chosen = {value.value for value in values if isinstance(value, Literal)}
     if all(isinstance(value, Literal) for value in values):
         yield from dict.fromkeys(issue for facts in flows for issue in _locales([*facts.flow.locales.values()], chosen))

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, ClassVar, Final, TypeAlias
 
+from app.flow.frame import Assignment, Runs, Target
 from app.flow.grammar.fields import JsonField, in_each_locale
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
@@ -23,7 +24,6 @@ from app.flow.grammar.variables import guess_type, warn_of_flags
 from app.flow.issues import Fix, did_you_mean, write_one_of
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from app.flow.paths import has_path
-from app.flow.runtime import Assignment, Runs, Target
 from app.flow.scope import RESERVED, Param, Variable
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.values import Value

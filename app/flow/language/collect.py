@@ -13,7 +13,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Final, Self
 
+from app.flow.actions.part import Part
 from app.flow.actions.waits import InputNeeds, Needs
+from app.flow.frame import Frame, Target
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, offered, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
@@ -30,13 +32,10 @@ from app.flow.runtime import (
     Asked,
     Decision,
     ExitOutcome,
-    Frame,
     Go,
     Outcome,
-    Part,
     StepShape,
     TakenDecision,
-    Target,
     Way,
 )
 from app.flow.scope import Variable

@@ -16,13 +16,13 @@ from dataclasses import field, replace
 from typing import ClassVar
 
 from app.flow.actions.item import ACTIONS, check_defaults
+from app.flow.frame import Target
 from app.flow.grammar.map_form import MapForm, SetByCode
 from app.flow.grammar.reader import HINTS, UNWRITTEN, Fields, Reader, Resolver
 from app.flow.grammar.targets import Destination
 from app.flow.language.choice import Confidence, Menu
 from app.flow.language.retry import RetryWords
 from app.flow.nodes import Map, Node
-from app.flow.runtime import Target
 
 
 class ErrorLine(MapForm):

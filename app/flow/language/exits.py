@@ -26,7 +26,9 @@ from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
 
 from app.flow.actions.action import HELD
 from app.flow.actions.item import Item
+from app.flow.actions.part import Part
 from app.flow.actions.waits import HeldNeeds, Needs
+from app.flow.frame import Frame, Target
 from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import TEXT, ref
 from app.flow.grammar.map_form import MapForm, SetByCode, written_as
@@ -37,21 +39,7 @@ from app.flow.language.defaults import Defaults
 from app.flow.language.retry import Retry, RetryWords, merge_retry
 from app.flow.nodes import Map, Node, Place, Text
 from app.flow.paths import has_path
-from app.flow.runtime import (
-    AT_ONCE,
-    Again,
-    Decision,
-    Exit,
-    Frame,
-    Go,
-    Jump,
-    Outcome,
-    Part,
-    StepShape,
-    TakenDecision,
-    Target,
-    Way,
-)
+from app.flow.runtime import AT_ONCE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
 from app.flow.templates.values import Expression
 
 

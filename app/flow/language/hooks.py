@@ -22,8 +22,6 @@ from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from app.errors import RenderError
-from app.flow.actions.action import Action
-from app.flow.actions.do import Document
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from app.flow.grammar.map_form import written_as
@@ -329,6 +327,8 @@ class SentHook(Named[HookDefinition]):
         variables: the names of that flow's variables that it may send.
     """
 
+    own_names: ClassVar[frozenset[str]] = OWN_NAMES
+
     variables: tuple[str, ...] = ()
 
     def render(self, names: Mapping[str, Any]) -> Hook:
@@ -403,9 +403,9 @@ def check_events(source: StepSource) -> None:
     """W288 for an event that the step never causes: a recording, or its transcription."""
     node = source.fields.get("events")
     reader = source.reader
-    if not isinstance(node, Map) or any(isinstance(part, Document) for part in source.parts):
+    if not isinstance(node, Map) or not all(part.actions for part in source.parts):
         return
-    actions = [part for part in source.parts if isinstance(part, Action)]
+    actions = [action for part in source.parts for action in part.actions]
     records = any(action.word == "record" or "record" in action.fields for action in actions)
     transcribes = any("transcription" in action.fields for action in actions)
     for key, _ in node.entries:

@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
+from app.flow.actions.part import Part
 from app.flow.actions.waits import InputNeeds, Needs
+from app.flow.frame import Frame
 from app.flow.grammar.reader import Fields, Reader, Resolver
 from app.flow.language.choice import Choice, Confidence, Menu
 from app.flow.language.exits import AskingWords, StepExit, StepSource
@@ -25,10 +27,8 @@ from app.flow.runtime import (
     Asked,
     Decision,
     ExitOutcome,
-    Frame,
     Go,
     Outcome,
-    Part,
     StepShape,
     TakenDecision,
     Way,

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import time
 from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
+from app.flow.frame import Target
 from app.flow.grammar.forms import Duration, Notation
 from app.flow.grammar.json_schema import TEXT, listed
 from app.flow.grammar.map_form import MapForm, written_as
@@ -32,7 +33,6 @@ from app.flow.grammar.targets import Destination
 from app.flow.issues import meant_word
 from app.flow.language.hooks import SentHook, SentHooks
 from app.flow.nodes import Node, Place, Text
-from app.flow.runtime import Target
 from app.ncco.statuses import DETECTIONS, DIAL_FAILURES
 from app.suggest import nearest
 from app.value_types import TYPES, WholeNumber

@@ -26,6 +26,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple, Self
 
 from app.flow.actions.connect import ConnectPart
 from app.flow.actions.waits import DialNeeds, Needs, connect_of
+from app.flow.frame import Frame, Runs, Target
 from app.flow.grammar.forms import Unread
 from app.flow.grammar.json_schema import ANYTHING, named, offered, ref
 from app.flow.grammar.map_form import MapForm, written_as
@@ -34,20 +35,7 @@ from app.flow.grammar.targets import RETURNED, declared_under, read_run, read_ta
 from app.flow.issues import RULES, Fix
 from app.flow.language.exits import StepExit, StepSource
 from app.flow.nodes import Map, Node, Place, text_of, texts_in
-from app.flow.runtime import (
-    AT_ONCE,
-    Decision,
-    Frame,
-    Go,
-    Jump,
-    Next,
-    Outcome,
-    Runs,
-    StepShape,
-    TakenDecision,
-    Target,
-    Way,
-)
+from app.flow.runtime import AT_ONCE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
 from app.flow.scope import Signature
 from app.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
 from app.value_types import Kind

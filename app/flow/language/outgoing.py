@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
+from app.flow.effects import NO_NAMES, Effect, EffectKind, Phase
+from app.flow.frame import Assignment
 from app.flow.grammar.fields import JsonField
 from app.flow.grammar.forms import Notation, Unread
 from app.flow.grammar.json_schema import TEXT, named, ref
@@ -21,7 +23,6 @@ from app.flow.grammar.reader import Reader, Resolver, items
 from app.flow.grammar.targets import read_given
 from app.flow.grammar.values import Object
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.runtime import Assignment
 from app.flow.scope import Param, ScopeTypes
 from app.flow.templates.filters import MAX_TEXT
 from app.flow.templates.values import Value
@@ -258,9 +259,18 @@ class Named(Generic[D]):
         given: the values of its params, in the scope of the place that names it.
     """
 
+    own_names: ClassVar[frozenset[str]] = NO_NAMES
+    """Names that are in scope in it, besides its params, but not in the place that names it."""
+
     definition: D
     place: Place
     given: tuple[Assignment, ...] = ()
+
+    def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
+        """The values that it sends, and those of its params."""
+        own = self.own_names.union(self.definition.params)
+        yield from (Effect(kind, phase, value, self.name, own=own) for value in self.definition.values)
+        yield from (Effect(kind, phase, given.value, self.name) for given in self.given)
 
     @property
     def name(self) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypeAlias
 
+from app.flow.frame import Assignment
 from app.flow.grammar.forms import Duration, Notation, Unread
 from app.flow.grammar.json_schema import ANYTHING, TEXT, named, offered
 from app.flow.grammar.map_form import MapForm, written_as
@@ -25,7 +26,6 @@ from app.flow.grammar.values import leaves
 from app.flow.issues import Fix
 from app.flow.language.outgoing import plain_json
 from app.flow.nodes import Map, Node, Place
-from app.flow.runtime import Assignment
 from app.flow.scope import Param, Signature, Variable
 from app.flow.templates.values import Value
 from app.value_types import ANY, TYPES, Kind, PlainText

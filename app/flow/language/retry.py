@@ -21,6 +21,8 @@ from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 from app.flow.actions.action import Action
 from app.flow.actions.check import check_step
 from app.flow.actions.do import read_do
+from app.flow.actions.part import Part
+from app.flow.frame import Target
 from app.flow.grammar.forms import Notation
 from app.flow.grammar.json_schema import ref
 from app.flow.grammar.locales import split, stands_for_locales
@@ -29,19 +31,7 @@ from app.flow.grammar.reader import HINTS, Reader, Resolver, items
 from app.flow.grammar.targets import Destination, is_target, read_target
 from app.flow.grammar.values import Constant
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.runtime import (
-    BY_KEYS,
-    BY_SPEECH,
-    Again,
-    Decision,
-    ExitOutcome,
-    Go,
-    Outcome,
-    Part,
-    TakenDecision,
-    Target,
-    Way,
-)
+from app.flow.runtime import BY_KEYS, BY_SPEECH, Again, Decision, ExitOutcome, Go, Outcome, TakenDecision, Way
 from app.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from app.engine import LookupAnswer
 from app.engine.dialling import PREMIUM_PREFIXES
-from app.flow.actions.do import Document
 from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.ncco.statuses import DETECTIONS
@@ -121,9 +120,9 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
 
 def _computes_endpoints(flow: Flow) -> bool:
     """Whether a flow computes endpoints to dial."""
-    parts = [part for step in flow.steps.values() for part in step.parts]
-    parties = [party for part in parts for party in getattr(part, "targets", ())]
-    is_computed = any(isinstance(part, Document) and not part.value.is_literal for part in parts)
+    steps = flow.steps.values()
+    parties = (party for step in steps for party in step.targets)
+    is_computed = any(effect.name == "ncco" for step in steps for effect in step.effects)
     return is_computed or any(party.numbers is not None or party.is_computed for party in parties)
 
 

@@ -10,7 +10,7 @@ from jinja2 import UndefinedError, nodes
 
 from app.engine import Call
 from app.engine.interpreter import param_of_query
-from app.flow.actions.connect import ConnectPart, ConnectTarget
+from app.flow.actions.connect import ConnectTarget
 from app.flow.checks.conditions import Key, key_of
 from app.flow.grammar.values import OurNumber, find
 from app.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
@@ -282,8 +282,7 @@ def _socket_uris(root: Flow) -> Iterator[Value]:
 
 def _dialled(root: Flow) -> Iterator[ConnectTarget]:
     steps = [step for flow in flows_run_from(root).values() for step in flow.steps.values()]
-    parts = [part for step in steps for part in step.parts if isinstance(part, ConnectPart)]
-    yield from (target for part in parts for target in part.targets)
+    yield from (target for step in steps for target in step.targets)
 
 
 def settings_of(values: Representatives) -> list[dict[str, str]]:

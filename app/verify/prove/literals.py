@@ -14,7 +14,6 @@ from typing import Any, Final
 from jinja2 import nodes
 
 from app.flow.actions.action import Action
-from app.flow.actions.do import actions_of
 from app.flow.grammar.values import Array, Object, leaves
 from app.flow.model import Flow, Step
 from app.flow.templates.filters import FILTERS
@@ -291,7 +290,7 @@ class Literals:
 
     def _note_fields(self, flow: str, step: Step) -> None:
         """Note what the fields of actions require: text forms, numbers in a range, headers without line breaks."""
-        for leaf, form in (each for part in step.parts for action in actions_of(part) for each in _forms_in(action)):
+        for leaf, form in (each for action in step.actions for each in _forms_in(action)):
             for path in paths_of(leaf):
                 self._notes_at(flow, path).form = form
         for use in played_by(step):

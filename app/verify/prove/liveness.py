@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from app.flow.frame import Assignment, Runs, Target
 from app.flow.model import Flow, Step
-from app.flow.runtime import Assignment, Runs, Target, Way
+from app.flow.runtime import Way
 from app.verify.prove.expressions import LENGTH, Path, names_that_may_fail, reads
 from app.verify.prove.uses import (
     DECIDES,

@@ -13,11 +13,11 @@ from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
 from app.engine.event_hooks import ENDED
-from app.flow.actions.do import actions_of
+from app.flow.frame import Target
 from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
-from app.flow.runtime import Target, Way
+from app.flow.runtime import Way
 from app.issue import RuleBook
 from app.ncco.statuses import DETECTIONS, DISCONNECTED
 from app.service.outcomes import FlowOutcome, outcomes_of
@@ -338,7 +338,7 @@ def _quiet_step(explored: Explored, turn: Transition) -> Where:
     if ENDLESS in turn.heard:
         silent = "conversation"
     for where in reversed(turn.entered):
-        if any(action.word == silent for part in explored.step(where).parts for action in actions_of(part)):
+        if any(action.word == silent for action in explored.step(where).actions):
             return where
     return turn.where
 

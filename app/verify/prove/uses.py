@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from app.flow.actions.action import Action
-from app.flow.actions.do import values_in
-from app.flow.checks.facts import asked_in, parts_of, sent
+from app.flow.effects import Effect, Phase
+from app.flow.frame import Runs, Target
 from app.flow.language.hooks import SentHook
 from app.flow.model import Flow, Step
-from app.flow.runtime import Runs, Target, Way
+from app.flow.runtime import Way
 from app.flow.templates.values import Expression, Value
 from app.verify.prove.expressions import RETURNED, Path
 
@@ -37,28 +36,33 @@ def flows_run_from(root: Flow) -> dict[str, Flow]:
 
 def asked_by(step: Step) -> Iterator[Use]:
     """The values that the lookups of a step send."""
-    yield from (Use(used.source, SPOKEN) for asked in step.asks for used in asked_in(asked))
+    yield from _uses(step.effects, "lookup")
 
 
 def sent_by(step: Step) -> Iterator[Use]:
     """The values that the hooks of a step send on entering."""
-    yield from (Use(used.source, SPOKEN) for used in sent(step.sends))
+    yield from (Use(each.value, SPOKEN) for each in step.effects if each.kind == "send" and each.phase == "enter")
 
 
 def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
     """The values that the hooks of events send, which can happen while the call waits in a step."""
-    yield from (*_sent(flow.events), *_sent(step.events))
+    yield from (*_sent(flow.events), *_uses(step.effects, "event"))
 
 
 def _sent(hooks: Mapping[str, tuple[SentHook, ...]]) -> Iterator[Use]:
-    yield from (Use(used.source, SPOKEN) for each in hooks.values() for used in sent(each))
+    each = (effect for sent in hooks.values() for hook in sent for effect in hook.effects("send", "event"))
+    yield from _uses(each, "event")
+
+
+def _uses(effects: Iterable[Effect], *phases: Phase) -> Iterator[Use]:
+    yield from (Use(effect.value, SPOKEN) for effect in effects if effect.phase in phases and effect.kind != "receive")
 
 
 def played_by(step: Step) -> Iterator[Use]:
     """The values in the actions of a step, including its retry prompts."""
-    for part in parts_of(step):
-        spoken = part.fields.get("text") if isinstance(part, Action) and part.word == "talk" else None
-        yield from (Use(value, SPOKEN if value is spoken else DECIDES) for value in values_in(part))
+    for effect in step.effects:
+        if effect.kind in ("play", "give") and effect.phase in ("do", "retry"):
+            yield Use(effect.value, SPOKEN if effect.name == "talk.text" else DECIDES)
 
 
 def tested_by(step: Step) -> Iterator[Use]:
@@ -81,15 +85,11 @@ def assigned(flow: Flow, step: Step) -> Iterator[tuple[Path, Value]]:
 
     The path of a value that this flow returns starts with RETURNED.
     """
-    for each in (*step.sets, *(each for way in step.exit.ways() for each in way.sets)):
-        yield (flow.name, each.name), each.value
-    for target in targets_of(flow, step):
-        owner = (RETURNED, flow.name) if target.returns else (flow.name,)
-        yield from (((*owner, each.name), each.value) for each in target.sets)
-        if target.runs is not None:
-            yield from (((target.runs.flow, each.name), each.value) for each in target.runs.given)
-    for heard in heard_by_parties(step):
-        yield from (((heard.flow, each.name), each.value) for each in heard.given)
+    error = () if step.error is not None or flow.error is None else flow.error.effects("error")
+    for effect in (*step.effects, *error):
+        if effect.kind in ("set", "give", "return") and not effect.is_repeated:
+            owner = (RETURNED, flow.name) if effect.kind == "return" else (effect.into or flow.name,)
+            yield (*owner, effect.name), effect.value
 
 
 def uses_in(flow: Flow) -> Iterator[Use]:
@@ -97,7 +97,7 @@ def uses_in(flow: Flow) -> Iterator[Use]:
     for step in flow.steps.values():
         yield from (*asked_by(step), *sent_by(step), *played_by(step), *tested_by(step))
         yield from (Use(value, SPOKEN) for _, value in assigned(flow, step))
-        yield from _sent(step.events)
+        yield from _uses(step.effects, "event")
     yield from _sent(flow.events)
     yield from _sent(flow.outbound.hooks if flow.outbound is not None else {})
 
@@ -107,7 +107,7 @@ def uses_in(flow: Flow) -> Iterator[Use]:
 
 def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
     """The targets of a step, including its error exit."""
-    yield from (way.target for way in step.exit.ways())
+    yield from (way.target for way, _ in step.leaving)
     error = step.error or flow.error
     if error is not None:
         yield error
@@ -115,10 +115,9 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
 
 def heard_by_parties(step: Step) -> Iterator[Runs]:
     """The flows that the parties dialled by a step hear before being connected."""
-    dialled = (each for part in step.parts for each in getattr(part, "targets", ()))
-    yield from (each.heard for each in dialled if each.heard is not None)
+    yield from (each.heard for each in step.targets if each.heard is not None)
 
 
 def ways_here(step: Step) -> Iterator[Way]:
     """The ways out of a step, except a way into a flow that returns to the step."""
-    yield from (way for way in step.exit.ways() if way.target.runs is None or not way.target.runs.comes_back)
+    yield from (way for way, _ in step.leaving if way.target.runs is None or not way.target.runs.comes_back)

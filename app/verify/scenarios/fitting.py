@@ -8,8 +8,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
-from app.flow.actions.do import values_in
-from app.flow.checks.facts import parts_of
 from app.flow.grammar.reader import Reader
 from app.flow.grammar.values import leaves
 from app.flow.issues import did_you_mean
@@ -17,7 +15,7 @@ from app.flow.language.mail import Addresses
 from app.flow.language.returns import Misfit, read_answer
 from app.flow.model import Flow
 from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.flow.templates.values import Computed, Native
+from app.flow.templates.values import Computed, Expression, Native
 from app.results import ResultName
 from app.service.placing.requests import RefusedRequest
 from app.suggest import near_or_all, nearest
@@ -208,9 +206,11 @@ def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:
     flows = tuple(flows)
     names = env_names(flows)
     found = {name: f"https://{name.lower().replace('_', '-')}.example" for name in names}
-    played = (part for flow in flows for step in flow.steps.values() for part in parts_of(step))
+    steps = (step for flow in flows for step in flow.steps.values())
+    effects = (effect for step in steps for effect in step.effects if effect.kind in ("play", "give"))
+    played = (effect.value for effect in effects if not isinstance(effect.value, Expression))
     mails = (hook.definition.mail for flow in flows for hook in flow.hooks if hook.definition.mail is not None)
-    for value in chain(chain.from_iterable(map(values_in, played)), (mail.to for mail in mails)):
+    for value in chain(played, (mail.to for mail in mails)):
         for leaf in (leaf for leaf in leaves(value) if isinstance(leaf, Native | Computed)):
             for name in leaf.used_env & found.keys():
                 if leaf.type.name == TYPES["phone"].name:

@@ -13,9 +13,6 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import orjson
 
 from app.engine.session import TraceLine
-from app.flow.actions.action import Action
-from app.flow.actions.connect import ConnectPart
-from app.flow.actions.do import values_in
 from app.flow.model import Flow, Step
 from app.service.outcomes import Following, by_file
 from app.service.recorded_calls import json_object
@@ -171,7 +168,7 @@ class Announcements:
     def _informs(self, began_at: int, turn: Sequence[TraceLine]) -> bool:
         return any(
             (_has_chosen(turn) and _announces(step))
-            or any("hours" in value.used_names for part in step.parts for value in values_in(part))
+            or any("hours" in each.value.used_names for each in step.effects if each.phase == "do")
             or (any("hours" in value.used_names for value in step.exit.reads()) and _is_closed(flow, began_at))
             for flow, step in self._entered(turn)
         )
@@ -188,12 +185,12 @@ def _is_closed(flow: Flow, at_ms: int) -> bool:
 
 def _records(step: Step) -> bool:
     """Whether the step records a message; see `_is_message`."""
-    actions = (part for part in step.parts if isinstance(part, Action) and part.word == "record")
+    actions = (action for action in step.actions if action.word == "record")
     return any(action.literal("beepStart") is True or "endOnKey" in action.fields for action in actions)
 
 
 def _announces(step: Step) -> bool:
     """Whether the step says something and then continues without input."""
-    speaks = any(isinstance(part, Action) and part.word in _SPOKEN for part in step.parts)
-    dials = any(isinstance(part, ConnectPart) for part in step.parts)
+    speaks = any(action.word in _SPOKEN for action in step.actions)
+    dials = any(step.targets)
     return speaks and not dials and not _records(step) and step.exit.asked is None

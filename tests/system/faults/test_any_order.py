@@ -18,7 +18,7 @@ import orjson
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 from app.ncco import check
 from app.service.calls import CallService
 from app.service.delivery import Reply

@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from app.flow.files import read_project
+from app.flow.frame import CallbackKind
 from app.flow.loader import load
 from app.flow.model import Project
-from app.flow.runtime import CallbackKind
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.engine import WaitRef
 from app.errors import UnknownWait
-from app.flow.runtime import CallbackKind
+from app.flow.frame import CallbackKind
 from app.service.tokens import make_token, read_token
 
 KEY = b"a key for tests only"

@@ -9,8 +9,8 @@ from typing import Any, cast
 import httpx
 
 from app.errors import StoreUnavailable, UnknownWait
+from app.flow.frame import CallbackKind
 from app.flow.model import Project
-from app.flow.runtime import CallbackKind
 from app.service.calls import CallService
 from app.service.delivery import Delivery, Reply
 from app.service.library import Library

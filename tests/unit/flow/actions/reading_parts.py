@@ -8,10 +8,11 @@ from textwrap import dedent
 from typing import Any
 
 from app.flow.actions.do import read_do
+from app.flow.actions.part import Part
 from app.flow.actions.waits import DialNeeds, InputNeeds
+from app.flow.frame import Draft, Frame
 from app.flow.grammar.reader import Reader, Resolver
 from app.flow.nodes import Map, Node, Place
-from app.flow.runtime import Draft, Frame, Part
 from app.flow.scope import Variable, scope_types
 from app.flow.source import read_yaml
 from app.value_types import TYPES

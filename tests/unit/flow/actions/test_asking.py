@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.flow.actions.waits import InputNeeds
-from app.flow.runtime import Callback
+from app.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import ask, drafts, play
 

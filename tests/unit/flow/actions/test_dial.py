@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.actions.waits import targets_count
-from app.flow.runtime import Callback
+from app.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import dial, drafts, play
 
@@ -41,7 +40,7 @@ def test_only_the_next_target_is_rung_after_a_failure() -> None:
     do = "- talk: One moment.\n- connect: [{user: ann}, {user: bob}]"
     parts, _ = dial(do, "completed", "otherwise", completed_ends=False)
 
-    assert 2 == targets_count(parts)
+    assert [0, 2, 0] == [len(part.targets) for part in parts]
     assert ["talk", "connect", "notify"] == [action["action"] for action in play(parts)]
     assert ["connect", "notify"] == [action["action"] for action in play(parts, 1)]
     assert [{"type": "app", "user": "bob"}] == play(parts, 1)[0]["endpoint"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import RenderError
-from app.flow.runtime import Callback
+from app.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import drafts, faults_of, parts_of, play
 
