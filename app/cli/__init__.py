@@ -8,6 +8,9 @@ from typing import Any, Final
 import click
 
 from app.cli.output import exit_code_of, open_closed_streams, shows_colours
+from app.garbage import collect_rarely
+
+collect_rarely()  # here, so that it holds in processes that `ncco serve` spawns, which import this module first
 
 COMMANDS: Final = {
     "init": "Create a project that works out of the box.",

@@ -29,6 +29,7 @@ if sys.platform != "win32":
 
 import app
 from app.errors import AppError
+from app.garbage import collect_rarely
 
 MOST_WAITING: Final = 16
 """Maximum number of waiting requests per person; more are refused."""
@@ -39,9 +40,6 @@ BUSY: Final = 6
 """The time limit is multiplied by this if other processes keep the processors busy."""
 START_SECONDS: Final = 60
 """Time limit for starting the subprocess on a busy machine."""
-GC_THRESHOLD: Final = 50_000
-"""The number of new objects that starts a garbage collection. Loading flows takes twice as long with Python's default.
-"""
 _LENGTH_BYTES: Final = 4
 """The size of a message's length in bytes. A message is its length, followed by JSON."""
 
@@ -203,9 +201,9 @@ def _serve(memory_bytes: int, module: str) -> None:
     if sys.platform != "win32":
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    collect_rarely()
     import_module(module)
     gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
     _write(replies, {})
     while length := requests.read(_LENGTH_BYTES):
         _write(replies, _reply(json.loads(requests.read(int.from_bytes(length)))))

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from app.field_docs import field_docs
 from app.issue import Fix, Issue, fault, listed, pointer, shown, wrong_type
 from app.ncco.hints import ENDPOINT_NAMES, meant_option
 from app.suggest import folded, near
@@ -41,7 +42,7 @@ class Option:
     Attributes:
         name: the option's name in an NCCO.
         field: the option's name in Python.
-        description: one or two sentences.
+        model: the class of the object.
         default: the value that Vonage assumes if the option is missing; None if Vonage assumes none.
     """
 
@@ -49,8 +50,13 @@ class Option:
     field: str
     kind: Kind
     required: bool
-    description: str
+    model: type[NccoModel]
     default: object = None
+
+    @property
+    def description(self) -> str:
+        """One or two sentences."""
+        return " ".join(field_docs(self.model, NccoModel)[self.field].split())
 
     def json_schema(self) -> JsonSchema:
         """The JSON Schema of the option's values. If the option is not required, null is a value too."""
@@ -306,7 +312,7 @@ class NccoModel(BaseModel):
     Raises pydantic's `ValidationError` with all issues and their fixes.
     """
 
-    model_config = ConfigDict(alias_generator=to_wire, frozen=True, use_attribute_docstrings=True, **_SPELLINGS)
+    model_config = ConfigDict(alias_generator=to_wire, frozen=True, **_SPELLINGS)
 
     title: ClassVar[str]
     """The object's name in messages, e.g. `talk` or `phone endpoint`."""
@@ -372,7 +378,7 @@ def _plain(value: Any) -> Any:
 def _shape_of(model: type[NccoModel]) -> Shape:
     fields = model.model_fields
     tag = next((name for name in ("action", "type") if name in fields and isinstance(fields[name].default, str)), None)
-    options = [_option(name, info) for name, info in fields.items() if name != tag]
+    options = [_option(model, name, info) for name, info in fields.items() if name != tag]
     return Shape(
         title=model.title,
         about=" ".join((model.__doc__ or "").split()),
@@ -385,10 +391,9 @@ def _shape_of(model: type[NccoModel]) -> Shape:
     )
 
 
-def _option(name: str, info: FieldInfo) -> Option:
+def _option(model: type[NccoModel], name: str, info: FieldInfo) -> Option:
     default = next((entry.value for entry in info.metadata if isinstance(entry, Default)), None)
-    description = " ".join((info.description or "").split())
-    return Option(info.alias or name, name, _kind(info), info.is_required(), description, default)
+    return Option(info.alias or name, name, _kind(info), info.is_required(), model, default)
 
 
 def _kind(info: FieldInfo) -> Kind:

@@ -11,6 +11,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from app.garbage import collect_rarely
 from app.web.health import Readiness
 from app.web.own_service import OwnService
 from app.web.recordings import watch_files
@@ -29,12 +30,6 @@ from app.web.tasks import (
 )
 from app.web.watcher import FlowReader, watch_flows
 from app.web.webhook_http import WebhookConfig
-
-GC_THRESHOLD: Final = 50_000
-"""The number of new objects that starts a garbage collection; Python's default is 700. Flows and libraries create many
-long-lived objects, and scanning them often would take a large part of a webhook's CPU time (docs/performance.md), and
-half of the time in which flows are loaded.
-"""
 
 LONGEST_PRELOAD_S: Final = 5.0
 """How long startup waits for the older revisions of open calls to load, in seconds. Our choice: until then, all callers
@@ -60,7 +55,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            gc.set_threshold(GC_THRESHOLD)
+            collect_rarely()
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.lookups.close)
             stack.push_async_callback(own.poster.client.aclose)

@@ -7,14 +7,11 @@ gets its default. If a required field cannot be read, there is no result.
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
-import sys
 from abc import ABC
 from collections.abc import Iterator, Mapping
 from functools import cache
-from itertools import pairwise
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -31,6 +28,7 @@ from typing import (
     get_type_hints,
 )
 
+from app.field_docs import field_docs
 from app.flow.grammar.forms import Form
 from app.flow.grammar.json_schema import in_yaml, mapped, ref
 from app.flow.grammar.reader import Fields, Reader, read_fields
@@ -174,7 +172,7 @@ class MapForm(ABC):
     @classmethod
     def schemas(cls) -> dict[str, JsonSchema]:
         """JSON Schema of each word, with its description and its default."""
-        texts = _descriptions(cls)
+        texts = {name: {"description": text} for name, text in field_docs(cls, MapForm).items()}
         return {
             name: _schema_of(each.form) | texts.get(each.field, {}) | each.default
             for name, each in _declared(cls).items()
@@ -241,28 +239,3 @@ def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tu
             yield from _types(inner, metadata)
     else:
         yield annotation, metadata
-
-
-def _descriptions(form: type[MapForm]) -> Mapping[str, JsonSchema]:
-    """The docstring after each field, as a JSON Schema description."""
-    found: dict[str, JsonSchema] = {}
-    for each in reversed(form.__mro__):
-        if issubclass(each, MapForm):
-            texts = _docstrings(each.__module__).get(each.__name__, {})
-            found |= {name: {"description": text} for name, text in texts.items()}
-    return found
-
-
-@cache
-def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    """The docstrings after the fields in a module, by class and field."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
-    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    return {each.name: dict(_docstrings_in(each)) for each in classes}
-
-
-def _docstrings_in(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for statement, following in pairwise(definition.body):
-        match statement, following:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, inspect.cleandoc(text)

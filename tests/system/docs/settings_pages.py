@@ -9,6 +9,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from app.field_docs import field_docs
 from app.settings import Settings
 from app.settings.fields import variable
 from tests.support.tracked import ROOT
@@ -56,11 +57,12 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
+    docs = field_docs(Settings, Settings)
     for name, field in Settings.model_fields.items():
         yield Row(
             variable(name),
             _written(field.get_default(call_default_factory=True, validated_data={})),
-            " ".join((field.description or "").split()),
+            " ".join(docs[name].split()),
         )
 
 

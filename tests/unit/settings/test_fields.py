@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.errors import SettingsError
+from app.field_docs import field_docs
 from app.settings import Settings, load_settings
 from app.settings.fields import Cure, VoiceAccess, variable
 from tests.support.cases import each_case
@@ -57,7 +58,7 @@ def test_the_defaults_serve_this_machine_alone() -> None:
 
 @each_case("field", Settings.model_fields)
 def test_every_setting_is_explained(field: str) -> None:
-    assert (Settings.model_fields[field].description or "").endswith(".")
+    assert field_docs(Settings, Settings)[field].endswith(".")
 
 
 @each_case("field", sorted(set(Settings.model_fields) - {"application_id", "api_key"}))

@@ -1,0 +1,37 @@
+"""Reads the docstrings after the fields of classes from the source, only when they are wanted: it takes long."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import pairwise
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def field_docs(owner: type[T], base: type[T]) -> Mapping[str, str]:
+    """The docstring after each field of a class and of its base classes, from `base` on."""
+    found: dict[str, str] = {}
+    for each in reversed(owner.__mro__):
+        if issubclass(each, base):
+            found |= _docstrings(each.__module__).get(each.__name__, {})
+    return found
+
+
+@cache
+def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
+    """The docstrings after the fields in a module, by class and field."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return {each.name: dict(_docstrings_in(each)) for each in classes}
+
+
+def _docstrings_in(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for statement, following in pairwise(definition.body):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, inspect.cleandoc(text)
