@@ -17,6 +17,7 @@ from app.flow.checks.graph import check_cycles, check_placing, check_reachable
 from app.flow.checks.project import check_modules, check_project
 from app.flow.checks.prompts import check_prompts
 from app.flow.checks.usage import check_usage
+from app.flow.digraph import reachable
 from app.flow.files import SUFFIXES, of_project, read_project, too_much
 from app.flow.hours.calendar import Calendar
 from app.flow.hours.declaration import calendar_sources, check_overrides, zone_written_in
@@ -56,16 +57,8 @@ def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) ->
 
 def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
     """Every flow that a call can reach from `start`, which comes first; None if one of them has an error."""
-    names = dict.fromkeys((start,))
-    waiting = [start]
-    while waiting:
-        for name in sorted(flows[waiting.pop()].runs):
-            if name not in flows:
-                return None
-            if name not in names:
-                names[name] = None
-                waiting.append(name)
-    return list(names)
+    names = list(reachable([start], lambda name: sorted(flows[name].runs) if name in flows else ()))
+    return names if flows.keys() >= set(names) else None
 
 
 _FLOWS = "flows/"

@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from app.flow.digraph import reachable
 from app.flow.grammar.reader import has_braces
 from app.flow.nodes import Map, Node, Seq, Text, text_of, texts_in, walk
 from app.flow.templates.analysis import read_with_includes
@@ -52,12 +53,11 @@ def filled_with_settings(
         for inner in (inner for part in (node, *defaults) for inner in walk(part)):
             for source, target in _edges(inner, flow, flows, templates) if isinstance(inner, Map) else ():
                 edges[source].add(target)
-    found = {SETTING}
-    waiting = [SETTING]
-    while waiting:
-        new = {each for each in edges[waiting.pop()] - found if not _is_harmless(each.name, flows.get(each.flow))}
-        found |= new
-        waiting += new
+
+    def successors(cell: Cell) -> Iterator[Cell]:
+        return (each for each in edges[cell] if not _is_harmless(each.name, flows.get(each.flow)))
+
+    found = reachable([SETTING], successors)
     return {
         flow: frozenset(each.name for each in found if each.flow == flow and not each.is_returned) for flow in flows
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
 
+from app.flow.digraph import components, shortest_path
 from app.flow.issues import RULES, FlowIssue
 from app.flow.language.flow import ReadFlow
 from app.flow.language.hooks import SentHook
@@ -97,13 +97,13 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
     crossing = next((each for each in ways if each[2].target.runs is not None or each[2].is_return), None)
     if crossing is None:
         start = ways[0][0]
-        path = shortest_path(start, start, graph)
+        path = _path(start, start, graph)
         names = [(step, way.name) for (_, step), way in path]
         last = path[-1][1]
         cure = "ask the caller, end the call, or count the rounds and leave with a `branch`"
     else:
         node, to, last = crossing
-        path = [(node, last), *(shortest_path(to, node, graph) if to != node else ())]
+        path = [(node, last), *(_path(to, node, graph) if to != node else ())]
         names = [(".".join(each), way.name) for each, way in path]
         cure = "ask the caller, end the call or go elsewhere in one of the steps"
     shown = " → ".join([*(name for name, _ in names), names[0][0]])
@@ -119,50 +119,13 @@ def _looping(graph: Graph[N]) -> list[set[N]]:
     return sorted(groups, key=lambda group: min(number[node] for node in group))
 
 
-def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
-    """The strongly connected components in reverse topological order (Kosaraju)."""
-    predecessors: dict[N, list[N]] = {node: [] for node in successors}
-    for node, targets in successors.items():
-        for target in targets:
-            predecessors[target].append(node)
-    order = [node for group in _depth_first(successors, successors) for node in group]
-    return _depth_first(predecessors, reversed(order))[::-1]
-
-
-def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """For each start, the nodes that a depth-first search newly finds, in postorder; empty groups are left out."""
-    found: list[list[N]] = []
-    seen: set[N] = set()
-    for start in starts:
-        group = list[N]()
-        path = [] if start in seen else [(start, iter(successors[start]))]
-        seen.add(start)
-        while path:
-            node, rest = path[-1]
-            following = next((each for each in rest if each not in seen), None)
-            if following is None:
-                group.append(node)
-                path.pop()
-            else:
-                seen.add(following)
-                path.append((following, iter(successors[following])))
-        found += [group] if group else []
-    return found
-
-
-def shortest_path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
+def _path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
     """The shortest path with at least one way: each node with the way taken from it; [] if there is no path."""
-    before: dict[N, tuple[N, Way]] = {}
-    waiting = deque([start])
-    while waiting and goal not in before:
-        node = waiting.popleft()
-        new = {target: (node, way) for target, way in graph[node].items() if target not in before}
-        before |= new
-        waiting += new
-    path = [before[goal]] if goal in before else []
-    while path and path[-1][0] != start:
-        path.append(before[path[-1][0]])
-    return path[::-1]
+
+    def edges(node: N) -> Iterator[tuple[tuple[N, N, Way], N]]:
+        return (((node, to, way), to) for to, way in graph[node].items())
+
+    return [(node, way) for node, _, way in shortest_path(start, edges, lambda edge: edge[1] == goal)]
 
 
 _ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
@@ -231,7 +194,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
                 graph[name][way.target.runs.flow] = way
     for group in _looping(graph):
         start = next(name for name in graph if name in group)
-        cycle = shortest_path(start, start, graph)
+        cycle = _path(start, start, graph)
         path = " → ".join([*(name for name, _ in cycle), start])
         yield RULES["E280"].at(cycle[-1][1].target.place, f"this flow waits for itself to return: {path}")
 

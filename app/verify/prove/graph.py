@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from itertools import count
 from operator import itemgetter
+from typing import TypeAlias
 
 from app.engine.outcome import APART
-from app.flow.checks.graph import components
+from app.flow.digraph import components, reachable, shortest_path
 from app.flow.graph import OutcomeKey
 from app.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.space import State, StateSpace, Transition, Where
+
+Edge: TypeAlias = tuple[Transition, State | None]
+"""A turn and its target."""
 
 
 class Graph:
@@ -37,12 +41,7 @@ class Graph:
         for source, out in self.out.items():
             for each in out:
                 (waiting if each.target is None else before[each.target]).append(source)
-        free: set[State] = set()
-        while waiting:
-            state = waiting.pop()
-            if state not in free:
-                free.add(state)
-                waiting += before[state]
+        free = reachable(waiting, before.__getitem__)
         return [state for state in self.out if state not in free]
 
     def cycles(self, *, dialling: bool) -> Iterator[list[Transition]]:
@@ -141,29 +140,10 @@ def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transitio
     start = min(group, key=lambda state: state.number)
     within = set(group)
 
-    def out(state: State | None) -> Iterator[Transition]:
-        return (each for each in passing[state or start] if each.target in within)
+    def out(state: State) -> Iterator[Edge]:
+        return ((each, each.target) for each in passing[state] if each.target in within)
 
     return shortest_path(start, out, lambda each: each.target is start)
-
-
-def shortest_path(
-    start: State | None, out: Callable[[State | None], Iterable[Transition]], is_last: Callable[[Transition], bool]
-) -> list[Transition]:
-    """The shortest path from a state to a turn for which `is_last` is true; [] if there is none."""
-    before: dict[State | None, Transition] = {}
-    waiting = [start]
-    for state in waiting:
-        for each in out(state):
-            if is_last(each):
-                path = [each]
-                while path[-1].source is not start:
-                    path.append(before[path[-1].source])
-                return path[::-1]
-            if each.target not in (None, start) and each.target not in before:
-                before[each.target] = each
-                waiting.append(each.target)
-    return []
 
 
 def _happens_at(turn: Transition, moment: datetime | None) -> bool:
@@ -277,11 +257,11 @@ class LongestPath:
         """The shortest path within a cycle, if possible without dials."""
         number = self._group_of[start]
 
-        def out(state: State | None) -> Iterator[Transition]:
-            return (each for each in self._out[state or start] if self._stays(each, number))
+        def out(state: State) -> Iterator[Edge]:
+            return ((each, each.target) for each in self._out[state] if self._stays(each, number))
 
-        def calm(state: State | None) -> Iterator[Transition]:
-            return (each for each in out(state) if not each.dials)
+        def calm(state: State) -> Iterator[Edge]:
+            return (edge for edge in out(state) if not edge[0].dials)
 
         return shortest_path(start, calm, is_last) or shortest_path(start, out, is_last)
 
@@ -357,9 +337,9 @@ class Paths:
     ) -> list[Transition]:
         """The shortest path at one moment, from the start or after a turn, to a turn for which `is_last` is true."""
 
-        def out(state: State | None) -> Iterator[Transition]:
+        def out(state: State | None) -> Iterator[Edge]:
             turns = (each for each in self._space.out[state] if each.kind not in ("leg", "fault"))
-            return (each for each in turns if _happens_at(each, moment))
+            return ((each, each.target) for each in turns if _happens_at(each, moment))
 
         is_over = after is not None and after.target is None
         return [] if is_over else shortest_path(after.target if after else None, out, is_last)

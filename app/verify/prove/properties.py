@@ -13,6 +13,7 @@ from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
 from app.engine.event_hooks import ENDED
+from app.flow.digraph import reachable
 from app.flow.frame import Target
 from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
@@ -495,15 +496,12 @@ def _after_errors(flows: Mapping[str, Flow], entered: Set[Where]) -> set[Where]:
     """
     errors = ((flows[name], flows[name].steps[step].error or flows[name].error) for name, step in entered)
     led_to = ((where, error) for flow, error in errors if error is not None for where in _led_to(flows, flow, error))
-    waiting = [where for where, error in led_to if where not in entered or error.sets]
-    found: set[Where] = set()
-    while waiting:
-        name, step = where = waiting.pop()
-        if where not in found:
-            found.add(where)
-            targets = targets_of(flows[name], flows[name].steps[step])
-            waiting += [following for target in targets for following in _led_to(flows, flows[name], target)]
-    return found
+
+    def following(where: Where) -> Iterator[Where]:
+        flow = flows[where[0]]
+        return (each for target in targets_of(flow, flow.steps[where[1]]) for each in _led_to(flows, flow, target))
+
+    return set(reachable((where for where, error in led_to if where not in entered or error.sets), following))
 
 
 def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[Where]:

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
+from app.flow.digraph import reachable
 from app.flow.editing.names import FileNames, Name, NameKind, ProjectNames
 from app.flow.editing.rename import CannotRename
 from app.flow.grammar.reader import items
@@ -142,15 +143,13 @@ class Meanings:
 
     def _reached_from(self, flow: str) -> frozenset[str]:
         """The flow and all flows that it runs, directly or indirectly."""
-        reached: set[str] = set()
-        waiting = [flow]
-        while waiting:
-            file = self._flows.get(waiting.pop())
-            if file is not None and file.flow not in reached:
-                reached.add(file.flow)
-                names = (name for each in (file, *self._shared) for name in each.names)
-                waiting += [name.name for name in names if name.kind == "flows" and not name.is_definition]
-        return frozenset(reached)
+
+        def run_by(each: str) -> Iterator[str]:
+            names = (name for file in (self._flows[each], *self._shared) for name in file.names)
+            used = (name.name for name in names if name.kind == "flows" and not name.is_definition)
+            return (name for name in used if name in self._flows)
+
+        return frozenset(reachable([flow] if flow in self._flows else [], run_by))
 
 
 def _head(file: FileNames) -> Name:
