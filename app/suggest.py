@@ -56,6 +56,8 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     if comparisons is not None:
         comparisons.left -= len(by_fold)
     written = _fold(word)
+    if written in by_fold:
+        return by_fold[written]
     matches = get_close_matches(written, by_fold, n=1, cutoff=alike)
     if not matches and len(written) > 2:  # a short word whose letters are in the wrong order
         matches = [each for each in by_fold if len(each) == len(written) and sorted(each) == sorted(written)]

@@ -109,7 +109,12 @@ def read_text(file: str | Path) -> str:
 
 def print_json(document: Any, *, is_line: bool = False) -> None:
     """Print a JSON document, on one line if it is one of several."""
-    click.echo(json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str))
+    click.echo(json_text(document, is_line=is_line), nl=False)
+
+
+def json_text(document: Any, *, is_line: bool = False) -> str:
+    """A JSON document as `print_json` prints it."""
+    return f"{json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str)}\n"
 
 
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:

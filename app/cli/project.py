@@ -50,10 +50,7 @@ class Source:
 
         Raises CannotRun if the folder or a named file cannot be read.
         """
-        if not self.flows.is_dir():
-            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
-            raise CannotRun(f"there is no flow folder at {self.flows}", cure)
-        texts, unread = self._read_files() if self.files else read_project(self.flows, self.templates)
+        texts, unread = self.read()
         variables = flow_variables() if env is None else env
         extent: Extent = "files" if self.files else "project"
         project = load(texts, variables, modules=python_lookups(), extent=extent, today=today)
@@ -62,6 +59,16 @@ class Source:
             for issue in (*unread, *project.issues)
         )
         return LoadedProject(self, project, issues, {self.path_of(name): text for name, text in texts.items()})
+
+    def read(self) -> tuple[dict[str, str], list[FlowIssue]]:
+        """The texts of the project's files by name, and an issue for each file that cannot be read.
+
+        Raises CannotRun if the folder or a named file cannot be read.
+        """
+        if not self.flows.is_dir():
+            cure = "run it in the project's folder, or name the folder with --flows or NCCO_FLOWS"
+            raise CannotRun(f"there is no flow folder at {self.flows}", cure)
+        return self._read_files() if self.files else read_project(self.flows, self.templates)
 
     def load_flow(self, name: str) -> LoadedProject:
         """Load a flow and what it needs, even if other flows have errors.
