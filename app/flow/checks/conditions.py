@@ -17,7 +17,8 @@ from app.flow.model import Step
 from app.flow.runtime import Exit
 from app.flow.scope import ScopeTypes, Variable
 from app.flow.templates.checker import known_type
-from app.flow.templates.environment import compare
+from app.flow.templates.filters import FILTERS
+from app.flow.templates.operators import COMPARISONS, compare
 from app.flow.templates.values import Expression, Literal
 from app.value_types import TYPES, Kind
 
@@ -27,8 +28,6 @@ Formula: TypeAlias = Callable[[Combination], bool]
 
 _OTHER = "\0"
 """Represents every text that the conditions do not mention."""
-_NEGATED = {"ne": "eq", "notin": "in", "gteq": "lt", "lteq": "gt"}
-"""Operator → the operator that it negates."""
 
 
 def key_of(node: nodes.Node) -> Key:
@@ -63,7 +62,9 @@ class ValueBounds:
     def of_length(self) -> ValueBounds:
         """The bounds of the text's length in characters."""
         low, high = self.lengths or (0, inf)
-        return ValueBounds(low, high, initial=len(self.initial) if isinstance(self.initial, str) else None)
+        return ValueBounds(
+            low, high, initial=FILTERS["length"].apply(self.initial) if isinstance(self.initial, str) else None
+        )
 
     def allows(self, value: Any) -> bool:
         """Whether the name can have this value. `_OTHER` is always possible."""
@@ -142,9 +143,9 @@ class Domains:
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
         """Convert a comparison; a literal can be on either side of it."""
-        op = _NEGATED.get(written, written)
+        op = COMPARISONS[written].negated or written
         if op != "in" and isinstance(left, nodes.Const):
-            found = self._with_literal(right, {"lt": "gt", "gt": "lt"}.get(op, op), left.value)
+            found = self._with_literal(right, COMPARISONS[op].swapped, left.value)
         else:
             found = self._with_literal(left, op, _literal(right))
         formula = found or self._atom(nodes.Compare(left, [nodes.Operand(op, right)]))
@@ -158,7 +159,7 @@ class Domains:
         if shape is None or None in written or (op == "in") != isinstance(literal, tuple):
             return None
         values = _values(shape, written)
-        if values is None or (op in ("lt", "gt") and shape.family != "number"):
+        if values is None or not COMPARISONS[op].takes(shape):
             return None
         if length is not None:
             self.lengths[key] = length
@@ -176,7 +177,7 @@ class Domains:
         if values is None or key in self.bounds:
             return None
         self.values.setdefault(key, {}).update(dict.fromkeys(values))
-        return lambda combination: str(combination[key]).startswith(beginning)
+        return lambda combination: bool(FILTERS["starts_with"].apply(combination[key], beginning))
 
     def _length_of(self, node: nodes.Node) -> ValueBounds | None:
         """The bounds of `entry | length`; None for any other expression, and for a text that can have any length."""

@@ -14,6 +14,7 @@ from app.flow.language.hooks import SentHook
 from app.flow.language.step import ReadStep
 from app.flow.model import Step
 from app.flow.runtime import Way
+from app.flow.templates.operators import step_of
 from app.flow.templates.references import walk
 from app.flow.templates.values import Computed, Expression, Native, Value
 
@@ -128,9 +129,6 @@ def _path(start: N, goal: N, graph: Graph[N]) -> list[tuple[N, Way]]:
     return [(node, way) for node, _, way in shortest_path(start, edges, lambda edge: edge[1] == goal)]
 
 
-_ORDERED: Final = frozenset({"lt", "lteq", "gt", "gteq", "eq"})
-
-
 def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep]) -> bool:
     """Whether a counter ends every cycle within a group of steps.
 
@@ -155,12 +153,12 @@ def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
 
 
 def direction(counter: str, value: Value | Expression) -> int:
-    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`, 0 for anything else."""
+    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`; otherwise 0."""
     match value.template.body if isinstance(value, Native | Computed) else []:
-        case [nodes.Output(nodes=[nodes.BinExpr(left=nodes.Name(name=name), right=nodes.Const(value=step)) as node])]:
-            is_count = isinstance(step, int | float) and not isinstance(step, bool) and step > 0
-            if is_count and name == counter:
-                return {nodes.Add: 1, nodes.Sub: -1}.get(type(node), 0)
+        case [nodes.Output(nodes=[node])] if (found := step_of(node)) is not None:
+            counted, step = found
+            if isinstance(counted, nodes.Name) and counted.name == counter:
+                return (step > 0) - (step < 0)
     return 0
 
 
@@ -169,12 +167,7 @@ def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
     exit_ = step.exit
     if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways()):
         return False
-    compared = (
-        part
-        for condition in exit_.reads()
-        for part in walk(condition.node)
-        if isinstance(part, nodes.Compare) and part.ops[0].op in _ORDERED
-    )
+    compared = (part for condition in exit_.reads() for part in walk(condition.node) if isinstance(part, nodes.Compare))
     sides = (side for each in compared for side in (each.expr, each.ops[0].expr))
     return any(isinstance(side, nodes.Name) and side.name == counter for side in sides)
 

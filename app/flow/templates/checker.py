@@ -12,8 +12,8 @@ from jinja2.visitor import NodeVisitor
 
 from app.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word
 from app.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
-from app.flow.templates.environment import SIGNS
 from app.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit, speech_package
+from app.flow.templates.operators import COMPARISONS, ORDERED
 from app.flow.templates.references import Locals, Occurrence, operand_of, root_names, touched_names, used_env, walk
 from app.flow.templates.syntax import FOREIGN
 from app.flow.templates.tree import Template, Token
@@ -35,7 +35,6 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 """For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
 """The time zone in fixes for a file that has none."""
-_ORDER: Final = ("lt", "lteq", "gt", "gteq")
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
@@ -101,7 +100,7 @@ class Checker(NodeVisitor):
             if type_.family in (*tests, "text"):
                 cure = self._rewritten(node, written, f"write {shown} {test}")
             if before is not None and getattr(self.types[before.expr], "family", "") == type_.family:
-                cure = f"write {self.shown(before.expr)} {SIGNS[before.ops[0].op]} {shown}"
+                cure = f"write {self.shown(before.expr)} {COMPARISONS[before.ops[0].op].sign} {shown}"
             elif isinstance(node, nodes.Const):
                 cure = "write true or false, or a comparison"
             self.report("E309", node, f"{shown} is {type_.described}, neither true nor false", cure)
@@ -354,7 +353,7 @@ class Checker(NodeVisitor):
             sign = self.template.operator(right)
             shown = self.shown(right)
             last = f"{shown} {sign.text} {self.shown(node.ops[1].expr)}"
-            cure = f"write {self.shown(left)} {SIGNS[op]} {shown} and {last}"
+            cure = f"write {self.shown(left)} {COMPARISONS[op].sign} {shown} and {last}"
             self.report("E310", sign, "two comparisons in a row", cure)
             return None
         is_unknown = isinstance(left, nodes.Name) and left.name not in self.scope.shapes
@@ -367,12 +366,11 @@ class Checker(NodeVisitor):
         elif self._are_comparable(left, op, right):
             self._check_literal(left, right)
             self._check_literal(right, left)
-            kinds = ("number", *POINTS)
-            what = f'"{SIGNS[op]}"'
+            what = f'"{COMPARISONS[op].sign}"'
             is_timed = any((self.types[node] or ANY).family in POINTS for node in (left, right))
             sides = [node for node in (left, right) if not (is_timed and isinstance(node, nodes.Const))]
-            if op in _ORDER:
-                all(self.require(node, kinds, what) for node in sides)
+            if COMPARISONS[op].needs_order:
+                all(self.require(node, ORDERED, what) for node in sides)
         return TYPES["bool"]
 
     def _are_comparable(self, left: nodes.Expr, op: str, right: nodes.Expr) -> bool:
@@ -392,7 +390,7 @@ class Checker(NodeVisitor):
                 cure = self._cast(number, [kinds[text]])
         elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
             cure = f"compare with one of: {', '.join(allowed)}"
-        elif op in _ORDER and kinds[other] == "text":
+        elif COMPARISONS[op].needs_order and kinds[other] == "text":
             cure = self._cast(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             word = str(const.value).lower()
@@ -408,7 +406,7 @@ class Checker(NodeVisitor):
     def _check_point(self, node: nodes.Const, op: str, beside: nodes.Expr) -> bool:
         """Whether a literal can be compared with a date or a time; E307 if not. "" is a value that is not known yet."""
         type_ = (self.types[beside] or ANY).with_zone(self.scope.zone)
-        if node.value == "" and op not in _ORDER:
+        if node.value == "" and not COMPARISONS[op].needs_order:
             return True
         try:
             type_.cast(node.value)
@@ -460,7 +458,7 @@ class Checker(NodeVisitor):
             cure = f"write the list in brackets: [{self.shown(right)}]"
             if type_.family == "text" and not isinstance(right, nodes.Const):
                 cure = f"write {self.shown(right)} | contains({self.shown(left)})"
-            self.report("E308", right, f'"{SIGNS[op]}" needs a list; {self.described(right)}', cure)
+            self.report("E308", right, f'"{COMPARISONS[op].sign}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
         """Check a value against the literals of a list. A list of numbers instead of texts is reported once."""

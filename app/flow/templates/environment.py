@@ -11,10 +11,8 @@ results, and raise `Unfit` for a wrong operand.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time
 from typing import Any, Final
 
 from jinja2 import StrictUndefined, UndefinedError, pass_context
@@ -25,8 +23,9 @@ from jinja2.utils import missing
 from app.flow.scope import header
 from app.flow.templates.budget import size_of, spend
 from app.flow.templates.escaping import ESCAPERS
-from app.flow.templates.filters import FILTERS, Absent, Unfit, bounded, default, is_absent
-from app.value_types import MAX_ITEMS, TYPES, Point, in_utc
+from app.flow.templates.filters import FILTERS, Absent, Unfit, default, is_absent
+from app.flow.templates.operators import add, compare, cut, subtract
+from app.value_types import MAX_ITEMS
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
 """The fields of `loop` within a `for`."""
@@ -134,103 +133,6 @@ def _sip_header(headers: Any, name: Any) -> str:
     return header(headers, name)
 
 
-COMPARISONS: Final[Mapping[str, tuple[str, Callable[[Any, Any], bool]]]] = {
-    "eq": ("==", operator.eq),
-    "ne": ("!=", operator.ne),
-    "lt": ("<", operator.lt),
-    "lteq": ("<=", operator.le),
-    "gt": (">", operator.gt),
-    "gteq": (">=", operator.ge),
-    "in": ("in", lambda item, items: item in items),
-    "notin": ("not in", lambda item, items: item not in items),
-}
-"""The sign and the function of each comparison operator, by Jinja2's name for the operator."""
-SIGNS: Final = {name: sign for name, (sign, _) in COMPARISONS.items()}
-
-
-def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
-    """Compare two values. Raises Unfit if they cannot be compared this way.
-
-    Args:
-        op: one of `SIGNS`.
-        left: a value. Text that is compared with a date or a time is read in ISO 8601.
-        right: the other value.
-        zone: the time zone of such text without a UTC offset (an IANA name), or "".
-    """
-    if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
-        raise Unfit(f'"{SIGNS[op]}" needs a list')
-    if isinstance(right, list | tuple) and any(isinstance(each, Point) for each in (left, *right)):
-        return any(compare("eq", left, each, zone) for each in right) == (op == "in")
-    if isinstance(left, Point) or isinstance(right, Point):
-        left, right = _comparable(left, right, zone), _comparable(right, left, zone)
-    try:
-        return bool(COMPARISONS[op][1](left, right))
-    except TypeError:
-        raise Unfit(f'"{SIGNS[op]}" cannot compare {_described(left, right)}') from None
-
-
-def _comparable(value: Any, other: Any, zone: str) -> Any:
-    """A value as it is compared with a date or a time: text in ISO 8601 becomes one, and points in time are in UTC."""
-    if isinstance(value, str):
-        type_ = next(kind for point, kind in _POINTS if isinstance(other, point)).with_zone(zone)
-        try:
-            value = type_.operand(type_.cast(value))
-        except ValueError:
-            return value
-    return in_utc(value) if isinstance(value, datetime) else value
-
-
-def _add(left: Any, right: Any) -> Any:
-    """Add two numbers, or join two texts or two lists."""
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        if len(left) + len(right) > MAX_ITEMS:
-            raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")
-        return [*left, *right]
-    if isinstance(left, str) and isinstance(right, str):
-        return bounded(left + right)
-    if _is_number(left) and _is_number(right):
-        return left + right
-    raise Unfit(f'"+" cannot be used with {_described(left, right)}')
-
-
-def _subtract(left: Any, right: Any) -> Any:
-    if _is_number(left) and _is_number(right):
-        return left - right
-    raise Unfit(f'"-" cannot be used with {_described(left, right)}')
-
-
-def _cut(of: Any, low: int | str, high: int | str) -> Any:
-    """A slice of a text or a list; a bound of "" means no bound."""
-    if not isinstance(of, str | list | tuple):
-        raise Unfit("only text or a list can be sliced")
-    return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_POINTS: Final = ((datetime, TYPES["datetime"]), (date, TYPES["date"]), (time, TYPES["time"]))
-"""The types whose values expressions use as a `Point`; a `datetime` is also a `date`."""
-_TYPE_NAMES: Final = (
-    (bool, "true or false"),
-    (str, "a text"),
-    (int | float, "a number"),
-    (list | tuple, "a list"),
-    (Mapping, "a map"),
-    *((point, kind.described) for point, kind in _POINTS),
-)
-
-
-def _described(left: Any, right: Any) -> str:
-    """Describe two values by their types; the values themselves may come from a caller, so they are not shown."""
-    types = [
-        next((name for type_, name in _TYPE_NAMES if isinstance(side, type_)), "nothing") for side in (left, right)
-    ]
-    hint = "; text that consists of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
-    return f"{types[0]} and {types[1]}{hint}"
-
-
 def _list(entries: list[Any]) -> Any:
     """Return the list, or its first missing entry if it has one."""
     return next((entry for entry in entries if is_absent(entry)), entries)
@@ -253,14 +155,14 @@ def _items(context: Context, value: Any, steps: int) -> list[Any]:
 
 
 OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
-    "_add": (_add, 1),
+    "_add": (add, 1),
     "_compare": (lambda left, op, right, zone: compare(op, left, right, zone), 1),
     "_computed_entry": (_computed_entry, 0),
-    "_cut": (_cut, 1),
+    "_cut": (cut, 1),
     "_entry": (_entry, 0),
-    "_negative": (lambda of: _subtract(0, of), 0),
+    "_negative": (lambda of: subtract(0, of), 0),
     "_sip_header": (_sip_header, 3),
-    "_subtract": (_subtract, 0),
+    "_subtract": (subtract, 0),
 }
 """The functions that replace operators, each with its price. They are filters whose names authors cannot write."""
 

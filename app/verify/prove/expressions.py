@@ -9,6 +9,7 @@ from jinja2 import nodes
 
 from app.flow.grammar.values import CallField, Localised, leaves
 from app.flow.templates.filters import FILTERS
+from app.flow.templates.operators import step_of
 from app.flow.templates.references import Occurrence, is_computed, occurrences, operand_of, walk
 from app.flow.templates.values import Computed, Expression, Native, Value
 
@@ -31,6 +32,8 @@ _STEPS: Final = {"length": LENGTH, "entry": ENTRY}
 _STRICT_ESCAPES: Final = frozenset({"_number", "_header", "_json_bare", "_url_base", "_url_host"})
 """Escapers that reject some values."""
 _ACCEPTS_ALL: Final = frozenset({"text", "any"})
+_TESTS: Final = {known.part: known for known in FILTERS.values() if known.is_test}
+"""The filter that tests a text for each kind of part."""
 
 
 class TextPart(NamedTuple):
@@ -42,14 +45,9 @@ class TextPart(NamedTuple):
 
     def is_in(self, text: str) -> bool:
         """Whether a text has this part."""
-        match self.where:
-            case "begins":
-                return text.startswith(self.text)
-            case "ends":
-                return text.endswith(self.text)
-            case "holds":
-                return self.text in text
-        return text[self.low : self.low + len(self.text)] == self.text
+        if self.where == "at":
+            return text[self.low : self.low + len(self.text)] == self.text
+        return bool(_TESTS[self.where].apply(text, self.text))
 
     def written_into(self, text: str) -> str:
         """A text of the same length with this part written into it."""
@@ -207,13 +205,9 @@ def growth_of(node: nodes.Node) -> set[str]:
     match node:
         case nodes.Const():
             return set()
-        case (
-            nodes.Add(left=of, right=nodes.Const(value=int() | float() as step))
-            | nodes.Add(left=nodes.Const(value=int() | float() as step), right=of)
-        ) if path_of(of) is not None:
+        case nodes.Add() | nodes.Sub() if (found := step_of(node)) is not None and path_of(found[0]) is not None:
+            step = found[1]
             return {"rises" if step > 0 else "sinks"} if step else set()
-        case nodes.Sub(left=of, right=nodes.Const(value=int() | float() as step)) if path_of(of) is not None:
-            return {"sinks" if step > 0 else "rises"} if step else set()
         case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
             return growth_of(then) | growth_of(other)
         case nodes.Filter(node=nodes.Expr() as of, name=name) if "number" in FILTERS[name].keeps:

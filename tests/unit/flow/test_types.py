@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.templates.environment import COMPARISONS, compare
+from app.flow.templates.operators import COMPARISONS, compare
 from app.value_types import (
     ANY,
     MAX_ENTRIES,
