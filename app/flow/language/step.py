@@ -107,8 +107,20 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     needs = step_exit.needs()
     parts = source.parts if needs is None else needs.complete(source.parts, exit_place, reader)
     reader.issues.extend(check_step(parts, reader.scope, goes_on=_goes_on(step_exit)))
-    sent = (words.asks, words.sends, words.events)
-    step = Step(name, place, words.sets, parts, step_exit, exit_place, error, tail, *sent, result=words.result)
+    step = Step(
+        name,
+        place,
+        sets=words.sets,
+        parts=parts,
+        exit=step_exit,
+        exit_place=exit_place,
+        error=error,
+        tail=tail,
+        asks=words.asks,
+        sends=words.sends,
+        events=words.events,
+        result=words.result,
+    )
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 
