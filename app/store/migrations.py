@@ -11,6 +11,7 @@ page to every commit, so only the index of call IDs has them. PostgreSQL sorts t
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -51,8 +52,9 @@ TABLES: Final = (
     *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES),
 )
 
-PROBE: Final = bytes(16_384)
-"""The row that a probe writes. It is larger than the free space of any page, so writing it fails if the disk is full.
+PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
+"""The row that a probe writes, which fails if the disk is full: it is larger than the free space of any page, and
+PostgreSQL cannot compress it.
 """
 
 INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"

@@ -14,6 +14,7 @@ from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, Stor
 from app.store import HookRow, Store, open_store
 from app.store.address import read_address
 from app.store.database import Work
+from app.store.migrations import INSERT_PROBE, PROBE
 from app.store.postgres import COMMIT_S, PostgresDatabase
 from app.web.webhook_http import DEADLINE_S
 from tests.support import postgres_server
@@ -623,3 +624,12 @@ async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
 
     assert COMMIT_S < DEADLINE_S
     assert max(waits_s) < 1.5 * COMMIT_S
+
+
+async def test_a_probe_needs_more_room_than_a_page(store: Store) -> None:
+    ask(INSERT_PROBE, PROBE)
+    ((size,),) = ask("SELECT pg_column_size(body) FROM probes")
+    await store.check()
+
+    assert 8192 < size
+    assert [] == ask("SELECT * FROM probes")
