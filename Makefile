@@ -61,9 +61,10 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term-missing $(FAST)
 
-lint: $(READY) ## run ruff: rules and format
+lint: $(READY) ## run ruff (rules and format) and deptry: the declared packages are the imported ones
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/deptry app
 
 types: $(READY) ## run mypy in strict mode
 	$(BIN)/mypy --num-workers 2
