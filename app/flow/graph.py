@@ -277,7 +277,7 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
 def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
     """The ways of an exit; ways to the same target are combined, except those shown separately."""
     joined: dict[tuple[int, str], list[Way]] = {}
-    for number, way in enumerate(exit_.ways(), 1):
+    for number, way in enumerate(exit_.ways, 1):
         joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
     return joined.values()
 

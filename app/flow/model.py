@@ -91,7 +91,7 @@ class Step:
     @cached_property
     def leaving(self) -> tuple[tuple[Way, tuple[Effect, ...]], ...]:
         """Every way out, with what happens on it."""
-        return tuple((way, tuple(_on(way))) for way in self.exit.ways())
+        return tuple((way, tuple(_on(way))) for way in self.exit.ways)
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
@@ -235,7 +235,7 @@ class Flow:
     def targets(self) -> Iterator[Target]:
         """Every target in the flow."""
         for step in self.steps.values():
-            yield from (way.target for way in step.exit.ways())
+            yield from (way.target for way in step.exit.ways)
             if step.error is not None:
                 yield step.error
         if self.error is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
 from app.flow.actions.part import Part
@@ -269,12 +270,17 @@ class Exit(ABC):
     decides_by_name: ClassVar[bool] = False
 
     @abstractmethod
-    def ways(self) -> Iterator[Way]:
-        """Every way out of the step."""
+    def written_ways(self) -> Iterator[Way]:
+        """Make every way out of the step, in the order of the file."""
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """Every way out of the step, in the order of the file."""
+        return tuple(self.written_ways())
 
     def outcomes(self) -> Iterator[ExitOutcome]:
         """Every outcome that a call can have in the step, in the order of the file; by default, those of each way."""
-        for way in self.ways():
+        for way in self.ways:
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
@@ -321,21 +327,21 @@ class Exit(ABC):
         """The maximum time in seconds that the exit waits for its condition; 0 if it does not wait for one."""
         return 0.0
 
-    @property
+    @cached_property
     def runs(self) -> Runs | None:
         """The flow that the step runs and waits for; None if there is none."""
-        runs = (way.target.runs for way in self.ways() if way.target.runs is not None)
+        runs = (way.target.runs for way in self.ways if way.target.runs is not None)
         return next((each for each in runs if each.comes_back), None)
 
-    @property
+    @cached_property
     def offers(self) -> tuple[Offer, ...]:
         """The choices of a menu."""
-        return tuple(way.choice for way in self.ways() if way.choice is not None)
+        return tuple(way.choice for way in self.ways if way.choice is not None)
 
-    @property
+    @cached_property
     def fills(self) -> Variable | None:
         """The variable that receives the caller's input; None if there is none."""
-        return next((way.fills for way in self.ways() if way.fills is not None), None)
+        return next((way.fills for way in self.ways if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
         """Decide immediately; None if a webhook decides. Raises RenderError."""

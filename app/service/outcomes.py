@@ -154,7 +154,7 @@ def completed_last(
         step = flow.steps.get(wait.step) if flow is not None else None
         if flow is None or step is None or wait.kind != "event":
             continue
-        ends = {way.name for way in step.exit.ways() if way.target.is_end}
+        ends = {way.name for way in step.exit.ways if way.target.is_end}
         reported = frozenset(status for number, status in seen if number == wait.index)
         is_last = "completed" in ends & step.exit.statuses and "answered" in reported
         if is_last and hear_connected(reported).name == "completed":

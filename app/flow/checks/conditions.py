@@ -298,7 +298,7 @@ def _never_fits(exit_: Exit) -> FlowIssue | None:
     if any(entry.isdigit() and low <= len(entry) <= high and _fits(variable.type, entry) for entry in entries):
         return None
     message = f"no digits fit {variable.name}, which is {variable.type.described}"
-    place = next(way.filled_at for way in exit_.ways() if way.filled_at is not None)
+    place = next(way.filled_at for way in exit_.ways if way.filled_at is not None)
     return RULES["W642"].at(place, message, "use a variable of type text or int")
 
 

@@ -165,7 +165,7 @@ def direction(counter: str, value: Value | Expression) -> int:
 def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
     """Whether a step compares the counter whenever a call leaves it, and can lead out of the group."""
     exit_ = step.exit
-    if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways()):
+    if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways):
         return False
     compared = (part for condition in exit_.reads() for part in walk(condition.node) if isinstance(part, nodes.Compare))
     sides = (side for each in compared for side in (each.expr, each.ops[0].expr))

@@ -164,7 +164,7 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
     waiting = [start]
     for name in waiting:
         exit_ = steps[name].step.exit if name in steps else None
-        ways = list(exit_.ways()) if exit_ is not None and not exit_.dials else []
+        ways = exit_.ways if exit_ is not None and not exit_.dials else []
         if exit_ is not None and exit_.offers:
             others = [way for way in ways if way.choice is None or key not in way.choice.keys]
             if len(others) == len(ways):

@@ -152,7 +152,7 @@ class Collect(MapForm, StepExit[CollectWords]):
         """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """The ways out: one with the input, and those after the last failed attempt."""
         yield Way(
             "collected",

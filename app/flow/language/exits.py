@@ -145,7 +145,7 @@ class Goto(StepExit[GotoWords]):
     place: Place
     because: str
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """The only way out."""
         yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
 
@@ -222,7 +222,7 @@ class Branch(StepExit[BranchWords]):
     otherwise: Target
     place: Place
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """The outcomes: one for each line with a condition, and `else`."""
         for arm in self.arms:
             name = f"if {arm.shown}"
@@ -377,7 +377,7 @@ class Hold(MapForm, StepExit[HoldWords]):
     lines: SetByCode[HoldOutcomes]
     shown: SetByCode[str] = ""
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """One way for each outcome. Both count as ways with input, because the wait takes time and is limited."""
         ready = self.lines.ready
         too_long = self.lines.too_long

@@ -105,7 +105,7 @@ class Choices(StepExit[ChoicesWords]):
         """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """The ways out: each choice, and the targets after the last attempt."""
         for choice in self.choices.values():
             yield Way(

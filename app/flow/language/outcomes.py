@@ -111,7 +111,7 @@ class On(StepExit[OnWords]):
         """Whether the step may be played again to dial the next target of a list."""
         return self.connect is not None and self.connect.rings_several
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """One way for each line of `on`. None of them depends on the caller's input."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
@@ -213,7 +213,7 @@ class RunFlow(StepExit[RunWords]):
     lines: Mapping[str, OutcomeTarget]
     place: Place
 
-    def ways(self) -> Iterator[Way]:
+    def written_ways(self) -> Iterator[Way]:
         """The way into the other flow, and one way for each line of `on`."""
         entered = Target(None, self.place, runs=self.run)
         yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)

@@ -132,7 +132,7 @@ def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults
 
 def _goes_on(exit_: Exit) -> bool:
     """Whether the actions of another step may follow those of this step in the same NCCO."""
-    return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways())
+    return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways)
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:

@@ -390,7 +390,7 @@ def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
 
 def _completed(explored: Explored, turn: Transition) -> Way:
     """The line `completed` of the step in which a dial ended."""
-    return next(way for way in explored.step(turn.before).exit.ways() if way.name == turn.dial_outcome)
+    return next(way for way in explored.step(turn.before).exit.ways if way.name == turn.dial_outcome)
 
 
 def _effects(explored: Explored, turn: Transition) -> str:
@@ -514,7 +514,7 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
         for step in caller.steps.values():
             ran = step.exit.runs
             if ran is not None and ran.flow == flow.name:
-                lines = {way.name: way.target for way in step.exit.ways() if way.is_return}
+                lines = {way.name: way.target for way in step.exit.ways if way.is_return}
                 line = lines.get(target.returns) or lines.get("otherwise")
                 yield from _led_to(flows, caller, line) if line is not None else ()
 
