@@ -15,7 +15,8 @@ FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
 SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/store/test_durability.py \
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
-	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py test_worker.py) \
+	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py) \
+	tests/unit/editor/test_worker.py \
 	$(addprefix tests/unit/flow/,test_fixes.py test_rename.py test_changed_projects.py)
 # These try much more with --night.
 NIGHT := tests/system/security/test_every_route.py tests/system/cli/test_every_command.py \

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from app.console import calls, editor, flows, health, home, language, login, messages, placed, report
+from app.console import calls, editor, flows, health, home, login, messages, placed, report
 from app.console.access import RequireSession
 from app.console.call_changes import CallChanges
 from app.console.change import page as change
@@ -27,12 +27,13 @@ from app.console.passwords import Passwords
 from app.console.phone import page as phone
 from app.console.phone.calls import PhoneCalls
 from app.console.phone.incoming import IncomingCalls
-from app.console.project import ProjectFolder
 from app.console.result_cache import ResultCache
 from app.console.services import Services
 from app.console.sessions import Sessions
 from app.console.state import Console
-from app.console.worker import Worker
+from app.editor import language
+from app.editor.project import ProjectFolder
+from app.editor.worker import Worker
 from app.errors import StoreError
 from app.flow.report import as_sentence
 from app.settings import Settings, python_environment

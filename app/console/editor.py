@@ -9,11 +9,11 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.console import language
 from app.console.access import CanLook
 from app.console.sessions import ConsoleSession
 from app.console.state import console_of
-from app.console.worker import Reason, WorkNotDone
+from app.editor import language
+from app.editor.worker import Reason, WorkNotDone
 
 MAX_CHARACTERS: Final = 1 << 20
 """Maximum size of a text, the same as for a file on disk."""
@@ -90,7 +90,7 @@ async def _answer(
 async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
-    """Call a function of `app.console.language` with the project on disk and these values. Raises HTTPException."""
+    """Call a function of `app.editor.language` with the project on disk and these values. Raises HTTPException."""
     console = console_of(request)
     asked = {"folder": console.project.as_values(), **values}
     try:

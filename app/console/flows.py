@@ -15,10 +15,10 @@ from markupsafe import Markup
 from app.console.access import CanLook
 from app.console.pages import STATIC, refused, render
 from app.console.paint import PERIODS, Paint, Wanted, paint_for
-from app.console.project import ReadProject
 from app.console.report import PeriodQuery, count_period
 from app.console.state import Console, TheConsole
-from app.console.worker import WorkNotDone
+from app.editor.project import ReadProject
+from app.editor.worker import WorkNotDone
 from app.errors import StoreError
 from app.flow.files import named_flows
 from app.flow.graph import Drawing, GraphNode, draw, entrances

@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from fastapi import Query
 
-from app.console.project import ReadProject
 from app.console.report import PeriodQuery
 from app.console.state import Console
+from app.editor.project import ReadProject
 from app.errors import StoreError
 from app.flow.graph import Drawing
 from app.flow.model import Flow

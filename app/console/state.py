@@ -16,11 +16,11 @@ from app.console.figures import Figures
 from app.console.passwords import Passwords
 from app.console.phone.calls import PhoneCalls
 from app.console.phone.incoming import IncomingCalls
-from app.console.project import ProjectFolder, ReadProject
 from app.console.result_cache import ResultCache
 from app.console.services import Services
 from app.console.sessions import Sessions
-from app.console.worker import Worker
+from app.editor.project import ProjectFolder, ReadProject
+from app.editor.worker import Worker
 from app.settings import Settings
 from app.settings.logins import Logins
 from app.store import Records, Store

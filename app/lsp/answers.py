@@ -1,6 +1,6 @@
-"""Functions that answer the language server's questions. They run in the subprocesses of `app.console.worker`.
+"""Functions that answer the language server's questions. They run in the subprocesses of `app.editor.worker`.
 
-As in `app.console.language`, the functions take `folder` and `question`; lines and columns count from 1, columns in
+As in `app.editor.language`, the functions take `folder` and `question`; lines and columns count from 1, columns in
 UTF-16 code units. A subprocess has no settings, makes no lookups and runs no functions named in flows.
 """
 
@@ -14,8 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from app.console import language
-from app.console.language import read_question, shown_issues
+from app.editor import language
+from app.editor.language import read_question, shown_issues
 from app.engine import Call, LookupAnswer, Turn, begin
 from app.flow.editing import assist
 from app.flow.editing.names import ProjectNames

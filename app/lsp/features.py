@@ -14,7 +14,7 @@ from pygls.capabilities import get_capability
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from app.console import language
+from app.editor import language
 from app.lsp import answers
 from app.lsp.conversion import Json, completion_item, diagnostic, hover_text, range_of, symbol_of
 from app.lsp.server import CHECK_S, FlowServer, project_root

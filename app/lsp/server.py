@@ -15,7 +15,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
 from pygls.uris import to_fs_path
 from pygls.workspace import TextDocument
 
-from app.console.worker import Worker, WorkNotDone
+from app.editor.worker import Worker, WorkNotDone
 from app.flow.files import MAX_BYTES, SCENARIO_FOLDERS, SUFFIXES
 from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
@@ -75,7 +75,7 @@ class OpenProject:
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
-        """The `folder` argument of functions in `app.lsp.answers` and `app.console.language`.
+        """The `folder` argument of functions in `app.lsp.answers` and `app.editor.language`.
 
         `settings` has the items `env` and `modules`: the names of the variables that flows may read, and of the Python
         modules whose functions lookups may call.

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from app.console.change.fields import FormField, fields_in, pointer
 from app.console.change.form import is_removed, tidied
-from app.console.project import ProjectFolder, ReadProject, digest_of
+from app.editor.project import ProjectFolder, ReadProject, digest_of
 from app.flow.issues import FlowIssue
 from app.flow.source import read_yaml
 from app.flow.source.edit import Path

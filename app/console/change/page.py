@@ -20,8 +20,8 @@ from app.console.change.form import NOT_SAVED, CannotChange, changed, tidied
 from app.console.change.notation import days_in_words
 from app.console.editor import check_size
 from app.console.pages import render
-from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.state import console_of
+from app.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.flow.hours.weekly import shown_days
 from app.flow.source import names_written_in
 

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from app.console.phone.source import Playable
 from app.console.phone.transcript import Bubble
 from app.console.phone.world import ChosenAnswers, World
+from app.editor.source import Playable
 from app.errors import AppError
 from app.flow.files import SCENARIO_FOLDERS
 from app.simulator.clock import VirtualClock

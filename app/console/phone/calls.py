@@ -18,7 +18,7 @@ from fastapi import HTTPException, Request
 from app.console.audit import audit
 from app.console.phone.player import NO_CALL
 from app.console.sessions import ConsoleSession
-from app.console.worker import Reason, Worker, WorkNotDone
+from app.editor.worker import Reason, Worker, WorkNotDone
 
 IDLE_S: Final = 600.0
 """A person's calls are ended after this many real seconds without a request."""

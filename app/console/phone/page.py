@@ -12,18 +12,18 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field, PlainValidator
 
-from app.console import language
 from app.console.access import CanChange, CanLook
 from app.console.audit import audit
 from app.console.editor import ask, check_size
 from app.console.pages import render
 from app.console.phone.incoming import PREFIX, Choice, IncomingCalls
-from app.console.phone.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.console.phone.trial_messages import keep_message
 from app.console.phone.world import World
-from app.console.project import CannotSave, ProjectFolder, ReadProject, digest_of
 from app.console.sessions import ConsoleSession
 from app.console.state import TheConsole, console_of
+from app.editor import language
+from app.editor.project import CannotSave, ProjectFolder, ReadProject, digest_of
+from app.editor.source import PASTED, PhoneText, Playable, dialled_in, read_source
 from app.errors import StoreError
 from app.flow.files import MAX_BYTES
 from app.simulator.parties import Outcome

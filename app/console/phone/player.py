@@ -19,10 +19,10 @@ from typing import Any, Final, TypeAlias
 
 from app.console.phone.call import PhoneCall, PhoneServer
 from app.console.phone.repetition import keep_recorded
-from app.console.phone.source import PhoneText, Playable, read_source
 from app.console.phone.transcript import bubbles_of, explain, hooks_of, marked
 from app.console.phone.world import ChosenAnswers, World
-from app.console.project import project_in
+from app.editor.project import project_in
+from app.editor.source import PhoneText, Playable, read_source
 from app.errors import AppError
 from app.service.lookup_sources import PythonModules
 from app.service.lookups import LookupClient
@@ -113,7 +113,7 @@ class PhonePlayer:
         """Place a call; for a text in which no call can start, returns its notice (`not_called`).
 
         Args:
-            folder: the project's folder, as in `app.console.language`.
+            folder: the project's folder, as in `app.editor.language`.
             source: a `PhoneText`.
             call: `flow`, `to`, `caller` and `made_at`.
             world: a `World`.

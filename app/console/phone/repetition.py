@@ -12,9 +12,9 @@ from typing import Any, Final
 import orjson
 
 from app.console.phone.call import Kept, PhoneCall, PhoneServer
-from app.console.phone.source import PhoneText, Playable, read_source
 from app.console.phone.world import ChosenAnswers, World
-from app.console.project import ProjectFolder
+from app.editor.project import ProjectFolder
+from app.editor.source import PhoneText, Playable, read_source
 from app.engine import Lookup, LookupAnswer
 from app.engine.session import from_json
 from app.errors import AppError

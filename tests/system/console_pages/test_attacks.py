@@ -15,10 +15,10 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from app.console import language
 from app.console.app import create_console
 from app.console.services import Services
-from app.console.worker import Worker
+from app.editor import language
+from app.editor.worker import Worker
 from app.service.recording_folder import RecordingFolder
 from tests.support.cases import each_case
 from tests.unit.console.conftest import (
@@ -30,7 +30,7 @@ from tests.unit.console.conftest import (
     with_worker_here,
 )
 from tests.unit.console.test_messages import message
-from tests.unit.console.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
+from tests.unit.editor.worker_tasks import allow_proof, proof_begins, proof_env, prove_when_allowed
 
 if sys.platform != "win32":
     import resource

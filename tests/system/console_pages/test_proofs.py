@@ -13,10 +13,10 @@ import pytest
 
 from app.console.app import create_console
 from app.console.services import Services
-from app.console.worker import Worker
-from tests.unit.console import worker_tasks
+from app.editor.worker import Worker
 from tests.unit.console.conftest import logged_in, settings_for
-from tests.unit.console.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
+from tests.unit.editor import worker_tasks
+from tests.unit.editor.worker_tasks import allow_proof, proof_begins, proof_env, proofs_begun
 
 FLOW = 'flow: main\nstart: hello\nsteps:\n  hello: {do: [{talk: "Hello."}], goto: end}\n'
 PROOF = "/flows/main/proof"

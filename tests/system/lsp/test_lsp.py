@@ -293,7 +293,7 @@ async def test_no_text_ends_the_server_or_runs_a_function(tmp_path: Path) -> Non
 def checkers() -> list[int]:
     """The process ids of the checkers: subprocesses of the language servers that this process has started."""
     own = [child for server in children(os.getpid()) for child in children(server)]
-    return [child for child in own if b"app.console.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [child for child in own if b"app.editor.worker" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def test_without_the_extra_the_command_says_how_to_install_it() -> None:

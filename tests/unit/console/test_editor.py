@@ -11,8 +11,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from app.console import language
-from app.console.worker import Worker
+from app.editor import language
+from app.editor.worker import Worker
 from tests.unit.console.conftest import logged_in, make_console
 
 FLOW = """\

@@ -23,9 +23,9 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 from app.cli.console_services import console_services
-from app.console import language
 from app.console.app import create_console
-from app.console.worker import Worker
+from app.editor import language
+from app.editor.worker import Worker
 from app.settings import load_settings
 from tests.support.command import ncco
 from tests.support.server import StandIn, standing_in

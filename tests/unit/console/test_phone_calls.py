@@ -16,10 +16,10 @@ from app.cli.console_services import console_services
 from app.console.app import create_console
 from app.console.phone.calls import PhoneCalls
 from app.console.sessions import ConsoleSession
-from app.console.worker import Worker
-from tests.unit.console import worker_tasks
+from app.editor.worker import Worker
 from tests.unit.console.conftest import REPOSITORY, logged_in, make_console, settings_for, with_worker_here
 from tests.unit.console.test_phone import Phone
+from tests.unit.editor import worker_tasks
 
 LOOPS = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
 RUNAWAY = f"""\

@@ -628,8 +628,8 @@ async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
 
 async def test_a_probe_needs_more_room_than_a_page(store: Store) -> None:
     ask(INSERT_PROBE, PROBE)
-    ((size,),) = ask("SELECT pg_column_size(body) FROM probes")
+    sizes = ask("SELECT pg_column_size(body) FROM probes WHERE pg_column_size(body) > 8192")
     await store.check()
 
-    assert 8192 < size
+    assert 1 == len(sizes)
     assert [] == ask("SELECT * FROM probes")

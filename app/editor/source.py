@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from app.console.project import ProjectFolder
+from app.editor.project import ProjectFolder
 from app.flow.files import MAX_BYTES
 from app.flow.issues import FlowIssue
 from app.flow.loader import load

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import uvloop
 
-from app.console.worker import MOST_WAITING, Worker, WorkNotDone
-from tests.unit.console import worker_tasks as tasks
+from app.editor.worker import MOST_WAITING, Worker, WorkNotDone
+from tests.unit.editor import worker_tasks as tasks
 
 
 @pytest.fixture

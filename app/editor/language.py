@@ -1,4 +1,4 @@
-"""Answers an editor's questions about texts. Everything here runs in the subprocess of `app.console.worker`.
+"""Answers an editor's questions about texts. Everything here runs in the subprocess of `app.editor.worker`.
 
 An editor counts columns in UTF-16 code units. The language server of `app.lsp` uses the same functions.
 """
@@ -14,8 +14,8 @@ from typing import Any, Final, TypeAlias, cast
 
 import yaml
 
-from app.console.phone.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
-from app.console.project import ProjectFolder, project_in
+from app.editor.project import ProjectFolder, project_in
+from app.editor.source import PASTED_FLOW, PASTED_JSON, PASTED_YAML, PhoneText, read_source
 from app.flow.editing import assist
 from app.flow.editing.fixes import Checked, Edit, tried_fixes
 from app.flow.editing.utf16 import Utf16Columns, character_column, utf16_position, utf16_units

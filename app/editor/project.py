@@ -1,4 +1,4 @@
-"""The project on disk that the console shows, reloaded when a file changes."""
+"""The project on disk, reloaded when a file changes."""
 
 from __future__ import annotations
 
