@@ -39,7 +39,11 @@ serve: $(READY) ## run the server in development mode on NCCO_HOST:NCCO_PORT (12
 # Tests start hundreds of processes, which share the bytecode that the first one writes.
 unexport PYTHONDONTWRITEBYTECODE
 # With a fixed hash seed, all xdist processes collect the tests in the same order, even those made from sets.
-PYTEST := PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS)
+# The tests' databases are in memory, if there is enough and it may hold programs: no write waits for a disk.
+MEMORY := $(shell grep -q '^tmpfs /dev/shm .*noexec' /proc/mounts 2>/dev/null || \
+	df -k --output=avail /dev/shm 2>/dev/null | awk 'NR == 2 && $$1 > 4000000 {print "/dev/shm"}')
+PYTEST := $(if $(MEMORY),PYTEST_DEBUG_TEMPROOT=$(MEMORY)) PYTHONHASHSEED=0 $(BIN)/pytest -q -n $(JOBS) \
+	-o tmp_path_retention_count=1
 
 # All tests of a file run in one process, so its fixtures are made once.
 test: $(READY) ## run the tests that every change needs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -17,6 +16,7 @@ from app.cli.work_tree import is_for_git
 from app.flow.report import counted
 from app.service.backup import BackupPlaces, write_backup
 from app.settings import Settings
+from app.version import VERSION
 
 
 def places_of(settings: Settings) -> BackupPlaces:
@@ -59,7 +59,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)
     require_file(places.store)
-    size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), version("ncco-server"), now))
+    size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), VERSION, now))
     if folder and keep and not lost:
         others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # even if a clock was ahead
         for older in others[: max(0, len(others) + 1 - keep)]:

@@ -6,7 +6,6 @@ import socket
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -22,6 +21,7 @@ from app.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
 from app.service.turns import LONGEST_CALL_MS
 from app.settings import Settings
 from app.store import milliseconds, open_store
+from app.version import VERSION
 
 router = APIRouter()
 
@@ -103,7 +103,7 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
         knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
         store=open_store(settings.database_url).label,
-        version=version("ncco-server"),
+        version=VERSION,
     )
 
 

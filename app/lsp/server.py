@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from app.editor.worker import Worker, WorkNotDone
 from app.flow.files import MAX_BYTES, SCENARIO_FOLDERS, SUFFIXES
 from app.lsp import answers
 from app.lsp.conversion import Json, diagnostic, range_of
+from app.version import VERSION
 
 QUIET_S: Final = 0.2
 """Seconds without changes before a project is checked."""
@@ -106,7 +106,7 @@ class FlowServer(LanguageServer):
     def __init__(self, settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> None:
         super().__init__(
             "ncco",
-            version("ncco-server"),
+            VERSION,
             text_document_sync_kind=types.TextDocumentSyncKind.Full,  # because pygls also splits lines at U+2028
             protocol_cls=Utf16Protocol,
             converter_factory=default_converter,

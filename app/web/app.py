@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
-from importlib.metadata import version
 from secrets import token_hex
 from typing import Final, cast
 
@@ -17,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from app.service.calls import CallService
 from app.settings import Settings
+from app.version import VERSION
 from app.web import health, webhooks
 from app.web.api_page import add_api_page
 from app.web.health import Readiness
@@ -84,7 +84,7 @@ def create_app(
     app = FastAPI(
         title="NCCO server",
         description="Webhooks of Vonage voice calls.",
-        version=version("ncco-server"),
+        version=VERSION,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if dev else None,

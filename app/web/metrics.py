@@ -9,7 +9,7 @@ import json
 import os
 import platform
 from functools import partial
-from importlib.metadata import distribution, version
+from importlib.metadata import distribution
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -24,6 +24,7 @@ from app.flow.model import Project
 from app.ncco.statuses import WEBHOOK_STATUSES
 from app.service.delivery import Reply
 from app.store import ResultRow
+from app.version import VERSION
 from app.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
@@ -94,7 +95,7 @@ class Metrics:
         self.last_backup = state("ncco_last_backup_timestamp_seconds", "When the last backup was made; 0 if never")
         self.backup_due = state("ncco_backup_due_timestamp_seconds", "When a backup is overdue; 0 if none is expected")
         build = state("ncco_build_info", "What runs; always 1", ["version", "python", "commit"])
-        build.labels(version("ncco-server"), platform.python_version(), commit or _commit()).set(1)
+        build.labels(VERSION, platform.python_version(), commit or _commit()).set(1)
         self.hook_tries = count("ncco_hook_tries", "Attempts to send a hook", ["outcome"])
         self.unsent_hooks = state("ncco_hooks", "Hooks that have not been sent yet", ["state"])
         self.placed_calls = state("ncco_placed_calls", "Placed calls that are waiting or in progress", ["state"])

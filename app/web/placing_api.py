@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
 import orjson
@@ -29,6 +28,7 @@ from app.service.library import RELEASED
 from app.service.placing.requests import RefusedRequest, WantedCall, checked
 from app.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds, moment_of
 from app.store.api_keys import ApiKeyRow
+from app.version import VERSION
 from app.web.api_page import add_api_page
 from app.web.methods import HeadMiddleware, allow_header
 
@@ -220,7 +220,7 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
     app = FastAPI(
         title="Placed calls",
         description="Every request needs a key from `ncco api-key add`: `Authorization: Bearer KEY`.",
-        version=version("ncco-server"),
+        version=VERSION,
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

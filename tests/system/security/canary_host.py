@@ -57,8 +57,8 @@ class Spans:
     def text(self) -> str:
         """Every span and every metric, as text."""
         metrics = self._reader.get_metrics_data()
-        spans = "".join(span.to_json() for span in self._spans.get_finished_spans())
-        return spans + (metrics.to_json() if metrics is not None else "")
+        spans = "".join(span.to_json(indent=None) for span in self._spans.get_finished_spans())
+        return spans + (metrics.to_json(indent=None) if metrics is not None else "")
 
 
 @dataclass
