@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.resources
+import json
 import os
 import re
 import subprocess
+
+import jsonschema
+import yaml
 
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
@@ -53,3 +58,17 @@ def test_a_python_that_does_not_fit_is_refused_with_a_cure(tmp_path: os.PathLike
 def test_the_integration_script_can_be_run() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     assert 0 == run("sh", "-n", ".ci/run").returncode
+
+
+def test_the_workflow_fits_its_schema_and_tests_every_python() -> None:
+    path = ROOT / ".github" / "workflows" / "check.yml"
+    schemas = importlib.resources.files("check_jsonschema") / "builtin_schemas" / "vendor"
+    schema = json.loads((schemas / "github-workflows.json").read_text(encoding="utf-8"))
+    read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    workflow = {"on" if key is True else key: value for key, value in read.items()}  # YAML 1.1 reads `on` as true
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    pythons = workflow["jobs"]["check"]["strategy"]["matrix"]["python"]
+
+    assert [] == [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(workflow)]
+    assert pythons == re.findall(r"Python :: (3\.\d+)", project)
