@@ -35,11 +35,11 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
         kept_for: how long a call is kept after its last change: at least a day, the maximum duration of a call. Source:
             Voice API specification, length_timer.
     """
-    before = milliseconds(now - kept_for)
+    before, until = milliseconds(now - kept_for), milliseconds(now)
     rows = 0
     revisions = 0
     try:
-        while gone := await _sweep_batch(store, before):
+        while gone := await _sweep_batch(store, before, until):
             rows += gone
         kept = await library.save_again()
         revisions = await store.sweep_revisions(before, kept)
@@ -50,9 +50,9 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
     return Swept(rows, revisions)
 
 
-async def _sweep_batch(store: Store, before: int) -> int:
+async def _sweep_batch(store: Store, before: int, now: int) -> int:
     """Delete one batch, then pause; returns the number of deleted rows."""
     started = time.monotonic()
-    gone = await store.sweep(before, BATCH_SIZE)
+    gone = await store.sweep(before, BATCH_SIZE, now)
     await give_way(started, REST_FACTOR)
     return gone

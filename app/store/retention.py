@@ -146,32 +146,35 @@ def hash_of(name: str) -> str:
     return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
-def sweep(before: int, limit: int) -> Work[int]:
+def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
 
     Old calls are deleted first, with their webhooks; then other old webhooks, placed calls and hooks. The hashes of
     forgotten calls' names are kept as long as the calls' last webhooks would have been.
     """
-    calls = yield from _old_keys(OLDEST_CALLS, before, limit)
+    calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
     yield from count_before_deletion(old)
     deleted = len((yield Many(DELETE_CALL, [(key,) for key in old])))
     if len(calls) < limit:
-        webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit)
+        webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit, now)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
     deleted += yield from sweep_placed(before, limit)
-    hooks = yield from _old_keys(OLDEST_HOOKS, before, limit)
+    hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
     return deleted + (yield from delete_hooks(hooks))
 
 
-def _old_keys(sql: str, before: int, limit: int) -> Work[list[int]]:
-    """The keys of up to `limit` rows that may be deleted. The search ends at the first row created since `before`."""
+def _old_keys(sql: str, before: int, limit: int, now: int) -> Work[list[int]]:
+    """The keys of up to `limit` rows that may be deleted.
+
+    The search ends at the first row created since `before`, except rows from the future, which a wrong clock wrote.
+    """
     found: list[int] = []
     key = -1
     while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
         for key, began_at, is_old in rows:
-            if began_at >= before:
+            if before <= began_at <= now:
                 return found[:limit]
             if is_old:
                 found.append(key)

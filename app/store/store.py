@@ -630,8 +630,8 @@ class Store:
         """
         return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
-    async def sweep(self, before: int, limit: int) -> int:
-        """Delete some rows older than `before` (milliseconds since 1970).
+    async def sweep(self, before: int, limit: int, now: int) -> int:
+        """Delete some rows older than `before`; both times are in milliseconds since 1970.
 
         Deletes up to `limit` calls whose last change is older, with their turns and webhooks. If there are fewer, it
         also deletes up to `limit` webhooks without a call. Then it deletes up to `limit` placed calls and up to `limit`
@@ -639,7 +639,7 @@ class Store:
         webhooks without a call, placed calls and hooks; 0 means that none are left.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
-        return await self.database.write(partial(retention.sweep, before, limit))
+        return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
         """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; returns how many.

@@ -454,8 +454,8 @@ async def test_old_calls_are_swept_once_they_are_over(store: Store) -> None:
     await placed.add([wanted("p2", number="447700900199")])
     await placed.finish(begun, AttemptResult("busy"), NOON_MS + 9)
 
-    assert 0 == await store.sweep(NOON_MS, 20)
-    assert 1 == await store.sweep(NOON_MS + MINUTE, 20)
+    assert 0 == await store.sweep(NOON_MS, 20, NOON_MS)
+    assert 1 == await store.sweep(NOON_MS + MINUTE, 20, NOON_MS + MINUTE)
     assert ["p2"] == [row.id for row in await placed.list(9)]
     assert [] == await placed.attempts("p1")
 

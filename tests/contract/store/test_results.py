@@ -229,7 +229,7 @@ async def test_wrong_sums_are_corrected_and_those_of_deleted_calls_stay(store: S
         await end_call(store, row.id, webhook_row(row.id, received_at=at))
     await store.results.count()
     fine = await sums(records)
-    await store.sweep(NOON_MS + 1, 9)  # deletes the first call
+    await store.sweep(NOON_MS + 1, 9, NOON_MS + 1)  # deletes the first call
     right = (await records.count_wrong_sums(), await store.results.recount())
     await spoil(store, NOON_MS + 3 * 3_600_000)
     wrong = await records.count_wrong_sums()
@@ -257,7 +257,7 @@ async def test_deleted_call_stays_in_the_sums(store: Store, records: Records, *,
     if is_counted:
         await store.results.count()
 
-    assert 1 == await store.sweep(NOON_MS * 2, 9)
+    assert 1 == await store.sweep(NOON_MS * 2, 9, NOON_MS * 2)
     assert [] == await results_of(records, "leg-1")
     assert 1 == sum((await sums(records)).values())
 
@@ -266,7 +266,7 @@ async def test_call_whose_end_was_never_reported_is_deleted_as_early_as_others(s
     await open_with(store, {"heard": 0})
     await store.end_lost(EndOfCall("leg-1", 1, "inbound", NUMBER, LINE), "leg-1", NOON_MS + 9000)
 
-    assert 1 == await store.sweep(NOON_MS + 1, 9)
+    assert 1 == await store.sweep(NOON_MS + 1, 9, NOON_MS + 1)
     assert {("acme", LINE, "lost", "", -1): 1} == await sums(records)
 
 

@@ -119,7 +119,7 @@ async def test_what_another_host_forgets_and_sweeps_counts_at_once(store: Store)
     assert await host.open_call(*new_call("between"))
     assert not await host.open_call(*new_call("from"))
 
-    await store.sweep(NOON_MS + DAY_MS, 100)
+    await store.sweep(NOON_MS + DAY_MS, 100, NOON_MS + DAY_MS)
     assert await host.open_call(*new_call("from"))
 
 
@@ -137,7 +137,7 @@ async def test_a_call_is_not_opened_twice_after_another_was_forgotten(store: Sto
 async def test_a_forgotten_name_is_dropped_when_its_call_would_have_been(store: Store) -> None:
     await write_calls(store)
     await store.forget([NUMBER])
-    await store.sweep(NOON_MS + DAY_MS, 100)
+    await store.sweep(NOON_MS + DAY_MS, 100, NOON_MS + DAY_MS)
     await store.record(webhook_row(session="from", leg="from", body=NUMBER.encode()))
 
     assert 1 == (await store.forget([NUMBER])).webhooks
@@ -178,7 +178,7 @@ async def test_old_calls_go_little_by_little_with_all_that_is_theirs(store: Stor
         await store.open_call(*new_call(f"old-{number}"), hooks=[hook_row(f"hook-{number}", session=f"old-{number}")])
     await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
 
-    assert [2 + 2, 2 + 2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2) for _ in range(4)]
+    assert [2 + 2, 2 + 2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2, NOON_MS + 1) for _ in range(4)]
     assert await store.load("old-4") is None
     assert await store.load("young") is not None
 
@@ -187,7 +187,7 @@ async def test_a_call_that_was_changed_lately_stays_whenever_it_began(store: Sto
     await store.open_call(*new_call("old", updated_at=NOON_MS + DAY_MS))
     await store.open_call(*new_call("older"))
 
-    assert 1 == await store.sweep(NOON_MS + 1, 10)
+    assert 1 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 1)
     assert await store.load("old") is not None
 
 
@@ -197,7 +197,7 @@ async def test_old_webhooks_of_no_call_go(store: Store) -> None:
     await store.record(webhook_row(""))
     await store.record(webhook_row("", received_at=NOON_MS + DAY_MS))
 
-    assert 1 == await store.sweep(NOON_MS + 1, 10)
+    assert 1 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 1)
     assert ((0, "ringing"),) == await store.statuses("leg-1", 0)
 
 
@@ -205,7 +205,7 @@ async def test_a_hook_behind_one_that_is_too_old_is_due(store: Store) -> None:
     hooks = [hook_row("old"), hook_row("young", created_at=NOON_MS + 1), hook_row("last", created_at=NOON_MS + 1)]
     await store.open_call(*new_call("leg-1", updated_at=NOON_MS + 1), hooks=hooks)
 
-    assert 1 == await store.sweep(NOON_MS + 1, 10)
+    assert 1 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 1)
     assert ["young"] == [hook.id for hook in await store.claim_hooks(NOON_MS + 1, NOON_MS + 2, 10)]
 
 
@@ -214,11 +214,21 @@ async def test_old_webhooks_of_no_call_go_once_the_old_calls_are_gone(store: Sto
         await store.open_call(*new_call(f"old-{number}"))
     await store.record(webhook_row(""))
 
-    assert [2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2) for _ in range(3)]
+    assert [2, 1 + 1, 0] == [await store.sweep(NOON_MS + 1, 2, NOON_MS + 1) for _ in range(3)]
+
+
+async def test_a_call_from_the_future_keeps_no_old_one(store: Store) -> None:
+    await store.open_call(*new_call("future", created_at=NOON_MS + 9 * DAY_MS, updated_at=NOON_MS + 9 * DAY_MS))
+    await store.open_call(*new_call("old"))
+    await store.open_call(*new_call("young", created_at=NOON_MS + DAY_MS, updated_at=NOON_MS + DAY_MS))
+
+    assert 1 == await store.sweep(NOON_MS + DAY_MS, 10, NOON_MS + 2 * DAY_MS)
+    assert await store.load("old") is None
+    assert await store.load("future") is not None
 
 
 async def test_nothing_is_swept_where_nothing_is(store: Store) -> None:
-    assert 0 == await store.sweep(NOON_MS, 10)
+    assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert 0 == await store.sweep_revisions(NOON_MS, ())
 
 
@@ -236,4 +246,4 @@ async def test_a_closed_store_forgets_nothing(closed_store: Store) -> None:
     with pytest.raises(StoreUnavailable):
         await closed_store.forget([NUMBER])
     with pytest.raises(StoreUnavailable):
-        await closed_store.sweep(NOON_MS, 1)
+        await closed_store.sweep(NOON_MS, 1, NOON_MS)

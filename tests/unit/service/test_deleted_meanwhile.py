@@ -77,7 +77,7 @@ async def call(interrupted: Interrupted) -> ServedCall:
 
 async def swept(store: Store) -> int:
     """The retention is over, by a clock that has jumped ahead."""
-    return await store.sweep(milliseconds(NOON) + 1, 100)
+    return await store.sweep(milliseconds(NOON) + 1, 100, milliseconds(NOON) + 1)
 
 
 async def forgotten(store: Store) -> Forgotten:

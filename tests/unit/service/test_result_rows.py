@@ -339,8 +339,8 @@ async def test_calls_of_an_older_version_are_deleted_only_after_they_have_result
     await line.call("old", [])
     await change(line, *AS_BEFORE, "UPDATE ncco_result_progress SET oldest = 1 << 40")
     later = milliseconds(datetime.now(UTC)) + 60_000
-    kept = await store.sweep(later, 9)
+    kept = await store.sweep(later, 9, later)
     await complete(store)
-    deleted = await store.sweep(later, 9)
+    deleted = await store.sweep(later, 9, later)
 
     assert (0, 1) == (kept, deleted)

@@ -49,7 +49,7 @@ async def steps_of_a_piece(path: Path, calls: int) -> int:
     await store.close()
     connection, steps = sqlite3.connect(path), list[int]()
     connection.set_progress_handler(lambda: steps.append(1), 1_000)  # what is None goes on
-    run(connection, sweep(NOON_MS + 1, 2))
+    run(connection, sweep(NOON_MS + 1, 2, NOON_MS + 1))
     connection.close()
     return len(steps)
 
@@ -122,7 +122,7 @@ async def test_what_was_swept_is_gone_from_file_and_log_while_the_store_is_open(
     await store.open()
     await write_calls(store)
     before = bytes_of(path).count(NUMBER.encode())
-    while await store.sweep(NOON_MS + DAY_MS, 20):
+    while await store.sweep(NOON_MS + DAY_MS, 20, NOON_MS + DAY_MS):
         pass
     await store.sweep_revisions(NOON_MS + DAY_MS, ())
     after = bytes_of(path).count(NUMBER.encode())
@@ -142,7 +142,7 @@ async def test_a_log_that_cannot_be_cut_behind_a_sweep_is_cut_behind_the_next(pa
     reader = sqlite3.connect(path, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM calls").fetchall()
-    while await store.sweep(NOON_MS + DAY_MS, 20):
+    while await store.sweep(NOON_MS + DAY_MS, 20, NOON_MS + DAY_MS):
         pass
     await store.sweep_revisions(NOON_MS + DAY_MS, ())
     held = bytes_of(path).count(NUMBER.encode())
