@@ -19,11 +19,11 @@ from app.flow.issues import RULES as FLOW_RULES
 from app.flow.issues import RUNNING_RULES, FlowRule
 from app.flow.loader import load_files
 from app.flow.report import printable, report
-from app.issue import RuleBook
 from app.ncco import RULES as NCCO_RULES
 from app.ncco import Rule as NccoRule
 from app.ncco.json_text import TEXT_RULES
 from app.suggest import nearest
+from app.verify.faults import FAULTS
 from app.verify.scenarios.values import RULES as SCENARIO_RULES
 
 WIDTH: Final = 100
@@ -41,7 +41,7 @@ RULES: Final[Mapping[str, Rule]] = {
     **TEXT_RULES,
     **NCCO_RULES,
     **SCENARIO_RULES,
-    **RuleBook(FlowRule, _APP / "verify" / "prove" / "rules.yaml"),
+    **FAULTS,
 }
 """All codes that a command, the log or a trace may show."""
 

@@ -13,6 +13,7 @@ from app.flow.model import Flow
 from app.ncco import RECORD_ENDS
 from app.ncco.statuses import DETECTIONS
 from app.simulator.connect import DETECTION_S
+from app.verify.faults import FAULTS, LIMITS
 from app.verify.prove.environment import APP_TO, DIRECTIONS
 from app.verify.prove.listening import DURATIONS
 from app.verify.prove.proof import Proof
@@ -21,7 +22,7 @@ from app.verify.prove.space import Transition
 from app.verify.prove.triggers import Trigger
 from app.verify.prove.uses import flows_run_from
 from app.verify.scenarios.files import WrittenScenario
-from app.verify.scenarios.model import BOUNDS, COUNTED, FROM
+from app.verify.scenarios.model import FROM
 
 _MARGIN_S: Final = 0.2
 _SPOKEN_S: Final = 3
@@ -44,7 +45,7 @@ _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
     """The shortest call with this violation; None if no call can show it, such as an unreachable step."""
-    if violation.turn is None or violation.kind not in BOUNDS:
+    if violation.turn is None or not FAULTS[violation.kind].in_call:
         return None
     first, *rest = violation.path or (violation.turn,)
     path = [*proof.paths.to(first), *rest]
@@ -85,14 +86,14 @@ def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict
         script.append({"wait": f"{_limit(proof, kind) + 1:g}s"})
     if kind == "dead_end" and violation.turn is not None and violation.turn.target is None:
         script += [{"dial": {"outcome": "busy"}}] * undecided_dials(violation.turn)
-    without: Any = {kind: _limit(proof, kind)} if kind in COUNTED else kind
+    without: Any = {kind: _limit(proof, kind)} if kind in LIMITS else kind
     return body | {"script": script, "expect": {"without": without}}
 
 
 def _limit(proof: Proof, kind: str) -> float:
     limit = proof.flow.limits.get(kind)
     call_limits = {**dict.fromkeys(_SILENT, proof.call_limits.silence_s), "steps": proof.call_limits.steps}
-    return limit.most if limit else call_limits.get(kind, BOUNDS[kind])
+    return limit.most if limit else call_limits.get(kind, LIMITS[kind])
 
 
 # one call

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from app.engine.outcome import APART
 from app.flow.digraph import components, reachable, shortest_path
 from app.flow.graph import OutcomeKey
+from app.verify.faults import is_over
 from app.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
 from app.verify.prove.space import State, StateSpace, Transition, Where
 
@@ -66,7 +67,7 @@ class Graph:
         for each in sorted(turns, key=lambda each: not each.heard.is_heard):
             heard = each.heard
             before = quiet[each.source]
-            carried = 0.0 if before > most else before
+            carried = 0.0 if is_over(before, most) else before
             last = heard.trailing_silence_s if heard.is_heard else carried + heard.trailing_silence_s
             yield each, max(carried + heard.lead_silence_s, heard.longest_silence_s, last)
             if each.target is not None:

@@ -11,9 +11,10 @@ from app.engine import new_session, not_reached
 from app.flow.language.outbound import EXPIRED, UNKNOWN
 from app.flow.model import Flow
 from app.ncco.statuses import DIAL_FAILURES
+from app.verify.faults import FAULTS
 from app.verify.prove.environment import Arrival
 from app.verify.prove.explore import Env
-from app.verify.prove.properties import RULES, Violation
+from app.verify.prove.properties import Violation
 from app.verify.prove.triggers import context_at
 
 OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN)
@@ -31,5 +32,5 @@ def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment:
             if hook.problem and (hook.name, hook.problem) not in found:
                 found.add((hook.name, hook.problem))
                 message = f"after `{outcome}` the hook {hook.name} cannot be sent: {hook.problem}"
-                cure = RULES["untold"].cure
+                cure = FAULTS["untold"].cure
                 yield Violation("untold", flow.name, "", outbound.place, message, cure, severity="warning")

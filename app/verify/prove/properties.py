@@ -1,7 +1,7 @@
-"""Finds violations of the properties that every call must have.
+"""Finds the faults of calls, over all turns that a proof has found.
 
-`rules.yaml` has the title and fix of each property. `_TURN_CHECKS` examine single turns; the other checks examine whole
-calls. Each violation is reported once per step.
+`app.verify.faults` has the words of each fault, and what also applies to a played call. `_TURN_CHECKS` examine single
+turns; the other checks examine whole calls. Each violation is reported once per step.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path as File
 from typing import Any, Final, Literal, NamedTuple
 
 from app.engine.event_hooks import ENDED
 from app.flow.digraph import reachable
 from app.flow.frame import Target
-from app.flow.issues import FlowRule
 from app.flow.model import Flow, Step
 from app.flow.nodes import Place
 from app.flow.runtime import Way
-from app.issue import RuleBook
-from app.ncco.statuses import DETECTIONS, DISCONNECTED
 from app.service.outcomes import FlowOutcome, outcomes_of
+from app.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from app.verify.prove.environment import APP_TO
 from app.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
 from app.verify.prove.graph import Graph, Paths
@@ -31,11 +28,6 @@ from app.verify.prove.space import DIALS, StateSpace, Transition, Where
 from app.verify.prove.states import texts_of
 from app.verify.prove.uses import DECIDES, flows_run_from, played_by, targets_of, tested_by
 
-RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, File(__file__).with_name("rules.yaml"))
-_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
-"""Dial outcomes after which the caller has talked to somebody, or is talking: after machine detection, the party is
-connected to the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
-"""
 _COUNTS_AWAY: Final = "change the counter or the condition, so that counting eventually leaves the loop"
 _TURNS_BACK: Final = "make one of the flows return before it runs the next one"
 _NO_NUMBER_SHOWN: Final = "R105"
@@ -47,15 +39,15 @@ _UNESCAPABLE: Final = "E393"
 class CallLimits(NamedTuple):
     """Limits of a call: seconds of silence, and number of steps."""
 
-    silence_s: float = 20.0
-    steps: int = 500
+    silence_s: float = float(LIMITS["silence"])
+    steps: int = int(LIMITS["steps"])
 
 
 class Violation(NamedTuple):
     """One violated property.
 
     Attributes:
-        kind: the name of the property in `rules.yaml`.
+        kind: the name of the fault.
         place: the step or line to change.
         message: the problem in one sentence.
         turn: the turn in which the violation occurs; None if no turn shows it, such as for an unreachable step.
@@ -101,7 +93,7 @@ class Explored:
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
         """A violation at a step; `other` overrides fields, such as the fix of its rule."""
-        fields = {"place": self.step(where).place, "cure": RULES[kind].cure} | other
+        fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
 
 
@@ -133,15 +125,15 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
     found = turn.failed if turn.kind != "fault" else ()
     endless = [each for each in found if each[2] == "R103"]  # the error exit's steps then fail for the same reason
     for flow, step, code, because in endless[:1] or found:
-        is_ncco = code.startswith("N")
-        if not is_ncco and explored.step((flow, step)).error is not None:
+        kind = failure_of(code, explored.step((flow, step)))
+        if not kind:
             continue
-        what = "an NCCO that Vonage would refuse" if is_ncco else "a value that cannot be computed"
+        what = "an NCCO that Vonage would refuse" if kind == "invalid_ncco" else "a value that cannot be computed"
         message = f'step "{step}" makes {what} and takes its error exit: {code} {because}'
         other: dict[str, Any] = {}
         if code == "R102":
             message = f'if a caller does nothing, step "{step}" repeats until it takes its error exit: {code} {because}'
-            other = {"cure": RULES["circle"].cure}
+            other = {"cure": FAULTS["circle"].cure}
         elif code == "R103":
             message = f'a call would continue from step "{step}" forever, so it takes the error exit: {code} {because}'
             other = {"cure": _TURNS_BACK if explored.step((flow, step)).exit.runs is not None else _COUNTS_AWAY}
@@ -154,7 +146,6 @@ def _failing(explored: Explored, turn: Transition) -> Iterator[Violation]:
         elif _is_to_name(turn):
             message = f"in a call from an app, {message}"
             other = {"severity": "warning"}
-        kind = "invalid_ncco" if is_ncco else "error_exit"
         yield explored.found(kind, (flow, step), message, turn, code=code, **other)
 
 
@@ -192,10 +183,9 @@ def _dead_ends(explored: Explored, turn: Transition) -> Iterator[Violation]:
         or turn.failed
     ):
         return
-    is_intended = turn.kind == "accepted" or returns
-    has_talked = turn.dial_outcome in _AFTER_CONVERSATION
+    is_chosen = turn.kind == "accepted" or returns
     is_joined = turn.trigger.kind == "detected"  # the empty reply changes nothing
-    if not has_talked and not is_joined and not (is_intended and not turn.entered):
+    if not is_joined and not may_end_silently(turn.dial_outcome, is_chosen=is_chosen, enters=bool(turn.entered)):
         why = turn.taken[-1][2] if turn.taken else "at its beginning"
         message = f'the call ends without a word in step "{turn.where[1]}" ({why})'
         yield explored.found("dead_end", turn.where, message, turn)
@@ -225,7 +215,7 @@ def _lost_webhooks(explored: Explored, turn: Transition) -> Iterator[Violation]:
         cure = "say something before it"
         if is_input:
             has_tail = explored.step(turn.where).tail
-            cure = RULES["lost_webhook"].cure if has_tail else "delete `tail: false`, or say something after it"
+            cure = FAULTS["lost_webhook"].cure if has_tail else "delete `tail: false`, or say something after it"
         yield explored.found("lost_webhook", turn.where, message, turn, cure=cure)
 
 
@@ -252,17 +242,17 @@ def _too_many_options(explored: Explored, turn: Transition) -> Iterator[Violatio
     for where in turn.entered if limit else ():
         step = explored.step(where)
         count = len(step.exit.offers)
-        if limit and count > limit.most:
-            message = f'the menu "{where[1]}" has {count} choices, but the limit is {limit.most}'
+        if limit and (message := FAULTS["menu_options"].exceeded(count, limit.most, step=where[1])):
             yield explored.found("menu_options", where, message, turn, place=step.exit_place)
 
 
 def _too_long_prompts(explored: Explored, turn: Transition) -> Iterator[Violation]:
     limit = explored.space.root.limits.get("prompt_seconds")
     is_own = turn.kind != "fault" and not turn.is_failsafe and not turn.is_party
-    if limit and is_own and turn.heard.prompt_s > limit.most:
-        seconds = f"{turn.heard.prompt_s:.0f} seconds"
-        message = f'the caller listens for {seconds} up to step "{turn.where[1]}", but the limit is {limit.most}'
+    seconds = turn.heard.prompt_s
+    where = f' up to step "{turn.where[1]}"'
+    fault = FAULTS["prompt_seconds"]
+    if limit and is_own and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", where=where)):
         yield explored.found("prompt_seconds", turn.where, message, turn)
 
 
@@ -320,10 +310,10 @@ def _cycles(explored: Explored) -> Iterator[Violation]:
 def _silences(explored: Explored) -> Iterator[Violation]:
     most = explored.call_limits.silence_s
     for turn, seconds in explored.graph.silences(most):
-        if seconds > most:
+        kind = "silent_party" if turn.is_party else "silence"
+        if problem := FAULTS[kind].exceeded(seconds, most, _duration(seconds)):
             where = _quiet_step(explored, turn)
-            who, kind = ("other party", "silent_party") if turn.is_party else ("caller", "silence")
-            message = f'the {who} hears nothing {_duration(seconds)} in step "{where[1]}"'
+            message = f'{problem} in step "{where[1]}"'
             cure = f"play something, so that silence lasts at most {most:g} seconds"
             yield explored.found(kind, where, message, turn, cure=cure)
 
@@ -351,9 +341,9 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
     """
     for last, seconds in explored.graph.party_waits():
         dialling = next(each for each in reversed(last.first_path) if not each.is_party)
-        if seconds > explored.call_limits.silence_s and not _has_ringback(dialling):
-            step = dialling.where[1]
-            message = f'the caller hears nothing {_duration(seconds)} while the other party of step "{step}" is asked'
+        problem = FAULTS["silence"].exceeded(seconds, explored.call_limits.silence_s, _duration(seconds))
+        if problem and not _has_ringback(dialling):
+            message = f'{problem} while the other party of step "{dialling.where[1]}" is asked'
             cure = "add a `ringbackTone` to `onAnswer`, or ask the other party a shorter question"
             yield explored.found("silence", dialling.where, message, last, cure=cure)
 
@@ -430,8 +420,8 @@ def _too_many_steps(explored: Explored) -> Iterator[Violation]:
     steps, walked = next(((each.steps, walked) for each in longest if (walked := each.walk(most))), (0, []))
     if walked:
         place = limit.place if limit else explored.step(walked[-1].where).place
-        message = f"a call may enter {steps} steps, but the limit is {most}"
-        cure = RULES["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
+        message = FAULTS["steps"].exceeded(steps, most, call="a call may enter")
+        cure = FAULTS["steps"].cure + ("" if limit else f", or allow it: `limits: {{steps: {steps}}}`")
         yield explored.found("steps", walked[-1].where, message, walked[-1], place=place, path=tuple(walked), cure=cure)
 
 
@@ -442,8 +432,10 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
         cure = "connect the caller somewhere, or delete the limit"
         root = explored.space.root.name
         yield Violation("seconds_to_person", root, "", limit.place, "no path leads to a person", cure)
-    elif limit and turn and seconds > limit.most:
-        message = f"the quickest path to a person takes {seconds:.0f} seconds, but the limit is {limit.most}"
+        return
+    fault = FAULTS["seconds_to_person"]
+    call = "the quickest path to a person takes"
+    if limit and turn and (message := fault.exceeded(seconds, limit.most, f"{seconds:.0f}", call=call)):
         yield explored.found("seconds_to_person", turn.where, message, turn, place=limit.place)
 
 
@@ -468,7 +460,7 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
             continue
         if is_certain:
             message = f'no caller reaches step "{step.name}", whatever lookups return and other parties do, at any hour'
-            yield Violation("unreachable", flow.name, step.name, step.place, message, RULES["unreachable"].cure)
+            yield Violation("unreachable", flow.name, step.name, step.place, message, FAULTS["unreachable"].cure)
         else:
             message = f'no call with the sample values reaches step "{step.name}"; other values might'
             cure = "compare values with literals, or declare the possible words"
@@ -482,7 +474,7 @@ def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterat
     how = "call" if is_certain else "call with the sample values"
     for name, step in setting.items():
         if name not in given:
-            cure = RULES["unreachable_result"].cure
+            cure = FAULTS["unreachable_result"].cure
             place = flow.results[name].place
             message = f'no {how} gets the result "{name}"'
             severity: Literal["error", "warning"] = "error" if is_certain else "warning"

@@ -11,6 +11,7 @@ from app.flow.nodes import Place
 from app.simulator.legs import CallIsOver
 from app.simulator.parties import Behaviour, Parties
 from app.simulator.transcript import CallMoment
+from app.verify.faults import FAULTS
 from app.verify.played_call import TOLERANCE_S, PlayedCall
 from app.verify.scenarios import script
 from app.verify.scenarios.listener import PromptListener, first_unheard
@@ -23,8 +24,6 @@ ENDLESS_AFTER_S: Final = 2 * 3600
 """A call that is still running this many seconds after its script is considered endless."""
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
 """A call that causes this many webhooks after its script is considered endless."""
-FOREVER: Final = frozenset({"circle", "trap"})
-"""Entries of `without` that need the call to continue after its script."""
 _MOST_WEBHOOKS: Final = 5_000
 """Maximum number of webhooks during one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
@@ -65,7 +64,7 @@ class Caller:
         self._listener = PromptListener()
         self._dials: list[tuple[script.ScriptedParty, int]] = []
         self._scripted = 0
-        self._continues_after_script = bool(FOREVER & result.scenario.expect.without.keys())
+        self._continues_after_script = any(FAULTS[name].lasts for name in result.scenario.expect.without)
 
     async def play(self, steps: tuple[ScriptStep, ...]) -> None:
         """Play the script, continue until the call next waits for the caller, and hang up."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from app.flow.language.retry import FAILURES
-from app.flow.model import Flow
-from app.ncco.statuses import DISCONNECTED
+from app.flow.model import Flow, Step
 from app.simulator.durations import is_spoken, longest_pause
 from app.simulator.transcript import Heard
-from app.verify.scenarios.caller import FOREVER
+from app.verify.faults import FAULTS, failure_of, may_end_silently
 from app.verify.scenarios.listener import first_unheard
 from app.verify.scenarios.result import Decided, Difference, Result, failsafe_in
 
@@ -141,8 +141,8 @@ _RINGS: Final = frozenset({"ringing", "tone"})
 _SOUNDS: Final = frozenset({"talk", "stream", "tone", "music", "beep", "ringing", "voice"})
 _NEED_CONTENT: Final = frozenset({"talk", "stream", "music"})
 """Kinds of transcript entries that are sounds only if they have a text or a file."""
-_INTENDED_ENDS: Final = frozenset({"completed", DISCONNECTED, "choice", "collected"})
-"""Outcomes after which a call may end without a prompt: the caller chose to end it, or has talked to somebody."""
+_CHOSEN: Final = frozenset({"choice", "collected"})
+"""Outcomes of an input that the flow accepts."""
 _TOLERANCE_S: Final = 0.01
 
 
@@ -161,10 +161,9 @@ class AudibleSpan(NamedTuple):
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
     """A difference for each entry of `without` that occurred."""
     checks: Mapping[str, Callable[[float], Moment | None]] = {
-        "silence": lambda bound: _silence(result.transcript, result.seconds, bound),
+        "silence": lambda bound: _silence("silence", result.transcript, result.seconds, bound),
         "silent_party": lambda bound: _silent_party(result, bound),
-        "error_exit": lambda _: _failure(result, is_ncco=False),
-        "invalid_ncco": lambda _: _failure(result, is_ncco=True),
+        **{name: partial(_failure, name, result, flows) for name in ("error_exit", "invalid_ncco")},
         "refused_ncco": lambda _: _refused(result),
         "failsafe": lambda _: _failsafe(result),
         "steps": lambda bound: _steps(result, bound),
@@ -172,7 +171,7 @@ def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]
         "seconds_to_person": lambda bound: _person(result, bound),
         "prompt_seconds": lambda bound: _prompt(result, bound),
         **dict.fromkeys(("dead_end", "silent_fault", "lost_webhook"), lambda _: _dead_end(result)),
-        **dict.fromkeys(FOREVER, lambda _: _forever(result)),
+        **{name: lambda _: _forever(result) for name, each in FAULTS.items() if each.lasts},
     }
     for name, bound in result.scenario.expect.without.items():
         if (found := checks[name](bound.most)) is not None:
@@ -223,10 +222,13 @@ def _dead_end(result: Result) -> Moment | None:
 
 
 def _is_intended(last: list[Decided]) -> bool:
-    """Whether the caller chose to end the call, or has talked to somebody."""
-    if any(line.did == "entered" or line.what in FAILURES for line in last):
+    """Whether the call may end after these lines without a word."""
+    heard = next((line for line in reversed(last) if line.did == "heard"), None)
+    if heard is None:
         return False
-    return any(line.did == "heard" and line.what in _INTENDED_ENDS for line in last)
+    turn = [line for line in last if line.turn == heard.turn]
+    is_chosen = heard.what in _CHOSEN and not any(line.what in FAILURES for line in turn)
+    return may_end_silently(heard.what, is_chosen=is_chosen, enters=any(line.did == "entered" for line in turn))
 
 
 def _forever(result: Result) -> Moment | None:
@@ -237,9 +239,9 @@ def _silent_party(result: Result, bound: float) -> Moment | None:
     """Check the silence that called parties hear before being connected; silence until a hang-up does not count."""
     for heard in result.called:
         end = max((each.at for each in heard if each.kind != "hung up"), default=0.0)
-        found = _silence(heard, end, bound)
+        found = _silence("silent_party", heard, end, bound)
         if found is not None:
-            return result.seconds, f"of the other party, {found[1]}"
+            return result.seconds, found[1]
     return None
 
 
@@ -248,18 +250,19 @@ def _failsafe(result: Result) -> Moment | None:
     return None if found is None else (found.at, f"the caller hears only the failsafe: {found.because}")
 
 
-def _silence(transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:
+def _silence(fault: str, transcript: Iterable[Heard], end: float, bound: float) -> Moment | None:
     quiet_since = 0.0
     for sound in (*sounds(transcript, end), AudibleSpan(end, end, is_heard=False)):
-        if sound.start - quiet_since > bound + _TOLERANCE_S:
-            return quiet_since, f"nothing is heard for {sound.start - quiet_since:.1f} seconds"
+        seconds = sound.start - quiet_since
+        if problem := FAULTS[fault].exceeded(seconds, bound, f"for {seconds:.1f} seconds"):
+            return quiet_since, problem
         quiet_since = max(quiet_since, sound.end)
     return None
 
 
-def _failure(result: Result, *, is_ncco: bool) -> Moment | None:
+def _failure(fault: str, result: Result, flows: Sequence[Flow], _: float) -> Moment | None:
     failed = (line for line in result.decided if line.did == "failed" and line.step)
-    found = next((line for line in failed if line.what.startswith("N") == is_ncco), None)
+    found = next((line for line in failed if failure_of(line.what, _step_of(line, flows)) == fault), None)
     if found is None:
         return None
     return found.at, f'step "{found.step}" takes its error exit: {found.what} {found.because}'
@@ -274,27 +277,30 @@ def _refused(result: Result) -> Moment | None:
 
 def _steps(result: Result, bound: float) -> Moment | None:
     entered = [line for line in result.decided if line.did == "entered"]
-    if len(entered) <= bound:
-        return None
-    return entered[int(bound)].at, f"the call enters {len(entered)} steps, but the limit is {bound:g}"
+    problem = FAULTS["steps"].exceeded(len(entered), bound, call="the call enters")
+    return (entered[int(bound)].at, problem) if problem else None
 
 
 def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | None:
     for line in result.decided:
-        for flow in flows if line.did == "entered" else ():
-            step = flow.steps.get(line.step)
-            if step is None or f"{step.place.file}:{step.place.line}" != line.where:
-                continue
-            count = len(step.exit.offers)
-            if count > bound:
-                return line.at, f'the menu "{line.step}" has {count} choices, but the limit is {bound:g}'
+        step = _step_of(line, flows) if line.did == "entered" else None
+        count = len(step.exit.offers) if step is not None else 0
+        if problem := FAULTS["menu_options"].exceeded(count, bound, step=line.step):
+            return line.at, problem
     return None
+
+
+def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:
+    """The step whose place a trace line names."""
+    steps = (flow.steps.get(line.step) for flow in flows)
+    return next((step for step in steps if step and f"{step.place.file}:{step.place.line}" == line.where), None)
 
 
 def _person(result: Result, bound: float) -> Moment | None:
     """Check the seconds until a phone rings or, if none does, until the call ends."""
     rung = min((each.at for each in result.transcript if each.kind in ("ringing", "joined")), default=result.seconds)
-    return (bound, f"no phone rings for {rung:.1f} s, but the limit is {bound:g} s") if rung > bound else None
+    problem = FAULTS["seconds_to_person"].exceeded(rung, bound, f"{rung:.1f}", call="no phone rings for")
+    return (bound, problem) if problem else None
 
 
 def _prompt(result: Result, bound: float) -> Moment | None:
@@ -305,6 +311,6 @@ def _prompt(result: Result, bound: float) -> Moment | None:
         rung = min((each.at for each in heard if each.kind in ("ringing", "joined")), default=None)
         spoken = [each for each in heard if each.kind in ("talk", "stream") and (rung is None or each.at < rung)]
         until = max((each.at + (each.seconds or 0) for each in spoken), default=at) if rung is None else rung
-        if until - at > bound + _TOLERANCE_S:
-            return at, f"the caller listens for {until - at:.1f} seconds, but the limit is {bound:g}"
+        if problem := FAULTS["prompt_seconds"].exceeded(until - at, bound, f"{until - at:.1f}", where=""):
+            return at, problem
     return None

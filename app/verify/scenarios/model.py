@@ -19,6 +19,7 @@ from app.flow.nodes import Entry, Map, Node, Place, Seq
 from app.flow.source import read_yaml
 from app.simulator.parties import AfterConnect
 from app.value_types import JsonSchema
+from app.verify.faults import FAULTS, LIMITS
 from app.verify.scenarios.answers import GivenAnswers, read_given
 from app.verify.scenarios.script import EXPECTING, KINDS, ScriptStep, read_script
 from app.verify.scenarios.values import (
@@ -50,22 +51,8 @@ YEARS: Final = range(2000, 2101)
 """The years in which calls can be made; opening hours need dates before and after."""
 ENDLESS: Final = float("inf")
 
-COUNTED: Final[Mapping[str, float]] = {
-    "silence": 20,
-    "silent_party": 20,
-    "steps": 500,
-    "menu_options": 9,
-    "prompt_seconds": 60,
-    "seconds_to_person": 60,
-}
-"""Limits of `without`, with their defaults."""
-NEVER: Final = (
-    "dead_end", "silent_fault", "lost_webhook", "error_exit", "invalid_ncco", "refused_ncco", "failsafe", "circle",
-    "trap",
-)  # fmt: skip
-"""Events that `without` can forbid."""
-BOUNDS: Final[Mapping[str, float]] = {**dict.fromkeys(NEVER, 0), **COUNTED}
-
+_IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
+"""The words of `without`."""
 _SHOWN: Final = 60
 """Maximum number of characters of a name in a message."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"
@@ -189,12 +176,12 @@ def _read_without(node: Node, what: str, reader: Reader) -> dict[str, UpperLimit
     for item in items(node):
         if isinstance(item, Map):
             for entry in item.entries:
-                if entry.key.value not in COUNTED:
-                    reader.unknown("S102", entry.key, COUNTED, f'{what} does not count "{entry.key.value}"')
+                if entry.key.value not in LIMITS:
+                    reader.unknown("S102", entry.key, LIMITS, f'{what} does not count "{entry.key.value}"')
                 elif (most := read_seconds(entry.value, f"`{entry.key.value}`", reader)) is not None:
                     found[entry.key.value] = UpperLimit(most, entry.key.place)
-        elif word := read_word(item, BOUNDS, what, reader):
-            found[word] = UpperLimit(BOUNDS[word], item.place)
+        elif word := read_word(item, _IN_CALLS, what, reader):
+            found[word] = UpperLimit(LIMITS.get(word, 0), item.place)
     return found
 
 
