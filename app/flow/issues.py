@@ -82,9 +82,10 @@ class FlowIssue:
         return self.severity == "error"
 
 
-def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str]:
-    """The sort key of an issue: file, line, column, code, message."""
-    return (issue.place.file, issue.place.line, issue.place.column, issue.code, issue.message)
+def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str, int]:
+    """The sort key of an issue: file, line, column, code, message, length."""
+    place = issue.place
+    return (place.file, place.line, place.column, issue.code, issue.message, place.length)
 
 
 def did_you_mean(*words: str) -> Fix:

@@ -62,6 +62,12 @@ def test_issues_are_sorted_by_place_and_counted() -> None:
     assert text.endswith("\n\n2 errors, 1 warning in 2 files\n")
 
 
+def test_issues_at_one_place_are_sorted_by_their_length() -> None:
+    issues = [issue(1, 1, 2), issue(1, 1, 1)]
+
+    assert report(issues, {}, "json") == report(issues[::-1], {}, "json")
+
+
 def test_warnings_alone_are_counted_alone() -> None:
     assert report([issue(1, 1, severity="warning")], {}).endswith("\n1 warning in 1 file\n")
 
