@@ -14,6 +14,7 @@ from app.cli.environment import flow_variables, python_lookups
 from app.cli.output import FINE, ISSUES
 from app.cli.project import source_of
 from app.flow.report import Format
+from app.verify.faults import LIMITS
 from app.verify.kept import KeptResults, key_of
 
 CACHE: Final = ".ncco_cache"
@@ -51,14 +52,14 @@ are played before they are written.""",
 @click.option(
     "--silence",
     type=click.FloatRange(1),
-    default=20.0,
+    default=float(LIMITS["silence"]),
     show_default=True,
     help="Maximum silence for a caller, in seconds.",
 )
 @click.option(
     "--steps",
     type=click.IntRange(1),
-    default=500,
+    default=int(LIMITS["steps"]),
     show_default=True,
     help="Maximum number of steps that a call may enter.",
 )
