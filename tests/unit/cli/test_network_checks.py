@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from argon2 import PasswordHasher
 
 from app.cli.network_checks import (
     check_address,
@@ -24,7 +25,6 @@ from app.cli.network_checks import (
 from app.cli.probe import Probe
 from app.cli.vonage_checks import check_application, check_numbers
 from app.console.guard import POLICY
-from app.console.passwords import hash_password
 from app.flow.loader import load
 from app.settings import load_settings
 from app.vonage.applications import OwnedNumbers, VonageApplication
@@ -201,7 +201,7 @@ def test_linked_numbers_are_compared_with_those_of_the_flows(
     assert all(expected[status] in found[status] for status in expected)
 
 
-HASH = hash_password("a password of the console")
+HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash("a password of the console")
 
 
 @each_case(

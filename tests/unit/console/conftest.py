@@ -25,8 +25,8 @@ BASE_URL = "http://127.0.0.1:8001"
 
 
 PASSWORDS = {"change": "correct horse battery staple", "look": "looking only"}
-_CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-HASHES = {role: _CHEAP.hash(password) for role, password in PASSWORDS.items()}
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+HASHES = {role: CHEAP.hash(password) for role, password in PASSWORDS.items()}
 CSRF = re.compile('<meta name="csrf-token" content="([0-9a-f]{64})">')
 
 

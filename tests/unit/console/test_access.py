@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-from argon2 import PasswordHasher
 from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Mount
@@ -30,6 +29,7 @@ from app.settings.secrets import CONSOLE, derived_keys
 from tests.support.cases import each_case
 from tests.unit.console.conftest import (
     BASE_URL,
+    CHEAP,
     PASSWORDS,
     REPOSITORY,
     browser,
@@ -522,7 +522,7 @@ async def test_sessions_of_a_link_are_for_development_alone() -> None:
     ("settings", "status"),
     [
         ({}, 200),  # another host, or the same one after a restart
-        ({"console_password_hash": PasswordHasher().hash(PASSWORDS["change"])}, 401),
+        ({"console_password_hash": CHEAP.hash(PASSWORDS["change"])}, 401),
         ({"console_password_hash": ""}, 401),
         ({"key": "another-secret-of-enough-characters"}, 401),
         ({"key": "another-secret-of-enough-characters", "key_previous": KEY}, 200),

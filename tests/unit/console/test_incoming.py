@@ -23,16 +23,16 @@ from app.console.phone.incoming import IncomingCalls
 from app.service.outgoing import new_client
 from app.settings.fields import VoiceAccess
 from app.vonage.application_token import ApplicationTokens
-from app.vonage.keys import new_private_key
 from app.vonage.signatures import Verifier
 from app.vonage.voice_api import CreatedCall, NewCall, VoiceApi
+from tests.support.keys import private_pem, rsa_key
 from tests.support.serving_thread import serving_thread
 from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
 
 TO, FROM = "447700900123", "442079460001"
 SECRET = "a signature secret of thirty-two bytes"
 PUBLIC = "https://calls.example.com"
-PEM: Final = new_private_key()
+PEM: Final = private_pem(rsa_key())
 WITHIN_S: Final = 30.0
 FAST: Final = 4.0
 
