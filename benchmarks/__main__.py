@@ -38,6 +38,7 @@ BENCHMARKS: Final = (
     "pages",
     "complete",
     "lookups",
+    "mistakes",
     "placing_load",
 )
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages"})

@@ -37,10 +37,11 @@ LONGEST_TEXT: Final = 1_000
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
 """The phases of checking a file: its YAML, the form of its values, the names in them, and the flow as a whole.
 
-If a file has an error in one phase, no issues of later phases are reported for it.
+An issue of a later phase is not reported if an error of an earlier phase may have caused it; see `app.flow.unknown`.
 """
 
 __all__ = [
+    "EXPRESSION_RULES",
     "PROMPT_RULES",
     "RULES",
     "RUNNING_RULES",
@@ -166,6 +167,9 @@ RULES: Final = _book(
 """The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. Wxxx:
 warnings.
 """
+
+EXPRESSION_RULES: Final = _book("expressions")
+"""The rules about expressions, templates and types, by code."""
 
 PROMPT_RULES: Final = _book("prompts")
 """The rules about the wording of prompts, by code."""

@@ -26,9 +26,9 @@ from app.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, 
 from app.flow.language.shared import Context, Sections, is_shared, read_shared
 from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text, walk
-from app.flow.phases import first_faults, up_to_first_fault
+from app.flow.phases import ReadFile, first_faults, up_to_first_fault
 from app.flow.scope import Signature
-from app.flow.source import MAX_VALUES, names_written_in, read_yaml
+from app.flow.source import MAX_VALUES, Gap, names_written_in, read_parts
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import filled_with_settings
 from app.suggest import limited_comparisons
@@ -125,7 +125,7 @@ def _load(
     context = _read_context(files, texts, tracked, env, extent)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
 
-    flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None and file.is_parsed]
+    flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
     if modules is not None:
         _check_lookups(files, [context.shared, *(each.read.sections for each in flows)], modules)
     _check_flows(flows)
@@ -137,12 +137,13 @@ def _load(
         {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
     )
     calendars = _calendars(context, linked)
-    issues = {issue for file in files for issue in up_to_first_fault(file.issues)} | {
+    issues = {issue for file in files for issue in up_to_first_fault(file.issues, file.path)} | {
         *check_project(reads, context.shared)
     }
     if extent != "revision":
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
-        issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
+        if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
+            issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
         issues |= {*check_overrides(calendars.values(), today)} if today is not None else set()
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
     callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
@@ -196,8 +197,9 @@ def _shown(
 ) -> tuple[FlowIssue, ...]:
     """See `first_faults`."""
     written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
-    nodes = {file.path: file.node for file in files if file.node is not None}
-    return tuple(first_faults(issues, nodes, texts, frozenset[str]().union(*written), callers))
+    read = {path: ReadFile(text) for path, text in texts.items()}
+    read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
+    return tuple(first_faults(issues, read, frozenset[str]().union(*written), callers))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -209,6 +211,7 @@ class _File:
         head: the head of a flow; None for any other file.
         is_parsed: whether the YAML has no errors.
         issues: the issues found so far; each step of loading adds its own.
+        gaps: the lines that were not read as written because of syntax errors.
     """
 
     path: str
@@ -217,12 +220,16 @@ class _File:
     head: FlowHead | None
     is_parsed: bool
     issues: list[FlowIssue]
+    gaps: tuple[Gap, ...] = ()
 
     def with_head(self, shared: Iterable[Map]) -> _File:
         """This file with its head, if it is a flow; `shared` are the root nodes of the shared files."""
         if self.node is None or is_shared(self.node):
             return self
-        return replace(self, head=read_head(self.node, self.issues if self.is_parsed else [], shared))
+        head = read_head(self.node, self.issues, shared)
+        if head is not None and self.gaps:
+            head = replace(head, outside=replace(head.outside, is_whole=False))
+        return replace(self, head=head)
 
     @property
     def is_complete(self) -> bool:
@@ -265,8 +272,8 @@ class _FlowFile:
 
 
 def _parsed(path: str, text: str) -> _File:
-    node, issues = read_yaml(path, text)
-    return _File(path, text, node, None, not any(issue.is_error for issue in issues), issues)
+    node, issues, gaps = read_parts(path, text)
+    return _File(path, text, node, None, not any(issue.is_error for issue in issues), issues, gaps)
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:

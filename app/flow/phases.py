@@ -1,18 +1,20 @@
-"""Selects the issues of a project to show: for each file, those up to the end of its first phase with an error.
+"""Selects the issues of a project to show: those that no other mistake may have caused.
 
-The phases are those of `app.flow.issues`. Issues that are left out are reported by the next check, if they still exist.
+Issues that are left out are reported by the next check, if they still exist.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from app.flow.issues import MOST_REPORTED, PHASES, RULES, FlowIssue, by_place
 from app.flow.nodes import LINE_BREAK, Map, Node, Place, walk
+from app.flow.source import Gap
+from app.flow.unknown import Unknown, phase_of
 from app.suggest import nearest
 
 _WORD: Final = re.compile(r"\w+")
@@ -21,38 +23,51 @@ _HYPHENATED: Final = re.compile(r"(?<!\w)\w++(?:-++\w++)+")
 _MORE: Final = f"the file has more issues, but only {MOST_REPORTED} are reported"
 
 
+class ReadFile(NamedTuple):
+    """A flow file or a template.
+
+    Attributes:
+        node: the root node of a flow file; None if it could not be parsed.
+        gaps: the lines that were not read as written because of syntax errors.
+    """
+
+    text: str
+    node: Node | None = None
+    gaps: Sequence[Gap] = ()
+
+
 def first_faults(
-    issues: Collection[FlowIssue],
-    nodes: Mapping[str, Node],
-    texts: Mapping[str, str],
-    unread: Set[str],
-    callers: Set[str],
+    issues: Collection[FlowIssue], files: Mapping[str, ReadFile], unread: Set[str], callers: Set[str]
 ) -> list[FlowIssue]:
-    """The issues of each file up to the end of its first phase with an error; an undeclared name is reported once.
+    """The issues that are not consequences of others, as far as `Unknown` can tell; an undeclared name only once.
 
     At most `MOST_REPORTED` of a file.
 
     Args:
         issues: all issues of the project.
-        nodes: the root node of each flow file that could be parsed, by path.
-        texts: the text of each flow file and each template, by path.
+        files: each flow file and each template, by path.
         unread: the names that may be declared by shared files with a syntax error, and by files that are neither flows
             nor shared.
         callers: the files of flows that run a flow with an error.
     """
-    last = _last_phases(issues)
+    errors: dict[str, list[FlowIssue]] = {issue.place.file: [] for issue in issues}
+    for issue in issues:
+        if issue.is_error:
+            errors[issue.place.file].append(issue)
+    faulty = {file for file, found in errors.items() if found}
+    unknown = {file: Unknown(*files.get(file, ReadFile("")), found) for file, found in errors.items()}
     codes: dict[str, set[str]] = {}
     for issue in issues:
         codes.setdefault(issue.place.file, set()).add(issue.code)
-    words = _Words(nodes, texts)
+    words = _Words(files)
     kept: list[FlowIssue] = []
     seen: set[tuple[str, str]] = set()
     for issue in sorted(issues, key=by_place):
         file = issue.place.file
         rule = RULES[issue.code]
         if (
-            _phase_of(issue) > last.get(file, len(PHASES))
-            or (rule.waits_for == "all_files" and last.keys() - ({file} if issue.is_error else set()))
+            unknown[file].hides(issue)
+            or (rule.waits_for == "all_files" and faulty - ({file} if issue.is_error else set()))
             or (rule.waits_for == "called_flows" and file in callers)
             or not codes[file].isdisjoint(rule.gives_way_to)
         ):
@@ -86,23 +101,15 @@ def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:
     return kept
 
 
-def up_to_first_fault(issues: Collection[FlowIssue]) -> list[FlowIssue]:
-    """The issues of one flow, in whatever file, up to the end of the first phase with an error."""
-    last = min((_phase_of(issue) for issue in issues if issue.is_error), default=len(PHASES))
-    return [issue for issue in issues if _phase_of(issue) <= last]
+def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssue]:
+    """The issues of one flow, whose file is `path`, up to the end of the first phase with an error in another file.
 
-
-def _last_phases(issues: Iterable[FlowIssue]) -> dict[str, int]:
-    """For each file with errors, the index of its first phase with an error."""
-    last: dict[str, int] = {}
-    for issue in issues:
-        if issue.is_error:
-            last[issue.place.file] = min(_phase_of(issue), last.get(issue.place.file, len(PHASES)))
-    return last
-
-
-def _phase_of(issue: FlowIssue) -> int:
-    return PHASES.index(RULES[issue.code].found_in)
+    Its templates may lack what an error in the flow has hidden, so their issues end with any error's phase.
+    """
+    last = min((phase_of(issue) for issue in issues if issue.is_error), default=len(PHASES))
+    outside = (phase_of(issue) for issue in issues if issue.is_error and issue.place.file != path)
+    last_own = min(outside, default=len(PHASES))
+    return [issue for issue in issues if phase_of(issue) <= (last_own if issue.place.file == path else last)]
 
 
 @dataclass
@@ -110,11 +117,10 @@ class _Words:
     """Finds the names in some files. Each file is searched only once.
 
     Attributes:
-        nodes, texts: as in `first_faults`.
+        files: as in `first_faults`.
     """
 
-    nodes: Mapping[str, Node]
-    texts: Mapping[str, str]
+    files: Mapping[str, ReadFile]
     _lines: dict[str, list[str]] = field(default_factory=dict)
     _keys: dict[str, frozenset[str]] = field(default_factory=dict)
     _counts: dict[str, Counter[str]] = field(default_factory=dict)
@@ -122,7 +128,7 @@ class _Words:
     def at(self, place: Place) -> str:
         """The characters at a place; "" outside its file."""
         if place.file not in self._lines:
-            text = self.texts.get(place.file, "").removeprefix("\ufeff")
+            text = self.files.get(place.file, ReadFile("")).text.removeprefix("\ufeff")
             self._lines[place.file] = LINE_BREAK.split(text)
         lines = self._lines[place.file]
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
@@ -133,10 +139,9 @@ class _Words:
         In the second case, the key is probably the misspelt one of the two.
         """
         if file not in self._keys:
-            node = self.nodes.get(file)
+            text, node, _ = self.files.get(file, ReadFile(""))
             maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()
             self._keys[file] = frozenset(key.value for each in maps for key, _ in each.entries)
-            text = self.texts.get(file, "")
             self._counts[file] = Counter((*_WORD.findall(text), *_HYPHENATED.findall(text)))
         near = nearest(name, (key for key in self._keys[file] if key != name))
         return near is None or self._counts[file][near] == 1

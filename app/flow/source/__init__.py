@@ -10,23 +10,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from app.flow.issues import MOST_REPORTED, RULES, Fix, FlowIssue, by_place
 from app.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from app.flow.source.gaps import MAX_GAPS, Gap, Stop, attempts, is_same, left_out_for, without
 from app.flow.source.pitfalls import check_empty, check_key, check_missing_space, check_scalar, check_unsupported
 from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 from app.flow.source.syntax import diagnose
 
-__all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "MAX_VALUES", "names_written_in", "read_yaml"]
+__all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "MAX_VALUES", "Gap", "names_written_in", "read_parts", "read_yaml"]
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
 """Maximum number of keys, texts, lists and maps, in a file and in all files of a project together."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
+
+MAX_PARSED = 4 * MAX_CHARACTERS
+"""Maximum number of characters that are parsed again after syntax errors of one file."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C, or the one in Python if PyYAML was built without it."""
@@ -43,18 +47,104 @@ def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node
     an unquoted `Text` with the value "" is a missing value that has already been reported.
     """
     source = SourceFile(file, text)
-    if len(source.text) > MAX_CHARACTERS:
-        message = f"the file has {len(source.text)} characters; at most {MAX_CHARACTERS} are read"
-        return None, [RULES["E119"].at(source.place(0), message)]
-    issues = source.replace_invalid_characters()
+    if problem := _too_long(source):
+        return None, [problem]
+    invalid = source.replace_invalid_characters()
+    node, issues, stopped = _read(source, loader)
+    stops = stopped if isinstance(stopped, list) else [stopped.issue]
+    return None if stops else node, sorted([*invalid, *issues, *stops], key=by_place)
+
+
+class Reading(NamedTuple):
+    """What could be read of a file.
+
+    Attributes:
+        node: the root node, without the lines that were left out; None if nothing could be read.
+        issues: all issues, sorted by place.
+        gaps: the lines that were not read as written because of syntax errors, from top to bottom.
+    """
+
+    node: Node | None
+    issues: list[FlowIssue]
+    gaps: tuple[Gap, ...] = ()
+
+
+def read_parts(file: str, text: str) -> Reading:
+    """Like `read_yaml`, but reading continues after a syntax error: see `app.flow.source.gaps`."""
+    source = SourceFile(file, text)
+    if problem := _too_long(source):
+        return Reading(None, [problem])
+    invalid = source.replace_invalid_characters()
+    gaps: list[Gap] = []
+    left = MAX_PARSED
+    tried = _read(source, LOADER)
+    while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
+        stop = tried.stopped
+        left -= len(source.text)
+        gap, source, tried, parsed = _passed(source, stop, left if len(gaps) < MAX_GAPS else 0)
+        left -= parsed
+        gaps.append(gap._replace(issues=()) if gaps and is_same(gaps[-1], stop) else gap)
+        if gap.last == len(source.starts):
+            break
+    if isinstance(tried.stopped, list) and tried.stopped:
+        left_out = left_out_for(source, tried.stopped)
+        for gap in left_out:
+            source = without(source, gap)
+        gaps += left_out
+        tried = _read(source, LOADER)
+    faults = [issue for gap in gaps for issue in gap.issues]
+    if isinstance(tried.stopped, Stop) and tried.stopped.issue.code == "E119":
+        faults.append(tried.stopped.issue)
+    own = [] if gaps and tried.node is None else tried.issues  # nothing is left, not even a document
+    issues = sorted([*invalid, *own, *faults], key=by_place)
+    return Reading(None if tried.stopped else tried.node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)))
+
+
+class _Attempt(NamedTuple):
+    """The root node, its issues, and what keeps the file from being read; [] if nothing does."""
+
+    node: Node | None
+    issues: list[FlowIssue]
+    stopped: Stop | list[FlowIssue]
+
+
+def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, _Attempt, int]:
+    """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
+
+    Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
+    more than `left` characters, the rest of the file is left out.
+    """
+    parsed = 0
+    best: tuple[int, Gap, SourceFile, _Attempt] | None = None
+    for changed, gap in attempts(source, stop):
+        if parsed >= left or (best is not None and gap.is_larger):
+            break
+        parsed += len(source.text)
+        tried = _read(changed, LOADER)
+        reached = tried.stopped.line if isinstance(tried.stopped, Stop) else len(source.starts) + 1
+        if reached > max(gap.last, stop.line) and (best is None or reached > best[0]):
+            best = reached, gap, changed, tried
+    if best is not None:
+        return (*best[1:], parsed)
+    gap = Gap(stop.issue.place.line, len(source.starts), (stop.issue,))
+    changed = without(source, gap)
+    return gap, changed, _read(changed, LOADER), parsed
+
+
+def _too_long(source: SourceFile) -> FlowIssue | None:
+    message = f"the file has {len(source.text)} characters; at most {MAX_CHARACTERS} are read"
+    return RULES["E119"].at(source.place(0), message) if len(source.text) > MAX_CHARACTERS else None
+
+
+def _read(source: SourceFile, loader: type[Any]) -> _Attempt:
     events, stopped = _parse(source, loader)
     if stopped is not None:
-        return None, sorted([*issues, stopped], key=by_place)
+        return _Attempt(None, [], stopped)
     if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
-        return None, sorted([*issues, *unsupported], key=by_place)
-    builder = _Builder(source, iter(events), issues)
+        return _Attempt(None, [], unsupported)
+    builder = _Builder(source, iter(events), [])
     node = builder.document()
-    return node, sorted(builder.issues, key=by_place)
+    return _Attempt(node, builder.issues, [])
 
 
 def names_written_in(text: str) -> tuple[str, frozenset[str]]:
@@ -66,7 +156,7 @@ def names_written_in(text: str) -> tuple[str, frozenset[str]]:
     return found[1] if found else "", frozenset(_NAME.findall(text))
 
 
-def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], FlowIssue | None]:
+def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Stop | None]:
     """The parser's events, and the error that stopped it."""
     events: list[yaml.Event] = []
     depth = 0
@@ -77,15 +167,15 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Flo
             values += isinstance(event, yaml.NodeEvent)
             if values > MAX_VALUES:
                 message = f"more than {MAX_VALUES:,} keys and values"
-                return events, RULES["E119"].at(
-                    source.extent(event), message, "shorten it: a project may not have more"
-                )
+                cure = "shorten it: a project may not have more"
+                return events, Stop(RULES["E119"].at(source.extent(event), message, cure), marks(event)[0].line + 1)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} nested levels"
-                return events, RULES["E119"].at(source.extent(event), message)
+                return events, Stop(RULES["E119"].at(source.extent(event), message), marks(event)[0].line + 1)
     except yaml.MarkedYAMLError as error:
-        return events, diagnose(source, error, events)
+        at = error.problem_mark.line + 1 if error.problem_mark else 1
+        return events, Stop(diagnose(source, error, events), at)
     return events, None
 
 

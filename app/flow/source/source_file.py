@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import cast
 
@@ -54,6 +54,16 @@ class SourceFile:
         self.text = text.removeprefix("\ufeff")
         self.parsed = self.text
         self._lines: dict[int, Line] = {}
+
+    def with_lines(self, first: int, last: int, change: Callable[[str], str]) -> SourceFile:
+        """A file in which some lines are changed, which must not contain line breaks; the others remain."""
+        changed = SourceFile(self.file, "")
+        changed.text, changed.parsed = self.text, self.parsed
+        for number in range(last, first - 1, -1):
+            start, end = self.starts[number - 1], self.line_end(number)
+            changed.text = changed.text[:start] + change(changed.text[start:end]) + changed.text[end:]
+            changed.parsed = changed.parsed[:start] + change(changed.parsed[start:end]) + changed.parsed[end:]
+        return changed
 
     @cached_property
     def starts(self) -> list[int]:

@@ -366,3 +366,51 @@ def test_no_top_of_a_file_makes_the_loader_raise(value: str) -> None:
     texts = {f"flows/{word}.yaml": f"{word}: {value}\n" for word in heads}
 
     assert load(texts | {"flows/whole.yaml": value}).issues
+
+
+MISTAKES = """\
+flow: shop
+entry: true
+start: menu
+vars:
+  count: {type: integer}
+steps:
+  menu:
+    do:
+      - talk: "Press 1.
+    choices:
+      sales: {dtmf: 1, goto: sales}
+    retry: {then: bye}
+  sales:
+    do:
+      - talk {text: Hello}
+      - talk: "Hello {{ nobody }}."
+    goto: byebye
+  bye:
+    do:
+      - talkk: Goodbye.
+    goto: end
+"""
+
+
+def test_mistakes_of_every_phase_are_reported_at_once() -> None:
+    found = load({"flows/shop.yaml": MISTAKES}, extent="project").issues
+
+    assert [(5, "E203"), (9, "E113"), (15, "E402"), (16, "E303"), (17, "E214"), (20, "E402")] == [
+        (issue.place.line, issue.code) for issue in found
+    ]
+
+
+def test_at_most_twenty_one_syntax_errors_of_a_file_are_reported() -> None:
+    steps = "".join(f"  s{number}:\n    do:\n      - talk: Hello: {number}\n    goto: end\n" for number in range(5_000))
+    found = load({"flows/shop.yaml": f"flow: shop\nentry: true\nstart: s0\nsteps:\n{steps}"}, extent="project").issues
+
+    assert ["E112"] * len(found) == [issue.code for issue in found]
+    assert 1 <= len(found) <= 21
+
+
+def test_nothing_is_said_about_what_a_line_with_a_syntax_error_may_declare() -> None:
+    text = MISTAKES.replace('"Press 1.', '"Press 1."').replace("  bye:", "  b ye").replace("byebye", "bye")
+    found = load({"flows/shop.yaml": text}, extent="project").issues
+
+    assert "E214" not in {issue.code for issue in found}
