@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
+from app.flow.model import Project
 from app.verify.prove import Proof
 from app.verify.prove.counterexample import scenario_of
 from app.verify.prove.space import Transition
@@ -14,6 +16,14 @@ GOOD = sorted((HERE / "good").glob("*.yaml"))
 WAITING = [path for path in GOOD if path.stem != "conference"]
 """Flows in which calls wait for a webhook."""
 FAULTS = ("away", "refused", "unreadable")
+
+
+@cache
+def proved(path: Path) -> tuple[Project, Proof]:
+    """The project in a data file, and the proof of its only flow, for both tests."""
+    project = project_of(path)
+    (proof,) = proofs_of(project)
+    return project, proof
 
 
 def faulty(proof: Proof, fault: str) -> list[Transition]:
@@ -28,7 +38,7 @@ def is_heard(edge: Transition) -> bool:
 
 @each_case("path", GOOD, ids=lambda path: path.stem)
 def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speaks(path: Path) -> None:
-    (proof,) = proofs_of(project_of(path))
+    _, proof = proved(path)
     waiting = {state for state in proof.space.states if not state.session.parent}
     away = faulty(proof, "away")
 
@@ -38,8 +48,7 @@ def test_a_store_that_is_away_is_walked_wherever_a_call_waits_and_somebody_speak
 
 @each_case("path", WAITING, ids=lambda path: path.stem)
 def test_every_fault_plays_to_what_the_proof_says_is_heard(path: Path) -> None:
-    project = project_of(path)
-    (proof,) = proofs_of(project)
+    project, proof = proved(path)
     edges = [(fault, number, edge) for fault in FAULTS for number, edge in enumerate(faulty(proof, fault)[:4])]
     written = [scenario_of(proof, proof.paths.to(edge), f"{fault} {number}") for fault, number, edge in edges]
     suite = play_all(project, written)
