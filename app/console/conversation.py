@@ -136,7 +136,7 @@ def conversation(timeline: Timeline) -> list[dict[str, Any]]:
     return shown
 
 
-_HAPPENS: Final = {
+HAPPENS: Final = {
     "started": "is called",
     "ringing": "rings",
     "answered": "answers",
@@ -165,10 +165,10 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
             return "The message ends"
         case "called":
             return "Somebody called back"
-        case "event" if fields.get("direction") == "outbound" and status in _HAPPENS:
+        case "event" if fields.get("direction") == "outbound" and status in HAPPENS:
             state = json_object(timeline.call.session.state)
             number = readable(str(fields.get("to", "")), str(state.get("call", {}).get("to", "")))
-            return f"{number or 'The called party'} {_HAPPENS[status]}"
+            return f"{number or 'The called party'} {HAPPENS[status]}"
         case "event" if status == "completed" and entry.webhook.leg == timeline.call.session.leg:
             return "The call ends"
     return ""

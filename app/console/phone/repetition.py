@@ -51,7 +51,7 @@ SAMPLE_WORDS: Final = "sample words"
 USUAL_DIGITS: Final = 4
 """Source: NCCO reference, DTMF Input Settings (maxDigits)."""
 _COMPARED: Final = ("entered", "decided", "failed", "heard")
-_RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
+DIAL_RESULTS: Final[Sequence[tuple[str, Outcome]]] = (
     ("busy", "busy"), ("timeout", "timeout"), ("unanswered", "unanswered"), ("rejected", "rejected"),
     ("failed", "failed"), ("disconnected", "disconnected"),
     ("beep_start", "beep"), ("machine", "machine"), ("human", "human"), ("completed", "completed"),
@@ -161,7 +161,7 @@ def _dials_of(leg: str, entries: Sequence[TimelineEntry]) -> Iterator[DialStep]:
             events[entry.webhook.leg].append(entry)
     for of_party in events.values():
         said = {word for entry in of_party for word in entry.webhook.status.split(":")}
-        outcome = next((outcome for status, outcome in _RESULTS if status in said), None)
+        outcome = next((outcome for status, outcome in DIAL_RESULTS if status in said), None)
         if outcome is not None:
             durations = (str(entry.fields.get("duration") or "") for entry in of_party)
             talks_s = next((float(each) for each in durations if each.isdecimal() and len(each) < 5), 30.0)

@@ -27,7 +27,7 @@ _PLAIN_SOUNDS: Final[Mapping[str, str]] = {
 """What owners see in place of the URL of an audio file."""
 _PARTIES: Final = ("ringing", "joined", "left")
 """Entries whose text is a URL."""
-_PLAIN_STATUS: Final[Mapping[str, str]] = {
+PLAIN_STATUS: Final[Mapping[str, str]] = {
     "answered": "answers",
     "busy": "is busy",
     "timeout": "does not answer",
@@ -125,7 +125,7 @@ def _turn(key: str, reply: PlayedReply, line: str) -> Bubble:
 
 def _plain_result(delivery: WebhookDelivery, line: str) -> str:
     """The outcome of a dial in the owner's words; "" for other webhooks, which the conversation already shows."""
-    words = _PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
+    words = PLAIN_STATUS.get(str(delivery.fields.get("status"))) if delivery.kind == "event" else None
     return f"{readable(str(delivery.fields.get('to', '')), line)} {words}".strip() if words else ""
 
 

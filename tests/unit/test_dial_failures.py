@@ -1,0 +1,32 @@
+"""Every failure of a dial has its words and fields in each table that lists failures."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import get_args
+
+import pytest
+
+from app.console import conversation, placed
+from app.console.phone import page, repetition, transcript
+from app.flow.language.outbound import OutboundWays
+from app.ncco.statuses import DIAL_FAILURES
+from app.simulator.parties import DETAILS, Outcome
+from app.verify.played_call import FOR_PHONES
+
+TABLES: dict[str, Collection[str]] = {
+    "`on` of `outbound`": OutboundWays.words(),
+    "the outcomes of the simulator": get_args(Outcome),
+    "their details": DETAILS,
+    "what a simulated phone may do": FOR_PHONES,
+    "the dials of a repeated call": {status for status, _ in repetition.DIAL_RESULTS},
+    "the phone's buttons": page.OUTCOMES,
+    "the phone's transcript": transcript.PLAIN_STATUS,
+    "the page of a call": conversation.HAPPENS,
+    "the list of placed calls": placed.OUTCOMES,
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_has_every_failure(table: str) -> None:
+    assert set() == {*DIAL_FAILURES} - {*TABLES[table]}
