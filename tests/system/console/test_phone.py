@@ -236,6 +236,7 @@ def test_a_shared_link_opens_as_text_and_waits_for_call(page: Page, context: Bro
     other = context.new_page()
     other.goto(address)
     expect(other.get_by_label("File")).to_have_value("pasted")
+    expect(other.locator("flow-editor")).to_contain_text("No issues")  # the editor has begun
     assert "Grüße & Söhne" in other.locator("flow-editor").evaluate("editor => editor.value")
     expect(other.locator("#bubbles")).to_have_count(0)
     call(other)
