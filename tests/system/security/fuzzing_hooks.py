@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import schemathesis
 from hypothesis import strategies as st
+from schemathesis import GenerationMode
 
 VALUES: Final[dict[str, Any]] = json.loads(os.environ["FUZZ_VALUES"])
 
@@ -24,10 +25,20 @@ def flatmap_path_parameters(_: schemathesis.HookContext, given: Any) -> st.Searc
 
 
 @schemathesis.hook
-def flatmap_body(_: schemathesis.HookContext, given: Any) -> st.SearchStrategy[Any]:
-    """The generated body, or the same with real fields."""
-    real = st.sampled_from(VALUES["body"])
-    return st.one_of(real.map(lambda body: given | body), st.just(given)) if isinstance(given, dict) else st.just(given)
+def flatmap_case(_: schemathesis.HookContext, case: Any) -> st.SearchStrategy[Any]:
+    """The generated case, or one with real fields in its body.
+
+    A case that is meant to be refused stays as it is: with real fields, the server may be right to accept it.
+    """
+    is_wrong = case.meta is not None and case.meta.generation.mode is GenerationMode.NEGATIVE
+    if is_wrong or not isinstance(case.body, dict):
+        return st.just(case)
+
+    def filled(real: dict[str, Any]) -> Any:
+        case.body = case.body | real
+        return case
+
+    return st.one_of(st.sampled_from(VALUES["body"]).map(filled), st.just(case))
 
 
 @schemathesis.hook
