@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "init": "Create a project that works out of the box.",
     "serve": "Run the server; prints the URLs to enter at Vonage.",
     "console": "Set the console's passwords, or print a link that opens it.",
-    "check": "Report every issue in the flow files, with its place and its fix.",
+    "check": "Report the issues of the flow files, with places and fixes.",
     "explain": "Explain an issue's code, with a wrong and a right example.",
     "graph": "Draw flows: their steps, and the paths between them.",
     "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
@@ -85,7 +85,7 @@ class _Commands(click.Group):
 Examples:
   ncco init shop                                     a new project in the folder shop
   ncco serve --dev                                   answer calls on 127.0.0.1:8000
-  ncco check                                         list every issue in flows/ and templates/
+  ncco check                                         list the issues of flows/ and templates/
   ncco validate answer.json                          check one NCCO
   ncco render reception --from 447700900123          show what a caller hears first
 

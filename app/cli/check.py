@@ -1,4 +1,4 @@
-"""`ncco check`: reports every issue in flow files, with its place and fix."""
+"""`ncco check`: reports the issues of flow files, with places and fixes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_NAMED: Final = 3
     epilog="""\b
 Examples:
   ncco check                               the project in this folder: flows/ and templates/
-  ncco check examples/shop                 the project in that folder
+  ncco check examples/hours                the project in that folder
   ncco check flows/acme.yaml               one flow file with the project's templates
   ncco check --format github               annotations for GitHub Actions
   ncco check --watch                       again whenever a file is saved; Ctrl-C ends
@@ -53,7 +53,7 @@ def command(
     watch: bool,
     today: date | None,
 ) -> int:
-    """Show every issue in flows and templates, with its place and fix.
+    """Show the issues of flows and templates, with places and fixes.
 
     PATHS are project folders (which contain a flows folder), folders with flow files, or flow files.
     """

@@ -27,7 +27,7 @@ CACHE: Final = ".ncco_cache"
 Examples:
   ncco prove                             every flow of the project that takes calls
   ncco prove reception                   one flow and the flows that it runs
-  ncco prove examples/shop               every flow of another project
+  ncco prove examples/queue              every flow of another project
   ncco prove --save tests/scenarios      writes each fault as a scenario for `ncco test`
   ncco prove --tests tests/scenarios     writes a few scenarios that cover all outcomes of the flows
   ncco prove --format github             annotations for GitHub Actions

@@ -93,7 +93,7 @@ Examples:
   ncco simulate                                  call the project in this folder
   ncco simulate pin --from 447700900123          call the flow pin
   ncco simulate shop --user anna --custom-data '{"order": 17}'
-  ncco simulate examples/shop --at 2026-12-25T10:00
+  ncco simulate examples/hours --at 2026-12-25T10:00
   ncco simulate --save tests/scenarios/calls.yaml      saves the call as a scenario
   ncco simulate reminder --place --with name=Ada --phone busy --phone answered      let the server call
   ncco simulate --chaos 7                        on an unreliable network
