@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, Self
 
 from app.flow.checks.graph import check_cycles, check_placing, check_reachable
 from app.flow.checks.project import check_modules, check_project
@@ -28,7 +28,7 @@ from app.flow.model import Flow, Project
 from app.flow.nodes import Map, Node, Place, Text, walk
 from app.flow.phases import ReadFile, first_faults, up_to_first_fault
 from app.flow.scope import Signature
-from app.flow.source import MAX_VALUES, Gap, names_written_in, read_parts
+from app.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
 from app.flow.source.source_file import SourceFile
 from app.flow.taint import filled_with_settings
 from app.suggest import limited_comparisons
@@ -157,8 +157,11 @@ def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], 
     if is_limited and (problem := too_much(texts)) is not None:
         return files, problem
     values = 0
+    left = MAX_PARSED
     for path in sorted(filter(_is_flow_file, texts)):
-        files.append(_parsed(path, texts[path]))
+        reading = read_past_errors(path, texts[path], left)
+        left -= reading.parsed
+        files.append(_File.of(path, texts[path], reading))
         values += files[-1].values
         if is_limited and values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
@@ -222,6 +225,12 @@ class _File:
     issues: list[FlowIssue]
     gaps: tuple[Gap, ...] = ()
 
+    @classmethod
+    def of(cls, path: str, text: str, reading: Reading) -> Self:
+        """A file as it was read."""
+        is_parsed = not any(issue.is_error for issue in reading.issues)
+        return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
+
     def with_head(self, shared: Iterable[Map]) -> _File:
         """This file with its head, if it is a flow; `shared` are the root nodes of the shared files."""
         if self.node is None or is_shared(self.node):
@@ -269,11 +278,6 @@ class _FlowFile:
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
         return {self.file.path: self.file.text, **self.templates, **dates}
-
-
-def _parsed(path: str, text: str) -> _File:
-    node, issues, gaps = read_parts(path, text)
-    return _File(path, text, node, None, not any(issue.is_error for issue in issues), issues, gaps)
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:

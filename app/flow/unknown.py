@@ -1,9 +1,11 @@
 """Decides which issues of a file may only be consequences of its other mistakes.
 
-A mistake makes unknown the part of the file around it (a step, a variable, a lookup, ...) and the names that this part
-declares. An issue of a later phase is hidden if it stands in an unknown part, or if its line uses an unknown name. An
-issue about a single value, such as an unknown name, is hidden only if the earlier mistake is on the same line. Issues
-about the flow as a whole are hidden after any error.
+A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown, and the names that this part declares.
+Of the issues that a later phase finds, this hides:
+
+- those in an unknown part, and those on a line with an unknown name;
+- an issue about one value, such as a name that is not declared, only if its own line has an earlier mistake;
+- every issue about the flow as a whole, after any error.
 """
 
 from __future__ import annotations

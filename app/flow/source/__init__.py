@@ -21,7 +21,18 @@ from app.flow.source.pitfalls import check_empty, check_key, check_missing_space
 from app.flow.source.source_file import FILLER, SourceFile, is_quoted, marks
 from app.flow.source.syntax import diagnose
 
-__all__ = ["LOADER", "MAX_CHARACTERS", "MAX_DEPTH", "MAX_VALUES", "Gap", "names_written_in", "read_parts", "read_yaml"]
+__all__ = [
+    "LOADER",
+    "MAX_CHARACTERS",
+    "MAX_DEPTH",
+    "MAX_PARSED",
+    "MAX_VALUES",
+    "Gap",
+    "Reading",
+    "names_written_in",
+    "read_past_errors",
+    "read_yaml",
+]
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
@@ -30,7 +41,7 @@ MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
 MAX_PARSED = 4 * MAX_CHARACTERS
-"""Maximum number of characters that are parsed again after syntax errors of one file."""
+"""Maximum number of characters that are parsed again after syntax errors, in all files of a project together."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The parser in C, or the one in Python if PyYAML was built without it."""
@@ -62,25 +73,29 @@ class Reading(NamedTuple):
         node: the root node, without the lines that were left out; None if nothing could be read.
         issues: all issues, sorted by place.
         gaps: the lines that were not read as written because of syntax errors, from top to bottom.
+        parsed: the number of characters that were parsed again after syntax errors.
     """
 
     node: Node | None
     issues: list[FlowIssue]
     gaps: tuple[Gap, ...] = ()
+    parsed: int = 0
 
 
-def read_parts(file: str, text: str) -> Reading:
-    """Like `read_yaml`, but reading continues after a syntax error: see `app.flow.source.gaps`."""
+def read_past_errors(file: str, text: str, most: int = MAX_PARSED) -> Reading:
+    """Like `read_yaml`, but reading continues after a syntax error: see `app.flow.source.gaps`.
+
+    Once about `most` characters have been parsed again, what follows the next error is left out.
+    """
     source = SourceFile(file, text)
     if problem := _too_long(source):
         return Reading(None, [problem])
     invalid = source.replace_invalid_characters()
     gaps: list[Gap] = []
-    left = MAX_PARSED
+    left = most
     tried = _read(source, LOADER)
     while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
         stop = tried.stopped
-        left -= len(source.text)
         gap, source, tried, parsed = _passed(source, stop, left if len(gaps) < MAX_GAPS else 0)
         left -= parsed
         gaps.append(gap._replace(issues=()) if gaps and is_same(gaps[-1], stop) else gap)
@@ -97,7 +112,8 @@ def read_parts(file: str, text: str) -> Reading:
         faults.append(tried.stopped.issue)
     own = [] if gaps and tried.node is None else tried.issues  # nothing is left, not even a document
     issues = sorted([*invalid, *own, *faults], key=by_place)
-    return Reading(None if tried.stopped else tried.node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)))
+    node = None if tried.stopped else tried.node
+    return Reading(node, issues, tuple(sorted(gaps, key=lambda gap: gap.first)), most - left)
 
 
 class _Attempt(NamedTuple):
@@ -128,7 +144,7 @@ def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile,
         return (*best[1:], parsed)
     gap = Gap(stop.issue.place.line, len(source.starts), (stop.issue,))
     changed = without(source, gap)
-    return gap, changed, _read(changed, LOADER), parsed
+    return gap, changed, _read(changed, LOADER), parsed + len(source.text)
 
 
 def _too_long(source: SourceFile) -> FlowIssue | None:

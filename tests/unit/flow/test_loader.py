@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from hypothesis import given
@@ -409,8 +410,17 @@ def test_at_most_twenty_one_syntax_errors_of_a_file_are_reported() -> None:
     assert 1 <= len(found) <= 21
 
 
+def test_the_syntax_errors_of_a_project_share_one_limit_of_work() -> None:
+    steps = "".join(f'  s{number}:\n    do:\n      - talk: "Hello\n    goto: end\n   x: [\n' for number in range(400))
+    texts = {f"flows/shop{number:02}.yaml": f"flow: shop{number}\nstart: s0\nsteps:\n{steps}" for number in range(20)}
+    found = Counter(issue.place.file for issue in load(texts, extent="project").issues if issue.is_error)
+
+    assert found["flows/shop00.yaml"] > 1
+    assert [1] * 10 == [found[f"flows/shop{number:02}.yaml"] for number in range(10, 20)]
+
+
 def test_nothing_is_said_about_what_a_line_with_a_syntax_error_may_declare() -> None:
     text = MISTAKES.replace('"Press 1.', '"Press 1."').replace("  bye:", "  b ye").replace("byebye", "bye")
     found = load({"flows/shop.yaml": text}, extent="project").issues
 
-    assert "E214" not in {issue.code for issue in found}
+    assert [(5, "E203"), (16, "E303"), (18, "E101")] == [(issue.place.line, issue.code) for issue in found]
