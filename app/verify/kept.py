@@ -15,6 +15,7 @@ import app
 
 KEPT: Final = timedelta(days=30)
 """How long a result that nobody asks for is kept."""
+_IGNORING: Final = ".gitignore"
 
 
 class KeptResults:
@@ -34,10 +35,13 @@ class KeptResults:
         return found
 
     def put(self, key: str, result: bytes) -> None:
-        """Keep a result. Does nothing if the folder cannot be written."""
+        """Keep a result. Does nothing if the folder cannot be written, or is a link, which may lead to any folder."""
         with suppress(OSError):
-            self._folder.mkdir(exist_ok=True)
-            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
+            if self._folder.is_symlink():
+                return
+            if not self._folder.exists():
+                self._folder.mkdir()
+                (self._folder / _IGNORING).write_text("*\n", encoding="utf-8")
             new = self._folder / f"{key}.{os.getpid()}"
             new.write_bytes(result)
             new.replace(self._folder / f"{key}.json")
@@ -46,8 +50,8 @@ class KeptResults:
         """Delete the results that nobody has asked for in `KEPT`."""
         oldest = time.time() - KEPT.total_seconds()
         with suppress(OSError):
-            for path in self._folder.glob("*.json"):
-                if path.stat().st_mtime < oldest:
+            for path in () if self._folder.is_symlink() else self._folder.iterdir():
+                if path.name != _IGNORING and path.stat().st_mtime < oldest:
                     path.unlink(missing_ok=True)
 
 

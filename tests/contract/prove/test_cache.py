@@ -98,6 +98,16 @@ def test_a_verdict_that_cannot_be_read_is_found_again(project: Path) -> None:
     }
 
 
+def test_nothing_is_written_through_a_link(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / ".gitignore").write_text("build\n", "utf-8")
+    (project / ".ncco_cache").symlink_to(elsewhere)
+
+    assert {"sales", "support"} == proved(project).keys()
+    assert [".gitignore"] == [path.name for path in elsewhere.iterdir()]
+    assert "build\n" == (elsewhere / ".gitignore").read_text("utf-8")
+
+
 def test_a_proof_that_was_stopped_is_not_kept(project: Path) -> None:
     asks = """
     do: [{talk: "Press 1."}]
