@@ -31,7 +31,8 @@ from tests.system.cli.running import happens
 from tests.unit.console.conftest import logged_in, settings_for
 
 EXAMPLE: Final = (Path(__file__).parents[3] / "examples/code/flows/code.yaml").read_text()
-CODE: Final = "58203"
+CODE: Final = "58K203"
+"""The K is neither in numbers nor in hexadecimal IDs, in which five digits appear by chance."""
 CANARIES: Final = (CODE, ", ".join(CODE), " ".join(CODE))
 SECRET: Final = "the key that all processes of this test share"
 PERSON: Final = "447700900301"
