@@ -236,11 +236,17 @@ def test_what_would_lose_writes_takes_none_until_a_restart(
     assert [("leg-1", 2 if keeps_calls else 1)] == calls
 
 
+def _reader_of(database: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)
+    connection.execute("BEGIN")
+    connection.execute("SELECT * FROM calls").fetchall()
+    return connection
+
+
 def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_once_it_is_back(
     tmp_path: Path,
 ) -> None:
-    with served(tmp_path) as server, closing(sqlite3.connect(f"{server.database.as_uri()}?mode=ro", uri=True)) as reader:
-        reader.execute("BEGIN").connection.execute("SELECT * FROM calls").fetchall()  # the server cannot empty its log
+    with served(tmp_path) as server, closing(_reader_of(server.database)):  # so the server cannot empty its log
         before = [post(server, "/webhooks/answer", uuid=f"leg-{number}") for number in range(20)]
         server.stop(signal.SIGKILL)
     database, log = server.database, server.database.with_name(f"{server.database.name}-wal")
