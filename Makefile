@@ -112,7 +112,7 @@ lock: $(READY) ## pin the versions of all packages; to upgrade them: make lock U
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra lsp --extra otel --extra postgres --extra s3 --group dev -c requirements.txt -o requirements-dev.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements-dev.txt -o requirements-build.txt
 
-vendor: ## bundle the JavaScript libraries into app/console/static/vendor; needs npm
+vendor: ## bundle the JavaScript libraries into app/ncco_server/console/static/vendor; needs npm
 	npm --prefix console-assets ci
 	cd console-assets && node build.mjs
 

@@ -16,7 +16,7 @@ from collections import Counter
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.system.verify.prove.agreement import agree
 from tests.system.verify.prove.played_flows import played_flows
 from tests.system.verify.prove.simulated_walk import Walk

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import timeit
 
-from app.ncco import check
+from ncco_server.ncco import check
 
 AIM = 20_000
 ROUNDS, CHECKS = 7, 5_000

@@ -33,7 +33,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-MODULES: Final = ("app/flow/checks", "app/flow/hours")
+MODULES: Final = ("app/ncco_server/flow/checks", "app/ncco_server/flow/hours")
 TESTS: Final = (
     *("tests/unit/flow/checks", "tests/unit/flow/hours", "tests/unit/flow/test_rules.py"),
     "tests/contract/check",

@@ -21,9 +21,9 @@ from typing import Final
 
 import httpx
 
-from app.console.passwords import hash_password
 from benchmarks.load import machine, requests, serving
 from benchmarks.load.open_loop import Client, share
+from ncco_server.console.passwords import hash_password
 
 RATE: Final = 200
 CONSOLES: Final = 3

@@ -22,10 +22,10 @@ from typing import Final
 import asyncpg
 import uvloop
 
-from app.store import SessionRow, Store, open_store
 from benchmarks.load.machine import processor
 from benchmarks.load.serving import cpu_us
 from benchmarks.store import SESSION, TURN, WEBHOOK, new_call
+from ncco_server.store import SessionRow, Store, open_store
 from tests.support.postgres_server import NoPostgres, Server, running_server
 
 AT_ONCE: Final = 64

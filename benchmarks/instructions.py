@@ -28,16 +28,16 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from app import engine
-from app.engine.session import from_json, to_json
-from app.service.delivery import Delivery, Reply
-from app.service.written_rows import answer_row, session_row, turn_row, webhook_row
-from app.settings import load_settings
-from app.web.app import create_app
-from app.web.log import configure_log, log_webhook
-from app.web.webhook_http import WebhookConfig, WebhookRequest
 from benchmarks.load.requests import CREDENTIALS, answer_request, input_request, status_request
 from benchmarks.load.serving import ROOT
+from ncco_server import engine
+from ncco_server.engine.session import from_json, to_json
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.written_rows import answer_row, session_row, turn_row, webhook_row
+from ncco_server.settings import load_settings
+from ncco_server.web.app import create_app
+from ncco_server.web.log import configure_log, log_webhook
+from ncco_server.web.webhook_http import WebhookConfig, WebhookRequest
 
 GROUP: Final = 20
 WARM_UP: Final = 3

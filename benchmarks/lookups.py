@@ -18,9 +18,9 @@ from contextlib import suppress
 
 import uvloop
 
-from app.engine import Lookup
-from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient
+from ncco_server.engine import Lookup
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.lookups import LookupClient
 
 TAKES_S = 0.8
 CALLS = (100, 200, 300, 400, 600, 800, 1000)

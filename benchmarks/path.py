@@ -28,10 +28,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import app
-from app.cli import main as ncco
+import ncco_server
+from ncco_server.cli import main as ncco
 
-FOLDER = str(Path(app.__file__).parent) + os.sep
+FOLDER = str(Path(ncco_server.__file__).parent) + os.sep
 
 
 class Recorder:

@@ -26,9 +26,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from app.service.placing.requests import WantedCall, checked
-from app.simulator.parties import Behaviour
-from app.store import PlacedRow, SqliteDatabase, Store
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from tests.support.placing import PLAIN_REMINDER, World, placing_world
 
 ROWS: Final = 10_000

@@ -19,12 +19,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from app.flow.loader import load
-from app.service.placing.requests import WantedCall, checked
-from app.store import Store, open_store
-from app.vonage.keys import new_private_key
 from benchmarks.load import machine, requests, serving
 from benchmarks.load.open_loop import Client, share
+from ncco_server.flow.loader import load
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.store import Store, open_store
+from ncco_server.vonage.keys import new_private_key
 from tests.support.placing import PLAIN_REMINDER
 
 ROWS: Final = 10_000
@@ -85,7 +85,7 @@ def measure(folder: Path, rounds: int, seconds: int, rate: int) -> None:
         "NCCO_PLACE_PER_DAY": str(ROWS),
         "NCCO_FLOWS": str(project),
     }
-    vonage = [sys.executable, "-c", "from app.cli import main; main()", "vonage", "--port", str(vonage_port)]
+    vonage = [sys.executable, "-c", "from ncco_server.cli import main; main()", "vonage", "--port", str(vonage_port)]
     found: dict[bool, list[float]] = {True: [], False: []}
     with (
         serving.started(["nice", "-n", "19", *vonage, "--speed", "10"], folder / "vonage.log", env),

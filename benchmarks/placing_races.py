@@ -31,14 +31,14 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.placing.requests import WantedCall, checked
-from app.service.placing.webhooks import GOODBYE, urls_of
-from app.service.turns import Policy
-from app.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.service.placing.webhooks import GOODBYE, urls_of
+from ncco_server.service.turns import Policy
+from ncco_server.store import AttemptRow, PlacedRow, PlacingLimits, Store, milliseconds, open_store
 from tests.support import postgres_server
 from tests.support.placing import AT, BASE, MANY, PLAIN_REMINDER
 

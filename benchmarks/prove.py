@@ -17,9 +17,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from app.flow.loader import load
-from app.flow.model import Flow
-from app.verify.prove import Proof, prove
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow
+from ncco_server.verify.prove import Proof, prove
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 HEAD = """flow: large

@@ -16,7 +16,7 @@ import tempfile
 import time
 from collections import Counter
 
-from app.store import open_store
+from ncco_server.store import open_store
 from tests.support.postgres_server import NoPostgres, running_server
 from tests.system.faults.result_races import race
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import jwt
 
-from app.vonage.signatures import Verifier, hashes_of_query
+from ncco_server.vonage.signatures import Verifier, hashes_of_query
 
 AIM_US: Final = 30.0
 ROUNDS, CHECKS = 7, 5_000

@@ -17,11 +17,11 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
-from app.store import SessionRow, Store, TurnRow, WebhookRow, open_store
-from app.store.sqlite_file import in_sqlite
-from app.store.store import SELECT_CALL
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
+from ncco_server.store import SessionRow, Store, TurnRow, WebhookRow, open_store
+from ncco_server.store.sqlite_file import in_sqlite
+from ncco_server.store.store import SELECT_CALL
 
 ROUNDS = 5
 CALLS = 1_920

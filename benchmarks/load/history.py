@@ -22,9 +22,9 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import orjson
 
-from app.results import CHOSEN, ResultName
-from app.store import QUARTER_MS, EndOfCall, ResultRow, SessionRow, Timeline, TurnRow, open_store
 from benchmarks.load import requests, serving
+from ncco_server.results import CHOSEN, ResultName
+from ncco_server.store import QUARTER_MS, EndOfCall, ResultRow, SessionRow, Timeline, TurnRow, open_store
 
 DAYS: Final = 90
 DAY_MS: Final = 86_400_000

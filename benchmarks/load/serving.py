@@ -76,7 +76,7 @@ def ours(
         "NCCO_DATABASE_URL": database,
         **(env or {}),
     }
-    command = [sys.executable, "-c", "from app.cli import main; main()", "serve", "--workers", str(workers)]
+    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "serve", "--workers", str(workers)]
     with running(command, port, folder / f"{name}.log", given) as server:
         yield server
 

@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 from typing import Final
 
-from app.store import SessionRow, TurnRow, WebhookRow, open_store
+from ncco_server.store import SessionRow, TurnRow, WebhookRow, open_store
 
 AT_ONCE: Final = 512
 NOW_MS: Final = 1_772_625_600_000

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
-from app.store.rows import SESSION_COLUMNS
+from ncco_server.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
+from ncco_server.store.rows import SESSION_COLUMNS
 
 
 class MemoryStore(Store):

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from app.flow.issues import FlowIssue
-from app.flow.loader import load
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.loader import load
 
 SLIPS = 5
 _TYPED = "abcdefghijklmnopqrstuvwxyz:,[]{}'\""

@@ -11,26 +11,26 @@ from typing import Any, Final
 import httpx
 import orjson
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.placing.placer import Placer, PlacingPolicy
-from app.service.placing.requests import WantedCall, checked
-from app.service.placing.webhooks import urls_of
-from app.service.poller import PollListener
-from app.service.turns import Policy
-from app.simulator.clock import VirtualClock
-from app.simulator.delivery import Application
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour, Parties
-from app.simulator.platform import Vonage
-from app.simulator.rest.access import Access
-from app.simulator.rest.api import Platform, calls_api
-from app.simulator.servers import AsgiServer, Request, Response
-from app.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
-from app.vonage.application_token import ApplicationTokens
-from app.vonage.voice_api import VoiceApi
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.placing.placer import Placer, PlacingPolicy
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.service.placing.webhooks import urls_of
+from ncco_server.service.poller import PollListener
+from ncco_server.service.turns import Policy
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.rest.access import Access
+from ncco_server.simulator.rest.api import Platform, calls_api
+from ncco_server.simulator.servers import AsgiServer, Request, Response
+from ncco_server.store import AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, Store
+from ncco_server.vonage.application_token import ApplicationTokens
+from ncco_server.vonage.voice_api import VoiceApi
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import Store, open_store
+from ncco_server.store import Store, open_store
 from tests.support import postgres_server
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.store import (
+from ncco_server.store import (
     Conflict,
     EndOfCall,
     HookRow,

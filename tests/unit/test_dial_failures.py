@@ -7,12 +7,12 @@ from typing import get_args
 
 import pytest
 
-from app.console import conversation, placed
-from app.console.phone import page, repetition, transcript
-from app.flow.language.outbound import OutboundWays
-from app.ncco.statuses import DIAL_FAILURES
-from app.simulator.parties import DETAILS, Outcome
-from app.verify.played_call import FOR_PHONES
+from ncco_server.console import conversation, placed
+from ncco_server.console.phone import page, repetition, transcript
+from ncco_server.flow.language.outbound import OutboundWays
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.simulator.parties import DETAILS, Outcome
+from ncco_server.verify.played_call import FOR_PHONES
 
 TABLES: dict[str, Collection[str]] = {
     "`on` of `outbound`": OutboundWays.words(),

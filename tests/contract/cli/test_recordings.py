@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from app.store import RecordingRow, Store, open_store
+from ncco_server.store import RecordingRow, Store, open_store
 from tests.support.command import ncco
 from tests.support.media_server import MP3
 

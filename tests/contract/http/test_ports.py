@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import ApiKeyRow, SqliteDatabase, Store
+from ncco_server.store import ApiKeyRow, SqliteDatabase, Store
 from tests.contract.http.serving import received, running
 from tests.support.server import STARTS_WITHIN_S, free_port
 

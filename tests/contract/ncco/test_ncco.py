@@ -1,4 +1,4 @@
-"""`app.ncco`: the issues of documents, the actions of the builder, and the webhooks that it recognises."""
+"""`ncco_server.ncco`: the issues of documents, the actions of the builder, and the webhooks that it recognises."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.ncco import InputWebhook, Ncco, check, recognise, webhook_type
+from ncco_server.ncco import InputWebhook, Ncco, check, recognise, webhook_type
 from tests.support.cases import each_case
 
 FOLDER = Path(__file__).parent

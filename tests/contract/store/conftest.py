@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.store import Records, SqliteDatabase, Store
+from ncco_server.store import Records, SqliteDatabase, Store
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 

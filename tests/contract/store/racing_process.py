@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from app.store import Conflict, Store, open_store
+from ncco_server.store import Conflict, Store, open_store
 from tests.support.stored_rows import turn_row, webhook_row
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.store import AlreadyOpen, Conflict, EndOfCall, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Conflict, EndOfCall, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     end_call,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import Store, open_store
+from ncco_server.store import Store, open_store
 from tests.support.postgres_stores import ask, empty_database
 from tests.support.stored_rows import new_call, next_turn, rows_of
 

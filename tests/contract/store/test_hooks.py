@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.store import AlreadyOpen, Conflict, HookCounts, HookRow, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Conflict, HookCounts, HookRow, Store, StoreUnavailable
 from tests.support.stored_rows import NOON_MS, end_call, hook_row, new_call, next_turn, turn_row, webhook_row
 
 LEASE_MS = 60_000

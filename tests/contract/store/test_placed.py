@@ -8,7 +8,16 @@ from typing import Any
 
 import pytest
 
-from app.store import AttemptResult, AttemptRow, Begun, PlacedCalls, PlacedFilter, PlacedRow, PlacingLimits, Store
+from ncco_server.store import (
+    AttemptResult,
+    AttemptRow,
+    Begun,
+    PlacedCalls,
+    PlacedFilter,
+    PlacedRow,
+    PlacingLimits,
+    Store,
+)
 from tests.support.stored_rows import NOON_MS, hook_row
 
 MINUTE = 60_000

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from app.store import EndOfCall, HookRow, Store, StoreError, open_store
+from ncco_server.store import EndOfCall, HookRow, Store, StoreError, open_store
 from tests.support.examples import examples
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, hook_row, session_row, turn_row, webhook_row

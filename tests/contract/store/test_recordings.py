@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.store import RecordingCounts, RecordingFilter, RecordingRow, Recordings, Store
+from ncco_server.store import RecordingCounts, RecordingFilter, RecordingRow, Recordings, Store
 from tests.support.stored_rows import NOON_MS, new_call, next_turn, webhook_row
 
 URL = "https://api-eu-3.vonage.com/v1/files/1"

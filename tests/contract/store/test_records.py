@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.store import CallFilter, EndOfCall, Records, Store
+from ncco_server.store import CallFilter, EndOfCall, Records, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import pytest
 
-from app.store import EndOfCall, ResultRow, Store
+from ncco_server.store import EndOfCall, ResultRow, Store
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import NOON_MS, NUMBER, end_call, new_call, results_of, webhook_row
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Store
+from ncco_server.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.store import AlreadyOpen, Forgotten, RecordingRow, Store, StoreUnavailable
+from ncco_server.store import AlreadyOpen, Forgotten, RecordingRow, Store, StoreUnavailable
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,

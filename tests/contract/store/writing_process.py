@@ -10,7 +10,7 @@ import itertools
 import os
 import sys
 
-from app.store import Store, open_store
+from ncco_server.store import Store, open_store
 from tests.support.stored_rows import new_call, next_turn
 
 TASKS = 8

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
-from app.flow.loader import load_files
-from app.service.calls import CallService
-from app.service.library import Library
-from app.settings import load_settings
-from app.web import create_app
+from ncco_server.flow.loader import load_files
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.settings import load_settings
+from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
 
 BASE = "https://calls.example.com"

@@ -12,15 +12,15 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from app.service.result_rows import LEASE_MS, ResultRows
-from app.simulator.clock import VirtualClock
-from app.simulator.delivery import Application
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour, Outcome, Parties
-from app.simulator.platform import Vonage
-from app.simulator.servers import HttpServer, Request, Response
-from app.simulator.transcript import CallMoment
-from app.store import ResultRow, milliseconds, open_store
+from ncco_server.service.result_rows import LEASE_MS, ResultRows
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour, Outcome, Parties
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.servers import HttpServer, Request, Response
+from ncco_server.simulator.transcript import CallMoment
+from ncco_server.store import ResultRow, milliseconds, open_store
 from tests.system.calls.result_oracle import Ask, OldResult, old_results, why_different
 from tests.system.hosts.host import Host
 from tests.system.simulator.unlucky_calls import CALLERS, NETWORKS

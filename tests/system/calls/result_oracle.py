@@ -1,7 +1,7 @@
 """How version 0.2 found the result of a call: from the flows of the day, whenever somebody looked.
 
 What the product stores must agree with this for calls whose flows have not changed, except for the differences in
-`INTENDED`. It reads the tables by itself and shares no code with `app.results` and `app.store.results`.
+`INTENDED`. It reads the tables by itself and shares no code with `ncco_server.results` and `ncco_server.store.results`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import orjson
 
-from app.engine.session import TraceLine
-from app.flow.model import Flow, Step
-from app.service.outcomes import Following, by_file
-from app.service.recorded_calls import json_object
-from app.store import moment_of
+from ncco_server.engine.session import TraceLine
+from ncco_server.flow.model import Flow, Step
+from ncco_server.service.outcomes import Following, by_file
+from ncco_server.service.recorded_calls import json_object
+from ncco_server.store import moment_of
 
 Ask: TypeAlias = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query."""

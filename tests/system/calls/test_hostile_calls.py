@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import structlog
 
-from app.errors import StoreUnavailable
-from app.flow.loader import load_files
-from app.service.library import Library
-from app.settings import load_settings
-from app.web.log import configure_log
-from app.web.metrics import Metrics
-from app.web.watcher import FlowReader, watch_flows
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load_files
+from ncco_server.service.library import Library
+from ncco_server.settings import load_settings
+from ncco_server.web.log import configure_log
+from ncco_server.web.metrics import Metrics
+from ncco_server.web.watcher import FlowReader, watch_flows
 from tests.support.memory_store import MemoryStore
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 

@@ -11,9 +11,9 @@ from typing import Protocol
 
 import pytest
 
-from app.service.calls import CallService
-from app.service.lookup_sources import PythonModules
-from app.service.lookups import PAUSE_S, CircuitBreakers, LookupClient, lookups_of_turn
+from ncco_server.service.calls import CallService
+from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.service.lookups import PAUSE_S, CircuitBreakers, LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
 from tests.unit.service.conftest import StandingClock
 from tests.unit.service.lookup_server import (

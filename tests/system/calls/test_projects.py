@@ -8,13 +8,13 @@ import orjson
 from hypothesis import HealthCheck, assume, event, given
 from hypothesis import strategies as st
 
-from app.engine import Call, Turn, WaitRef, hang_up, observe
-from app.engine.session import from_json, to_json
-from app.engine.stretch import STEP_LIMIT
-from app.flow.loader import load
-from app.flow.model import Flow
-from app.ncco import check
-from app.ncco.webhooks import recognise
+from ncco_server.engine import Call, Turn, WaitRef, hang_up, observe
+from ncco_server.engine.session import from_json, to_json
+from ncco_server.engine.stretch import STEP_LIMIT
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow
+from ncco_server.ncco import check
+from ncco_server.ncco.webhooks import recognise
 from tests.support.examples import examples
 from tests.unit.engine.generated_flows import CALLS, LIMITS
 from tests.unit.engine.generated_projects import ANSWERS, SECRET, WEBHOOKS, project_texts

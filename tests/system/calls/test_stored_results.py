@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from app.console.app import create_console
-from app.console.services import Services
-from app.store import open_store
-from app.store.database import Work
+from ncco_server.console.app import create_console
+from ncco_server.console.services import Services
+from ncco_server.store import open_store
+from ncco_server.store.database import Work
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.calls.played_examples import compare, play_examples, write_examples

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ncco import check
+from ncco_server.ncco import check
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"

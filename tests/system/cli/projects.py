@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from app.cli import main
+from ncco_server.cli import main
 
 SHOP = """\
 flow: shop

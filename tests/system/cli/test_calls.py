@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.service.calls import CallService
-from app.store import SqliteDatabase, Store
+from ncco_server.service.calls import CallService
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import plain_environment

@@ -16,8 +16,8 @@ from tests.system.cli.running import plain_environment
 
 LOADED = """
 import sys
-STRANGERS = ("app.web", "app.store", "app.service", "fastapi", "httpx")
-from app.cli import main
+STRANGERS = ("ncco_server.web", "ncco_server.store", "ncco_server.service", "fastapi", "httpx")
+from ncco_server.cli import main
 try:
     main(["check"])
 except SystemExit:

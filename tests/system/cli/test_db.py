@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store.migrations import POSTGRES, SQLITE
+from ncco_server.store.migrations import POSTGRES, SQLITE
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.cli.projects import ncco
 

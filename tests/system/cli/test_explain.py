@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.cli.explain import RULES
+from ncco_server.cli.explain import RULES
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
 

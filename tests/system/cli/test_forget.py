@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import SqliteDatabase, Store, open_store
+from ncco_server.store import SqliteDatabase, Store, open_store
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import new_call, revision_row, rows_of

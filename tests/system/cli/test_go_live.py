@@ -22,7 +22,7 @@ import jwt
 import pytest
 from dotenv import dotenv_values
 
-from app.settings.logins import read_logins
+from ncco_server.settings.logins import read_logins
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.fork_server import DEVNULL, NCCO, Forked

@@ -13,7 +13,15 @@ from tests.system.docs.commands_page import commands
 
 HEAVY = {
     *("fastapi", "starlette", "pydantic", "uvicorn", "jinja2", "yaml", "sqlalchemy", "httpx", "orjson", "asyncio"),
-    *("app.ncco", "app.flow", "app.engine", "app.store", "app.web", "app.simulator", "app.verify"),
+    *(
+        "ncco_server.ncco",
+        "ncco_server.flow",
+        "ncco_server.engine",
+        "ncco_server.store",
+        "ncco_server.web",
+        "ncco_server.simulator",
+        "ncco_server.verify",
+    ),
 }
 
 
@@ -25,7 +33,7 @@ def test_every_option_says_what_it_does(command: click.Command) -> None:
 
 
 def test_the_command_imports_no_room_before_its_work_begins() -> None:
-    code = f"import sys, app.cli; print(sorted({HEAVY} & set(sys.modules)))"
+    code = f"import sys, ncco_server.cli; print(sorted({HEAVY} & set(sys.modules)))"
 
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
@@ -37,7 +45,7 @@ def test_help_imports_no_room_either(words: list[str]) -> None:
     code = f"import atexit, sys; atexit.register(lambda: print('imported:', sorted({HEAVY} & set(sys.modules)))); "
 
     shown = subprocess.run(
-        [sys.executable, "-c", f"{code}from app.cli import main; main({words})"],
+        [sys.executable, "-c", f"{code}from ncco_server.cli import main; main({words})"],
         capture_output=True,
         text=True,
         check=True,

@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 from standardwebhooks import Webhook
 
-from app.store import HookRow, SqliteDatabase, Store
+from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support import loopback
 from tests.support.server import free_port
 from tests.support.stored_rows import hook_row, webhook_row

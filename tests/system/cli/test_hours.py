@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.hours import state_of
-from app.flow.hours.calendar import hours_view
-from app.flow.loader import load
+from ncco_server.cli.hours import state_of
+from ncco_server.flow.hours.calendar import hours_view
+from ncco_server.flow.loader import load
 from tests.system.cli.projects import SHOP, ncco, write_project
 
 SHARED = """\

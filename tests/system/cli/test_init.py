@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 import yaml
 
-from app.cli.init import NEXT_COMMANDS
+from ncco_server.cli.init import NEXT_COMMANDS
 from tests.support import loopback
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import ncco

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from app.store import PlacedRow, SqliteDatabase, Store
+from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.command import ncco
 

@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from app.engine import Lookup, LookupAnswer
-from app.service.calls import CallService
-from app.service.delivery import Delivery
-from app.service.replay import first_difference
-from app.store import SqliteDatabase, Store
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery
+from ncco_server.service.replay import first_difference
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco, write_project
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.project import LoadedProject, Source
-from app.cli.serve import greeting, project_at_start
-from app.flow.loader import load
-from app.service.library import Library
-from app.settings import load_settings
-from app.settings.fields import VoiceAccess
-from app.store import SqliteDatabase, Store
+from ncco_server.cli.project import LoadedProject, Source
+from ncco_server.cli.serve import greeting, project_at_start
+from ncco_server.flow.loader import load
+from ncco_server.service.library import Library
+from ncco_server.settings import load_settings
+from ncco_server.settings.fields import VoiceAccess
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from app.simulator.delivery import read_reply
-from app.simulator.servers import HttpServer, Method, Request, authorization, in_time, payload_hash
+from ncco_server.simulator.delivery import read_reply
+from ncco_server.simulator.servers import HttpServer, Method, Request, authorization, in_time, payload_hash
 from tests.system.conformance.played import Sent
 from tests.system.conformance.suite import BASE
 

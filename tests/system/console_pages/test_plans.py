@@ -13,16 +13,16 @@ from typing import Any, Final
 import asyncpg
 import pytest
 
-from app.console.app import create_console
-from app.console.call_changes import CallChanges
-from app.console.services import Services
-from app.store import Store, open_store
-from app.store.database import Database, Read, Row
-from app.store.rows import Schema
-from app.store.sqlite_file import in_sqlite
 from benchmarks.load.history import fill
 from benchmarks.load.serving import ROOT
 from benchmarks.pages import deep_pages, pages
+from ncco_server.console.app import create_console
+from ncco_server.console.call_changes import CallChanges
+from ncco_server.console.services import Services
+from ncco_server.store import Store, open_store
+from ncco_server.store.database import Database, Read, Row
+from ncco_server.store.rows import Schema
+from ncco_server.store.sqlite_file import in_sqlite
 from tests.support.postgres_stores import empty_database
 from tests.unit.console.conftest import logged_in, settings_for
 

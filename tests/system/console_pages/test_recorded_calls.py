@@ -18,15 +18,15 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from app.cli.console_services import console_services
-from app.console.app import create_console
-from app.service.calls import CallService
-from app.service.delivery import Delivery
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour
-from app.store import SqliteDatabase, Store
-from app.verify.scenarios.files import read_files
-from app.web import create_app
+from ncco_server.cli.console_services import console_services
+from ncco_server.console.app import create_console
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.store import SqliteDatabase, Store
+from ncco_server.verify.scenarios.files import read_files
+from ncco_server.web import create_app
 from tests.support.command import ncco
 from tests.system.cli.projects import write_project
 from tests.system.simulator.own_server import own_line

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from app.service.call_results import total
-from app.service.result_rows import ResultRows
-from app.store import milliseconds, open_store
+from ncco_server.service.call_results import total
+from ncco_server.service.result_rows import ResultRows
+from ncco_server.store import milliseconds, open_store
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_server import shared_server

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import yaml
 
-from app.editor.project import ProjectFolder
+from ncco_server.editor.project import ProjectFolder
 from tests.support import loopback
 from tests.support.fork_server import NCCO
 from tests.support.server import free_port
@@ -34,7 +34,7 @@ SAVES: Final = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})
-from app.editor.project import CannotSave, ProjectFolder, digest_of
+from ncco_server.editor.project import CannotSave, ProjectFolder, digest_of
 home = Path(sys.argv[1])
 folder = ProjectFolder(home / "flows", home / "templates", {{}}, ())
 text = folder.current().texts["flows/shop.yaml"]
@@ -71,7 +71,7 @@ def home() -> Iterator[Path]:
 
 @needs_root
 def test_the_image_saves_flows_once_the_lines_of_the_page_gave_it_the_folders(home: Path) -> None:
-    if as_user(USER, sys.executable, "-c", "import app.errors").returncode:
+    if as_user(USER, sys.executable, "-c", "import ncco_server.errors").returncode:
         pytest.skip("other users of this machine may not read the server")
     shop = home / "flows/shop.yaml"
     refused = as_user(USER, sys.executable, "-c", SAVES, str(home))

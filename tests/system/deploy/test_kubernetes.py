@@ -11,8 +11,8 @@ from typing import Any
 import jsonschema
 import yaml
 
-from app.settings import Settings
-from app.settings.fields import variable
+from ncco_server.settings import Settings
+from ncco_server.settings.fields import variable
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 

@@ -15,10 +15,10 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from app.engine import LookupAnswer
-from app.service.delivery import Reply
-from app.store import ResultRow
-from app.web.metrics import Metrics
+from ncco_server.engine import LookupAnswer
+from ncco_server.service.delivery import Reply
+from ncco_server.store import ResultRow
+from ncco_server.web.metrics import Metrics
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from app.web.server import FINISH_S, KEEP_ALIVE_S
-from app.web.webhook_http import DEADLINE_S
+from ncco_server.web.server import FINISH_S, KEEP_ALIVE_S
+from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support import loopback
 from tests.support.fork_server import NCCO, run
 from tests.support.server import free_port

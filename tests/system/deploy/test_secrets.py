@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from app.settings.secrets import FILE_SUFFIX
+from ncco_server.settings.secrets import FILE_SUFFIX
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.cli.projects import SHOP, write_project

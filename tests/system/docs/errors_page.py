@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
-from app.flow.issues import RULES as FLOW_RULES
-from app.flow.issues import RUNNING_RULES
-from app.ncco import RULES as NCCO_RULES
-from app.ncco.json_text import TEXT_RULES
+from ncco_server.flow.issues import RULES as FLOW_RULES
+from ncco_server.flow.issues import RUNNING_RULES
+from ncco_server.ncco import RULES as NCCO_RULES
+from ncco_server.ncco.json_text import TEXT_RULES
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "errors.md"

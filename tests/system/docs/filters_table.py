@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from app.flow.templates.filters import FILTERS, Filter
+from ncco_server.flow.templates.filters import FILTERS, Filter
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "text.md"

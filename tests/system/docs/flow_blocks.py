@@ -13,8 +13,8 @@ from itertools import groupby
 from textwrap import dedent, indent
 from typing import Final
 
-from app.flow.language.flow import FlowWords
-from app.flow.language.step import STEP_WORDS
+from ncco_server.flow.language.flow import FlowWords
+from ncco_server.flow.language.step import STEP_WORDS
 from tests.system.docs.blocks import Block, blocks_of
 
 HOW_TO: Final = "docs/how-to/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from app.ncco.schema import json_schema
+from ncco_server.ncco.schema import json_schema
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "options.md"

@@ -1,4 +1,4 @@
-"""Writes docs/reference/settings.md and .env.example, generated from app.settings: `make docs`."""
+"""Writes docs/reference/settings.md and .env.example, generated from ncco_server.settings: `make docs`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from app.field_docs import field_docs
-from app.settings import Settings
-from app.settings.fields import variable
+from ncco_server.field_docs import field_docs
+from ncco_server.settings import Settings
+from ncco_server.settings.fields import variable
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "settings.md"

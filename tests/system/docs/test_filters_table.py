@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from app.engine import Call
-from app.flow.loader import load
-from app.flow.templates.filters import FILTERS
+from ncco_server.engine import Call
+from ncco_server.flow.loader import load
+from ncco_server.flow.templates.filters import FILTERS
 from tests.support.cases import each_case
 from tests.system.docs.filters_table import PAGE, page
 from tests.system.docs.flow_blocks import as_project

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from app.flow.actions.item import ACTIONS
-from app.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from ncco_server.flow.actions.item import ACTIONS
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
 from tests.support.cases import each_case
 from tests.system.docs.headings import section, things_of
 from tests.system.docs.options_page import PAGE, page

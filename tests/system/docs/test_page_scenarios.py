@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load
-from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
-from app.verify.scenarios.runner import run_suite
-from app.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
-from app.verify.scenarios.stage import LocalStage
-from app.verify.scenarios.values import RULES
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load
+from ncco_server.verify.scenarios.files import ScenarioFile
+from ncco_server.verify.scenarios.model import Expect, Scenario, ScenarioCall, read_scenarios
+from ncco_server.verify.scenarios.runner import run_suite
+from ncco_server.verify.scenarios.script import FAULTS, OUTCOMES, STEPS, ScriptedParty
+from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_server.verify.scenarios.values import RULES
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import blocks_of

@@ -7,19 +7,19 @@ import re
 import pytest
 from fastapi.routing import APIRoute
 
-from app.flow.actions.item import ACTIONS, ITEM_WORDS
-from app.flow.grammar.locales import Locale
-from app.flow.hours.declaration import HoursWords
-from app.flow.language.exits import HoldOutcomes
-from app.flow.language.flow import FlowWords
-from app.flow.language.hooks import EVENT, EVENTS
-from app.flow.language.lookups import LookupDefinition
-from app.flow.language.outcomes import OUTCOMES
-from app.flow.language.shared import SharedWords
-from app.flow.language.step import EXITS, STEP_WORDS
-from app.flow.scope import scope_types
-from app.value_types import TYPES
-from app.web.webhooks import router
+from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
+from ncco_server.flow.grammar.locales import Locale
+from ncco_server.flow.hours.declaration import HoursWords
+from ncco_server.flow.language.exits import HoldOutcomes
+from ncco_server.flow.language.flow import FlowWords
+from ncco_server.flow.language.hooks import EVENT, EVENTS
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.outcomes import OUTCOMES
+from ncco_server.flow.language.shared import SharedWords
+from ncco_server.flow.language.step import EXITS, STEP_WORDS
+from ncco_server.flow.scope import scope_types
+from ncco_server.value_types import TYPES
+from ncco_server.web.webhooks import router
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 from tests.system.docs.blocks import pages

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.system.docs.flow_blocks import as_project
 from tests.system.docs.headings import section

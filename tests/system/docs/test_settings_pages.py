@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.settings import load_settings
+from ncco_server.settings import load_settings
 from tests.system.docs.headings import things_of
 from tests.system.docs.settings_pages import EXAMPLE, PAGE, example, page, rows
 

@@ -6,10 +6,10 @@ import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.flow.nodes import Place, Text
-from app.flow.scope import scope_types
-from app.flow.templates.compiler import compile_value
-from app.value_types import DATETIME, TYPES, record
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.scope import scope_types
+from ncco_server.flow.templates.compiler import compile_value
+from ncco_server.value_types import DATETIME, TYPES, record
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import pytest
 
-from app.service.calls import CallService
-from app.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.calls import CallService
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent

@@ -7,7 +7,7 @@ import time
 from typing import Any, Final
 from uuid import uuid4
 
-from app.ncco import check
+from ncco_server.ncco import check
 from tests.system.faults.served import Served
 from tests.system.faults.wire import Answer, Wire
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from app.ncco import check
+from ncco_server.ncco import check
 from tests.system.faults.wire import Answer, Lost, Wire
 
 Ncco: TypeAlias = list[dict[str, Any]]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from app.flow.loader import load
-from app.flow.model import Flow
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow
 
 REMINDER: Final = """\
 flow: reminder

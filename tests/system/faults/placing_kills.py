@@ -15,13 +15,13 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-from app.errors import StoreUnavailable
-from app.service.placing.requests import WantedCall, checked
-from app.simulator.delivery import Application
-from app.simulator.parties import Behaviour, Parties
-from app.simulator.rest.server import LiveVonage
-from app.simulator.servers import HttpServer
-from app.store import PlacedFilter, PlacedRow, Store, open_store
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.rest.server import LiveVonage
+from ncco_server.simulator.servers import HttpServer
+from ncco_server.store import PlacedFilter, PlacedRow, Store, open_store
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server

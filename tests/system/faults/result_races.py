@@ -10,7 +10,7 @@ from functools import partial
 from random import Random
 from typing import Any, Final, TypeAlias
 
-from app.store import Conflict, EndOfCall, ResultRow, Store, StoreError
+from ncco_server.store import Conflict, EndOfCall, ResultRow, Store, StoreError
 from tests.support.stored_rows import NOON_MS, NUMBER, session_row, turn_row, webhook_row
 
 LINE: Final = "442079460000"
@@ -48,7 +48,7 @@ class Expected:
 
     @property
     def result(self) -> str:
-        """The result, as `app.results.RESULTS` describes it."""
+        """The result, as `ncco_server.results.RESULTS` describes it."""
         if self.person_at is not None:
             return "person"
         if any(self.heard[turn - 1] & ASKED for turn in self.recorded):

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from app.settings import load_settings
-from app.web.server import serve
+from ncco_server.settings import load_settings
+from ncco_server.web.server import serve
 from tests.support.fork_server import PIPE, Forked
 
 ROOT: Final = Path(__file__).resolve().parents[3]

@@ -16,9 +16,9 @@ import httpx
 import orjson
 from fastapi import FastAPI
 
-from app.settings import Settings, load_settings
-from app.web import create_app
-from app.web.log import configure_log
+from ncco_server.settings import Settings, load_settings
+from ncco_server.web import create_app
+from ncco_server.web.log import configure_log
 from tests.system.faults.office import Office
 
 READY_S: Final = 60.0

@@ -18,10 +18,10 @@ import orjson
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, multiple, rule
 
-from app.flow.frame import CallbackKind
-from app.ncco import check
-from app.service.calls import CallService
-from app.service.delivery import Reply
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.ncco import check
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Reply
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.system.faults.served import PROJECT

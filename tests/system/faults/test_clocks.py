@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.service.retention import sweep_calls
-from app.store import SqliteDatabase, Store
+from ncco_server.service.retention import sweep_calls
+from ncco_server.store import SqliteDatabase, Store
 from tests.system.faults.office import Mood, Office
 from tests.system.faults.served import PROJECT
 from tests.system.faults.stage import Heard, Request, Stage, application

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import open_store
+from ncco_server.store import open_store
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.faults.result_races import race
 

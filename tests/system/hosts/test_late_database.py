@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.ncco import check
+from ncco_server.ncco import check
 from tests.support import loopback, postgres_server
 from tests.system.cli.projects import SHOP, ncco, write_project
 from tests.system.cli.running import RunningServer, running_server, wait_until_ready

@@ -19,7 +19,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from app.ncco import check
+from ncco_server.ncco import check
 from tests.support import loopback
 from tests.support.server import free_port
 from tests.system.cli.projects import SHOP, write_project

@@ -14,8 +14,8 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from app.service.recording_files import new_recording_id
-from app.store import RecordingRow, open_store
+from ncco_server.service.recording_files import new_recording_id
+from ncco_server.store import RecordingRow, open_store
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.command import ncco

@@ -19,7 +19,7 @@ from typing import Final
 import httpx
 import pytest
 
-from app.store import RecordingRow, Store, open_store
+from ncco_server.store import RecordingRow, Store, open_store
 from tests.support import loopback
 from tests.support.application_api import APPLICATION_ID
 from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem

@@ -7,8 +7,8 @@ import re
 import pytest
 import yaml
 
-from app.web.server import FINISH_S, KEEP_ALIVE_S
-from app.web.webhook_http import DEADLINE_S
+from ncco_server.web.server import FINISH_S, KEEP_ALIVE_S
+from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from app.settings.fields import Settings, variable
+from ncco_server.settings.fields import Settings, variable
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
@@ -47,7 +47,10 @@ def test_what_is_copied_exists_and_is_sent(source: str) -> None:
     assert [] == [name for name in files if not is_sent(name)]
 
 
-@each_case("name", [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/__pycache__/x.pyc"])
+@each_case(
+    "name",
+    [".env", ".git/config", "ncco.db", "tests/system/repository/test_image.py", "app/x/__pycache__/x.pyc"],
+)
 def test_what_has_no_place_in_an_image_is_not_sent(name: str) -> None:
     assert not is_sent(name)
 

@@ -10,11 +10,11 @@ from tests.support.cases import each_case
 from tests.support.tracked import text_of, tracked_files
 
 ALLOWED = {
-    "contract": ("tests.contract", "tests.support", "app.ncco", "app.store"),
-    "unit": ("tests.unit", "tests.support", "app"),
-    "support": ("tests.support", "app"),
+    "contract": ("tests.contract", "tests.support", "ncco_server.ncco", "ncco_server.store"),
+    "unit": ("tests.unit", "tests.support", "ncco_server"),
+    "support": ("tests.support", "ncco_server"),
 }
-"""What each tests folder can import from this repository. For contract tests, this excludes submodules in `app`."""
+"""What each tests folder can import from this repository. For contract tests, this excludes their submodules."""
 
 
 def imported(text: str) -> set[str]:
@@ -30,7 +30,7 @@ def imported(text: str) -> set[str]:
                 found |= {alias.name for alias in node.names}
             case _:
                 pass
-    return {name for name in found if name.partition(".")[0] in ("app", "tests", "benchmarks")}
+    return {name for name in found if name.partition(".")[0] in ("ncco_server", "tests", "benchmarks")}
 
 
 def refused(kind: str, text: str) -> list[str]:
@@ -53,18 +53,18 @@ def test_tests_import_what_their_folder_may_know(kind: str) -> None:
 @each_case(
     ("kind", "line"),
     [
-        ("contract", "from app.store.rows import CallRow"),
-        ("contract", "from app.ncco.rules import RULES"),
-        ("contract", "import app.errors"),
+        ("contract", "from ncco_server.store.rows import CallRow"),
+        ("contract", "from ncco_server.ncco.rules import RULES"),
+        ("contract", "import ncco_server.errors"),
         ("contract", "from tests.unit.engine import scripted_call"),
-        ("contract", "def test() -> None:\n    from app.cli import main"),
+        ("contract", "def test() -> None:\n    from ncco_server.cli import main"),
         ("unit", "from tests.contract import cases"),
         ("unit", "from tests.system.faults.served import PROJECT"),
         ("support", "from tests.contract.http.serving import running"),
     ],
 )
 def test_other_imports_are_found(kind: str, line: str) -> None:
-    assert 1 == len(refused(kind, f"from app.store import Store\n{line}\n"))
+    assert 1 == len(refused(kind, f"from ncco_server.store import Store\n{line}\n"))
 
 
 # The expected value is on the left

@@ -154,10 +154,10 @@ def next_asset(replies: Mapping[str, httpx.Response]) -> str | None:
 
 def test_the_wheel_holds_every_file_of_the_package(installed: Installed) -> None:
     with zipfile.ZipFile(installed.wheel) as wheel:
-        held = {name for name in wheel.namelist() if name.startswith("app/")}
+        held = {name for name in wheel.namelist() if name.startswith("ncco_server/")}
 
-    page = "app/lsp/errors.md"  # a copy of docs/errors.md, which the language server links to
-    assert {page, *(name for name in tracked_files() if name.startswith("app/"))} == held
+    page = "ncco_server/lsp/errors.md"  # a copy of docs/errors.md, which the language server links to
+    assert {page, *(name.removeprefix("app/") for name in tracked_files() if name.startswith("app/"))} == held
 
 
 def test_a_new_project_of_the_installed_wheel_has_no_faults(installed: Installed) -> None:
@@ -176,7 +176,7 @@ async def test_the_installed_language_server_links_issues_to_their_page(installe
         page = editor.issues("flows/main.yaml")[0].code_description
 
     assert page is not None
-    assert page.href.partition("#")[0].endswith("/site-packages/app/lsp/errors.md")
+    assert page.href.partition("#")[0].endswith("/site-packages/app/ncco_server/lsp/errors.md")
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:

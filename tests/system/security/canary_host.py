@@ -20,17 +20,17 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.flow.loader import load_files
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.lookup_sources import PythonModules
-from app.service.lookups import LookupClient, lookups_of_turn
-from app.service.turns import Policy
-from app.settings import load_settings
-from app.store import SqliteDatabase, Store
-from app.web import create_app
-from app.web.log import configure_log
-from app.web.metrics import Metrics
+from ncco_server.flow.loader import load_files
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.turns import Policy
+from ncco_server.settings import load_settings
+from ncco_server.store import SqliteDatabase, Store
+from ncco_server.web import create_app
+from ncco_server.web.log import configure_log
+from ncco_server.web.metrics import Metrics
 
 BASE = "https://calls.example.com"
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"

@@ -17,18 +17,18 @@ import yaml
 from fastapi import FastAPI
 from starlette.types import Message
 
-from app.engine.outcome import APART, JOINED
-from app.flow.loader import load_files
-from app.flow.model import Flow
-from app.ncco import check
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.lookups import LookupClient, lookups_of_turn
-from app.service.placing.requests import RefusedRequest, WantedCall, checked
-from app.service.placing.webhooks import urls_of
-from app.settings import load_settings
-from app.store import PlacedRow, PlacingLimits, milliseconds
-from app.web import create_app
+from ncco_server.engine.outcome import APART, JOINED
+from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Flow
+from ncco_server.ncco import check
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.service.placing.webhooks import urls_of
+from ncco_server.settings import load_settings
+from ncco_server.store import PlacedRow, PlacingLimits, milliseconds
+from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
 from tests.system.security.nasty import Nasty

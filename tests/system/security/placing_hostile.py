@@ -18,18 +18,18 @@ import click.testing
 import httpx
 import orjson
 
-from app.cli import main
-from app.console.app import create_console
-from app.console.services import Services
-from app.engine.dialling import refusal
-from app.flow.loader import load
-from app.service.library import Library, released_row
-from app.service.outbox import Verdict
-from app.service.placing.hooks import places_calls
-from app.service.turns import Policy, Turns
-from app.store import HookRow, SqliteDatabase, Store, milliseconds
-from app.store.api_keys import ApiKeyRow
-from app.web.placing_api import placing_api
+from ncco_server.cli import main
+from ncco_server.console.app import create_console
+from ncco_server.console.services import Services
+from ncco_server.engine.dialling import refusal
+from ncco_server.flow.loader import load
+from ncco_server.service.library import Library, released_row
+from ncco_server.service.outbox import Verdict
+from ncco_server.service.placing.hooks import places_calls
+from ncco_server.service.turns import Policy, Turns
+from ncco_server.store import HookRow, SqliteDatabase, Store, milliseconds
+from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.web.placing_api import placing_api
 from tests.support.placing import PLAIN_REMINDER
 from tests.system.security.nasty import Nasty
 from tests.unit.console.conftest import logged_in, settings_for

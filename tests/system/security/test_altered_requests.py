@@ -9,12 +9,12 @@ import pytest
 import structlog
 from starlette.types import Message
 
-from app.flow.loader import load
-from app.service.calls import CallService
-from app.service.library import Library
-from app.settings import load_settings
-from app.vonage.signatures import Verifier
-from app.web import create_app
+from ncco_server.flow.loader import load
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.settings import load_settings
+from ncco_server.vonage.signatures import Verifier
+from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.system.security.altered import (

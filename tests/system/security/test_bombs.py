@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.loader import load, load_files
-from app.flow.report import report
+from ncco_server.flow.loader import load, load_files
+from ncco_server.flow.report import report
 from tests.support.cases import each_case
 from tests.system.calls.asgi_call import Caller, serving
 

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.errors import StoreUnavailable
-from app.service.calls import CallService
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.calls import CallService
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
 from tests.system.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of

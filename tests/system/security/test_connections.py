@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.web.connections import LimitedProtocol
+from ncco_server.web.connections import LimitedProtocol
 from tests.support.cases import each_case
 from tests.support.serving_thread import serving_thread
 

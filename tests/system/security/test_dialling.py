@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.dialling import PREMIUM_PREFIXES, refusal
-from app.errors import SettingsError
-from app.settings import load_settings
+from ncco_server.engine.dialling import PREMIUM_PREFIXES, refusal
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 from tests.system.calls.asgi_call import Caller, serving
 

@@ -19,13 +19,13 @@ import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, make_asgi_app
 
-from app.cli.console_services import console_services
-from app.console.app import create_console
-from app.settings import Settings
-from app.store import PlacedRow, open_store
-from app.store.api_keys import ApiKeyRow
-from app.web import create_app
-from app.web.placing_api import placing_api
+from ncco_server.cli.console_services import console_services
+from ncco_server.console.app import create_console
+from ncco_server.settings import Settings
+from ncco_server.store import PlacedRow, open_store
+from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.web import create_app
+from ncco_server.web.placing_api import placing_api
 from tests.support.tracked import ROOT
 from tests.system.security.route_table import HOSTILE_TEXTS, RouteRequest, RouteTable
 from tests.unit.console.conftest import (

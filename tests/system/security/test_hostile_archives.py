@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import pytest
 
-from app.service.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
-from app.service.recording_folder import RecordingFolder
-from app.store import SqliteDatabase, Store
+from ncco_server.service.backup import BackupPlaces, NotABackup, read_manifest, restore_backup
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.store import SqliteDatabase, Store
 
 AUDIO: Final = f"recordings/{'0a' * 16}"
 SPARSE: Final = {"GNU.sparse.map": "0,1", "GNU.sparse.size": str(1 << 60)}

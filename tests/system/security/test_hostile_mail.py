@@ -8,9 +8,9 @@ from typing import Final
 import orjson
 import pytest
 
-from app.flow.language.mail import addresses
-from app.service.mail import Mailer, MailServer
-from app.service.outbox import Verdict
+from ncco_server.flow.language.mail import addresses
+from ncco_server.service.mail import Mailer, MailServer
+from ncco_server.service.outbox import Verdict
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row

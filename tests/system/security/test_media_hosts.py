@@ -8,9 +8,9 @@ from typing import Final
 import httpx
 import pytest
 
-from app.service.media import DownloadFailed, MediaClient
-from app.service.outgoing import new_client
-from app.vonage.application_token import ApplicationTokens
+from ncco_server.service.media import DownloadFailed, MediaClient
+from ncco_server.service.outgoing import new_client
+from ncco_server.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.media_server import MP3, pem

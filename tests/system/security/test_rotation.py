@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from app.engine import WaitRef
-from app.errors import SettingsError
-from app.service.tokens import make_token, read_token
-from app.settings import Settings, load_settings
-from app.settings.fields import SECRETS, variable
+from ncco_server.engine import WaitRef
+from ncco_server.errors import SettingsError
+from ncco_server.service.tokens import make_token, read_token
+from ncco_server.settings import Settings, load_settings
+from ncco_server.settings.fields import SECRETS, variable
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

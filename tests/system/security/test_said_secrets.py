@@ -12,8 +12,8 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.engine.session import to_json
-from app.flow.loader import load
+from ncco_server.engine.session import to_json
+from ncco_server.flow.loader import load
 from tests.unit.engine.scripted_call import ScriptedCall
 
 CANARY = "840217395"

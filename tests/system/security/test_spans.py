@@ -15,8 +15,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.service.calls import CallService
-from app.web import create_app
+from ncco_server.service.calls import CallService
+from ncco_server.web import create_app
 from tests.support import loopback
 from tests.support.server import free_port
 from tests.system.cli.running import happens, running_server

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.engine import WaitRef
-from app.service.tokens import make_token
-from app.settings import load_settings
+from ncco_server.engine import WaitRef
+from ncco_server.service.tokens import make_token
+from ncco_server.settings import load_settings
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"

@@ -13,7 +13,7 @@ import httpcore
 import httpx
 import pytest
 
-from app.service.outgoing import IDLE_PER_HOST, REQUESTS_PER_HOST, PrivateAddress, new_client
+from ncco_server.service.outgoing import IDLE_PER_HOST, REQUESTS_PER_HOST, PrivateAddress, new_client
 from tests.support.cases import each_case
 from tests.unit.service.lookup_server import GOOD, LookUpServer
 from tests.unit.service.outbox_kit import until

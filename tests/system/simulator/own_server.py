@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.settings import load_settings
-from app.simulator.clock import START, VirtualClock
-from app.simulator.delivery import Application, Chaos
-from app.simulator.parties import Behaviour, Parties
-from app.simulator.platform import Vonage
-from app.simulator.servers import AsgiServer
-from app.web import create_app
+from ncco_server.settings import load_settings
+from ncco_server.simulator.clock import START, VirtualClock
+from ncco_server.simulator.delivery import Application, Chaos
+from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.servers import AsgiServer
+from ncco_server.web import create_app
 
 ROOT = Path(__file__).parents[3]
 BASE = "https://calls.example.com"

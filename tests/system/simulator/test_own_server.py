@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.simulator.delivery import Chaos
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour
+from ncco_server.simulator.delivery import Chaos
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour
 from tests.support.cases import each_case
 from tests.system.simulator.own_server import ROOT, own_line
 from tests.unit.simulator.scripted_server import sounds

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
-from app.service.turns import AnswerLookups
-from app.simulator.clock import VirtualClock
-from app.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour, Parties
-from app.simulator.platform import Vonage
-from app.simulator.servers import App, AsgiServer, Request, Response
-from app.simulator.transcript import CallMoment, Waited
+from ncco_server.service.turns import AnswerLookups
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.servers import App, AsgiServer, Request, Response
+from ncco_server.simulator.transcript import CallMoment, Waited
 from tests.system.simulator.unlucky_lines import APPLICATION, Line, LookUps
 
 FIRST: Final = datetime(2026, 12, 21, tzinfo=UTC)

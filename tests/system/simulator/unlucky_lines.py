@@ -15,18 +15,18 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import SecretStr
 
-from app.engine import Lookup, LookupAnswer
-from app.flow.loader import load_files
-from app.flow.model import Project
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.turns import AnswerLookups, Policy, no_lookups
-from app.settings import Settings
-from app.settings.values import DEFAULT as SORRY
-from app.settings.values import read_failsafe
-from app.simulator.delivery import Application
-from app.verify.scenarios.fitting import placeholder_env
-from app.web import create_app
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.turns import AnswerLookups, Policy, no_lookups
+from ncco_server.settings import Settings
+from ncco_server.settings.values import DEFAULT as SORRY
+from ncco_server.settings.values import read_failsafe
+from ncco_server.simulator.delivery import Application
+from ncco_server.verify.scenarios.fitting import placeholder_env
+from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
 
 ROOT: Final = Path(__file__).parents[3]

@@ -13,13 +13,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.errors import StoreUnavailable
-from app.flow.loader import load_files
-from app.flow.model import Project
-from app.service.library import Library
-from app.store import RevisionRow
-from app.web.metrics import Metrics
-from app.web.watcher import FlowReader, watch_flows
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Project
+from ncco_server.service.library import Library
+from ncco_server.store import RevisionRow
+from ncco_server.web.metrics import Metrics
+from ncco_server.web.watcher import FlowReader, watch_flows
 from tests.support.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'

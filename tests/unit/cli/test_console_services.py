@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.console_services import program_of
+from ncco_server.cli.console_services import program_of
 
 
 @pytest.fixture

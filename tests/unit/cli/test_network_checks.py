@@ -12,7 +12,7 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
-from app.cli.network_checks import (
+from ncco_server.cli.network_checks import (
     check_address,
     check_clock,
     check_console,
@@ -22,13 +22,13 @@ from app.cli.network_checks import (
     check_ways_to_console,
     check_webhooks,
 )
-from app.cli.probe import Probe
-from app.cli.vonage_checks import check_application, check_numbers
-from app.console.guard import POLICY
-from app.flow.loader import load
-from app.settings import load_settings
-from app.vonage.applications import OwnedNumbers, VonageApplication
-from app.vonage.signatures import Verifier
+from ncco_server.cli.probe import Probe
+from ncco_server.cli.vonage_checks import check_application, check_numbers
+from ncco_server.console.guard import POLICY
+from ncco_server.flow.loader import load
+from ncco_server.settings import load_settings
+from ncco_server.vonage.applications import OwnedNumbers, VonageApplication
+from ncco_server.vonage.signatures import Verifier
 from tests.support.application_api import application
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving

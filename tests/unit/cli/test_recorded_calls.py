@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
-from app.cli.calls import follow_calls
-from app.service.recorded_calls import action_summary, call_document, state_of, summary
-from app.store import ANY_CALL, CallRow, open_store
+from ncco_server.cli.calls import follow_calls
+from ncco_server.service.recorded_calls import action_summary, call_document, state_of, summary
+from ncco_server.store import ANY_CALL, CallRow, open_store
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, end_call, new_call, session_row, webhook_row
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from app.cli.tunnels import Tunnel, check_tunnels, running_tunnels
-from app.settings import load_settings
+from ncco_server.cli.tunnels import Tunnel, check_tunnels, running_tunnels
+from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "tunnels"

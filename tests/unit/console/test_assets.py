@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from app.console.app import create_console
-from app.console.pages import static_version
-from app.console.services import Services
-from app.settings import Settings
+from ncco_server.console.app import create_console
+from ncco_server.console.pages import static_version
+from ncco_server.console.services import Services
+from ncco_server.settings import Settings
 
 REPOSITORY = Path(__file__).parents[3]
-STATIC = REPOSITORY / "app" / "console" / "static"
+STATIC = REPOSITORY / "app" / "ncco_server" / "console" / "static"
 VENDOR = STATIC / "vendor"
 SOURCES = json.loads((VENDOR / "sources.json").read_text(encoding="utf-8"))
 

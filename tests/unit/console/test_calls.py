@@ -14,16 +14,16 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from app.console.app import create_console
-from app.console.call_changes import LOOK_S, CallChanges
-from app.console.pages import iso_of
-from app.console.services import Services
-from app.errors import StoreError
-from app.results import CHOSEN
-from app.service.exports import AT_ONCE
-from app.settings import Settings
-from app.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
-from app.web import create_app
+from ncco_server.console.app import create_console
+from ncco_server.console.call_changes import LOOK_S, CallChanges
+from ncco_server.console.pages import iso_of
+from ncco_server.console.services import Services
+from ncco_server.errors import StoreError
+from ncco_server.results import CHOSEN
+from ncco_server.service.exports import AT_ONCE
+from ncco_server.settings import Settings
+from ncco_server.store import RecordingRow, ResultProgress, milliseconds, moment_of, open_store
+from ncco_server.web import create_app
 from tests.support.stored_rows import end_call, session_row, turn_row, webhook_row
 from tests.unit.console.conftest import logged_in, settings_for
 

@@ -15,14 +15,14 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.console import health
-from app.console.app import create_console
-from app.console.figures import HOUR_S, Figures, sum_of
-from app.console.services import Served, Services
-from app.service.recording_folder import RecordingFolder
-from app.settings import Settings
-from app.store import open_store
-from app.web import create_app
+from ncco_server.console import health
+from ncco_server.console.app import create_console
+from ncco_server.console.figures import HOUR_S, Figures, sum_of
+from ncco_server.console.services import Served, Services
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.settings import Settings
+from ncco_server.store import open_store
+from ncco_server.web import create_app
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key

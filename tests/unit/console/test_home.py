@@ -9,12 +9,12 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.console.app import create_console
-from app.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
-from app.console.services import Services
-from app.flow.loader import load
-from app.results import CHOSEN, ResultName
-from app.store import EndOfCall, Store
+from ncco_server.console.app import create_console
+from ncco_server.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
+from ncco_server.console.services import Services
+from ncco_server.flow.loader import load
+from ncco_server.results import CHOSEN, ResultName
+from ncco_server.store import EndOfCall, Store
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import session_row, turn_row, webhook_row

@@ -12,15 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from app.console.app import create_console
-from app.console.phone.trial_messages import tone
-from app.console.services import Services
-from app.service.exports import AT_ONCE
-from app.service.recording_files import new_recording_id
-from app.service.recording_folder import RecordingFolder
-from app.settings import Settings
-from app.store import RecordingRow, Recordings
-from app.web import create_app
+from ncco_server.console.app import create_console
+from ncco_server.console.phone.trial_messages import tone
+from ncco_server.console.services import Services
+from ncco_server.service.exports import AT_ONCE
+from ncco_server.service.recording_files import new_recording_id
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.settings import Settings
+from ncco_server.store import RecordingRow, Recordings
+from ncco_server.web import create_app
 from tests.unit.console.conftest import logged_in, settings_for
 
 HOSTILE = "<script>alert(1)</script>"

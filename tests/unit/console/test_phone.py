@@ -22,11 +22,11 @@ import yaml
 from fastapi import FastAPI
 from structlog.testing import capture_logs
 
-from app.cli.console_services import console_services
-from app.console.app import create_console
-from app.editor import language
-from app.editor.worker import Worker
-from app.settings import load_settings
+from ncco_server.cli.console_services import console_services
+from ncco_server.console.app import create_console
+from ncco_server.editor import language
+from ncco_server.editor.worker import Worker
+from ncco_server.settings import load_settings
 from tests.support.command import ncco
 from tests.support.server import StandIn, standing_in
 from tests.unit.console.conftest import HASHES, REPOSITORY, OwnPlayer, logged_in, make_console, with_worker_here
@@ -755,7 +755,7 @@ async def test_a_text_that_computes_for_long_stops_no_page(phone: Phone) -> None
 
 
 async def test_a_call_that_is_played_for_long_is_stopped(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.console.phone.call.LONGEST_ACT_S", 0.5)
+    monkeypatch.setattr("ncco_server.console.phone.call.LONGEST_ACT_S", 0.5)
     loops = "{% for a in l.xs %}{% for b in l.xs %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
     flow = "flow: slow\ndefault: true\nstart: wait\nlookups:\n"
     flow += "  l: {get: 'https://x.example/', returns: {xs: [int], free: bool}, default: {xs: [], free: false}}\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from app.web import create_app
+from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.unit.console.conftest import REPOSITORY, settings_for
 

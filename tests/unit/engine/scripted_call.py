@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.engine import (
+from ncco_server.engine import (
     Call,
     Lookup,
     LookupAnswer,
@@ -21,11 +21,11 @@ from app.engine import (
     fail,
     resume,
 )
-from app.engine.session import from_json, to_json
-from app.flow.loader import load
-from app.flow.model import Flow
-from app.ncco import check
-from app.ncco.webhooks import recognise
+from ncco_server.engine.session import from_json, to_json
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow
+from ncco_server.ncco import check
+from ncco_server.ncco.webhooks import recognise
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 FAILSAFE: tuple[Mapping[str, Any], ...] = ({"action": "talk", "text": "Please call again later."},)

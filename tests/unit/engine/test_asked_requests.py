@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import orjson
 
-from app.engine.session import AskedLine, TraceLine
-from app.service.written_rows import mask
+from ncco_server.engine.session import AskedLine, TraceLine
+from ncco_server.service.written_rows import mask
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 

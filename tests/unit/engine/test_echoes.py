@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.secrets import Secrets
+from ncco_server.engine.secrets import Secrets
 from tests.support.cases import each_case
 
 

@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 

@@ -11,12 +11,12 @@ from itertools import product
 
 import pytest
 
-from app.engine import WaitRef, hang_up, observe
-from app.engine.event_hooks import ended
-from app.flow.loader import load
-from app.flow.model import Flow
-from app.ncco.webhooks import recognise
-from app.results import DecidedResult
+from ncco_server.engine import WaitRef, hang_up, observe
+from ncco_server.engine.event_hooks import ended
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import recognise
+from ncco_server.results import DecidedResult
 from tests.unit.engine.scripted_call import FAILSAFE, ScriptedCall
 
 ROOT = """

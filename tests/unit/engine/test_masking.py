@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.engine.secrets import leading_to, masked, without
-from app.flow.paths import Path
+from ncco_server.engine.secrets import leading_to, masked, without
+from ncco_server.flow.paths import Path
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.engine.outcome import hear_connected, hear_input, hear_status
-from app.flow.runtime import Asked
-from app.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
+from ncco_server.engine.outcome import hear_connected, hear_input, hear_status
+from ncco_server.flow.runtime import Asked
+from ncco_server.ncco.webhooks import MOST_RESULTS, InputWebhook, StatusWebhook
 from tests.support.cases import each_case
 
 MENU = Asked(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.engine.stretch import stretch_of
+from ncco_server.engine.stretch import stretch_of
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import ScriptedCall, load_flow
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.engine import Call, OpenWait, Session
-from app.engine.session import OWN_LEG, Level, Observer, from_json, to_json
+from ncco_server.engine import Call, OpenWait, Session
+from ncco_server.engine.session import OWN_LEG, Level, Observer, from_json, to_json
 from tests.support.cases import each_case
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, 123456, tzinfo=UTC)

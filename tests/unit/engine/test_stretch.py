@@ -11,15 +11,15 @@ from typing import Any, Final
 import orjson
 import pytest
 
-from app.engine import Call, Session, Turn, TurnContext, begin, resume
-from app.engine.interpreter import Playing, Result
-from app.engine.session import LookupAnswer, OpenWait, from_json, to_json
-from app.engine.stretch import STEP_LIMIT, stretch_of
-from app.flow.loader import load_files
-from app.flow.model import Flow
-from app.flow.runtime import Again
-from app.ncco import check
-from app.ncco.webhooks import Webhook, recognise
+from ncco_server.engine import Call, Session, Turn, TurnContext, begin, resume
+from ncco_server.engine.interpreter import Playing, Result
+from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_json
+from ncco_server.engine.stretch import STEP_LIMIT, stretch_of
+from ncco_server.flow.loader import load_files
+from ncco_server.flow.model import Flow
+from ncco_server.flow.runtime import Again
+from ncco_server.ncco import check
+from ncco_server.ncco.webhooks import Webhook, recognise
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.engine import Turn
-from app.ncco import check
+from ncco_server.engine import Turn
+from ncco_server.ncco import check
 from tests.unit.engine.scripted_call import FAILSAFE, ScriptedCall, load_flow
 
 QUEUE = """

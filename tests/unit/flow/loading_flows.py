@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
-from app.flow.loader import load
-from app.flow.model import Flow, Project
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow, Project
 
 PATH = "flows/test.yaml"
 HEAD = "flow: test\ndefault: true\nstart: hello\n"

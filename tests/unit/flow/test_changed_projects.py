@@ -6,7 +6,7 @@ from typing import Final
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.examples import examples
 
 ROOT: Final = Path(__file__).parents[3]

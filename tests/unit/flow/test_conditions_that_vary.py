@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.checks.conditions import Domains
-from app.flow.loader import load
-from app.flow.nodes import Place, Text
-from app.flow.scope import Variable, scope_types
-from app.flow.templates.compiler import compile_expression
-from app.value_types import TYPES, Word
+from ncco_server.flow.checks.conditions import Domains
+from ncco_server.flow.loader import load
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.scope import Variable, scope_types
+from ncco_server.flow.templates.compiler import compile_expression
+from ncco_server.value_types import TYPES, Word
 from tests.support.cases import each_case
 
 FLOW = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import codes_of, faults_of
 

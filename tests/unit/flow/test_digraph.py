@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.flow.digraph import components, reachable, shortest_path
+from ncco_server.flow.digraph import components, reachable, shortest_path
 
 GRAPH = {"a": "bc", "b": "d", "c": "d", "d": "ae", "e": "", "f": "a"}
 

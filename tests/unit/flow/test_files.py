@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.files import MAX_BYTES, read_project
-from app.flow.nodes import Place
+from ncco_server.flow.files import MAX_BYTES, read_project
+from ncco_server.flow.nodes import Place
 
 FLOW = "flow: a\n"
 NOBODY = 65534

@@ -14,9 +14,9 @@ from typing import Final
 import pytest
 import yaml
 
-from app.flow.editing.fixes import quick_fix, tried_fixes, with_edits
-from app.flow.issues import PHASES, RULES, FlowIssue
-from app.flow.loader import load
+from ncco_server.flow.editing.fixes import quick_fix, tried_fixes, with_edits
+from ncco_server.flow.issues import PHASES, RULES, FlowIssue
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 from tests.unit.flow.test_changed_projects import PROJECTS
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.files import MAX_BYTES, MAX_FILES, read_project
-from app.flow.issues import MOST_REPORTED
-from app.flow.loader import load
-from app.flow.source import MAX_CHARACTERS, MAX_VALUES, read_yaml
+from ncco_server.flow.files import MAX_BYTES, MAX_FILES, read_project
+from ncco_server.flow.issues import MOST_REPORTED
+from ncco_server.flow.loader import load
+from ncco_server.flow.source import MAX_CHARACTERS, MAX_VALUES, read_yaml
 from tests.support.cases import each_case
 
 FLOW = """\

@@ -6,9 +6,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.issues import by_place
-from app.flow.loader import TrackedTemplates, load, load_files, revision_of
-from app.flow.model import Project
+from ncco_server.flow.issues import by_place
+from ncco_server.flow.loader import TrackedTemplates, load, load_files, revision_of
+from ncco_server.flow.model import Project
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from app.flow.grammar.forms import Notation
-from app.flow.grammar.map_form import MapForm, SetByCode, written_as
-from app.flow.grammar.reader import Reader
-from app.flow.nodes import Map, Node
-from app.flow.source import read_yaml
-from app.value_types import WholeNumber
+from ncco_server.flow.grammar.forms import Notation
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.nodes import Map, Node
+from ncco_server.flow.source import read_yaml
+from ncco_server.value_types import WholeNumber
 from tests.support.cases import each_case
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.flow.phrases import find, fold
+from ncco_server.flow.phrases import find, fold
 from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import json
 
-from app.flow.issues import FlowIssue
-from app.flow.nodes import Place
-from app.flow.report import report
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.report import report
 from tests.support.cases import each_case
 
 ACME = """\

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 
 MAIN = """

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.cli.explain import write_example
-from app.flow.editing.fixes import quick_fix, with_edits
-from app.flow.files import read_project
-from app.flow.issues import RULES, RUNNING_RULES, FlowIssue
-from app.flow.loader import load, load_files
-from app.verify.prove import prove, roots_of
+from ncco_server.cli.explain import write_example
+from ncco_server.flow.editing.fixes import quick_fix, with_edits
+from ncco_server.flow.files import read_project
+from ncco_server.flow.issues import RULES, RUNNING_RULES, FlowIssue
+from ncco_server.flow.loader import load, load_files
+from ncco_server.verify.prove import prove, roots_of
 from tests.support.cases import each_case
 
 TODAY = date(2026, 1, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.files import stamps
+from ncco_server.flow.files import stamps
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import dedent, indent
 
-from app.flow.loader import Extent, load
+from ncco_server.flow.loader import Extent, load
 
 
 def flow_text(steps: str, head: str = "", name: str = "test") -> str:

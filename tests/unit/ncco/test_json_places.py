@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.ncco.json_text import NotJsonError, TextSpan, read_json
+from ncco_server.ncco.json_text import NotJsonError, TextSpan, read_json
 from tests.support.cases import each_case
 
 TEXT = '[{"a": 1, "b/~": [true, {}], "a": "x:,"}]'

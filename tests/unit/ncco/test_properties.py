@@ -10,8 +10,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from app.ncco import RULES, Ncco, NccoModel, check, json_schema
-from app.ncco.webhooks import recognise, webhook_type
+from ncco_server.ncco import RULES, Ncco, NccoModel, check, json_schema
+from ncco_server.ncco.webhooks import recognise, webhook_type
 from tests.support.examples import examples
 
 DOCUMENTS = [json.loads(text) for rule in RULES.values() for text in (rule.bad, rule.good)]

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-import app.ncco
-import app.value_types
-from app.ncco import RULES, check
-from app.ncco.json_text import check_text
+import ncco_server.ncco
+import ncco_server.value_types
+from ncco_server.ncco import RULES, check
+from ncco_server.ncco.json_text import check_text
 from tests.support.cases import each_case
 
 APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cures.yaml").read_bytes(), yaml.CSafeLoader)
@@ -54,7 +54,8 @@ def test_only_a_cure_that_no_editor_applies_needs_an_author() -> None:
 
 
 def test_the_checker_reports_these_codes_and_no_others() -> None:
-    files = (path for package in (app.ncco, app.value_types) for path in Path(package.__path__[0]).glob("*.py"))
+    packages = (ncco_server.ncco, ncco_server.value_types)
+    files = (path for package in packages for path in Path(package.__path__[0]).glob("*.py"))
     sources = [path.read_text(encoding="utf-8") for path in files]
 
     assert set(RULES) == {code for source in sources for code in re.findall(r'"(N\d{3})"', source)}

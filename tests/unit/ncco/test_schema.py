@@ -7,8 +7,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from app.ncco import RULES, check, json_schema
-from app.ncco.actions import ACTIONS
+from ncco_server.ncco import RULES, check, json_schema
+from ncco_server.ncco.actions import ACTIONS
 from tests.support.cases import each_case
 
 SCHEMA = json_schema()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.ncco.json_text import TextIssue, check_text
+from ncco_server.ncco.json_text import TextIssue, check_text
 from tests.support.cases import each_case
 
 

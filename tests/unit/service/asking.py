@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.engine import Lookup, LookupAnswer
-from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
 
 PATIENCE_MS: Final = 30_000
 """What a request may take whose limit no test is about: the machine may be busy."""

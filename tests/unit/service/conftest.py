@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.service.lookup_sources import PythonModules
-from app.service.lookups import CircuitBreakers, LookupClient
-from app.store import Store, open_store
+from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.service.lookups import CircuitBreakers, LookupClient
+from ncco_server.store import Store, open_store
 from tests.unit.service.asking import PATIENCE_MS
 from tests.unit.service.lookup_server import LookUpServer
 from tests.unit.service.receiver import Receiver, receiving

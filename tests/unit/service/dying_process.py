@@ -11,9 +11,9 @@ import signal
 import sys
 from pathlib import Path
 
-from app.service.outbox import Poster, Sender
-from app.service.outgoing import new_client
-from app.store import SqliteDatabase, Store
+from ncco_server.service.outbox import Poster, Sender
+from ncco_server.service.outgoing import new_client
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.stored_rows import hook_row, new_call
 
 

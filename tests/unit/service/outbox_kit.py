@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from app.service.outbox import Listener, Sender, Verdict
-from app.store import HookCounts, HookRow, Store
+from ncco_server.service.outbox import Listener, Sender, Verdict
+from ncco_server.store import HookCounts, HookRow, Store
 from tests.support.stored_rows import NOON_MS, webhook_row
 
 NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)

@@ -11,15 +11,15 @@ from typing import Any
 
 import orjson
 
-from app.flow.files import read_project
-from app.flow.frame import CallbackKind
-from app.flow.loader import load
-from app.flow.model import Project
-from app.service.calls import CallService
-from app.service.delivery import Delivery, Reply
-from app.service.library import Library
-from app.service.turns import Policy
-from app.store import Store
+from ncco_server.flow.files import read_project
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.library import Library
+from ncco_server.service.turns import Policy
+from ncco_server.store import Store
 
 LEG = "3f9a1c77d2e84b0c9a5566778899aabb"
 ANSWER = {"to": "442079460000", "from": "447700900123", "uuid": LEG, "conversation_uuid": "CON-1"}

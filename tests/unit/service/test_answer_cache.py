@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.language.lookups import LookupRequest
-from app.service.lookups import AnswerCache, LookupClient, cache_key, lookups_of_turn
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.lookups import AnswerCache, LookupClient, cache_key, lookups_of_turn
 from tests.unit.service.asking import PATIENCE_MS, ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer, broken_json, failing, good, html
 

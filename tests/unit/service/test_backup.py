@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StoreUnavailable
-from app.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
-from app.service.recording_folder import RecordingFolder
-from app.store import SqliteDatabase, Store
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.backup import BackupPlaces, read_manifest, restore_backup, write_backup
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.stored_rows import new_call
 
 

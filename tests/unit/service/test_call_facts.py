@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine import Call
-from app.ncco.webhooks import AnswerWebhook, recognise
-from app.service.delivery import Delivery
+from ncco_server.engine import Call
+from ncco_server.ncco.webhooks import AnswerWebhook, recognise
+from ncco_server.service.delivery import Delivery
 from tests.support.cases import each_case
 
 NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)

@@ -11,14 +11,14 @@ from typing import Any
 import orjson
 import pytest
 
-from app.engine import JOINED, WaitRef
-from app.errors import UnknownWait
-from app.service.called_parties import called_id
-from app.service.calls import CallService
-from app.service.delivery import Reply
-from app.service.library import Library
-from app.service.tokens import make_token
-from app.store import SessionRow, Store
+from ncco_server.engine import JOINED, WaitRef
+from ncco_server.errors import UnknownWait
+from ncco_server.service.called_parties import called_id
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Reply
+from ncco_server.service.library import Library
+from ncco_server.service.tokens import make_token
+from ncco_server.store import SessionRow, Store
 from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
 
 MAIN = """

@@ -9,11 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
-from app.engine import WaitRef
-from app.service.calls import CallService
-from app.service.library import Library
-from app.service.tokens import make_token
-from app.store import Store, WebhookRow
+from ncco_server.engine import WaitRef
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.tokens import make_token
+from ncco_server.store import Store, WebhookRow
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
 
 MENU = """

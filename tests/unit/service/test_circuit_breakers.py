@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from app.service.lookups import PAUSE_S, LookupClient, lookups_of_turn
+from ncco_server.service.lookups import PAUSE_S, LookupClient, lookups_of_turn
 from tests.unit.service.asking import ask, ask_one, get, lookup
 from tests.unit.service.conftest import StandingClock
 from tests.unit.service.lookup_server import LookUpServer, failing, good, missing, silent, slow

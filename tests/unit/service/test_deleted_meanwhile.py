@@ -13,10 +13,10 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from app.ncco import check
-from app.service.calls import CallService
-from app.service.delivery import Reply
-from app.store import Forgotten, SqliteDatabase, Store, milliseconds
+from ncco_server.ncco import check
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Reply
+from ncco_server.store import Forgotten, SqliteDatabase, Store, milliseconds
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library

@@ -17,10 +17,10 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import Poster, Sender
-from app.service.outgoing import new_client
-from app.service.poller import Schedule
-from app.store import HookRow, SqliteDatabase, Store
+from ncco_server.service.outbox import Poster, Sender
+from ncco_server.service.outgoing import new_client
+from ncco_server.service.poller import Schedule
+from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support.stored_rows import hook_row
 from tests.unit.service.outbox_kit import Heard, put, running, until
 from tests.unit.service.receiver import Answer, Receiver, receiving

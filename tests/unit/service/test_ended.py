@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 import pytest
 
-from app.service.calls import CallService
-from app.store import HookRow, Store, open_store
+from ncco_server.service.calls import CallService
+from ncco_server.store import HookRow, Store, open_store
 from tests.support.postgres_stores import make_postgres
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
 

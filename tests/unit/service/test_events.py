@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.service.calls import CallService
+from ncco_server.service.calls import CallService
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.unit.service.served_call import POLICY, delivery, library

@@ -18,14 +18,14 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from app.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
-from app.service.outgoing import new_client
-from app.service.poller import Schedule
-from app.service.recording_files import RecordingFiles, UnfinishedFile, opened_bucket
-from app.service.recording_folder import RecordingFolder
-from app.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, sweep_recordings
-from app.store import RecordingRow, Store
-from app.vonage.application_token import ApplicationTokens
+from ncco_server.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
+from ncco_server.service.outgoing import new_client
+from ncco_server.service.poller import Schedule
+from ncco_server.service.recording_files import RecordingFiles, UnfinishedFile, opened_bucket
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, sweep_recordings
+from ncco_server.store import RecordingRow, Store
+from ncco_server.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import rsa_key
 from tests.support.media_server import MP3, OGG, WAV, File, MediaServer, media_server, pem

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.flow.language.hooks import Hook
-from app.service.written_rows import hook_rows
+from ncco_server.flow.language.hooks import Hook
+from ncco_server.service.written_rows import hook_rows
 
 AT = 1_772_625_600_000
 

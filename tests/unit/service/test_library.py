@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import pytest
 
-from app.errors import StoreUnavailable
-from app.flow.loader import load, load_files
-from app.flow.model import Flow, Project
-from app.service.library import RELEASED, Library, PinnedFlows
-from app.store import RevisionRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load, load_files
+from ncco_server.flow.model import Flow, Project
+from ncco_server.service.library import RELEASED, Library, PinnedFlows
+from ncco_server.store import RevisionRow, SessionRow, TurnRow, WebhookRow
 from tests.support.memory_store import MemoryStore
 
 ASKING = """

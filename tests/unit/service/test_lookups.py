@@ -6,9 +6,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app.flow.language.lookups import LookupRequest
-from app.service.lookups import LookupClient, lookups_of_turn
-from app.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.outgoing import NoAddress, PrivateAddress, UntrustedCertificate
 from tests.support.cases import each_case
 from tests.unit.service.asking import PATIENCE_MS, ask, ask_one, get, lookup
 from tests.unit.service.lookup_server import LookUpServer

@@ -20,12 +20,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.errors import SettingsError
-from app.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment, by_way
-from app.service.outbox import Sender, Verdict
-from app.service.poller import Schedule
-from app.settings import load_settings
-from app.store import HookRow, SqliteDatabase, Store
+from ncco_server.errors import SettingsError
+from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment, by_way
+from ncco_server.service.outbox import Sender, Verdict
+from ncco_server.service.poller import Schedule
+from ncco_server.settings import load_settings
+from ncco_server.store import HookRow, SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 from tests.support.stored_rows import hook_row
@@ -292,7 +292,7 @@ async def test_mail_whose_reply_is_lost_comes_again_with_the_same_id(store: Stor
 
 
 async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.service.mail.LOOK_AGAIN_S", 0.001)
+    monkeypatch.setattr("ncco_server.service.mail.LOOK_AGAIN_S", 0.001)
     looks = iter([*[None] * 20, Attachment("message.wav", "audio/x-wav", WAV)])
 
     async def attach(_: str, __: str) -> Attachment | None:

@@ -11,14 +11,14 @@ import orjson
 import pytest
 import yaml
 
-from app.engine import WaitRef
-from app.errors import StoreUnavailable
-from app.flow.loader import load
-from app.service.calls import CallService
-from app.service.delivery import Reply
-from app.service.library import Library
-from app.service.tokens import make_token
-from app.store import Store
+from ncco_server.engine import WaitRef
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Reply
+from ncco_server.service.library import Library
+from ncco_server.service.tokens import make_token
+from ncco_server.store import Store
 from tests.support.cases import each_case
 from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery
 

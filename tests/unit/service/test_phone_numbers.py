@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app.service.phone_numbers import digits_of, readable
+from ncco_server.service.phone_numbers import digits_of, readable
 from tests.support.cases import each_case
 
 

@@ -13,9 +13,9 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from app.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Verdict
-from app.service.outgoing import new_client
-from app.store import HookRow
+from ncco_server.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Verdict
+from ncco_server.service.outgoing import new_client
+from ncco_server.store import HookRow
 from tests.support.server import free_port
 from tests.support.stored_rows import hook_row
 from tests.unit.service.receiver import Answer, Receiver

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.flow.language.lookups import LookupRequest
-from app.service.lookup_sources import CALLS_PER_FUNCTION, PythonModules
-from app.service.lookups import CircuitBreakers, LookupClient
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.lookup_sources import CALLS_PER_FUNCTION, PythonModules
+from ncco_server.service.lookups import CircuitBreakers, LookupClient
 from tests.unit.service import sample_functions
 from tests.unit.service.asking import PATIENCE_MS, ask, ask_one
 

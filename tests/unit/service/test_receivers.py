@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app.service.outbox import Receivers, Verdict
+from ncco_server.service.outbox import Receivers, Verdict
 from tests.support.cases import each_case
 
 SLOW = Verdict("again", "no answer within 15 s", is_slow=True)

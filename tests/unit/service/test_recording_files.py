@@ -15,10 +15,10 @@ from typing import ClassVar
 
 import pytest
 
-from app.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
-from app.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
-from app.service.recording_folder import RecordingFolder
-from app.settings import load_settings
+from ncco_server.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
+from ncco_server.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.settings import load_settings
 from tests.support.s3_server import BUCKET, SECRET, Fault, S3Server, Stored, s3_server
 
 LONG = PART_BYTES + 1000

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.service.calls import CallService
-from app.store import Store, open_store
+from ncco_server.service.calls import CallService
+from ncco_server.store import Store, open_store
 from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
 
 FLOW = """

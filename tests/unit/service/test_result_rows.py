@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.service.call_results import count_results
-from app.service.result_rows import ResultRows
-from app.store import (
+from ncco_server.service.call_results import count_results
+from ncco_server.service.result_rows import ResultRows
+from ncco_server.store import (
     CALLED_BACK,
     LOST,
     QUARTER_MS,

@@ -10,12 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from app.flow.files import read_project
-from app.flow.loader import load
-from app.service.call_search import find_calls
-from app.settings import Settings
-from app.store import ANY_CALL, milliseconds, open_store
-from app.web import create_app
+from ncco_server.flow.files import read_project
+from ncco_server.flow.loader import load
+from ncco_server.service.call_search import find_calls
+from ncco_server.settings import Settings
+from ncco_server.store import ANY_CALL, milliseconds, open_store
+from ncco_server.web import create_app
 from tests.support.stored_rows import results_of
 
 ALWAYS, NEVER = "{mon-sun: 00:00-24:00}", "{mon: 00:00-00:01}"

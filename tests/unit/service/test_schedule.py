@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.service.poller import LONGEST_BACKOFF_S, Schedule
+from ncco_server.service.poller import LONGEST_BACKOFF_S, Schedule
 from tests.support.cases import each_case
 
 

@@ -10,10 +10,10 @@ from datetime import datetime
 import pytest
 import pytest_asyncio
 
-from app.errors import StoreUnavailable
-from app.service.outbox import Sender, Verdict
-from app.service.poller import Schedule
-from app.store import HookCounts, HookRow
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.outbox import Sender, Verdict
+from ncco_server.service.poller import Schedule
+from ncco_server.store import HookCounts, HookRow
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import NOON_MS, hook_row
 from tests.unit.service.outbox_kit import FAILED, GONE, SENT, Clock, Heard, ScriptedPost, put, running, until

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
-from app.errors import StoreUnavailable
-from app.flow.loader import load
-from app.service.library import Library
-from app.service.retention import BATCH_SIZE, Swept, sweep_calls
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.service.library import Library
+from ncco_server.service.retention import BATCH_SIZE, Swept, sweep_calls
 from tests.support.memory_store import MemoryStore
 from tests.support.stored_rows import NOON_MS, new_call, revision_row
 

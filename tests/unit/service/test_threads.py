@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from app.service.threads import Threads
+from ncco_server.service.threads import Threads
 from tests.support.cases import each_case
 
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine import WaitRef
-from app.errors import UnknownWait
-from app.flow.frame import CallbackKind
-from app.service.tokens import make_token, read_token
+from ncco_server.engine import WaitRef
+from ncco_server.errors import UnknownWait
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.service.tokens import make_token, read_token
 
 KEY = b"a key for tests only"
 OTHER = b"another key for tests"

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import UnknownWait
-from app.service.calls import CallService
-from app.service.unended_calls import UnendedCalls
-from app.store import SqliteDatabase, Store
-from app.vonage.application_token import ApplicationTokens
-from app.vonage.voice_api import VoiceApi
+from ncco_server.errors import UnknownWait
+from ncco_server.service.calls import CallService
+from ncco_server.service.unended_calls import UnendedCalls
+from ncco_server.store import SqliteDatabase, Store
+from ncco_server.vonage.application_token import ApplicationTokens
+from ncco_server.vonage.voice_api import VoiceApi
 from tests.support.application_api import APPLICATION_ID
 from tests.support.examples import examples
 from tests.support.keys import private_pem, rsa_key

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import SettingsError
-from app.field_docs import field_docs
-from app.settings import Settings, load_settings
-from app.settings.fields import Cure, VoiceAccess, variable
+from ncco_server.errors import SettingsError
+from ncco_server.field_docs import field_docs
+from ncco_server.settings import Settings, load_settings
+from ncco_server.settings.fields import Cure, VoiceAccess, variable
 from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from app.errors import SettingsError
-from app.settings import load_settings
-from app.settings.secrets import derived_keys, stored_secret
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings
+from ncco_server.settings.secrets import derived_keys, stored_secret
 from tests.support.cases import each_case
 
 KEY, OLD_KEY = "a-key-of-more-than-16-letters", "an-older-key-of-16-letters"

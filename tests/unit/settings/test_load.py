@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import SettingsError
-from app.settings import load_settings
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings
 from tests.support.cases import each_case
 
 STRONG = "an-invented-secret-with-40-characters-xy"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app.errors import SettingsError
-from app.settings.logins import NAME, Login, Logins, changed_logins, read_logins, tidy_name
+from ncco_server.errors import SettingsError
+from ncco_server.settings.logins import NAME, Login, Logins, changed_logins, read_logins, tidy_name
 from tests.support.cases import each_case
 
 HASH = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -22,7 +22,7 @@ SHARED = Login("", "change", HASH)
 ADD = """\
 import sys
 from pathlib import Path
-from app.settings.logins import Login, changed_logins
+from ncco_server.settings.logins import Login, changed_logins
 for name in sys.argv[3:]:
     with changed_logins(Path(sys.argv[1]), 60) as logins:
         logins[name] = Login(name, "listen", sys.argv[2])

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.errors import SettingsError
-from app.settings import load_settings, require_safe
-from app.settings.safety import console_fault, placeholders, port_clash
-from app.settings.values import is_loopback
+from ncco_server.errors import SettingsError
+from ncco_server.settings import load_settings, require_safe
+from ncco_server.settings.safety import console_fault, placeholders, port_clash
+from ncco_server.settings.values import is_loopback
 from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ncco import RULES, check
-from app.simulator.delivery import Chaos
-from app.simulator.legs import Leg
-from app.simulator.parties import Behaviour
-from app.simulator.transcript import Heard
+from ncco_server.ncco import RULES, check
+from ncco_server.simulator.delivery import Chaos
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.transcript import Heard
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.simulator.scripted_server import Line, ask, dial, playing, talk, url

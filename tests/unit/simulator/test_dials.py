@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.legs import NothingToDecide
-from app.simulator.parties import Behaviour
-from app.simulator.servers import Response
+from ncco_server.simulator.legs import NothingToDecide
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.servers import Response
 from tests.unit.simulator.scripted_server import TO, Line, dial, heard, playing, sounds, talk
 
 PARTY = "447700900456"

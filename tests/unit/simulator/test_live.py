@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from app.simulator.clock import VirtualClock
-from app.simulator.live import LiveScheduler
-from app.simulator.scheduler import Steps, pause
-from app.simulator.servers import Request, Response
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.live import LiveScheduler
+from ncco_server.simulator.scheduler import Steps, pause
+from ncco_server.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
 SLOW_S = 0.05

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.ncco.actions import ACTIONS
-from app.simulator.player import PERFORMERS
+from ncco_server.ncco.actions import ACTIONS
+from ncco_server.simulator.player import PERFORMERS
 
 
 def test_every_action_is_played() -> None:

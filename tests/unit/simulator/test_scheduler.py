@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.clock import VirtualClock
-from app.simulator.scheduler import Process, Scheduler, Signal, Steps, first_of, pause
-from app.simulator.servers import Request, Response
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.scheduler import Process, Scheduler, Signal, Steps, first_of, pause
+from ncco_server.simulator.servers import Request, Response
 
 REQUEST = Request("GET", "https://calls.example.com/", {})
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.store import SqliteDatabase, Store
+from ncco_server.store import SqliteDatabase, Store
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.store.address import read_address
+from ncco_server.store.address import read_address
 from tests.support.cases import each_case
 
 DSN = "postgresql://ann:s%2Fcret@db.example.com:6432/ncco"

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from app.errors import StoreUnusable
-from app.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
-from app.store.database import Work
-from app.store.migrations import ADDITIONS, POSTGRES, SQLITE
+from ncco_server.errors import StoreUnusable
+from ncco_server.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
+from ncco_server.store.database import Work
+from ncco_server.store.migrations import ADDITIONS, POSTGRES, SQLITE
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, make_postgres
 from tests.support.stored_rows import end_call, hook_row, new_call, revision_row, session_row, turn_row, webhook_row

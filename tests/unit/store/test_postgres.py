@@ -10,13 +10,13 @@ from typing import Any, overload
 import pytest
 import pytest_asyncio
 
-from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
-from app.store import HookRow, Store, open_store
-from app.store.address import read_address
-from app.store.database import Work
-from app.store.migrations import INSERT_PROBE, PROBE
-from app.store.postgres import COMMIT_S, PostgresDatabase
-from app.web.webhook_http import DEADLINE_S
+from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.store import HookRow, Store, open_store
+from ncco_server.store.address import read_address
+from ncco_server.store.database import Work
+from ncco_server.store.migrations import INSERT_PROBE, PROBE
+from ncco_server.store.postgres import COMMIT_S, PostgresDatabase
+from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, empty_database, make_postgres
 from tests.support.stored_rows import (

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import StoreUnavailable, StoreUnusable
-from app.store import SqliteDatabase, Store
-from app.store.records import NEAR
+from ncco_server.errors import StoreUnavailable, StoreUnusable
+from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store.records import NEAR
 from tests.support.stored_rows import new_call, webhook_row
 
 

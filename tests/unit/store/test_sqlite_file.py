@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 
-from app.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
-from app.store import SqliteDatabase, Store, open_store
-from app.store.migrations import SQLITE
-from app.store.records import COUNT_OPEN
-from app.store.sqlite_file import CHECKED_BYTES, in_sqlite
+from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.store import SqliteDatabase, Store, open_store
+from ncco_server.store.migrations import SQLITE
+from ncco_server.store.records import COUNT_OPEN
+from ncco_server.store.sqlite_file import CHECKED_BYTES, in_sqlite
 from tests.support.cases import each_case
 from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 

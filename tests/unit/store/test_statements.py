@@ -10,9 +10,9 @@ import asyncpg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store import SqliteDatabase, Store, open_store, records, retention, store
-from app.store.postgres_text import loaded_text, stored_text
-from app.store.sqlite_file import in_sqlite
+from ncco_server.store import SqliteDatabase, Store, open_store, records, retention, store
+from ncco_server.store.postgres_text import loaded_text, stored_text
+from ncco_server.store.sqlite_file import in_sqlite
 from tests.support.cases import each_case
 from tests.support.postgres_stores import empty_database
 

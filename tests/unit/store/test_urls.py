@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import Store, open_store
+from ncco_server.store import Store, open_store
 from tests.support.cases import each_case
 
 
@@ -72,7 +72,7 @@ def test_postgresql_url_names_a_database(url: str) -> None:
 def test_postgresql_without_its_driver_says_what_to_install() -> None:
     program = """
 import sys
-from app.store import open_store
+from ncco_server.store import open_store
 sys.modules["asyncpg"] = None
 try:
     open_store("postgresql://ann:secret@db/ncco")
@@ -88,7 +88,7 @@ except ValueError as refused:
 
 
 def test_importing_the_store_imports_no_driver() -> None:
-    program = "import sys, app.store; print({'asyncpg'} & set(sys.modules))"
+    program = "import sys, ncco_server.store; print({'asyncpg'} & set(sys.modules))"
 
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

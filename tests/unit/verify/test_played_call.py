@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.scheduler import NoProgress
-from app.simulator.transcript import CallMoment
-from app.verify.played_call import PlayedCall
+from ncco_server.simulator.scheduler import NoProgress
+from ncco_server.simulator.transcript import CallMoment
+from ncco_server.verify.played_call import PlayedCall
 
 
 class StoppedLeg:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.flow.editing.fixes import with_edits
-from app.flow.editing.names import Name, NameKind, ProjectNames
-from app.flow.editing.rename import CannotRename, edits_of
-from app.verify.scenarios.names import Meanings
+from ncco_server.flow.editing.fixes import with_edits
+from ncco_server.flow.editing.names import Name, NameKind, ProjectNames
+from ncco_server.flow.editing.rename import CannotRename, edits_of
+from ncco_server.verify.scenarios.names import Meanings
 from tests.support.cases import each_case
 
 DECLARED = 'lookups: {b: {get: "https://crm.example.com", returns: {x: text}}}'

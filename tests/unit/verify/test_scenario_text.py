@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.verify.scenarios.files import WrittenScenario, updated
-from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.script import (
+from ncco_server.verify.scenarios.files import WrittenScenario, updated
+from ncco_server.verify.scenarios.model import read_scenarios
+from ncco_server.verify.scenarios.script import (
     Alternative,
     DialStep,
     EndStep,
@@ -20,7 +20,7 @@ from app.verify.scenarios.script import (
     SpokenInput,
     WaitStep,
 )
-from app.verify.scenarios.values import Excerpt
+from ncco_server.verify.scenarios.values import Excerpt
 from tests.support.cases import each_case
 
 UNSURE = SpokenInput(text="sales", confidence=0.4, alternatives=(Alternative(text="sails", confidence=0.3),))

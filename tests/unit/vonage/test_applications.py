@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.errors import VonageApiError
-from app.service.outgoing import trusted_certificates
-from app.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_webhooks
+from ncco_server.errors import VonageApiError
+from ncco_server.service.outgoing import trusted_certificates
+from ncco_server.vonage.applications import Account, VonageApplication, read_application, read_numbers, with_webhooks
 from tests.support.application_api import APPLICATION_ID, ApplicationApi, application, fake_application_api
 from tests.support.cases import each_case
 

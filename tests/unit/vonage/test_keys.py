@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from app.vonage.keys import rsa_modulus
+from ncco_server.vonage.keys import rsa_modulus
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, public_pem, rsa_key
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.vonage.pace import Pace
+from ncco_server.vonage.pace import Pace
 
 
 class Clock:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import MissingSignature, SettingsError, WrongSignature
-from app.vonage import signatures
-from app.vonage.signatures import Verifier, hashes_of_query
+from ncco_server.errors import MissingSignature, SettingsError, WrongSignature
+from ncco_server.vonage import signatures
+from ncco_server.vonage.signatures import Verifier, hashes_of_query
 from tests.support.cases import each_case
 
 SECRET = "invented-signature-secret-for-tests-only"

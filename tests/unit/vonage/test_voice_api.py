@@ -15,15 +15,15 @@ import httpx
 import pytest
 from pydantic import ValidationError
 
-from app.service.outgoing import new_client
-from app.simulator.delivery import Application
-from app.simulator.parties import Behaviour, Parties
-from app.simulator.rest.server import LiveVonage
-from app.simulator.servers import HttpServer
-from app.vonage import voice_api
-from app.vonage.application_token import ApplicationTokens, token_url
-from app.vonage.pace import Pace
-from app.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
+from ncco_server.service.outgoing import new_client
+from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.parties import Behaviour, Parties
+from ncco_server.simulator.rest.server import LiveVonage
+from ncco_server.simulator.servers import HttpServer
+from ncco_server.vonage import voice_api
+from ncco_server.vonage.application_token import ApplicationTokens, token_url
+from ncco_server.vonage.pace import Pace
+from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key

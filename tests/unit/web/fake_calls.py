@@ -8,15 +8,15 @@ from typing import Any, cast
 
 import httpx
 
-from app.errors import StoreUnavailable, UnknownWait
-from app.flow.frame import CallbackKind
-from app.flow.model import Project
-from app.service.calls import CallService
-from app.service.delivery import Delivery, Reply
-from app.service.library import Library
-from app.settings import Settings, load_settings
-from app.web import create_app
-from app.web.log import WriteLine
+from ncco_server.errors import StoreUnavailable, UnknownWait
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.library import Library
+from ncco_server.settings import Settings, load_settings
+from ncco_server.web import create_app
+from ncco_server.web.log import WriteLine
 from tests.support.memory_store import MemoryStore
 
 NCCO = b'[{"action":"talk","text":"Welcome."}]'

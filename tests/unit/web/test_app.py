@@ -16,13 +16,13 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import StoreUnavailable, StoreUnusable
-from app.flow.loader import load, load_files
-from app.ncco import check
-from app.service.calls import CallService
-from app.service.library import Library
-from app.store import SessionRow, TurnRow, WebhookRow
-from app.web import create_app
+from ncco_server.errors import StoreUnavailable, StoreUnusable
+from ncco_server.flow.loader import load, load_files
+from ncco_server.ncco import check
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.store import SessionRow, TurnRow, WebhookRow
+from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
@@ -101,7 +101,7 @@ async def test_webhooks_leave_nothing_to_the_garbage_collector(project: Path) ->
         menu = (await client.post("/webhooks/answer", json=CALL)).json()
         await client.post(event_url(menu), json=CALL | {"dtmf": {"digits": "1"}})
         gc.collect()
-        ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("app.")}
+        ours = {type(found) for found in gc.garbage if type(found).__module__.startswith("ncco_server.")}
         gc.set_debug(0)
         gc.garbage.clear()
 

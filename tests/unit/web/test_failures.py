@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.service.delivery import Delivery, Reply
-from app.store.database import store_wait
-from app.web.webhook_http import DEADLINE_S
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.store.database import store_wait
+from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support.cases import each_case
 from tests.unit.web import vonage_platform
 from tests.unit.web.fake_calls import (

@@ -10,13 +10,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.errors import StoreUnavailable
-from app.flow.loader import load
-from app.flow.model import Project
-from app.service.calls import CallService
-from app.service.library import Library
-from app.web import create_app
-from app.web.health import Readiness
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.web import create_app
+from ncco_server.web.health import Readiness
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
 from tests.unit.web.fake_calls import FakeCalls, client_of, settings_with

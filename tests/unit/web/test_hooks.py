@@ -8,10 +8,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.service.outbox import Verdict
-from app.store import HookCounts
-from app.web.metrics import Metrics
-from app.web.own_service import HookLog
+from ncco_server.service.outbox import Verdict
+from ncco_server.store import HookCounts
+from ncco_server.web.metrics import Metrics
+from ncco_server.web.own_service import HookLog
 from tests.support.stored_rows import hook_row
 
 SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="

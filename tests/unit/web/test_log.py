@@ -16,8 +16,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.service.delivery import Reply
-from app.web.log import LineStream, configure_log, with_log_form
+from ncco_server.service.delivery import Reply
+from ncco_server.web.log import LineStream, configure_log, with_log_form
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FakeCalls, client_of, crash, give, play, settings_with
 

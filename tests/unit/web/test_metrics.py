@@ -15,18 +15,18 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.engine import Lookup, LookupAnswer
-from app.errors import WrongSignature
-from app.flow.issues import FlowIssue
-from app.flow.model import Project
-from app.flow.nodes import Place
-from app.service.delivery import Reply
-from app.service.lookups import Ask, lookups_of_turn
-from app.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
-from app.vonage.signatures import Refusal
-from app.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
-from app.web.own_service import counted_lookups
-from app.web.tasks import count_calls
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.errors import WrongSignature
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.model import Project
+from ncco_server.flow.nodes import Place
+from ncco_server.service.delivery import Reply
+from ncco_server.service.lookups import Ask, lookups_of_turn
+from ncco_server.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
+from ncco_server.vonage.signatures import Refusal
+from ncco_server.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
+from ncco_server.web.own_service import counted_lookups
+from ncco_server.web.tasks import count_calls
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, new_call
 from tests.unit.web.fake_calls import ANSWERED, EMPTY, NCCO, FakeCalls, client_of, crash, give, lose_store

@@ -10,8 +10,8 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from app.errors import StoreUnavailable, StoreUnusable
-from app.web.tasks import after, opened_store
+from ncco_server.errors import StoreUnavailable, StoreUnusable
+from ncco_server.web.tasks import after, opened_store
 from tests.support.memory_store import MemoryStore
 
 AWAY = StoreUnavailable("it cannot be reached", "see that it runs")

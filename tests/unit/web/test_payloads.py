@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ncco.webhooks import recognise
-from app.web.webhook_http import read_fields, read_query
+from ncco_server.ncco.webhooks import recognise
+from ncco_server.web.webhook_http import read_fields, read_query
 from tests.support.cases import each_case
 
 JSON = b"application/json"

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 from structlog.testing import capture_logs
 
-from app.flow.loader import load
-from app.service.library import released_row
-from app.store import AttemptRow, Origin, PlacingLimits, SqliteDatabase, Store
-from app.store.api_keys import ApiKeyRow
-from app.web.placing_api import placing_api
+from ncco_server.flow.loader import load
+from ncco_server.service.library import released_row
+from ncco_server.store import AttemptRow, Origin, PlacingLimits, SqliteDatabase, Store
+from ncco_server.store.api_keys import ApiKeyRow
+from ncco_server.web.placing_api import placing_api
 from tests.support.cases import each_case
 
 FLOW = """\

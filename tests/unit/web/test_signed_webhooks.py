@@ -17,9 +17,9 @@ import jwt
 import pytest
 from fastapi.routing import APIRoute
 
-from app.service.calls import CallService
-from app.web import create_app
-from app.web.webhooks import CHECK_PATH, router
+from ncco_server.service.calls import CallService
+from ncco_server.web import create_app
+from ncco_server.web.webhooks import CHECK_PATH, router
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, settings_with
 

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
-from app.service.delivery import Reply
+from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, StatusWebhook
+from ncco_server.service.delivery import Reply
 from tests.support.cases import each_case
 from tests.unit.web.fake_calls import FAILSAFE, NCCO, FakeCalls, client_of, give, record
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from app.ncco import check
+from ncco_server.ncco import check
 
 RETRIED = frozenset({429, 503, 504})
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.flow.model import Project
-from app.verify.prove import Proof, SearchLimits, prove
+from ncco_server.flow.model import Project
+from ncco_server.verify.prove import Proof, SearchLimits, prove
 from tests.system.verify.prove.proved_flows import NOW
 from tests.system.verify.prove.simulated_walk import Heard
 

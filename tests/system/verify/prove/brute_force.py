@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from app.engine import Call, Session, Turn, TurnContext, begin, resume
-from app.engine.session import to_json
-from app.flow.model import Flow
-from app.ncco.webhooks import recognise
-from app.verify.prove.triggers import ALL_PREFIXES
+from ncco_server.engine import Call, Session, Turn, TurnContext, begin, resume
+from ncco_server.engine.session import to_json
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import recognise
+from ncco_server.verify.prove.triggers import ALL_PREFIXES
 
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
 CALL = Call(to="442079460000", from_number="447700900123", uuid="leg", conversation_uuid="CON", endpoint_type="phone")

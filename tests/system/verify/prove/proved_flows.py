@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load
-from app.flow.model import Flow, Project
-from app.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
-from app.verify.prove.counterexample import counter_example
-from app.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
-from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.runner import Suite, run_suite
-from app.verify.scenarios.stage import LocalStage
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow, Project
+from ncco_server.verify.prove import FlowVerdict, FoundViolation, Proof, never_run, prove, roots_of
+from ncco_server.verify.prove.counterexample import counter_example
+from ncco_server.verify.scenarios.files import ScenarioFile, WrittenScenario, numbered
+from ncco_server.verify.scenarios.model import read_scenarios
+from ncco_server.verify.scenarios.runner import Suite, run_suite
+from ncco_server.verify.scenarios.stage import LocalStage
 
 HERE = Path(__file__).parent
 NOW = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)

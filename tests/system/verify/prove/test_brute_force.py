@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given
 
-from app.engine import Call
-from app.flow.loader import load
-from app.verify.prove import Proof, SearchLimits, prove
-from app.verify.prove.space import Transition
+from ncco_server.engine import Call
+from ncco_server.flow.loader import load
+from ncco_server.verify.prove import Proof, SearchLimits, prove
+from ncco_server.verify.prove.space import Transition
 from tests.support.examples import examples
 from tests.system.verify.prove.brute_force import CALLS, KEYS, Seen, walk
 from tests.system.verify.prove.proved_flows import NOW

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load_files
-from app.service.outcomes import outcomes_of
-from app.verify.prove.counterexample import covering
-from app.verify.prove.rehearsal import rehearse
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load_files
+from ncco_server.service.outcomes import outcomes_of
+from ncco_server.verify.prove.counterexample import covering
+from ncco_server.verify.prove.rehearsal import rehearse
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 from tests.system.verify.prove.proved_flows import (

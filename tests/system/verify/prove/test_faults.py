@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from app.flow.model import Project
-from app.verify.prove import Proof
-from app.verify.prove.counterexample import scenario_of
-from app.verify.prove.space import Transition
+from ncco_server.flow.model import Project
+from ncco_server.verify.prove import Proof
+from ncco_server.verify.prove.counterexample import scenario_of
+from ncco_server.verify.prove.space import Transition
 from tests.support.cases import each_case
 from tests.system.verify.prove.proved_flows import HERE, play_all, project_of, proofs_of
 

@@ -6,7 +6,7 @@ import asyncio
 
 from hypothesis import HealthCheck, assume, given
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.examples import examples
 from tests.system.verify.prove.agreement import agree
 from tests.system.verify.prove.played_flows import played_flows

@@ -11,14 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from app.flow.loader import load
-from app.flow.model import Project
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from app.flow.source import read_yaml
-from app.verify.scenarios.files import read_files
-from app.verify.scenarios.model import Scenario
-from app.verify.scenarios.runner import fitted, play
-from app.verify.scenarios.stage import LocalStage, MakeApp
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.source import read_yaml
+from ncco_server.verify.scenarios.files import read_files
+from ncco_server.verify.scenarios.model import Scenario
+from ncco_server.verify.scenarios.runner import fitted, play
+from ncco_server.verify.scenarios.stage import LocalStage, MakeApp
 
 
 class Mutant(NamedTuple):

@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from app.cli.server_under_test import make_app
-from app.flow.loader import load
-from app.verify.scenarios.files import ScenarioFile
-from app.verify.scenarios.model import read_scenarios
-from app.verify.scenarios.result import Result
-from app.verify.scenarios.runner import Suite, run_suite
-from app.verify.scenarios.server import Outside
-from app.verify.scenarios.stage import LocalStage
+from ncco_server.cli.server_under_test import make_app
+from ncco_server.flow.loader import load
+from ncco_server.verify.scenarios.files import ScenarioFile
+from ncco_server.verify.scenarios.model import read_scenarios
+from ncco_server.verify.scenarios.result import Result
+from ncco_server.verify.scenarios.runner import Suite, run_suite
+from ncco_server.verify.scenarios.server import Outside
+from ncco_server.verify.scenarios.stage import LocalStage
 
 FILE = "tests/scenarios/main.yaml"
 

@@ -9,12 +9,12 @@ from xml.etree import ElementTree as ET
 import pytest
 from click import unstyle
 
-from app.flow.files import project_of
-from app.simulator.transcript import Heard
-from app.verify.scenarios.files import files_in, files_of
-from app.verify.scenarios.reports import as_github, as_junit, as_text
-from app.verify.scenarios.runner import Suite, run_suite
-from app.verify.transcript import line_of
+from ncco_server.flow.files import project_of
+from ncco_server.simulator.transcript import Heard
+from ncco_server.verify.scenarios.files import files_in, files_of
+from ncco_server.verify.scenarios.reports import as_github, as_junit, as_text
+from ncco_server.verify.scenarios.runner import Suite, run_suite
+from ncco_server.verify.transcript import line_of
 from tests.support.cases import each_case
 from tests.system.verify.scenarios.playing import file_of, run, stage_for
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 from textwrap import dedent
 from typing import Any
 
-from app.flow.actions.do import read_do
-from app.flow.actions.part import Part
-from app.flow.actions.waits import DialNeeds, InputNeeds
-from app.flow.frame import Draft, Frame
-from app.flow.grammar.reader import Reader, Resolver
-from app.flow.nodes import Map, Node, Place
-from app.flow.scope import Variable, scope_types
-from app.flow.source import read_yaml
-from app.value_types import TYPES
+from ncco_server.flow.actions.do import read_do
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.actions.waits import DialNeeds, InputNeeds
+from ncco_server.flow.frame import Draft, Frame
+from ncco_server.flow.grammar.reader import Reader, Resolver
+from ncco_server.flow.nodes import Map, Node, Place
+from ncco_server.flow.scope import Variable, scope_types
+from ncco_server.flow.source import read_yaml
+from ncco_server.value_types import TYPES
 
 EXIT = Place("flows/test.yaml", 90, 5)
 CALL = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.flow.actions.waits import InputNeeds
-from app.flow.frame import Callback
+from ncco_server.flow.actions.waits import InputNeeds
+from ncco_server.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import ask, drafts, play
 

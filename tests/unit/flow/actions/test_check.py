@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.flow.actions.check import check_step
-from app.flow.actions.do import read_do
-from app.flow.actions.waits import DialNeeds, InputNeeds
+from ncco_server.flow.actions.check import check_step
+from ncco_server.flow.actions.do import read_do
+from ncco_server.flow.actions.waits import DialNeeds, InputNeeds
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import EXIT, a_reader, nodes
 

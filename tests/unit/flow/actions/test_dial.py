@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.frame import Callback
+from ncco_server.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import dial, drafts, play
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import RenderError
-from app.flow.frame import Callback
+from ncco_server.errors import RenderError
+from ncco_server.flow.frame import Callback
 from tests.support.cases import each_case
 from tests.unit.flow.actions.reading_parts import drafts, faults_of, parts_of, play
 

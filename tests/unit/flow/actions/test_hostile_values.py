@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import RenderError
+from ncco_server.errors import RenderError
 from tests.unit.flow.actions.reading_parts import CALL, NAMES, parts_of, play
 
 DO = """

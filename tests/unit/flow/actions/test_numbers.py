@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.actions.connect import ConnectPart
+from ncco_server.flow.actions.connect import ConnectPart
 from tests.support.cases import each_case
 from tests.unit.flow.loading_flows import codes_of, faults_of, flow_of
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import RenderError
-from app.flow.grammar.values import OUR_NUMBERS, OurNumber
-from app.flow.nodes import Place
+from ncco_server.errors import RenderError
+from ncco_server.flow.grammar.values import OUR_NUMBERS, OurNumber
+from ncco_server.flow.nodes import Place
 from tests.support.cases import each_case
 
 HERE = Place("flows/a.yaml", 1, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 
 FLOW = """
 flow: main

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from app.flow.loader import load
+from ncco_server.flow.loader import load
 from tests.support.cases import each_case
 
 STEPS = "start: hello\nsteps:\n  hello:\n    do:\n      - talk: Hello.\n    goto: end\n"

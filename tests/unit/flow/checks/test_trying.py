@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.actions.check import TEXTS, others
-from app.flow.templates.filters import FILTERS, Unfit
-from app.value_types import SAMPLE, Sample
+from ncco_server.flow.actions.check import TEXTS, others
+from ncco_server.flow.templates.filters import FILTERS, Unfit
+from ncco_server.value_types import SAMPLE, Sample
 from tests.support.cases import each_case
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.flow.graph import Drawing, draw
-from app.flow.loader import load
+from ncco_server.flow.graph import Drawing, draw
+from ncco_server.flow.loader import load
 
 MAIN = """\
 flow: main

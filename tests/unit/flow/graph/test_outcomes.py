@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.flow.graph import draw
-from app.flow.loader import load
-from app.service.outcomes import outcomes_of
+from ncco_server.flow.graph import draw
+from ncco_server.flow.loader import load
+from ncco_server.service.outcomes import outcomes_of
 
 MAIN = """\
 flow: main

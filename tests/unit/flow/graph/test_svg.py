@@ -11,11 +11,11 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.files import read_project
-from app.flow.graph import Drawing, GraphNode, Subgraph, draw
-from app.flow.loader import load
-from app.flow.model import Project
-from app.flow.svg import as_svg, text_width
+from ncco_server.flow.files import read_project
+from ncco_server.flow.graph import Drawing, GraphNode, Subgraph, draw
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.flow.svg import as_svg, text_width
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.graph.test_draw import TEXTS

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from app.flow.grammar.reader import Reader
-from app.flow.hours.calendar import Calendar, CurrentHours, hours_view
-from app.flow.hours.declaration import read_hours
-from app.flow.issues import FlowIssue
-from app.flow.nodes import Map
-from app.flow.source import read_yaml
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours, hours_view
+from ncco_server.flow.hours.declaration import read_hours
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.nodes import Map
+from ncco_server.flow.source import read_yaml
 
 SAMPLE = """\
 hours:

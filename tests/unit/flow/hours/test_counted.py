@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
-from app.flow.nodes import Place
+from ncco_server.flow.hours.calendar import Calendar, Span, SpecialHours, hours_view
+from ncco_server.flow.nodes import Place
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.hours.counting_minutes import Plan, Times, painted, turns, walk

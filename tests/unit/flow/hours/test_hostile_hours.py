@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.flow.grammar.reader import Reader
-from app.flow.hours.calendar import hours_view
-from app.flow.hours.declaration import calendar_sources, read_hours
-from app.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.hours.calendar import hours_view
+from ncco_server.flow.hours.declaration import calendar_sources, read_hours
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from tests.support.examples import examples
 
 PLACE = Place("flows/shared.yaml", 1, 1)

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pytest
 
-from app.flow.hours.calendar import hours_type
-from app.value_types import DATETIME, TYPES
+from ncco_server.flow.hours.calendar import hours_type
+from ncco_server.value_types import DATETIME, TYPES
 from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, at, calendar, read
 

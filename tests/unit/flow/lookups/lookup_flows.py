@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textwrap import dedent, indent
 
-from app.flow.language.lookups import AskedLookup, LookupDefinition
-from app.flow.loader import load
-from app.flow.model import Project
+from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
 
 PATH = "flows/test.yaml"
 STEP = "hello:\n  do: [{talk: Hello.}]\n  goto: end\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from app.flow.language.hooks import Hook
+from ncco_server.flow.language.hooks import Hook
 from tests.unit.flow.loading_flows import flow_of
 
 NOW = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.language.outgoing import plain_json
+from ncco_server.flow.language.outgoing import plain_json
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.lookups.lookup_flows import asked_of, definition_of

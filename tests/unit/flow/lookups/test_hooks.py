@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from app.flow.language.hooks import EVENT, NO_EVENT, event_record
-from app.ncco.webhooks import recognise
+from ncco_server.flow.language.hooks import EVENT, NO_EVENT, event_record
+from ncco_server.ncco.webhooks import recognise
 from tests.support.cases import each_case
 from tests.unit.flow.lookups.sent_hooks import sent
 

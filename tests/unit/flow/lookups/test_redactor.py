@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.flow.language.returns import Redactor
+from ncco_server.flow.language.returns import Redactor
 from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import definition_of
 

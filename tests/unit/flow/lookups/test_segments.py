@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import RenderError
+from ncco_server.errors import RenderError
 from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import NAMES, definition_of
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from app.flow.issues import FlowIssue
-from app.flow.loader import load
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.loader import load
 
 PATH = "flows/test.yaml"
 FOLDER = Path(__file__).parent

@@ -7,9 +7,9 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.checks.prompt_text import LONGEST, read_prompt
-from app.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
-from app.flow.nodes import Place, Text
+from ncco_server.flow.checks.prompt_text import LONGEST, read_prompt
+from ncco_server.flow.checks.prompts import MenuEntry, SpokenPrompt, check_entry, check_menu
+from ncco_server.flow.nodes import Place, Text
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

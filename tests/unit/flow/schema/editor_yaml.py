@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from app.flow.nodes import Map, Node, Seq, Text
-from app.flow.source import read_yaml
+from ncco_server.flow.nodes import Map, Node, Seq, Text
+from ncco_server.flow.source import read_yaml
 
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")

@@ -8,26 +8,26 @@ from typing import Any
 import jsonschema
 import pytest
 
-from app.cli.explain import write_example
-from app.flow.actions.item import ACTIONS, ITEM_WORDS
-from app.flow.editing import names as flow_names
-from app.flow.editing.names import ProjectNames
-from app.flow.grammar.fields import ENDPOINT_TYPES
-from app.flow.grammar.locales import Locale
-from app.flow.grammar.variables import Declaration
-from app.flow.hours.declaration import HoursWords
-from app.flow.issues import RULES, RUNNING_RULES
-from app.flow.language.choice import Choice
-from app.flow.language.collect import Collect
-from app.flow.language.defaults import Defaults
-from app.flow.language.flow import FlowWords
-from app.flow.language.hooks import HookDefinition
-from app.flow.language.lookups import LookupDefinition
-from app.flow.language.retry import RetryWords
-from app.flow.language.schema import flow_schema
-from app.flow.language.shared import SharedWords
-from app.flow.language.step import STEP_WORDS
-from app.flow.loader import load_files
+from ncco_server.cli.explain import write_example
+from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
+from ncco_server.flow.editing import names as flow_names
+from ncco_server.flow.editing.names import ProjectNames
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
+from ncco_server.flow.grammar.locales import Locale
+from ncco_server.flow.grammar.variables import Declaration
+from ncco_server.flow.hours.declaration import HoursWords
+from ncco_server.flow.issues import RULES, RUNNING_RULES
+from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.collect import Collect
+from ncco_server.flow.language.defaults import Defaults
+from ncco_server.flow.language.flow import FlowWords
+from ncco_server.flow.language.hooks import HookDefinition
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.retry import RetryWords
+from ncco_server.flow.language.schema import flow_schema
+from ncco_server.flow.language.shared import SharedWords
+from ncco_server.flow.language.step import STEP_WORDS
+from ncco_server.flow.loader import load_files
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.unit.flow.schema.editor_yaml import as_editor_reads

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.source import LOADER
-from app.flow.source.edit import NoSuchValue, YamlText
+from ncco_server.flow.source import LOADER
+from ncco_server.flow.source.edit import NoSuchValue, YamlText
 from tests.support.cases import each_case
 
 REPOSITORY = Path(__file__).parents[4]

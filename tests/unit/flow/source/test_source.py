@@ -6,8 +6,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.nodes import Map, Node, Place, Seq, Text
-from app.flow.source import MAX_CHARACTERS, MAX_DEPTH, read_yaml
+from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
+from ncco_server.flow.source import MAX_CHARACTERS, MAX_DEPTH, read_yaml
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

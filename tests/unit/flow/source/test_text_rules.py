@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import yaml
 
-from app.flow.issues import RULES
-from app.flow.source import LOADER, read_yaml
+from ncco_server.flow.issues import RULES
+from ncco_server.flow.source import LOADER, read_yaml
 from tests.support.cases import each_case
 from tests.unit.flow.faulty_texts import FAULTY, Faulty
 

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow import speech
-from app.flow.speech.times import FORMS
-from app.flow.templates.filters import FILTERS, Unfit
-from app.value_types import POINTS, TYPES
+from ncco_server.flow import speech
+from ncco_server.flow.speech.times import FORMS
+from ncco_server.flow.templates.filters import FILTERS, Unfit
+from ncco_server.value_types import POINTS, TYPES
 from tests.support.cases import each_case
 from tests.support.examples import examples
 

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from app.errors import RenderError
-from app.flow.issues import FlowIssue, by_place
-from app.flow.nodes import Place, Text
-from app.flow.scope import Variable, scope_types
-from app.flow.templates.compiler import compile_expression, compile_file, compile_value
-from app.flow.templates.values import Expression, Value
-from app.value_types import TYPES, Escape, Kind, Word
+from ncco_server.errors import RenderError
+from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.scope import Variable, scope_types
+from ncco_server.flow.templates.compiler import compile_expression, compile_file, compile_value
+from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.value_types import TYPES, Escape, Kind, Word
 
 PLACE = Place("flows/test.yaml", 1, 1)
 

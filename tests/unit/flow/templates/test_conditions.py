@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import RenderError
-from app.flow.nodes import Text
-from app.flow.templates.compiler import compile_expression
-from app.flow.templates.syntax import MAX_TOKENS
+from ncco_server.errors import RenderError
+from ncco_server.flow.nodes import Text
+from ncco_server.flow.templates.compiler import compile_expression
+from ncco_server.flow.templates.syntax import MAX_TOKENS
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.tables import table

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.engine import Call
-from app.flow.nodes import Text
-from app.flow.templates.compiler import compile_expression, compile_value
-from app.value_types import TYPES, list_of, record
+from ncco_server.engine import Call
+from ncco_server.flow.nodes import Text
+from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.value_types import TYPES, list_of, record
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import LEG, ScriptedCall, load_flow
 from tests.unit.flow.tables import table

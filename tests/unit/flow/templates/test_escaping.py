@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.errors import RenderError
-from app.flow.templates.values import Computed, Value
-from app.value_types import TYPES, Escape
+from ncco_server.errors import RenderError
+from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.value_types import TYPES, Escape
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.unit.flow.tables import table

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from app.flow.nodes import Place, Text
-from app.flow.scope import scope_types
-from app.flow.templates.compiler import compile_value
-from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.filters import FILTERS, Filter
-from app.value_types import TYPES
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.scope import scope_types
+from ncco_server.flow.templates.compiler import compile_value
+from ncco_server.flow.templates.environment import ENVIRONMENT
+from ncco_server.flow.templates.filters import FILTERS, Filter
+from ncco_server.value_types import TYPES
 
 
 def _grouped(value: str, language: str, size: int) -> str:

@@ -8,11 +8,11 @@ import pytest
 from jinja2 import nodes
 from jinja2.exceptions import SecurityError, TemplateError, UndefinedError
 
-from app.flow.nodes import Text
-from app.flow.templates.environment import ENVIRONMENT
-from app.flow.templates.filters import Unfit
-from app.flow.templates.tree import Template
-from app.flow.templates.values import Program
+from ncco_server.flow.nodes import Text
+from ncco_server.flow.templates.environment import ENVIRONMENT
+from ncco_server.flow.templates.filters import Unfit
+from ncco_server.flow.templates.tree import Template
+from ncco_server.flow.templates.values import Program
 from tests.support.cases import each_case
 from tests.unit.flow.templates.cases import PLACE
 

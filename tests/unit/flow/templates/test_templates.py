@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from app.flow.issues import FlowIssue
-from app.flow.nodes import Place, Text
-from app.flow.templates.compiler import compile_file, compile_value
-from app.flow.templates.values import Computed, Literal, Native, Value
-from app.value_types import TYPES, Escape, Kind, Word
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.templates.compiler import compile_file, compile_value
+from ncco_server.flow.templates.values import Computed, Literal, Native, Value
+from ncco_server.value_types import TYPES, Escape, Kind, Word
 from tests.support.cases import each_case
 from tests.unit.flow.tables import table
 from tests.unit.flow.templates.cases import (

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import SqliteDatabase, Store
+from ncco_server.store import SqliteDatabase, Store
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 

@@ -11,17 +11,17 @@ from typing import Any
 import orjson
 import pytest
 
-from app.engine import WaitRef
-from app.service.outbox import Verdict
-from app.service.placing.hooks import places_calls
-from app.service.placing.placer import Placer, PlacingPolicy
-from app.service.placing.requests import RefusedRequest
-from app.service.placing.webhooks import urls_of
-from app.service.tokens import make_token
-from app.simulator.parties import Behaviour
-from app.simulator.servers import Request, Response
-from app.store import HookRow, SqliteDatabase, Store
-from app.vonage.voice_api import CallDetails, CreatedCall, NewCall
+from ncco_server.engine import WaitRef
+from ncco_server.service.outbox import Verdict
+from ncco_server.service.placing.hooks import places_calls
+from ncco_server.service.placing.placer import Placer, PlacingPolicy
+from ncco_server.service.placing.requests import RefusedRequest
+from ncco_server.service.placing.webhooks import urls_of
+from ncco_server.service.tokens import make_token
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.servers import Request, Response
+from ncco_server.store import HookRow, SqliteDatabase, Store
+from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
 QUICK = Behaviour(rings_s=2, talks_s=8)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.dialling import refusal
-from app.flow.loader import load
-from app.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.engine.dialling import refusal
+from ncco_server.flow.loader import load
+from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from tests.support.cases import each_case
 from tests.support.placing import REMINDER
 

@@ -17,15 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import engine
-from app.engine import Call, Turn, TurnContext
-from app.engine.interpreter import Playing
-from app.flow.loader import load
-from app.service.placed_values import PlacedCipher, decrypted
-from app.service.placing.requests import RefusedRequest, WantedCall, checked
-from app.simulator.parties import Behaviour
-from app.simulator.servers import Request
-from app.store import PlacedRow, SqliteDatabase, Store
+from ncco_server import engine
+from ncco_server.engine import Call, Turn, TurnContext
+from ncco_server.engine.interpreter import Playing
+from ncco_server.flow.loader import load
+from ncco_server.service.placed_values import PlacedCipher, decrypted
+from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.servers import Request
+from ncco_server.store import PlacedRow, SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.examples import examples
 from tests.support.placing import AT, BASE, TO, World, placing_world

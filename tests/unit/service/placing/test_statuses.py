@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.store import AttemptRow, PlacedRow
+from ncco_server.store import AttemptRow, PlacedRow
 from tests.support.memory_store import MemoryStore
 from tests.support.placing import PLAIN_REMINDER, World, placing_world
 

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.flow.hours.calendar import Calendar, Span
-from app.flow.nodes import Place
-from app.service.placing.times import MOST_DAYS, next_moment, why_not, zones_of
+from ncco_server.flow.hours.calendar import Calendar, Span
+from ncco_server.flow.nodes import Place
+from ncco_server.service.placing.times import MOST_DAYS, next_moment, why_not, zones_of
 from tests.support.cases import each_case
 
 LONDON = ZoneInfo("Europe/London")

@@ -1,1 +1,0 @@
-"""A webhook server that answers Vonage voice calls from flow files."""

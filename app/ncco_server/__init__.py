@@ -1,0 +1,20 @@
+"""A webhook server that answers Vonage voice calls from flow files.
+
+`Ncco` builds an NCCO and `check` finds its issues; `create_app` makes the FastAPI application of the server.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {"Ncco": "ncco_server.ncco", "check": "ncco_server.ncco", "create_app": "ncco_server.web.app"}
+
+__all__ = ["Ncco", "check", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use, so that `import ncco_server` is quick. `__init__.pyi` has the types."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

@@ -1,0 +1,97 @@
+"""The `ncco` command. Each command is a module that is imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Final
+
+import click
+
+from ncco_server.cli.output import exit_code_of, open_closed_streams, shows_colours
+from ncco_server.garbage import collect_rarely
+
+collect_rarely()  # here, so that it holds in processes that `ncco serve` spawns, which import this module first
+
+COMMANDS: Final = {
+    "init": "Create a project that works out of the box.",
+    "serve": "Run the server; prints the URLs to enter at Vonage.",
+    "console": "Set the console's passwords, or print a link that opens it.",
+    "check": "Report the issues of the flow files, with places and fixes.",
+    "explain": "Explain an issue's code, with a wrong and a right example.",
+    "graph": "Draw flows: their steps, and the paths between them.",
+    "schema": "Print the JSON Schema of flow files, of scenarios, or of the NCCO.",
+    "validate": "Check an NCCO document (JSON) against every rule.",
+    "render": "Print the NCCO of a call, without a server.",
+    "simulate": "Call a flow, or any webhook server, from the terminal: listen, press keys, speak.",
+    "test": "Play a project's scenarios, and report which outcomes they cover.",
+    "prove": "Explore every path through the flows, and print the shortest call that goes wrong.",
+    "vonage": "Run a virtual Vonage on this machine, with its REST API for calls.",
+    "place": "Ask the server to place calls: one, or one for each row of a file.",
+    "api-key": "Let programs place calls over HTTP.",
+    "calls": "List recorded calls, or explain one with its timeline.",
+    "report": "Count the calls in a period: minutes, results, time until a person answered.",
+    "replay": "Replay a recorded call and compare the replies.",
+    "hooks": "List waiting and parked hooks; retry or delete them.",
+    "recordings": "List callers' recordings; save one to a file, fetch it again or delete it.",
+    "lsp": "Run the language server for an editor, on standard input and output.",
+    "hours": "List the opening hours, and show which are open now.",
+    "go-live": "Connect the project to a real phone number, one question at a time.",
+    "doctor": "Check everything that real calls need, from the settings to the URLs at Vonage.",
+    "release": "Confirm that flows, numbers or defaults were removed on purpose.",
+    "forget": "Permanently delete all calls with a phone number.",
+    "backup": "Back up the calls, their key and the recordings to one file, while servers run.",
+    "restore": "Restore the database from a backup.",
+    "db": "Show the version of the database schema, or migrate it.",
+}
+"""The commands with short descriptions, in the order in which a project needs them.
+
+Their modules are `ncco_server.cli.<name>`, with _ for -.
+"""
+
+
+class _Commands(click.Group):
+    """Imports a command's module only when it is used, so that `ncco --help` starts fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of the commands, in order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command with this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"ncco_server.cli.{cmd_name.replace('-', '_')}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command and exit with the code that it returns.
+
+        Commands print with colours; `click.echo` removes these if they cannot be shown.
+        """
+        open_closed_streams()
+        ctx.color = shows_colours()
+        ctx.exit(exit_code_of(lambda: super(_Commands, self).invoke(ctx)))
+
+
+@click.group(
+    cls=_Commands,
+    commands={name: click.Command(name) for name in COMMANDS},  # so that a misspelt name can be corrected
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  ncco init shop                                     a new project in the folder shop
+  ncco serve --dev                                   answer calls on 127.0.0.1:8000
+  ncco check                                         list the issues of flows/ and templates/
+  ncco validate answer.json                          check one NCCO
+  ncco render reception --from 447700900123          show what a caller hears first
+
+Exit codes: 0 fine, 1 issues were found, 2 the command cannot run.""",
+)
+@click.version_option(package_name="ncco-server", prog_name="ncco")
+def main() -> None:
+    """Answer Vonage voice calls from flow files, and check the files before a phone rings."""

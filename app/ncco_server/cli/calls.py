@@ -1,0 +1,384 @@
+"""`ncco calls`: the calls that a server has recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+import click
+
+from ncco_server.cli import options
+from ncco_server.cli.database import find_call, find_database
+from ncco_server.cli.output import FINE, print_json
+from ncco_server.flow.report import counted, printable
+from ncco_server.results import RESULTS
+from ncco_server.service.call_report import read_period
+from ncco_server.service.call_results import results_of
+from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
+from ncco_server.service.exports import CALL_COLUMNS, call_pages, csv_pages, listed_call
+from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, hook_document, json_time
+from ncco_server.service.result_rows import complete_since
+from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.store import CallFilter, Records, Timeline, milliseconds
+
+POLL_S: Final = 0.5
+"""How often `--follow` looks for changes, in seconds."""
+FOLLOWED: Final = 200
+"""Number of the newest calls that `--follow` watches."""
+SHOWN: Final = 20
+"""Number of calls that are listed by default, except as CSV."""
+SHORT_ID: Final = 12
+WHOLE_ID: Final = 32
+SHORT_HASH: Final = 8
+ENDED: Final = tuple(name for name in RESULTS if name != "open")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime | None:
+    """A duration before now (`90m`), or a point in time, with or without a time zone. Raises BadParameter."""
+    if text is None:
+        return None
+    if ago := re.fullmatch(r"(\d{1,5})\s*([smhd])", text.strip()):
+        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        cure = "write 90m, 2h or 3d, or a point in time as 2026-12-25 or 2026-12-25T10:00+01:00"
+        raise click.BadParameter(f"{text} is not a time; {cure}") from None
+
+
+def _number(_: click.Context, __: click.Parameter, text: str | None) -> str:
+    """The digits of a number, without leading zeros, so that 07700 900123 matches 447700900123."""
+    digits = options.digits_of(text or "").replace("/", "")
+    if text is not None and not re.fullmatch(r"[0-9]{1,15}", digits):
+        raise click.BadParameter(f"{text} is not a phone number or a part of one")
+    return digits.lstrip("0") or digits
+
+
+@click.command(
+    "calls",
+    epilog="""\b
+Examples:
+  ncco calls                                 the newest calls
+  ncco calls --number 447700900123           calls from or to this number
+  ncco calls --failed --since 2h             calls in the last 2 hours with a step that could not be played
+  ncco calls --result missed --day 2026-11-24    the missed calls of a day
+  ncco calls --own booked                    calls that a flow has given this result
+  ncco calls --word parking                  calls in which somebody said this, or heard it
+  ncco calls --format csv > calls.csv        every call, for a spreadsheet
+  ncco calls --timezone Europe/London        times in that time zone
+  ncco calls 3f9a1c77                        one call: its webhooks, its replies, and what decided them
+  ncco calls 3f9a1c77 --ncco                 the same, with the NCCOs as they were sent
+  ncco calls --follow                        new calls and changes, until Ctrl-C
+  ncco calls --follow --format json          the same, one JSON document per line
+
+This only reads the database in NCCO_DATABASE_URL, and a server may be running. Sensitive digits and words are never
+shown. Exit codes: 0 shown, 1 there is no such call, 2 no database can be read.""",
+)
+@click.argument("session", required=False)
+@click.option("--number", callback=_number, help="Calls from or to this number, or its first or last digits.")
+@click.option("--flow", default="", help="Calls that began in this flow.")
+@click.option("--result", type=click.Choice(ENDED), help="Calls with this result; `ncco report` explains them.")
+@click.option("--own", default="", metavar="NAME", help="Calls that the flow has given this result of its own.")
+@click.option("--word", default="", metavar="TEXT", help="Calls with this text in a prompt, what was said, or a name.")
+@click.option("--since", callback=_since, help="Calls of the last 90m, 2h or 3d, or since a point in time.")
+@click.option("--day", callback=options.read_day, help="Calls of this day, such as 2026-11-24, in the time zone.")
+@click.option("--open", "is_open", is_flag=True, help="Calls in progress.")
+@click.option(
+    "--failed",
+    "has_failed",
+    is_flag=True,
+    help="Calls with a step that could not be played as written.",
+)
+@click.option("--limit", type=click.IntRange(1, 100_000), help=f"How many to show [{SHOWN}; all of them as CSV].")
+@click.option(
+    "--timezone",
+    "zone",
+    default="UTC",
+    show_default=True,
+    callback=options.read_zone,
+    help="Time zone for the times shown.",
+)
+@click.option("--ncco", "whole", is_flag=True, help="For one call: show the NCCOs as they were sent.")
+@click.option("--follow", is_flag=True, help="Keep showing new calls and changes, until Ctrl-C.")
+@options.output("text", "json", "csv")
+def command(
+    *,
+    session: str | None,
+    word: str,
+    limit: int | None,
+    zone: tzinfo,
+    whole: bool,
+    follow: bool,
+    form: str,
+    **filters: Any,
+) -> int:
+    """Show the newest calls, or the timeline of one call. SESSION is its leg's uuid, or the start of it.
+
+    A timeline shows when each webhook arrived, what the caller pressed or said, the NCCO that was sent, the flow lines
+    that decided, and the hooks that have not been sent yet. Times in JSON are UTC; CSV has a column for the time zone.
+    """
+    faults = {
+        "you named one call; leave out the options that filter calls": session and (word or any(filters.values())),
+        "--ncco is for one call; add its ID": whole and not session,
+        "--format csv is for a list of calls; leave out the ID and --follow": form == "csv" and (session or follow),
+        "--word searches the calls so far; leave out --follow": word and follow,
+    }
+    for fault in (message for message, applies in faults.items() if applies):
+        raise click.UsageError(fault)
+    wanted = _filter(zone, **filters)
+    screen = CallPrinter(zone, is_json=form == "json", whole=whole)
+
+    async def show() -> None:
+        async with find_database().records() as records:
+            if session is not None:
+                timeline = await find_call(records, session)
+                if follow:
+                    await follow_call(records, timeline, screen)
+                else:
+                    screen.print_timeline(timeline, await _document_of(records, timeline))
+            elif follow:
+                async for call in follow_calls(records, wanted, limit or SHOWN):
+                    screen.print_call(call)
+            elif form == "csv":
+                await _note_progress(records, wanted)
+                await _print_csv(records, wanted, word, limit, zone)
+            else:
+                await _note_progress(records, wanted)
+                calls, has_more = await _first_calls(records, wanted, word, limit or SHOWN)
+                screen.print_list(calls, has_more=has_more)
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        asyncio.run(show())
+    return FINE
+
+
+def _now() -> int:
+    return milliseconds(datetime.now(UTC))
+
+
+def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: str | None, **values: Any) -> CallFilter:
+    """The store's filter. Raises BadParameter."""
+    earliest = milliseconds(since if since.tzinfo else since.replace(tzinfo=zone)) if since else 0
+    until = 0
+    if day is not None:
+        try:
+            first, until = read_period(day, day, zone, datetime.now(UTC)).milliseconds
+        except (ValueError, OverflowError):
+            raise click.BadParameter(f"{day} is too far in the past or the future", param_hint="'--day'") from None
+        earliest = max(earliest, first)
+        until = max(until, 1)  # 0 means any
+    if values["is_open"]:
+        earliest = max(earliest, _now() - LONGEST_CALL_MS)
+    return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
+
+
+async def _document_of(records: Records, timeline: Timeline) -> dict[str, Any]:
+    call = timeline.call
+    return listed_call(call, (await results_of(records, [call], _now())).get(call.key), _now())
+
+
+async def _note_progress(records: Records, wanted: CallFilter) -> None:
+    """Warn if calls may be missing because their results have not been written yet."""
+    since = complete_since(await records.result_progress())
+    if since is not None and since > wanted.since and (wanted.result or wanted.own):
+        click.echo(f"results of calls before {json_time(since)} are still being prepared", err=True)
+
+
+async def _first_calls(
+    records: Records, wanted: CallFilter, word: str, limit: int
+) -> tuple[list[dict[str, Any]], bool]:
+    """The newest calls of a search, and whether there may be more."""
+    now = _now()
+    found = FoundCalls()
+    calls: list[dict[str, Any]] = []
+    while len(calls) < limit:
+        found = await find_calls(records, wanted, limit - len(calls), now, before=found.next, word=word)
+        calls += (listed_call(row, result, now) for row, result in found.calls)
+        if found.next is None:
+            break
+    return calls, found.next is not None
+
+
+async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int | None, zone: tzinfo) -> None:
+    now = _now()
+
+    async def find(before: int | None, most: int) -> FoundCalls:
+        return await find_calls(records, wanted, most, now, before=before, word=word)
+
+    async for text in csv_pages(CALL_COLUMNS, call_pages(find, now, limit), zone):
+        click.echo(text, nl=False)
+
+
+async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, to_its_end: bool = False) -> None:
+    """Print the webhooks of a call as they arrive, until the call is deleted or, with `to_its_end`, is over."""
+    screen.print_heading(await _document_of(records, call))
+    timeline: Timeline | None = call
+    seen: set[str] = set()
+    while timeline is not None:
+        for entry in entries_of(timeline):
+            if entry.webhook.id not in seen:
+                seen.add(entry.webhook.id)
+                screen.print_entry(entry.document)
+        if to_its_end and timeline.call.session.is_over:
+            return
+        await asyncio.sleep(POLL_S)
+        timeline = await records.timeline(call.call.session.id)
+
+
+async def follow_calls(
+    records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
+) -> AsyncGenerator[dict[str, Any], None]:
+    """Yield up to `limit` calls, newest last. Then yield new calls, and recent ones again when they change."""
+    known: dict[int, FoundCall] = {}
+    most: int | None = limit
+    while True:
+        now = _now()
+        found = (await find_calls(records, wanted, max(limit, FOLLOWED), now)).calls
+        changed = [call for call in found if known.get(call[0].key) != call]
+        for row, result in reversed(changed[:most]):
+            yield listed_call(row, result, now)
+        known = {call[0].key: call for call in found}
+        most = None
+        await asyncio.sleep(poll_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CallPrinter:
+    """Prints calls, for people or programs.
+
+    Attributes:
+        zone: the time zone of text output.
+        whole: whether NCCOs are printed in full.
+    """
+
+    zone: tzinfo
+    is_json: bool
+    whole: bool
+
+    def print_list(self, calls: Sequence[Mapping[str, Any]], *, has_more: bool) -> None:
+        """Print calls as a table."""
+        if self.is_json:
+            print_json({"calls": calls, "more": has_more})
+            return
+        if calls:
+            click.echo(
+                self._row(
+                    *(
+                        "call",
+                        f"began ({self.zone})",
+                        "from",
+                        "to",
+                        "flow",
+                        "revision",
+                        "turns",
+                        "took",
+                        "result",
+                        "state",
+                    )
+                )
+            )
+        else:
+            click.echo("no calls", err=True)
+        for call in calls:
+            self.print_call(call)
+        if has_more:
+            click.echo("there are more: use --limit, --since or --number", err=True)
+
+    def print_call(self, call: Mapping[str, Any]) -> None:
+        """Print a call on one line."""
+        if self.is_json:
+            print_json(call, is_line=True)
+            return
+        id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
+        began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
+        result = printable(call["own"] if call["result"] == "own" else call["result"]) or "-"
+        rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]))
+        click.echo(self._row(id_, began, *others, *rest, result, printable(call["words"])))
+
+    def _row(self, id_: str, *cells: object) -> str:
+        """The cells of a call. Programs get full IDs, people get shortened ones."""
+        size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
+        return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
+
+    def print_timeline(self, timeline: Timeline, call: Mapping[str, Any]) -> None:
+        """Print a call with its webhooks, turns and hooks."""
+        entries = [entry.document for entry in entries_of(timeline)]
+        if self.is_json:
+            hooks = [hook_document(hook) for hook in timeline.hooks]
+            print_json({"call": call, "timeline": entries, "hooks": hooks})
+            return
+        self.print_heading(call)
+        for entry in entries:
+            self.print_entry(entry)
+        for hook in timeline.hooks:
+            tries = counted(hook.tries, "try", "tries") + (f": {printable(hook.problem)}" if hook.problem else "")
+            state = "parked" if hook.is_parked else "not sent yet"
+            click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
+
+    def print_heading(self, call: Mapping[str, Any]) -> None:
+        """Print the heading of a timeline; nothing in JSON."""
+        if self.is_json:
+            return
+        shown = {
+            name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
+        }
+        dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
+        state = f"{duration_text(call['seconds'])}: {printable(call['words'])}"
+        began = self._time(call["began_at"])
+        turns = counted(call["turns"], "turn")
+        click.echo(f"""\
+call {shown["id"]}{dialled_by}
+  from {shown["from"]} to {shown["to"]}
+  flow {shown["flow"]}, revision {shown["revision"][:SHORT_HASH]}
+  began {began:%Y-%m-%d %H:%M:%S} {self.zone}, {turns}, {state}""")
+
+    def print_entry(self, entry: Mapping[str, Any]) -> None:
+        """Print a webhook with its turn."""
+        if self.is_json:
+            print_json(entry, is_line=True)
+            return
+        turn = entry["turn"]
+        what = f": {printable(entry['told'])}" if entry["told"] else ""
+        again = " (delivered again)" if entry["again"] else ""
+        took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
+        time = f"{self._time(entry['at']):%H:%M:%S.%f}"[:12]
+        click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
+        if turn is not None:
+            _print_labelled("why", _reasons(turn["why"]))
+            _print_labelled("ncco", self._ncco_lines(turn["ncco"]))
+
+    def _ncco_lines(self, ncco: Sequence[Mapping[str, Any]] | None) -> Iterable[str]:
+        if ncco is None:
+            return ["nothing: the call continues as before"]
+        if self.whole:
+            return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
+        return (printable(action_summary(action)) for action in ncco)
+
+    def _time(self, at: str) -> datetime:
+        return datetime.fromisoformat(at).astimezone(self.zone)
+
+
+def _print_labelled(label: str, lines: Iterable[str]) -> None:
+    """Print lines below a webhook. The first one has a label."""
+    for number, line in enumerate(lines):
+        click.echo(f"    {'' if number else label:<4} {line}".rstrip())
+
+
+def _reasons(trace: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What a turn did, and why. Instead of entering a step, the line that led to it is shown."""
+    for line, following in zip(trace, (*trace[1:], None), strict=True):
+        is_repeated = line["did"] == "heard" and following is not None and following["did"] == "decided"
+        if line["did"] == "entered" or is_repeated:
+            continue
+        step = f"{line['step']}: " if line["step"] else ""
+        because = f" ({line['because']})" if line["because"] else ""
+        where = f"  {line['where']}" if line["where"] else ""
+        yield printable(f"{line['did']} {step}{line['what']}{because}{where}")

@@ -1,0 +1,140 @@
+"""`ncco explain`: explains the code of an issue."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import click
+
+import ncco_server
+from ncco_server.cli import options
+from ncco_server.cli.output import FINE, CannotRun, print_json
+from ncco_server.cli.validate import faults_of
+from ncco_server.flow.issues import RULES as FLOW_RULES
+from ncco_server.flow.issues import RUNNING_RULES, FlowRule
+from ncco_server.flow.loader import load_files
+from ncco_server.flow.report import printable, report
+from ncco_server.ncco import RULES as NCCO_RULES
+from ncco_server.ncco import Rule as NccoRule
+from ncco_server.ncco.json_text import TEXT_RULES
+from ncco_server.suggest import nearest
+from ncco_server.verify.faults import FAULTS
+from ncco_server.verify.scenarios.values import RULES as SCENARIO_RULES
+
+WIDTH: Final = 100
+"""Line width of running text."""
+
+_APP: Final = Path(ncco_server.__file__).parent
+_EXAMPLE_FILE: Final = re.compile(rb"^#=== (?P<path>\S+)(?: -> (?P<link>\S+))?\n", re.MULTILINE)
+
+
+Rule = FlowRule | NccoRule
+
+RULES: Final[Mapping[str, Rule]] = {
+    **FLOW_RULES,
+    **RUNNING_RULES,
+    **TEXT_RULES,
+    **NCCO_RULES,
+    **SCENARIO_RULES,
+    **FAULTS,
+}
+"""All codes that a command, the log or a trace may show."""
+
+
+@click.command(
+    "explain",
+    epilog="""\b
+Examples:
+  ncco explain E214                  what it means, with a wrong and a fixed file
+  ncco explain N108                  the same for an NCCO rule
+  ncco explain dead_end              a fault found by `ncco prove`
+  ncco explain                       every code, one per line
+
+Exit codes: 0 explained, 2 there is no such code.""",
+)
+@click.argument("code", required=False)
+@options.output("text", "json")
+def command(code: str | None, form: str) -> int:
+    """Explain the CODE of an issue: what it means, what causes it, and how to fix it.
+
+    Without CODE, list the codes.
+    """
+    if code is None:
+        _list_codes(form)
+        return FINE
+    rule = RULES.get(code) or RULES.get(code.upper())
+    if rule is None:
+        near = nearest(code.upper(), RULES) or nearest(code, RULES)
+        meant = f"did you mean {near}? " if near else ""
+        raise CannotRun(f"there is no code {code}", f"{meant}`ncco explain` lists all of them")
+    about = rule.about if isinstance(rule, FlowRule) else f"Source: {rule.source}."
+    wrong, right = _decoded(rule.bad), _decoded(rule.good)
+    if form == "json":
+        row = {"code": rule.code, "severity": rule.severity, "title": rule.title, "cure": rule.cure, "about": about}
+        print_json({**row, "wrong": wrong, "right": right})
+        return FINE
+    ink = {"error": "red", "warning": "yellow"}[rule.severity]
+    shown_code = click.style(rule.code, fg=ink, bold=True)
+    title = f"{shown_code}  {rule.severity}: {rule.title.removesuffix('.')}\nfix: {rule.cure}"
+    parts = {"Wrong": wrong, "What is reported": _report(rule), "Right": right}
+    blocks = [_block(name, text, is_plain=name != "What is reported") for name, text in parts.items() if text.strip()]
+    filled = textwrap.fill(about, WIDTH, break_long_words=False, break_on_hyphens=False)
+    click.echo("\n\n".join([title, *([filled] if filled else []), *blocks]))
+    return FINE
+
+
+def _list_codes(form: str) -> None:
+    rules = [RULES[code] for code in sorted(RULES)]
+    if form == "json":
+        keys = ("code", "severity", "title", "cure")
+        print_json([{key: getattr(rule, key) for key in keys} for rule in rules])
+    else:
+        click.echo("\n".join(f"{rule.code}  {rule.title.removesuffix('.')}" for rule in rules))
+
+
+def write_example(example: str | bytes, root: Path) -> None:
+    """Write the project of an example, as described in `ncco_server.flow.issues`, into an empty folder."""
+    data = example.encode() if isinstance(example, str) else example
+    (root / "flows").mkdir()
+    (root / "templates").mkdir()
+    marks = list(_EXAMPLE_FILE.finditer(data))
+    if not marks:
+        (root / "flows/bad.yaml").write_bytes(data)
+    ends = [mark.start() for mark in marks[1:]] + [len(data)]
+    for mark, end in zip(marks, ends, strict=False):
+        path = root / mark["path"].decode()
+        if mark["link"]:
+            path.symlink_to(mark["link"].decode())
+        else:
+            path.write_bytes(data[mark.end() : end])
+
+
+def _decoded(example: str | bytes) -> str:
+    return example if isinstance(example, str) else example.decode("utf-8", errors="replace")
+
+
+def _report(rule: Rule) -> str:
+    """What the commands print for the wrong example; "" if the issue only appears in a call."""
+    if rule.code in FLOW_RULES:
+        with TemporaryDirectory() as folder:
+            root = Path(folder)
+            write_example(rule.bad, root)
+            project = load_files(root / "flows", root / "templates", {}, modules=())
+            return report(project.issues, project.texts, "text", colour=True).replace(f"{root}/", "")
+    if rule.code in NCCO_RULES or rule.code in TEXT_RULES:
+        wrong = _decoded(rule.bad)
+        faults, _ = faults_of("answer.json", wrong)
+        return report([fault.as_issue() for fault in faults], {"answer.json": wrong}, "text", colour=True)
+    return ""
+
+
+def _block(title: str, text: str, *, is_plain: bool) -> str:
+    """A text below a title. Plain text may contain terminal control characters."""
+    lines = text.rstrip("\n").split("\n") if is_plain else text.splitlines()
+    shown = (printable(line.replace("\t", "    ")) if is_plain else line for line in lines)
+    return f"{title}:\n" + "\n".join(f"  {line}".rstrip() for line in shown)

@@ -1,0 +1,102 @@
+"""`ncco forget`: deletes every call of a phone number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from ncco_server.cli import options
+from ncco_server.cli.database import asynchronous, server_store
+from ncco_server.cli.environment import server_settings
+from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
+from ncco_server.cli.recordings import remove_audio
+from ncco_server.flow.report import counted
+from ncco_server.store import Forgotten
+
+LEAST_DIGITS: Final = 11
+"""Minimum number of digits of a number without a +. A shorter one may lack its country code and match somebody else."""
+_PHONE_NUMBER: Final = re.compile(r"[1-9][0-9]{6,14}")
+
+
+@click.command(
+    "forget",
+    epilog="""\b
+Examples:
+  ncco forget --number +447700900123 --dry-run      count the calls
+  ncco forget --number +447700900123                delete them
+  ncco forget --number +447700900123 --number +447700900456 --format json
+
+It changes the database in NCCO_DATABASE_URL, and a server may be running. Calls in progress are deleted too; their
+callers then hear the failsafe NCCO. Later webhooks of the deleted calls are not stored. Backups and hooks that have
+been sent do not change. SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite
+also removes old copies from unused parts of pages.
+
+Exit codes: 0 deleted, 1 deleted, but a program is using the log of a SQLite file, or audio cannot be removed yet, 2 it
+cannot run.""",
+)
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    required=True,
+    help="The number, with + and the country code. Can be repeated.",
+)
+@click.option("--dry-run", is_flag=True, help="Only count the rows that would be deleted.")
+@click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM). Calls wait meanwhile.")
+@options.output("text", "json")
+@asynchronous
+async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
+    """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
+    wanted = sorted({international(number) for number in numbers})
+    files = server_settings().recording_files
+    async with server_store() as store:
+        found = await store.forget(wanted, dry_run=dry_run, rewrite=rewrite)
+        is_removed = True
+        if found.recordings and not dry_run and files is not None:
+            is_removed = await remove_audio(store, files)
+    if form == "json":
+        print_json({"numbers": wanted, "dry_run": dry_run, **found._asdict()})
+    else:
+        _print(wanted, found, dry_run=dry_run)
+        if found.purged is None and not dry_run:
+            click.echo("no row contains it anymore; PostgreSQL's files keep deleted rows until their space is reused")
+            click.echo("  --rewrite removes them at once, but calls have to wait meanwhile")
+    return FINE if is_removed and found.purged is not False else ISSUES
+
+
+def international(written: str) -> str:
+    """The digits of a number with its country code. Raises CannotRun if it is ambiguous or not a number."""
+    number = re.sub(r"[ ().\-]", "", written.strip())
+    has_prefix = number.startswith(("+", "00"))
+    digits = number.removeprefix("+") if number.startswith("+") else number.removeprefix("00")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise CannotRun(f'"{written}" is not a phone number', "write it with + and the country code: +447700900123")
+    if digits.startswith("0") or not (has_prefix or len(digits) >= LEAST_DIGITS):
+        cure = "write it with + and the country code, such as +447700900123 for 07700 900123"
+        raise CannotRun(f'"{written}" has no country code', cure)
+    if not _PHONE_NUMBER.fullmatch(digits):
+        raise CannotRun(f'"{written}" has {len(digits)} digits; phone numbers have 7 to 15', "write the whole number")
+    return digits
+
+
+def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
+    shown = ", ".join(f"+{number}" for number in numbers)
+    counts = ", ".join(
+        counted(getattr(found, f"{noun}s"), noun) for noun in ("call", "turn", "webhook", "hook", "recording")
+    )
+    done = "would be deleted" if dry_run else "deleted"
+    is_named = any(found._replace(revisions=0, purged=None))
+    counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
+    click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: no call contains it")
+    if found.running:
+        click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
+    if found.revisions:
+        click.echo(
+            f"{counted(found.revisions, 'revision')} of your flows contain it in their source text, so they are kept"
+        )
+    if found.purged is False:
+        click.echo("the file's log still contains deleted rows, because a program is using the database")
+        click.echo("  fix: stop the programs that use it, and run the command again")

@@ -1,0 +1,125 @@
+"""What commands share: exit codes and output."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from ncco_server.errors import AppError, SettingsError, StoreError
+
+FINE: Final = 0
+ISSUES: Final = 1
+CANNOT_RUN: Final = 2
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C, as in shells. 1 would mean that there are issues."""
+BROKEN_PIPE: Final = 141
+"""The exit code if nobody reads the output anymore (`| head`), as in shells."""
+
+_LONGEST_NAME: Final = 200
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+class CannotRun(click.ClickException):
+    """The command cannot run. Exits with 2, and prints the problem and its fix."""
+
+    exit_code = CANNOT_RUN
+
+    def __init__(self, message: str, cure: str) -> None:
+        self.problem = message
+        self.cure = cure
+        text = f"{message}\n  fix: {cure}"  # the message may quote a setting or a file name
+        super().__init__("".join(char if char.isprintable() or char == "\n" else f"<{ord(char):02X}>" for char in text))
+
+
+def exit_code_of(command: Callable[[], int | None]) -> int:
+    """Run a command; returns its exit code, even if it is interrupted or nobody reads its output anymore.
+
+    Raises CannotRun, also if a setting, the database or a file cannot be used.
+    """
+    try:
+        code = command() or FINE
+    except KeyboardInterrupt:
+        click.echo("\nAborted!", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+    except StoreError as error:
+        cure = error.cure or "try again in a moment"
+        raise CannotRun(f"the store cannot be used: {error}", cure) from error
+    except AppError as error:
+        if not error.cure:
+            raise
+        others = error.others if isinstance(error, SettingsError) else ()
+        rest = (f"{other}\n  fix: {other.cure}" for other in others)
+        raise CannotRun(str(error), "\n".join([error.cure, *rest])) from error
+    except OSError as error:
+        if error.filename is not None:  # standard output has no file name
+            cure = "change its permissions, or name another" if isinstance(error, PermissionError) else "name another"
+            cure = "free some space there, or name another" if error.errno in _DISK_FULL else cure
+            raise CannotRun(f"{str(error.filename)[:_LONGEST_NAME]}: {error.strerror}", cure) from error
+        if error.errno not in _DISK_FULL:
+            raise
+        _flush_streams()
+        cure = "free some space where standard output goes, or redirect it elsewhere"
+        raise CannotRun(f"the output cannot be written: {error.strerror}", cure) from error
+    _flush_streams()
+    return code
+
+
+def open_closed_streams() -> None:
+    """Connect a standard stream that is closed (`>&-`), which is None in Python, to /dev/null."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - open for as long as the process
+            setattr(sys, name, stream)
+
+
+def _flush_streams() -> None:
+    """Drop output that cannot be written. Otherwise Python would exit with 120 instead of the command's code."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def shows_colours() -> bool:
+    """Whether standard output is a terminal with colours. NO_COLOR and TERM=dumb disable them."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def read_text(file: str | Path) -> str:
+    """The text of a file, or of standard input for "-", without a byte order mark. Raises CannotRun."""
+    try:
+        with click.open_file(file, "rb") as opened:
+            data: bytes = opened.read()
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CannotRun(f"{file}: byte {error.start + 1} is not UTF-8", "save the file as UTF-8") from error
+    except OSError as error:
+        raise CannotRun(f"{file}: {error.strerror}", "name a file that can be read") from error
+
+
+def print_json(document: Any, *, is_line: bool = False) -> None:
+    """Print a JSON document, on one line if it is one of several."""
+    click.echo(json_text(document, is_line=is_line), nl=False)
+
+
+def json_text(document: Any, *, is_line: bool = False) -> str:
+    """A JSON document as `print_json` prints it."""
+    return f"{json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str)}\n"
+
+
+def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
+    """Rows as lines with aligned cells."""
+    rows = list(rows)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield (indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))).rstrip()

@@ -1,0 +1,42 @@
+"""`ncco release`: confirms that the flows no longer have numbers or flows that callers can reach."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from ncco_server.cli.database import asynchronous, server_store
+from ncco_server.cli.environment import flow_variables, server_settings
+from ncco_server.cli.output import FINE
+from ncco_server.cli.project import Source
+from ncco_server.service.library import RELEASED, project_of, released_row, removals
+
+
+@click.command(
+    "release",
+    epilog="""\b
+Examples:
+  ncco release                             in the server's folder, with its settings
+  docker compose exec ncco ncco release    in its container
+
+If a number, flow or default that callers can reach disappears, servers refuse to load the flows, because a file may be
+missing by accident. This command confirms the removal for all servers with this database and these files. They load the
+flows within a second, or at their next start if NCCO_RELOAD is 0. Exit codes: 0 confirmed, or there is nothing to
+confirm, 1 the flows have errors, 2 no database can be used.""",
+)
+@asynchronous
+async def command() -> int:
+    """Confirm that the flows on disk remove numbers or flows that callers can reach now."""
+    settings = server_settings()
+    project = Source(settings.flows, settings.templates).load_sound(flow_variables()).project
+    async with server_store() as store:
+        row = await store.revision(RELEASED)
+        served = row and project_of(row, project)
+        removed = removals(served, project) if served else ()
+        if removed:
+            await store.replace_revision(released_row(project, datetime.now(UTC)))
+    for place, message in removed:
+        click.echo(f"{place.file}:{place.line}: {message}")
+    click.echo("confirmed" if removed else "nothing to confirm: callers can still reach everything")
+    return FINE

@@ -1,0 +1,58 @@
+"""`ncco schema`: prints JSON Schemas for editors and other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from ncco_server.cli import options
+from ncco_server.cli.environment import folders
+from ncco_server.cli.output import FINE, print_json
+from ncco_server.flow.editing.names import ProjectNames
+from ncco_server.flow.files import read_project
+from ncco_server.flow.language.schema import OfferedNames, flow_schema
+from ncco_server.ncco import json_schema
+from ncco_server.verify.scenarios.model import scenario_schema
+from ncco_server.verify.scenarios.people import people_schema
+
+
+@click.command(
+    "schema",
+    epilog="""\b
+Examples:
+  ncco schema flow > .vscode/flow.schema.json     with this project's names, which an editor can suggest
+  ncco schema flow --plain                        without them
+  ncco schema ncco > ncco.schema.json
+  ncco schema scenario > .vscode/scenario.schema.json
+  ncco schema people > people.schema.json         for the file of `ncco vonage --people`
+
+Exit codes: 0 printed, 2 there is no such schema.""",
+)
+@click.argument("name", type=click.Choice(["flow", "ncco", "people", "scenario"]))
+@click.option("--plain", is_flag=True, help="Leave out the names of steps, flows, lookups, ... of this project.")
+@options.flows
+@options.templates
+def command(
+    name: Literal["flow", "ncco", "people", "scenario"], flows: Path | None, templates: Path | None, *, plain: bool
+) -> int:
+    """Print the JSON Schema of flow files, scenarios, the NCCO or files of people, for editors and other programs.
+
+    The schema of flow files includes the names in this folder's project, so that an editor can suggest them.
+    """
+    if name == "ncco":
+        print_json(json_schema())
+    elif name == "scenario":
+        print_json(scenario_schema())
+    elif name == "people":
+        print_json(people_schema())
+    else:
+        print_json(flow_schema({} if plain else _project_names(*folders(flows, templates))))
+    return FINE
+
+
+def _project_names(flows: Path, templates: Path) -> OfferedNames:
+    """The names in a project, which may have errors; none if there is no project."""
+    texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
+    return ProjectNames(texts).offered()

@@ -1,0 +1,305 @@
+"""`ncco serve`: runs the server."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import click
+
+from ncco_server.cli import options
+from ncco_server.cli.console_process import console_address, console_beside
+from ncco_server.cli.environment import folders
+from ncco_server.cli.output import FINE, ISSUES, CannotRun
+from ncco_server.cli.project import LoadedProject, Source
+from ncco_server.errors import StoreError
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.report import printable, report, some_of
+from ncco_server.service.library import CURE, FIRST_READ_S, RELEASED, project_of, removals
+from ncco_server.service.threads import Threads
+from ncco_server.settings import Settings, load_settings, require_safe
+from ncco_server.settings.safety import placeholders
+from ncco_server.store import moment_of, open_store
+from ncco_server.web.server import serve
+
+_UNREAD: Final = Project({}, (), {}, {})
+URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
+
+
+@click.command(
+    "serve",
+    epilog="""\b
+Examples:
+  ncco serve --dev                                       on this machine, without signatures
+  NCCO_PUBLIC_URL=https://calls.example.com \\
+  VONAGE_SIGNATURE_SECRET=... ncco serve                 for real calls
+
+Every option is also a setting (NCCO_HOST, NCCO_PORT, ...); an option overrides the environment, which overrides .env.
+Exit codes: 0 stopped, 1 the flows have errors and the database has no earlier, valid flows, 2 a setting is wrong
+or the address is in use, 3 a worker cannot start.""",
+)
+@click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
+@click.option(
+    "--real-calls",
+    is_flag=True,
+    help="With --dev: place real calls through Vonage. By default, they only ring in the console.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(1, 1000),
+    default=1.0,
+    show_default=True,
+    help="With --dev: how many times as fast the pauses between attempts (`retry: {after: ..}`) pass.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Number of worker processes; more than one needs PostgreSQL.",
+)
+@click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
+@click.option(
+    "--log",
+    type=click.Choice(["pretty", "console", "json", "auto"]),
+    help="Log format [NCCO_LOG, else auto: on a terminal `pretty` with --dev and `console` without, otherwise json].",
+)
+@options.flows
+@options.templates
+def command(
+    *,
+    dev: bool,
+    real_calls: bool,
+    speed: float,
+    workers: int,
+    host: str | None,
+    port: int | None,
+    log: str | None,
+    flows: Path | None,
+    templates: Path | None,
+) -> int:
+    """Run the server and its console. Prints the address to open, and the URLs to enter at Vonage."""
+    if real_calls and not dev:
+        raise CannotRun("--real-calls is for --dev", "leave it out: without --dev, all calls are real")
+    if flows is not None and templates is None:
+        flows, templates = folders(flows, None)
+    settings = load_settings(host=host, port=port, log=log, flows=flows, templates=templates)
+    require_safe(settings, dev)
+    is_virtual = dev and not real_calls
+    if speed > 1 and not (is_virtual or (dev and settings.has_local_vonage)):
+        cure = (
+            "use it with --dev, and without --real-calls unless NCCO_VONAGE_API_URL is a stand-in such as `ncco vonage`"
+        )
+        raise CannotRun("--speed would call real people again sooner than the flow says", cure)
+    settings.shorten_pauses(speed)
+    workers = _usable_workers(settings.database_url, workers)
+    read = partial(Source(settings.flows, settings.templates).load, settings.policy().env)
+    project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
+    if project is None:
+        _say("the server does not start while its flows have errors")
+        return ISSUES
+    database = _database(settings.database_url)
+
+    without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
+    with (
+        console_beside(settings, dev=dev, say=_say, has_virtual_vonage=is_virtual) as console,
+        suppress(KeyboardInterrupt),  # before serve handles the signal
+    ):
+        port = console.port if console else settings.console_port
+        settings = settings.model_copy(update={"console": console is not None, "console_port": port})
+        if is_virtual:
+            settings.place_calls_with(console.voice_access if console else None)
+
+        def greet(host: str, port: int) -> None:
+            bound = settings.model_copy(update={"host": host, "port": port})
+            shown = f"Open the console in a browser: {console.url}" if console else without_console
+            _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=shown))
+            if console:
+                console.start(bound.address)
+
+        serve(settings, dev=dev, workers=workers, ready=greet, metrics=console.metrics if console else None)
+    return FINE
+
+
+def _say(text: str, *, is_line: bool = True) -> None:
+    """Print to standard error. Errors are ignored: a full disk, for example, must not cost a call."""
+    with suppress(OSError):
+        click.echo(text, nl=is_line, err=True)
+
+
+def _usable_workers(database_url: str, workers: int) -> int:
+    """How many workers to start: only one on SQLite, with a note. Raises CannotRun if several would lose calls."""
+    kind = database_url.partition(":")[0].lower()
+    if workers > 1 and kind == "memory":
+        cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
+        raise CannotRun(f"memory:// is private to a process, but --workers {workers} starts {workers}", cure)
+    if workers > 1 and kind == "sqlite":
+        _say(
+            "note: only one worker starts, because with a SQLite file several would wait for each other at every commit"
+        )
+        _say("  fix: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
+        return 1
+    return workers
+
+
+async def project_at_start(
+    database_url: str, read: Callable[[], LoadedProject], *, dev: bool, first_read_s: float = FIRST_READ_S
+) -> Project | None:
+    """The flows on disk, or those served before; None if both have errors. Prints the issues.
+
+    The earlier flows stay in use if those on disk have errors, take long to read, or no longer have something that
+    callers can reach. Not in development: there are no callers, and the author can fix the flows.
+
+    Args:
+        database_url: where the earlier flows are.
+        read: reads the flows on disk; blocks.
+        dev: whether this is development.
+        first_read_s: how long to wait for the flows on disk, in seconds.
+    """
+    reading = asyncio.create_task(Threads(1).run("flows", read))
+    await asyncio.wait({reading}, timeout=None if dev else first_read_s)
+    if not reading.done() and (before := await last_served(database_url, _UNREAD)):
+        _say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
+        return before[0]
+    found = await reading
+    _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
+    before = None if dev else await last_served(database_url, found.project)
+    if before is None:
+        return None if found.has_errors else found.project
+    project = before[0]
+    since = _since(before[1])
+    if found.has_errors:
+        _say(
+            f"the flows have errors, so calls use the flows of {since}; fix the errors, and the running server loads "
+            f"the flows"
+        )
+        return project
+    removed = removals(project, found.project)
+    if not removed:
+        return found.project
+    places = "".join(f"  {place.file}:{place.line}: {message}\n" for place, message in removed)
+    _say(
+        "something that callers can reach has disappeared from the flows, so calls use the flows of "
+        f"{since}\n{places}fix: {CURE}"
+    )
+    return project
+
+
+def _since(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"
+
+
+async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:
+    """The flows that a server last used with this database, and since when; None if there are none.
+
+    Writes and creates nothing. `read` are the flows on disk.
+    """
+    row = None
+    with suppress(StoreError):
+        async with open_store(database_url).records() as records:
+            row = await records.revision(RELEASED)
+    project = row and project_of(row, read)
+    return (project, moment_of(row.created_at)) if row and project else None
+
+
+def _database(url: str) -> str:
+    """The place where calls are stored, to be read before the server opens it."""
+    store = open_store(url)
+    if not store.is_durable:
+        return "the memory of this process, and are lost when it ends"
+    if store.path is not None:
+        return f"{printable(str(store.path.absolute()))}{'' if store.path.exists() else ', a new database'}"
+    return store.label
+
+
+def greeting(settings: Settings, flows: Iterable[Flow], *, dev: bool, database: str = "", console: str = "") -> str:
+    """The first lines that the server prints: its address, the console, the URLs for Vonage, and missing settings."""
+    flows = tuple(flows)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"http://{host}:{settings.port}"
+    lines = [
+        f"ncco {version('ncco-server')} listens on {address}{' (development)' if dev else ''}",
+        *(["", console] if console else []),
+        "",
+        "Enter in the Vonage dashboard, under the application's Voice capability (all three with POST; GET works too):",
+        *(f"  {name:<8}  POST  {settings.base_url}{path}" for name, path in URLS),
+        "",
+        "Flows:",
+        *(f"  {line}" for line in _flow_lines(flows)),
+        *(["", f"Calls are kept in {database}."] if database else []),
+    ]
+    left = [f"{each}. {each.cure}" for each in placeholders(settings)]
+    placing = [_on_placing(settings, dev=dev)] if any(flow.outbound is not None for flow in flows) else []
+    notes = [*left, *_notes(settings, flows, address), *filter(None, placing), *settings.warnings]
+    return "\n".join([*lines, *(["", *notes] if notes else []), ""])
+
+
+def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
+    """A note if the console password is missing; "" if the console is off for another reason."""
+    if not settings.console or settings.has_console(dev):
+        return ""
+    address = console_address(settings)
+    return (
+        "No console without a password: `ncco console password` prints the line for .env. The console is "
+        f"then at {address}"
+    )
+
+
+def _on_placing(settings: Settings, *, dev: bool) -> str:
+    """Where placed calls ring; "" unless in development."""
+    access = settings.voice_access
+    if access is None and not settings.has_virtual_vonage:
+        return f"No calls are placed: set {' and '.join(settings.missing_to_fetch)}."
+    if access is None:
+        return "No calls are placed: there is no console in which they could ring; --real-calls calls real phones."
+    if settings.has_virtual_vonage:
+        return "Placed calls ring in the console, and nobody is called; --real-calls calls real phones."
+    return "Placed calls ring real phones, and cost money (--real-calls)." if dev else ""
+
+
+def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
+    known = sorted(flows, key=lambda flow: flow.name)
+    default = "every other number" if any(flow.numbers for flow in known) else "every number"
+    for flow in known:
+        entrances = [*flow.numbers]
+        if flow.default:
+            entrances.append(default)
+        if flow.entry:
+            entrances.append(f"/webhooks/answer/{flow.name}")
+        if flow.outbound is not None:
+            entrances.append("placed by this server")
+        if not entrances:
+            runners = [other.name for other in known if flow.name in other.subs and other is not flow]
+            entrances.append(f"run by {', '.join(runners)}" if runners else "no call can start here")
+        yield f"{flow.name:<14}  {', '.join(entrances)}"
+
+
+def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
+    """Notes about settings that real calls still need."""
+    if not settings.is_signed and not settings.insecure:
+        yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
+    if not settings.public_url and not settings.is_signed:
+        yield (f"Vonage cannot reach {address}: start a tunnel and enter the tunnel's address, or set NCCO_PUBLIC_URL.")
+    hooks = [hook.definition for flow in flows for hook in flow.hooks]
+    if any(hook.mail is None for hook in hooks) and not settings.hook_secrets:
+        yield "Hooks are not signed, so their receivers cannot verify the sender: set NCCO_HOOK_SECRET."
+    if any(hook.mail for hook in hooks) and settings.mail_server is None:
+        yield "Emails are parked, not sent: set NCCO_SMTP_URL and NCCO_MAIL_FROM; then `ncco hooks retry` sends them."
+    keeps = settings.keeps_recordings
+    if keeps and settings.is_signed and settings.missing_to_fetch and any(flow.records for flow in flows):
+        names = " and ".join(settings.missing_to_fetch)
+        yield f"Recordings stay at Vonage, which keeps them for a month: set {names}, or NCCO_RECORDINGS=off."
+    dialling = [step for flow in flows for step in flow.computing_numbers]
+    if dialling and not settings.dial_allow:
+        yield (
+            f"NCCO_DIAL_ALLOW is not set, so computed numbers ({some_of(dialling)}) are never dialled: set the allowed "
+            "prefixes, such as 44,4930."
+        )

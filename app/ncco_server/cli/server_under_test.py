@@ -1,0 +1,140 @@
+"""The server that simulated calls use: the real one in this process, or one at a URL."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, MutableMapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+from starlette.types import ASGIApp
+from structlog.typing import FilteringBoundLogger
+
+from ncco_server.cli import options
+from ncco_server.cli.environment import flow_variables, server_settings, variables
+from ncco_server.cli.output import CannotRun
+from ncco_server.cli.scenario_files import first_numbers
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.service.mail import Mailer, by_way
+from ncco_server.service.outbox import Poster
+from ncco_server.service.outgoing import new_client
+from ncco_server.settings import Settings
+from ncco_server.simulator.delivery import Application
+from ncco_server.store import HookRow
+from ncco_server.verify.scenarios.server import Outside
+from ncco_server.verify.scenarios.stage import BASE, BROKEN, LocalStage, PathOf, RemoteStage
+from ncco_server.web import create_app
+from ncco_server.web.webhook_http import DEADLINE_S
+
+
+def make_app(
+    service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
+) -> ASGIApp:
+    """The server. Its warnings and errors are added to `log`, one sentence each. `deadline_s` is as in `create_app`."""
+    settings = Settings.model_construct(public_url=BASE)  # without the environment: the same on every machine
+    return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
+
+
+def _logger(log: list[str]) -> FilteringBoundLogger:
+    def keep(_: object, level: str, line: MutableMapping[str, Any]) -> str:
+        parts = [str(line[name]) for name in ("problem", "error", "message") if line.get(name)]
+        prefix = BROKEN if level == "error" else f"the server: {level}: "
+        log.append(f"{prefix}{': '.join(parts) or line.get('event', '')}")
+        raise structlog.DropEvent
+
+    warnings = structlog.make_filtering_bound_logger(logging.WARNING)
+    logger: FilteringBoundLogger = structlog.wrap_logger(None, processors=[keep], wrapper_class=warnings)
+    return logger
+
+
+@asynccontextmanager
+async def local_stage(
+    project: Project, path_of: PathOf, *, is_live: bool, chaos: int | None, deadline_s: float = DEADLINE_S
+) -> AsyncIterator[LocalStage]:
+    """The server for calls to a project. Raises CannotRun, SettingsError.
+
+    `path_of` is as in `LocalStage`, `deadline_s` as in `create_app`.
+
+    With `is_live`, lookups are made and hooks are sent as on a real server.
+    """
+    settings = server_settings()
+    outside = None
+    async with AsyncExitStack() as exits:
+        if is_live:
+            budget_ms = settings.lookup_budget_ms
+            hosts = settings.private_hosts
+            lookups = LookupClient(budget_ms, hosts, settings.python_modules)
+            exits.push_async_callback(lookups.close)
+            poster = Poster(await exits.enter_async_context(new_client(hosts)), settings.hook_secrets)
+
+            send = by_way(poster, Mailer(settings.mail_server))
+
+            async def post(hook: HookRow) -> str:
+                return hook.problem or (await send(hook, datetime.now(UTC))).problem
+
+            outside = Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
+        make = partial(make_app, deadline_s=deadline_s)
+        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos, path_of=path_of)
+
+
+def is_url(what: str | None) -> bool:
+    """Whether an argument is the URL of a server."""
+    return what is not None and what.lower().startswith(("http://", "https://"))
+
+
+def remote_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Adds the options for a server at a URL, which the command receives as `**remote`."""
+    url = partial(click.option, default="", callback=options.read_url)
+    found = (
+        url("--event-url", help="For a server at a URL: its event URL [none]."),
+        url("--fallback-url", help="For a server at a URL: its fallback URL [none]."),
+        click.option(
+            "--method",
+            type=click.Choice(("GET", "POST"), case_sensitive=False),
+            metavar="[GET|POST]",
+            help="For a server at a URL: the HTTP method of its answer and fallback URL [GET].",
+        ),
+        click.option(
+            "--signature-secret",
+            default="",
+            help="For a server at a URL: the secret that signs webhooks [VONAGE_SIGNATURE_SECRET, else none].",
+        ),
+    )
+    for option in reversed(found):
+        command = option(command)
+    return command
+
+
+def remote_stage(
+    answer_url: str, remote: Mapping[str, Any], *, chaos: int | None, scenarios: Iterable[Path] = ()
+) -> RemoteStage:
+    """The server at a URL. Webhooks are signed with the secret in the environment, if there is one.
+
+    A scenario that names a flow of a project calls the flow's number. The default method is GET.
+    """
+    known = variables()
+    secrets = ("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET")
+    application = Application(
+        answer_url,
+        remote["event_url"],
+        remote["fallback_url"],
+        answer_method=remote["method"] or "GET",
+        signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
+        api_key=known.get("VONAGE_API_KEY", ""),
+        application_id=known.get("VONAGE_APPLICATION_ID", ""),
+    )
+    return RemoteStage(application, chaos=chaos, numbers=first_numbers(scenarios))
+
+
+def refuse_remote(remote: Mapping[str, Any]) -> None:
+    """Raise CannotRun if options for a server at a URL are given with a project."""
+    for name in (name for name, value in remote.items() if value):
+        cure = "leave it out, or give the answer URL instead of a flow"
+        raise CannotRun(f"--{name.replace('_', '-')} only applies to a server at a URL", cure)

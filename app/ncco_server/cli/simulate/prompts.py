@@ -1,0 +1,188 @@
+"""Interactive input: the caller's lines, and the results of lookups."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from io import TextIOWrapper
+from typing import Any, Final
+
+import click
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import WordCompleter
+
+from ncco_server.cli.simulate.screen import INDENT, Screen
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.engine.secrets import Secrets
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.model import Flow
+from ncco_server.flow.report import printable
+from ncco_server.service.turns import AnswerLookups
+from ncco_server.verify.played_call import PlayedCall
+from ncco_server.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
+
+_COMMAND: Final = re.compile(r"[^;]*[^;\s]")
+"""The text to complete: the last command on a line. The completer reads it from right to left."""
+_ERROR: Final = re.compile(r"error(?:\s+(.+))?")
+
+
+class Prompt:
+    """Reads lines; at a terminal, with a line editor.
+
+    The history is not saved, because callers' digits may be PINs.
+
+    Attributes:
+        is_person: whether a person is typing, who can be asked questions.
+        offers: what can be typed now, for completion.
+    """
+
+    def __init__(self) -> None:
+        if isinstance(sys.stdin, TextIOWrapper):
+            sys.stdin.reconfigure(errors="replace")
+        self.is_person = sys.stdin.isatty()
+        self.offers: Sequence[str] = ()
+        self._session: PromptSession[str] | None = None
+        if self.is_person and sys.stdout.isatty():
+            completer = WordCompleter(lambda: list(self.offers), ignore_case=True, pattern=_COMMAND)
+            self._session = PromptSession(completer=completer, complete_while_typing=False)
+
+    async def read(self, ask: str = "> ") -> str | None:
+        """The next line; None at the end of the input, or after Ctrl-C or Ctrl-D."""
+        if self._session is None:
+            return self._plain_line(ask)
+        try:
+            return await self._session.prompt_async(ask)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+    def _plain_line(self, ask: str) -> str | None:
+        """Read a line without a line editor. It blocks the event loop, which has nothing else to do."""
+        if self.is_person:
+            click.echo(ask, nl=False)
+        handler = signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # the event loop's own handler would only note Ctrl-C
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            line = ""
+        finally:
+            signal.signal(signal.SIGINT, handler)
+        if not line and self.is_person:
+            click.echo()
+        return line.rstrip("\r\n") if line else None
+
+
+class PromptedLookups(LookupAnswers):
+    """Asks the person at the terminal for the results of lookups. If there is none, uses the defaults.
+
+    Args:
+        flows: the project's flows.
+        look_ups: makes a function that sends the lookups of one turn; None if lookups are not sent.
+
+    Attributes:
+        show_news: prints what has happened in the call; None before the call begins.
+        call: the call, whose sensitive values are not printed; None before it begins.
+    """
+
+    def __init__(
+        self, flows: Iterable[Flow], prompt: Prompt, screen: Screen, look_ups: Callable[[], AnswerLookups] | None
+    ) -> None:
+        super().__init__(lookups_of(flows), look_ups)
+        self._prompt = prompt
+        self._screen = screen
+        self._is_asked = prompt.is_person and look_ups is None
+        self.show_news: Callable[[], Awaitable[None]] | None = None
+        self.call: PlayedCall | None = None
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """See `LookupAnswers`. The lookups are shown one at a time."""
+        if self.show_news is not None:
+            await self.show_news()
+        return tuple([await self._shown(lookup) for lookup in lookups])
+
+    async def _shown(self, lookup: Lookup) -> LookupAnswer:
+        definition = self.definitions[lookup.flow, lookup.name]
+        secrets = self.call.secrets if self.call is not None else Secrets()
+        self._say(f"lookup {lookup.name} asks {_shown(lookup, secrets)}", "yellow")
+        (answer,) = await super().ask((lookup,))
+        _, problem = definition.cast_answer(answer.value, answer.problem)
+        if problem and self._look_ups is not None:
+            self._say(f"it does not answer: {problem}", "red")
+        if problem:
+            self._say(f"its default is used: {json.dumps(dict(definition.default), ensure_ascii=False)}", "dim")
+        return answer
+
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`."""
+        return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
+
+    async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
+        """Ask until what is typed is valid."""
+        names = definition.returns.fields
+        fields = " ".join(f"{name}=.." for name in names)
+        self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
+        self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in names))
+        while True:
+            line = await self._prompt.read("answer> ")
+            try:
+                return read_answer((line or "").strip(), definition)
+            except ValueError as error:
+                self._say(f"that is not an answer: {error}", "red")
+
+    def _say(self, text: str, colour: str) -> None:
+        self._screen.say(printable(f"{INDENT}{text}"), colour)
+
+
+def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
+    """The answer that was typed. Missing fields come from the default. Raises ValueError."""
+    if not text:
+        return NOBODY
+    if text == "timeout":
+        return no_answer("", definition.timeout_ms)
+    if found := _ERROR.fullmatch(text):
+        return no_answer(found[1] or FAILED, definition.timeout_ms)
+    value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
+    if isinstance(value, Mapping):
+        value = {**definition.default, **value}
+    _, problem = definition.cast_answer(value)
+    if problem:
+        raise ValueError(problem)
+    return LookupAnswer(value)
+
+
+def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
+    """Parse `name=Ann tier=gold`. Raises ValueError."""
+    found: dict[str, Any] = {}
+    known = definition.returns.fields
+    for word in shlex.split(text):
+        name, is_given, value = word.partition("=")
+        if not is_given or name not in known:
+            raise ValueError(f'"{word}" does not set a field; the fields are: {", ".join(known)}')
+        found[name] = value if known[name].is_text else json.loads(value)
+    return found
+
+
+def _shown(lookup: Lookup, secrets: Secrets) -> str:
+    request = lookup.request
+    if request.method == "PYTHON":
+        return f"{request.function}({_json(request.arguments, secrets)})"
+    body = "" if request.json is None else f" {_json(request.json, secrets)}"
+    return f"{request.method} {request.url}{body}"
+
+
+def _json(value: Any, secrets: Secrets) -> str:
+    return json.dumps(_without(value, secrets), ensure_ascii=False)
+
+
+def _without(value: Any, secrets: Secrets) -> Any:
+    """A value whose sensitive parts are replaced with asterisks."""
+    if isinstance(value, Mapping):
+        return {key: _without(each, secrets) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(each, secrets) for each in value]
+    return "***" if secrets.are_in(str(value)) else value

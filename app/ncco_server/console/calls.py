@@ -1,0 +1,324 @@
+"""Recorded calls: a searchable list, and each call as a conversation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from types import MappingProxyType
+from typing import Annotated, Any, Final, Literal, TypeAlias
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from ncco_server.console.access import CanChange, CanLook
+from ncco_server.console.audit import audit
+from ncco_server.console.conversation import conversation
+from ncco_server.console.download import csv_response, json_response
+from ncco_server.console.messages import shown
+from ncco_server.console.pages import iso_of, render, view_of
+from ncco_server.console.phone.repetition import CannotRepeat, recorded_of
+from ncco_server.console.placed import placing_flows
+from ncco_server.console.polled import PolledRoute
+from ncco_server.console.report import Day, requested_period
+from ncco_server.console.state import Console, TheConsole, console_of
+from ncco_server.errors import StoreError
+from ncco_server.flow.model import Project
+from ncco_server.results import RESULTS
+from ncco_server.service.call_report import zone_of
+from ncco_server.service.call_results import CallResult, results_of
+from ncco_server.service.call_search import FoundCalls, find_calls
+from ncco_server.service.exports import CALL_COLUMNS, Pages, call_pages, listed_call
+from ncco_server.service.phone_numbers import dialable, is_number
+from ncco_server.service.recorded_calls import duration_text, hook_document
+from ncco_server.service.replay import replay
+from ncco_server.service.result_rows import complete_since
+from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds
+
+router = APIRouter(route_class=PolledRoute)
+
+PAGE: Final = 50
+"""Number of calls per page."""
+PERIODS: Final[Mapping[str, timedelta]] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+STATES: Final = {
+    "": "all",
+    "missed": "missed",
+    "message": "left a message",
+    "person": "answered by a person",
+    "served": "served by the menu",
+    "own": "the flow's own result",
+    "open": "in progress",
+    "failed": "something failed",
+}
+"""The names of the call filters."""
+NO_TEXTS: Final[Mapping[str, str]] = MappingProxyType({})
+
+_PLAIN: Final[Mapping[str, str]] = {
+    "open": "on the line now",
+    "message": "left a message",
+    "served": "served by the menu",
+    "answered": "placed by this line",
+    "lost": "end not known",
+    "unknown": "not known",
+}
+"""Results in the owner's words, if nothing else about the call matters."""
+_ID: Final = re.compile(r"[0-9a-f]{8}[0-9a-f-]*|CON-[0-9a-f-]+")
+
+
+class CallSearch(BaseModel):
+    """The filters of the list of calls, as in the URL's query."""
+
+    q: Annotated[str, Query(max_length=200)] = ""
+    """The first or last digits of a number, the name of a caller or a flow, spoken words, or the start of an ID."""
+    flow: Annotated[str, Query(max_length=100)] = ""
+    state: Literal["", "open", "missed", "message", "person", "served", "own", "failed"] = ""
+    result: Annotated[str, Query(max_length=100)] = ""
+    """The name of a flow's own result."""
+    since: Literal["", "today", "hour", "day", "week", "month"] = ""
+    day: Day = None
+    """Only calls of this day. It takes precedence over `since`."""
+    before: Annotated[int | None, Query(ge=0, lt=1 << 63)] = None
+    """The key of the call after which the page starts."""
+
+    @property
+    def number(self) -> str:
+        """The digits of the number to search for; "" if the text is not a number."""
+        text = self.q.strip()
+        return re.sub(r"\D", "", text).lstrip("0") if is_number(text) else ""
+
+    @property
+    def word(self) -> str:
+        """The text to search for; "" if it is a number."""
+        return "" if self.number else self.q.strip()
+
+    def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
+        """The store's filter, with days in a time zone."""
+        today = datetime.combine(now.astimezone(zone).date(), time(), zone)
+        begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
+        since = milliseconds(begin) if self.since else 0
+        until = 0
+        if self.day is not None:
+            since, until = requested_period(self.day, self.day, zone, now).milliseconds
+            until = max(1, until)  # 0 means any
+        return CallFilter(
+            self.number,
+            self.flow.strip(),
+            max(0, since),
+            until,
+            is_open=self.state == "open",
+            has_failed=self.state == "failed",
+            result=self.state if self.state in RESULTS and self.state != "open" else "",
+            own=self.result.strip(),
+        )
+
+    def address(self, **changed: object) -> str:
+        """The query of this list's URL, with some values replaced."""
+        values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
+        return f"?{urlencode(values)}" if values else ""
+
+
+Search: TypeAlias = Annotated[CallSearch, Query()]
+
+
+async def _find(records: Records, search: CallSearch, limit: int, now: datetime, project: Project) -> FoundCalls:
+    """The calls that match a search, newest first: those with this ID, if the text is one, or those of the filters."""
+    now_ms = milliseconds(now)
+    if _ID.fullmatch(search.q.strip()) and (named := await records.calls_like(search.q.strip(), limit)):
+        known = await results_of(records, named, now_ms, project.flows)
+        return FoundCalls([(row, known.get(row.key)) for row in named])
+    wanted = search.filter(now, zone_of(project))
+    flows = project.flows
+    return await find_calls(records, wanted, limit, now_ms, before=search.before, word=search.word, flows=flows)
+
+
+def texts_of(project: Project) -> dict[str, str]:
+    """What the flows' own results mean, by name."""
+    return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
+
+
+def plain_state(call: CallResult, texts: Mapping[str, str] = NO_TEXTS) -> str:
+    """The result of a call, in the owner's words; `texts` are those of the flows' own results."""
+    own = texts.get(call.own) or call.own.replace("_", " ")
+    if call.result == "own":
+        return own
+    words = _plain_result(call)
+    return f"{words}; {own}" if own else words
+
+
+def _plain_result(call: CallResult) -> str:
+    step = call.step.replace("_", " ")
+    if call.result == "person":
+        spoken = "on the line"
+        if call.ended_at is not None and call.person_at is not None:
+            spoken = f"spoke {duration_text((call.ended_at - call.person_at) / 1000)}"
+        return f"{spoken} with {step}" if step else spoken
+    if call.result in _PLAIN:
+        return _PLAIN[call.result]
+    if not call.flow:
+        return "no flow takes this number"
+    if call.rang:
+        return "nobody answered"
+    return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
+
+
+def _shown(row: CallRow, result: CallResult | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
+    """A call as pages show it."""
+    call = listed_call(row, result, now_ms)
+    plain = plain_state(result, texts) if result else "a called party" if call["parent"] else "placed by this line"
+    return call | {"took": duration_text(call["seconds"]), "plain": plain}
+
+
+@router.get("/calls")
+async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+    """The list, or only its rows if the page polls for changes: all polling pages get the same rows.
+
+    The rows of a search for words do not change by themselves, because finding them takes long.
+    """
+    if not request.headers.get("hx-request"):
+        return await _listed(request, search, "calls.html")
+    if request.state.version and search.word:
+        return Response(status_code=204)
+    headers = {"HX-Replace-Url": f"/calls{search.address()}"}
+    if not request.state.version:
+        return await _listed(request, search, "calls_rows.html", headers)
+
+    async def rows() -> bytes:
+        return bytes((await _listed(request, search, "calls_rows.html")).body)
+
+    key = ("calls", search.address(), request.state.version, view_of(request))
+    body = await console.lists.get(key, rows)
+    return HTMLResponse(body, headers=headers)
+
+
+async def _listed(
+    request: Request, search: CallSearch, template: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    console = console_of(request)
+    now = datetime.now(UTC)
+    found = FoundCalls()
+    since = None
+    own_results: list[str] = []
+    project = (await console.read_project()).project
+    is_memory = console.settings.has_memory_store
+    if not is_memory:
+        async with console.records() as records:
+            found = await _find(records, search, PAGE, now, project)
+            since = complete_since(await records.result_progress())
+            own_results = await records.own_results()
+    now_ms = milliseconds(now)
+    texts = texts_of(project)
+    page = render(
+        request,
+        template,
+        search=search,
+        calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
+        older=search.address(before=found.next) if found.next is not None else "",
+        searched_until=iso_of(found.searched_until) if found.searched_until is not None else "",
+        complete_since=iso_of(since) if since is not None else "",
+        states=STATES,
+        own_results=own_results,
+        texts=texts,
+        periods=("today", *PERIODS),
+        flows=sorted(project.flows),
+        places_calls=bool(placing_flows(project)),
+        is_memory=is_memory,
+    )
+    page.headers.update(headers or {})
+    return page
+
+
+def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
+    """All calls of a search, for a file. A slow download does not keep a connection to the database open."""
+    now = datetime.now(UTC)
+
+    async def find(before: int | None, limit: int) -> FoundCalls:
+        async with console.records() as records:
+            page = search if before is None else search.model_copy(update={"before": before})
+            return await _find(records, page, limit, now, project)
+
+    return call_pages(find, milliseconds(now))
+
+
+@router.get("/calls.json")
+async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Response:
+    """The calls of the list as JSON."""
+    return await json_response("calls", _pages(console, search, (await console.read_project()).project))
+
+
+@router.get("/calls.csv")
+async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+    """The calls of the list as a CSV file for spreadsheets."""
+    project = (await console.read_project()).project
+    reply = await csv_response(CALL_COLUMNS, _pages(console, search, project), zone_of(project), "calls.csv")
+    audit(request, "calls downloaded")
+    return reply
+
+
+@router.post("/calls/{name:path}/keep")
+async def keep_call(request: Request, console: TheConsole, name: str, session: CanChange) -> Response:
+    """Write a call into tests/scenarios/, for `ncco test`; 422 with the reason if that is impossible."""
+    async with console.records() as records:
+        timeline = await records.timeline(name)
+    if timeline is None:
+        raise HTTPException(404, "there is no such call")
+    try:
+        call = recorded_of(timeline)
+        values = {"folder": console.project.as_values(), "dial_allow": console.settings.policy().dial_allow}
+        kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
+    except CannotRepeat as error:
+        return render(request, "call_kept.html", 422, problem=str(error), kept=None)
+    except HTTPException as error:
+        return render(request, "call_kept.html", error.status_code, problem=error.detail, kept=None)
+    audit(request, "scenario kept", file=kept["path"])
+    return render(request, "call_kept.html", problem="", kept=kept)
+
+
+@router.get("/calls/{name:path}")
+async def call(request: Request, console: TheConsole, name: str, session: CanLook, replayed: bool = False) -> Response:
+    """One call as a conversation; with `replayed`, compared with today's flow."""
+    now_ms = milliseconds(datetime.now(UTC))
+    try:
+        async with console.records() as records:
+            found = await records.calls_like(name, 2)
+            timeline = await records.timeline(found[0].session.id) if len(found) == 1 else None
+            project = (await console.read_project()).project
+            results = await results_of(records, found, now_ms, project.flows)
+    except StoreError as error:
+        return render(request, "call_missing.html", 503, name=name, problem=str(error))
+    if timeline is None:
+        problem = "several calls begin with this" if found else "there is no such call"
+        return render(request, "call_missing.html", 404, name=name, problem=problem)
+    document = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+    recordings = (await console.opened_store()).recordings
+    kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
+    return render(
+        request,
+        "call.html",
+        call=document,
+        call_back=dialable(document["from"]),
+        entries=conversation(timeline),
+        recordings={row.uuid: shown(row) for row in kept},
+        hooks=[hook_document(hook) for hook in timeline.hooks],
+        turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
+        has_key=bool(console.settings.private_key.get_secret_value()),
+        may_change=session.role == "change",
+        can_keep=session.role == "change" and bool(timeline.call.session.flow),
+    )
+
+
+def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
+    """The turns that today's flow plays for the recorded inputs, or why they cannot be played."""
+    name = timeline.call.session.flow
+    flow = console.project.current().project.flows.get(name)
+    if flow is None:
+        return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
+    turns = list(replay(timeline, flow, console.settings.policy()))
+    return {"problem": "", "turns": turns}

@@ -1,0 +1,227 @@
+"""Describes a recorded call as a conversation: webhooks, decisions, lookups and prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from ncco_server.service.phone_numbers import readable
+from ncco_server.service.recorded_calls import (
+    TimelineEntry,
+    action_summary,
+    entries_of,
+    hook_document,
+    json_object,
+)
+from ncco_server.service.written_rows import MASKED
+from ncco_server.store import HookRow, Timeline
+
+DOTS: Final = "••••"
+"""Replaces sensitive values."""
+_SERVES: Final = frozenset({"record", "connect", "conversation"})
+"""Actions that help the caller: an error exit that plays one of them does not lose the caller."""
+
+
+class Said(NamedTuple):
+    """An action of an NCCO that was sent.
+
+    Attributes:
+        kind: the name of the action.
+        text: the spoken text, or a summary of the action.
+        is_spare: whether it follows an `input`, so that it is heard only if no webhook gets a reply.
+    """
+
+    kind: str
+    text: str
+    is_spare: bool
+
+
+class Reason(NamedTuple):
+    """A trace line: a decision, lookup or failure, with its flow line.
+
+    Attributes:
+        text: the decision, or the lookup.
+        because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
+        file, line: the place in the flow, or "".
+        answer: the lookup's answer as JSON, with dots for sensitive values; "" if it was not stored.
+        has_failed: whether something went wrong.
+    """
+
+    text: str
+    because: str
+    file: str = ""
+    line: str = ""
+    answer: str = ""
+    has_failed: bool = False
+
+
+class Lost(NamedTuple):
+    """How the flow lost its caller: the reason, and the file and line to fix ("" if no line is wrong)."""
+
+    why: str
+    file: str = ""
+    line: str = ""
+
+
+def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
+    """The actions of an NCCO, in order."""
+    is_spare = False
+    for action in ncco or ():
+        kind = str(action.get("action", "?"))
+        text = str(_with_dots(action.get("text", ""))) if kind == "talk" else action_summary(action)
+        yield Said(kind, text, is_spare)
+        is_spare = is_spare or kind == "input"
+
+
+def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
+    """A turn's decisions, lookups and failures, in order; `answers`: its lookup answers by name."""
+    for line in trace:
+        did = line["did"]
+        what = line["what"]
+        because = str(line["because"])
+        place = _place(line)
+        step = f"{line['step']} → " if line["step"] else ""
+        if did == "asked":
+            yield Reason(f"lookup {what}", because, *place, _shown(answers.get(what)), line.get("by") == "default")
+        elif did in ("failed", "refused"):
+            yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
+        elif did in ("decided", "answered"):
+            yield Reason(f"{step}{what}", because, *place)
+    for name in answers.keys() - {line["what"] for line in trace if line["did"] == "asked"}:
+        yield Reason(f"lookup {name}", "", answer=_shown(answers[name]))  # older versions did not trace the reason
+
+
+def _shown(answer: Any) -> str:
+    return "" if answer is None else json.dumps(_with_dots(answer), ensure_ascii=False)
+
+
+def _with_dots(value: Any) -> Any:
+    """A value with the tokens of sensitive values replaced with dots."""
+    if isinstance(value, dict):
+        return {name: _with_dots(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_with_dots(each) for each in value]
+    return DOTS if isinstance(value, str) and value.startswith(MASKED) else value
+
+
+def _place(line: Mapping[str, Any]) -> tuple[str, str]:
+    """The file and line of a trace line, or ""."""
+    file, _, number = str(line["where"]).rpartition(":")
+    return file, number
+
+
+def conversation(timeline: Timeline) -> list[dict[str, Any]]:
+    """The webhooks of a call, each with what the caller did, the decision, and the prompts that followed."""
+    shown: list[dict[str, Any]] = []
+    unsent = {hook.id: hook for hook in timeline.hooks}
+    entered: Mapping[str, Any] = {"where": ""}
+    for entry in entries_of(timeline):
+        document = entry.document
+        turn = document["turn"]
+        trace = turn["why"] if turn else []
+        entered = next((line for line in reversed(trace) if line["did"] == "entered"), entered)
+        shown.append(
+            document
+            | {
+                "id": entry.webhook.id,
+                "plain": _plain(entry, timeline),
+                "reasons": list(reasons_in(trace, turn["lookups"] if turn else {})),
+                "said": list(said_in(turn["ncco"])) if turn else [],
+                "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
+                "has_failed": any(line["did"] == "failed" for line in trace),
+                "lost": _lost(entry, document, entered, timeline),
+            }
+        )
+    return shown
+
+
+HAPPENS: Final = {
+    "started": "is called",
+    "ringing": "rings",
+    "answered": "answers",
+    "human": "answers",
+    "machine": "is answered by a machine",
+    "busy": "is busy",
+    "timeout": "does not answer",
+    "unanswered": "does not answer",
+    "rejected": "declines the call",
+    "failed": "cannot be reached",
+    "completed": "hangs up",
+}
+
+
+def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
+    """A webhook in words; "" if it is of no interest to people, or if the conversation already shows it."""
+    kind, _, status = entry.webhook.kind.partition("-")
+    fields = entry.fields
+    match kind:
+        case "answer":
+            return "The call comes in"
+        case "input" if isinstance(speech := fields.get("speech"), dict):
+            heard = next((str(each.get("text", "")) for each in speech.get("results") or () if each), "")
+            return f"“{heard}”" if heard and not heard.startswith(MASKED) else ""
+        case "record":
+            return "The message ends"
+        case "called":
+            return "Somebody called back"
+        case "event" if fields.get("direction") == "outbound" and status in HAPPENS:
+            state = json_object(timeline.call.session.state)
+            number = readable(str(fields.get("to", "")), str(state.get("call", {}).get("to", "")))
+            return f"{number or 'The called party'} {HAPPENS[status]}"
+        case "event" if status == "completed" and entry.webhook.leg == timeline.call.session.leg:
+            return "The call ends"
+    return ""
+
+
+def _hook(id_: str, name: str, unsent: Mapping[str, HookRow]) -> dict[str, Any]:
+    """A hook of a turn; sent hooks are no longer stored."""
+    return hook_document(unsent[id_]) if id_ in unsent else {"hook": name, "state": "sent or dropped", "problem": ""}
+
+
+def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
+    """Whether the caller was lost at a webhook: no part of the flow could be played, or an error ended the call.
+
+    Args:
+        entry: the webhook.
+        document: the entry's NCCO.
+        entered: the trace line with the call's position.
+        call: the whole call.
+    """
+    row = entry.webhook
+    turn = document["turn"]
+    failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []
+    if failed:
+        is_failsafe = failed[-1]["what"] == "failsafe"
+        is_served = any(action["action"] in _SERVES for action in turn["ncco"] or ())
+        if is_failsafe or (entry.turn is call.turns[-1] and _is_over(call) and not is_served):
+            cause = next((line for line in failed if line["where"]), failed[0])
+            then = "the failsafe was played" if is_failsafe else "the error exit ended the call"
+            return Lost(f"{cause['because']}; {then}", *_place(cause))
+    elif row.kind == "error" and not any(each.created_at >= row.received_at for each in call.turns):
+        return Lost(f"Vonage reported: {entry.fields.get('reason', '')}", *_place(entered))
+    elif row.kind.startswith("input") and turn is None and not entry.is_again:
+        if not any(each.cause_turn == row.turn for each in call.turns) and not _has_ended(call, row.received_at):
+            return Lost("the flow could not continue, and the failsafe was played; the log says why", *_place(entered))
+    elif (
+        row.kind == "event-completed"
+        and row.leg == call.call.session.leg
+        and entry.fields.get("disconnected_by") == "platform"
+        and any(wait.get("kind") == "input" for wait in json_object(call.call.session.state).get("waits", ()))
+        and not _is_over(call)
+    ):
+        return Lost("Vonage ended the call while the flow waited for the caller", *_place(entered))
+    return None
+
+
+def _is_over(call: Timeline) -> bool:
+    """Whether the flow was played to the end."""
+    session = call.call.session
+    return session.is_over and bool(json_object(session.state).get("is_over"))
+
+
+def _has_ended(timeline: Timeline, at_ms: int) -> bool:
+    """Whether the caller's leg had ended before a time."""
+    leg = timeline.call.session.leg
+    ends = (row for row in timeline.webhooks if row.kind == "event-completed" and row.leg == leg)
+    return any(row.received_at <= at_ms for row in ends)

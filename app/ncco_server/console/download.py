@@ -1,0 +1,45 @@
+"""Sends tables of calls and messages as files, a page of rows at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import tzinfo
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from ncco_server.service.exports import Pages, csv_pages
+
+
+async def csv_response(columns: Sequence[str], pages: Pages, zone: tzinfo, name: str) -> Response:
+    """A table as a CSV file, with times in `zone`. Raises StoreError if the first page cannot be read."""
+    return await _response(csv_pages(columns, pages, zone), "text/csv; charset=utf-8", name)
+
+
+async def json_response(key: str, pages: Pages) -> Response:
+    """A list as a JSON object with one key. Raises StoreError if the first page cannot be read."""
+    return await _response(_json_chunks(key, pages), "application/json", "")
+
+
+async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
+    begin = f"{{{json.dumps(key)}: ["
+    comma = ""
+    async for page in pages:
+        rows = [json.dumps(row, ensure_ascii=False) for row in page]
+        yield begin + (comma + ", ".join(rows) if rows else "")
+        begin = ""
+        comma = ", " if rows else comma
+    yield "]}"
+
+
+async def _response(chunks: AsyncIterator[str], media_type: str, name: str) -> Response:
+    first = await anext(chunks)
+
+    async def content() -> AsyncIterator[str]:
+        yield first
+        async for chunk in chunks:
+            yield chunk
+
+    headers = {"content-disposition": f"attachment; filename={name}"} if name else {}
+    return StreamingResponse(content(), media_type=media_type, headers=headers)

@@ -1,0 +1,111 @@
+"""Answers the editor while somebody types: issues with fixes, completions, hover texts, definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from ncco_server.console.access import CanLook
+from ncco_server.console.sessions import ConsoleSession
+from ncco_server.console.state import console_of
+from ncco_server.editor import language
+from ncco_server.editor.worker import Reason, WorkNotDone
+
+MAX_CHARACTERS: Final = 1 << 20
+"""Maximum size of a text, the same as for a file on disk."""
+_FILE: Final = r"(?:flows|templates)/[^\x00]{1,300}|pasted\.(?:json|yaml)"
+_STATUS: Final[dict[Reason, int]] = {
+    "time": 422,
+    "memory": 422,
+    "killed": 503,
+    "busy": 503,
+    "superseded": 409,
+    "failed": 500,
+}
+
+FileName = Annotated[str, Field(pattern=rf"^(?:{_FILE})$")]
+FileText = Annotated[str, Field(max_length=MAX_CHARACTERS)]
+
+
+class EditorQuestion(BaseModel):
+    """A request from an editor.
+
+    Attributes:
+        file: a path in the project, which may not exist, or `pasted.json` or `pasted.yaml`.
+        text: the editor's text.
+        unsaved: other unsaved files of the project.
+        line, column: the cursor's position, from 1; the column in UTF-16 code units.
+        editor: an ID, since a file may be open in two editors. A new request cancels an older one from the same editor.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: FileName
+    text: FileText
+    unsaved: dict[FileName, FileText] = Field(default={}, max_length=100)
+    line: int = Field(1, ge=1)
+    column: int = Field(1, ge=1)
+    editor: str = Field("", max_length=64)
+
+
+router = APIRouter(prefix="/editor")
+
+
+@router.post("/check")
+async def check(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    """Every issue in the text, with its fixes."""
+    return await _answer(request, language.check, question, session)
+
+
+@router.post("/complete")
+async def complete(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    """The completions at the cursor."""
+    return await _answer(request, language.complete, question, session)
+
+
+@router.post("/hover")
+async def hover(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    """The description of the word at the cursor."""
+    return await _answer(request, language.hover, question, session)
+
+
+@router.post("/definition")
+async def definition(request: Request, question: EditorQuestion, session: CanLook) -> JSONResponse:
+    """The definition of the name at the cursor."""
+    return await _answer(request, language.definition, question, session)
+
+
+async def _answer(
+    request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
+) -> JSONResponse:
+    """Get the subprocess's answer. An older request of the same editor that is still waiting is dropped."""
+    asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
+    return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
+
+
+async def ask(
+    request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
+) -> Any:
+    """Call a function of `ncco_server.editor.language` with the project on disk and these values.
+
+    Raises HTTPException.
+    """
+    console = console_of(request)
+    asked = {"folder": console.project.as_values(), **values}
+    try:
+        return await console.worker.run(function, asked, asker=asker, owner=session.id)
+    except WorkNotDone as error:
+        raise HTTPException(_STATUS[error.reason], str(error)) from error
+
+
+async def check_size(request: Request, session: ConsoleSession, file: str, text: str) -> None:
+    """Refuse to save a text with which the project exceeds a limit, or takes too long to check. Raises HTTPException.
+
+    Every page and every start of a server reads saved files, so such a text would block them all.
+    """
+    if limit := await ask(request, session, language.exceeded_limit, file=file, text=text):
+        raise HTTPException(422, f"Not saved: {limit}.")

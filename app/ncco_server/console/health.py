@@ -1,0 +1,381 @@
+"""The server's health: problems that need attention, the last hour, and current use."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+
+from ncco_server.console.access import CanLook
+from ncco_server.console.figures import Figures, Series, quantile, sum_of
+from ncco_server.console.pages import render
+from ncco_server.console.state import Console, TheConsole
+from ncco_server.errors import StoreError
+from ncco_server.flow.model import Project
+from ncco_server.flow.report import as_sentence, counted
+from ncco_server.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
+from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.settings import Settings
+from ncco_server.store import milliseconds, open_store
+from ncco_server.version import VERSION
+
+router = APIRouter()
+
+OFTEN: Final = 0.1
+"""Share of failed lookups that is an error, not just a warning."""
+MANY_FAILED_TRIES: Final = 3
+"""Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
+SLOW_S: Final = 2.5
+"""Seconds above which the slowest webhooks are too slow; Vonage gives up after 5."""
+BACKUP: Final = "how-to/backup"
+CONSOLE: Final = "how-to/console"
+FAULTS: Final = "explanation/faults"
+LOOKUPS: Final = "how-to/crm"
+MONITOR: Final = "how-to/monitor"
+PLACING: Final = "how-to/place"
+RECORDINGS: Final = "how-to/recordings"
+REVISIONS: Final = "explanation/revisions"
+SECURITY: Final = "security"
+_SIGNATURE_CURE: Final = (
+    "VONAGE_SIGNATURE_SECRET must be the signature secret of your Vonage account; `ncco doctor` checks it."
+)
+
+
+class HealthProblem(NamedTuple):
+    """A problem, and what to do about it.
+
+    Attributes:
+        severity: `error` if callers notice it, otherwise `warning`.
+        plain: what it means for the owner of the line, in one sentence.
+        text: the details for the operator.
+        page: a page of the documentation.
+        link: the console page with details, or "", and `where` in words.
+    """
+
+    severity: str
+    plain: str
+    text: str
+    cure: str
+    page: str
+    where: str = ""
+    link: str = ""
+
+
+class LookupFigures(NamedTuple):
+    """Statistics of a lookup: numbers of requests, failures and late answers, and its mean time in milliseconds."""
+
+    name: str
+    asked: int
+    failed: int
+    late: int
+    mean_ms: float
+
+
+@router.get("/health")
+async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
+    """The page. It reloads every few seconds."""
+    figures = console.figures
+    settings = console.settings
+    now = datetime.now(UTC)
+    revisions, away = await _revisions(console, now)
+    problems = await problems_of(console, now, away)
+    hour = figures.hour()
+    gauges = figures.gauges
+    read = await console.read_project()
+    latest = {name: flow.revision for name, flow in read.project.flows.items()}
+    backup = _moment(gauges, "ncco_last_backup_timestamp_seconds")
+    return render(
+        request,
+        "health.html",
+        is_unreachable=not (hour or settings.public_url or settings.is_signed),
+        problems=problems,
+        state=figures.state,
+        host=socket.gethostname(),
+        answered=_answered(hour, settings),
+        sentences=list(_sentences(hour, settings)),
+        lookups=list(_lookups(hour)),
+        waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
+        backup=backup.isoformat(timespec="seconds") if backup else "",
+        knows_calls=away is None,
+        revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
+        store=open_store(settings.database_url).label,
+        version=VERSION,
+    )
+
+
+async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
+    """The problems that need attention, errors first. `away` says why the database cannot be used."""
+    figures = console.figures
+    await figures.read()
+    hour = figures.hour()
+    gauges = figures.gauges
+    project = (await console.read_project()).project
+    problems = [
+        *_of_server(figures),
+        *_of_hour(hour, list(_lookups(hour)), project),
+        *_of_gauges(gauges),
+        *_of_backup(gauges, now),
+        *_of_waiting(hour, gauges, console.settings),
+        *([_of_store(away)] if away else await _of_placing(console)),
+    ]
+    return sorted(problems, key=lambda problem: problem.severity)
+
+
+def _moment(gauges: Mapping[Series, float], name: str) -> datetime | None:
+    seconds = gauges.get((name,), 0.0)
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
+
+
+def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
+    """How many webhooks arrived in the last hour, in words; "" if none did. Unsigned ones may be from anyone."""
+    webhooks = sum_of(hour, "ncco_webhooks_total")
+    if not webhooks:
+        return ""
+    if settings.is_signed:
+        return counted(webhooks, "request of Vonage", "requests of Vonage")
+    return counted(webhooks, "request without a signature", "requests without a signature")
+
+
+def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str]:
+    """The last hour in words."""
+    middle = quantile(hour, 0.5)
+    slow = quantile(hour, 0.99)
+    if middle is None:
+        yield "This console has not seen any calls in the last hour."
+        return
+    yield f"The server answered {_answered(hour, settings)} (webhooks)."
+    yield f"Answers usually take {_ms(middle)} (p50); the slowest one in a hundred takes {_ms(slow)} (p99)."
+    yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
+
+
+async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
+    """The number of open calls by flow and revision, and the problem if they cannot be read."""
+    if console.settings.has_memory_store:
+        return [], None
+    try:
+        async with console.records() as records:
+            return await records.open_revisions(milliseconds(now) - LONGEST_CALL_MS), None
+    except StoreError as error:
+        return [], error
+
+
+def _of_store(error: StoreError) -> HealthProblem:
+    plain = "The list of calls cannot be used, and callers may hear only the emergency announcement."
+    text = f"The database cannot be used: {error}. Callers may hear only the emergency announcement (failsafe)."
+    cure = error.cure or "start it, or check its disk; `ncco doctor` tests it"
+    cure = f"{as_sentence(cure)}. The server recovers automatically when the database is back."
+    return HealthProblem("error", plain, text, cure, FAULTS)
+
+
+def _of_server(figures: Figures) -> Iterator[HealthProblem]:
+    """Problems that the server reports, or the problem that it does not respond."""
+    state = figures.state
+    if state is None:
+        cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
+        plain = "These pages cannot see the telephone service."
+        yield HealthProblem("error", plain, "This console does not know its server.", cure, CONSOLE)
+        return
+    if state.problem:
+        cure = "Check its log and its service (`systemctl status ncco`), and start it again."
+        text = f"The server on this host is down, and callers hear nothing: {state.problem}."
+        yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
+    elif not figures.is_counted:
+        text = "The server answers, but its counters cannot be read."
+        plain = "The telephone service works, but its figures are missing."
+        yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
+    for reason in state.reasons:
+        cure = (
+            "Fix that; the log has the details. If the server is shutting down, wait until it has "
+            "finished its calls, then start it again."
+        )
+        plain = "The telephone service is not taking new calls."
+        yield HealthProblem("error", plain, f"The server is not taking new calls: {reason}.", cure, FAULTS)
+    for rejected in state.rejected:
+        text = f"The flows on disk are not in use; calls continue with the last good ones. {rejected}"
+        cure = "Fix it, and the server will load the flows automatically."
+        plain = "The last change is not live: callers still hear the previous version."
+        yield HealthProblem("warning", plain, text, cure, REVISIONS, "the flows", "/flows")
+
+
+_STORE_CURE: Final = "Check the database, its disk, and the log."
+
+
+def _of_hour(
+    hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
+) -> Iterator[HealthProblem]:
+    """Problems that occurred in the last hour."""
+    webhooks = sum_of(hour, "ncco_webhooks_total")
+    failsafes = sum_of(hour, "ncco_failsafes_total")
+    if failsafes:
+        text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
+        cure = "Open the failed calls: each shows which step failed, and why."
+        plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
+        yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
+    refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
+    if refused:
+        reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
+        many = counted(round(sum(refused.values())), "webhook")
+        text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
+        if webhooks:
+            cure = f"If strangers sent them, nothing is wrong. If Vonage did: {_SIGNATURE_CURE}"
+            plain = "Strangers tried to reach this server in the last hour, and were refused."
+            yield HealthProblem("warning", plain, text, cure, SECURITY)
+        else:
+            text += " None had a valid signature, so callers hear nothing."
+            plain = "All calls in the last hour were refused: callers hear nothing."
+            yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
+    if away := sum_of(hour, "ncco_store_unavailable_total"):
+        text = (
+            f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
+        )
+        plain = "Some callers were not served in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
+    if unstored := sum_of(hour, "ncco_answers_without_store_total"):
+        failsafe = sum_of(hour, "ncco_answers_without_store_total", "failsafe")
+        text = (
+            f"The server answered {counted(unstored, 'caller')} without the database in the last hour; no list "
+            f"contains these calls. The error exit of a flow was played {unstored - failsafe:.0f} times, the emergency "
+            f"announcement (failsafe) {failsafe:.0f} times."
+        )
+        plain = f"{counted(unstored, 'caller')} did not hear the usual menu in the last hour."
+        yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
+    slowest = quantile(hour, 0.99)
+    if slowest is not None and slowest >= SLOW_S:
+        text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
+        cure = "Check the slow lookups below, the database's disk and the load."
+        yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
+    for lookup in lookups:
+        yield from _of_lookup(lookup, project)
+
+
+def _of_gauges(gauges: Mapping[Series, float]) -> Iterator[HealthProblem]:
+    """Problems that need attention: something failed for good."""
+    if parked := sum_of(gauges, "ncco_hooks", "parked"):
+        text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
+        cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
+        plain = f"{counted(parked, 'notification')} could not be sent."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
+    if failed := sum_of(gauges, "ncco_recordings", "failed"):
+        text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
+        cure = "Each says why, and can be fetched again."
+        plain = f"{counted(failed, 'message')} could not be fetched."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+    if lost := sum_of(gauges, "ncco_recordings", "lost"):
+        text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were checked."
+        plain = f"{counted(lost, 'message')} can no longer be played."
+        yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
+
+
+def _of_backup(gauges: Mapping[Series, float], now: datetime) -> Iterator[HealthProblem]:
+    """The problem that a backup is overdue."""
+    due = _moment(gauges, "ncco_backup_due_timestamp_seconds")
+    if due is None or now < due:
+        return
+    last = _moment(gauges, "ncco_last_backup_timestamp_seconds")
+    if last is None:
+        text, cure = "This server has never been backed up.", "Run `ncco backup` now, and then every night."
+    else:
+        text = f"The last backup is {counted((now - last) // timedelta(days=1), 'day')} old."
+        cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
+    cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
+    yield HealthProblem("warning", text, text, cure, BACKUP)
+
+
+def _of_waiting(
+    hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
+) -> Iterator[HealthProblem]:
+    """Hooks and recordings that are still waiting after a failed attempt, or that cannot be attempted."""
+    tries = sum_of(hour, "ncco_hook_tries_total", "failed")
+    if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
+        waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
+        text = f"{waits}: {tries} attempts failed in the last hour."
+        cure = "`ncco hooks` says why. The server retries them."
+        plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
+        yield HealthProblem("warning", plain, text, cure, MONITOR)
+    if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
+        return
+    text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
+    plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
+    tries = sum_of(hour, "ncco_recording_tries_total", "failed")
+    if settings.missing_to_fetch:
+        cure = f"{as_sentence(SET_KEY)}."
+        yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
+    elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
+        cure = "Each says why. The server retries them."
+        text += f"{tries} attempts failed in the last hour."
+        yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
+
+
+async def _of_placing(console: Console) -> list[HealthProblem]:
+    """Why waiting calls are not placed."""
+    if console.settings.has_memory_store:
+        return []
+    try:
+        placed = (await console.opened_store()).placed
+        control = await placed.control()
+        waiting = (await placed.count_active()).waiting
+    except StoreError as error:
+        return [_of_store(error)]
+    where, link = "the placed calls", "/calls/placed"
+    if control.paused_at is not None:
+        text = f"Placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}."
+        cure = "Fix the problem, then choose Resume."
+        return [HealthProblem("warning", "Placing calls is paused.", text, cure, PLACING, where, link)]
+    if waiting and control.is_held(milliseconds(datetime.now(UTC))):
+        plain = f"{counted(waiting, 'call waits', 'calls wait')}, because Vonage accepts no calls at the moment."
+        text = as_sentence(control.held_for)
+        cure = "The server tries again by itself, until the calls expire."
+        return [HealthProblem("warning", plain, text, cure, PLACING, where, link)]
+    if waiting and console.incoming is None and console.settings.voice_access is None:
+        plain = f"{counted(waiting, 'call waits', 'calls wait')}, but this server cannot place calls."
+        text = "VONAGE_APPLICATION_ID or VONAGE_PRIVATE_KEY is not set."
+        return [HealthProblem("warning", plain, text, "Set both, or run `ncco go-live`.", PLACING, where, link)]
+    return []
+
+
+def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProblem]:
+    lost = lookup.failed + lookup.late
+    hows = list[str]()
+    cures = list[str]()
+    if not lost:
+        return
+    if lookup.failed:
+        hows.append(f"failed {lookup.failed}")
+        cures.append("Check the service behind it; the log says why it failed.")
+    if lookup.late:
+        hows.append(f"was too slow {lookup.late}")
+        cures.append("Make the service faster, or raise the lookup's `timeout`.")
+    text = f"The lookup {lookup.name} {' and '.join(hows)} of {counted(lookup.asked, 'time')} in the last hour."
+    asking = (
+        (flow.name, step.name) for flow in project.flows.values() for step in flow.steps.values()
+        for ask in step.asks if ask.name == lookup.name
+    )  # fmt: skip
+    flow, step = next(asking, ("", ""))
+    cure = " ".join([*cures, "Those callers got its `default`."])
+    severity = "error" if lost >= OFTEN * lookup.asked else "warning"
+    link = f"/flows/{flow}#{flow}/{step}" if flow else ""
+    how_often = "often got no reply" if severity == "error" else f"got no reply {lost} of {lookup.asked} times"
+    plain = f"The request “{lookup.name.replace('_', ' ')}” to another system {how_often} in the last hour."
+    yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
+
+
+def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
+    """The lookups that were made, worst first."""
+    results: dict[str, Counter[str]] = {}
+    for series, value in hour.items():
+        if series[0] == "ncco_lookups_total":
+            results.setdefault(series[1], Counter())[series[2]] += round(value)
+    found = []
+    for name, counts in results.items():
+        took_s = hour.get(("ncco_lookup_seconds_sum", name), 0.0)
+        asked = counts.total()
+        found.append(LookupFigures(name, asked, counts["failed"], counts["late"], 1000 * took_s / asked))
+    yield from sorted(found, key=lambda each: (-each.failed - each.late, each.name))
+
+
+def _ms(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"

@@ -1,0 +1,39 @@
+"""The services that the command line passes to the console, because the console does not import `ncco_server.web`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+
+class Served(NamedTuple):
+    """The addresses of the webhook server on this host, such as `http://127.0.0.1:8000`; "" if unknown.
+
+    Attributes:
+        url: where it serves webhooks and probes.
+        metrics_url: where it serves its counters.
+    """
+
+    url: str = ""
+    metrics_url: str = ""
+
+
+_NOT_KNOWN: Final = Served()
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of the console.
+
+    Attributes:
+        play: plays calls, with plain values, in a subprocess (see `PhonePlayer.play`); None if unavailable.
+        prove: proves a flow, with plain values, in a subprocess; None if unavailable.
+        served: the webhook server.
+        program: how to start `ncco` in a shell in the server's folder.
+    """
+
+    play: Callable[..., dict[str, Any]] | None = None
+    prove: Callable[..., dict[str, Any]] | None = None
+    served: Served = _NOT_KNOWN
+    program: str = "ncco"

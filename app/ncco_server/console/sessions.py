@@ -1,0 +1,172 @@
+"""The sessions of the console: a role with an expiry, stored in a signed cookie instead of a database."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from ncco_server.settings.logins import Login, Role
+from ncco_server.store import milliseconds
+
+LONGEST: Final = timedelta(hours=12)
+"""Lifetime of a session, and of a link through a proxy."""
+IDLE: Final = timedelta(hours=2)
+"""Idle time after which a session ends."""
+RENEW_AFTER: Final = timedelta(minutes=1)
+"""How precisely the last use of a session is recorded. A coarse value means that few responses set a cookie."""
+BY_LINK: Final = "link"
+"""The credential of sessions that were opened by a link."""
+_LINK: Final = Login("", "change", "")
+_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleSession:
+    """An open session.
+
+    Attributes:
+        id: random. Stored only by the browser.
+        name: the name of the login; "" for a shared password or a link.
+        role: the granted role.
+        credential: the credential that opened it.
+        began_at: milliseconds since 1970.
+        used_at: the last use recorded in its cookie, in milliseconds since 1970.
+    """
+
+    id: str
+    name: str
+    role: Role
+    credential: str
+    began_at: int
+    used_at: int
+
+    @property
+    def csrf_token(self) -> str:
+        """The token that each changing request must repeat."""
+        return hmac.digest(self.id.encode(), b"csrf", "sha256").hex()
+
+    @property
+    def by(self) -> str:
+        """The name of the person as stored with changes."""
+        return self.name or self.role
+
+
+def hash_of(text: str) -> str:
+    """SHA-256 in hexadecimal digits. Good enough for random values, not for passwords."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def credential_of(login: Login) -> str:
+    """The credential for a password, which changes with the password."""
+    return hash_of(f"{login.name}\0{login.hash}" if login.name else login.hash)
+
+
+def new_link(keys: Sequence[bytes], now: datetime) -> str:
+    """The token of a link that opens the console."""
+    return _serializer(keys, "link").dumps([milliseconds(now), secrets.token_urlsafe(_BYTES)])
+
+
+class Sessions:
+    """The sessions of one console.
+
+    The key of a cookie is derived from the credential, too: a session ends when its password is changed or removed, and
+    one opened by a link is valid only in development.
+
+    Args:
+        keys: sign cookies and links, the current one first.
+        logins: the current logins.
+        has_links: whether links open the console.
+        clock: the current time in UTC.
+        links_since: when the server started; earlier links are refused.
+        proxied_since: earlier links are refused through a proxy, because a former process may have accepted them;
+            None for `links_since`.
+    """
+
+    def __init__(
+        self,
+        keys: Sequence[bytes],
+        logins: Callable[[], tuple[Login, ...]],
+        clock: Callable[[], datetime],
+        links_since: datetime,
+        *,
+        has_links: bool = False,
+        proxied_since: datetime | None = None,
+    ) -> None:
+        self._keys = keys
+        self._logins = logins
+        self._has_links = has_links
+        self._links = _serializer(keys, "link")
+        self._links_since = milliseconds(links_since)
+        self._proxied_since = milliseconds(proxied_since or links_since)
+        self._used_links = set[str]()
+        self._clock = clock
+
+    def open(self, login: Login) -> ConsoleSession:
+        """A new session for a password."""
+        return self._new(login, credential_of(login))
+
+    def _new(self, login: Login, credential: str) -> ConsoleSession:
+        now = milliseconds(self._clock())
+        return ConsoleSession(secrets.token_urlsafe(_BYTES), login.name, login.role, credential, now, now)
+
+    def redeem(self, token: str, *, is_near: bool) -> ConsoleSession | None:
+        """A new session for the token of a link, or None.
+
+        From this machine (`is_near`), a link works as long as its server runs. A proxy or a tunnel may show it to
+        others, so there it works for 12 hours, and only if nobody has used it.
+        """
+        try:
+            made_at, id_ = self._links.loads(token)
+        except BadData:
+            return None
+        since = self._links_since
+        if not is_near:
+            since = max(self._proxied_since, milliseconds(self._clock() - LONGEST) + 1)
+        if not self._has_links or made_at < since or (id_ in self._used_links and not is_near):
+            return None
+        self._used_links.add(id_)
+        return self._new(_LINK, BY_LINK)
+
+    def find(self, cookie: str) -> ConsoleSession | None:
+        """The open session of a cookie, or None."""
+        now = self._clock()
+        for credential, login in self._credentials().items():
+            with suppress(BadData):
+                id_, began_at, used_at = self._cookies(credential).loads(cookie)
+                if began_at > milliseconds(now - LONGEST) and used_at > milliseconds(now - IDLE):
+                    return ConsoleSession(id_, login.name, login.role, credential, began_at, used_at)
+        return None
+
+    def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
+        """The session with its last use updated; None if the one in its cookie is recent enough."""
+        now = self._clock()
+        is_new = session.used_at > milliseconds(now - RENEW_AFTER)
+        return None if is_new else replace(session, used_at=milliseconds(now))
+
+    def cookie_of(self, session: ConsoleSession) -> str:
+        """The cookie of a session."""
+        return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
+
+    def _credentials(self) -> Mapping[str, Login]:
+        by_password = {credential_of(login): login for login in self._logins()}
+        return by_password | ({BY_LINK: _LINK} if self._has_links else {})
+
+    def _cookies(self, credential: str) -> URLSafeSerializer:
+        return _serializer(self._keys, f"session by {credential}")
+
+
+def _serializer(keys: Sequence[bytes], purpose: str) -> URLSafeSerializer:
+    """A serializer that signs JSON with a key for this purpose only, derived from `keys`."""
+    return URLSafeSerializer(
+        list(reversed(keys)),  # itsdangerous signs with the last key
+        salt=f"ncco-server: console {purpose}",
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )

@@ -1,0 +1,95 @@
+"""The console's state between requests, and its route parameter."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from ncco_server.console.call_changes import CallChanges
+from ncco_server.console.figures import Figures
+from ncco_server.console.passwords import Passwords
+from ncco_server.console.phone.calls import PhoneCalls
+from ncco_server.console.phone.incoming import IncomingCalls
+from ncco_server.console.result_cache import ResultCache
+from ncco_server.console.services import Services
+from ncco_server.console.sessions import Sessions
+from ncco_server.editor.project import ProjectFolder, ReadProject
+from ncco_server.editor.worker import Worker
+from ncco_server.settings import Settings
+from ncco_server.settings.logins import Logins
+from ncco_server.store import Records, Store
+
+
+@dataclass
+class Console:
+    """The shared state of the console's routes, in `app.state.console`.
+
+    Attributes:
+        dev: whether this is development mode.
+        has_secure_cookies: whether browsers send its cookies only over TLS.
+        pictures, results, lists: caches of the pictures of flows, of counts and proofs, and of lists of calls.
+        phone_calls: plays the calls of the phone.
+        incoming: the calls that the server places in development; None if it places none with this console.
+        worker: answers the editor's and the phone's requests about texts.
+        prover: explores flows.
+    """
+
+    settings: Settings
+    services: Services
+    dev: bool
+    has_secure_cookies: bool
+    project: ProjectFolder
+    phone_calls: PhoneCalls
+    incoming: IncomingCalls | None
+    pictures: ResultCache
+    results: ResultCache
+    lists: ResultCache
+    figures: Figures
+    store: Store
+    changes: CallChanges
+    logins: Logins
+    passwords: Passwords
+    sessions: Sessions
+    worker: Worker
+    prover: Worker
+
+    async def read_project(self) -> ReadProject:
+        """Read the project on disk, in another thread."""
+        return await asyncio.to_thread(self.project.current)
+
+    async def opened_store(self) -> Store:
+        """The store, opened on first use. Raises StoreError if that fails."""
+        await self.store.open()
+        return self.store
+
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
+        """Reads the calls of the store. Raises StoreError if it is unreadable."""
+        store = await self.opened_store()
+        async with store.records() as records:
+            yield records
+
+    async def close(self) -> None:
+        """Close the resources that requests have opened."""
+        for part in (self.figures, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+            await part.close()
+
+
+def console_of(connection: HTTPConnection) -> Console:
+    """The state of the console that a request belongs to."""
+    console: Console = connection.app.state.console
+    return console
+
+
+async def _console(connection: HTTPConnection) -> Console:
+    return console_of(connection)
+
+
+TheConsole: TypeAlias = Annotated[Console, Depends(_console)]
+"""Route parameter: the state of the console."""

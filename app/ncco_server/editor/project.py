@@ -1,0 +1,241 @@
+"""The project on disk, reloaded when a file changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, NamedTuple
+
+from ncco_server.errors import AppError
+from ncco_server.flow.files import Stamps, read_project, replace_text, stamps
+from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.flow.nodes import Node
+from ncco_server.flow.report import counted
+from ncco_server.flow.source import read_yaml
+from ncco_server.settings.logins import NAME
+
+HISTORY: Final = ".history"
+"""The folder next to the flows that keeps earlier versions of saved files; the loader skips names with a leading dot.
+"""
+_VERSION: Final = "%Y%m%dT%H%M%S%f"
+"""The suffix in the name of an earlier version: when it was replaced, in UTC."""
+_VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
+"""Matches the name of an earlier version: the file's name, when it was replaced, and by whom, if known."""
+LONGEST_NAME: Final = 190
+"""Maximum number of characters in the display path of a saved file; the names of its versions are longer."""
+TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
+"""File name extensions that can be saved in `templates/`. None is executable."""
+KEPT_VERSIONS: Final = 20
+"""Maximum number of earlier versions of a file to keep."""
+
+
+class CannotSave(AppError):
+    """A file could not be saved."""
+
+
+class Version(NamedTuple):
+    """An earlier version of a file. `by` is who replaced it, "" if unknown."""
+
+    text: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadProject:
+    """A project that was loaded, and its texts."""
+
+    project: Project
+    texts: Mapping[str, str]
+    issues: tuple[FlowIssue, ...]
+    _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def node(self, file: str) -> Node | None:
+        """The root node of a file, which is parsed only once; None if it cannot be parsed."""
+        if file not in self._nodes:
+            self._nodes[file] = read_yaml(file, self.texts[file])[0]
+        return self._nodes[file]
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions of all flows."""
+        return tuple(flow.revision for flow in self.project.flows.values())
+
+    def unreleased(self, file: str) -> str:
+        """Why real calls do not use the file on disk; "" if they do. One error holds back the whole project."""
+        errors = [issue.place.file for issue in self.issues if issue.is_error]
+        if not errors:
+            return ""
+        where = "" if file in errors else " in other files"
+        count = f"{counted(len(errors), 'error')}{where}"
+        return f"Saved, but calls continue with the last good flow: {count}."
+
+
+class ProjectFolder:
+    """The folders of flows and templates.
+
+    Args:
+        flows, templates: the folders.
+        env: the variables that flows may read, without `FLOW_`.
+        modules: the Python modules whose functions lookups may call.
+    """
+
+    def __init__(self, flows: Path, templates: Path, env: Mapping[str, str], modules: Sequence[str]) -> None:
+        self.flows = flows
+        self.templates = templates
+        self.env = env
+        self.modules = modules
+        self._stamps: Stamps | None = None
+        self._read: ReadProject | None = None
+        self._lock = threading.Lock()
+        self._saving = threading.Lock()
+
+    def current(self) -> ReadProject:
+        """The project on disk, which is loaded again only after a change. Blocks."""
+        with self._lock:
+            found = stamps([self.flows, self.templates])
+            if self._read is None or found != self._stamps:
+                self._read = self.with_texts({})
+                self._stamps = found
+            return self._read
+
+    def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
+        """The project with unsaved texts (display path → text), which replace or complete those on disk. Blocks."""
+        texts, issues = read_project(self.flows, self.templates)
+        texts |= unsaved
+        unread = [issue for issue in issues if issue.place.file not in unsaved]
+        today = datetime.now(UTC).date()
+        project = load(texts, self.env, modules=self.modules, extent="project", today=today)
+        return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+
+    def as_values(self) -> dict[str, Any]:
+        """The folders as plain values, for functions in a subprocess; without the values of `env`."""
+        return {
+            "flows": str(self.flows),
+            "templates": str(self.templates),
+            "env": sorted(self.env),
+            "modules": list(self.modules),
+        }
+
+    def save(self, file: str, text: str, digest: str, by: str = "") -> None:
+        """Replace a file of the project atomically, and keep its earlier version.
+
+        Args:
+            file: its display path, `flows/acme.yaml`. New files are allowed only in the folders of the project.
+            text: the new text.
+            digest: `digest_of` the text that was edited; "" for a new file.
+            by: the name of the login; "" for none.
+
+        Raises:
+            CannotSave: the file has changed since then, is not a file of the project, or cannot be written.
+        """
+        path = self._path(file)
+        try:
+            with self._saving:
+                before = _read(path) if path.is_file() else None
+                if digest != ("" if before is None else digest_of(before)):
+                    message = f"{file} has changed on disk since it was opened"
+                    raise CannotSave(message, "open it again and repeat the change")
+                if before is not None:
+                    self._keep(path, before, by)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                replace_text(path, text)
+        except OSError as error:
+            message = f"{file} cannot be written: {(error.strerror or str(error)).lower()}"
+            raise CannotSave(
+                message, "give the server's user write permission for the folder, or change the file elsewhere"
+            ) from error
+
+    def blocked(self, file: str) -> str:
+        """Why a file of the project cannot be saved, for display; "" if nothing prevents it."""
+        try:
+            folder = self._path(file).parent
+        except CannotSave as error:
+            return str(error)
+        if folder.is_dir() and os.statvfs(folder).f_flag & os.ST_RDONLY:
+            where = f"The folder {folder} is read-only on this server, as in an image or a ConfigMap"
+            return f"{where}, so nothing can be saved here. Change the files at their source."
+        if os.access(folder, os.W_OK):
+            return ""
+        return (
+            f"The folder {folder} is not writable by the server's user, so nothing can be saved here. Give that user "
+            f"write permission, or change the files elsewhere."
+        )
+
+    def versions(self, file: str) -> dict[str, Version]:
+        """A file's earlier versions: when (ISO 8601, UTC) → version, newest first."""
+        try:
+            kept = reversed(self._versions(self._path(file)))
+        except CannotSave:  # e.g. a link's target in another folder
+            return {}
+        return {at.isoformat(): Version(_read(path), by) for at, by, path in kept}
+
+    def _path(self, file: str) -> Path:
+        """The path on disk of a display path. Raises CannotSave for anything outside the project."""
+        folder, _, rest = file.partition("/")
+        root = {"flows": self.flows, "templates": self.templates}.get(folder)
+        parts = PurePosixPath(rest).parts
+        if root is None or not parts or any(part.startswith((".", "/")) or "\\" in part for part in parts):
+            raise CannotSave(f"{file} is not a file in the project", "name a file in flows/ or templates/")
+        if folder == "flows" and not rest.lower().endswith((".yaml", ".yml")):
+            raise CannotSave(f"{file} is not a flow file", "write a name that ends in .yaml")
+        if folder == "templates" and not rest.lower().endswith(TEMPLATE_SUFFIXES):
+            raise CannotSave(f"{file} is not a template", "write a name that ends in .j2")
+        if len(file) > LONGEST_NAME or not file.isprintable():
+            raise CannotSave(
+                f"{file[:LONGEST_NAME]!r} is not a valid file name", "write a short name without line breaks"
+            )
+        path = root.joinpath(*parts)
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise CannotSave(f"{file} leads out of the project", "put the file itself there")
+        return path
+
+    def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
+        """The earlier versions of a file that were kept, by the time when they were replaced, oldest first."""
+        found = []
+        for kept in (path.parent / HISTORY).glob("*"):
+            if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
+                with suppress(ValueError):  # not the name of an earlier version
+                    found.append((datetime.strptime(parts[2], _VERSION).replace(tzinfo=UTC), parts[3] or "", kept))
+        return sorted(found)
+
+    def _keep(self, path: Path, text: str, by: str) -> None:
+        folder = path.parent / HISTORY
+        folder.mkdir(exist_ok=True)
+        now = datetime.now(UTC)
+        kept = self._versions(path)
+        if kept:  # the new version stays the newest, even if the clock was set back
+            now = max(now, kept[-1][0] + timedelta(microseconds=1))
+        who = f",{by}" if by else ""
+        replace_text(folder / f"{path.name}.{now:{_VERSION}}{who}", text, like=path)
+        for _, _, old in self._versions(path)[:-KEPT_VERSIONS]:
+            old.unlink(missing_ok=True)
+
+
+def project_in(values: Mapping[str, Any]) -> ProjectFolder:
+    """The inverse of `ProjectFolder.as_values`: the same object for the same values, so that files are read once."""
+    return _project_in(values["flows"], values["templates"], tuple(values["env"]), tuple(values["modules"]))
+
+
+@cache
+def _project_in(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...]) -> ProjectFolder:
+    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
+
+
+def digest_of(text: str) -> str:
+    """A short hash that detects a changed file."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _read(path: Path) -> str:
+    """Decode a text as the loader does: keep its line breaks, drop a byte order mark."""
+    return path.read_bytes().decode("utf-8-sig", errors="replace")

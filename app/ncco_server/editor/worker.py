@@ -1,0 +1,237 @@
+"""Runs work on texts in one subprocess, which is killed if it takes too long or too much memory.
+
+    worker = Worker()
+    found = await worker.run(language.check, {"file": ..., "text": ...})
+
+The function belongs to a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
+By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits with the
+server, when its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from types import MappingProxyType, ModuleType
+from typing import Any, BinaryIO, Final, Literal, TypeAlias
+
+if sys.platform != "win32":
+    import resource
+
+import ncco_server
+from ncco_server.errors import AppError
+from ncco_server.garbage import collect_rarely
+
+MOST_WAITING: Final = 16
+"""Maximum number of waiting requests per person; more are refused."""
+MEMORY_BYTES: Final = 1 << 30
+SECONDS: Final = 10.0
+"""About twice the processor time in which the largest project is checked."""
+BUSY: Final = 6
+"""The time limit is multiplied by this if other processes keep the processors busy."""
+START_SECONDS: Final = 60
+"""Time limit for starting the subprocess on a busy machine."""
+_LENGTH_BYTES: Final = 4
+"""The size of a message's length in bytes. A message is its length, followed by JSON."""
+
+Reason: TypeAlias = Literal["time", "memory", "killed", "busy", "superseded", "failed"]
+
+_CURES: Final[Mapping[Reason, str]] = {
+    "time": "It took longer than {seconds:g} seconds and was stopped. Shorten the text, or split it.",
+    "memory": "It took too much memory and was stopped. Shorten the text, or split it.",
+    "killed": "Something outside the server ended it, perhaps because this machine is low on memory. Try again.",
+    "busy": "Too many checks are running at the moment. Try again in a few seconds.",
+    "superseded": "A newer request from the same editor replaced this one.",
+    "failed": "It could not be done. Please report this message, and include the server's log.",
+}
+
+
+class WorkNotDone(AppError):
+    """Work in the subprocess was stopped or refused, or failed. The next request gets a working subprocess."""
+
+    def __init__(self, reason: Reason, seconds: float = 0) -> None:
+        super().__init__(_CURES[reason].format(seconds=seconds))
+        self.reason = reason
+
+
+class Worker:
+    """One subprocess, started by the first request. It handles one task at a time: people take turns.
+
+    Args:
+        seconds: processor time of a task, unless its request sets another limit.
+        memory_bytes: memory limit of the subprocess.
+        module: imported when the subprocess starts; this does not count as time of a task.
+        env: its environment; by default without the server's variables.
+    """
+
+    def __init__(
+        self,
+        *,
+        seconds: float = SECONDS,
+        memory_bytes: int = MEMORY_BYTES,
+        module: ModuleType = ncco_server,
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._seconds = seconds
+        self._memory_bytes = memory_bytes
+        self._module = module.__name__
+        self._env = env
+        self._process: Process | None = None
+        self._turn = asyncio.Lock()
+        self._waiting: Counter[str] = Counter()
+        self._own_turns: dict[str, asyncio.Lock] = {}
+        self._newest: dict[str, object] = {}
+
+    async def run(
+        self,
+        function: Callable[..., Any],
+        values: Mapping[str, Any],
+        *,
+        asker: str = "",
+        owner: str = "",
+        seconds: float | None = None,
+    ) -> Any:
+        """Run a function and return its result. Raises WorkNotDone.
+
+        Args:
+            function: a function of a module; never taken from a request.
+            values: the function's named arguments.
+            asker: an older request of the same asker that is still waiting is dropped; "" drops none.
+            owner: owners take turns, so that one with many requests does not delay others.
+            seconds: limit of processor time.
+        """
+        if self._waiting[owner] >= MOST_WAITING:
+            raise WorkNotDone("busy")
+        request = object()
+        if asker:
+            self._newest[asker] = request
+        self._waiting[owner] += 1
+        try:
+            async with self._own_turns.setdefault(owner, asyncio.Lock()), self._turn:
+                if asker and self._newest.get(asker) is not request:
+                    raise WorkNotDone("superseded")
+                return await self._ask(function, values, self._seconds if seconds is None else seconds)
+        finally:
+            self._waiting[owner] -= 1
+            if not self._waiting[owner]:
+                del self._waiting[owner], self._own_turns[owner]
+            if self._newest.get(asker) is request:
+                del self._newest[asker]
+
+    async def _ask(self, function: Callable[..., Any], values: Mapping[str, Any], seconds: float) -> Any:
+        request = {"module": function.__module__, "name": function.__name__, "values": values, "seconds": seconds}
+        is_done = False
+        try:
+            process = await self._started()
+            await _send(process, request)
+            reply = await asyncio.wait_for(_receive(process), seconds * BUSY)
+            is_done = "value" in reply
+        except TimeoutError as error:  # the processors are busy: SIGPROF stops long texts
+            raise WorkNotDone("busy" if sys.platform != "win32" else "time", seconds) from error
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise WorkNotDone(await self._why_it_ended(), seconds) from error
+        finally:
+            if not is_done:  # even if this request is cancelled, or the next request would get this reply
+                await self.close()
+        if not is_done:
+            raise WorkNotDone(reply["failed"])
+        return reply["value"]
+
+    async def _started(self) -> Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        command = (sys.executable, "-P", "-m", __name__, str(self._memory_bytes), self._module)
+        paths = os.pathsep.join(filter(None, sys.path))
+        self._process = await asyncio.create_subprocess_exec(
+            *command, stdin=PIPE, stdout=PIPE, env={**self._env, "PYTHONPATH": paths, "PYTHONUTF8": "1"}
+        )
+        await asyncio.wait_for(_receive(self._process), START_SECONDS)
+        return self._process
+
+    async def _why_it_ended(self) -> Reason:
+        """The system limit, or other cause, that ended the subprocess."""
+        code = await self._process.wait() if self._process is not None else 0
+        ends: dict[int, Reason] = {}
+        if sys.platform != "win32":
+            ends = {signal.SIGPROF: "time", signal.SIGALRM: "busy", signal.SIGKILL: "killed", signal.SIGTERM: "killed"}
+        return ends.get(-code, "memory")
+
+    async def close(self) -> None:
+        """End the subprocess; the next request starts another."""
+        process = self._process
+        self._process = None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.kill()
+        if process.stdin is not None:
+            process.stdin.close()
+        await process.wait()  # not communicate(), because a request may still be reading
+
+
+async def _send(process: Process, message: Mapping[str, Any]) -> None:
+    assert process.stdin is not None  # noqa: S101 - it was started with a pipe
+    data = json.dumps(message).encode()
+    process.stdin.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    await process.stdin.drain()
+
+
+async def _receive(process: Process) -> dict[str, Any]:
+    assert process.stdout is not None  # noqa: S101 - it was started with a pipe
+    length = int.from_bytes(await process.stdout.readexactly(_LENGTH_BYTES))
+    return dict(json.loads(await process.stdout.readexactly(length)))
+
+
+def _serve(memory_bytes: int, module: str) -> None:
+    """Process requests from standard input until it ends."""
+    if sys.platform != "win32":  # uvloop leaves inheritable descriptors open, such as the console's port
+        os.closerange(3, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # stray output must not be mistaken for a reply
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the server, which ends this process
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    collect_rarely()
+    import_module(module)
+    gc.freeze()
+    _write(replies, {})
+    while length := requests.read(_LENGTH_BYTES):
+        _write(replies, _reply(json.loads(requests.read(int.from_bytes(length)))))
+
+
+def _reply(request: Mapping[str, Any]) -> dict[str, Any]:
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, request["seconds"])
+        signal.alarm(int(request["seconds"] * BUSY) + 5)  # it also exits if the server was killed and cannot kill it
+    try:
+        function: Callable[..., Any] = getattr(import_module(request["module"]), request["name"])
+        reply = {"value": function(**request["values"])}
+    except MemoryError:
+        reply = {"failed": "memory"}
+    except Exception:  # noqa: BLE001 - any text may be sent, and the server must hear of it
+        sys.excepthook(*sys.exc_info())
+        reply = {"failed": "failed"}
+    if sys.platform != "win32":
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.alarm(0)
+    return reply
+
+
+def _write(replies: BinaryIO, message: Mapping[str, Any]) -> None:
+    data = json.dumps(message).encode()
+    replies.write(len(data).to_bytes(_LENGTH_BYTES) + data)
+    replies.flush()
+
+
+if __name__ == "__main__":
+    _serve(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,227 @@
+"""Builds and checks the NCCO of a turn: its actions, their waits, and the tail after an `input`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ncco_server.engine.dialling import refusal
+from ncco_server.engine.drafts import are_open_ended, asks, drafts_of, failsafe_tail, tail_of, wait_for
+from ncco_server.engine.session import OpenWait, TurnContext, WaitRef
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Draft, Frame, Target
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.runtime import Again
+from ncco_server.ncco import Issue, check, options_are_clean, order_is_clean
+
+
+class Origin(NamedTuple):
+    """A step, its flow, and the frame for computing its values."""
+
+    flow: Flow
+    step: Step
+    frame: Frame
+
+    @property
+    def error(self) -> Target | None:
+        """The target of the step's error exit, or else of its flow's; None if neither exists."""
+        return self.step.error or self.flow.error
+
+
+_NO_TAIL = 1 << 30
+"""Used as the index of the tail if an NCCO has no tail, or the failsafe NCCO as its tail."""
+
+
+class NccoBuilder:
+    """Collects the actions of one turn and the waits that they open.
+
+    Attributes:
+        drafts: the actions so far.
+        waits: the waits so far.
+        dialled: number of dials in all turns of the call.
+    """
+
+    def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
+        self._root = root
+        self._session = session
+        self._turn = turn
+        self._context = context
+        self.dialled = dialled
+        self.waits: list[OpenWait] = []
+        self.drafts: list[Draft] = []
+        self._tail_at = _NO_TAIL
+        self._is_checked = False
+
+    def mark(self) -> tuple[int, int, int]:
+        """The current position, for `roll_back`."""
+        return len(self.drafts), len(self.waits), self.dialled
+
+    def roll_back(self, mark: tuple[int, int, int]) -> None:
+        """Remove everything added since `mark`."""
+        drafts, waits, self.dialled = mark
+        self._tail_at = _NO_TAIL
+        self._is_checked = False
+        del self.drafts[drafts:]
+        del self.waits[waits:]
+
+    def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
+        """Add the actions of a step that is entered or repeated. Raises RenderError.
+
+        Args:
+            origin: the step.
+            waiting: returns the steps that wait for the flow of `origin` to return, innermost first.
+            again: how the step is repeated; `Again()` if it is being entered.
+        """
+        flow, step, frame = origin
+        drafts = _marked(flow, drafts_of(step, again, frame))
+        self._add_all(flow, step, drafts)
+        if drafts and step.tail and asks(drafts[-1]):
+            if step.error is None and flow.error is None:
+                origin = next((outer for outer in waiting() if outer.error is not None), origin)
+            self._tail_at = len(self.drafts)
+            self.drafts += self._tail(origin)
+
+    def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
+        """Start with the actions and waits of a stretch, which contains `dials` dials."""
+        self.drafts = [Draft(action, computed={}) for action in actions]
+        self.waits = list(waits)
+        self.dialled += dials
+        self._is_checked = True
+
+    def _named(self, flow: Flow) -> str:
+        """The name of a flow; "" for the flow that the call began in."""
+        return "" if flow is self._root else flow.name
+
+    def _link(self, wait: OpenWait) -> str:
+        return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
+
+    def _tail(self, origin: Origin) -> list[Draft]:
+        """The tail after an `input`: the actions of the `error` exit, or the failsafe NCCO if they cannot be played.
+
+        Args:
+            origin: the asking step, or the innermost waiting step with an error exit.
+        """
+        failsafe = failsafe_tail(self._context.failsafe)
+        try:
+            drafts = tail_of(origin.flow, origin.step, origin.frame._replace(position=0))
+        except RenderError:
+            return failsafe
+        if drafts is None:
+            return failsafe
+        drafts = _marked(origin.flow, drafts)
+        dials = [draft for draft in drafts if draft.action.get("action") == "connect"]
+        if dials and not (self.dialled + len(dials) <= self._context.dial_limit and all(map(self._may_dial, dials))):
+            return failsafe
+        return drafts
+
+    def _may_dial(self, draft: Draft) -> bool:
+        return not draft.dials or not self._refusal(draft.dials)
+
+    def _refusal(self, number: str) -> str:
+        """Why a computed number or address must not be dialled; "" if dialling it is allowed."""
+        return refusal(number, self._context.dial_allow)
+
+    def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
+        for draft in drafts:
+            if draft.action.get("action") == "connect":
+                self._check_dial(draft, step.place)
+            wait = wait_for(draft, len(self.waits), step, self._named(flow))
+            if wait is not None:
+                self.waits.append(wait)
+                draft.action["eventUrl"] = [self._link(wait)]
+                draft.action["eventMethod"] = "POST"
+            if draft.heard is not None:
+                self._open_leg(flow, step, draft, draft.heard)
+            self.drafts.append(draft)
+
+    def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
+        """Add the URL of the called party's NCCO to a `connect`.
+
+        The URL's wait follows the wait for the events of the `connect`.
+        """
+        where = self._named(flow)
+        wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
+        self.waits.append(wait)
+        (endpoint,) = draft.action["endpoint"]
+        draft.action["endpoint"] = [{**endpoint, "onAnswer": {**endpoint["onAnswer"], "url": self._link(wait)}}]
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether an action of unknown length was added."""
+        return are_open_ended(self.drafts)
+
+    def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
+        """Add the `notify` that reports when the caller reaches `step`. Raises RenderError."""
+        self._add_all(flow, step, notify.render(frame))
+
+    @property
+    def ends_in_conversation(self) -> bool:
+        """Whether the last action is a `conversation`, which the caller can only leave by hanging up."""
+        return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
+
+    def add(self, action: Mapping[str, Any]) -> None:
+        """Add an action that the server needs and no flow contains."""
+        self.drafts.append(Draft(dict(action), computed={}))
+
+    def _check_dial(self, draft: Draft, place: Place) -> None:
+        self.dialled += 1
+        if self.dialled > self._context.dial_limit:
+            message = f"this call has reached its limit of {self._context.dial_limit} dials"
+            raise RenderError("R102", message, str(place))
+        if not self._may_dial(draft):
+            message = f"the computed number {draft.dials} {self._refusal(draft.dials)}"
+            raise RenderError("R101", message, str(place))
+
+    def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
+        """Replace everything added so far with these actions."""
+        self.drafts[:] = [Draft(dict(action), computed={}) for action in ncco]
+        self.waits.clear()
+
+    def fault(self) -> tuple[int, Issue] | None:
+        """The first error that would make Vonage refuse the NCCO, with the index of its action; None if there is none.
+
+        An error in the tail does not prevent the `input` from being played: the failsafe NCCO replaces the tail.
+        """
+        found = None if self._is_checked else self._fault()
+        if found is None or found[0] < self._tail_at:
+            return found
+        self.drafts[self._tail_at :] = failsafe_tail(self._context.failsafe)
+        self._tail_at = _NO_TAIL
+        return self._fault()
+
+    def _fault(self) -> tuple[int, Issue] | None:
+        """The first error in the NCCO and its tail, with the index of its action; None if there is none."""
+        if all(map(_is_clean, self.drafts)) and order_is_clean(self.actions()):
+            return None
+        issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
+        return None if issue is None else (_action_number(issue.path), issue)
+
+    def actions(self) -> list[dict[str, Any]]:
+        """The actions so far as an NCCO."""
+        return [draft.action for draft in self.drafts]
+
+    def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:
+        """The NCCO with tokens in place of options that contain a `spoken` param; None if there are none."""
+        if not any(draft.secret for draft in self.drafts):
+            return None
+        return [{**draft.action, **{name: hide(draft.action[name]) for name in draft.secret}} for draft in self.drafts]
+
+
+def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
+    """Note in each draft which of its options contain a `spoken` param of the flow."""
+    for draft in drafts if flow.spoken else ():
+        computed = draft.computed or {}
+        draft.secret = tuple(name for name, value in computed.items() if not flow.spoken.isdisjoint(value.used_names))
+    return drafts
+
+
+def _is_clean(draft: Draft) -> bool:
+    """Whether the computed options of an action are valid. Literal ones were checked when the flow was loaded."""
+    return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
+
+
+def _action_number(path: str) -> int:
+    head = path.removeprefix("/").partition("/")[0]
+    return int(head) if head.isdigit() else 0

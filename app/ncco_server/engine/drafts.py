@@ -1,0 +1,161 @@
+"""Renders the actions of a step, and the tail after its `input`: for one call (`builder`), or for all (`stretch`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from ncco_server.engine.session import OpenWait
+from ncco_server.flow.actions.action import ORDERING
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Draft, Frame
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import Again, Exit, Jump
+from ncco_server.ncco import RECORD_ENDS
+
+_IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
+"""Actions allowed in a tail."""
+_NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
+"""Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
+_OPEN_ENDED: Final = frozenset({"record", "conversation", "connect", "wait"})
+"""Actions of unknown length. A `record` is one only if something can end it."""
+_PASSED_OVER: Final = frozenset({"notify", "record"})
+"""Actions that are left out of an NCCO without webhooks, unless the call's way depends on them."""
+
+
+class DependsOnCall(Exception):
+    """The actions cannot be precomputed, because they depend on the call."""
+
+
+class EveryCall:
+    """A frame without a call. It renders what is the same in all calls, with None for each value that differs.
+
+    The methods raise DependsOnCall.
+    """
+
+    def render(self, parts: Iterable[Part]) -> list[Draft]:
+        """The actions of `parts`."""
+        drafts = []
+        for part in parts:
+            if len(part.actions) != 1 or any(target.depends_on_call for target in part.targets):
+                raise DependsOnCall("which actions are played, and who is rung")
+            (action,) = part.actions
+            if not ORDERING.isdisjoint(action.computed):
+                raise DependsOnCall("how the actions are ordered")
+            drafts.append(Draft(action.constant, action.callback, computed=action.computed))
+        return drafts
+
+    def enter(self, leave: Exit) -> Jump | None:
+        """The target of an exit that leaves the step at once; None if a webhook decides."""
+        if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
+            raise DependsOnCall("where the step leads")
+        return leave.enter(Frame({})) if leave.leaves_at_once else None
+
+
+EVERY_CALL: Final = EveryCall()
+
+
+def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
+    """The actions to play: the prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
+    drafts = frame.render(step.parts)
+    if not again.reprompt:
+        drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
+    return frame.render(again.prompts) + drafts
+
+
+def asks(draft: Draft) -> bool:
+    """Whether an action asks the caller for input."""
+    return draft.callback is not None and draft.callback.kind == "input"
+
+
+def are_open_ended(drafts: Iterable[Draft]) -> bool:
+    """Whether an action has unknown length: the caller, another party or a timeout can end it at any time.
+
+    Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
+    """
+    actions = (draft.action for draft in drafts if draft.action.get("action") in _OPEN_ENDED)
+    return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
+
+
+def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
+    """The wait for an action's webhook; None if the action has no webhook.
+
+    Args:
+        draft: the action.
+        index: the wait's index in its turn.
+        step: the step that plays the action.
+        flow: the step's flow, as in `OpenWait`.
+    """
+    callback = draft.callback
+    if callback is None:
+        return None
+    return OpenWait(index, callback.kind, callback.name, step.name, callback.steers, callback.sensitive, flow)
+
+
+def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
+    """The tail after the `input` of a step: what its `error` exit plays before the next webhook would be needed.
+
+    The tail is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
+    """
+    target = step.error or flow.error
+    if target is None or target.step in (None, step.name):  # a tail stays in its own flow
+        return None
+    drafts: list[Draft] = []
+    entered: set[str] = set()
+    name: str | None = target.step
+    while name is not None and name not in entered:
+        entered.add(name)
+        step = flow.steps[name]
+        jump = frame.enter(step.exit) if step.exit.is_early else None
+        if jump is None:
+            drafts += frame.render(step.parts)
+            jump = None if step.exit.is_early else frame.enter(step.exit)
+        name = jump.target.step if jump else None
+    return _as_tail(drafts)
+
+
+def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
+    """The failsafe NCCO as a tail."""
+    return _as_tail(Draft(dict(action), computed={}) for action in failsafe)
+
+
+def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, bool]) -> list[dict[str, Any]]:
+    """The beginning of an NCCO that needs no webhook of ours.
+
+    It ends before the first question, message or other action that it cannot contain, and before the prompts for that.
+
+    Args:
+        ncco: the NCCO of a turn.
+        callbacks: its callback URLs, and whether their webhooks decide how the call continues.
+    """
+    kept: list[dict[str, Any]] = []
+    for action in ncco:
+        kind = action["action"]
+        decides = any(callbacks.get(url, False) for url in action.get("eventUrl", ()))
+        if kind == "connect" or (kind in _IN_TAIL and not decides):
+            (hears,) = [each.get("onAnswer") for each in action.get("endpoint", [{}])]
+            kept.append(_plain(action, is_heard=hears is not None and hears.get("url") in callbacks))
+        elif kind not in _PASSED_OVER or decides or not RECORD_ENDS.isdisjoint(action):
+            while kept and kept[-1]["action"] != "connect":
+                kept.pop()
+            break
+    return kept
+
+
+def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
+    """An action without what needs a webhook; `is_heard`: the called party would hear a flow of ours."""
+    plain = {name: value for name, value in action.items() if name not in _NOT_IN_TAIL}
+    if is_heard:  # the URL of `onAnswer` would lead to a server that does not respond
+        (endpoint,) = plain["endpoint"]
+        plain["endpoint"] = [{name: value for name, value in endpoint.items() if name != "onAnswer"}]
+    return plain
+
+
+def _as_tail(drafts: Iterable[Draft]) -> list[Draft]:
+    kept = [draft for draft in drafts if draft.action.get("action") in _IN_TAIL]
+    for draft in kept:
+        draft.action = _plain(draft.action, is_heard=draft.heard is not None)
+        if draft.computed is not None:
+            draft.computed = {name: value for name, value in draft.computed.items() if name in draft.action}
+        draft.callback = draft.heard = None
+    return kept

@@ -1,0 +1,160 @@
+"""The hooks of a call's events: during the call, when the caller leaves, and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ncco_server.engine.outcome import event_of
+from ncco_server.engine.scope import Scopes
+from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
+from ncco_server.flow.language.hooks import SentHook, event_record
+from ncco_server.flow.model import Flow
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.ncco.webhooks import StatusWebhook, Webhook
+from ncco_server.results import DecidedResult
+
+HANGUP = "hangup"
+"""The name of the event when a caller leaves before the flow has ended."""
+ENDED = "ended"
+"""The name of the event at the end of every call."""
+NO_WEBHOOK = Webhook()
+"""Stands in for the webhook if the end of a call was never reported."""
+
+
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
+    """The hooks for a wait's webhook, whether or not the wait is still open.
+
+    These are the hooks in the step's `events`; if the step has none for the event, those in its flow's `events`.
+    """
+    where = place_of_wait(session, ref)
+    if where is None:
+        return ()
+    name = event_of(webhook)
+    scopes = Scopes(flow, session, context, Budget())
+    scopes.use(where[0])
+    step = scopes.flow.steps[where[1]]
+    hooks = step.events.get(name) or scopes.flow.events.get(name, ())
+    return _render(scopes, hooks, event_record(name, webhook), step.name)
+
+
+def hang_up(
+    flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
+) -> tuple[Any, ...]:
+    """The hooks of a call whose caller leaves early; none once the flow has ended.
+
+    A flow whose last action is a `conversation` ends only when the platform ends the conversation.
+
+    The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
+
+    Args:
+        flow: the flow at the revision of the session.
+        session: the session of the leg that ended.
+        webhook: the webhook that reports the end.
+        context: the values for the hooks.
+        seen: the statuses recorded for the waits of the latest turn.
+    """
+    step = _left_step(session, webhook, seen)
+    if not step:
+        return ()
+    scopes = Scopes(flow, session, context, Budget())
+    for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
+        scopes.use(name)
+        hooks = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
+        if hooks:
+            return _render(scopes, hooks, event_record(HANGUP, webhook), inner)
+    return ()
+
+
+def ended(
+    flow: Flow,
+    session: Session,
+    webhook: Webhook | None,
+    context: TurnContext,
+    *,
+    decided: DecidedResult,
+    seen: frozenset[str] = frozenset(),
+) -> tuple[Any, ...]:
+    """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
+
+    This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
+    call began in. The hooks' `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
+
+    The arguments are those of `hang_up`, and the result that the call has now. `webhook` is None if Vonage never
+    reported the end.
+    """
+    scopes = Scopes(flow, session, context, Budget())
+    for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
+        scopes.use(name)
+        if hooks := scopes.flow.events.get(ENDED):
+            left = _left_step(session, webhook, seen) if webhook else ""
+            how = "lost" if webhook is None else HANGUP if left else "completed"
+            own = decided.own or session.returned
+            event = event_record(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
+            return _render(scopes, hooks, event, left or session.step, session.at or flow.name)
+    return ()
+
+
+def may_report_hang_up(flow: Flow, session: Session) -> bool:
+    """Whether `hang_up` may return hooks, as far as that can be told without the statuses of the call."""
+    last = (session.step, *(observer.step for observer in session.observers))
+    for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
+        at = flow.named(name)
+        if HANGUP in at.events or any(HANGUP in at.steps[step].events for step in left if step in at.steps):
+            return True
+    return False
+
+
+def may_report_end(flow: Flow) -> bool:
+    """Whether a call that began in this flow can send hooks when it ends."""
+    return any(ENDED in each.events for each in (flow, *flow.subs.values()))
+
+
+def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
+    """The step that the caller was in when leaving early; "" if the flow had ended."""
+    ended_by = getattr(webhook, "disconnected_by", None)
+    last = [observer.step for observer in session.observers if observer.wait == OWN_LEG and ended_by != "platform"]
+    step = session.step or (last[-1] if last else "")
+    return "" if _dial_was_last(session, ended_by, seen) else step
+
+
+def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Any, ...]:
+    """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
+
+    Args:
+        flow: the flow, which has `outbound`.
+        session: a new session with the number, the ID of the request and the params.
+        outcome: Vonage's last status, `expired` or `unknown`.
+        context: the values for the hooks.
+    """
+    outbound = flow.outbound
+    hooks = outbound.hooks_for(outcome) if outbound is not None else ()
+    scopes = Scopes(flow, session, context, Budget())
+    return _render(scopes, hooks, event_record(outcome, StatusWebhook(status=outcome)), "")
+
+
+def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
+    """Whether the call ended because the called party hung up.
+
+    A dial with `completed: end` is the last action. After other dials a notify follows, but Vonage's contact centre
+    tutorial says that the call ends all the same. When the caller hangs up, the platform ends the called party's leg
+    too. Source: webhook reference, Completed (`disconnected_by`).
+    """
+    names = {wait.name for wait in session.waits if wait.steers}
+    return "completed" in seen and "connect" in names and ended_by != "user"
+
+
+def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
+    """The names of a wait's flow and step; None if neither the latest turn nor an observer has the wait."""
+    if ref.turn == session.turn:
+        return next(((wait.flow, wait.step) for wait in session.waits if wait.index == ref.index), None)
+    known = (observer for observer in session.observers if (observer.turn, observer.wait) == (ref.turn, ref.index))
+    return next(((observer.flow, observer.step) for observer in known), None)
+
+
+def _render(
+    scopes: Scopes, hooks: tuple[SentHook, ...], event: Mapping[str, str], step: str, flow: str = ""
+) -> tuple[Any, ...]:
+    """The rendered hooks of a flow. They report this flow, unless another `flow` is given."""
+    names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
+    return tuple(hook.render(names) for hook in hooks)

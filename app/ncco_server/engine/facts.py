@@ -1,0 +1,41 @@
+"""What a caller got from a turn, found where a step is entered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from ncco_server.flow.model import Flow, Step
+from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, TurnFacts
+
+
+def facts_of(
+    entered: Iterable[tuple[Flow, Step]], now: datetime, *, has_chosen: bool = False, is_over: bool = False
+) -> TurnFacts:
+    """The facts of a turn.
+
+    Args:
+        entered: the steps that the turn entered, in order, each with its flow.
+        now: the time of the turn.
+        has_chosen: whether the caller chose something from a menu.
+        is_over: whether the flow is played to its end after this turn.
+    """
+    heard = PLAYED if is_over else 0
+    rang = ""
+    own = ""
+    for flow, step in entered:
+        offers = step.offers
+        if offers.announces and has_chosen:
+            heard |= CHOSEN
+        if offers.tells_hours or (offers.reads_hours and _is_closed(flow, now)):
+            heard |= HOURS
+        if offers.asks_for_message:
+            heard |= ASKED
+        if offers.dials:
+            rang = f"{flow.name}.{step.name}"
+        own = step.result or own
+    return TurnFacts(heard, rang, own)
+
+
+def _is_closed(flow: Flow, now: datetime) -> bool:
+    return not any(calendar.is_open(now) for calendar in flow.calendars.values())

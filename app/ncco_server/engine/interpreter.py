@@ -1,0 +1,451 @@
+"""Plays a flow, from one webhook to the next NCCO.
+
+Each function that plays a turn is a generator: it yields its requests (a tuple of `Lookup`s, to be made concurrently),
+is sent a tuple of the answers, and returns a `Turn`. Nothing is stored before the generator returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, TypeAlias, TypeVar
+
+from ncco_server.engine.drafts import without_webhooks
+from ncco_server.engine.outcome import REACHED, hear
+from ncco_server.engine.run import Run
+from ncco_server.engine.scope import NOT_SHOWN, heard_record, new_scope
+from ncco_server.engine.session import (
+    NOTHING,
+    AskedLine,
+    Call,
+    Lookup,
+    LookupAnswer,
+    OpenWait,
+    Session,
+    Turn,
+    TurnContext,
+    WaitRef,
+)
+from ncco_server.engine.stretch import begun, decided, first_turn, written_at
+from ncco_server.errors import RenderError
+from ncco_server.flow.frame import Assignment, Target
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import Again, Decision, Go, Outcome
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.ncco import check
+from ncco_server.ncco.webhooks import Webhook
+from ncco_server.value_types import Kind
+
+Result = TypeVar("Result")
+Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Result]
+
+
+def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
+    """Enter the `target` of `step`, and the steps after it. Roll back each step whose NCCO Vonage would refuse."""
+    run.start_step(run.context.now)
+    if not run.enter_stretch(target):
+        yield from _walk(run, target, step)
+        yield from replace_refused_steps(run)
+
+
+def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
+    """Enter `target` and the steps after it, until a step waits or the call ends; `step` is the previous step."""
+    following: Target | None = target
+    while following is not None:
+        try:
+            left = run.scopes.flow
+            entering = run.come_back(following) if following.returns else _follow(run, following)
+            if entering is None:
+                run.end()
+                return
+            step = entering
+            run.mark(step)
+            if following.returns:
+                following = _decide_on(run, step, following, left)
+                continue
+            if run.begins_later(step):
+                run.wait_for(step)
+                return
+            run.note("entered", step.name, step.exit.word, step.place)
+            run.entered.append((run.scopes.flow, step))
+            if step.asks:
+                yield from ask(run, step)
+            following = _play(run, step)
+        except RenderError as error:
+            following, step = _roll_back(run, step, error)
+
+
+def _follow(run: Run, target: Target) -> Step | None:
+    """The step that a target leads to, in this flow or another; None if the call ends. Raises RenderError."""
+    if target.runs is not None:
+        run.note("ran", run.step, target.runs.flow, where=target.place)
+        run.scopes.begin(target.runs, run.step)
+        return run.scopes.flow.steps[run.scopes.flow.start]
+    if target.sets:
+        set_all(run, target.sets)
+    return run.scopes.flow.steps[target.step] if target.step is not None else None
+
+
+def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
+    """The target of `step` after its sub-flow has returned the outcome in `target`. Raises RenderError."""
+    outcome = Outcome(target.returns, because=f"{left.name} returned {target.returns}")
+    decision = step.exit.decide(outcome, run.frame(run.scopes.names()), 0)
+    if decision is None or not isinstance(decision.move, Go):
+        raise RenderError(
+            "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
+        )
+    run.note_decision(step, decision)
+    return decision.move.target
+
+
+def _play(run: Run, step: Step) -> Target | None:
+    """Set the variables of a step and play it; returns its jump target, or None if it waits. Raises RenderError."""
+    if step.sets:
+        set_all(run, step.sets)
+    names = run.scopes.names()
+    leave = step.exit
+    for hook in step.sends:
+        run.hooks.append(hook.render({**names, "step": step.name, "flow": run.scopes.flow.name}))
+    frame = run.frame(names)
+    jump = leave.enter(frame) if leave.is_early and not run.holds_again(step) else None
+    if jump is None:
+        if run.play_stretch(step):
+            return None
+        run.play(step, frame)
+        jump = None if leave.is_early else leave.enter(frame)
+    if jump is None:
+        return None
+    run.trace.append(decided(step, jump))
+    return jump.target
+
+
+def ask(run: Run, step: Step) -> Playing[None]:
+    """Make a step's lookups concurrently. If a lookup fails, its `ok` is false and the call continues."""
+    names = run.scopes.names()
+    asked = []
+    for lookup in step.asks:
+        try:
+            request = lookup.request(names)
+            key = _key(run, step, lookup)
+            asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.scopes.flow.name)))
+        except RenderError as error:
+            problem = f"it could not be made: {run.scopes.shown(error)}"
+            _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
+    if asked:
+        answers = yield tuple(wanted for _, wanted in asked)
+        tokens = [run.scopes.mask(wanted.request.sent()) for _, wanted in asked]
+        _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
+
+
+def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
+    """The idempotency key of a lookup: the same if the turn is tried again, different for each lookup in the turn."""
+    asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
+    times = run.asked[asked] = run.asked.get(asked, 0) + 1
+    return asked if times == 1 else f"{asked}:{times}"
+
+
+def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
+    """Put the answers of a step into scope together, since one answer may contain a sensitive value of another.
+
+    Each answer has its lookup and the token of its request.
+    """
+    problems = run.scopes.keep(
+        [(lookup, *lookup.definition.cast_answer(answer.value, answer.problem)) for lookup, _, answer in answers]
+    )
+    for (lookup, token, answer), problem in zip(answers, problems, strict=True):
+        took = "from memory" if answer.is_cached else f"in {answer.ms} ms"
+        what = f"not ok: {problem}" if problem else "ok"
+        by = "default" if problem else "answer"
+        where = written_at(lookup.place)
+        run.trace.append(AskedLine("asked", step.name, lookup.name, where, f"{what}, {took}", by=by, request=token))
+
+
+def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
+    """Roll back the failed step; return the target of its error exit (None for the failsafe) and that exit's step."""
+    where = step.place if step else None
+    run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
+    run.roll_back_last(step)
+    target, origin = run.error_target(step)
+    if target is None:
+        run.fall_back("no error exit can be played")
+    return target, origin
+
+
+def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
+    """Take the `error` exit of `step`, or of the flow."""
+    run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
+    target, origin = run.error_target(step)
+    if target is None:
+        run.fall_back(because)
+    else:
+        yield from _enter(run, target, origin)
+
+
+def replace_refused_steps(run: Run) -> Playing[None]:
+    """Roll back each step whose NCCO Vonage would refuse, and take its `error` exit instead."""
+    while not run.is_failsafe:
+        fault = run.fault()
+        if fault is None:
+            return
+        mark, issue = fault
+        run.note("failed", mark.step.name, issue.code, where=mark.step.place, because=f"{issue.path}: {issue.message}")
+        run.roll_back(mark)
+        target, origin = run.error_target(mark.step)
+        if target is None:
+            run.fall_back("the error exit's NCCO is refused too")
+        else:
+            run.start_step(run.context.now)
+            yield from _walk(run, target, origin)
+
+
+def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
+    """Assign variables in order: each value sees the assignments before it. Raises RenderError."""
+    for assignment in assignments:
+        value = assignment.value
+        run.scopes.assign(assignment.name, value.render(run.scopes.names()), is_literal=value.is_literal)
+
+
+def begin(
+    flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
+) -> Playing[Turn]:
+    """The first turn of a call: enters the flow's start step.
+
+    Args:
+        flow: the flow that takes the call.
+        session_id: the key of the new session.
+        call: the data of the answer webhook.
+        context: external values.
+        given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
+    """
+    budget = Budget()
+    turn = None if given else first_turn(flow, session_id, call, context, budget)
+    if turn is not None:
+        return turn
+    run = Run(flow, new_session(flow, session_id, call), context, budget)
+    for name, text in given.items():
+        with suppress(ValueError):
+            run.scopes.assign(name, param_of_query(flow.params[name].type, text))
+    return (yield from _start(run, Target(flow.start, flow.place)))
+
+
+def begin_placed(
+    flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
+) -> Playing[Turn]:
+    """The first turn of a placed call that somebody answered.
+
+    Args:
+        flow: a flow with `outbound`.
+        session_id: the key of the new session.
+        call: the data of the answer webhook.
+        values: the params, cast to their types.
+        context: external values.
+        detected: `human`, `machine` or `beep` if the result of machine detection came first; otherwise "".
+    """
+    outbound = flow.outbound
+    target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
+    run = Run(flow, new_session(flow, session_id, call), context)
+    run.scopes.give(values)
+    return (yield from _start(run, target))
+
+
+def detected(
+    flow: Flow, session: Session, outcome: str, values: Mapping[str, Any], context: TurnContext
+) -> Playing[Turn | None]:
+    """The turn caused by machine detection; None if the result does not steer the call.
+
+    The result leads out of all flows that were run, to a step of the flow that declares `outbound`.
+
+    Args:
+        flow: the flow at the revision of the session.
+        session: the session of the placed call.
+        outcome: `human`, `machine` or `beep`.
+        values: the params as in `begin_placed`, for a call that has left the flow.
+        context: external values.
+    """
+    target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
+    if target is None or not awaits_detection(session):
+        return None
+    run = Run(flow, session, context)
+    run.note("heard", session.step, outcome, where=target.place, because=f"Vonage reported {outcome}")
+    run.scopes.leave_all(values)
+    yield from _enter(run, target)
+    return run.finish(outcome)
+
+
+def awaits_detection(session: Session) -> bool:
+    """Whether a result of machine detection can still steer the call: until the called person answers a question.
+
+    This is as long as the call waits in its first step, even if the question was repeated.
+    """
+    return session.turn - 1 == session.tries + session.asr_errors
+
+
+def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, Any] = NOTHING) -> Session:
+    """The state of a call before its first turn. `values` are the params, with tokens in place of sensitive values."""
+    variables = {name: variable.default for name, variable in flow.variables.items()}
+    return Session(session_id, flow.name, flow.revision, call, variables=variables | dict(values))
+
+
+def param_of_query(type_: Kind, text: str) -> Any:
+    """Convert text from the query to the value of a param. Commas separate entries of a list. Raises ValueError."""
+    return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
+
+
+def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
+    """The first turn of a called party's leg: the party hears the flow in `onAnswer`.
+
+    Args:
+        flow: the flow of the call that dialled, at its revision.
+        session_id: the ID of the new leg's session.
+        parent: the session of the call that dialled.
+        wait: the wait of the connect, whose `runs` names the flow.
+        context: external values.
+    """
+    runs = wait.runs or {}
+    heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
+    at = "" if heard.flow is flow else heard.flow.name
+    session = Session(
+        session_id,
+        flow.name,
+        flow.revision,
+        parent.call,
+        variables=heard.variables,
+        at=at,
+        dialled=parent.dialled,
+        locale=parent.locale,
+        parent=parent.id,
+    )
+    run = Run(flow, session, context)
+    return (yield from _start(run, Target(heard.flow.start, heard.flow.place)))
+
+
+def _start(run: Run, target: Target) -> Playing[Turn]:
+    """The first turn of a call or a leg."""
+    run.trace.append(begun(run.scopes.flow))
+    yield from _enter(run, target)
+    return run.finish("answer")
+
+
+def resume(
+    flow: Flow,
+    session: Session,
+    wait: OpenWait,
+    webhook: Webhook | None,
+    context: TurnContext,
+    *,
+    seen: frozenset[str] = frozenset(),
+) -> Playing[Turn | None]:
+    """The turn caused by a webhook of an open wait, or None if the webhook does not steer.
+
+    Args:
+        flow: the flow at the session's revision.
+        session: the state whose latest turn opened `wait`.
+        wait: the wait that the webhook arrived on.
+        webhook: the parsed webhook; None if it is unreadable, which takes the `error` exit.
+        context: external values.
+        seen: the statuses recorded for the waits of the latest turn.
+    """
+    if not wait.steers:
+        return None
+    run = Run(flow, session, context)
+    step = run.scopes.flow.steps[wait.step]
+    outcome = hear(step, session, wait, webhook, seen)
+    if outcome is None:
+        return None
+    if outcome.name == "error":
+        yield from take_error_exit(run, step, outcome.because)
+        return run.finish("error")
+    return (yield from _decide(run, step, wait, outcome))
+
+
+def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
+    """The turn after Vonage refused an NCCO: it takes the `error` exit of the current step."""
+    run = Run(flow, session, context)
+    yield from take_error_exit(run, run.scopes.flow.steps.get(session.step), because)
+    return run.finish("error")
+
+
+def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
+    """What the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
+
+    Nothing about the call is known or can be stored, so variables and lookups have their defaults. Its NCCO has no
+    callback URLs. Numbers are checked and counted as in any other turn.
+    """
+    session = new_session(flow, session_id, call)._replace(step=flow.start)
+    playing = fail(flow, session, context, "the store is unavailable")
+    try:
+        wanted = next(playing)
+        while True:
+            wanted = playing.send(tuple(LookupAnswer(None, "the store is unavailable") for _ in wanted))
+    except StopIteration as done:
+        turn: Turn = done.value
+    after = turn.session
+    callbacks = {
+        context.link(WaitRef(wait.kind, after.id, after.turn, wait.index)): wait.steers for wait in after.waits
+    }
+    ncco = without_webhooks(turn.ncco, callbacks)
+    if turn.is_failsafe or not ncco or any(issue.severity == "error" for issue in check(ncco)):
+        return None
+    return turn._replace(ncco=ncco)
+
+
+def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
+    """Let the step's exit decide, and enter the target or play the step again. None if the exit ignores the outcome."""
+    before = run.before
+    if wait.sensitive:
+        run.scopes.secrets.learn([outcome.digits, outcome.text])
+    run.has_chosen = outcome.name == "choice"
+    by = "keys" if outcome.digits else "speech" if outcome.text else ""
+    run.note("heard", step.name, outcome.name, where=step.exit_place, because=outcome.because, by=by)
+    if outcome.name == REACHED:
+        yield from _enter(run, Target(step.name, step.place), step)
+        return run.finish(outcome.name)
+    run.tries = before.tries
+    run.asr_errors = before.asr_errors
+    run.position = before.position
+    now = run.context.now
+    run.scopes.entered_at = min(before.entered_at or now, now)  # the clock may have been set back
+    if step.exit.asks_again:
+        yield from ask(run, step)
+    try:
+        waited = (now - run.scopes.entered_at).total_seconds()
+        heard = heard_record(outcome, sensitive=wait.sensitive) if wait.kind == "input" else run.scopes.heard
+        frame = run.frame(run.scopes.names(now, heard), before.position, waited)
+        decision = step.exit.decide(outcome, frame, before.tries)
+        if decision is None:
+            return None
+        run.note_decision(step, decision)
+        if isinstance(decision.move, Go):
+            run.step = step.name
+            run.scopes.heard = heard
+            run.scopes.entered_at = now
+            run.mark_decision(step)
+            for name, value in decision.values.items():
+                run.scopes.assign(name, value)
+            if decision.sets:
+                set_all(run, decision.sets)
+            yield from _enter(run, decision.move.target, step)
+        else:
+            yield from _play_again(run, step, decision)
+    except RenderError as error:
+        because = NOT_SHOWN if wait.sensitive else run.scopes.shown(error)
+        run.roll_back_last(step)
+        yield from take_error_exit(run, step, because)
+        return run.finish("error")
+    return run.finish(decision.outcome)
+
+
+def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
+    """Ask the same step again, or dial the next target of its list, with the values that the step was entered with."""
+    if isinstance(decision.move, Again):
+        run.tries += decision.move.counts_try
+        run.asr_errors += not decision.move.counts_try
+        again = decision.move
+    else:
+        run.position += 1
+        again = Again()
+    if not run.play_stretch(step, again):
+        run.mark(step)
+        run.play(step, run.frame(run.scopes.names(), run.position), again)
+        yield from replace_refused_steps(run)

@@ -1,0 +1,187 @@
+"""Determines the outcome that a webhook reports, for the server, the simulator and the prover.
+
+The called party of a `connect` may first hear a flow of its own. The two parties are connected when the NCCO of that
+flow ends, and no NCCO action can hang up. So a called party that declines is kept waiting until it hangs up. If
+anything fails, the called party is connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ncco_server.engine.session import OpenWait, Session
+from ncco_server.flow.actions.action import CONNECTED
+from ncco_server.flow.model import Step
+from ncco_server.flow.phrases import find, fold
+from ncco_server.flow.runtime import Asked, Outcome
+from ncco_server.ncco.statuses import BEEP, DIAL_FAILURES, PICKED_UP
+from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
+
+REACHED = "step.reached"
+"""The name of the notify before a step that starts only when the caller reaches it. Flows cannot use this name."""
+
+JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
+"""Plays nothing: an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
+
+APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
+"""Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
+
+MOST_RESULTS = 10
+"""Maximum number of speech results to compare with phrases, best first; our choice."""
+
+_SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
+
+
+def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
+    """The outcome of an `input` webhook.
+
+    The first row that applies decides:
+
+    1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
+    2. digits, if a number was requested: collected.
+    3. digits, but no such choice: nomatch (dtmf).
+    4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the
+       longest phrase first, then the next-best result; any such result if free speech was requested: collected.
+    5. speech results, but none matches (speech) or all are below the confidence (low_confidence): nomatch.
+    6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.
+    7. nothing at all: noinput.
+
+    Source: webhook reference, Input event (`timed_out` says nothing about digits; `results` may be missing).
+    """
+    digits = webhook.digits or ""
+    if digits:
+        return _hear_digits(asked, digits)
+    if webhook.results:
+        return _hear_speech(asked, webhook.results)
+    if webhook.speech_error and (asked.phrases or asked.free_speech):
+        return Outcome(
+            "asr_error", reason="asr_error", because="the recogniser reported an error and no key was pressed"
+        )
+    return Outcome("noinput", reason="noinput", because="no key was pressed and nothing was heard")
+
+
+def _hear_digits(asked: Asked, digits: str) -> Outcome:
+    shown = "the keys" if asked.sensitive else f"digits {digits}"
+    if asked.keys:
+        for pressed in (digits, digits.removesuffix("#")):
+            if pressed in asked.keys:
+                choice = asked.keys[pressed]
+                return Outcome("choice", choice, digits, because=f"{shown} choose {choice}")
+    if asked.lengths:
+        return Outcome("collected", digits=digits.removesuffix("#") or digits, because=f"{shown} were entered")
+    return Outcome("nomatch", digits=digits, reason="dtmf", because=f"{shown} match no choice")
+
+
+def _hear_speech(asked: Asked, results: tuple[SpeechResult, ...]) -> Outcome:
+    sure = [result for result in results[:MOST_RESULTS] if _is_sure(result, asked.min_confidence)]
+    for result in sure:
+        heard = _hear_result(asked, result)
+        if heard is not None:
+            return heard
+    best = results[0]
+    if not sure:
+        because = f"no result reaches the required confidence of {asked.min_confidence:g}"
+        return Outcome("nomatch", "", "", best.text, best.confidence, "low_confidence", because)
+    return Outcome("nomatch", "", "", best.text, best.confidence, "speech", "no result contains a phrase of a choice")
+
+
+def _is_sure(result: SpeechResult, least: float) -> bool:
+    return result.confidence is None or result.confidence >= least
+
+
+def _hear_result(asked: Asked, result: SpeechResult) -> Outcome | None:
+    phrase = _longest_phrase(asked.phrases, result.text)
+    if phrase is not None:
+        choice = asked.phrases[phrase]
+        because = f'speech with the phrase "{phrase}" chooses {choice}'
+        return Outcome("choice", choice, "", result.text, result.confidence, because=because)
+    if asked.free_speech and result.text.strip():
+        return Outcome("collected", "", "", result.text, result.confidence, because="speech was given")
+    return None
+
+
+def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
+    folded = fold(text)
+    held = [phrase for phrase in phrases if find(phrase, folded)]
+    return max(held, key=len) if held else None
+
+
+def hear_status(webhook: StatusWebhook) -> Outcome:
+    """The outcome of a dial with this call status: the status itself, or `beep` for the beep of an answering machine.
+
+    Source: webhook reference, Call status events and machine detection.
+    """
+    more = webhook.sub_state or webhook.detail
+    because = f"Vonage reported {webhook.status or ''}" + (f" ({more})" if more else "")
+    return Outcome(event_of(webhook), because=because)
+
+
+def event_of(webhook: Webhook) -> str:
+    """The name of a webhook in `on` and `events`: a call status, `beep`, `record`, `transcription`, ..."""
+    if not isinstance(webhook, StatusWebhook):
+        return webhook.kind
+    is_beep = BEEP.fields == {"status": webhook.status, "sub_state": webhook.sub_state}
+    return BEEP.name if is_beep else webhook.status or ""
+
+
+def hear_connected(seen: frozenset[str]) -> Outcome:
+    """The outcome of the notify after a connect, given the statuses that were reported for the called party.
+
+    The caller reaches the `notify` after talking to that party, and also when the event of a failed dial was lost. If
+    no answer was reported, the outcome is `failed`, so that a lost `busy` never takes the path of a completed call. If
+    the party answered but declined, the outcome is a failure too.
+    """
+    declined = sorted(seen & set(DIAL_FAILURES))
+    if declined:
+        return Outcome(declined[0], because="the other party answered but was not connected")
+    if seen & _SOMEBODY_ANSWERED:
+        return Outcome("completed", because="the connect is over, and the other party had answered")
+    return Outcome("failed", because="the connect is over, and no answer was reported")
+
+
+def declined(returned: str, *, is_over: bool) -> str:
+    """The outcome of a dial whose called party heard a flow, but was not connected; "" if the party was connected.
+
+    Args:
+        returned: the outcome that the flow returned; "" for none.
+        is_over: whether the flow was played to the end.
+    """
+    if returned in DIAL_FAILURES:
+        return returned
+    return "" if is_over else "rejected"
+
+
+ASR_ERRORS = 2
+"""Number of speech recognition errors in a step that do not count as failed attempts."""
+
+
+def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
+    """The outcome of a webhook on a wait that steers; None if the webhook does not steer, `error` if unreadable."""
+    match wait.kind:
+        case "input":
+            return _hear_answer(step, session, webhook)
+        case "notify":
+            return hear_connected(seen) if wait.name == CONNECTED else _hear_checkpoint(wait, webhook)
+        case _:  # an event
+            if not isinstance(webhook, StatusWebhook) or webhook.status == "completed":
+                return None
+            return hear_status(webhook)
+
+
+def _hear_answer(step: Step, session: Session, webhook: Webhook | None) -> Outcome:
+    asked = step.exit.asked
+    if isinstance(webhook, AnswerWebhook):  # `dtmf` and `speech` are both missing: there are only numbers
+        webhook = InputWebhook()
+    if asked is None or not isinstance(webhook, InputWebhook):
+        return Outcome("error", because="the input webhook could not be read")
+    outcome = hear_input(asked.by_locale.get(session.locale, asked), webhook)
+    if outcome.name == "asr_error" and session.asr_errors >= ASR_ERRORS:
+        return Outcome("noinput", reason="asr_error", because="the recogniser failed more than twice")
+    return outcome
+
+
+def _hear_checkpoint(wait: OpenWait, webhook: Webhook | None) -> Outcome:
+    if not isinstance(webhook, NotifyWebhook):
+        return Outcome("error", because="the notify webhook could not be read")
+    return Outcome(wait.name, because=f"the checkpoint {wait.name} was reached")

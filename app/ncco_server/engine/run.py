@@ -1,0 +1,368 @@
+"""One turn in progress: the position of the call, its actions so far, and the rollback of failed steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ncco_server.engine.builder import NccoBuilder, Origin
+from ncco_server.engine.dialling import refusal
+from ncco_server.engine.facts import facts_of
+from ncco_server.engine.outcome import APART, JOINED, REACHED
+from ncco_server.engine.scope import FlowScope, Scopes, observers
+from ncco_server.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, TurnContext
+from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.action import checkpoint
+from ncco_server.flow.frame import Frame, Target
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.runtime import Again, Decision
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.ncco import Issue
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.results import NO_FACTS, TurnFacts
+
+_NO_NUMBER = "an entry of the list is not a phone number"
+
+
+class Savepoint(NamedTuple):
+    """The state of a turn before a step was entered.
+
+    Attributes:
+        step: the step.
+        built: the position in the NCCO, from `NccoBuilder.mark`.
+        hooks: the number of hooks.
+        entered: the number of entered steps.
+        scopes: the variables and lookups, from `Scopes.state`.
+    """
+
+    step: Step
+    built: tuple[int, int, int]
+    hooks: int
+    entered: int
+    scopes: tuple[tuple[FlowScope, ...], str]
+
+
+class Run:
+    """Builds one turn; each turn has its own instance.
+
+    Attributes:
+        root: the flow that the call began in.
+        before: the session before the turn.
+        scopes: the flows that the call is in, and the names that values can use.
+        trace: the lines of the turn's trace so far.
+        asked: how often each lookup was made, for idempotency keys.
+        entered: the entered steps, each with its flow, without those that were rolled back.
+        has_chosen: whether the caller chose something from a menu.
+        step: the current step; "" after the last one.
+        tries, asr_errors, position: the counters of that step, as in `Session`.
+        returned: the outcome that the flow of a called party has returned.
+        last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
+    """
+
+    step = ""
+    tries = 0
+    asr_errors = 0
+    position = 0
+    returned = ""
+    last_conversation = ""
+    is_failsafe = False
+    has_fault = False
+    has_chosen = False
+    _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
+
+    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
+        self.root = root
+        self.before = before
+        self.context = context._replace(failsafe=(JOINED,)) if before.parent else context
+        self.scopes = Scopes(root, before, context, budget or Budget())
+        self.hooks: list[Any] = []
+        self.asked: dict[str, int] = {}
+        self.entered: list[tuple[Flow, Step]] = []
+        self.trace: list[TraceLine] = []
+        self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
+        self._built: NccoBuilder | None = None
+        self._refused: set[str] = set()
+        self._used_exits: set[tuple[str, str]] = set()
+        self._marks: list[Savepoint] = []
+
+    def note(
+        self, did: str, step: str, what: str, where: Place | None = None, because: str = "", *, by: str = ""
+    ) -> None:
+        """Add a line to the trace; `where` is the line of the flow that decided."""
+        self.trace.append(TraceLine(did, step, what, written_at(where), because, by=by))
+        if did in ("failed", "refused"):
+            self.has_fault = True
+
+    def note_decision(self, step: Step, decision: Decision) -> None:
+        """Add an exit's decision to the trace."""
+        self.trace.append(
+            TraceLine(
+                "decided",
+                step.name,
+                decision.outcome,
+                written_at(decision.place),
+                decision.because,
+                decision.others,
+                attempt=decision.attempt,
+                attempts=decision.attempts,
+                next_target=decision.next_target,
+            )
+        )
+
+    def start_step(self, now: datetime) -> None:
+        """Reset the counters, because the step is entered and not repeated."""
+        self.tries = self.asr_errors = self.position = 0
+        self.scopes.entered_at = now
+
+    def come_back(self, target: Target) -> Step | None:
+        """Return to the step that ran the current flow, with the result in `target`; None if no step waits.
+
+        Raises RenderError.
+        """
+        if self.scopes.is_outermost:
+            self.returned = target.returns
+            return None
+        step = self.scopes.come_back(target)
+        self.step = step.name
+        return step
+
+    def end(self) -> None:
+        """Let the call end after the actions so far; a called party is then connected, unless it declined."""
+        self.last_conversation = self.step if self._builder.ends_in_conversation else ""
+        self.step = ""
+        if self.before.parent and self.returned in DIAL_FAILURES:
+            self._builder.add(APART)
+        elif self.before.parent and not self._builder.drafts:
+            self._builder.add(JOINED)
+
+    def fall_back(self, because: str) -> None:
+        """Play the failsafe NCCO, because no part of the flow can be played."""
+        self._builder.play_only(self.context.failsafe)
+        self._marks.clear()
+        self.end()
+        self.is_failsafe = True
+        self.note("failed", "", "failsafe", because=because)
+
+    @property
+    def _builder(self) -> NccoBuilder:
+        """The builder of the NCCO, which is created with the first action."""
+        if self._built is None:
+            before = self.before
+            self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
+        return self._built
+
+    def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
+        """The frame of a step: the names that its parts and its exit can use, and which numbers may be dialled."""
+        dialled = self._built.dialled if self._built else self.before.dialled
+        return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
+
+    def _may_dial(self, number: str) -> bool:
+        """Whether a computed number of a list may be dialled. The trace shows each refused number once."""
+        refused = refusal(number, self.context.dial_allow)
+        if refused and self.step and number not in self._refused:
+            self._refused.add(number)
+            code, why = ("R101", f"{number} {refused}") if number else ("E392", _NO_NUMBER)
+            where = self.scopes.flow.steps[self.step].exit_place
+            self.note("refused", self.step, code, where=where, because=f"{why}: passed over")
+        return not refused
+
+    def begins_later(self, step: Step) -> bool:
+        """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
+
+        This applies to steps that make a lookup, send a hook, set the result or hold the caller, after an action of
+        unknown length. After prompts they start immediately, so that their data is ready when the prompts end. Our
+        choice.
+        """
+        return bool(step.asks or step.sends or step.result or step.exit.asks_again) and self._builder.is_open_ended
+
+    def holds_again(self, step: Step) -> bool:
+        """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.
+
+        So a queue in which nobody can be rung does not loop endlessly within one turn. Our choice.
+        """
+        return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
+
+    def wait_for(self, step: Step) -> None:
+        """Let `step` start when the caller reaches it: add a checkpoint that reports this."""
+        self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller reaches it")
+        self._builder.add_checkpoint(
+            self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
+        )
+
+    def play(self, step: Step, frame: Frame, again: Again = ENTERED) -> None:
+        """Add the actions of a step of the current flow; see `NccoBuilder.play`. Raises RenderError."""
+        self._builder.play(Origin(self.scopes.flow, step, frame), self._waiting, again)
+
+    def _waiting(self) -> Iterator[Origin]:
+        """The steps that wait for the current flow, the innermost first."""
+        for flow, step, names in self.scopes.waiting():
+            yield Origin(flow, step, self.frame(names))
+
+    def enter_stretch(self, target: Target) -> bool:
+        """Enter a step and play everything up to the next wait or the end of the call, if everything is precomputed.
+
+        Returns False and plays nothing if the steps must be played one by one: they are not all precomputed, or the
+        precomputed actions do not fit this call.
+        """
+        if target.step is None or target.sets:
+            return False
+        flow = self.scopes.flow
+        stretch = stretch_of(flow, flow.steps[target.step], is_root=flow is self.root)
+        return stretch is not None and stretch.is_enterable and self._play_ready(stretch, entered=0)
+
+    def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:
+        """Like `enter_stretch`, for a step that was entered before: play or repeat it, and everything after it."""
+        flow = self.scopes.flow
+        stretch = stretch_of(flow, step, is_root=flow is self.root, again=again)
+        return stretch is not None and self._play_ready(stretch, entered=1)
+
+    def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
+        """Play a stretch, of which this many steps (0 or 1) were entered before."""
+        if len(self._marks) + len(stretch.steps) > STEP_LIMIT or (self._built and self._built.drafts):
+            return False
+        before = self.before
+        ncco = stretch.play(self.scopes.names(), self.context, before.id, before.turn + 1, before.dialled)
+        if ncco is None:
+            return False
+        self.trace += stretch.trace[1 + entered :]
+        self.entered += stretch.steps[entered:]
+        self.step = stretch.step
+        if stretch.ends:
+            self._builder.take(ncco, stretch.waits, stretch.dials)
+            self.end()
+        else:
+            self._ready = stretch, ncco
+        return True
+
+    def mark(self, step: Step) -> None:
+        """Save the state of the turn before `step` adds to it. Raises RenderError if the step limit is exceeded."""
+        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), len(self.entered), self.scopes.state))
+        self.step = step.name
+        if len(self._marks) > STEP_LIMIT:
+            raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
+
+    def mark_decision(self, step: Step) -> None:
+        """Save the variables of `step`, which an earlier turn entered, before its exit changes them."""
+        self._decided = step, self.scopes.state
+
+    def roll_back(self, mark: Savepoint) -> None:
+        """Remove everything added since `mark`."""
+        del self._marks[self._marks.index(mark) :]
+        del self.hooks[mark.hooks :]
+        del self.entered[mark.entered :]
+        self._builder.roll_back(mark.built)
+        self.scopes.restore(mark.scopes)
+        self.returned = self.last_conversation = ""
+
+    def roll_back_last(self, step: Step | None) -> None:
+        """Undo what `step` has added and assigned in this turn, unless that was undone already."""
+        if self._marks and self._marks[-1].step is step:
+            self.roll_back(self._marks[-1])
+        elif self._decided is not None and self._decided[0] is step:
+            self.scopes.restore(self._decided[1])
+
+    def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
+        """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
+
+        If a flow does not handle the failure, the call leaves that flow, and the step that runs the flow fails.
+        """
+        while True:
+            target = self._error_exit(step)
+            if target is not None or self.scopes.is_outermost:
+                return target, step
+            step = self.scopes.leave()
+
+    def _error_exit(self, step: Step | None) -> Target | None:
+        """Where the call goes if `step` fails: its own `error`, or else that of its flow; None if both are used up.
+
+        Never returns a step that has failed in this turn, or the same target twice.
+        """
+        flow = self.scopes.flow
+        if step is not None:
+            self._used_exits.add((flow.name, step.name))
+        for target in (step.error if step else None, flow.error):
+            if target is not None and (target.is_end or (flow.name, target.shown) not in self._used_exits):
+                if not target.is_end:
+                    self._used_exits.add((flow.name, target.shown))
+                return target
+        return None
+
+    def fault(self) -> tuple[Savepoint, Issue] | None:
+        """The first error that would make Vonage refuse the NCCO, and the step that caused it; None if it is valid."""
+        found = None if self._ready else self._builder.fault()
+        if found is None:
+            return None
+        number, issue = found
+        marks = [mark for mark in self._marks if mark.built[0] <= number]
+        return (marks or self._marks)[-1], issue
+
+    def finish(self, outcome: str) -> Turn:
+        """The finished turn. Sensitive values are replaced with tokens."""
+        before = self.before
+        scopes = self.scopes
+        stored = None
+        if self._ready:
+            stretch, ncco = self._ready
+            waits = stretch.waits
+            is_over = stretch.is_over
+            dialled = before.dialled + stretch.dials  # the turn played nothing else
+        else:
+            ncco = self._builder.actions()
+            stored = self._builder.stored_actions(scopes.hide_option)
+            waits = tuple(self._builder.waits)
+            dialled = self._builder.dialled
+            is_over = not any(wait.steers for wait in waits)
+        where = "" if scopes.flow is self.root else scopes.flow.name
+        observed = observers(self.root, before) if before.waits else before.observers
+        if is_over and self.last_conversation:
+            observed += (Observer(before.turn + 1, OWN_LEG, where, self.last_conversation),)
+        *callers, current = scopes.kept()
+        session = Session(
+            before.id,
+            self.root.name,
+            self.root.revision,
+            before.call,
+            before.turn + 1,
+            "" if is_over else self.step,
+            self.tries,
+            self.asr_errors,
+            self.position,
+            dialled,
+            current.variables,
+            scopes.entered_at,
+            scopes.heard,
+            waits,
+            is_over,
+            where,
+            tuple(callers),
+            current.lookups,
+            scopes.locale,
+            observed,
+            before.parent,
+            self.returned,
+        )
+        return Turn(
+            ncco,
+            session,
+            tuple(self.trace),
+            outcome,
+            self.is_failsafe,
+            tuple(self.hooks),
+            scopes.answers,
+            has_fault=self.has_fault,
+            dials=dialled - before.dialled if before.turn else 0,
+            stored_ncco=stored,
+            facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
+        )
+
+    def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
+        """What the caller got from the turn. The failsafe gives them nothing."""
+        if self.is_failsafe:
+            return NO_FACTS
+        facts = facts_of(self.entered, self.context.now, has_chosen=self.has_chosen, is_over=is_over)
+        if has_dialled and not facts.rang:  # the next target of a list
+            return facts._replace(rang=f"{self.scopes.flow.name}.{self.step or self.before.step}")
+        return facts

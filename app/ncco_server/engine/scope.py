@@ -1,0 +1,455 @@
+"""The names that values can use during a turn: the variables and lookups of each flow, and names such as `call`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
+
+import orjson
+
+from ncco_server.engine.secrets import Secrets, leading_to, masked, without
+from ncco_server.engine.session import NOTHING, Call, Cipher, Level, Observer, Session, TurnContext
+from ncco_server.errors import RenderError
+from ncco_server.flow.frame import Runs, Target
+from ncco_server.flow.grammar.values import OUR_NUMBERS
+from ncco_server.flow.hours.calendar import hours_view
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.returns import Redactor
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.paths import written
+from ncco_server.flow.runtime import Outcome
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.flow.templates.values import Names
+
+NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
+"""The value of `input` before the first question."""
+
+_NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
+"""Matches a number that can be called back, but not a word such as `anonymous`, a SIP address, or "".
+
+Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
+"""
+
+
+def call_record(call: Call) -> dict[str, Any]:
+    """The record `call`, as flows see it."""
+    return {
+        "to": call.to,
+        "from": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+        "request": call.request,
+        "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
+    }
+
+
+def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
+    """The record `input` after an outcome, as flows see it. A sensitive value is only in its variable."""
+    confidence = {"confidence": outcome.confidence or 0.0}
+    return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
+
+
+Hide: TypeAlias = Callable[[Variable, Any], str]
+"""A function that returns the token of a sensitive variable's value."""
+
+OBSERVER_LIMIT = 50
+"""Maximum number of `Observer`s of a call; the oldest are dropped first. Our choice."""
+
+
+class FlowScope(NamedTuple):
+    """The variables and lookups of a call in one flow; immutable.
+
+    Attributes:
+        variables: the values of variables by name, without the variables in `tokens`.
+        step: the step that runs another flow; "" in the flow that the call is in now.
+        secrets: the sensitive variables that were assigned in this turn.
+        tokens: the tokens of sensitive variables assigned in earlier turns, invisible to flows.
+        asked: the lookups made in this turn.
+        hidden: the stored answers, with tokens, of lookups with sensitive fields from earlier turns, invisible to
+            flows.
+    """
+
+    flow: Flow
+    variables: Mapping[str, Any]
+    lookups: Mapping[str, Any]
+    step: str = ""
+    secrets: frozenset[str] = frozenset()
+    tokens: Mapping[str, Any] = NOTHING
+    asked: frozenset[str] = frozenset()
+    hidden: Mapping[str, Mapping[str, Any]] = NOTHING
+
+    def __repr__(self) -> str:
+        """Shows the name of the flow, but no values, because they may be sensitive."""
+        return f"<scope of {self.flow.name}>"
+
+    def names(
+        self,
+        call: Mapping[str, Any],
+        heard: Mapping[str, Any],
+        env: Mapping[str, str],
+        *,
+        now: datetime,
+        locale: str,
+        budget: Budget,
+        numbers: tuple[str, ...] = (),
+        with_hours: bool = True,
+    ) -> Names:
+        """The names that a value may use, without variables whose sensitive values are gone.
+
+        Args:
+            call: the result of `call_record`.
+            heard: the caller's input.
+            env: the environment variables for flows.
+            now: when the step was entered.
+            locale: the locale of the call.
+            budget: the turn's budget.
+            numbers: the numbers of the flow that the call began in.
+            with_hours: whether to include the opening hours.
+        """
+        flow = self.flow
+        names: dict[str, Any] = {
+            "call": call,
+            OUR_NUMBERS: numbers,
+            "input": heard,
+            "env": env,
+            "now": now,
+            "locale": flow.locale_for(locale) if flow.locales else "",
+        }
+        if flow.default_answers:
+            names.update(flow.default_answers)
+            names.update(self.lookups)
+        names.update(self.variables)
+        for gone in self.tokens:
+            names.pop(gone, None)
+        for name in flow.timed.keys() & names.keys():
+            names[name] = flow.timed[name].operand(names[name])
+        if with_hours and flow.calendars:
+            names["hours"] = hours_view(flow.calendars, now)
+        return Names(names, budget)
+
+    def with_variable(self, name: str, value: Any) -> FlowScope:
+        """A copy of the scope with a variable set. A sensitive variable is stored after the turn only as a token."""
+        variables = {**self.variables, name: value}
+        if not self.flow.variables[name].sensitive:
+            return FlowScope(self.flow, variables, *self[2:])
+        tokens = {other: token for other, token in self.tokens.items() if other != name}
+        return self._replace(variables=variables, secrets=self.secrets | {name}, tokens=tokens)
+
+    def with_answer(self, name: str, answer: Mapping[str, Any]) -> FlowScope:
+        """A copy of the scope with the answer of a lookup."""
+        hidden = {other: kept for other, kept in self.hidden.items() if other != name}
+        return self._replace(lookups={**self.lookups, name: answer}, asked=self.asked | {name}, hidden=hidden)
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """The variables and the fields of lookups (`name.field`) with a sensitive value from this turn."""
+        paths = self.flow.sensitive_paths
+        return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
+
+    def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
+        """The answer of a lookup as it is stored after the turn, with sensitive values masked."""
+        answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.sensitive_paths.get(name, ()), mask)
+        return answer
+
+    def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
+        """The answers of the flow's lookups as they are stored after the turn."""
+        if not self.flow.sensitive_paths:
+            return self.lookups
+        return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
+
+    def kept(self, hide: Hide) -> Mapping[str, Any]:
+        """The variables as they are stored after the turn."""
+        if not self.secrets and not self.tokens:
+            return self.variables
+        declared = self.flow.variables
+        hidden = {name: hide(declared[name], self.variables[name]) for name in self.secrets & self.variables.keys()}
+        return {**self.variables, **self.tokens, **hidden}
+
+
+def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
+    """The scope at the beginning of a flow, with the given params."""
+    scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, NOTHING)
+    for name, value in given.items():
+        scope = scope.with_variable(name, value)
+    return scope
+
+
+def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
+    """The scopes of all flows in a session, the outermost flow first. The cipher decrypts `spoken` params."""
+    flow = root.named(session.at) if session.at else root
+    current = _restored(flow, cipher, session.variables, session.lookups)
+    if not session.callers:
+        return (current,)
+    waiting = [
+        _restored(root.named(each.flow), cipher, each.variables, each.lookups, each.step) for each in session.callers
+    ]
+    return (*waiting, current)
+
+
+def _restored(
+    flow: Flow, cipher: Cipher | None, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = ""
+) -> FlowScope:
+    """One scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
+    declared = flow.variables
+    tokens = {
+        name: value
+        for name, value in variables.items()
+        if name in declared and declared[name].sensitive and value != declared[name].default
+    }
+    known = _decrypted(flow, tokens, cipher) if tokens and cipher is not None else {}
+    if tokens:
+        variables = {name: value for name, value in variables.items() if name not in tokens} | known
+        tokens = {name: token for name, token in tokens.items() if name not in known}
+    secrets = frozenset(known)
+    if not flow.sensitive_paths:
+        return FlowScope(flow, variables, lookups, step, secrets, tokens)
+    hidden = {name: lookups[name] for name in flow.sensitive_paths if name in lookups}
+    if hidden:
+        lookups = {**lookups, **{name: without(kept, flow.sensitive_paths[name]) for name, kept in hidden.items()}}
+    return FlowScope(flow, variables, lookups, step, secrets, tokens, hidden=hidden)
+
+
+def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[str, Any]:
+    """The values of the `spoken` params among `tokens`, as long as the call keeps them."""
+    texts = {name: cipher.decrypt(tokens[name]) for name in flow.spoken & tokens.keys()}
+    return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
+
+
+LEVEL_LIMIT = 20
+"""Maximum nesting of flows. The loader refuses recursion, so only a bug can reach this limit."""
+
+NOT_SHOWN = "not shown: it may contain a sensitive value"
+"""Shown in the trace instead of a message that may quote a sensitive value."""
+
+
+class Scopes:
+    """The flows that a call is in during a turn, and the names that values in the innermost flow can use.
+
+    Args:
+        root: the flow that the call began in.
+        before: the session before the turn.
+        context: the turn's context.
+        budget: the turn's budget.
+
+    Attributes:
+        flow: the current flow.
+        locale: the locale that the caller chose; "" until then.
+        heard: the caller's input before the current step was entered.
+        entered_at: when the current step was entered (aware, UTC).
+        answers: the answer of each lookup by name, masked for the store.
+    """
+
+    def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget) -> None:
+        self._root = root
+        self._session = before.id
+        self._context = context
+        self._budget = budget
+        self._call = call_record(before.call)
+        self.locale = before.locale
+        self.heard: Mapping[str, Any] = before.heard or NOTHING_HEARD
+        self.entered_at = context.now
+        self.answers: dict[str, Any] = {}
+        self._names: Names
+        self._names_of: tuple[Any, ...] = (None, None, None, None)
+        self._set(scopes_of(root, before, context.cipher))
+        for scope in self._scopes if context.cipher is not None else ():
+            self.secrets.learn([scope.variables[name] for name in scope.secrets])
+
+    def _set(self, scopes: tuple[FlowScope, ...]) -> None:
+        self._scopes = scopes
+        self._scope = scopes[-1]
+        self.flow = self._scope.flow
+
+    def _change(self, scope: FlowScope) -> None:
+        """Replace the innermost scope with another scope of the same flow."""
+        self._scopes = (*self._scopes[:-1], scope)
+        self._scope = scope
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The sensitive values that the turn has received so far. Rolling back a step does not remove any."""
+        return Secrets()
+
+    @property
+    def is_outermost(self) -> bool:
+        """Whether no flow waits for the current one."""
+        return len(self._scopes) == 1
+
+    @property
+    def state(self) -> tuple[tuple[FlowScope, ...], str]:
+        """The flows with their variables, and the locale, as `restore` accepts them."""
+        return self._scopes, self.locale
+
+    def restore(self, state: tuple[tuple[FlowScope, ...], str]) -> None:
+        """Go back to an earlier `state`."""
+        scopes, self.locale = state
+        self._set(scopes)
+
+    def use(self, flow: str) -> None:
+        """Compute values in the scope of this flow. If the call has left the flow, its values are the defaults."""
+        name = flow or self._root.name
+        known = [scope for scope in self._scopes if scope.flow.name == name]
+        self._scope = known[-1] if known else new_scope(self._root.named(name), {})
+        self.flow = self._scope.flow
+
+    def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
+        """The names that the current step's values can use.
+
+        The result is cached until one of the values changes. The function's callers must not modify it.
+
+        Args:
+            now: the value of `now`; by default, the time when the step was entered.
+            heard: the caller's input; by default, the input from before the step was entered.
+        """
+        now = now or self.entered_at
+        heard = self.heard if heard is None else heard
+        scope, known, locale, moment = self._names_of
+        if scope is not self._scope or known is not heard or locale != self.locale or moment != now:
+            self._names_of = self._scope, heard, self.locale, now
+            self._names = self._scope.names(
+                self._call,
+                heard,
+                self._context.env,
+                now=now,
+                locale=self.locale,
+                budget=self._budget,
+                numbers=self._root.numbers,
+            )
+        return self._names
+
+    def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
+        """The steps that wait for the current flow, each with its flow and its names, the innermost first."""
+        for scope in reversed(self._scopes[:-1]):
+            names = scope.names(
+                self._call,
+                self.heard,
+                self._context.env,
+                now=self.entered_at,
+                locale=self.locale,
+                budget=self._budget,
+                numbers=self._root.numbers,
+            )
+            yield scope.flow, scope.flow.steps[scope.step], names
+
+    def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
+        """Set a variable, or the locale of the call. `is_literal` means that the value is written in the flow."""
+        if name == "locale":
+            self.locale = str(value)
+            return
+        self._change(self._scope.with_variable(name, value))
+        if name in self._scope.secrets and not is_literal:
+            self.secrets.learn(value)
+
+    def give(self, params: Mapping[str, Any]) -> None:
+        """Set the params of the current flow."""
+        for name, value in params.items():
+            self.assign(name, value, is_literal=value == self.flow.variables[name].default)
+
+    def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
+        """Put the answers of a step's lookups into scope; return why each is only a default, "" for a real answer.
+
+        The sensitive values of all answers are collected first. Wherever an answer repeats one, it gets a token.
+
+        Args:
+            read: each lookup with its answer, and why the answer is only the default; "" for a real answer.
+        """
+        for lookup, answer, problem in read:
+            if not problem:
+                for secret in leading_to(answer, self.flow.sensitive_paths.get(lookup.name, ())):
+                    self.secrets.learn(secret)
+        problems = []
+        for lookup, answer, problem in read:
+            known = answer
+            why = problem
+            if self.secrets and not problem:
+                known, why = lookup.definition.redact(answer, Redactor(self.secrets, self.mask))
+            self._change(self._scope.with_answer(lookup.name, known))
+            self.answers[lookup.name] = self._scope.masked(lookup.name, self.mask)
+            problems.append(why)
+        return problems
+
+    def begin(self, runs: Runs, step: str) -> None:
+        """Start another flow; the current one waits for it in `step`, or is left for good. Raises RenderError."""
+        names = self.names()
+        given = {assignment.name: assignment.value.render(names) for assignment in runs.given}
+        sub = new_scope(self._root.named(runs.flow), given)
+        self.secrets.learn([given[name] for name in sub.secrets])
+        if not runs.comes_back:
+            self._set((sub,))
+        elif len(self._scopes) < LEVEL_LIMIT:
+            self._set((*self._scopes[:-1], self._scope._replace(step=step), sub))
+        else:
+            raise RenderError("R103", f"more than {LEVEL_LIMIT} flows wait for each other", runs.flow)
+
+    def come_back(self, target: Target) -> Step:
+        """Go back to the waiting flow with the result in `target`; return the step that waits. Raises RenderError."""
+        names = self.names()
+        returned = {assignment.name: assignment.value.render(names) for assignment in target.sets}
+        step = self.leave()
+        for name, value in returned.items():
+            if name in self.flow.variables:
+                self.assign(name, value)
+        return step
+
+    def leave(self) -> Step:
+        """Go back to the flow that waits for the current one, and return the step that waits."""
+        *outer, scope = self._scopes[:-1]
+        self._set((*outer, scope._replace(step="")))
+        return self.flow.steps[scope.step]
+
+    def leave_all(self, params: Mapping[str, Any]) -> None:
+        """Go back to the flow that the call began in. If the call has left it, it begins again with these params."""
+        outermost = self._scopes[0]
+        if outermost.flow is self._root:
+            self._set((outermost._replace(step=""),))
+        else:
+            self._set((new_scope(self._root, {}),))
+            self.give(params)
+
+    def shown(self, error: RenderError) -> str:
+        """The message of an error for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
+        secrets = {name for scope in self._scopes for name in scope.secret_names}
+        is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
+        return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
+
+    def kept(self) -> list[Level]:
+        """The flows with their variables and lookups as they are stored after the turn, the outermost first."""
+        return [
+            Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
+            for each in self._scopes
+        ]
+
+    def hide_option(self, value: Any) -> str:
+        """The token of an action's option that contains a `spoken` param, which the call can still decrypt."""
+        cipher = self._context.cipher
+        return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
+
+    def _hidden(self, variable: Variable, value: Any) -> str:
+        """The token of a sensitive variable's value. The call can still decrypt a `spoken` param."""
+        return self.hide_option(value) if variable.spoken else self.mask(str(value))
+
+    def mask(self, secret: str) -> str:
+        """The token that replaces a secret of this call."""
+        return self._context.mask(self._session, secret)
+
+
+def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
+    """The waits whose events send hooks: those of earlier turns, then those that the latest turn opened."""
+    observed = list(before.observers)
+    for wait in before.waits:
+        if wait.kind != "event":
+            continue
+        flow = root.named(wait.flow)
+        if flow.events or flow.steps[wait.step].events:
+            observed.append(Observer(before.turn, wait.index, wait.flow, wait.step))
+    return tuple(observed[-OBSERVER_LIMIT:])

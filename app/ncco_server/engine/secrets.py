@@ -1,0 +1,125 @@
+"""Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
+
+A server that receives a PIN may return it, in a message or in a separate field. Every text is therefore compared with
+the sensitive values that the turn has received, character by character; case, width and URL encoding are ignored. A
+value of six or more characters is found anywhere in a text. A value of four or five characters must be a whole word or
+number, because one phone number in a thousand contains 2580 by chance. A shorter value must be the whole text. Our
+choice.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import unquote_plus
+
+from ncco_server.flow.paths import Path, by_first_key
+from ncco_server.flow.phrases import LONGEST
+
+ANYWHERE_LENGTH: Final = 6
+"""A secret with at least this many characters is also found inside longer words and numbers."""
+
+PART_LENGTH: Final = 4
+"""A secret with at least this many characters is also found inside longer text, at least as a whole word or number."""
+
+
+class Secrets:
+    """The sensitive values that a turn has received, and a search for them in texts."""
+
+    def __init__(self) -> None:
+        self._whole: set[str] = set()
+        self._parts: dict[str, re.Pattern[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._whole)
+
+    def learn(self, value: object) -> None:
+        """Add a value that the turn has received; for a list or a map, each entry."""
+        for text in _texts(value):  # the start of a long text is enough to find it
+            self._whole.add(text)
+            if len(text) >= PART_LENGTH:
+                self._parts.setdefault(text, _as_part(text))
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text is, or contains, one of the sensitive values."""
+        folded = _folded(text)
+        return folded in self._whole or self._is_part_of(folded)
+
+    def are_part_of(self, value: object) -> bool:
+        """Whether a number, phone number or URL contains a sensitive value. Short values are ignored."""
+        return self._is_part_of(_folded(str(value)))
+
+    def _is_part_of(self, folded: str) -> bool:
+        return any(part.search(folded) for part in self._parts.values())
+
+
+def _as_part(secret: str) -> re.Pattern[str]:
+    """A pattern that finds a secret in text; a short secret is not matched inside a number or a word."""
+    written = re.escape(secret)
+    if len(secret) >= ANYWHERE_LENGTH:
+        return re.compile(written)
+    more = "[0-9]" if secret.isdecimal() else r"[^\W_]"
+    return re.compile(f"(?<!{more}){written}(?!{more})")
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text and number in a value, folded."""
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _texts(key)
+            yield from _texts(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool) and str(value).strip():
+        yield _folded(str(value)[:LONGEST])
+
+
+def _folded(text: str) -> str:
+    """The text with differences in case, width, URL encoding and the script of digits removed."""
+    decoded = unquote_plus(text) if "%" in text else text
+    if not decoded.isascii():
+        decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))
+    return decoded.casefold().strip()
+
+
+def _digit(char: str) -> str:
+    return str(unicodedata.decimal(char)) if char.isdecimal() else char
+
+
+def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
+    """A copy of `value` with tokens in place of everything at `paths`."""
+    if () in paths:
+        return mask(str(value))
+    inner = by_first_key(paths)
+    if isinstance(value, dict):
+        return {name: masked(each, inner[name], mask) if name in inner else each for name, each in value.items()}
+    if isinstance(value, list) and None in inner:
+        return [masked(each, inner[None], mask) for each in value]
+    return value
+
+
+def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
+    """The values at `paths`."""
+    if () in paths:
+        yield value
+        return
+    for step, inner in by_first_key(paths).items():
+        if isinstance(value, dict) and step in value:
+            yield from leading_to(value[step], inner)
+        elif isinstance(value, list) and step is None:
+            for each in value:
+                yield from leading_to(each, inner)
+
+
+def without(value: Any, paths: Collection[Path]) -> Any:
+    """A copy of `value` without everything at `paths`."""
+    inner = by_first_key(paths)
+    if isinstance(value, dict):
+        kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}
+        return {name: without(each, inner[name]) if name in inner else each for name, each in kept.items()}
+    if isinstance(value, list) and None in inner:
+        return [without(each, inner[None]) for each in value]
+    return value

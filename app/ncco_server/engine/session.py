@@ -1,0 +1,429 @@
+"""The state of a call between two webhooks, and the input, the result and the trace of a turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, Protocol, Self, TypeVar
+
+import orjson
+
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.results import NO_FACTS, TurnFacts
+
+NOTHING: Final[Mapping[str, Any]] = {}
+"""An empty map for values that Vonage did not send. It is never changed."""
+
+
+class Call(NamedTuple):
+    """The data of the answer webhook; "" or {} if missing.
+
+    Attributes:
+        to, from_number: the digits, as sent.
+        from_user: the user of a Client SDK application, who calls without a number.
+        uuid: the leg (opaque).
+        conversation_uuid: the conversation (opaque); it changes when the leg is moved.
+        sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
+        custom_data: the custom data from the Client SDK.
+        request: the ID of the placed call; "" for an incoming one.
+    """
+
+    to: str = ""
+    from_number: str = ""
+    from_user: str = ""
+    uuid: str = ""
+    conversation_uuid: str = ""
+    region_url: str = ""
+    endpoint_type: str = ""
+    direction: str = "inbound"
+    sip: Mapping[str, str] = NOTHING
+    custom_data: Mapping[str, Any] = NOTHING
+    request: str = ""
+
+
+class WaitRef(NamedTuple):
+    """The wait that a callback URL's token names."""
+
+    kind: CallbackKind
+    session: str
+    turn: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
+
+
+class OpenWait(NamedTuple):
+    """A point in a call where the server waits for a webhook.
+
+    Attributes:
+        index: the number of the wait within its turn, from 0.
+        kind: the route that the webhook arrives on.
+        name: `input`, `connect`, `record`, ..., or the name of a checkpoint.
+        step: the step that opened the wait.
+        steers: whether the reply to the webhook may replace the NCCO.
+        sensitive: whether the digits and words in its webhook must never be stored.
+        flow: the flow of that step; "" for the flow that the call began in.
+        runs: the flow that the called party of a `connect` hears and its params, or None.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index, which is not used
+    kind: CallbackKind
+    name: str
+    step: str
+    steers: bool
+    sensitive: bool = False
+    flow: str = ""
+    runs: Mapping[str, Any] | None = None
+
+
+class Level(NamedTuple):
+    """A flow that waits for the return of a flow that it runs.
+
+    Attributes:
+        flow: the name of the waiting flow.
+        step: the step with the `run`.
+        variables, lookups: as in `Session`.
+    """
+
+    flow: str
+    step: str
+    variables: Mapping[str, Any]
+    lookups: Mapping[str, Any]
+
+
+OWN_LEG: Final = -1
+"""Used instead of a wait's number for the caller's own leg."""
+
+
+class Observer(NamedTuple):
+    """A wait of an earlier turn whose events still send hooks, even hours later.
+
+    If the flow has ended, but the caller is still in a `conversation`, the call has an observer for the caller's leg.
+
+    Attributes:
+        turn, wait: the numbers of the turn and the wait; `wait` is OWN_LEG for the caller's own leg.
+        flow, step: the flow and the step whose hooks are sent.
+    """
+
+    turn: int
+    wait: int
+    flow: str
+    step: str
+
+
+class Session(NamedTuple):
+    """The server's state of one call.
+
+    Attributes:
+        id: an ID made from the leg UUID of the answer webhook, or a random ID.
+        turn: number of the latest turn, from 1.
+        step: the step that waits; "" once the call is over.
+        tries: number of failed attempts in that step.
+        asr_errors: number of speech recognition errors in it, which do not count as attempts.
+        position: the index of the current target in a list of a connect.
+        dialled: number of dials of this call.
+        variables: the variables by name; sensitive values are tokens.
+        entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
+        heard: the value of `input` when the step was entered (digits, text, confidence).
+        waits: the waits that the latest turn opened.
+        is_over: whether nothing more can be played.
+        at: the flow of `step`; "" for the flow that the call began in.
+        callers: the flows that wait for the flow of `step`, the outermost first.
+        lookups: the answers of that flow's lookups, by name.
+        locale: the locale that the caller chose; "" until then.
+        observers: the waits of earlier turns whose events still send hooks.
+        parent: the session whose `connect` created this leg; "" for an incoming call.
+        returned: the outcome that the flow returned if no other flow waited for it.
+    """
+
+    id: str
+    flow: str
+    revision: str
+    call: Call
+    turn: int = 0
+    step: str = ""
+    tries: int = 0
+    asr_errors: int = 0
+    position: int = 0
+    dialled: int = 0
+    variables: Mapping[str, Any] = NOTHING
+    entered_at: datetime | None = None
+    heard: Mapping[str, Any] = NOTHING
+    waits: tuple[OpenWait, ...] = ()
+    is_over: bool = False
+    at: str = ""
+    callers: tuple[Level, ...] = ()
+    lookups: Mapping[str, Any] = NOTHING
+    locale: str = ""
+    observers: tuple[Observer, ...] = ()
+    parent: str = ""
+    returned: str = ""
+
+
+R = TypeVar("R", Call, OpenWait, Level, Session)
+
+_FIRST_RARE: Final = Session._fields.index("at")
+"""The index of the first optional field. This field and the following ones are written only if they are not empty."""
+_NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
+
+
+def to_json(session: Session) -> bytes:
+    """The session as JSON, for the store."""
+    fields: dict[str, Any] = {
+        "id": session.id,
+        "flow": session.flow,
+        "revision": session.revision,
+        "call": _call_fields(session.call),
+        "turn": session.turn,
+        "step": session.step,
+        "tries": session.tries,
+        "asr_errors": session.asr_errors,
+        "position": session.position,
+        "dialled": session.dialled,
+        "variables": session.variables,
+        "entered_at": session.entered_at,
+        "heard": session.heard,
+        "waits": [_wait_fields(wait) for wait in session.waits],
+        "is_over": session.is_over,
+    }
+    rare = session[_FIRST_RARE:]
+    if rare != _NOTHING_RARE:
+        fields |= {name: value for name, value in zip(Session._fields[_FIRST_RARE:], rare, strict=True) if value}
+        if session.callers:
+            fields["callers"] = [level._asdict() for level in session.callers]
+        if session.observers:
+            fields["observers"] = [list(observer) for observer in session.observers]
+    return orjson.dumps(fields)
+
+
+def _call_fields(call: Call) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "to": call.to,
+        "from_number": call.from_number,
+        "from_user": call.from_user,
+        "uuid": call.uuid,
+        "conversation_uuid": call.conversation_uuid,
+        "region_url": call.region_url,
+        "endpoint_type": call.endpoint_type,
+        "direction": call.direction,
+        "sip": call.sip,
+        "custom_data": call.custom_data,
+    }
+    if call.request:  # hosts with the previous version do not know this field
+        fields["request"] = call.request
+    return fields
+
+
+def _wait_fields(wait: OpenWait) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "index": wait.index,
+        "kind": wait.kind,
+        "name": wait.name,
+        "step": wait.step,
+        "steers": wait.steers,
+        "sensitive": wait.sensitive,
+    }
+    if wait.flow:
+        fields["flow"] = wait.flow
+    if wait.runs:
+        fields["runs"] = wait.runs
+    return fields
+
+
+def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
+    """A function that creates a record from a map of its fields.
+
+    It raises TypeError for unknown fields, KeyError for missing ones.
+
+    Keyword arguments would take twice as many instructions (docs/decisions.md).
+    """
+    defaults = kind._field_defaults
+    size = len(kind._fields)
+    values = itemgetter(*kind._fields)
+
+    def read(given: Mapping[str, Any]) -> R:
+        known = {**defaults, **given}
+        if len(known) > size:
+            raise TypeError(f"its fields are {', '.join(given)}")
+        return kind._make(values(known))
+
+    return read
+
+
+_read_call = _reader(Call)
+_read_wait = _reader(OpenWait)
+_read_level = _reader(Level)
+_read_session = _reader(Session)
+
+
+def from_json(state: bytes) -> Session:
+    """Read a session that `to_json` wrote. Raises ValueError for anything else."""
+    try:
+        known: dict[str, Any] = orjson.loads(state)
+        known["call"] = _read_call(known["call"])
+        known["waits"] = tuple([_read_wait(wait) for wait in known["waits"]])
+        entered_at = known["entered_at"]
+        known["entered_at"] = datetime.fromisoformat(entered_at) if entered_at else None
+        if "callers" in known:
+            known["callers"] = tuple([_read_level(level) for level in known["callers"]])
+        if "observers" in known:
+            known["observers"] = tuple([Observer(*observer) for observer in known["observers"]])
+        return _read_session(known)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the state of a session: {error}") from error
+
+
+class Cipher(Protocol):
+    """Encrypts the values that a placed call keeps until its last attempt is over."""
+
+    def encrypt(self, text: str) -> str:
+        """The token of a text."""
+
+    def decrypt(self, token: str) -> str | None:
+        """The text of a token; None for any other text."""
+
+
+class TurnContext(NamedTuple):
+    """The external values that a turn can use.
+
+    Attributes:
+        now: the current time (aware, UTC).
+        env: the environment variables for flows by name, without the prefix `FLOW_`.
+        link: returns the callback URL of a wait.
+        mask: returns the token that replaces a secret, given the session's ID and the secret.
+        failsafe: the NCCO to play if nothing else can be.
+        dial_allow: allowed prefixes of computed numbers and addresses (`ncco_server.engine.dialling.refusal`).
+        dial_limit: maximum number of dials per call.
+        cipher: encrypts the call's `spoken` params; None if it keeps none.
+    """
+
+    now: datetime
+    link: Callable[[WaitRef], str]
+    mask: Callable[[str, str], str]
+    env: Mapping[str, str] = NOTHING
+    failsafe: tuple[Mapping[str, Any], ...] = ()
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
+    cipher: Cipher | None = None
+
+
+class Lookup(NamedTuple):
+    """A lookup that the interpreter requests. All lookups of one tuple are made concurrently.
+
+    Attributes:
+        step: the step that makes the lookup.
+        name: the name of the lookup.
+        flow: the flow that declares it.
+        request: the request to send (`ncco_server.flow.language.lookups.LookupRequest`).
+        key: the idempotency key, the same for each attempt of a turn.
+    """
+
+    step: str
+    name: str
+    request: Any
+    key: str
+    flow: str = ""
+
+
+class LookupAnswer(NamedTuple):
+    """The answer to a lookup. The interpreter is sent one for each lookup, in order.
+
+    Attributes:
+        value: the decoded JSON of the response, or the result of the function; None if there is none.
+        problem: why the value is missing, in one short sentence, or "".
+        ms: how long the lookup took, in milliseconds.
+        is_cached: whether the answer comes from the cache.
+        is_late: whether the time limit was reached.
+        status: the HTTP status of an error; 0 for none.
+        cure: what the operator can do about the problem; "" if the lookup's source must change.
+    """
+
+    value: Any
+    problem: str = ""
+    ms: int = 0
+    is_cached: bool = False
+    is_late: bool = False
+    status: int = 0
+    cure: str = ""
+
+    def __repr__(self) -> str:
+        """The answer without its value, which may be sensitive."""
+        return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
+
+
+class Turn(NamedTuple):
+    """The work between two decisions: one webhook in, one NCCO out.
+
+    Attributes:
+        ncco: a valid NCCO of plain JSON values; empty if there is nothing to play.
+        session: the state of the call after the turn.
+        trace: what the turn did, and why.
+        outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
+        is_failsafe: whether no part of the flow could be played.
+        hooks: the hooks to send after the reply (`ncco_server.flow.language.hooks.Hook`).
+        lookups: the answers of lookups by name, as used in the turn.
+        has_fault: whether a line of the trace says `failed` or `refused`.
+        trace_json: the trace as JSON if it is the same in every call; otherwise b"".
+        dials: number of dials in the turn; for a first turn, see its session.
+        stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
+        facts: what the caller got from the turn, for the result of the call.
+    """
+
+    ncco: list[dict[str, Any]]
+    session: Session
+    trace: tuple[TraceLine, ...]
+    outcome: str
+    is_failsafe: bool = False
+    hooks: tuple[Any, ...] = ()
+    lookups: Mapping[str, Any] = NOTHING
+    has_fault: bool = False
+    trace_json: bytes = b""
+    dials: int = 0
+    stored_ncco: list[dict[str, Any]] | None = None
+    facts: TurnFacts = NO_FACTS
+
+
+@dataclass
+class TraceLine:
+    """One line of a turn's trace. It is a dataclass without slots, because orjson serialises those fastest.
+
+    Attributes:
+        did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
+        step: the step that the line is about.
+        what: the outcome, target or action.
+        where: the line of the flow that decided, as `file:line`; or "".
+        because: the reason, in one sentence.
+        others: why the other lines or choices did not apply.
+        by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
+        attempt: the number of the failed attempt, from 1, in a decision after a failed attempt; 0 otherwise.
+        attempts: the maximum number of attempts in such a decision; 0 otherwise.
+        next_target: the number of the next target in a list of targets to dial, from 1; 0 otherwise.
+    """
+
+    did: str
+    step: str
+    what: str
+    where: str = ""
+    because: str = ""
+    others: tuple[str, ...] = ()
+    by: str = ""
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
+
+    @classmethod
+    def read(cls, line: Mapping[str, Any]) -> Self:
+        """A line from JSON, with defaults for fields that older lines lack."""
+        return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
+
+
+@dataclass
+class AskedLine(TraceLine):
+    """The line of a lookup.
+
+    Attributes:
+        request: the token of everything that was sent (`LookupRequest.sent`), so that it can be compared with what
+            another revision of the flow would send in this call; "" if no request could be made.
+    """
+
+    request: str = ""

@@ -1,0 +1,310 @@
+"""The actions from one step to the next wait, precomputed when the first call reaches the step.
+
+Most steps use values of a call only in the fields of their actions. Apart from these fields, their actions, waits, tail
+and trace lines are the same in every call. A `Stretch` contains all of this, and a call fills in the fields.
+
+There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number to
+dial. `Stretch.play` returns None if the fields cannot be filled in for a call. In both cases, the interpreter plays the
+same steps one by one, and rolls back those that fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from ncco_server.engine.drafts import (
+    EVERY_CALL,
+    DependsOnCall,
+    are_open_ended,
+    drafts_of,
+    failsafe_tail,
+    tail_of,
+    wait_for,
+)
+from ncco_server.engine.facts import facts_of
+from ncco_server.engine.scope import NOTHING_HEARD, FlowScope, call_record
+from ncco_server.engine.session import NOTHING, Call, OpenWait, Session, TraceLine, Turn, TurnContext, WaitRef
+from ncco_server.errors import RenderError
+from ncco_server.flow.frame import Draft
+from ncco_server.flow.grammar.values import OurNumber
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.runtime import Again, Jump
+from ncco_server.flow.templates.budget import Budget
+from ncco_server.flow.templates.values import Value
+from ncco_server.ncco import check, options_are_clean
+from ncco_server.results import TurnFacts
+
+ENTERED: Final = Again()
+"""Means that a step is entered and not repeated: all of it is played."""
+EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands for the time of every call."""
+STEP_LIMIT: Final = 200
+"""Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
+
+
+class ReadyAction(NamedTuple):
+    """One precomputed action.
+
+    Attributes:
+        constant: the action as it is in every call, with None for each hole.
+        holes: the options that each call computes.
+        unsure: the holes whose values may be invalid.
+        wait: the wait that it opens; None for most actions.
+    """
+
+    constant: dict[str, Any]
+    holes: Mapping[str, Value]
+    unsure: tuple[str, ...]
+    wait: OpenWait | None = None
+
+
+@dataclass(slots=True)
+class Stretch:
+    """The actions of a call from one step to its next wait, or to its end.
+
+    Attributes:
+        step: the last step.
+        ends: whether the last step leads to the end of the call.
+        waits: the waits that it opens.
+        is_over: whether none of these waits steers, so that the call ends after the actions.
+        actions: the actions, with the tail after an `input`.
+        has_failsafe_tail: whether the failsafe NCCO is the tail.
+        trace: the lines of the trace. The first one reports the start of a call, the second one the entry of the first
+            step.
+        trace_json: all lines of the trace as JSON.
+        steps: the steps, in order, each with its flow.
+        facts: what the caller got from them without having chosen anything; None if that depends on the time.
+        is_enterable: whether the first step can be played on entry without doing anything else first.
+        dials: number of dials, without the tail.
+        tail_dials: number of dials in the tail.
+        reads_hours: whether a value uses opening hours.
+        is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
+    """
+
+    step: str
+    ends: bool
+    actions: tuple[ReadyAction, ...]
+    waits: tuple[OpenWait, ...]
+    is_over: bool
+    has_failsafe_tail: bool
+    trace: tuple[TraceLine, ...]
+    steps: tuple[tuple[Flow, Step], ...]
+    facts: TurnFacts | None
+    is_enterable: bool
+    dials: int
+    tail_dials: int
+    reads_hours: bool
+    is_checked: bool = False
+    trace_json: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.trace_json = orjson.dumps(self.trace)
+
+    def play(
+        self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
+    ) -> list[dict[str, Any]] | None:
+        """The NCCO of a turn; None if an action cannot be computed or dialled, or Vonage would refuse it.
+
+        Args:
+            names: the names that values can use.
+            context: the turn's context.
+            session: the ID of the call's session.
+            turn: the number of the turn.
+            dialled: number of dials of the call so far.
+        """
+        if dialled + self.dials + self.tail_dials > context.dial_limit:
+            return None
+        ncco = []
+        for constant, holes, unsure, wait in self.actions:
+            action = constant.copy()
+            for name, value in holes.items():
+                try:
+                    action[name] = value.render(names)
+                except RenderError:
+                    return None
+            if unsure and not options_are_clean(action, unsure):
+                return None
+            if wait is not None:
+                action["eventUrl"] = [context.link(WaitRef(wait.kind, session, turn, wait.index))]
+                action["eventMethod"] = "POST"
+            ncco.append(action)
+        if not self.is_checked:
+            if any(issue.severity == "error" for issue in check(ncco)):
+                return None
+            self.is_checked = True
+        if self.has_failsafe_tail:
+            ncco += [draft.action for draft in failsafe_tail(context.failsafe)]
+        return ncco
+
+
+def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
+    """The first turn of a call if one stretch leads to its first wait; otherwise None, and it is played step by step.
+
+    The arguments are those of `ncco_server.engine.interpreter.begin`, and the turn's budget.
+    """
+    stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
+    if stretch is None or stretch.ends or not stretch.is_enterable:
+        return None
+    variables = {name: variable.default for name, variable in flow.variables.items()}
+    now = context.now
+    scope = FlowScope(flow, variables, NOTHING)
+    names = scope.names(
+        call_record(call),
+        NOTHING_HEARD,
+        context.env,
+        now=now,
+        locale="",
+        budget=budget,
+        numbers=flow.numbers,
+        with_hours=stretch.reads_hours,
+    )
+    ncco = stretch.play(names, context, session_id, 1, 0)
+    if ncco is None:
+        return None
+    session = Session(
+        session_id,
+        flow.name,
+        flow.revision,
+        call,
+        1,
+        "" if stretch.is_over else stretch.step,
+        0,
+        0,
+        0,
+        stretch.dials,
+        variables,
+        now,
+        NOTHING_HEARD,
+        stretch.waits,
+        stretch.is_over,
+    )
+    facts = stretch.facts or facts_of(stretch.steps, now, is_over=stretch.is_over)
+    return Turn(ncco, session, stretch.trace, "answer", trace_json=stretch.trace_json, facts=facts)
+
+
+def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
+    """The stretch that starts when `step` is played or repeated; None if there is none.
+
+    Everything that comes before the step's `do` has been done already: lookups, assignments, hooks.
+
+    Args:
+        flow: the step's flow.
+        step: the step.
+        is_root: whether calls began in this flow, so that no other flow waits for it. This is constant for a `Flow`: a
+            sub-flow is a separate object with its own cache (`ncco_server.flow.loader.link`).
+        again: how the step is repeated; ENTERED if it is entered.
+    """
+    key = step.name, id(again.prompts), again.reprompt, again is ENTERED
+    if key not in flow.stretches:
+        try:
+            stretch = _stretch(flow, step, is_root=is_root, again=again)
+        except DependsOnCall:
+            stretch = None
+        flow.stretches[key] = (again, stretch)  # keeps `again` alive: its prompts' `id` stays unique
+    found: Stretch | None = flow.stretches[key][1]
+    return found
+
+
+def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
+    """See `stretch_of`. Raises DependsOnCall."""
+    if flow.spoken:
+        raise DependsOnCall("which actions contain sensitive values")
+    steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
+    last = steps[-1]
+    drafts: list[Draft] = []
+    ready: list[ReadyAction] = []
+    waits: list[OpenWait] = []
+    for each in steps:
+        if each.result and are_open_ended(drafts):
+            raise DependsOnCall("when the step begins")
+        played = drafts_of(each, again, EVERY_CALL)
+        drafts += played
+        for draft in played:
+            wait = wait_for(draft, len(waits), each, "" if is_root else flow.name)
+            waits += [] if wait is None else [wait]
+            ready.append(_ready(draft, wait))
+    tail: list[Draft] | None = []
+    if last.tail and ready and (wait := ready[-1].wait) is not None and wait.kind == "input":
+        tail = tail_of(flow, last, EVERY_CALL)
+        if tail is None and not (is_root or last.error or flow.error):
+            raise DependsOnCall("the error exit of the flow that waits for this one")
+    behind = [_ready(draft) for draft in tail or ()]
+    entered = tuple((flow, each) for each in steps)
+    is_over = not any(wait.steers for wait in waits)
+    return Stretch(
+        last.name,
+        ends,
+        (*ready, *behind),
+        tuple(waits),
+        is_over,
+        tail is None,
+        (begun(flow), *trace),
+        entered,
+        None if any(each.offers.reads_hours for each in steps) else facts_of(entered, EVERY_TIME, is_over=is_over),
+        _is_enterable(step),
+        _dials(ready),
+        _dials(behind),
+        any("hours" in value.used_names for action in (*ready, *behind) for value in action.holes.values()),
+    )
+
+
+def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
+    """The steps from `step` to a wait or to the end, their trace lines, and whether the call ends after them.
+
+    Raises DependsOnCall.
+    """
+    steps = [step]
+    trace = [_entered(step)]
+    while step.exit.leaves_at_once:
+        jump = EVERY_CALL.enter(step.exit)
+        if jump is None or not jump.target.is_plain:
+            raise DependsOnCall("what the step does on its way out")
+        trace.append(decided(step, jump))
+        if jump.target.step is None:
+            return steps, trace, True
+        step = flow.steps[jump.target.step]
+        if len(steps) == STEP_LIMIT or not _is_enterable(step) or any(step is each for each in steps):
+            raise DependsOnCall("what the step does before it is played")
+        steps.append(step)
+        trace.append(_entered(step))
+    return steps, trace, False
+
+
+def _entered(step: Step) -> TraceLine:
+    return TraceLine("entered", step.name, step.exit.word, written_at(step.place))
+
+
+def _is_enterable(step: Step) -> bool:
+    """Whether a step can be played on entry without any lookup, assignment, hook or decision."""
+    return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
+
+
+def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:
+    holes = draft.computed or {}
+    unsure = tuple(name for name, value in holes.items() if not isinstance(value, OurNumber))  # checks itself
+    return ReadyAction(draft.action, holes, unsure, wait)
+
+
+def _dials(actions: Iterable[ReadyAction]) -> int:
+    return sum(each.constant["action"] == "connect" for each in actions)
+
+
+def begun(flow: Flow) -> TraceLine:
+    """The line of the trace that reports a call's start in `flow`."""
+    return TraceLine("answered", "", flow.name, written_at(flow.place), "the flow that this call starts in")
+
+
+def decided(step: Step, jump: Jump) -> TraceLine:
+    """The line of the trace that reports an exit without a wait."""
+    return TraceLine("decided", step.name, jump.target.shown, written_at(jump.place), jump.because, jump.others)
+
+
+def written_at(place: Place | None) -> str:
+    """A place as `file:line`, as traces show it; "" for None."""
+    return f"{place.file}:{place.line}" if place else ""

@@ -1,0 +1,170 @@
+"""An NCCO action of a step, compiled: constant fields are ready to send, the other fields are computed in each call.
+
+This module also reads checkpoints, such as `checkpoint: heard_terms`. A checkpoint is an NCCO `notify` that reports how
+far the call has got. If `on` names the checkpoint, it decides how the call continues; otherwise it is only recorded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+from ncco_server.flow.actions.item import Item, refuse_fields
+from ncco_server.flow.effects import Effect, Phase
+from ncco_server.flow.frame import Callback, Draft, Frame
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.grammar.values import CallField, Constant, Object, in_locale
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.templates.values import Value
+from ncco_server.ncco.statuses import DIAL_OUTCOMES
+
+
+@dataclass(frozen=True)
+class Action:
+    """One compiled NCCO action.
+
+    Attributes:
+        word: its name in the NCCO.
+        fields: its fields by NCCO name, in the order in which they are sent.
+        callback: the webhook that it asks for.
+        checkpoint: the name of the checkpoint; "" for any other action.
+        is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
+    """
+
+    word: str
+    place: Place
+    fields: Mapping[str, Value]
+    callback: Callback | None = None
+    checkpoint: str = ""
+    is_opening: bool = False
+
+    @property
+    def actions(self) -> tuple[Self, ...]:
+        """See `Part`."""
+        return (self,)
+
+    @property
+    def targets(self) -> tuple[()]:
+        """See `Part`."""
+        return ()
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from (Effect("play", phase, value, f"{self.word}.{name}") for name, value in self.computed.items())
+
+    def literal(self, name: str) -> Any:
+        """The constant value of a field; None if the field is not written or is computed."""
+        return literal(self.fields, name)
+
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
+        """The same action with fields added or replaced, and with `callback` as its webhook unless that is None."""
+        return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
+
+    def in_locale(self, locale: str) -> Action:
+        """The action for callers of this locale."""
+        if not any("locale" in value.used_names for value in self.fields.values()):
+            return self
+        return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
+
+    @cached_property
+    def computed(self) -> Mapping[str, Value]:
+        """The fields that can be filled in only during a call."""
+        return {name: value for name, value in self.fields.items() if not value.is_literal}
+
+    @cached_property
+    def constant(self) -> dict[str, Any]:
+        """The action, with None for each field that can be filled in only during a call. Do not modify the result."""
+        known = {name: value.render({}) if value.is_literal else None for name, value in self.fields.items()}
+        return {"action": self.word, **known}
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The action in this call, or [] if it is not played again. Raises RenderError.
+
+        Only the outermost dict is a copy; its values are shared.
+        """
+        if self.is_opening and frame.position:
+            return []
+        action = self.constant.copy()
+        for name, value in self.computed.items():
+            action[name] = value.render(frame.names)
+        return [Draft(action, self.callback, "", self.computed)]
+
+    def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
+        """The action with a sample value in each field."""
+        return {"action": self.word} | {name: sample_of(value) for name, value in self.fields.items()}
+
+
+def literal(fields: Mapping[str, Value], name: str) -> Any:
+    """The constant value of a field; None if the field is not written or is computed."""
+    value = fields.get(name)
+    return value.render({}) if value is not None and value.is_literal else None
+
+
+def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
+    """Whether a flag is true, or may be true in some call."""
+    value = fields.get(name)
+    return value is not None and (not value.is_literal or value.render({}) is True)
+
+
+ORDERING = frozenset({"bargeIn", "loop", "endOnSilence", "endOnKey", "timeOut"})
+"""The fields that are used by rules about more than one action."""
+
+_OBSERVED = frozenset({"record", "connect", "conversation"})
+
+
+def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
+    """The webhook that the server adds to an action; None if none is needed, or if the author wrote an `eventUrl`.
+
+    Args:
+        word: the name of the action.
+        has_url: whether its `eventUrl` is written.
+        records: whether a `conversation` is recorded.
+        is_asynchronous: whether an `input` only reports keys as they are pressed.
+    """
+    if has_url or (word == "conversation" and not records):
+        return None
+    if word in _OBSERVED:
+        return Callback("event", word, steers=False)
+    if word == "notify":
+        return Callback("notify", "notify", steers=False)
+    if word == "input" and is_asynchronous:
+        return Callback("event", "input", steers=False)
+    return None
+
+
+CONNECTED = "connected"
+"""The name of the notify after a connect. It decides the outcome if no event has decided it before."""
+
+HELD = "held"
+_RESERVED = frozenset({*DIAL_OUTCOMES, "cancelled", CONNECTED, HELD, "otherwise", "error", "record"})
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def read_checkpoint(item: Item, reader: Reader) -> Action | None:
+    """Read a checkpoint as a notify; None after reporting errors."""
+    name = item.main
+    if not isinstance(name, Text):
+        reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
+        return None
+    refuse_fields(item, "a name", reader)
+    if not _NAME.fullmatch(name.value):
+        message = f'a checkpoint cannot be named "{name.value}"'
+        reader.report("E409", name.place, message, "use letters, digits, _ and -")
+        return None
+    if name.value in _RESERVED:
+        message = f'"{name.value}" is already the name of an outcome'
+        reader.report("E409", name.place, message, "give the checkpoint another name")
+        return None
+    return checkpoint(name.value, item.place, steers=False)
+
+
+def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
+    """The notify of a checkpoint. Its payload names the leg, since the webhook itself names only the conversation.
+
+    Source: webhook reference, Notify event.
+    """
+    payload = Object({"checkpoint": Constant(name, place), "leg": CallField("uuid", place)}, place)
+    return Action("notify", place, {"payload": payload}, Callback("notify", name, steers), checkpoint=name)

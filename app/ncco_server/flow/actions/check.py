@@ -1,0 +1,250 @@
+"""Checks the NCCO that a step would play, with typical values for everything that only a call can supply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.action import Action
+from ncco_server.flow.actions.connect import ConnectPart
+from ncco_server.flow.actions.do import Document
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.grammar.values import Array, Object, find, in_locale, leaves
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.scope import ScopeTypes
+from ncco_server.flow.templates.values import Computed, Literal, Value
+from ncco_server.issue import Issue as NccoIssue
+from ncco_server.ncco import check
+from ncco_server.ncco.json_text import JsonText, NotJsonError, TextSpan, read_json
+from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
+from ncco_server.value_types import SAMPLE, Sample
+
+_Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
+
+_URL = ["https://example.com/webhooks"]
+_FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
+"""A placeholder for the actions of the next step."""
+_LEFT_OUT = object()
+"""A placeholder for a value that cannot be computed with the sample values."""
+_SPOKEN_RULES = ("N4", "N916")
+"""The prefixes of the codes of SSML rules."""
+_SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
+"""If the source of a text has at most this many characters, its values hardly ever make it too long."""
+_KEEP_ONE = "keep one of them"
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """One action with typical values.
+
+    Attributes:
+        action: the action as in an NCCO.
+        part: the part of the step that it comes from.
+        text, index: for a document, its JSON text and the index of the action in it.
+    """
+
+    action: dict[str, Any]
+    part: Action | Document
+    text: JsonText = field(default_factory=lambda: JsonText("", None))
+    index: int = 0
+
+
+def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
+    """Report fields that make Vonage refuse an action (E401) or probably not carry it out (W401).
+
+    Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
+
+    Args:
+        parts: everything that the step plays, including the `input` of its exit. It must have been read without errors.
+        scope: the names that the step's values can use.
+        goes_on: whether actions of another step may follow these in the same NCCO.
+    """
+    found: dict[FlowIssue, None] = {}
+    for local, names in _in_each_locale(parts, scope):
+        for position in range(max([1, *(len(part.targets) for part in parts)])):
+            for issue in _check_at(local, position, names, goes_on=goes_on):
+                found[issue] = None
+    return list(found)
+
+
+def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
+    """Yield the parts as callers of each locale hear them, with the names in scope for that locale."""
+    locale = scope.get("locale")
+    names = locale.words if locale else ()
+    if not names:
+        yield parts, scope.samples()
+    for name in names:
+        local = tuple(part.in_locale(name) if isinstance(part, Action) else part for part in parts)
+        yield local, {**scope.samples(), "locale": name}
+
+
+def _check_at(
+    parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool
+) -> Iterator[FlowIssue]:
+    """The issues of the NCCO that a step plays while it dials the target at `position` of its connect."""
+    tried: list[_Tried] = []
+    for part in parts:
+        if isinstance(part, Document):
+            actions, issues = _try_document(part, names)
+            tried.extend(actions)
+            yield from issues
+        elif isinstance(part, ConnectPart):
+            tried.append(_try(part.targets[min(position, len(part.targets) - 1)], names, _sample))
+        elif isinstance(part, Action) and not (part.is_opening and position):
+            tried.append(_try(part, names, _sample))
+    ncco = [action.action for action in tried]
+    if goes_on:
+        ncco.append(_FOLLOWING_INPUT)
+    for issue in check(ncco):
+        yield from _translate(issue, tried, names)
+
+
+def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
+    sampled = part.sample(lambda value: sample(value, names))
+    action = {name: value for name, value in sampled.items() if value is not _LEFT_OUT}
+    if part.callback is not None:
+        action |= {"eventUrl": _URL, "eventMethod": "POST"}
+    return _Tried(action, part)
+
+
+def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
+    """An action as sent in a call with `names` in scope, without the fields that cannot be computed from them."""
+    return _try(part, names, _computed).action
+
+
+def _sample(value: Value, names: Mapping[str, Any]) -> Any:
+    """The value with typical data; `_LEFT_OUT` if it cannot be computed with any of the data tried.
+
+    A short text without tags can be spoken with any values, so it is returned as written: compiling all texts of a
+    large flow just to render them once would take a third of the time of its check.
+    """
+    if isinstance(value, Computed) and value.escape == "talk":
+        source = value.template.source
+        if "<" not in source and len(source) <= _SHORT_TEXT:
+            return source
+    found = _computed(value, names, _sample)
+    tries = () if found is not _LEFT_OUT else others(names, value.used_names)
+    return next((text for each in tries if (text := _computed(value, each)) is not _LEFT_OUT), found)
+
+
+def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
+    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes its members and items."""
+    sample = inner or _computed
+    if isinstance(value, Object):
+        members = {name: sample(member, names) for name, member in value.members.items()}
+        return {name: member for name, member in members.items() if member is not _LEFT_OUT}
+    if isinstance(value, Array):
+        return [item for item in (sample(each, names) for each in value.items) if item is not _LEFT_OUT]
+    try:
+        return value.render(names)
+    except RenderError:
+        return _LEFT_OUT
+
+
+def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried], list[FlowIssue]]:
+    try:
+        text = part.value.render(names)
+    except RenderError:
+        return [], []
+    rule = RULES["E413" if part.value.is_literal else "W413"]
+    try:
+        found = read_json(text)
+        drafts = part.drafts(text)
+    except NotJsonError as error:
+        at = min(error.offset, max(0, len(text.rstrip()) - 1))
+        place = _place_in(part, names, TextSpan(at, at + 1))
+        return [], [rule.at(place, f"the action list of `ncco` is not JSON: {error.message}", error.cure)]
+    except RenderError as error:
+        return [], [rule.at(part.value.place, error.message)]
+    for draft in drafts:
+        if draft.callback is not None:
+            draft.action.setdefault("eventUrl", _URL)
+    repeated = [
+        RULES["W413"].at(
+            _place_in(part, names, span), "this name is written twice, and only the last one counts", _KEEP_ONE
+        )
+        for _, span in found.repeated
+    ]
+    return [_Tried(draft.action, part, found, index) for index, draft in enumerate(drafts)], repeated
+
+
+def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
+    """The place of some characters of an action list: in its file if known, otherwise the place that names the file."""
+    value = in_locale(part.value, str(names.get("locale", "")))
+    if isinstance(value, Literal | Computed):
+        return value.place_of(names, span.start, span.end - span.start)
+    return value.place
+
+
+def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
+    """Yield an NCCO's issue as an issue of the flow file, unless another value might not break the rule."""
+    number, *path = path_of(issue) or ["0"]
+    if not tried:
+        return
+    if int(number) == len(tried):
+        yield _report(issue, tried[-1].part.place, note=" (in the step that follows)")
+        return
+    one = tried[int(number)]
+    part = one.part
+    if isinstance(part, Document):
+        span = one.text.span_of(replace(issue, path="/".join(["", str(one.index), *issue.path.split("/")[2:]])))
+        place = _place_in(part, names, span)
+        note = f" (at {issue.path})" if place == part.value.place else ""
+        yield _report(issue, place, is_sure=part.value.is_literal, note=note)
+        return
+    value = find(Object(part.fields, part.place), path)
+    if value.is_literal or _holds_anyway(issue, value, names):
+        place = value.place
+        if isinstance(value, Literal | Computed) and issue.span is not None:
+            place = value.place_of(names, *issue.span)
+        yield _report(issue, place)
+
+
+def path_of(issue: NccoIssue) -> list[str]:
+    """The keys and positions that lead to the subject of an issue, starting with the position of the action."""
+    return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
+
+
+def _holds_anyway(issue: NccoIssue, value: Value, names: Mapping[str, Any]) -> bool:
+    """Whether every call breaks the rule, because of the author's SSML or something missing in a map or a list."""
+    if isinstance(value, Object | Array):
+        return all(_sample(leaf, names) is not _LEFT_OUT for leaf in leaves(value))
+    return issue.code.startswith(_SPOKEN_RULES)
+
+
+def _report(issue: NccoIssue, place: Place, *, is_sure: bool = True, note: str = "") -> FlowIssue:
+    rule = RULES["E401" if issue.is_error and is_sure else "W401"]
+    return replace(rule.at(place, f"{issue.message}{note}", issue.cure), ncco_rule=issue.code)
+
+
+# other typical texts, for filters that reject text made of letters
+
+
+TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
+"""Every filter accepts one of these: a date in digits, a number, a point in time."""
+
+
+def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the same names with other sample texts, for a value that cannot be computed with the current samples.
+
+    Args:
+        names: the names in scope, with samples for values that are only known during a call.
+        used: the names that the value uses.
+    """
+    roots = {name.partition(".")[0] for name in used} & names.keys()
+    for text in TEXTS:
+        yield {**names, **{name: _with_text(names[name], text) for name in roots}}
+
+
+def _with_text(sample: Any, text: str) -> Any:
+    """The sample with this text in place of every sample text."""
+    if isinstance(sample, Sample):
+        return Sample(text) if sample.text == SAMPLE else sample
+    if isinstance(sample, Mapping):
+        return {name: _with_text(inner, text) for name, inner in sample.items()}
+    if isinstance(sample, list | tuple):
+        return type(sample)(_with_text(inner, text) for inner in sample)
+    return text if sample == SAMPLE else sample

@@ -1,0 +1,468 @@
+"""`connect`: connects the caller to one target, or dials several in turn.
+
+```yaml
+do:
+  - connect:
+      - "447700900111"
+      - {number: "447700900222", timeout: 15}
+      - sip:desk@pbx.example.com
+    timeout: 20
+on:
+  completed: end
+  otherwise: voicemail
+```
+
+Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.action import Action, may_be_true, observer
+from ncco_server.flow.actions.item import Item, gather, has_duplicate
+from ncco_server.flow.effects import Effect, Phase
+from ncco_server.flow.frame import Callback, Draft, Frame, Runs
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
+from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.targets import read_run
+from ncco_server.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
+from ncco_server.flow.issues import Fix, did_you_mean, meant_word
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.source.source_file import quote
+from ncco_server.flow.templates.values import Value
+from ncco_server.ncco.hints import ENDPOINT_NAMES
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.suggest import nearest
+from ncco_server.value_types import TYPES, Kind
+
+_NUMBER = re.compile(r"[+\d(][\d\s().\-/]*")
+_BY_SCHEME = {"sip:": "sip", "sips:": "sip", "ws:": "websocket", "wss:": "websocket"}
+BY_FIELDS = (
+    ("phone", {"number"}),
+    ("vbc", {"extension"}),
+    ("sip", {"user", "domain"}),
+    ("sip", {"domain"}),
+    ("app", {"user"}),
+)
+
+ADDRESS_FIELDS = ("number", "uri", "user", "domain")
+"""The field of each endpoint type that contains its number or address."""
+
+
+def _kind_of(text: str) -> str | None:
+    """The type of an endpoint written as text: a number or an address; None for anything else."""
+    lowered = text.strip().lower()
+    kind = next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
+    is_number = "{{" in text or "{%" in text or _NUMBER.fullmatch(text)
+    return kind or ("phone" if is_number else None)
+
+
+def _type_of(target: Map, reader: Reader) -> str | None:
+    """The type of an endpoint written as a map: its `type`, or one derived from its fields; None after an error."""
+    written = target.get("type")
+    uri = target.get("uri")
+    if written is None:
+        kind = _kind_of(uri.value) if isinstance(uri, Text) else None
+        if kind in (None, "phone"):
+            kind = next((kind for kind, fields in BY_FIELDS if fields <= set(target.keys())), None)
+        if kind is None:
+            known = {field for _, fields in BY_FIELDS for field in fields} | {"uri", "type"}
+            misspelt = next((key for key, _ in target.entries if nearest(key.value, known)), None)
+            cure = None if misspelt is None else meant_word(misspelt.value, known, "")
+            place = target.place if misspelt is None else misspelt.place
+            reader.report("E405", place, "this target does not say what to connect to", cure)
+        return kind
+    text = reader.text(written, "type")
+    if text is None or text.value in ENDPOINT_TYPES:
+        return text.value if text else None
+    meant = text._replace(value=ENDPOINT_NAMES.get(text.value.lower(), text.value))
+    reader.unknown("E405", meant, ENDPOINT_TYPES, f'there is no endpoint "{text.value}"')
+    return None
+
+
+def address_of(endpoint: Mapping[str, Any]) -> str:
+    """The number or URI that an endpoint of an NCCO dials; "" for one within the account (app, vbc)."""
+    if "number" in endpoint:
+        return str(endpoint["number"])
+    if "uri" in endpoint:
+        return str(endpoint["uri"])
+    if "domain" in endpoint:
+        return f"sip:{endpoint.get('user', '')}@{endpoint['domain']}"
+    return ""
+
+
+ON_ANSWER = "onAnswer"
+_TONES = ("ringbackTone", "ringback")
+_PLACEHOLDER_URL = "https://example.com/webhooks"
+"""A placeholder for our URL, which is filled in for each call."""
+
+_REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
+"""Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
+
+_FLOW_KEYS = frozenset({"run", "with", "flow", "goto"})
+
+
+def read_answering(endpoint: Map, reader: Resolver) -> tuple[Map, Runs | None]:
+    """The endpoint as it is written in an NCCO, and the flow that its `onAnswer` names, or None."""
+    entry = endpoint.entry(ON_ANSWER)
+    if entry is None:
+        return endpoint, None
+    if isinstance(entry.value, Text):
+        name = entry.value.value
+        form = "run" if name in reader.flows or "/" not in name else "url"
+        reader.report("E201", entry.value.place, "`onAnswer` is a text", f"write `onAnswer: {{{form}: {name}}}`")
+        return endpoint.without(ON_ANSWER), None
+    if not isinstance(entry.value, Map) or not _FLOW_KEYS & set(entry.value.keys()):
+        return endpoint, None
+    runs = _read_runs(entry.value, entry.key.place, reader)
+    url = Entry(Text("url", entry.key.place), Text(_PLACEHOLDER_URL, entry.key.place))
+    tones = tuple(each for each in entry.value.entries if each.key.value in _TONES)
+    wire = Entry(entry.key, Map((url, *tones), entry.value.place))
+    return Map(tuple(wire if each is entry else each for each in endpoint.entries), endpoint.place), runs
+
+
+def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
+    url = node.entry("url")
+    if url is not None:
+        message = "`onAnswer` names both a flow and another server, but the other party hears only one of them"
+        reader.report("E285", url.key.place, message)
+    words = ("run", "with", *_TONES)
+    kept = node.without("url")
+    fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=HINTS["on_answer"])
+    name = fields.need("run", "add `run: flow`", reader)
+    runs = read_run(name, fields.get("with"), reader) if name else None
+    if runs is not None and name is not None:
+        _check_answering(runs, name.place, reader)
+    return runs
+
+
+def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
+    """Check the flow that the other party hears.
+
+    Reports E286 for a sensitive param, whose value would be stored until that party answers, and W286 for an outcome
+    that connects the parties although its name suggests that it does not.
+    """
+    signature = reader.flows.get(runs.flow)
+    for given in runs.given if signature else ():
+        param = signature.params.get(given.name) if signature else None
+        if param is not None and param.variable.sensitive:
+            message = f'"{given.name}" of the flow "{runs.flow}" is sensitive, but would be stored for some time'
+            reader.report("E286", given.place, message)
+    for outcome in signature.outcomes if signature else ():
+        if outcome.lower() in _REFUSALS:
+            cure = f"call it `rejected`: only {', '.join(DIAL_FAILURES)} keep the parties from being connected"
+            reader.report("W286", place, f'"{outcome}" of the flow "{runs.flow}" connects the parties', cure)
+
+
+_CURRENT_NUMBER = "\0number"
+"""The name of the current number in the scope; authors cannot write this name."""
+
+_PHONE = TYPES["phone"]
+_NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
+"""The types of list entries that may be phone numbers."""
+
+
+@dataclass(frozen=True)
+class CurrentNumber(Supplied):
+    """The number in a list that is currently being dialled, as a value of the endpoint."""
+
+    place: Place
+    used_names: frozenset[str]
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The digits of the current number; a typical number if there is none."""
+        return names.get(_CURRENT_NUMBER, _PHONE.sample)
+
+
+def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
+    """The list that a phone's `number` computes, None for a single number; reports E287 if it is never a number."""
+    text = endpoint.get("number")
+    computed = computed_type(text, reader)
+    is_list = computed is not None and computed.family == "list" and computed.entry is not None
+    dialled = computed.entry if is_list and computed is not None else computed
+    if text is None or dialled is None:
+        return None
+    if _never_fits(dialled) or (is_list and dialled.name not in _NUMBER_TYPES):
+        reader.report("E287", text.place, f"the value to dial is {dialled.described}, not a phone number")
+    return read_list(text, TYPES["list"], reader, "the list of numbers") if is_list else None
+
+
+def _never_fits(type_: Kind) -> bool:
+    """Whether a type allows only certain words, none of which is a number."""
+    return bool(type_.words) and not any(map(_digits, type_.words))
+
+
+def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
+    """Yield the names in scope for each number in the list that may be dialled, in order. Raises RenderError."""
+    for entry in numbers.render(frame.names):
+        number = _digits(entry)
+        if frame.may_dial(number) and number:
+            yield {**frame.names, _CURRENT_NUMBER: number}
+
+
+def _digits(entry: object) -> str:
+    try:
+        return str(_PHONE.cast(entry))
+    except ValueError:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectTarget(Action):
+    """A `connect` action with one endpoint.
+
+    Attributes:
+        numbers: the list of numbers to dial; None for a single number or address.
+        heard: the flow that the other party hears before being connected.
+    """
+
+    numbers: Value | None = None
+    heard: Runs | None = None
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from Action.effects(self, phase)
+        yield from (Effect("dial", phase, address) for address in (*self.addresses, *self._found("extension")))
+        if self.numbers is not None:
+            yield Effect("play", phase, self.numbers, "connect.endpoint")
+        if self.heard is not None:
+            yield from self.heard.effects(phase)
+
+    @cached_property
+    def is_computed(self) -> bool:
+        """Whether the number or address to dial is known only during a call.
+
+        A websocket does not ring a phone, and its host is written in the flow (E332), so its path may be computed
+        freely.
+        """
+        if self.kind == "websocket":
+            return False
+        return any(not part.is_literal for part in self.addresses)
+
+    @property
+    def depends_on_call(self) -> bool:
+        """Whether a call decides who is rung, or what that party hears first."""
+        return self.is_computed or self.numbers is not None or self.heard is not None
+
+    @property
+    def addresses(self) -> tuple[Value, ...]:
+        """The values of the endpoint's number or address, if they are written in the flow."""
+        return self._found(*ADDRESS_FIELDS)
+
+    def _found(self, *names: str) -> tuple[Value, ...]:
+        found = (find(self.fields["endpoint"], ("0", name)) for name in names)
+        return tuple(value for value in found if not isinstance(value, Object))
+
+    @property
+    def kind(self) -> str:
+        """The type of the endpoint: `phone`, `sip`, ..."""
+        return str(find(self.fields["endpoint"], ("0", "type")).render({}))
+
+    def may_be_dialled(self, frame: Frame) -> bool:
+        """Whether a computed address in a list may be dialled: it must be allowed, and fit its type.
+
+        An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
+        """
+        if not self.is_computed:
+            return True
+        try:
+            address = address_of(self.fields["endpoint"].render(frame.names)[0])
+        except RenderError as error:
+            return error.code != "E392" or frame.may_dial("")
+        return not address or frame.may_dial(address)
+
+    def draft(self, names: Mapping[str, Any]) -> Draft:
+        """The action in this call. Raises RenderError."""
+        (draft,) = self.render(Frame(names))
+        if self.is_computed:
+            draft.dials = address_of(draft.action["endpoint"][0])
+        if self.heard is not None:
+            given = {each.name: each.value.render(names) for each in self.heard.given}
+            draft.heard = {"flow": self.heard.flow, "given": given}
+        return draft
+
+
+_AUDIO = "audio/l16;rate=16000"
+"""The default audio format of a websocket: the specification requires one, and the reference lists this one first."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectPart:
+    """A `connect`, with one action for each target that it dials; `is_list` if the targets are written as a list."""
+
+    place: Place
+    targets: tuple[ConnectTarget, ...]
+    is_list: bool = False
+
+    @property
+    def actions(self) -> tuple[ConnectTarget, ...]:
+        """See `Part`."""
+        return self.targets
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        yield from chain.from_iterable(target.effects(phase) for target in self.targets)
+
+    @property
+    def may_ring_nobody(self) -> bool:
+        """Whether the connect may end up dialling nobody, because forbidden numbers of a list are skipped."""
+        return self.rings_several or (self.is_list and self.targets[0].is_computed)
+
+    @property
+    def rings_several(self) -> bool:
+        """Whether the connect has several targets: if one fails, the next one is dialled."""
+        return len(self.targets) > 1 or self.targets[0].numbers is not None
+
+    @property
+    def names_flow(self) -> bool:
+        """Whether a party hears a flow before being connected."""
+        return any(target.heard is not None for target in self.targets)
+
+    def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
+        """Yield the targets to dial, one per turn, each with its names in scope. Raises RenderError.
+
+        In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
+        """
+        for target in self.targets:
+            if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
+                turns = (frame.names,) if target.numbers is None else each_number(target.numbers, frame)
+                yield from ((target, names) for names in turns)
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The action of the current target; [] if no target of a list may be dialled. Raises RenderError."""
+        rung = tuple(islice(self.rung(frame), frame.position + 1))
+        return [target.draft(names) for target, names in rung[-1:]]
+
+    def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
+        """The same connect, with these fields added to each target, and `callback` as the webhook."""
+        return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
+
+
+def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
+    """Read the connect in an item of `do`; None after reporting errors."""
+    main = Map(item.beside, item.place) if item.main is None else item.main
+    shared = () if item.main is None else item.beside
+    is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
+    if item.main is not None and has_duplicate(item, ("endpoint",), is_map=False, reader=reader):
+        return None
+    if is_map and has_duplicate(item, action_shape("connect").fields, is_map=True, reader=reader):
+        return None
+    common = gather(shared, item.inherited, item.place).entries
+    nodes = main.items if isinstance(main, Seq) else (main,)
+    if not nodes:
+        reader.report("E405", main.place, "the list under `connect` is empty")
+    is_list = len(nodes) > 1
+    answers = tuple(entry for entry in common if is_list and _is_answer(entry.key.value))
+    common = tuple(entry for entry in common if entry not in answers)
+    targets = [_read_target(node, common, answers, item.place, reader) for node in nodes]
+    read = tuple(target for target in targets if target is not None)
+    if read and len(read) == len(nodes):
+        for entry in answers if not any(target.kind == "phone" for target in read) else ():
+            message = f"`{entry.key.value}` has no effect: none of these targets is a phone"
+            reader.report("E202", entry.key.place, message, "delete it, or add a phone to the list")
+        return ConnectPart(item.place, read, isinstance(main, Seq))
+    return None
+
+
+def _read_target(
+    node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
+) -> ConnectTarget | None:
+    """Read one target: a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
+
+    Args:
+        node: the target.
+        common: the fields of `connect` next to the list.
+        answers: the `onAnswer` next to the list, which applies to phones.
+        place: the place of the connect.
+        reader: reports the errors.
+    """
+    found = _read_form(node, reader)
+    if found is None:
+        return None
+    kind, endpoint, outer = found
+    fields = gather(outer, (*common, *answers) if kind == "phone" else common, place)
+    heard = None
+    numbers = None
+    if kind == "phone":
+        endpoint, fields = _with_answer(endpoint, fields, reader)
+        endpoint, heard = read_answering(endpoint, reader)
+        numbers = read_numbers(endpoint, reader)
+    inner: dict[str, Value] = {"type": Constant(kind, endpoint.place)}
+    if kind == "websocket":
+        inner["content-type"] = Constant(_AUDIO, endpoint.place)
+    if numbers is not None:
+        inner["number"] = CurrentNumber(numbers.place, numbers.used_names)
+        endpoint = endpoint.without("number")
+    inner |= endpoint_shape(kind).read_fields(endpoint, reader, f"the {kind} endpoint")
+    written = action_shape("connect").read_fields(fields.without("endpoint"), reader, "connect")
+    is_shown = kind == "phone" and "from" not in written and not may_be_true(written, "randomFromNumber")
+    wire: dict[str, Value] = {"from": OurNumber(place)} if is_shown else {}
+    wire |= {**written, "endpoint": Array((Object(inner, endpoint.place),), endpoint.place)}
+    callback = observer("connect", has_url="eventUrl" in written, records=False)
+    return ConnectTarget("connect", place, wire, callback, numbers=numbers, heard=heard)
+
+
+def _read_form(node: Node, reader: Reader) -> tuple[str, Map, tuple[Entry, ...]] | None:
+    """The type of an endpoint, its fields, and the fields of `connect` written with it; None after an error."""
+    if isinstance(node, Text):
+        kind = _kind_of(node.value)
+        if kind is None:
+            parts = [part.strip() for part in node.value.split(",")]
+            cure: str | Fix | None = f"write a list: [{', '.join(map(quote, parts))}]" if len(parts) > 1 else None
+            scheme, colon, rest = node.value.partition(":")
+            if colon and (meant := nearest(scheme, [each.removesuffix(":") for each in _BY_SCHEME])):
+                cure = Fix(f"write {meant}:{rest}", "characters", f"{meant}:{rest}")
+            reader.report("E405", node.place, f'"{node.value}" is neither a number nor an address', cure)
+            return None
+        field = Entry(Text("number" if kind == "phone" else "uri", node.place), node)
+        return kind, Map((field,), node.place), ()
+    target = reader.map(node, "a target of `connect`")
+    if target is None:
+        return None
+    wrapped = target.get("endpoint")
+    if isinstance(wrapped, Seq) and len(wrapped.items) == 1:
+        wrapped = wrapped.items[0]
+    if wrapped is not None and not isinstance(wrapped, Map):
+        cure = "write several targets as a list under `connect:`" if isinstance(wrapped, Seq) else None
+        reader.report("E405", wrapped.place, "`endpoint` must be a single endpoint", cure)
+        return None
+    kind = _type_of(wrapped or target, reader)
+    if kind is None:
+        return None
+    if wrapped is not None:
+        return kind, wrapped.without("type"), target.without("endpoint").entries
+    outer = tuple(entry for entry in target.entries if _is_of_connect(entry.key.value, kind))
+    return kind, target.without("type", *(entry.key.value for entry in outer)), outer
+
+
+def _is_of_connect(name: str, kind: str) -> bool:
+    """Whether a target's field belongs to the connect, not to the endpoint; a misspelt name counts as the nearest."""
+    inner, outer = endpoint_shape(kind).fields, action_shape("connect").fields
+    if name in inner or name == "type":
+        return False
+    return name in outer or nearest(name, (*inner, *outer)) in outer
+
+
+def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
+    """Move an `onAnswer` written next to a phone's endpoint into the endpoint; returns it and the other fields."""
+    beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
+    for entry in beside:
+        if entry.key.value != ON_ANSWER:
+            message = f'connect has no "{entry.key.value}"'
+            reader.report("E202", entry.key.place, message, did_you_mean(ON_ANSWER))
+    own = () if endpoint.get(ON_ANSWER) is not None else beside
+    named = tuple(Entry(Text(ON_ANSWER, entry.key.place), entry.value) for entry in own)
+    rest = fields.without(*(entry.key.value for entry in beside))
+    return Map((*endpoint.entries, *named), endpoint.place), rest
+
+
+def _is_answer(name: str) -> bool:
+    """Whether a key is `onAnswer`, possibly misspelt."""
+    return nearest(name, (ON_ANSWER, *action_shape("connect").fields)) == ON_ANSWER

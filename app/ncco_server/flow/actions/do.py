@@ -1,0 +1,156 @@
+"""`do`: the items that a step plays.
+
+One kind of item, `ncco: queue.json.j2`, takes a whole action list from a file in templates/, for things that the flow
+language cannot express. Values in the file are JSON-escaped, so a caller's words cannot add an action or a field. The
+rendered list is parsed and checked before it is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.action import observer, read_checkpoint
+from ncco_server.flow.actions.connect import address_of, read_connect
+from ncco_server.flow.actions.item import ACTIONS, Item, parse_item, refuse_fields
+from ncco_server.flow.actions.ncco_action import read_action
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.effects import Effect, Phase
+from ncco_server.flow.frame import Draft, Frame
+from ncco_server.flow.grammar.fields import in_every_locale
+from ncco_server.flow.grammar.reader import Resolver
+from ncco_server.flow.grammar.values import leaves
+from ncco_server.flow.nodes import Map, Node, Place, Text
+from ncco_server.flow.templates.compiler import compile_file
+from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.value_types import TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An action list from a file."""
+
+    place: Place
+    value: Value
+    is_opening: bool = False
+    source: str = ""
+    """The text of the list's files. The author wrote every address that appears in it literally, so it may be dialled.
+    """
+
+    @property
+    def actions(self) -> tuple[()]:
+        """See `Part`: the actions are known only during a call."""
+        return ()
+
+    @property
+    def targets(self) -> tuple[()]:
+        """See `Part`."""
+        return ()
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """See `Part`."""
+        if not self.value.is_literal:
+            yield Effect("play", phase, self.value, "ncco")
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
+        if self.is_opening and frame.position:
+            return []
+        return self.drafts(self.value.render(frame.names))
+
+    def drafts(self, text: str) -> list[Draft]:
+        """The actions in a rendered template. Raises RenderError (E413)."""
+        return [self._draft(action) for action in self._parse(text)]
+
+    def _parse(self, text: str) -> list[dict[str, Any]]:
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self._error(f"it is not JSON: {error}") from error
+        if not isinstance(found, list):
+            raise self._error("it is not a JSON array")
+        if not all(isinstance(action, dict) for action in found):
+            raise self._error("an entry of the array is not an action")
+        return found
+
+    def _error(self, message: str) -> RenderError:
+        return RenderError("E413", f"the action list of `ncco` cannot be played: {message}", str(self.place))
+
+    def _draft(self, action: dict[str, Any]) -> Draft:
+        word = str(action.get("action"))
+        has_url = "eventUrl" in action
+        if word == "input" and not has_url and action.get("mode") != "asynchronous":
+            raise self._error("its `input` has no `eventUrl`; write a menu with `choices` instead")
+        callback = observer(
+            word,
+            has_url=has_url,
+            records=action.get("record") is True,
+            is_asynchronous=action.get("mode") == "asynchronous",
+        )
+        return Draft(action, callback, self._dials(action))
+
+    def _dials(self, action: Mapping[str, Any]) -> str:
+        """The number or address to check against the allow-list; "" if the author wrote it out."""
+        address = _address(action)
+        return "" if self.value.is_literal or f'"{address}"' in self.source else address
+
+
+def _address(action: Mapping[str, Any]) -> str:
+    endpoint = action.get("endpoint")
+    first = endpoint[0] if isinstance(endpoint, list) and endpoint else endpoint
+    return address_of(first) if isinstance(first, dict) else ""
+
+
+def read_document(item: Item, reader: Resolver) -> Document | None:
+    """Read the action list of an `ncco` item; None after reporting errors."""
+    name = item.main
+    if not isinstance(name, Text):
+        message = "`ncco` takes the name of a file in templates/"
+        reader.report("E404", item.place, message, "write `ncco: queue.json.j2`")
+        return None
+    refuse_fields(item, "a file name", reader)
+    value = in_every_locale(item.place, reader, lambda local: _read_file(name, local))
+    if value is None:
+        return None
+    included = (leaf.template.files for leaf in leaves(value) if isinstance(leaf, Computed))
+    source = "\n".join(reader.templates.get(file, "") for file in sorted({name.value}.union(*included)))
+    return Document(item.place, value, source=source)
+
+
+def _read_file(name: Text, reader: Resolver) -> Value | None:
+    value, issues = compile_file(name, TYPES["text"], "json", reader.scope, reader.templates, language=reader.language)
+    reader.issues.extend(issues)
+    return value
+
+
+READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
+    **dict.fromkeys(ACTIONS, read_action),
+    "connect": read_connect,
+    "checkpoint": read_checkpoint,
+    "ncco": read_document,
+}
+"""The function that reads each kind of item, by the item's word."""
+
+
+def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
+    """Read the items of a `do`. Errors are reported, and items without an action are left out."""
+    if isinstance(node, Map | Text):
+        cure = 'write a list: begin each action with a dash, `- talk: "…"`'
+        reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
+        return ()
+    items = (parse_item(item, reader) for item in node.items)
+    return tuple(item for item in items if item is not None)
+
+
+def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
+    """Read the parts that a `do` plays. Errors are reported, and invalid items are left out."""
+    return read_parts(read_items(node, reader), reader)
+
+
+def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
+    """Read the parts that items play. Errors are reported, and invalid items are left out."""
+    parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
+    return tuple(part for part in parts if part is not None)

@@ -1,0 +1,34 @@
+"""What a step plays: the interface of all items of `do`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from ncco_server.flow.actions.action import Action
+from ncco_server.flow.actions.connect import ConnectTarget
+from ncco_server.flow.effects import Effect, Phase
+from ncco_server.flow.frame import Draft, Frame
+from ncco_server.flow.nodes import Place
+
+
+class Part(Protocol):
+    """One item of `do`."""
+
+    @property
+    def place(self) -> Place:
+        """Where the item is written."""
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The NCCO actions that it plays, as far as they are known; one for each target of a connect."""
+
+    @property
+    def targets(self) -> tuple[ConnectTarget, ...]:
+        """What it dials."""
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """The values that are computed in each call."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The item's actions in this call. Raises RenderError."""

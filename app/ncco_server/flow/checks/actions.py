@@ -1,0 +1,384 @@
+"""Checks the texts and targets of a flow's actions.
+
+It finds targets that cannot work (W640, W645, W647), fields that some of a variable's allowed words make invalid (E401,
+W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import product
+from math import prod
+from typing import Any, Final, TypeAlias
+
+from jinja2 import nodes
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.actions.action import Action
+from ncco_server.flow.actions.check import as_sent, path_of
+from ncco_server.flow.actions.connect import ConnectTarget
+from ncco_server.flow.checks.facts import Facts, needs_in, reads_in, uses_of
+from ncco_server.flow.grammar.values import Object, find, leaves
+from ncco_server.flow.hours.calendar import DAY_MINUTES, Calendar, Span
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.scope import ScopeTypes
+from ncco_server.flow.templates.budget import MAX_STEPS, steps_of
+from ncco_server.flow.templates.checker import known_type
+from ncco_server.flow.templates.filters import FILTERS
+from ncco_server.flow.templates.references import Reference, walk
+from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+from ncco_server.ncco import check
+from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS
+from ncco_server.value_types import Kind
+
+_OUR_NUMBER = "to"
+"""The field of `call` that contains our own number, which the caller dialled."""
+
+
+def check_actions(facts: Facts) -> Iterator[FlowIssue]:
+    """Run all checks of this module on the steps of a flow."""
+    yield from _check_targets(facts)
+    yield from _check_within(facts.flow)
+    yield from _check_errors(facts)
+    yield from _check_words(facts)
+    yield from _check_lengths(facts)
+    yield from _check_work(facts)
+    yield from _check_nameless(facts)
+
+
+def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
+    for step in facts.flow.steps.values():
+        for target in step.targets:
+            number = find(target.fields["endpoint"], ("0", "number"))
+            if not isinstance(number, Object):
+                yield from _check_dialled_number(number, facts.flow)
+            yield from _check_from(target)
+    placed = {id(hook.definition): hook.definition.placing for hook in facts.flow.hooks}
+    for placing in filter(None, placed.values()):
+        yield from _check_dialled_number(placing.to, facts.flow)
+
+
+def _check_within(flow: Flow) -> Iterator[FlowIssue]:
+    """Report W299 if the hours in which calls may be placed are only at night."""
+    outbound = flow.outbound
+    calendar = flow.calendars.get(outbound.retry.within) if outbound is not None and outbound.quiet else None
+    if outbound is None or calendar is None:
+        return
+    days = (*calendar.week, *(special.spans for special in calendar.override.values()))
+    if any(days) and not any(_is_by_day(span) for day in days for span in day):
+        message = f'"{calendar.name}" opens only in the quiet hours, so no call is placed to a number in its time zone'
+        yield RULES["W299"].at(outbound.place, message)
+
+
+def _is_by_day(span: Span) -> bool:
+    """Whether a part of the hours, which may go on until the next day, is outside the quiet hours."""
+    begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
+    return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
+
+
+def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:
+    shown = str(number.render({})).removeprefix("+") if number.is_literal else ""
+    is_called = _is_called_number(number) and flow.outbound is None  # a placed call is to the person
+    if shown in flow.numbers or is_called:
+        why = f"calls to {shown} start in this flow" if shown else "this is the number that the call came in on"
+        message = f"{why}, so a call to it starts the flow again"
+        yield RULES["W640"].at(number.place, message)
+
+
+def _is_called_number(value: Value) -> bool:
+    """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
+    match value.template.body if isinstance(value, Computed) else []:
+        case [nodes.Output(nodes=parts)]:
+            outputs = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
+            return all(_reads_our_number(part) for part in outputs)
+    return False
+
+
+def _reads_our_number(node: nodes.Node) -> bool:
+    match node:
+        case nodes.Getattr(node=nodes.Name(name="call"), attr=attr):
+            return bool(attr == _OUR_NUMBER)
+    return False
+
+
+def _check_from(target: ConnectTarget) -> Iterator[FlowIssue]:
+    """Report W647 if `from` is the caller's number or input; for a phone, it must be one of your Vonage numbers.
+
+    Source: NCCO reference, Connect (`from`).
+    """
+    value = target.fields.get("from") if target.kind == "phone" else None
+    for need in needs_in(value) if value is not None else ():
+        if need.name == "input" or (need.name == "call" and need.field != _OUR_NUMBER):
+            message = f"`from` is {need.name}.{need.field}, which is not one of your numbers: this never connects"
+            yield RULES["W647"].at(need.place, message)
+            return
+
+
+def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W645 for an `error` exit that leads to a step that fails for the same reason.
+
+    A failed step is not entered again in the same turn.
+    """
+    error = facts.flow.error
+    steps = facts.flow.steps
+    for step in steps.values():
+        if step.error is not None and step.error.step == step.name:
+            message = f'when the step "{step.name}" fails, this leads back to it, but the server does not retry it'
+            yield RULES["W645"].at(step.error.place, message)
+    led = [name for name, step in steps.items() if step.error is None]
+    if error is not None and led == [error.step]:
+        message = f'only a failure of the step "{error.step}" leads here, but the server does not retry it'
+        yield RULES["W645"].at(error.place, message)
+    dialled = {name: frozenset(_computed_addresses(step)) for name, step in steps.items()}
+    reported: set[Place] = set()
+    for name, computed in dialled.items():
+        target = steps[name].error or error
+        if target is None or target.step == name or target.place in reported:
+            continue
+        if computed & dialled.get(str(target.step), frozenset()):
+            reported.add(target.place)
+            message = f'when the step "{name}" cannot dial, this leads to "{target.step}", which dials the same target'
+            yield RULES["W645"].at(target.place, message)
+
+
+def _computed_addresses(step: Step) -> Iterator[str]:
+    """The source of each address that a step computes."""
+    for target in step.targets:
+        yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
+
+
+_COMBINATION_LIMIT: Final = 20
+"""A value with more combinations of words than this is not checked; our choice."""
+
+Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
+
+
+def _check_words(facts: Facts) -> Iterator[FlowIssue]:
+    """Report E401, W401 or E313 for each field that some of its variables' allowed words make invalid."""
+    scope = facts.source.reader.scope
+    if not any(map(_has_words, scope.shapes.values())):
+        return
+    samples = scope.samples()
+    for step in facts.flow.steps.values():
+        for action in (action for part in step.played for action in part.actions):
+            for name, value in action.fields.items():
+                if name != "text" and not value.is_literal:
+                    yield from _field(action, value, scope, samples)
+
+
+def _has_words(type_: Kind) -> bool:
+    return bool(type_.words) or any(map(_has_words, type_.fields.values()))
+
+
+def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str, Any]) -> Iterator[FlowIssue]:
+    for leaf in leaves(value):
+        words = _words(leaf, scope)
+        if words and prod(map(len, words.values())) <= _COMBINATION_LIMIT:
+            each = (dict(zip(words, said, strict=True)) for said in product(*words.values()))
+            found = [issue for said in each if (issue := _try(action, leaf, said, samples)) is not None]
+            yield from sorted(found, key=lambda issue: not issue.is_error)[:1]
+
+
+def _words(leaf: Value, scope: ScopeTypes) -> Words:
+    """The allowed words of every name in a value; {} if any of the names can have other values."""
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for read in reads_in(leaf):
+        type_ = scope.get(read.name) if not read.is_local else None
+        if type_ is not None and type_.is_record and read.field:
+            type_ = type_.fields.get(read.field)
+        if type_ is None or not type_.words:
+            return {}
+        found[read.name, read.field] = type_.words
+    return found
+
+
+def _try(
+    action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
+) -> FlowIssue | None:
+    """Try a value with these words for its names; returns the issue with it, or None if it is valid."""
+    names = dict(samples)
+    for (name, field), word in said.items():
+        names[name] = {**names[name], field: word} if field else word
+    shown = " and ".join(f'{".".join(filter(None, name))} is "{word}"' for name, word in said.items())
+    try:
+        leaf.render(names)
+    except RenderError as error:
+        return RULES["E313"].at(leaf.place, f"this is not valid when {shown}: {error.message}", "allow other words")
+    whole = Object(action.fields, action.place)
+    for issue in check([as_sent(action, names)]):
+        if find(whole, path_of(issue)[1:]) is leaf:
+            rule = RULES["E401" if issue.is_error else "W401"]
+            found = rule.at(leaf.place, f"{issue.message} (when {shown})", issue.cure)
+            return replace(found, ncco_rule=issue.code)
+    return None
+
+
+_TAG = re.compile(r"<[^>]*>")
+_MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
+"""The maximum number of characters of a value, by type."""
+
+
+def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W641 for every talk that is too long when its values are at their longest.
+
+    The maximum length is known for allowed words, numbers, true or false, and the digits of a `collect`. Any other text
+    counts as empty.
+    """
+    written = facts.written
+    entered = {
+        name: max(digits[1] for digits in each if digits is not None)
+        for name, each in facts.collected.items()
+        if None not in each and name not in written
+    }
+    measure = _Measure(facts.source.reader.scope, entered)
+    for text in (text for step in facts.flow.steps.values() for text in _texts_of(step)):
+        longest = measure.block(text.template.body)
+        if longest > MAX_TALK_CHARACTERS:
+            message = (
+                f"this text has {longest:,} characters when its values are at their longest; "
+                f"{MAX_TALK_CHARACTERS:,} can be said"
+            )
+            yield RULES["W641"].at(text.place, message)
+
+
+def _check_work(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W648 for every text that takes more steps than the budget of a turn allows.
+
+    The length of a list is known if it is written in the text or in a variable that nothing sets. Any other list counts
+    as one entry.
+    """
+
+    def entries(of: nodes.Node) -> int:
+        match of:
+            case nodes.List(items=items):
+                return len(items)
+            case nodes.Name(name=name) if name in known:
+                return len(known[name])
+        return 1
+
+    changed = facts.written | facts.collected.keys() | facts.flow.params.keys()
+    variables = facts.flow.variables.items()
+    known = {name: each.default for name, each in variables if isinstance(each.default, list) and name not in changed}
+    used = (each.value for step in facts.flow.steps.values() for each in uses_of(step))
+    texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
+    for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
+        steps = steps_of(text.template.body, entries)
+        if steps > MAX_STEPS:
+            yield RULES["W648"].at(place, f"this text takes {steps:,} steps; a turn may take {MAX_STEPS:,}")
+
+
+def _texts_of(step: Step) -> Iterator[Computed]:
+    """Every computed text that a step speaks."""
+    for effect in uses_of(step):
+        if effect.name == "talk.text" and not isinstance(effect.value, Expression):
+            yield from (leaf for leaf in leaves(effect.value) if isinstance(leaf, Computed))
+
+
+@dataclass(frozen=True, slots=True)
+class _Measure:
+    """Computes the maximum length of texts and values, in characters.
+
+    Attributes:
+        scope: the types of names.
+        entered: the maximum number of digits of each variable that only a caller's keypresses fill.
+    """
+
+    scope: ScopeTypes
+    entered: Mapping[str, int]
+
+    def block(self, body: Iterable[nodes.Node]) -> int:
+        """The maximum length of a text with its includes, not counting tags."""
+        return sum(self._part(part) for part in body)
+
+    def _part(self, part: nodes.Node) -> int:
+        match part:
+            case nodes.Output():
+                return self.block(part.nodes)
+            case nodes.TemplateData():
+                return len(_TAG.sub("", part.data))
+            case nodes.If():
+                return max(self.block(body) for body in (part.body, *(arm.body for arm in part.elif_), part.else_))
+            case nodes.For():
+                return self.block(part.body) + self.block(part.else_)
+            case nodes.Scope():
+                return self.block(part.body)
+            case nodes.Expr():
+                return self.value(part)
+        return 0
+
+    def value(self, node: nodes.Expr) -> int:
+        """The maximum length of a value; 0 if it is unknown."""
+        match node:
+            case nodes.Const(value=str() as text):
+                return len(text)
+            case nodes.Name(name=name) if name in self.entered:
+                return self.entered[name]
+            case nodes.Getitem(arg=nodes.Slice(start=low, stop=nodes.Const(value=int() as high))) if high > 0:
+                first = low.value if isinstance(low, nodes.Const) and low.value else 0
+                return max(0, high - max(first, 0))
+            case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
+                return max(self.value(then), self.value(other))
+            case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
+                return self.value(left) + self.value(right)
+            case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
+                growth = FILTERS[name].growth
+                return growth * self.value(of) if growth > 1 else max([self.value(of), *map(self.value, args)])
+        return self._typed(node)
+
+    def _typed(self, node: nodes.Expr) -> int:
+        shape = known_type(self.scope, node)
+        if shape is None:
+            return 0
+        return max(map(len, shape.words)) if shape.words else _MOST_CHARACTERS.get(shape.name, 0)
+
+
+def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W639 for each calendar, at the first place where a text speaks the name of a day that may not have one.
+
+    If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
+    step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
+    """
+    steps = facts.flow.steps.values() if "hours" in facts.read else ()
+    if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
+        return
+    texts = ((step, text) for step in steps for text in _texts_of(step) if "hours" in text.used_names)
+    spoken = [
+        (step, need) for step, text in texts for need in needs_in(text) if _is_day_name(need) and need.is_unguarded
+    ]
+    reported: set[str] = set()
+    for step, need in sorted(spoken, key=lambda each: each[1].place):
+        name = str(need.path[0])
+        calendar = facts.flow.calendars[name]
+        day = None if name in reported else _first_nameless(calendar, _reasons(facts, step))
+        if day is not None:
+            reported.add(name)
+            cure = f"name it under `holidays`: `{{{day}: stocktaking}}`"
+            if day in calendar.override:
+                cure = f"name it next to its hours, under `override`: `{day}: {{hours: .., name: stocktaking}}`"
+            message = f'"hours.{name}.holiday" is empty on {day}: this date has no name'
+            yield RULES["W639"].at(need.place, message, cure)
+
+
+def _is_day_name(need: Reference) -> bool:
+    return need.name == "hours" and need.path[1:] == ("holiday",)
+
+
+def _reasons(facts: Facts, step: Step) -> frozenset[str]:
+    """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
+    ways = [way for each in facts.flow.steps.values() for way, _ in each.leaving if way.target.step == step.name]
+    tests = [way.condition.node for way in ways if way.condition is not None]
+    asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
+    return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})
+
+
+def _first_nameless(calendar: Calendar, reasons: frozenset[str]) -> date | None:
+    dates = {"holiday": calendar.holidays.keys() - calendar.override.keys(), "override": calendar.override.keys()}
+    return min((day for reason in reasons for day in dates[reason] if not calendar.holiday_on(day)), default=None)

@@ -1,0 +1,172 @@
+"""Collects what the steps of a flow read, set, look up, send and return."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ncco_server.flow.effects import NO_NAMES, Effect
+from ncco_server.flow.frame import Target
+from ncco_server.flow.grammar.values import leaves
+from ncco_server.flow.language.flow import ReadFlow
+from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.scope import Signature
+from ncco_server.flow.templates.references import Reference, references
+from ncco_server.flow.templates.values import Computed, Expression, Native, Value
+
+
+def uses_of(step: Step) -> Iterator[Effect]:
+    """Every value and condition that a step uses, once."""
+    return (effect for effect in step.effects if not effect.is_repeated)
+
+
+def tested_on_leaving(step: Step) -> Iterator[Expression]:
+    """The conditions that are tested whichever way a call leaves a step, whether or not they hold."""
+    if step.exit.leaves_at_once:
+        yield from step.exit.reads()
+
+
+def reads_in(source: Value | Expression) -> Iterator[Reference]:
+    """Every name that a value or a condition uses."""
+    if isinstance(source, Expression):
+        yield from references(source.template, is_condition=True)
+        return
+    for leaf in leaves(source):
+        if isinstance(leaf, Native | Computed):
+            yield from references(leaf.template)
+
+
+def needs_in(source: Value | Expression) -> Iterator[Reference]:
+    """Every name that is needed to compute a value or a condition.
+
+    A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`.
+    """
+    found = tuple(reads_in(source))
+    asked = names_asked_for(found)
+    return (each for each in found if each.is_needed and each.name not in asked)
+
+
+def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
+    """The names that an expression tests with `is defined`."""
+    return frozenset(each.name for each in found if each.is_asked)
+
+
+@dataclass(slots=True)
+class Facts:
+    """A flow without errors, with a summary of what its steps do.
+
+    Attributes:
+        outside: the params, outcomes and returned values of each flow of the project, by name.
+        meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
+        read: the names that a value or a condition uses, and those in `meant`.
+        assigned: the values that are assigned to variables and `locale`, by name.
+        brought: the variables that another flow fills when it returns.
+        collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
+            speech.
+        asked, sent_hooks, results: the names of the lookups that are asked, the hooks that are sent, the results that
+            are set.
+        open: the names of the opening hours that are used; "" for all of `hours`.
+        outcomes, returned: the names of the outcomes and values that the flow returns.
+    """
+
+    source: ReadFlow
+    flow: Flow
+    outside: Mapping[str, Signature]
+    meant: frozenset[str] = frozenset()
+    read: set[str] = field(default_factory=set)
+    assigned: dict[str, list[Value | Expression]] = field(default_factory=dict)
+    brought: set[str] = field(default_factory=set)
+    collected: dict[str, list[tuple[int, int] | None]] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    sent_hooks: set[str] = field(default_factory=set)
+    results: set[str] = field(default_factory=set)
+    open: set[str] = field(default_factory=set)
+    outcomes: set[str] = field(default_factory=set)
+    returned: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.read |= self.meant
+        for step in self.flow.steps.values():
+            self._step(step)
+        for target in self.flow.targets:
+            self._target(target)
+        self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
+        for hook in self.flow.hooks:
+            self._hook(hook)
+        if (outbound := self.flow.outbound) is not None:
+            self.open |= {outbound.retry.within} - {""}
+            self._use(effect for target in outbound.targets for effect in target.effects("leave"))
+
+    @property
+    def written(self) -> set[str]:
+        """The variables that are set anywhere, including `locale`."""
+        return self.assigned.keys() | self.brought
+
+    def uses(self, section: str, name: str) -> bool:
+        """Whether the flow uses the lookup, the hook, the result or the calendar with this name."""
+        if section == "lookups":
+            return name in self.asked or name in self.read
+        if section == "calendars":
+            return not self.open.isdisjoint({name, ""})
+        return name in (self.sent_hooks if section == "hooks" else self.results)
+
+    def _step(self, step: Step) -> None:
+        self.results.add(step.result)
+        self._use(step.effects)
+        self.asked.update(asking.name for asking in step.asks)
+        asked = step.exit.asked
+        digits = asked.lengths if asked is not None and not asked.free_speech else None
+        for way, _ in step.leaving:
+            if way.fills is not None:
+                self.collected.setdefault(way.fills.name, []).append(digits)
+
+    def _use(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if names := effect.value.used_names:
+                self.read |= names - effect.own
+                if "hours" in names:
+                    self.open.update(read.field for read in reads_in(effect.value) if read.name == "hours")
+            if effect.kind == "set":
+                self.assigned.setdefault(effect.name, []).append(effect.value)
+
+    def _hook(self, hook: SentHook) -> None:
+        """Record a hook that is sent. A post without `json` sends every variable that is not sensitive."""
+        self._use(hook.effects("send", "event"))
+        self.sent_hooks.add(hook.name)
+        if hook.definition.has_default_body:
+            self.read.update(hook.variables)
+
+    def _target(self, target: Target) -> None:
+        if target.returns:
+            self.outcomes.add(target.returns)
+            self.returned.update(assignment.name for assignment in target.sets)
+        if target.runs is not None and target.runs.comes_back and target.runs.flow in self.outside:
+            self.brought.update(self.outside[target.runs.flow].returns)
+
+
+def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
+    """The facts of every flow without errors; for `meant`, see `Facts`."""
+    flows = tuple(flows)
+    meant = frozenset(meant)
+    outside = {flow.name: flow.outside for flow in flows}
+    return [Facts(flow, flow.flow, outside, meant) for flow in flows if flow.flow is not None]
+
+
+def returned_by(facts: Facts) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """For each outcome, the names that every return with this outcome sets, and the names that at least one sets."""
+    found: dict[str, list[frozenset[str]]] = {}
+    for target in facts.flow.targets:
+        if target.returns:
+            sets = frozenset(assignment.name for assignment in target.sets)
+            found.setdefault(target.returns, []).append(sets)
+    return {name: (frozenset.intersection(*each), NO_NAMES.union(*each)) for name, each in found.items()}
+
+
+def brought_back(
+    returned: Mapping[str, tuple[frozenset[str], frozenset[str]]], label: str
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The names certainly set and possibly set after a return with `label`; if no return has it, after any return."""
+    each = [returned[label]] if label in returned else list(returned.values())
+    surely = frozenset.intersection(*(sure for sure, _ in each)) if each else NO_NAMES
+    return surely, NO_NAMES.union(*(maybe for _, maybe in each))

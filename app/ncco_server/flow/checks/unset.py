@@ -1,0 +1,266 @@
+"""Finds reads of missing values: lookups that were not made (E630, W638) and texts that may be empty (W639).
+
+It also finds variables that are read but never set (W646).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ncco_server.flow.checks.facts import Facts, brought_back, reads_in, returned_by, tested_on_leaving, uses_of
+from ncco_server.flow.effects import NO_NAMES, Effect
+from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.references import Reference
+from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.suggest import nearest
+from ncco_server.value_types import TYPES
+
+_REACHED = frozenset({""})
+"""A made-up name that is set at the start of every call, to show which steps a call can enter."""
+
+
+class Passage(NamedTuple):
+    """A way from one step to another.
+
+    Attributes:
+        to: the name of the step that it leads to.
+        sets: the names that certainly have values on this way, because they are assigned or tested.
+        may_set: the names that may have values.
+    """
+
+    to: str
+    sets: frozenset[str] = NO_NAMES
+    may_set: frozenset[str] = NO_NAMES
+
+
+class Present(NamedTuple):
+    """The names that certainly have values when a call enters a step, and the names that may have values."""
+
+    surely: frozenset[str]
+    maybe: frozenset[str]
+
+
+@dataclass(slots=True)
+class Presence:
+    """Computes which variables and lookup answers exist in each step of a flow, in one pass over its graph.
+
+    Attributes:
+        own: the lookups that each step asks, and the names that it sets on entry.
+        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit leads
+            to, all names count as set, since an error can occur at any time. The same is true in a step that nothing
+            leads to.
+    """
+
+    facts: Facts
+    returned: Mapping[str, Mapping[str, tuple[frozenset[str], frozenset[str]]]]
+    own: dict[str, frozenset[str]] = field(default_factory=dict)
+    entered: dict[str, Present] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        flow = self.facts.flow
+        passages = {}
+        for name, step in flow.steps.items():
+            self.own[name] = _given(effect for effect in step.effects if effect.phase in ("lookup", "enter"))
+            passages[name] = tuple(self._passages(step))
+        some = NO_NAMES.union(*self.own.values(), *(way.may_set for each in passages.values() for way in each))
+        everything = some.union(flow.variables, flow.params, self.facts.source.sections.lookups)
+        waiting = [(name, Present(everything, NO_NAMES)) for name in flow.steps]
+        waiting += [(name, Present(frozenset(flow.params), _REACHED)) for name in flow.entered]
+        if flow.error is not None and flow.error.step is not None:
+            waiting.append((flow.error.step, Present(everything, some | _REACHED)))
+        while waiting:
+            name, new = waiting.pop()
+            known = self.entered.get(name, new)
+            merged = Present(known.surely & new.surely, known.maybe | new.maybe)
+            if name in self.entered and merged == known:
+                continue
+            self.entered[name] = merged
+            surely, maybe = merged.surely | self.own[name], merged.maybe | self.own[name]
+            waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in passages[name]]
+
+    def may_lack(self, step: str, name: str) -> bool:
+        """Whether a call may enter a step without a value for a name."""
+        return name not in self.entered[step].surely
+
+    def may_have(self, step: str, name: str) -> bool:
+        """Whether a call may enter a step with a value for a name."""
+        return name in self.entered[step].maybe
+
+    def may_be_answered(self, read: _StepRead) -> bool:
+        """Whether the lookup that a step reads may have been made before."""
+        return self.may_have(read.step, read.name) or read.name in self.own[read.step]
+
+    def is_reached(self, step: str) -> bool:
+        """Whether a call may enter a step at all."""
+        return not _REACHED.isdisjoint(self.entered[step].maybe)
+
+    def _passages(self, step: Step) -> Iterator[Passage]:
+        tested = NO_NAMES.union(*(test.used_names for test in tested_on_leaving(step)))
+        run = step.exit.runs
+        for way, effects in step.leaving:
+            if way.target.step in self.facts.flow.steps:
+                surely = tested | _given(effects)
+                maybe = NO_NAMES
+                if way.is_return and run is not None:
+                    found, maybe = brought_back(self.returned.get(run.flow, {}), way.name)
+                    surely |= found
+                yield Passage(str(way.target.step), surely, surely | maybe)
+        if step.error is not None and step.error.step is not None:
+            sets = _given(effect for effect in step.effects if effect.phase == "error")
+            yield Passage(step.error.step, sets, sets)
+
+
+def _given(effects: Iterable[Effect]) -> frozenset[str]:
+    """The names that get a value."""
+    return frozenset(effect.name for effect in effects if effect.kind in ("set", "receive"))
+
+
+_SAID = frozenset({"talk.text", "stream.streamUrl", "transfer.conversationId", "conversation.name"})
+_TEXT_TYPES = frozenset({"text", *(name for name, kind in TYPES.items() if kind.begins_unknown)})
+"""Types whose empty value cannot be spoken or dialled."""
+
+
+class _StepRead(NamedTuple):
+    """A read of a lookup, or of a text that may be empty.
+
+    Attributes:
+        place: the place of the read.
+        step: the name of the step that reads it.
+        step_place: the place of that step; None if the lookup takes params.
+        name: the name that is read.
+        is_early: whether it is read before the step's lookups are answered.
+        is_guarded: whether a test around it checks for a value.
+    """
+
+    place: Place
+    step: str
+    step_place: Place | None
+    name: str
+    is_early: bool = False
+    is_guarded: bool = False
+
+
+def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
+    """Report each lookup or text once (E630, W638, W639), at the first place where it is read too early."""
+    texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
+    asking = sorted(_lookup_reads(facts))
+    saying = sorted(_said_reads(facts, texts.keys()))
+    if not asking and not saying:
+        return
+    presence = Presence(facts, {name: returned_by(flows[name]) for name in facts.flow.runs if name in flows})
+    answered = {read.place for read in asking if presence.may_be_answered(read)}
+    found = {read.name: issue for read in reversed(asking) if (issue := _check_lookup_read(read, presence, answered))}
+    found |= {read.name: issue for read in reversed(saying) if (issue := _check_text_read(read, presence))}
+    yield from found.values()
+
+
+def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
+    """Report W646 for each variable that is read but never set, and is therefore always empty.
+
+    A variable with a non-empty default is a constant, and so is one with an explicit `default: false`. Texts that are
+    spoken or dialled are covered by W639.
+    """
+    filled = facts.written | facts.collected.keys() | facts.flow.params.keys() | facts.meant
+    names = [name for name in facts.flow.variables if name in facts.read and name not in filled]
+    never = {name: variable for name in names if _is_empty(variable := facts.flow.variables[name])}
+    begun = {name for name, variable in never.items() if _begins_empty(variable)}
+    said = {read.name for read in _said_reads(facts, begun)}
+    for name, variable in never.items():
+        if name not in said:
+            shown = _SHOWN_EMPTY.get(variable.type.name, '""')
+            cure = f"set it where it changes, as in `set: {{{name}: ..}}`, or write the value that it has as `default`"
+            yield RULES["W646"].at(variable.place, f'nothing sets "{name}": it is always {shown}', cure)
+    constants = {name: facts.flow.variables[name].default for name in names if name not in never}
+    yield from _missing_keys(facts, {name: each for name, each in constants.items() if isinstance(each, Mapping)})
+
+
+def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
+    """Report W646 for each read of a key that does not exist in a map that nothing sets."""
+    used = (each for step in facts.flow.steps.values() for each in uses_of(step) if maps)
+    reads = [read for each in used for read in _own_reads(each.value) if read.name in maps.keys() - each.own]
+    for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
+        key = read.path[0]
+        known = maps[read.name]
+        if isinstance(key, str) and key not in known:
+            near = nearest(key, known)
+            cure = f'did you mean "{near}"?' if near else f"write one of: {', '.join(known)}"
+            yield RULES["W646"].at(read.place, f'nothing sets "{key}" in {read.name}: it never exists', cure)
+
+
+_SHOWN_EMPTY = {"int": "0", "number": "0", "bool": "false", "list": "an empty list", "map": "an empty map"}
+
+
+def _is_empty(variable: Variable) -> bool:
+    is_constant = variable.has_default and variable.type.name == "bool"
+    return not variable.default and not is_constant
+
+
+def _begins_empty(variable: Variable) -> bool:
+    return not variable.has_default and variable.type.name in _TEXT_TYPES
+
+
+def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
+    """Yield the reads of lookups; in a template file, which other flows may use too, only the unguarded ones."""
+    names = facts.read & facts.source.sections.lookups.keys()
+    file = facts.flow.place.file
+    for step in facts.flow.steps.values() if names else ():
+        for effect in uses_of(step):
+            is_read = effect.kind != "send" and not names.isdisjoint(effect.value.used_names)
+            for read in _own_reads(effect.value) if is_read else ():
+                is_own = read.is_unguarded or read.place.file == file
+                if is_own and read.name in names and read.name not in effect.own:
+                    place = None if facts.source.sections.lookups[read.name].params else step.place
+                    is_early = effect.phase == "lookup"
+                    yield _StepRead(read.place, step.name, place, read.name, is_early, not read.is_unguarded)
+
+
+def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
+    """Yield the unguarded reads of texts in what steps speak or dial."""
+    for step in facts.flow.steps.values() if texts & facts.read else ():
+        said = (effect.value for effect in step.effects if effect.kind == "dial" or effect.name in _SAID)
+        for value in said:
+            for read in _own_reads(value) if not value.used_names.isdisjoint(texts) else ():
+                if read.is_unguarded and read.name in texts:
+                    yield _StepRead(read.place, step.name, step.place, read.name)
+
+
+def _own_reads(source: Value | Expression) -> Iterator[Reference]:
+    """The direct reads of names, without reads through a local variable of a template."""
+    return (read for read in reads_in(source) if not read.is_local)
+
+
+def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
+    """The issue (E630 or W638) if a lookup may not have been made before it is read, otherwise None.
+
+    A guarded read in a text that several steps share is fine if one of them has made the lookup.
+    """
+    name = read.name
+    step = read.step
+    if (name in presence.own[step] and not read.is_early) or (read.is_guarded and read.place in answered):
+        return None
+    if presence.is_reached(step) and not presence.may_have(step, name):
+        message = f'the lookup "{name}" is read here, but no earlier step asks it, so it only has its default'
+        where = "an earlier step" if read.is_early else "this step or an earlier one"
+        cure = f"add `lookup: {name}` to {where}"
+        is_plain = read.step_place and not read.is_early
+        fix = Fix(cure, "add", f"lookup: {name}", read.step_place) if is_plain else cure
+        return RULES["E630"].at(read.place, message, fix)
+    if read.is_guarded or not presence.may_lack(step, name):
+        return None
+    message = f'a call can get here without asking the lookup "{name}"'
+    cure = f"make it in an earlier step that every call goes through: `lookup: {name}`; or test `{name}.ok` first"
+    return RULES["W638"].at(read.place, message, cure)
+
+
+def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
+    """The issue (W639) if a text may be empty where it is spoken or dialled, otherwise None."""
+    name = read.name
+    if name in presence.own[read.step] or not presence.may_lack(read.step, name):
+        return None
+    cure = f'write `{{% if {name} %}}` around it, `{name} | default("..", true)`, or a `default` under `vars`'
+    return RULES["W639"].at(read.place, f'"{name}" is empty here unless an earlier step sets it', cure)

@@ -1,0 +1,138 @@
+"""Checks whole flows: their declarations, assignments, reads and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from pathlib import PurePosixPath
+from typing import Final
+
+from ncco_server.flow.checks.actions import check_actions
+from ncco_server.flow.checks.conditions import check_conditions
+from ncco_server.flow.checks.facts import Facts, facts_of
+from ncco_server.flow.checks.secrets import SensitiveReads
+from ncco_server.flow.checks.unset import check_never_set, check_unset
+from ncco_server.flow.grammar.locales import Locale
+from ncco_server.flow.grammar.targets import RETURNED
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.flow import ReadFlow
+from ncco_server.flow.language.shared import Sections
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.templates.values import Literal
+
+_USES: Final = (
+    ("lookups", "no step asks the lookup", "write `lookup: {name}` in a step, or delete it"),
+    ("hooks", "nothing sends the hook", "write `send: {name}` in a step or under `events`, or delete it"),
+    ("results", "no step gives the result", "write `result: {name}` in a step, or delete it"),
+    ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
+)
+"""For each section, the message of W635 for an unused part of it, and the fix."""
+
+
+def check_usage(
+    flows: Collection[ReadFlow],
+    shared: Sections,
+    unused: Iterable[str],
+    found: Iterable[FlowIssue] = (),
+    *,
+    is_whole: bool,
+) -> Iterator[FlowIssue]:
+    """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
+
+    Args:
+        flows: the flows that could be read.
+        shared: the shared parts.
+        unused: the template files that no flow uses.
+        found: the issues found so far.
+        is_whole: whether these are all flows of the project. Only then can a shared part, a template or a locale be
+            reported as unused.
+    """
+    meant = frozenset[str]().union(*(issue.names for issue in found))
+    each = facts_of(flows, meant)
+    by_name = {facts.flow.name: facts for facts in reversed(each)}
+    secrets = SensitiveReads(each)
+    for facts in each:
+        yield from _declared(facts)
+        yield from check_unset(facts, by_name)
+        yield from check_never_set(facts)
+        yield from secrets.check(facts)
+        yield from check_conditions(facts)
+        yield from check_actions(facts)
+    if is_whole and each and len(each) == len(flows):
+        yield from _shared(shared, each)
+        yield from _templates(name for name in unused if name not in meant)
+
+
+def _declared(facts: Facts) -> Iterator[FlowIssue]:
+    """Report the parts that one flow declares but does not use."""
+    yield from _variables(facts)
+    yield from _outside(facts)
+    yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)
+
+
+def _variables(facts: Facts) -> Iterator[FlowIssue]:
+    for name, variable in facts.flow.variables.items():
+        if name in facts.read or name in facts.flow.params or not variable.is_declared:
+            continue
+        if name in facts.written | facts.collected.keys():
+            how = "set" if name in facts.written else "collected"
+            yield RULES["W631"].at(variable.place, f'the variable "{name}" is {how}, but nothing reads it')
+        else:
+            yield RULES["W630"].at(variable.place, f'nothing uses the variable "{name}"')
+
+
+def _outside(facts: Facts) -> Iterator[FlowIssue]:
+    outside = facts.source.outside
+    for name, param in outside.params.items():
+        if name not in facts.read:
+            yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
+    for name, variable in outside.returns.items():
+        if name not in facts.returned:
+            cure = f'write `{{return: {_outcome(facts)}, set: {{{name}: ".."}}}}` where the flow returns, or delete it'
+            message = f'this flow declares the returned value "{name}", but no return sets it'
+            yield RULES["W633"].at(variable.place, message, cure)
+    for name in outside.outcomes:
+        if name not in facts.outcomes:
+            cure = f"write `{{return: {name}}}` where the flow ends that way, or delete it from `outcomes`"
+            yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
+
+
+def _outcome(facts: Facts) -> str:
+    return next(iter(sorted(facts.outcomes)), RETURNED)
+
+
+def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
+    """Report W635 for each part of a file that none of `users` uses. A lookup read but never asked gets E630."""
+    users = tuple(users)
+    for section, message, cure in _USES:
+        for name, part in getattr(parts, section).items():
+            mine = (facts for facts in users if getattr(facts.source.sections, section).get(name) is part)
+            if file in ("", part.place.file) and not any(facts.uses(section, name) for facts in mine):
+                yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
+
+
+def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
+    """Report W635 for shared parts that no flow of the project uses, and W637 for locales that no call ever uses."""
+    flows = tuple(flows)
+    yield from _sections(shared, flows)
+    values = [value for facts in flows for value in facts.assigned.get("locale", ())]
+    chosen = {value.value for value in values if isinstance(value, Literal)}
+    if all(isinstance(value, Literal) for value in values):
+        yield from dict.fromkeys(issue for facts in flows for issue in _locales([*facts.flow.locales.values()], chosen))
+
+
+def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
+    """Report W637 at the first locale that no call can use."""
+    never = [locale for locale in locales[1:] if locale.name not in chosen]
+    if never:
+        message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"
+        cure = f"calls begin in {locales[0].name}: add `set: {{locale: {never[0].name}}}` to a choice or a step"
+        yield RULES["W637"].at(never[0].place, message, cure)
+
+
+def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
+    """Report W636 for each unused file of templates/. READMEs, licenses and Markdown files are not templates."""
+    for name in unused:
+        path = PurePosixPath(name)
+        if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:
+            place = Place(f"templates/{name}", 1, 1)
+            yield RULES["W636"].at(place, f"no flow and no template uses {name}")

@@ -1,0 +1,134 @@
+"""Renames a step, a lookup, a hook or a flow in all files of a project.
+
+Lines and columns count from 1, in characters. `texts` are the files of a project (path → text).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ncco_server.errors import AppError
+from ncco_server.flow.editing.fixes import Edit, with_edits
+from ncco_server.flow.editing.names import Name, NameKind, ProjectNames
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.loader import load
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.source.source_file import SourceFile
+
+NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
+"""The kinds of names that can be renamed, with the noun for each in messages."""
+_NAME: Final = re.compile(r"[\w.-]+")
+"""Matches names that do not need quotes in YAML. A check of the renamed project shows if the kind allows the name."""
+
+
+class CannotRename(AppError):
+    """Raised if a name cannot be changed. The message says why, and what to do."""
+
+
+def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Name, Name]:
+    """The name at a place, and its definition. Raises CannotRename."""
+    definition = names.definition_at(file, line, column)
+    if definition is None:
+        raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
+    if definition.kind not in NOUNS:
+        raise CannotRename(f'"{definition.name}" cannot be renamed here: only steps, lookups, hooks and flows can')
+    at = (each for each in names.occurrences(definition) if each.place.file == file and each.place.covers(line, column))
+    return next(at, definition), definition
+
+
+def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
+    """The edits that rename a definition, sorted by place. Raises CannotRename.
+
+    Renaming is refused if a file cannot be read, or if the project would have different issues afterwards.
+    """
+    if not _NAME.fullmatch(new):
+        raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
+    if new == definition.name:
+        return ()
+    names = ProjectNames(texts)
+    for _, file in sorted(names.files.items()):
+        if file.problem is not None:
+            where = f"{file.problem.place} {file.problem.message}"
+            raise CannotRename(f"{where}: fix that first, since it may hide a name")
+    found = names.occurrences(definition)
+    _refuse_clash(names, definition, found, new)
+    edits = edits_of(found, texts, new)
+    concerned = _concerned_by(names, texts, edits, definition, new)
+    _refuse_change({path: texts[path] for path in concerned}, edits, definition.place)
+    return edits
+
+
+def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple[Edit, ...]:
+    """The edits that replace these occurrences with a new name. Raises CannotRename."""
+    return tuple(_edit(name, texts[name.place.file], new) for name in found)
+
+
+def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], new: str) -> None:
+    """Raise CannotRename if a file to be changed already has something of this kind with the new name."""
+    for file in dict.fromkeys(name.place.file for name in found):
+        other = names.definitions(definition.kind, file).get(new)
+        if other is not None:
+            noun = NOUNS[definition.kind]
+            raise CannotRename(f'there is already a {noun} "{new}" at {other.place}: choose another name')
+
+
+def _edit(name: Name, text: str, new: str) -> Edit:
+    file, line, column, length = name.place
+    source = SourceFile(file, text)
+    start = source.starts[line - 1] + column - 1
+    if source.text[start : start + length] != name.name:
+        raise CannotRename(f'{name.place} writes "{name.name}" with escapes: write it without them first')
+    return Edit(file, line, column, line, column + length, new)
+
+
+def _concerned_by(
+    names: ProjectNames, texts: Mapping[str, str], edits: Iterable[Edit], definition: Name, new: str
+) -> set[str]:
+    """The files to check in order to find out whether the edits are right, and the files that those depend on.
+
+    A file keeps its meaning if every occurrence of the old name in it is replaced and the new name did not occur in it
+    before. So the only files to check are the file with the definition, and files in which either name occurs outside
+    the edits.
+    """
+    is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
+    counts = Counter(edit.file for edit in edits)
+    concerned = {definition.place.file}
+    if definition.kind == "flows" or not names.files[definition.place.file].flow:
+        concerned |= {path for path, text in texts.items() if len(is_said.findall(text)) > counts[path]}
+    else:  # no other flow can refer to this name, but several flows may use the same template
+        concerned |= counts.keys()
+    for template in concerned & names.templates.keys():
+        concerned |= {*names.users_of("templates", template.removeprefix("templates/"))} or {*names.files}
+    flows = {file.flow: file.path for file in names.files.values()}
+    read = {name.name for path in concerned & names.files.keys() for name in names.files[path].names}
+    concerned |= {path for flow, path in flows.items() if flow in read}  # a flow depends on the flows that it runs
+    return concerned | {file.path for file in names.files.values() if not file.flow} | names.templates.keys()
+
+
+def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: Place) -> None:
+    """Raise CannotRename if the new name is invalid or is already in use, or if a use of the old name was missed.
+
+    An issue at the name itself may disappear, since the old name may have been invalid.
+    """
+    before, after = _issues(texts), _issues(with_edits(texts, (edit for edit in edits if edit.file in texts)))
+    for key in sorted(after.keys() - before.keys(), key=lambda key: (key[:2] != defined[:2], key)):
+        issue = after[key]
+        raise CannotRename(f"{issue.place} would have an issue: {issue.message}; {issue.cure}")
+    edited = {(edit.file, edit.line) for edit in edits}
+    for key in sorted(key for key in before.keys() - after.keys() if key[:2] not in edited):
+        issue = before[key]
+        raise CannotRename(f"{issue.place} already uses that name: {issue.message}; fix that first")
+
+
+def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
+    """The issues of a project by file, line, code, and index among the issues that share these."""
+    found: dict[tuple[str, int, str, int], FlowIssue] = {}
+    counts = Counter[tuple[str, int, str]]()
+    for issue in load(texts, extent="project").issues:
+        key = (issue.place.file, issue.place.line, issue.code)
+        found[*key, counts[key]] = issue
+        counts[key] += 1
+    return found

@@ -1,0 +1,51 @@
+"""Columns in UTF-16 code units, as in JavaScript and the Language Server Protocol.
+
+`ncco_server.flow` and `ncco_server.ncco` count characters; code that answers an editor converts between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ncco_server.flow.nodes import LINE_BREAK
+
+
+class Utf16Columns:
+    """Converts columns in these texts (path → text) from characters to UTF-16 code units; both count from 1."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._lines: dict[str, list[str]] = {}
+
+    def __call__(self, file: str, line: int, column: int) -> int:
+        """Convert a column in characters to UTF-16 code units."""
+        return utf16_column(self.line(file, line), column)
+
+    def line(self, file: str, line: int) -> str:
+        """The text of the line with this number, from 1; "" after the last line."""
+        known = self._lines.get(file)
+        if known is None:
+            known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
+        return known[line - 1] if line <= len(known) else ""
+
+
+def utf16_column(line: str, column: int) -> int:
+    """Convert a column in characters to UTF-16 code units; both count from 1."""
+    return column + utf16_units(line[: column - 1]) - len(line[: column - 1])
+
+
+def character_column(line: str, column: int) -> int:
+    """Convert a column in UTF-16 code units to characters; both count from 1."""
+    data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
+    return len(data.decode("utf-16-le", "ignore")) + 1
+
+
+def utf16_position(text: str, offset: int) -> tuple[int, int]:
+    """The line and the column of the character at an offset. Both count from 1; the column is in UTF-16 code units."""
+    lines = LINE_BREAK.split(text[:offset])
+    return len(lines), utf16_units(lines[-1]) + 1
+
+
+def utf16_units(text: str) -> int:
+    """The length of a text in UTF-16 code units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -1,0 +1,269 @@
+"""Reads flows/ and templates/ from disk, and replaces files; no other module of `ncco_server.flow` opens project files.
+
+Comparing two results of `stamps` shows whether files have changed, without notifications from the operating system.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.source.source_file import SourceFile
+
+MAX_BYTES = 1_048_576
+"""Size limit of a file, and of all files of a project together; what is larger is not read. 1 MiB is a hundred times
+what a flow or a prompt needs.
+"""
+MAX_FILES = 500
+"""Maximum number of flow files and templates in a project; our choice."""
+
+_MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
+"""Encoding → its byte order mark. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
+
+SUFFIXES = (".yaml", ".yml")
+"""File name endings of YAML files."""
+SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
+"""The folders of scenarios, relative to the folder that contains `flows/`."""
+_MISNAMED = (".yaml.txt", ".yml.txt")
+_NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+
+Stamp = tuple[int, int, int]
+"""The inode, the modification time in nanoseconds and the size in bytes; time and size are 0 for a folder."""
+
+Stamps = Mapping[str, Stamp]
+"""Path → stamp."""
+
+
+def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
+    """Display path → text of each flow file (`*.yaml`, `*.yml`) and template, and the issues of unreadable files.
+
+    Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
+    read; names that start with a dot are skipped. A project without templates is fine; a project without flows is
+    reported. Reading stops at the first file that exceeds a limit of the whole project, which `load` reports. A file
+    that is not UTF-8 is reported, and its text has U+FFFD in place of each invalid byte, so that it
+    can be shown. A byte order mark is dropped.
+    """
+    reader = _FolderReader()
+    reader.read_folder(flows, "flows", _is_flow)
+    if not reader.texts and not reader.issues:
+        reader.report("E123", "flows", f"there is no flow file in {flows}")
+    if templates.exists():
+        reader.read_folder(templates, "templates", lambda name: not name.endswith("~"))
+    return reader.texts, reader.issues
+
+
+def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
+    """Flow name → display path of the first file with that name. Files with errors are included."""
+    found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
+    return {name[1]: file for file, name in found if name}
+
+
+def _is_flow(name: str) -> bool:
+    return name.lower().endswith((*SUFFIXES, *_MISNAMED))
+
+
+class _FolderReader:
+    """Collects the texts of the files, and the issues of those that cannot be read."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self.issues: list[FlowIssue] = []
+        self._characters = 0
+
+    def report(self, code: str, display: str, message: str, cure: str | None = None) -> None:
+        """Report a file or folder that cannot be read."""
+        self.issues.append(RULES[code].at(Place(display, 1, 1), message, cure))
+
+    def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
+        """Read every wanted file below `folder`, sorted by name."""
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            self.report("E123", display, f"{folder} {what}", "name the folder with these files")
+            return
+        root = folder.resolve()
+        for path, shown in self._walk(root, root, display):
+            if self._characters > MAX_BYTES or len(self.texts) > MAX_FILES:
+                return
+            if is_wanted(path.name):
+                self._read_file(root, path, shown)
+
+    def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
+        """Files and links to files below `folder`. A linked folder is not entered, since it could form a cycle."""
+        try:
+            paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
+        except OSError as error:
+            self.report("E122", display, f"this folder cannot be read: {_reason(error)}")
+            return
+        for path, is_folder, is_link in paths:
+            shown = f"{display}/{_printable(path.name)}"
+            if path.name.startswith("."):
+                continue
+            if not is_folder:
+                yield path, shown
+            elif not is_link:
+                yield from self._walk(root, path, shown)
+            elif not _is_below(root, path):
+                self.report("E122", shown, "this link leads out of its folder", "put the folder itself here")
+
+    def _read_file(self, root: Path, path: Path, display: str) -> None:
+        if display.startswith("flows/") and display.lower().endswith(_MISNAMED):
+            name = path.name.removesuffix(".txt")
+            self.report("W126", display, "this file is not read: its name ends with .txt", f'rename it to "{name}"')
+        elif not _is_below(root, path):
+            self.report("E122", display, "this link leads out of its folder", "put the file itself here")
+        else:
+            self._read_text(path, display)
+
+    def _read_text(self, path: Path, display: str) -> None:
+        try:
+            data = _read(path)
+        except (OSError, ValueError) as error:
+            self.report("E122", display, f"this file cannot be read: {_reason(error)}")
+            return
+        if len(data) > MAX_BYTES:
+            self.issues.append(too_large(display))
+            return
+        self._characters += len(data)
+        if encoding := _other_encoding(data):
+            self.texts[display] = data.decode(encoding, errors="replace").removeprefix("\ufeff")
+            self.report("E121", display, f"this file is {encoding.upper()}")
+        else:
+            self._take_text(display, data)
+
+    def _take_text(self, display: str, data: bytes) -> None:
+        text = data.decode("utf-8-sig", errors="replace")
+        self.texts[display] = text
+        try:
+            data.decode()
+        except UnicodeDecodeError as error:
+            self._report_bytes(display, data, text, error.start)
+
+    def _report_bytes(self, display: str, data: bytes, text: str, start: int) -> None:
+        source = SourceFile(display, text)
+        place = source.place(len(data[:start].decode("utf-8-sig")))
+        message = f"the byte 0x{data[start]:02X} is not UTF-8: the file was saved in another encoding"
+        self.issues.append(RULES["E121"].at(place, message))
+
+
+def _read(path: Path) -> bytes:
+    """The bytes of a regular file, but at most one more than `MAX_BYTES`.
+
+    Raises OSError, or ValueError if it is not a regular file: reading a pipe could block forever.
+    """
+    if not path.exists():
+        raise ValueError("it is a broken link")
+    if not path.is_file():
+        raise ValueError("it is not a regular file")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _other_encoding(data: bytes) -> str:
+    """The encoding of a UTF-16 or UTF-32 file with a byte order mark or mostly Latin letters; otherwise ""."""
+    for encoding, mark in _MARKS.items():
+        if data.startswith(mark):
+            return encoding
+    half = len(data) // 4
+    if data[1::2].count(0) > half:
+        return "utf-16-le"
+    return "utf-16-be" if data[::2].count(0) > half else ""
+
+
+def too_large(display: str) -> FlowIssue:
+    """The issue of a file that is not read because of its size."""
+    message = f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read"
+    return RULES["E119"].at(Place(display, 1, 1), message, "shorten it: a project may not have more")
+
+
+def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
+    """The issue of the first file, by path, with which a project exceeds its number of files or its size."""
+    total = 0
+    for number, (display, text) in enumerate(sorted(texts.items()), 1):
+        total += len(text)
+        if number > MAX_FILES:
+            return of_project(display, f"{MAX_FILES} files")
+        if total > MAX_BYTES:
+            return of_project(display, f"{MAX_BYTES:,} characters")
+    return None
+
+
+def of_project(display: str, limit: str) -> FlowIssue:
+    """The issue of the file with which a project exceeds a limit, given in words."""
+    message = f"with this file, the project has more than {limit}, so it is not read"
+    return RULES["E119"].at(Place(display, 1, 1), message, "shorten the project, or split it into several servers")
+
+
+def _is_below(root: Path, path: Path) -> bool:
+    """Whether a path is inside `root` after following all links. True for a link to itself: reading it fails later."""
+    try:
+        return path.resolve().is_relative_to(root)
+    except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
+        return True
+
+
+def _reason(error: Exception) -> str:
+    """The reason for an error, without the path."""
+    return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _printable(name: str) -> str:
+    """The name without lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
+    return name.encode(errors="replace").decode()
+
+
+def project_of(path: Path) -> Path | None:
+    """The folder of the project that a file or folder belongs to: the nearest one that contains `flows`."""
+    whole = path.resolve()
+    for folder in (whole, *whole.parents):
+        if (folder / "flows").is_dir():
+            return folder
+    return None
+
+
+def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
+    """The stamps of the folders, of everything in them at any depth, and of the files; missing paths are left out.
+
+    If two results are equal, no file was saved, added, removed or replaced in between. A link has the stamp of the file
+    that it points to. Never raises: a folder that cannot be read counts as empty.
+    """
+    paths = (path for folder in folders for path in (str(folder), *_below(folder)))
+    return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}
+
+
+def _below(folder: Path) -> Iterator[str]:
+    for place, folders, files in os.walk(folder):
+        yield from (os.path.join(place, name) for name in (*folders, *files))  # noqa: PTH118 - it is done every second
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - it is done every second
+    except OSError:
+        return None
+    is_folder = stat.S_ISDIR(found.st_mode)
+    return found.st_ino, 0 if is_folder else found.st_mtime_ns, 0 if is_folder else found.st_size
+
+
+def replace_text(path: Path, text: str, *, like: Path | None = None) -> None:
+    """Write a file so that readers never see part of it. Its mode is kept, or copied from `like`. Raises OSError."""
+    target = path.resolve()  # replace the target of a link, not the link
+    like = like or target
+    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(like.stat().st_mode & 0o7777 if like.exists() else 0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,166 @@
+"""What a step is given in a call and what it makes of it: NCCO actions that may need a callback URL, and targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from ncco_server.flow.effects import Effect, EffectKind, Phase
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.templates.values import Value
+
+CallbackKind = Literal["input", "notify", "event", "onanswer", "placed"]
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Rendered(Protocol):
+    """What a step plays."""
+
+    def render(self, frame: Frame) -> list[Draft]:
+        """The actions in this call. Raises RenderError."""
+
+
+class Entered(Protocol[T_co]):
+    """How a step ends."""
+
+    def enter(self, frame: Frame) -> T_co | None:
+        """What it decides immediately; None if a webhook decides. Raises RenderError."""
+
+
+class Frame(NamedTuple):
+    """What the parts and the exit of a step can use in a call.
+
+    Attributes:
+        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
+        position: the index of the target that is ringing now, in a connect with a list of targets; 0 on entry.
+        waited: seconds since the step was entered.
+        may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
+        dials_left: how many more numbers the call may dial.
+    """
+
+    names: Mapping[str, Any]
+    position: int = 0
+    waited: float = 0.0
+    may_dial: Callable[[str], bool] = lambda number: True
+    dials_left: int = 1_000
+
+    def render(self, parts: Iterable[Rendered]) -> list[Draft]:
+        """The actions of `parts`. Raises RenderError."""
+        return [draft for part in parts for draft in part.render(self)]
+
+    def enter(self, leave: Entered[T_co]) -> T_co | None:
+        """The immediate target of an exit; None if a webhook decides. Raises RenderError."""
+        return leave.enter(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """A webhook that an action requests. The engine opens a wait for it and sets the action's `eventUrl`.
+
+    Attributes:
+        kind: the route that receives the webhook.
+        name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
+        steers: whether the reply can replace the NCCO.
+        sensitive: whether the keys that the caller presses must not be written anywhere.
+    """
+
+    kind: CallbackKind
+    name: str
+    steers: bool
+    sensitive: bool = False
+
+
+@dataclass(slots=True)
+class Draft:
+    """One NCCO action of a turn, which the engine can still change.
+
+    Attributes:
+        action: the NCCO action.
+        callback: the webhook that the action requests.
+        dials: the computed (not literal) number or address that a connect dials, to be checked against the allow-list;
+            "" if the flow file contains it literally.
+        computed: the options that are computed in each call, with their values. The other options were checked when
+            the flow was loaded. None if no option was checked then.
+        heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
+            {..}}`); None if the called party does not hear a flow. The engine sets the `url` of `onAnswer`.
+        secret: the options that contain a `spoken` param.
+    """
+
+    action: dict[str, Any]
+    callback: Callback | None = None
+    dials: str = ""
+    computed: Mapping[str, Value] | None = None
+    heard: Mapping[str, Any] | None = None
+    secret: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line of a `set`, or of a `with`."""
+
+    name: str
+    value: Value
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Another flow, in which the call continues.
+
+    Attributes:
+        flow: the flow's name.
+        given: the values of its params, computed in the flow that runs it.
+        comes_back: whether the call comes back to the same step when the other flow returns. Otherwise the call is
+            handed over for good.
+    """
+
+    flow: str
+    given: tuple[Assignment, ...] = ()
+    comes_back: bool = False
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """The params that the other flow gets."""
+        yield from (Effect("give", phase, each.value, each.name, into=self.flow) for each in self.given)
+
+
+class Target(NamedTuple):
+    """Where a flow goes next: a step, another flow, back to the flow that ran this one, or the end of the call.
+
+    Attributes:
+        step: the name of a step of this flow; None for other targets.
+        runs: another flow; None for other targets.
+        returns: the outcome that this flow returns, or ""; the call ends if no flow waits for the outcome.
+        sets: assignments made before the call gets to the target. Those of a `return` fill variables of the flow that
+            runs this one.
+    """
+
+    step: str | None
+    place: Place
+    runs: Runs | None = None
+    returns: str = ""
+    sets: tuple[Assignment, ...] = ()
+
+    @property
+    def is_end(self) -> bool:
+        """Whether the call ends here."""
+        return self.step is None and self.runs is None and not self.returns
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the target is a step or the end of the call, without assignments."""
+        return self.runs is None and not self.returns and not self.sets
+
+    def effects(self, phase: Phase) -> Iterator[Effect]:
+        """What is assigned on the way to the target."""
+        kind: EffectKind = "return" if self.returns else "set"
+        yield from (Effect(kind, phase, each.value, each.name) for each in self.sets)
+        if self.runs is not None:
+            yield from self.runs.effects(phase)
+
+    @property
+    def shown(self) -> str:
+        """The target as text, for the trace and for messages."""
+        if self.runs is not None:
+            return f"run {self.runs.flow}"
+        return f"return {self.returns}" if self.returns else self.step or "end"

@@ -1,0 +1,373 @@
+"""The kinds of fields in actions: how each is read, and its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from jinja2 import nodes
+
+from ncco_server.flow.grammar.forms import Form
+from ncco_server.flow.grammar.json_schema import (
+    ANYTHING,
+    FILE,
+    TEXT,
+    about,
+    computed,
+    in_yaml,
+    listed,
+    mapped,
+    per_locale,
+)
+from ncco_server.flow.grammar.locales import Locale, in_locale, split, stands_for_locales
+from ncco_server.flow.grammar.reader import Reader, Resolver, has_braces, items, read_fields
+from ncco_server.flow.grammar.values import Array, Constant, Object, localised
+from ncco_server.flow.issues import Fix
+from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
+from ncco_server.flow.templates.checker import Checker
+from ncco_server.flow.templates.compiler import compile_file, compile_value
+from ncco_server.flow.templates.syntax import read_template
+from ncco_server.flow.templates.tree import Template
+from ncco_server.flow.templates.values import Value
+from ncco_server.issue import listed as phrase
+from ncco_server.ncco.actions import ENDPOINT, SHAPES
+from ncco_server.ncco.hints import OPTION_NAMES
+from ncco_server.ncco.model import Nested, Option
+from ncco_server.ncco.model import Shape as NccoShape
+from ncco_server.ncco.types import USER_TO_USER, FreeForm, OneOrList, SpokenText, StandardHeaders
+from ncco_server.suggest import nearest
+from ncco_server.value_types import TYPES, Escape, JsonSchema, Kind, ListOf, PlainText, Url, list_of
+
+_SSML = re.compile(r"(?:\s|(?>\{#.*?#\})|(?>\{%.*?%\}))*+<speak\b", re.DOTALL)
+"""The groups are possessive and atomic: otherwise the pattern would backtrack forever in a text with many tags."""
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_JSON_WORDS = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class OrTemplate:
+    """A value of one `Kind`, or text with braces that compute it."""
+
+    kind: Kind
+
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
+        """See `Form`."""
+        return reader.value(node, self.kind, self.kind.escape, what)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        schema = in_yaml(self.kind)
+        return schema if schema == TEXT else computed(schema)
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechField:
+    """The text of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
+
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
+        """See `Form`."""
+        is_file = isinstance(node, Map)
+        if isinstance(node, Map):
+            file = read_fields(node, ("template",), what, reader).get("template")
+            text = None if file is None else reader.text(file, f"`template` of {what}")
+        else:
+            text = reader.text(node, what)
+        if text is None:
+            return None
+        if not is_file and text.value in reader.templates:
+            message = f'the caller hears the name "{text.value}", not the content of the file'
+            written = f"{{template: {text.value}}}"
+            fix = Fix(f"write `{written}`", "characters", written)
+            reader.report("W414", text.place, message, fix, names=[text.value])
+        escape = speech_escape(reader.templates.get(text.value, "") if is_file else text.value)
+        make = compile_file if is_file else compile_value
+        value, issues = make(text, TYPES["text"], escape, reader.scope, reader.templates, language=reader.language)
+        reader.issues.extend(issues)
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return {"anyOf": [TEXT, FILE]}
+
+
+def speech_escape(text: str) -> Escape:
+    """How data is escaped in spoken text: as XML after `<speak`, otherwise as plain words."""
+    return "ssml" if _SSML.match(text) else "talk"
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """A list. A single value counts as a list of one. A template may compute a whole list of texts."""
+
+    item: Form
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the items are texts that are not escaped."""
+        return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
+
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
+        """See `Form`."""
+        if self.is_plain and entries_in(node, reader) is not None:
+            return read_list(node, list_of(TYPES["text"]), reader, what)
+        values = [self.item.read(inner, what, reader) for inner in items(node)]
+        return Array(tuple(value for value in values if value is not None), node.place)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return listed(self.item.json_schema())
+
+
+@dataclass(frozen=True, slots=True)
+class SingleField:
+    """A single value. A list with one item counts as that item, because some SDKs write it that way."""
+
+    item: Form
+
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
+        if isinstance(node, Seq) and len(node.items) == 1:
+            node = node.items[0]
+        found: Value | None = self.item.read(node, what, reader)
+        return found
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        schema = self.item.json_schema()
+        return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1}]}
+
+
+@dataclass(frozen=True, slots=True)
+class MapField:
+    """A map of known fields.
+
+    Attributes:
+        fields: by name.
+        hints: fixes for common wrong words, in lower case.
+        options: what the NCCO reference says about each.
+    """
+
+    fields: Mapping[str, Form]
+    hints: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
+
+    def read(self, node: Node, what: str, reader: Reader) -> Value | None:
+        """See `Form`."""
+        found = reader.map(node, what, f"write a map here: `{{{next(iter(self.fields))}: ..}}`")
+        return None if found is None else Object(self.read_fields(found, reader, what), found.place)
+
+    def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
+        """The values by field name. Invalid ones are reported and left out."""
+        known = read_fields(node, self.fields, what, reader, hints=self.hints).values
+        values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return mapped(self.schemas())
+
+    def schemas(self) -> dict[str, JsonSchema]:
+        """The JSON Schema of each field, with its default and description."""
+        found = {name: inner.json_schema() for name, inner in self.fields.items()}
+        for name, option in self.options.items():
+            default = {} if option.default is None else {"default": option.default}
+            found[name] = about(found[name] | default, option.description)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class JsonField:
+    """Anything that JSON can express: the `payload` of a notify, the `headers` of an endpoint.
+
+    Numbers, `true` and `false` without quotes mean the same as in JSON; everything in quotes is text. A computed value
+    has the type `computed`.
+    """
+
+    escape: Escape
+    texts_only: bool = False
+    computed: Kind = TYPES["text"]
+
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
+        """See `Form`."""
+        if isinstance(node, Map):
+            return self._read_map(node, reader, what)
+        if isinstance(node, Seq):
+            return ListField(self).read(node, what, reader)
+        literal = None if node.quoted or self.texts_only else _json_literal(node.value)
+        if literal is not None:
+            return Constant(literal, node.place)
+        return reader.value(node, self.computed, self.escape, what)
+
+    def _read_map(self, node: Map, reader: Resolver, what: str) -> Value:
+        values: dict[str, Value | None] = {}
+        for entry in node.entries:
+            key = entry.key
+            if has_braces(key):
+                reader.report("E411", key.place, f'the key "{key.value}" has braces')
+            else:
+                reader.warn_of_own_name(entry)
+                values[key.value] = self.read(entry.value, f"`{key.value}` of {what}", reader)
+        return Object({name: value for name, value in values.items() if value is not None}, node.place)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return ANYTHING
+
+
+def _json_literal(text: str) -> bool | int | float | None:
+    if text in _JSON_WORDS:
+        return _JSON_WORDS[text]
+    if not _JSON_NUMBER.fullmatch(text) or len(text) > 18:
+        return None
+    return int(text) if text.lstrip("-").isdigit() else float(text)
+
+
+def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
+    """The list that a text computes; E331 if it contains secrets, because everything that is played is stored."""
+    value = reader.value(node, type_, "kept", what)
+    for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
+        message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
+        reader.report("E331", node.place, message)
+    return value
+
+
+def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
+    """The type of the entries of the list that a text computes; None if it computes no list. Reports nothing."""
+    shape = computed_type(node, reader)
+    return shape.entry if shape is not None and shape.family == "list" else None
+
+
+def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
+    """The type of a text that is a single pair of braces; None for any other text, or if the type is unknown.
+
+    Reports nothing: errors in the text are reported when it is compiled.
+    """
+    if not isinstance(node, Text) or not node.value.startswith("{{"):
+        return None
+    template = Template(node)
+    template.body, faults = read_template(template, node)
+    match template.body:
+        case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
+            return Checker(template, reader.scope).type_of(computed)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalField:
+    """A field that may also be a map with a value for each locale."""
+
+    inner: Form
+
+    def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
+        """See `Form`."""
+        if isinstance(node, Map) and stands_for_locales(node, reader, ("template",)):
+            return self._read_map(node, reader, what)
+        return in_each_locale(node, reader, lambda local: self.inner.read(node, what, local))
+
+    def _read_map(self, node: Map, reader: Resolver, what: str) -> Value | None:
+        found = split(node, what, reader)
+        if found is None:
+            return None
+        each_local = {name: (each, in_locale(reader, reader.locales[name])) for name, each in found.items()}
+        return _joined(
+            {name: self.inner.read(each, what, local) for name, (each, local) in each_local.items()}, node.place
+        )
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        schema = self.inner.json_schema()
+        return {"anyOf": [schema, per_locale(schema)]}
+
+
+def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
+    """The value of a node that is written once for all locales."""
+    if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
+        return read(reader)
+    return in_every_locale(node.place, reader, read)
+
+
+def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
+    """The value of the same node in the language of each locale, because filters speak that language."""
+    locales: Mapping[str, Locale] = reader.locales
+    if len({locale.language for locale in locales.values()}) < 2:
+        return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
+    values = {name: read(in_locale(reader, locale)) for name, locale in locales.items()}
+    return _joined(values, place)
+
+
+def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
+    """The values of all locales as one value; None if one of them could not be read."""
+    read = {name: value for name, value in values.items() if value is not None}
+    return localised(read, place) if len(read) == len(values) else None
+
+
+_BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
+    SpokenText: lambda kind: LocalField(SpeechField()),
+    Url: lambda kind: SingleField(OrTemplate(kind)),
+    ListOf: lambda kind: ListField(_field(kind.item)),
+    OneOrList: lambda kind: ListField(_field(kind.item)),
+    Nested: lambda kind: _record(kind.shape),
+    FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
+    StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
+}
+"""How the options of some kinds are written. An option of any other kind is written as it is, or computed."""
+
+_BY_NAME: Mapping[tuple[str, str], Form] = {
+    ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),
+    ("websocket endpoint", "headers"): JsonField("header"),
+}
+"""Options that are written differently from others of their kind."""
+
+ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
+
+
+@cache
+def action_shape(word: str) -> MapField:
+    """The fields of an action, without `action` itself."""
+    return _record(SHAPES[word])
+
+
+@cache
+def endpoint_shape(kind: str) -> MapField:
+    """The fields of an endpoint, without `type` itself."""
+    return _record(ENDPOINT.shapes[kind])
+
+
+def _record(shape: NccoShape) -> MapField:
+    options = shape.options.items()
+    fields = {name: _BY_NAME.get((shape.title, name)) or _field(option.kind) for name, option in options}
+    return MapField(fields, _hints(shape), shape.options)
+
+
+def _hints(shape: NccoShape) -> dict[str, str]:
+    """Fixes for options of nested maps, and for the names that other platforms give an option."""
+    nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
+    by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
+    foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
+    if shape.title == "talk":
+        foreign["file src path"] = "template"
+    if shape.title == "record":
+        foreign["email mail sms"] = "write `events: {record: hook}` in the step instead"
+    return foreign | by_word | (_owners(shape) if shape.title in SHAPES else {})
+
+
+def _owners(shape: NccoShape) -> dict[str, str]:
+    """What to write instead of an option of other actions only, which resembles no option of this action."""
+    found: dict[str, list[str]] = {}
+    for title, other in SHAPES.items():
+        for name in other.options:
+            if title != shape.title and nearest(name, (*shape.options, *shape.inside)) is None:
+                found.setdefault(name, []).append(f"`{title}`")
+    return {name.lower(): f"it is an option of {phrase(titles)}" for name, titles in found.items()}
+
+
+def _snake_case(name: str) -> str:
+    """`max_digits` for maxDigits, `content_type` for content-type."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|-", "_", name).lower()
+
+
+def _field(kind: Kind) -> Form:
+    return _BY_KIND.get(type(kind), OrTemplate)(kind)

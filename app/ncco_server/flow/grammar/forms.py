@@ -1,0 +1,143 @@
+"""The forms of the parts of a flow file. A form reads one part, and describes it to editors.
+
+A `Kind` is the form of a value; a `MapForm` (`ncco_server.flow.grammar.map_form`) is the form of a map with known
+words. The fields of actions are in `ncco_server.flow.grammar.fields`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, runtime_checkable
+
+from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.issues import Fix
+from ncco_server.flow.nodes import Node
+from ncco_server.value_types import JsonSchema, Kind
+
+
+@runtime_checkable
+class Form(Protocol):
+    """How one part of a flow file is written."""
+
+    def read(self, node: Any, what: str, reader: Any) -> Any:
+        """The value of a node. If it has errors, they are reported and None is returned.
+
+        Args:
+            node: the part.
+            what: what messages call it.
+            reader: a `Reader`; a `Resolver` for a part that names something.
+        """
+
+    def json_schema(self) -> JsonSchema:
+        """JSON Schema of the notation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notation:
+    """A form whose value is read by a function.
+
+    Attributes:
+        read: takes the node, its name in messages and the reader; returns the value, or None after reporting an error.
+        schema: JSON Schema of the notation.
+    """
+
+    read: Callable[[Any, str, Any], Any]
+    schema: Mapping[str, Any]
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(self.schema)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unread:
+    """A form for parts that stay nodes, to be read later when more of the file is known."""
+
+    schema: Mapping[str, Any]
+
+    def read(self, node: Node, what: str, reader: Reader) -> Node:
+        """The node."""
+        return node
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(self.schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The form of a value that has an error code of its own."""
+
+    kind: Kind
+    code: str
+
+    def read(self, node: Node, what: str, reader: Reader) -> Any:
+        """See `Form`."""
+        return reader.literal(node, self.kind, what, code=self.code)
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return self.kind.json_schema()
+
+
+_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ms|s|m|h|d)")
+_LIKE_A_DURATION: Final = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)\s*(?:(ms|s|m|h|d)[a-z]*)?\.?", re.IGNORECASE)
+_MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
+
+    Attributes:
+        unit: the most likely unit of a number without a unit.
+    """
+
+    low: str
+    high: str
+    unit: str
+
+    def read(self, node: Node, what: str, reader: Reader) -> int | None:
+        """See `Form`."""
+        text = reader.text(node, what)
+        if text is None:
+            return None
+        found = self._fitting(text.value)
+        if found is not None:
+            return found
+        meant = [each for each in _probable_durations(text.value, self.unit) if self._fitting(each) is not None]
+        cure: str | Fix = f"write a duration from {self.low} to {self.high}"
+        if meant:
+            cure = Fix(f"write {' or '.join(dict.fromkeys(meant))}", "word", meant[0])
+        reader.report("E534", text.place, f'{what} cannot be "{text.value}"', cure)
+        return None
+
+    def _fitting(self, text: str) -> int | None:
+        """The milliseconds of a duration within the limits; None for anything else."""
+        found = milliseconds(text)
+        low, high = milliseconds(self.low) or 0, milliseconds(self.high) or 0
+        return found if found is not None and low <= found <= high else None
+
+    def json_schema(self) -> JsonSchema:
+        """See `Form`."""
+        return dict(TEXT)
+
+
+def milliseconds(text: str) -> int | None:
+    """A duration in milliseconds; None if the text is not a duration."""
+    found = _DURATION.fullmatch(text)
+    return round(float(found[1]) * _MS[found[2]]) if found else None
+
+
+def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
+    """The durations that the author may have meant if the unit is missing or misspelt."""
+    found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
+    if found is None:
+        return ()
+    count, written = found.groups()
+    if written:
+        return (f"{count}{written}",)
+    return (f"{count}s",) if unit == "m" and float(count) >= 60 else (f"{count}{unit}", f"{count}s")

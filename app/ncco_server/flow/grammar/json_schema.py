@@ -1,0 +1,96 @@
+"""Parts of a JSON Schema (draft-07, which every editor supports for YAML).
+
+The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
+So the schema accepts a number or a boolean instead of text, and quoted text or braces instead of a number or a boolean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from ncco_server.value_types import JsonSchema, Kind
+
+BRACES: Final = r"\{\{|\{%"
+TEXT: Final[JsonSchema] = {"type": ["string", "number", "boolean"]}
+ANYTHING: Final[JsonSchema] = {"type": ["string", "number", "boolean", "object", "array"]}
+FLAG: Final[JsonSchema] = {"anyOf": [{"type": "boolean"}, {"type": "string", "enum": ["true", "false"]}]}
+
+
+def ref(name: str) -> JsonSchema:
+    """A reference to a definition of the schema."""
+    return {"$ref": f"#/definitions/{name}"}
+
+
+def offered(kind: str, *more: str) -> JsonSchema:
+    """The schema of a text for which an editor suggests names of the project, and the names in `more`."""
+    return {"offered": kind, "more": list(more)}
+
+
+def about(schema: JsonSchema, description: str) -> JsonSchema:
+    """A schema with a description, which editors show."""
+    return {"description": description, **schema} if description else schema
+
+
+def computed(schema: JsonSchema) -> JsonSchema:
+    """The schema of a value that may be computed: what `schema` allows, or text with braces."""
+    return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
+
+
+def in_yaml(kind: Kind) -> JsonSchema:
+    """The schema of a value that cannot be computed. YAML may read its text as a number or a boolean."""
+    return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
+
+
+def offer(names: Iterable[str]) -> JsonSchema:
+    """The schema of a text for which editors suggest these names. Other names are allowed: a file may be newer."""
+    known = list(names)
+    return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
+
+
+def one_of(words: Iterable[str]) -> JsonSchema:
+    """The schema of a text that is one of these words."""
+    return {"enum": list(words)}
+
+
+def listed(item: JsonSchema) -> JsonSchema:
+    """The schema of a list, or of a single value instead of a list with one item."""
+    return {"anyOf": [item, {"type": "array", "items": item}]}
+
+
+def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()) -> JsonSchema:
+    """The schema of a map with these keys and no others."""
+    words = list(required)
+    schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
+    return schema | {"required": words} if words else schema
+
+
+def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") -> JsonSchema:
+    """The schema of a map whose keys the author chooses. Editors suggest `names`, and names of the kind `offered`."""
+    schema = {"type": "object", "properties": dict.fromkeys(names, value), "additionalProperties": value}
+    return schema | {"offered_words": offered} if offered else schema
+
+
+def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
+    """A schema that selects another by the first true condition. Unlike `anyOf`, this gives exact error messages."""
+    schema = otherwise
+    for condition, then in reversed(list(cases)):
+        schema = {"if": condition, "then": then, "else": schema}
+    return schema
+
+
+FILE: Final = mapped(
+    {"template": about(offered("templates"), "A file in templates/ that is filled in for each call.")},
+    required=["template"],
+)
+"""The schema of `{template: greeting.j2}`."""
+
+
+def per_locale(inner: JsonSchema) -> JsonSchema:
+    """The schema of a map with one value for each locale."""
+    return named(inner, offered="locales") | {"minProperties": 1}
+
+
+def has(*words: str) -> JsonSchema:
+    """A condition that is true if the map has these keys."""
+    return {"type": "object", "required": list(words)}

@@ -1,0 +1,210 @@
+"""`locales`: the languages that a flow speaks.
+
+locales:
+  en: {language: en-GB, style: 2}           # the first is the default
+  fr: {language: fr-FR, premium: true}
+  cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
+
+If a text, a stream, a phrase or a prompt differs between locales, write a map with a value for each locale.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from ncco_server.flow.grammar.forms import Notation
+from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.ncco.actions import SHAPES
+from ncco_server.ncco.languages import RECOGNISED_CODES, VOICES
+from ncco_server.ncco.types import BCP47
+from ncco_server.suggest import nearest
+
+VOICE = ("language", "style", "premium")
+"""The talk options that a locale may set. Source: NCCO reference, Talk."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_TAKEN = frozenset({"template", "action", *SHAPES["talk"].options, *SHAPES["stream"].options})
+_CODE = re.compile(r"[A-Za-z]{2}|[A-Za-z]{2,3}[-_][A-Za-z]{2,4}")
+_EXAMPLE = "write `locales: {en: {language: en-GB}, fr: {language: fr-FR}}`"
+_DEFAULT_LANGUAGE = "en-US"
+"""Source: NCCO reference, Input, Speech recognition settings (language)."""
+
+
+def _read_code(node: Node, what: str, reader: Reader) -> str | None:
+    """A BCP-47 code; E203 for anything else."""
+    text = reader.text(node, what)
+    if text is None or BCP47.fullmatch(text.value):
+        return text.value if text else None
+    hyphened = text.value.strip().replace("_", "-")
+    shown = hyphened if BCP47.fullmatch(hyphened) else "en-GB"
+    cure = f"write a language code, such as {shown}"
+    reader.report("E203", text.place, f'{what} cannot be "{text.value}"', cure)
+    return None
+
+
+LanguageCode: TypeAlias = Annotated[str, Notation(_read_code, TEXT)]
+
+
+class Locale(MapForm):
+    """A language that a flow speaks. If `language` is invalid, the locale's name suggests one."""
+
+    hints: ClassVar = HINTS["locale"]
+    cures: ClassVar = {"language": "add `language` with a code such as en-GB"}
+
+    name: SetByCode[str]
+    language: LanguageCode = ""
+    """The language of the voice, such as en-GB."""
+    style: int | None = None
+    """The number of the voice."""
+    premium: bool | None = None
+    """true: use the better voice, which costs more."""
+    speech: LanguageCode = ""
+    """The language of speech recognition, if it is a different one."""
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """The options of every talk by name, including `language`."""
+        return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
+
+    def place_of(self, *words: str) -> Place:
+        """The place of the first of these words that is written, or else of the locale's name."""
+        return next((self.written.values[word].place for word in words if word in self.written.values), self.place)
+
+    @property
+    def is_recognised(self) -> bool:
+        """Whether speech in this language can be recognised."""
+        return bool(self.speech) or self.language.lower() in RECOGNISED_CODES
+
+    @property
+    def speech_language(self) -> str:
+        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's."""
+        return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
+
+
+def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
+    """The map under `locales`. An invalid locale is still declared. A list of languages declares a locale for each."""
+    entries = reader.entries(node, what, _EXAMPLE)
+    if isinstance(node, Map) and not entries:
+        reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
+    read = [_read_locale(entry, reader) for entry in entries]
+    if isinstance(node, Seq):
+        read = [
+            _assume_locale(base_language(each.value), each.place, each.value)
+            for each in node.items
+            if isinstance(each, Text)
+        ]
+    return {locale.name: locale for locale in read if locale is not None}
+
+
+def _assume_locale(name: str, place: Place, language: str) -> Locale:
+    """A replacement for a locale that could not be read, with the language that it was probably meant to have."""
+    return Locale(name=name, language=language, written=Fields(f'the locale "{name}"', place, {}, {}))
+
+
+def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
+    name = entry.key.value
+    place = entry.key.place
+    what = f'the locale "{entry.key.value}"'
+    cure = "use letters, digits, _ and -, beginning with a letter, e.g. en or en-GB"
+    taken_cure = "name it after its language, e.g. en"
+    reader.check_name(entry.key, "a locale", _NAME, cure, taken=_TAKEN, taken_cure=taken_cure)
+    known = _language_for(name)
+    guess = known if known in VOICES else ""
+    if isinstance(entry.value, Text) and entry.value.value in VOICES:
+        guess = entry.value.value
+    found = reader.map(entry.value, what, f"write `{name}: {{language: {guess or 'en-GB'}}}`")
+    if found is None:
+        return _assume_locale(name, place, guess or _DEFAULT_LANGUAGE)
+    fields = Locale.read_words(found, what, reader, place=place)
+    code = guess or "en-GB"
+    cures = {"language": Fix(f"add `language` with a code such as {code}", "add", f"language: {code}")}
+    locale = Locale.build(fields, reader, cures=cures, name=name)
+    if locale is None or locale.language:
+        return locale
+    return replace(locale, language=guess or _DEFAULT_LANGUAGE)
+
+
+def base_language(language: str) -> str:
+    """The language without its region: `en` of `en-GB`."""
+    return language.lower().partition("-")[0]
+
+
+def speaks_several(locales: Mapping[str, Locale]) -> bool:
+    """Whether the locales differ in more than their region."""
+    return len({base_language(locale.language) for locale in locales.values()}) > 1
+
+
+def in_locale(reader: Resolver, locale: Locale) -> Resolver:
+    """A reader for the texts of one locale, which adds its issues to the list of `reader`."""
+    return replace(reader, language=locale.language)
+
+
+def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -> bool:
+    """Whether a map is meant as one value for each locale, and not as `options`."""
+    keys = node.keys() if isinstance(node, Map) else ()
+    if not keys or any(key in options for key in keys):
+        return False
+    if any(key in reader.locales for key in keys) or all(map(_CODE.fullmatch, keys)):
+        return True
+    return bool(reader.locales) and len(keys) > 1 and not any(nearest(key, options) for key in keys)
+
+
+def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool:
+    """Whether a map contains both locales and `options`; if so, E563."""
+    keys = [entry.key for entry in node.entries]
+    local = next((key for key in keys if key.value in reader.locales), None)
+    if local is None or not any(key.value in options for key in keys):
+        return False
+    reader.report("E563", local.place, f'the locale "{local.value}" is among the options')
+    return True
+
+
+def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
+    """The node for each locale in a map, in the order of `locales`.
+
+    None if a locale is missing (E560), a key is not a locale (E561), or the flow has no locales (E562), which is
+    reported.
+
+    Args:
+        node: the map.
+        what: what messages call the thing that differs between locales.
+        reader: knows the locales.
+    """
+    if not reader.locales:
+        shown = ", ".join(
+            f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries
+        )
+        cure = f"add `locales: {{{shown}}}` at the top of the flow"
+        reader.report("E562", node.place, f"{what} is written per locale, but this flow has no `locales`", cure)
+        return None
+    strange = [entry.key for entry in node.entries if entry.key.value not in reader.locales]
+    for key in strange:
+        report_unknown(key, f'{what}: this flow has no locale "{key.value}"', reader)
+    found = {name: value for name in reader.locales if (value := node.get(name)) is not None}
+    missing = [] if strange else [name for name in reader.locales if name not in found]
+    for name in missing:
+        reader.report("E560", node.place, f'{what} lacks the locale "{name}"', f"add `{name}: ..` to this map")
+    return None if strange or missing else found
+
+
+def _language_for(key: str) -> str:
+    """The most likely language of a locale with this name, with its usual region: `fr-FR` for `fr`."""
+    code = key.replace("_", "-").lower()
+    known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
+    return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
+
+
+def report_unknown(key: Text, message: str, reader: Resolver) -> None:
+    """E561 with the locale that was probably meant: one in the same language, or with a similar name."""
+    code = base_language(key.value.replace("_", "-"))
+    alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
+    meant = next(alike, None) or nearest(key.value, reader.locales)
+    cure = did_you_mean(meant) if meant else f"write one of: {', '.join(reader.locales)}"
+    reader.report("E561", key.place, message, cure)

@@ -1,0 +1,296 @@
+"""Reads the nodes of a flow file, and checks required and unknown keys, types and references to names.
+
+Every method adds errors to `issues` and returns None (or leaves the key out). Nothing here raises, so that one load
+finds all errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import yaml
+
+from ncco_server.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one_of
+from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.scope import ScopeTypes, Signature, Variable
+from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.values import Expression, Value
+from ncco_server.suggest import nearest
+from ncco_server.value_types import Escape, Kind
+
+N = TypeVar("N", Text, Map, Seq)
+
+HINTS: Final[Mapping[str, Mapping[str, str]]] = yaml.load(
+    Path(__file__).with_name("hints.yaml").read_bytes(), yaml.CSafeLoader
+)
+"""For each kind of map: other systems' words, separated by spaces, each with what to write instead."""
+
+_SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads nodes and reports their errors. It knows no names; see `Resolver`.
+
+    Attributes:
+        issues: every error found so far.
+        zone: the time zone of the file (an IANA name), or "".
+    """
+
+    issues: list[FlowIssue] = field(default_factory=list)
+    zone: str = ""
+
+    def report(
+        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
+    ) -> None:
+        """Add an issue. By default it has the fix of its rule. `names` are as in `FlowIssue`."""
+        self.issues.append(RULES[code].at(place, message, cure, names))
+
+    def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
+        """`node` as a map; E201 if it is not, with `cure` to show how it is written."""
+        return self._shaped(node, Map, what, cure)
+
+    def seq(self, node: Node, what: str) -> Seq | None:
+        """`node` as a list; E201 if it is not."""
+        return self._shaped(node, Seq, what, None)
+
+    def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
+        """`node` as text; E201 if it is not."""
+        return self._shaped(node, Text, what, cure)
+
+    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
+        if isinstance(node, shape):
+            return node
+        self.report("E201", node.place, f"{what} is {_SHAPES[type(node)]}", cure or f"write {_SHAPES[shape]} here")
+        return None
+
+    def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
+        """The entries of a map; none if the node is missing, or is not a map (E201)."""
+        found = None if node is None else self.map(node, what, cure)
+        return found.entries if found else ()
+
+    def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
+        """Report an unknown word. By default, the fix is the nearest known word, or the whole list."""
+        known = tuple(known)
+        cure = cure or meant_word(text.value, known, write_one_of(known))
+        self.report(code, text.place, message, cure)
+
+    def check_name(
+        self,
+        name: Text,
+        what: str,
+        pattern: re.Pattern[str],
+        cure: str | None = None,
+        *,
+        taken: Collection[str] = (),
+        taken_cure: str | None = None,
+        is_used: bool = True,
+    ) -> bool:
+        """Whether a declaration may have this name; E206 if it is taken, E205 if it has invalid characters.
+
+        `is_used`: whether the name may also be used elsewhere, so that changing it only here would not fix the issue.
+        """
+        if name.value in taken:
+            self.report("E206", name.place, f'{what} cannot be named "{name.value}"', taken_cure)
+        elif not pattern.fullmatch(name.value):
+            allowed = _allowed_name(name.value, pattern, taken)
+            cure = f"{cure or 'use letters, digits, _ and -'}{f', e.g. {allowed}' if allowed else ''}"
+            fix = Fix(cure, "word", allowed) if allowed and not is_used else cure
+            self.report("E205", name.place, f'{what} cannot be named "{name.value}"', fix)
+        else:
+            return True
+        return False
+
+    def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
+        """A value that cannot be computed, cast to its type; `code` if that is not possible."""
+        text = self.text(node, what, kind.cure or f"write {kind.described}")
+        if text is None:
+            return None
+        try:
+            return kind.literal(text.value)
+        except ValueError as error:
+            near = nearest(text.value, kind.words)
+            words = kind.cure or str(error)
+            needed = Fix(words, "word", near) if near else words
+            self.report(code, text.place, f'{what} cannot be "{text.value}"', needed)
+            return None
+
+
+@dataclass(slots=True, kw_only=True)
+class Resolver(Reader):
+    """A reader that knows the names that its nodes may use, from this flow and from other files.
+
+    Attributes:
+        scope: the names that a value may use, with their types.
+        templates: the texts of the templates, by file name.
+        steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
+        variables: the flow's variables, by name.
+        flows: the signatures of the flows of the project, by name.
+        has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
+        locales: the flow's locales by name; empty if it speaks only one language.
+        lookups, hooks, results: the lookups, hooks and results that the flow may use, by name.
+        language: the language of spoken values (BCP 47).
+        own: the signature of the flow that is being read; None if the file is not a flow.
+        inherited: the options from `defaults`, by kind of action.
+    """
+
+    scope: ScopeTypes
+    templates: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, Place] = field(default_factory=dict)
+    variables: Mapping[str, Variable] = field(default_factory=dict)
+    flows: Mapping[str, Signature] = field(default_factory=dict)
+    has_all_flows: bool = True
+    locales: Mapping[str, Any] = field(default_factory=dict)
+    lookups: Mapping[str, Any] = field(default_factory=dict)
+    hooks: Mapping[str, Any] = field(default_factory=dict)
+    results: Mapping[str, Any] = field(default_factory=dict)
+    language: str = "en-US"
+    own: Signature | None = None
+    inherited: Mapping[str, Map] = field(default_factory=dict)
+
+    def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
+        """A literal, or text with braces, cast to `type_` and escaped for where it is used."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        value, issues = compile_value(
+            text, type_, escape, self.scope, self.templates, what=what, language=self.language
+        )
+        self.issues.extend(issues)
+        return value
+
+    def warn_of_own_name(self, entry: Entry) -> None:
+        """W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
+        key, value = entry
+        if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
+            message = f'"{key.value}" is plain text here, not the value of {key.value}'
+            braces = f"{{{{ {key.value} }}}}"
+            self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
+
+    def expression(self, node: Node, what: str) -> Expression | None:
+        """An expression without braces, as in `if`, `until` and `check`."""
+        text = self.text(node, what)
+        if text is None:
+            return None
+        expression, issues = compile_expression(text, self.scope, language=self.language)
+        self.issues.extend(issues)
+        return expression
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The known words of one map.
+
+    Attributes:
+        what: what messages call the map, e.g. `step "menu"`.
+        place: where to report missing words.
+        keys: the key of each word, as written.
+        values: the value of each word.
+        is_whole: whether no entry was left out as unknown, so that missing words are really missing.
+    """
+
+    what: str
+    place: Place
+    keys: Mapping[str, Text]
+    values: Mapping[str, Node]
+    is_whole: bool = True
+
+    def get(self, word: str) -> Node | None:
+        """The value of `word`, or None."""
+        return self.values.get(word)
+
+    def at(self, word: str) -> Place:
+        """The place of a word's key, or of the map if the word is missing."""
+        key = self.keys.get(word)
+        return key.place if key else self.place
+
+    def without(self, *words: str) -> Fields:
+        """These fields without some words."""
+        return replace(self, values={word: node for word, node in self.values.items() if word not in words})
+
+    def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
+        """The value of `word`; E204 if it is missing, unless an entry that was left out may have been meant for it."""
+        node = self.values.get(word)
+        if node is None and self.is_whole:
+            reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
+        return node
+
+
+UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
+"""Fields for words that were not read from a file."""
+
+
+def read_fields(
+    node: Map,
+    known: Iterable[str],
+    what: str,
+    reader: Reader,
+    *,
+    place: Place | None = None,
+    hints: Mapping[str, str] | None = None,
+    code: str = "E202",
+) -> Fields:
+    """The entries of `node` by known word.
+
+    Any other key is reported once, as `code`, then treated as the word that was meant.
+
+    Args:
+        node: the map.
+        known: the words that it may have.
+        what: what messages call the map.
+        reader: collects the errors.
+        place: where to report missing words; by default the place of the map.
+        hints: for other words, the known word that they stand for, or what to write instead; see `HINTS`.
+        code: the code of the issue.
+    """
+    known = tuple(known)
+    entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
+    is_whole = True
+    for entry in node.entries:
+        word = entry.key.value
+        if word in known:
+            continue
+        meant = meaning_of(word, hints or {})
+        message = f'{what} has no "{word}"'
+        if isinstance(entry.value, Text) and entry.value.value in known and not (meant or nearest(word, known)):
+            meant = f"write `{entry.value.value}: {word}`"  # the key and its value are swapped
+        if meant is None:
+            reader.unknown(code, entry.key, known, message)
+            meant = nearest(word, known)
+        else:
+            cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
+            reader.report(code, entry.key.place, message, cure)
+        is_whole = is_whole and meant in known
+        if meant in known:
+            entries.setdefault(meant, entry)
+    keys = {word: entry.key for word, entry in entries.items()}
+    values = {word: entry.value for word, entry in entries.items()}
+    return Fields(what, place or node.place, keys, values, is_whole)
+
+
+def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
+    """The entry of `hints` for a word in upper or lower case; None if there is none."""
+    return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
+
+
+def items(node: Node | None) -> tuple[Node, ...]:
+    """The items of a list. Any other node counts as a list with one item."""
+    if node is None:
+        return ()
+    return node.items if isinstance(node, Seq) else (node,)
+
+
+def has_braces(text: Text) -> bool:
+    """Whether any part of the text is computed."""
+    return "{{" in text.value or "{%" in text.value
+
+
+def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
+    """A similar name that is allowed; "" if there is none."""
+    each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
+    meant = (word for written in each for word in (written, written.lower()))
+    return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

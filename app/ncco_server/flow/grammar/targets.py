@@ -1,0 +1,344 @@
+"""Reads where a flow continues, and which variables change on the way.
+
+menu                                       # a step of this flow; or: end
+return                                     # back to the flow that ran this one
+{goto: menu, set: {tries: "{{ tries + 1 }}", locale: fr}}
+{run: voicemail, with: {team: sales}}      # another flow, without coming back
+{return: verified, set: {account: "{{ account }}"}}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Final, TypeAlias
+
+from ncco_server.flow.frame import Assignment, Runs, Target
+from ncco_server.flow.grammar.fields import JsonField, in_each_locale
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from ncco_server.flow.grammar.locales import report_unknown
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.variables import guess_type, warn_of_flags
+from ncco_server.flow.issues import Fix, did_you_mean, write_one_of
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.paths import has_path
+from ncco_server.flow.scope import RESERVED, Param, Variable
+from ncco_server.flow.templates.syntax import FOREIGN
+from ncco_server.flow.templates.values import Value
+from ncco_server.suggest import nearest
+from ncco_server.value_types import Word
+
+_NODE_TYPES: Mapping[str, type[Node]] = {"list": Seq, "map": Map}
+_TEXTS_ONLY = JsonField("kept", texts_only=True)
+
+
+def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
+    """The new value of each variable under `set`, in the order of the file.
+
+    `locale: fr` makes the call continue in another locale; E562 if the flow has no locales, E561 if it does not have
+    this one.
+    """
+    locales = tuple(reader.locales)
+    known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
+    entries: list[Entry] = []
+    for entry in reader.entries(node, what, "write `set: {variable: value}`"):
+        name = entry.key.value
+        value = entry.value
+        if name == "locale" and locales:
+            known[name] = Variable(name, Word(locales), locales[0], entry.key.place)
+            if isinstance(value, Text) and "{" not in value.value and value.value not in locales:
+                report_unknown(value, f'this flow does not have a locale "{value.value}"', reader)
+                continue
+        if name not in known:
+            _report_undeclared(entry, known, reader)
+        entries.append(entry)
+    return _assigned(entries, known, "", reader)
+
+
+def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Resolver) -> None:
+    name = entry.key.value
+    place = entry.key.place
+    if name == "locale":
+        reader.report("E562", place, "`locale` is set, but this flow has no `locales`")
+    elif name in RESERVED:
+        reader.report("E206", place, f'"{name}" belongs to the call and cannot be set')
+    else:
+        if reader.locales and FOREIGN.names.get(name) == "locale" and not nearest(name, known):
+            reader.report("E225", place, f'the variable "{name}" is not declared', did_you_mean("locale"))
+            return
+        line = f"{name}: {{type: {guess_type(entry.value)}}}"
+        added = f"add `{line}` to `vars`" if known else f"add `vars: {{{line}}}` to the flow"
+        cure: str | Fix | None = None if nearest(name, known) else added
+        if not known and reader.own is not None and not nearest(name, known):
+            cure = Fix(added, "add_beside", f"vars: {{{line}}}", reader.own.place)
+        reader.unknown("E225", entry.key, known, f'the variable "{name}" is not declared', cure)
+
+
+def _assigned(
+    entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
+) -> tuple[Assignment, ...]:
+    """The values that the entries of a map assign to the `known` variables.
+
+    `where` is the word under which all of them are declared; "" for those of this flow.
+    """
+    found: list[Assignment] = []
+    for entry in entries:
+        variable = known.get(entry.key.value)
+        value = read_value(entry.value, variable, reader) if variable else None
+        if variable is not None and value is not None:
+            reader.warn_of_own_name(entry)
+            _check_secrecy(value, variable, reader, where or declared_under(variable.name, reader))
+            found.append(Assignment(variable.name, value, entry.key.place))
+    return tuple(found)
+
+
+def declared_under(name: str, reader: Resolver) -> str:
+    """The word under which this flow declares a variable, in backticks."""
+    return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
+
+
+def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
+    """The new value of a variable. A list or a map may be written in YAML, and its texts may contain braces."""
+    if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
+        warn_of_flags(node, reader)
+        return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
+    return in_each_locale(node, reader, lambda local: local.value(node, variable.type, "kept", f"`{variable.name}`"))
+
+
+def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
+    """E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares it."""
+    named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
+    secrets = sorted([*named, *filter(has_path, value.used_names)])
+    if secrets and not variable.sensitive:
+        message = f'"{variable.name}" would store the sensitive "{secrets[0]}" unmasked'
+        cure = f"declare `{variable.name}` with `sensitive: true` under {where}"
+        cure = "choose the locale by a value that is not sensitive" if variable.name == "locale" else cure
+        reader.report("E226", value.place, message, cure)
+
+
+def read_returned(node: Node, reader: Resolver) -> tuple[Assignment, ...]:
+    """The `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
+    own = reader.own
+    entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
+    if own is None:
+        return ()
+    for key in (entry.key for entry in entries if entry.key.value not in own.returns):
+        cure = None if own.returns else f"add `returns: {{{key.value}: text}}` to the flow"
+        reader.unknown("E274", key, own.returns, f'this flow does not return "{key.value}"', cure)
+    return _assigned(entries, own.returns, "`returns`", reader)
+
+
+def read_given(
+    node: Node | None,
+    params: Mapping[str, Param],
+    what: str,
+    place: Place,
+    reader: Resolver,
+    *,
+    form: str = "with: {..}",
+) -> tuple[Assignment, ...]:
+    """The values for `params`; E270 for unknown names, E271 for missing ones.
+
+    Args:
+        node: a map, or None if nothing is given.
+        params: the declared params.
+        what: what messages call the part that takes them: `the flow "voicemail"`.
+        place: where to report missing names.
+        reader: compiles the values.
+        form: how the params are written, for fixes; `..` is replaced with the missing ones.
+    """
+    shown = ", ".join(f"{name}: .." for name in params)
+    whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
+    if node is not None and reader.map(node, f"the input of {what}", whole) is None:
+        return ()
+    entries = node.entries if isinstance(node, Map) else ()
+    for key in (entry.key for entry in entries if entry.key.value not in params):
+        cure = None if params else "delete it, or declare it there under `params`"
+        reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure)
+    known = {name: param.variable for name, param in params.items()}
+    given = _assigned(entries, known, f"`params` of {what}", reader)
+    written = {entry.key.value for entry in entries}
+    missing = [name for name, param in params.items() if param.is_required and name not in written]
+    if missing and written <= params.keys():
+        needed, shown = (", ".join(each.format(name) for name in missing) for each in ('"{}"', "{}: .."))
+        cure = f"add `{shown}`" if entries else f"write `{form.replace('..', shown, 1)}`"
+        reader.report("E271", place, f"{what} needs {needed}", cure)
+    return given
+
+
+RETURNED: Final = "return"
+"""The outcome of a flow that returns without naming an outcome."""
+
+_ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
+"""Other words for the end of a call."""
+
+
+class _Form(MapForm):
+    """A target that is written as a map with `goto`, `run` or `return`."""
+
+    hints: ClassVar = HINTS["target"]
+
+
+class GotoForm(_Form):
+    """A step, with `set` on the way."""
+
+    goto: Annotated[Node, Unread(offered("steps", "end", "return"))]
+    """A step, with `set` on the way."""
+    sets: Annotated[Node | None, Unread(ref("sets"))] = written_as("set", default=None)
+    """Variables that change on the way."""
+
+
+class RunForm(_Form):
+    """Another flow, without coming back."""
+
+    run: Annotated[Node, Unread(offered("flows"))]
+    """Another flow, without coming back."""
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    """The params of the other flow."""
+
+
+class ReturnForm(_Form):
+    """Back to the flow that ran this one."""
+
+    outcome: Annotated[Node, Unread(offered("outcomes"))] = written_as("return")
+    """Back to the flow that ran this one, with this outcome."""
+    sets: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("set", default=None)
+    """The values that the flow returns."""
+
+
+_NEW_STEP: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "return": ReturnForm}
+
+
+def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
+    """The target that `node` names. If it cannot be one, this is reported (E201) and None is returned.
+
+    An unknown step is reported (E214) but still returned, so that this way out is not lost. If `reader.steps` is empty,
+    names of steps are not checked.
+    """
+    if isinstance(node, Text):
+        return _read_word(node, reader)
+    form = next((form for form in FORMS if isinstance(node, Map) and node.get(form) is not None), None)
+    if form is None or not isinstance(node, Map):
+        found = "a list" if isinstance(node, Seq) else "a map"
+        for entry in node.entries if isinstance(node, Map) else ():
+            if near := nearest(entry.key.value, FORMS):
+                reader.report("E202", entry.key.place, f'{what} has no "{entry.key.value}"', did_you_mean(near))
+                return None
+        reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
+        return None
+    match FORMS[form].read(node, f"{what} with `{form}`", reader):
+        case GotoForm() as goto:
+            return _read_goto(goto, reader)
+        case RunForm() as run:
+            runs = read_run(run.run, run.given, reader)
+            return Target(None, run.run.place, runs=runs) if runs else None
+        case ReturnForm() as back:
+            return _read_return(back, reader)
+    return None
+
+
+Destination: TypeAlias = Annotated[Target, Notation(read_target, ref("goto"))]
+NewValues: TypeAlias = Annotated[tuple[Assignment, ...], Notation(read_sets, ref("sets"))]
+
+
+def is_target(node: Map) -> bool:
+    """Whether a map is meant as a target."""
+    return any(node.get(form) is not None for form in FORMS)
+
+
+def _read_word(node: Text, reader: Resolver) -> Target:
+    if node.value == "end":
+        return Target(None, node.place)
+    if node.value == RETURNED:
+        _check_outcome(node, reader)
+        return Target(None, node.place, returns=RETURNED)
+    if reader.steps and node.value not in reader.steps:
+        _report_step(node, reader)
+    return Target(node.value, node.place)
+
+
+def _report_step(text: Text, reader: Resolver) -> None:
+    name = text.value
+    own = reader.own
+    cure: str | Fix | None = None
+    form, _, rest = name.partition(" ")
+    if name in reader.flows:
+        words = f"to continue in the flow with this name, write `{{run: {name}}}`"
+        written = f"{{run: {name}}}"
+        is_bare = not any(param.is_required for param in reader.flows[name].params.values())
+        cure = Fix(words, "characters", written) if is_bare else words
+    elif own is not None and name in own.outcomes:
+        written = f"{{return: {name}}}"
+        cure = Fix(f"to return the outcome with this name, write `{written}`", "characters", written)
+    elif form.rstrip(":") in FORMS:
+        cure = f"write `{{{form.rstrip(':')}: {rest.strip()}}}`"
+    elif name.lower().replace("_", "") in _ENDINGS and not nearest(name, reader.steps):
+        cure = Fix('to end the call, write "end"', "word", "end")
+    known = (*reader.steps, "end")
+    if cure is None and _NEW_STEP.fullmatch(name) and not nearest(name, known):
+        step = f'{name}: {{do: [{{talk: "Goodbye."}}], goto: end}}'
+        beside = next(iter(reader.steps.values()))
+        cure = Fix(f"{write_one_of(known)}; or write the step", "add_beside", step, beside)
+    reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
+
+
+def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
+    text = reader.text(form.goto, "`goto`")
+    target = _read_word(text, reader) if text else None
+    if target is None or form.sets is None:
+        return target
+    sets = read_returned(form.sets, reader) if target.returns else read_sets(form.sets, "`set`", reader)
+    return target._replace(sets=sets)
+
+
+def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
+    """The flow that is named and the values passed to it; E272 if there is no such flow."""
+    if isinstance(name, Map) and len(name.entries) == 1:
+        key = name.entries[0].key
+        reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")
+        return None
+    text = reader.text(name, "`run`")
+    if text is None:
+        return None
+    signature = reader.flows.get(text.value)
+    if signature is None:
+        is_step = text.value in reader.steps
+        cure = (
+            f"the flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {text.value}`"
+            if is_step
+            else None
+        )
+        reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
+    if signature is None or not signature.is_whole:
+        return Runs(text.value, (), comes_back)
+    what = f'the flow "{text.value}"'
+    return Runs(text.value, read_given(given, signature.params, what, text.place, reader), comes_back)
+
+
+def _read_return(form: ReturnForm, reader: Resolver) -> Target | None:
+    text = reader.text(form.outcome, "`return`")
+    if text is None:
+        return None
+    _check_outcome(text, reader)
+    sets = read_returned(form.sets, reader) if form.sets else ()
+    return Target(None, text.place, returns=text.value, sets=sets)
+
+
+def _check_outcome(name: Text, reader: Resolver) -> None:
+    """E273 for a return with an outcome that the flow does not declare."""
+    own = reader.own
+    if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
+        return
+    message = f'this flow has no outcome "{name.value}"'
+    cure = None
+    if name.value == RETURNED:
+        message = "this flow declares outcomes, but `return` does not name one of them"
+        cure = f"write `{{return: {own.outcomes[0]}}}`, or another of its outcomes"
+    elif not own.outcomes:
+        if any(issue.code == "E273" for issue in reader.issues):
+            return
+        cure = f"add `outcomes: [{name.value}]` to the flow, with all the other outcomes that it returns"
+    reader.unknown("E273", name, own.outcomes, message, cure)

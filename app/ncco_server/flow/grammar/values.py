@@ -1,0 +1,201 @@
+"""Values that the server adds to an action, and actions' maps, lists, and values by locale."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.templates.values import Value
+from ncco_server.value_types import E164
+
+
+class Supplied:
+    """A value that the server adds, at the place of the line that needs it."""
+
+    used_names: frozenset[str] = frozenset()
+    is_literal: bool = False
+
+
+@dataclass(frozen=True)
+class Constant(Supplied):
+    """A value that is the same in every call. Do not change the object that `render` returns."""
+
+    content: Any
+    place: Place
+    is_literal = True
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value: always the same object."""
+        return self.content
+
+
+@dataclass(frozen=True)
+class CallField(Supplied):
+    """A field of the running call, e.g. the leg's `uuid`."""
+
+    name: str
+    place: Place
+    used_names = frozenset({"call"})
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The field; "" if Vonage did not send it."""
+        return names["call"][self.name]
+
+
+OUR_NUMBERS: Final = "our numbers"
+"""The key of the `numbers` of the flow that the call began in. No template can name it."""
+
+
+@dataclass(frozen=True)
+class OurNumber(CallField):
+    """Our number in this call, as the `from` of a `connect` to a phone.
+
+    In an inbound call it is the number that was called; in an outbound call, the number that called. If that is not a
+    phone number, because an app or a SIP client called, it is the first of the flow's `numbers`.
+
+    Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
+    """
+
+    name: str = field(default="to", init=False)
+
+    def render(self, names: Mapping[str, Any]) -> str:
+        """The digits. Raises RenderError (R105) if this is not a phone number."""
+        call = names["call"]
+        number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
+        ours: tuple[str, ...] = names.get(OUR_NUMBERS, ())
+        for each in (number, *ours[:1]):
+            if E164.fullmatch(each):
+                return each
+        message = f'the called number of this call, "{number}", is not a phone number: write `from`, or `numbers`'
+        raise RenderError("R105", message, str(self.place))
+
+
+class Whole(ABC):
+    """A value that consists of other values, its `parts`."""
+
+    @property
+    @abstractmethod
+    def parts(self) -> tuple[Value, ...]:
+        """The parts, in order."""
+
+    @cached_property
+    def is_literal(self) -> bool:
+        """Whether all parts are constant."""
+        return all(part.is_literal for part in self.parts)
+
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """The names that the parts use."""
+        return frozenset[str]().union(*(part.used_names for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Object(Whole):
+    """A map of values by field name."""
+
+    members: Mapping[str, Value]
+    place: Place
+
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """The values of the map."""
+        return tuple(self.members.values())
+
+    def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """A new dict. Raises RenderError."""
+        return {name: member.render(names) for name, member in self.members.items()}
+
+
+@dataclass(frozen=True)
+class Array(Whole):
+    """A list of values."""
+
+    items: tuple[Value, ...]
+    place: Place
+
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """The items."""
+        return self.items
+
+    def render(self, names: Mapping[str, Any]) -> list[Any]:
+        """A new list. Raises RenderError."""
+        return [item.render(names) for item in self.items]
+
+
+@dataclass(frozen=True)
+class Localised(Whole):
+    """One value per locale, the default locale's first. Made by `localised`."""
+
+    by_locale: Mapping[str, Value]
+    place: Place
+
+    @property
+    def parts(self) -> tuple[Value, ...]:
+        """The value of each locale."""
+        return tuple(self.by_locale.values())
+
+    @cached_property
+    def is_literal(self) -> bool:
+        """Always False: `localised` returns a plain value if it is the same in every locale."""
+        return False
+
+    @cached_property
+    def used_names(self) -> frozenset[str]:
+        """The names that the values use, and `locale`."""
+        return super().used_names | {"locale"}
+
+    def in_locale(self, locale: str) -> Value:
+        """The value in a locale, or the default locale's if the name is unknown."""
+        return self.by_locale.get(locale) or self.parts[0]
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in the locale of this call. Raises RenderError."""
+        return self.in_locale(names["locale"]).render(names)
+
+
+def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
+    """The values by locale as one value, which is a plain one if it is the same in all locales."""
+    first, *others = by_locale.values()
+    if all(value.is_literal for value in by_locale.values()):
+        content = first.render({})
+        if all(value.render({}) == content for value in others):
+            return first
+    return Localised(by_locale, place) if others else first
+
+
+def in_locale(value: Value, locale: str) -> Value:
+    """The value in a locale, including all values inside it."""
+    if isinstance(value, Localised):
+        return value.in_locale(locale)
+    if isinstance(value, Object) and "locale" in value.used_names:
+        return Object({name: in_locale(member, locale) for name, member in value.members.items()}, value.place)
+    return value
+
+
+def leaves(value: Value) -> Iterator[Value]:
+    """The innermost values, which do not consist of other values, in order."""
+    if not isinstance(value, Whole):
+        yield value
+        return
+    for part in value.parts:
+        yield from leaves(part)
+
+
+def find(value: Value, path: Iterable[str]) -> Value:
+    """The value at a path of field names and list positions, or the innermost one that exists."""
+    for segment in path:
+        inner: Value | None = None
+        if isinstance(value, Object):
+            inner = value.members.get(segment)
+        elif isinstance(value, Array) and segment.isdigit() and int(segment) < len(value.items):
+            inner = value.items[int(segment)]
+        if inner is None:
+            break
+        value = inner
+    return value

@@ -1,0 +1,300 @@
+"""Reads what a flow declares with a type: `vars`, `params`, `returns`, and variables that a `collect` fills.
+
+vars: {ticket: {type: text, default: ""}}
+params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
+returns: {account: text}
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Annotated, ClassVar, Final
+
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, one_of
+from ncco_server.flow.grammar.map_form import MapForm
+from ncco_server.flow.grammar.reader import HINTS, Reader, has_braces, meaning_of
+from ncco_server.flow.issues import Fix
+from ncco_server.flow.nodes import Entry, Map, Node, Seq, Text, texts_in, walk
+from ncco_server.flow.scope import NAME, RESERVED, Param, Signature, Variable
+from ncco_server.suggest import nearest
+from ncco_server.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
+
+TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
+"""JSON Schema of a type."""
+
+_SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
+
+
+def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
+    """A type, or a list of allowed words; E203 for anything else."""
+    if isinstance(node, Seq):
+        allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
+        if not node.items:
+            reader.report("E203", node.place, f"{what} does not allow any words", "list the allowed words")
+        if len(allowed) == len(node.items) == 1 and (meant := nearest(allowed[0], TYPES)):
+            slip = Fix(f"did you mean `{meant}`? A list of allowed words needs at least two", "word", meant)
+            reader.report("E203", node.items[0].place, "only one word is allowed here", slip)
+            return None
+        return Word(tuple(allowed)) if allowed else None
+    text = reader.text(node, what)
+    if text is None or text.value in TYPES:
+        return TYPES[text.value].with_zone(reader.zone) if text else None
+    message = f'there is no type "{text.value}"'
+    cure: str | Fix | None = None
+    if meant := meaning_of(text.value, HINTS["type"]):
+        cure = Fix(f"write `{meant}`", "word", meant) if meant in TYPES else f"write `{meant}`"
+    if len(parts := re.split(r"[|,/]", text.value)) > 1:
+        cure = f"write a list: [{', '.join(part.strip(' ') for part in parts)}]"
+    reader.unknown("E203", text, TYPES, message, cure)
+    return None
+
+
+class Declaration(MapForm):
+    """A variable or a param that is described by a map."""
+
+    is_named: ClassVar = True
+    cures: ClassVar = {"type": Fix("write `type: text`", "add", "type: text")}
+
+    type: Annotated[Kind | None, Notation(read_type, TYPE)] = None
+    """text, int, number, bool, phone, url, date, time, datetime, list, map, or a list of allowed words."""
+    default: Annotated[Node | None, Unread(ANYTHING)] = None
+    """Its value until the call assigns another one."""
+    sensitive: bool = False
+    """true: the value is never written anywhere, and is forgotten after the turn that received it."""
+    spoken: bool = False
+    """true: prompts may speak this sensitive param, which a placed call keeps, encrypted, until its last attempt."""
+
+
+def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
+    """Whether a variable may have this name; E205 or E206 otherwise."""
+    taken_cure = "choose another name: this one already has a meaning in every call"
+    return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
+
+
+def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
+    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; an invalid variable is left out.
+
+    A variable without a `default` starts empty (`""`, 0, false, an empty list or map). If its type is a list of words,
+    it needs a default.
+    """
+    entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
+    named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
+    read = [_read_variable(entry, reader, needs_default=True) for entry in named]
+    found = {variable.name: variable for variable in read if variable is not None}
+    refuse_spoken(found.values(), reader)
+    return found
+
+
+def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
+    """Report E227 for each variable with `spoken`, because these are not params of a placed call."""
+    for variable in variables:
+        if variable.spoken:
+            message = f'"{variable.name}" is not a param of a flow that only places calls, so it cannot be `spoken`'
+            reader.report("E227", variable.place, message)
+
+
+def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
+    """The map under `params`. A param has a type, a list of words, or a map as under `vars`."""
+    entries = [
+        entry
+        for entry in reader.entries(node, what, "write `params: {name: text}`")
+        if is_variable_name(entry.key, "a param", reader)
+    ]
+    has_default = {e.key.value for e in entries if isinstance(e.value, Map) and e.value.get("default") is not None}
+    return {e.key.value: Param(_read_typed(e, reader), e.key.value not in has_default) for e in entries}
+
+
+def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
+    """The types under `returns` of a flow, by name."""
+    entries = reader.entries(node, what, "write `name: text`")
+    found = {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
+    refuse_spoken(found.values(), reader)
+    return found
+
+
+def _read_typed(entry: Entry, reader: Reader) -> Variable:
+    name = entry.key.value
+    unknown = Variable(name, TYPES["text"], "", entry.key.place)
+    if isinstance(entry.value, Map):
+        return _read_variable(entry, reader, needs_default=False) or unknown
+    type_ = read_type(entry.value, f'"{name}"', reader)
+    return replace(unknown, type=type_, default=empty_of(type_)) if type_ else unknown
+
+
+def empty_of(type_: Kind) -> object:
+    """The initial value of a variable without a default. For a list of words it is "", which is none of them."""
+    return "" if type_.words else type_.empty
+
+
+def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
+    """The variable described by a map; None if its type cannot be read."""
+    name = entry.key.value
+    place = entry.key.place
+    node = entry.value
+    if isinstance(node, Text) and node.value in TYPES:
+        type_ = TYPES[node.value].with_zone(reader.zone)
+        return Variable(name, type_, type_.empty, place, has_default=False)
+    if isinstance(node, Text) and not node.quoted and meaning_of(node.value, HINTS["type"]):
+        read_type(node, f'"{name}"', reader)  # this reports a type of another language
+        return None
+    if isinstance(node, Text) and not node.quoted and (bare := node.value.strip("{}[] ")) in TYPES:
+        message = f"the type of the variable {name} has an unmatched bracket"
+        reader.report("E201", node.place, message, Fix(f"write `{bare}`", "characters", bare))
+        return None
+    if not isinstance(node, Map):
+        shown = ".." if isinstance(node, Seq) else node.value if guess_type(node) != "text" else f'"{node.value}"'
+        written = f"{{type: {guess_type(node)}, default: {shown}}}"
+        is_one_line = isinstance(node, Text) and not node.origins
+        cure = f"write `{name}: {written}`"
+        fix = Fix(cure, "characters", written) if is_one_line else cure
+        reader.report("E201", node.place, f"the variable {name} must be described by a map", fix)
+        return None
+    fields = Declaration.read_words(node, f'the variable "{name}"', reader, place=place)
+    written = f"type: {guess_type(fields.get('default'))}"
+    found = Declaration.build(fields, reader, cures={"type": Fix(f"write `{written}`", "add", written)})
+    if found is None or found.type is None:
+        return None
+    type_ = found.type
+    default = found.default
+    draft = Variable(
+        name, type_, empty_of(type_), place, found.sensitive, found.spoken, has_default=default is not None
+    )
+    if default is None and type_.words and needs_default:
+        written = f"default: {type_.words[0]}"
+        fields.need("default", Fix(f"write `{written}`", "add", written), reader)
+    return draft if default is None else replace(draft, default=_read_default(default, draft, reader))
+
+
+def guess_type(value: Node | None) -> str:
+    """The type that a value seems to have. A counter such as `{{ tries + 1 }}` is an int."""
+    if isinstance(value, Seq | Map):
+        return "list" if isinstance(value, Seq) else "map"
+    text = value.value if value and not value.quoted else ""
+    if text in {"true", "false"}:
+        return "bool"
+    if (point := point_of(text)) is not None:
+        return "datetime" if isinstance(point, datetime) else "date" if isinstance(point, date) else "time"
+    return "int" if _WHOLE.fullmatch(text) or (value and _SUM.search(value.value)) else "text"
+
+
+def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
+    """The default, cast; E203 if that is not possible. It may be "" as long as the value is unknown."""
+    if computed := [text for text in texts_in(node) if has_braces(text)]:
+        cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
+        for text in computed:
+            reader.report("E203", text.place, f'the `default` of the variable "{variable.name}" has braces', cure)
+        return variable.default
+    warn_of_flags(node, reader)
+    value = plain(node)
+    if value == "" and variable.type.begins_unknown:
+        return value
+    try:
+        return variable.type.cast(value)
+    except ValueError as error:
+        message = f'the `default` of the variable "{variable.name}" does not fit its type'
+        reader.report("E203", node.place, message, str(error))
+        return variable.default
+
+
+def warn_of_flags(node: Node, reader: Reader) -> None:
+    """Report W265 for each unquoted true or false in a list or a map: it is text there, and "false" counts as true."""
+    for text in () if isinstance(node, Text) else texts_in(node):
+        if not text.quoted and text.value in ("true", "false"):
+            message = f"values in a list or a map are text, and so is {text.value}"
+            cure = f'write "{text.value}" in quotes, and compare it as text: == "{text.value}"'
+            reader.report("W265", text.place, message, cure)
+
+
+def plain(node: Node) -> object:
+    """Convert a node to texts, lists and dicts."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Seq):
+        return [plain(item) for item in node.items]
+    return {entry.key.value: plain(entry.value) for entry in node.entries}
+
+
+def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
+    """The declared variables, and those that a `collect` in `steps` fills.
+
+    A variable that is not declared is text, and empty at first. It is sensitive if any `collect` that fills it has
+    `sensitive: true`. Issues are not reported here, but when the `collect` is read.
+    """
+    found = dict(declared)
+    for entry in steps.entries:
+        collect = entry.value.get("collect") if isinstance(entry.value, Map) else None
+        into = collect.get("into") if isinstance(collect, Map) else None
+        if isinstance(collect, Map) and isinstance(into, Text) and NAME.fullmatch(into.value):
+            flag = collect.get("sensitive")
+            is_sensitive = isinstance(flag, Text) and flag.value == "true"
+            bare = Variable(into.value, TYPES["text"], "", into.place, is_declared=False, has_default=False)
+            known = found.get(into.value, bare)
+            found[into.value] = replace(known, sensitive=is_sensitive or known.sensitive)
+    return found
+
+
+def constant_types(
+    variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
+) -> Mapping[str, Kind]:
+    """The types of the lists and maps that never change, by name, including the types of their entries.
+
+    Empty lists, and lists with entries of different types, are left out.
+
+    Args:
+        variables: the flow's variables.
+        flow: the whole file, because `set` and `into` may be anywhere in it.
+        own: the flow's signature; its params may change.
+        flows: the project's signatures; a returned value fills the variable of the same name.
+    """
+    changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
+    types = {name: _type_of(each.default) for name, each in variables.items() if name not in changed}
+    return {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
+
+
+def _changed(flow: Map) -> Iterator[str]:
+    """The names whose value a `set` or `into` may change."""
+    for key, value in _entries_in(flow):
+        if isinstance(value, Text) and key.value == "into":
+            yield value.value
+        elif isinstance(value, Map) and key.value == "set":
+            yield from value.keys()
+
+
+def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
+    """The values that this flow, or a flow that it runs, returns, each with the declaration of a variable for it."""
+    run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
+    found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
+    for callee in sorted(run & flows.keys()):
+        kept = {
+            name: f"to keep what {callee} returns, {_declaring(each)}" for name, each in flows[callee].returns.items()
+        }
+        found |= kept
+    return found
+
+
+def _declaring(returned: Variable) -> str:
+    words = returned.type.words
+    type_ = f"[{', '.join(words)}], default: {words[0]}" if words else returned.type.name
+    secret = ", sensitive: true" if returned.sensitive else ""
+    return f"add `{returned.name}: {{type: {type_}{secret}}}` to `vars`"
+
+
+def _entries_in(flow: Map) -> Iterator[Entry]:
+    return (entry for node in walk(flow) if isinstance(node, Map) for entry in node.entries)
+
+
+def _type_of(default: object) -> Kind | None:
+    """The type of a default. For a list or a map it includes the entries' type, if that is the same for all."""
+    if isinstance(default, str):
+        return TYPES["text"]
+    if not isinstance(default, list | dict):
+        return None
+    entries = default if isinstance(default, list) else default.values()
+    types = [_type_of(entry) for entry in entries]
+    is_one = bool(types) and all(type_ == types[0] for type_ in types)
+    return (ListOf if isinstance(default, list) else MapOf)(item=types[0] if is_one else None)

@@ -1,0 +1,368 @@
+"""Flows as a diagram: steps and the ways between them, in Mermaid or in DOT (the language of Graphviz)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Final, Literal, TypeAlias
+
+from ncco_server.flow.actions.action import CONNECTED, HELD, Action
+from ncco_server.flow.actions.connect import address_of
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Target
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.report import printable
+from ncco_server.flow.runtime import Exit, StepShape, Way
+
+MAX_LABEL_CHARACTERS: Final = 48
+"""Maximum length of a prompt, a condition or a phrase in the diagram, in characters."""
+TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
+MAX_PHRASES: Final = 3
+MAX_PLAYED: Final = 3
+
+NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
+"""What a node stands for: a step, the start of calls, an end, or (in an SVG) another flow."""
+
+Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
+"""What an arrow means: a way within the flow, a way into another flow, or the target after an error. With coverage:
+a way that calls have taken, or one that no call has taken.
+"""
+
+
+NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
+    "start": ("oval", "([", "])"),
+    "step": ("box", "[", "]"),
+    "ask": ("hexagon", "{{", "}}"),
+    "decide": ("diamond", "{", "}"),
+    "hold": ("parallelogram", "[/", "/]"),
+    "run": ("component", "[[", "]]"),
+    "end": ("circle", "((", "))"),
+    "link": ("cds", ">", "]"),
+}
+"""The shape of a node in DOT, and the brackets around it in Mermaid."""
+ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
+    "plain": ("", "-->", ""),
+    "dotted": ("style=dashed", "-.->", ""),
+    "error": ('style=dashed, color="#cc0000"', "-.->", "#c00"),
+    "taken": ('penwidth=2, color="#009900"', "==>", "#090"),
+    "missed": ('color="#cc0000"', "-->", "#c00"),
+}
+"""How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for the default style or colour."""
+OutcomeKey: TypeAlias = tuple[str, str, str]
+"""Flow, step, and name of an outcome (`Exit.outcomes`). For BEGUN, and for ERROR of a whole flow, the step is ""."""
+BEGUN: Final = "begun"
+ERROR: Final = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One box of the diagram. The texts are not escaped.
+
+    Attributes:
+        lines: the short text in the box, the name first.
+        step: the name of the step; "" for a start or an end.
+        place: the place of the step or the flow; None for an end.
+        texts: everything that the step plays, in full; a computed prompt as it is written in the flow.
+        mark: a warning to show in an SVG; "" for none.
+    """
+
+    key: str
+    kind: NodeKind
+    lines: tuple[str, ...]
+    step: str = ""
+    place: Place | None = None
+    texts: tuple[str, ...] = ()
+    mark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """An arrow from one node to another, by their keys.
+
+    Attributes:
+        lines: the lines of the label; () for none.
+        outcomes: the outcomes after which a call takes this way; () if unknown.
+        width: in an SVG that shows calls, from 1 (few calls took this way) to 5 (most calls), or 0 (no call); None in
+            other drawings.
+    """
+
+    start: str
+    end: str
+    lines: tuple[str, ...] = ()
+    stroke: Stroke = "plain"
+    outcomes: tuple[OutcomeKey, ...] = ()
+    width: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """The nodes of one flow."""
+
+    key: str
+    title: str
+    nodes: tuple[GraphNode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Flows, each in a subgraph, and the arrows within and between them."""
+
+    subgraphs: tuple[Subgraph, ...]
+    arrows: tuple[Arrow, ...]
+
+    def with_arrows(self, change: Callable[[Arrow], Arrow]) -> Drawing:
+        """The drawing with `change` applied to each arrow."""
+        return replace(self, arrows=tuple(map(change, self.arrows)))
+
+    def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
+        """The drawing with a mark on each node. `mark_of` takes a flow and a step, and returns "" for no mark."""
+        subgraphs = (
+            replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
+            for flow in self.subgraphs
+        )
+        return replace(self, subgraphs=tuple(subgraphs))
+
+
+def draw(
+    flows: Iterable[Flow],
+    *,
+    errors: bool = False,
+    shown_number: Callable[[str], str] = str,
+    has_addresses: bool = True,
+) -> Drawing:
+    """A drawing of the flows and of all flows that a call can reach from them.
+
+    With `errors`, there is also an arrow to each error target. `shown_number` formats a phone number. Without
+    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
+    """
+    shown: dict[str, Flow] = {}
+    for flow in flows:
+        for each in (flow, *flow.subs.values()):
+            shown.setdefault(each.name, each)
+    drawers = {
+        name: _FlowDrawer(f"f{number}", flow, shown_number, has_addresses)
+        for number, (name, flow) in enumerate(shown.items(), 1)
+    }
+    arrows = [arrow for drawer in drawers.values() for arrow in drawer.arrows(drawers, errors=errors)]
+    return Drawing(tuple(drawer.subgraph() for drawer in drawers.values()), tuple(arrows))
+
+
+@dataclass
+class _FlowDrawer:
+    """Draws one flow. An end node is added to `ends` when an arrow first leads to it."""
+
+    key: str
+    flow: Flow
+    shown_number: Callable[[str], str]
+    has_addresses: bool
+    ends: dict[str, GraphNode] = field(default_factory=dict)
+
+    @cached_property
+    def steps(self) -> dict[str, str]:
+        """The key of each step, by its name."""
+        return {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
+
+    @property
+    def entry_key(self) -> str:
+        """The key of the node where calls start."""
+        return f"{self.key}_start"
+
+    def subgraph(self) -> Subgraph:
+        """The flow's nodes. Call this after `arrows`, which adds the end nodes."""
+        steps = (
+            GraphNode(
+                self.steps[name],
+                step.exit.shape,
+                _lines(step, self.shown_number),
+                name,
+                step.place,
+                _texts(step, self.shown_number),
+            )
+            for name, step in self.flow.steps.items()
+        )
+        lines = entrances(self.flow, shown=self.shown_number, has_addresses=self.has_addresses)
+        start = GraphNode(self.entry_key, "start", lines, place=self.flow.place)
+        return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
+
+    def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
+        """The arrows that start in this flow."""
+        flow = self.flow.name
+        yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
+        for step in self.flow.steps.values():
+            here = self.steps[step.name]
+            for ways in _joined_ways(step.exit):
+                target = ways[0].target
+                stroke: Stroke = "dotted" if target.runs else "plain"
+                outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
+                yield Arrow(here, self._target_key(target, drawers), _label(ways), stroke, outcomes)
+            for called in onanswer_flows(step):
+                yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
+            if errors and step.error is not None:
+                outcomes = ((flow, step.name, ERROR),)
+                yield Arrow(here, self._target_key(step.error, drawers), ("error",), "error", outcomes)
+        if errors and self.flow.error is not None:
+            start = self._end_key("error", "any error")
+            yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
+
+    def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
+        """The key of the node that a target leads to."""
+        if target.runs is not None:
+            return drawers[target.runs.flow].entry_key
+        if target.returns:
+            named = "return" if target.returns == "return" else f"return {target.returns}"
+            return self._end_key(f"return_{target.returns}", named)
+        return self._end_key("end", "end") if target.step is None else self.steps[target.step]
+
+    def _end_key(self, name: str, line: str) -> str:
+        return self.ends.setdefault(name, GraphNode(f"{self.key}_e{len(self.ends)}", "end", (line,))).key
+
+
+def entrances(
+    flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
+) -> tuple[str, ...]:
+    """How calls enter the flow. `has_all` means that no flow has numbers, so the default flow takes all calls."""
+    found = [f"call to {shown(number)}" for number in flow.numbers]
+    found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
+    if flow.entry:
+        found.append(f"/webhooks/answer/{flow.name}" if has_addresses else "call to a number linked to it")
+    found += ["placed call"] if flow.outbound is not None else []
+    return tuple(found) or (f"run {flow.name}",)
+
+
+def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
+    """The name of the step, its lookups, and the first actions that it plays."""
+    asked = ", ".join(ask.name for ask in step.asks)
+    played = [text for part in step.parts if (text := _played(part, _literal_words, shown_number))]
+    more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
+    return (step.name, *([f"look up {asked}"] if asked else []), *played[:MAX_PLAYED], *more)
+
+
+def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
+    """Everything that the step plays, in full."""
+    return tuple(text for part in step.parts if (text := _played(part, str, shown_number)))
+
+
+def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
+    """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu.
+
+    `cut` shortens the texts. A computed prompt is shown as it is written in the flow.
+    """
+    if part.targets:
+        return f"connect {', '.join(cut(_dialled(target, shown_number)) for target in part.targets)}"
+    if not part.actions:
+        return "ncco"
+    (action,) = part.actions
+    if action.word == "input" or action.checkpoint in (CONNECTED, HELD):
+        return ""
+    spoken = action.in_locale("")
+    if text := spoken.literal("text") or getattr(spoken.fields.get("text"), "source", ""):
+        return f"“{cut(text)}”"
+    return f"checkpoint {action.checkpoint}" if action.checkpoint else action.word
+
+
+def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
+    endpoint = target.literal("endpoint")
+    return shown_number(address_of(endpoint[0])) or str(endpoint[0]["type"]) if endpoint else "a computed number"
+
+
+def onanswer_flows(step: Step) -> tuple[str, ...]:
+    """The flows that the called parties hear before being connected."""
+    named = (target.heard.flow for target in step.targets if target.heard is not None)
+    return tuple(dict.fromkeys(named))
+
+
+def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
+    """The ways of an exit; ways to the same target are combined, except those shown separately."""
+    joined: dict[tuple[int, str], list[Way]] = {}
+    for number, way in enumerate(exit_.ways, 1):
+        joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
+    return joined.values()
+
+
+def _label(ways: list[Way]) -> tuple[str, ...]:
+    first = ways[0]
+    if first.label is not None:
+        return (first.label,) if first.label else ()
+    names = shorten(", ".join(way.name for way in ways))
+    if first.choice is not None:
+        said = list(first.choice.phrases)
+        phrases = [f"“{shorten(phrase)}”" for phrase in said[:MAX_PHRASES]]
+        more = ["…"] if len(said) > MAX_PHRASES else []
+        return (names, ", ".join([*first.choice.keys, *phrases, *more]))
+    return (names, shorten(first.detail)) if first.detail else (names,)
+
+
+def _literal_words(text: str) -> str:
+    """A short form of a prompt: `…` replaces computed values."""
+    return shorten(TEMPLATE_CODE.sub(" …", text))
+
+
+def shorten(text: str) -> str:
+    """The text on one line, cut if it is long."""
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_LABEL_CHARACTERS else f"{line[: MAX_LABEL_CHARACTERS - 1].rstrip()}…"
+
+
+def as_mermaid(drawing: Drawing) -> str:
+    """The drawing as a Mermaid flowchart, which GitHub, GitLab and many editors render. Ends with a line break."""
+    lines = ["flowchart TD"]
+    for flow in drawing.subgraphs:
+        lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
+        for node in flow.nodes:
+            _, opening, closing = NODE_SHAPES[node.kind]
+            lines.append(f'    {node.key}{opening}"{_in_mermaid(node.lines)}"{closing}')
+        lines.append("  end")
+    for arrow in drawing.arrows:
+        label = f'|"{_in_mermaid(arrow.lines)}"|' if arrow.lines else ""
+        lines.append(f"  {arrow.start} {ARROW_STYLES[arrow.stroke][1]}{label} {arrow.end}")
+    for stroke, (_, _, colour) in ARROW_STYLES.items():
+        numbers = [str(number) for number, arrow in enumerate(drawing.arrows) if arrow.stroke == stroke]
+        if numbers and colour:
+            lines.append(f"  linkStyle {','.join(numbers)} stroke:{colour}")
+    return "\n".join([*lines, ""])
+
+
+_SPECIAL = re.compile(r"[^\w \-.,:!?()'/+=*“”…\x80-\U0010ffff]", re.ASCII)
+_LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
+
+
+def _in_mermaid(lines: Iterable[str]) -> str:
+    """The lines, escaped: characters with a meaning in Mermaid or HTML become character references.
+
+    The same applies to characters that would start a Markdown list, as in `1.` or `-`.
+    """
+    coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
+    return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
+
+
+DOT_HEAD: Final = """digraph flows {
+  rankdir=TB;
+  compound=true;
+  node [fontname="Helvetica", fontsize=11, style=filled, fillcolor=white];
+  edge [fontname="Helvetica", fontsize=10];
+"""
+
+
+def as_dot(drawing: Drawing) -> str:
+    """The drawing as a DOT graph. Ends with a line break."""
+    lines = [DOT_HEAD.rstrip("\n")]
+    for flow in drawing.subgraphs:
+        lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
+        lines += [
+            f"    {node.key} [shape={NODE_SHAPES[node.kind][0]}, label={_in_dot(node.lines)}];" for node in flow.nodes
+        ]
+        lines.append("  }")
+    for arrow in drawing.arrows:
+        label = f"label={_in_dot(arrow.lines)}" if arrow.lines else ""
+        options = ", ".join(filter(None, (label, ARROW_STYLES[arrow.stroke][0])))
+        lines.append(f"  {arrow.start} -> {arrow.end}{f' [{options}]' if options else ''};")
+    return "\n".join([*lines, "}", ""])
+
+
+def _in_dot(lines: Iterable[str]) -> str:
+    """The lines in quotes, escaped: a backslash would start an escape sequence, and `&` an HTML entity."""
+    escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
+    return '"' + "\\n".join(escaped) + '"'

@@ -1,0 +1,319 @@
+"""Opening hours, made of a week, holidays and single dates in a time zone, and the values that a flow gets."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from zoneinfo import ZoneInfo
+
+from ncco_server.flow.nodes import Place
+from ncco_server.value_types import DATETIME, TYPES, Kind, Word, record
+
+DAY_MINUTES: Final = 1440
+DAY_S: Final = 86_400
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+_SAMPLE_S: Final = 43_200
+
+
+class Span(NamedTuple):
+    """Open from minute `start` of a day up to, but excluding, minute `end`; an `end` over 1440 is on the next day."""
+
+    start: int
+    end: int
+
+
+class Opening(NamedTuple):
+    """Open from `start` up to, but excluding, `end`: seconds since 1970 in UTC."""
+
+    start: int
+    end: int
+
+
+class OffsetPeriod(NamedTuple):
+    """From `start` until before `end` (seconds since 1970 in UTC), the clocks are `offset` seconds ahead of UTC."""
+
+    start: int
+    end: int
+    offset: int
+
+
+class OffsetChange(NamedTuple):
+    """From `at` (seconds since 1970 in UTC) on, the clocks are `offset` seconds ahead of UTC."""
+
+    at: int
+    offset: int
+
+
+Spans: TypeAlias = tuple[Span, ...]
+Week: TypeAlias = tuple[Spans, ...]
+"""The spans of Monday to Sunday."""
+
+NEVER: Final[Week] = ((),) * 7
+
+
+@dataclass(frozen=True, slots=True)
+class SpecialHours:
+    """The hours of one date in `override`. `spans` is () if it is closed; `name` can be ""; `place` is the entry's."""
+
+    spans: Spans
+    name: str = ""
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Named opening hours.
+
+    A date has the hours of its `override`; otherwise it is closed if it is a holiday; otherwise it has the hours of its
+    day of the week. Hours past midnight belong to the day on which they start, whatever the next day's hours are.
+    Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
+
+    Attributes:
+        week: the spans of Monday to Sunday.
+        holidays: date → name of the holiday; "" if it has none.
+        override: date → hours that replace those of `week` and `holidays`.
+        sources: path → text of the computed holiday dates in this calendar.
+        place: where the calendar is written.
+    """
+
+    name: str
+    zone: ZoneInfo
+    week: Week
+    holidays: Mapping[date, str]
+    override: Mapping[date, SpecialHours]
+    place: Place
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def spans_on(self, day: date) -> Spans:
+        """The hours that start on `day`, in order."""
+        special = self.override.get(day)
+        if special is not None:
+            return special.spans
+        return () if day in self.holidays else self.week[day.weekday()]
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether the calendar is open at `now`, an aware datetime."""
+        wall = now.astimezone(self.zone)
+        today = wall.toordinal()
+        minute = wall.hour * 60 + wall.minute
+        if any(span.start <= minute < span.end for span in self.spans_on(date.fromordinal(today))):
+            return True
+        return any(minute + DAY_MINUTES < span.end for span in self.spans_on(date.fromordinal(today - 1)))
+
+    def holiday_on(self, day: date) -> str:
+        """The name of the day's override, or else of its holiday; "" if neither has a name."""
+        special = self.override.get(day)
+        return (special.name if special else "") or self.holidays.get(day, "")
+
+    def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
+        """The openings from `start` to `end`, sorted and cut to that range; adjoining hours are merged."""
+        return merged(self._openings(seconds(start), seconds(end)))
+
+    def local_openings(self, low: int, high: int) -> Iterator[Opening]:
+        """The sorted openings from `low` to `high`. All times are seconds since 1970-01-01 00:00 in local time."""
+        for day in range(low // DAY_S - 1, -(-high // DAY_S)):
+            for span in self.spans_on(date.fromordinal(day + _EPOCH)):
+                start = max(day * DAY_S + span.start * 60, low)
+                end = min(day * DAY_S + span.end * 60, high)
+                if start < end:
+                    yield Opening(start, end)
+
+    def local_datetime(self, at: int) -> datetime:
+        """A number of seconds since 1970 in UTC, as a date and time in the calendar's zone."""
+        return datetime.fromtimestamp(at, self.zone)
+
+    def _openings(self, start: int, end: int) -> Iterator[Opening]:
+        """The openings, sorted by start; they may adjoin or overlap."""
+        for period in offset_periods(self.zone, start, end):
+            for local in self.local_openings(period.start + period.offset, period.end + period.offset):
+                yield Opening(local.start - period.offset, local.end - period.offset)
+
+
+def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
+    """Merge openings that adjoin or overlap. The openings must be sorted by start."""
+    current: Opening | None = None
+    for opening in openings:
+        if current is None or opening.start > current.end:
+            if current is not None:
+                yield current
+            current = opening
+        elif opening.end > current.end:
+            current = Opening(current.start, opening.end)
+    if current is not None:
+        yield current
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970, rounded down."""
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return since.days * DAY_S + since.seconds
+
+
+# the values that a flow gets
+
+
+LOOKAHEAD_DAYS: Final = 400
+"""How far ahead to search for the next opening: more than a year, because a calendar may open only once a year."""
+
+Reason = Literal["open", "closed", "holiday", "override"]
+
+_TYPE = record(
+    {
+        "open": TYPES["bool"],
+        "reason": Word(("open", "closed", "holiday", "override")),
+        "holiday": TYPES["text"],
+        "next_open": DATETIME,
+        "next_close": DATETIME,
+        "reopens": TYPES["bool"],
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurrentHours(Mapping[str, Any]):
+    """A calendar at one moment. Each field is computed once, when a flow first reads it.
+
+    - `open`: whether the calendar is open now.
+    - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
+      `closed` on other days.
+    - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
+    - `next_open`: when the calendar next goes from closed to open. While it is open, this is the opening after the
+      current one.
+    - `next_close`: when the calendar next goes from open to closed.
+    - `reopens`: whether the calendar is open, or opens within 400 days.
+
+    The times are in the calendar's zone. A time more than 400 days away is missing for a flow: it is None in the map.
+    The attribute is then the time 400 days from now.
+    """
+
+    calendar: Calendar
+    now: datetime
+    _known: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _TYPE.fields:
+            raise KeyError(name)
+        if name not in self._known:
+            found = getattr(self, name)
+            self._known[name] = None if found == self.horizon else found
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_TYPE.fields)
+
+    def __len__(self) -> int:
+        return len(_TYPE.fields)
+
+    @property
+    def open(self) -> bool:
+        """Whether the calendar is open now."""
+        return self.calendar.is_open(self.now)
+
+    @property
+    def reason(self) -> Reason:
+        """Why the calendar is open or closed."""
+        if self.open:
+            return "open"
+        today = self.now.astimezone(self.calendar.zone).date()
+        if today in self.calendar.override:
+            return "override"
+        return "holiday" if today in self.calendar.holidays else "closed"
+
+    @property
+    def holiday(self) -> str:
+        """The name of today's override or holiday; "" on most days."""
+        return self.calendar.holiday_on(self.now.astimezone(self.calendar.zone).date())
+
+    @property
+    def next_open(self) -> datetime:
+        """When the calendar next opens."""
+        ahead = self._openings_ahead()
+        if self.open:
+            next(ahead)
+        opening = next(ahead, None)
+        return self.calendar.local_datetime(opening.start) if opening else self.horizon
+
+    @property
+    def next_close(self) -> datetime:
+        """When the calendar next closes."""
+        opening = next(self._openings_ahead(), None)
+        return self.calendar.local_datetime(opening.end) if opening else self.horizon
+
+    @property
+    def reopens(self) -> bool:
+        """Whether the calendar is open, or opens within 400 days."""
+        return next(self._openings_ahead(), None) is not None
+
+    @property
+    def horizon(self) -> datetime:
+        """The moment 400 days from now, to the second."""
+        ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
+        return ahead.astimezone(self.calendar.zone)
+
+    def _openings_ahead(self) -> Iterator[Opening]:
+        """Every opening from now on. An opening that has already begun is cut to start now."""
+        return self.calendar.openings(self.now, self.horizon)
+
+
+def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
+    """The value of `hours` in a turn: each calendar by its name, at `now`, an aware datetime."""
+    return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
+
+
+def hours_type(calendars: Iterable[str]) -> Kind:
+    """The type of `hours`: a record for each calendar name."""
+    return record(dict.fromkeys(calendars, _TYPE))
+
+
+# time zones
+
+
+def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
+    """The time from `start` to `end`, split where the clocks of the zone change."""
+    at = start
+    offset = offset_at(zone, start)
+    for year in range(_year(start), _year(end) + 1):
+        for change in offset_changes(zone, year):
+            if at < change.at < end:
+                yield OffsetPeriod(at, change.at, offset)
+                at, offset = change
+    yield OffsetPeriod(at, end, offset)
+
+
+@lru_cache(maxsize=512)
+def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
+    """When the clocks of a zone change in a year (UTC). Two changes less than twelve hours apart may be missed."""
+    found: list[OffsetChange] = []
+    before = _new_year(year) - 1
+    offset = offset_at(zone, before)
+    for sample in range(before + _SAMPLE_S, _new_year(year + 1), _SAMPLE_S):
+        now = offset_at(zone, sample)
+        if now != offset:
+            found.append(OffsetChange(_first_second_after_change(zone, before, sample), now))
+        before = sample
+        offset = now
+    return tuple(found)
+
+
+def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
+    """The first second with the same offset as `high`. The offset at `low` is different."""
+    after = offset_at(zone, high)
+    return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
+
+
+def offset_at(zone: ZoneInfo, at: int) -> int:
+    """How many seconds the clocks of a zone are ahead of UTC. `at` is in seconds since 1970 in UTC."""
+    offset = datetime.fromtimestamp(at, zone).utcoffset()
+    return int(offset.total_seconds()) if offset else 0
+
+
+def _year(at: int) -> int:
+    return datetime.fromtimestamp(at, UTC).year
+
+
+def _new_year(year: int) -> int:
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())

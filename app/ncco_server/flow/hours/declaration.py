@@ -1,0 +1,222 @@
+"""Reads the map under `hours:`: calendars by name."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import field, replace
+from datetime import date
+from typing import Annotated, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from ncco_server.flow.grammar.forms import Notation
+from ncco_server.flow.grammar.json_schema import TEXT, about, listed, named, ref
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Reader
+from ncco_server.flow.hours.calendar import NEVER, Calendar, SpecialHours, Week, offset_changes
+from ncco_server.flow.hours.holidays import (
+    FIRST_YEAR,
+    Holidays,
+    Region,
+    SpecialDate,
+    read_holidays,
+    read_override,
+    region_dates,
+)
+from ncco_server.flow.hours.weekly import DAYS, is_day, read_week
+from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.flow.scope import NAME, RESERVED
+from ncco_server.flow.zones import find_zone, zone_cure
+from ncco_server.value_types import JsonSchema
+
+_EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
+_UTC: Final = ZoneInfo("UTC")
+_UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
+
+_FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
+
+_DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
+_WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
+_OVERRIDE: Final = named({"if": {"type": "object"}, "then": ref("special_date"), "else": listed(TEXT)})
+_HOLIDAY: Final[JsonSchema] = {
+    "if": {"required": ["country"], "type": "object"},
+    "then": ref("region"),
+    "else": {"anyOf": [TEXT, named(TEXT)]},
+}
+_HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _HOLIDAY}]}
+
+SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
+"""The models within a calendar, by the names that the calendar's schema uses for them."""
+
+
+def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
+    """The value of `timezone`; E500 for an unknown zone, W523 for one whose clocks never change."""
+    text = reader.text(node, what)
+    if text is None or is_missing(text):
+        return None
+    zone = find_zone(text.value)
+    if zone is None:
+        reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
+    elif _FIXED_OFFSET.fullmatch(text.value):
+        reader.report("W523", text.place, f"the clocks in {text.value} never change", _ZONE_CURES.get(text.value))
+    return zone
+
+
+def zone_written_in(*files: Map) -> str:
+    """The time zone of a file (an IANA name): its `timezone` or, if it has none, that of all its opening hours.
+
+    It is "" if there is none, or more than one. The first of the `files` is the file itself, the others are shared with
+    it: they count for what it does not say.
+    """
+    own = [zone for file in files if (zone := _zone_under(file))]
+    hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
+    calendars = {zone for each in hours for entry in each.entries if (zone := _zone_under(entry.value))}
+    return own[0] if own else calendars.pop() if len(calendars) == 1 else ""
+
+
+def _zone_under(node: Node) -> str:
+    """The known zone under `timezone` of a map; "" if there is none."""
+    found = node.get("timezone") if isinstance(node, Map) else None
+    return found.value if isinstance(found, Text) and find_zone(found.value) is not None else ""
+
+
+class HoursWords(MapForm):
+    """One entry of `hours`."""
+
+    hints: ClassVar = HINTS["calendar"]
+    cures: ClassVar = {
+        "timezone": Fix("write `timezone: Europe/London`", "add", "timezone: Europe/London"),
+        "week": Fix("write `week: {mon-fri: 09:00-17:30}`", "add", "week: {mon-fri: 09:00-17:30}"),
+    }
+    is_named: ClassVar = True
+
+    zone: Annotated[ZoneInfo, Notation(read_zone, TEXT)] = written_as("timezone", default=_UTC)
+    """The time zone of the hours, such as Europe/London."""
+    week: Annotated[Week, Notation(read_week, _WEEK)] = NEVER
+    """Days with their hours, such as mon-fri: 09:00-17:30."""
+    holidays: Annotated[Holidays, Notation(read_holidays, _HOLIDAYS)] = field(default_factory=Holidays)
+    """Closed days: {country: GB}, dates, or a list of both."""
+    override: Annotated[Mapping[date, SpecialHours], Notation(read_override, _OVERRIDE)] = field(default_factory=dict)
+    """Single dates with hours that override week and holidays."""
+
+
+def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str, Calendar]:
+    """The calendars described by the map under `hours:`, by name.
+
+    An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
+    arise where it is used. `dates` is path → text; if it contains a calendar's computed holidays (from
+    `calendar_sources`), these are used.
+    """
+    found = reader.map(node, "`hours`", _EXAMPLE)
+    entries = found.entries if found else ()
+    calendars: dict[str, Calendar] = {}
+    for entry in entries:
+        reader.check_name(entry.key, "hours", NAME, "use letters, digits and _", taken=RESERVED)
+        calendars[entry.key.value] = _read_calendar(entry, reader, dates)
+    return calendars
+
+
+def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
+    """Path → text of the calendars' computed dates, which are part of the revision of the flows that use them."""
+    return {path: text for calendar in calendars for path, text in calendar.sources.items()}
+
+
+def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Calendar:
+    name = entry.key.value
+    place = entry.key.place
+    what = f'hours "{name}"'
+    empty = Calendar(name, _UTC, NEVER, {}, {}, place)
+    node = _without_expressions(entry.value, what, reader)
+    if not isinstance(node, Map):
+        reader.map(node, what, _EXAMPLE)
+        return empty
+    fields = HoursWords.read_words(node, what, reader, place=place, hints=_misplaced_hints(node))
+    week = fields.get("week")
+    if isinstance(week, Map) and any(each.key.value.startswith(("timezone", "tz", "zone")) for each in week.entries):
+        fields = replace(fields, is_whole=False)  # the time zone is reported where it is
+    words = HoursWords.build(fields, reader)
+    if words is None:
+        return empty
+    computed: dict[date, str] = {}
+    sources: dict[str, str] = {}
+    for region in words.holidays.regions:
+        if found := region_dates(region, dates, reader):
+            computed = {**found[0], **computed}
+            sources[region.path] = found[1]
+    _check_summer_time(words, reader)
+    own = {day: name or computed.get(day, "") for day, name in words.holidays.own.items()}
+    calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
+    _check_openings(calendar, reader)
+    return calendar
+
+
+_ZONE_CURES: Final = {
+    name: Fix(f"write {zone}, or another city's zone", "word", zone)
+    for name, zone in (("EST", "America/New_York"), ("MST", "America/Denver"), ("HST", "Pacific/Honolulu"))
+}
+
+
+def _check_summer_time(words: HoursWords, reader: Reader) -> None:
+    """W523: the zone is UTC, but the clocks of the holidays' country change."""
+    countries = {region.country for region in words.holidays.regions}
+    written = words.written.get("timezone")
+    if not isinstance(written, Text) or written.value not in _UTC_NAMES or not countries:
+        return
+    territories = importlib.import_module("babel.core").get_global("territory_zones")  # slow to import
+    for country in sorted(countries):
+        zones = [zone for name in territories.get(country, ()) if (zone := find_zone(name)) is not None]
+        if zones and all(offset_changes(zone, FIRST_YEAR) for zone in zones):
+            message = f"the clocks in {words.zone.key} never change, but in {country} they do"
+            fix = Fix(f"write `timezone: {zones[0].key}`", "word", zones[0].key)
+            cure = fix if len(zones) == 1 else "write a city's zone, such as Europe/London"
+            reader.report("W523", written.place, message, cure)
+            return
+
+
+def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
+    """The node with "" in place of each value that contains an expression. Each of these is reported (E512)."""
+    if isinstance(node, Map):
+        return node._replace(
+            entries=tuple(
+                Entry(key, _without_expressions(value, f"{what}, {key.value}", reader)) for key, value in node.entries
+            )
+        )
+    if isinstance(node, Seq):
+        return node._replace(items=tuple(_without_expressions(item, what, reader) for item in node.items))
+    found = [node.value.index(braces) for braces in ("{{", "{%") if braces in node.value]
+    if not found:
+        return node
+    message = f'{what}: "{node.value}" would have to be computed in each call'
+    reader.report("E512", node.at(min(found), 2), message)
+    return Text("", node.place)
+
+
+def _misplaced_hints(node: Map) -> dict[str, str]:
+    """Hints for days and dates written next to `week` and `override` instead of inside them."""
+    keys = node.keys()
+    days = {key.lower(): f"write it under `week`: {{{key}: 09:00-17:30}}" for key in keys if is_day(key)}
+    dates = {key: f"write it under `override`: {{{key}: 09:00-12:00}}" for key in keys if key[:1].isdigit()}
+    return days | dates
+
+
+def _check_openings(calendar: Calendar, reader: Reader) -> None:
+    """W522: no day of the week is open, so the calendar never opens after the last open date in `override`."""
+    if any(calendar.week):
+        return
+    last = max((day for day, special in calendar.override.items() if special.spans), default=None)
+    message = f'the hours "{calendar.name}" never open' + (f" after {last}" if last else "")
+    reader.report("W522", calendar.place, message)
+
+
+def check_overrides(calendars: Iterable[Calendar], today: date) -> Iterator[FlowIssue]:
+    """W524 for each `override` entry whose dates are all before `today`."""
+    last: dict[tuple[Place, str], date] = {}
+    for calendar in calendars:
+        for day, special in sorted(calendar.override.items()):
+            if special.place is not None:
+                last[special.place, calendar.name] = day
+    for (place, name), day in last.items():
+        if day < today:
+            yield RULES["W524"].at(place, f'this override of the hours "{name}" ended on {day}')

@@ -1,0 +1,283 @@
+"""Reads the hours of a week: `mon-fri: 09:00-17:30`, several ranges, hours past midnight, or `closed`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from ncco_server.flow.grammar.reader import HINTS, Reader, meaning_of
+from ncco_server.flow.hours.calendar import DAY_MINUTES, NEVER, Span, Spans, Week
+from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.suggest import nearest
+
+CLOSED: Final = "closed"
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_HALF_DAY: Final = DAY_MINUTES // 2
+_LONG_DAY: Final = 18 * 60
+_EARLY: Final = 6 * 60
+_MORNING: Final = 8 * 60
+_EVENING: Final = 18 * 60
+_SPAN: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}\s*-\s*[0-9]{1,2}:[0-9]{2}")
+_ANY_NOTATION: Final = re.compile(
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?\s*(?:[-\u2010-\u2014]|\.\.|to|till?|until)\s*"
+    r"([0-9]{1,2})(?:[:.h]([0-9]{2}))?h?\s*(?:([ap])\.?m\.?)?",
+    re.IGNORECASE,
+)
+_LIKE_HOURS: Final = re.compile(r"[0-9]{1,2}\b.*(?:[-\u2010-\u2014/]|\.\.|to|till?|until).*[0-9].*", re.IGNORECASE)
+_EXAMPLE: Final = "24-hour times such as `09:00-17:30`, several separated by commas, or closed"
+
+_FULL: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBERS: Final = {name: number for names in (DAYS, _FULL) for number, name in enumerate(names)}
+_DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
+
+
+def read_week(node: Node, what: str, reader: Reader) -> Week:
+    """Read the map under `week`: days → hours. A day that is not listed is closed.
+
+    E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's hours have ended.
+    """
+    found = reader.map(node, what, "write `week: {mon-fri: 09:00-17:30}`")
+    week: dict[int, Spans] = {}
+    named: dict[int, Text] = {}
+    for entry in found.entries if found else ():
+        days = _read_days(entry, what, reader)
+        hours = read_spans(entry.value, f"{what}, {entry.key.value}", reader) if days else None
+        repeated = [day for day in days if day in named]
+        if repeated:
+            message = f'{shown_days(repeated)} is listed twice: here and under "{named[repeated[0]].value}"'
+            reader.report("E505", entry.key.place, message)
+        for day in days:
+            if day not in named:
+                named[day] = entry.key
+                week[day] = hours or ()
+    for day in sorted(week):
+        _check_next_day(day, week, named, what, reader)
+    return tuple(week.get(day, ()) for day in range(7)) if week else NEVER
+
+
+def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
+    """The hours of a day, sorted; () if the day is closed. None if the hours cannot be read.
+
+    E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
+    that were probably meant otherwise.
+    """
+    if isinstance(node, Map):
+        cure = "write hours such as 09:00-17:30, or a list of them"
+        reader.report("E201", node.place, f"{what} is a map", cure)
+        return None
+    pieces = list(_texts_of(node, what, reader))
+    if [text for text, _ in pieces] == [CLOSED]:
+        return ()
+    read = [(_read_span(text, place, what, reader), place) for text, place in pieces]
+    spans = [(span, place) for span, place in read if span is not None]
+    _check_overlaps(spans, what, reader)
+    return tuple(sorted(span for span, _ in spans)) if len(spans) == len(read) else None
+
+
+def days_of(words: str) -> list[int] | None:
+    """The days in a key of a week (`mon-wed,fri`), where Monday is 0; None if one of them is not a day."""
+    days: list[int] = []
+    for piece in words.split(","):
+        found = _days_of(piece)
+        if found is None:
+            return None
+        days += found
+    return days
+
+
+def is_day(word: str) -> bool:
+    """Whether a word names one or more days of the week."""
+    return days_of(word) is not None
+
+
+def looks_like_hours(text: str) -> bool:
+    """Whether a text was probably meant as the hours of a day."""
+    return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
+
+
+def meant_hours(text: str) -> str:
+    """The hours of a day, in the flow file's notation where possible: `09:00-17:30` for `9am-5.30pm`."""
+    pieces = map(str.strip, text.split(","))
+    return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
+
+
+def is_hours(text: str) -> bool:
+    """Whether a text is in the flow file's notation: ranges of 24-hour times separated by commas, or closed."""
+    pieces = [piece.strip() for piece in text.split(",")]
+    return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
+
+
+def shown_days(days: Iterable[int]) -> str:
+    """Days in the flow file's notation: `mon-fri`, `mon,wed-fri`."""
+    runs: list[list[int]] = []
+    for day in sorted(days):
+        if runs and day == runs[-1][-1] + 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    ends = [DAYS[run[0]] if len(run) == 1 else f"{DAYS[run[0]]}{'-,'[len(run) == 2]}{DAYS[run[-1]]}" for run in runs]
+    return ",".join(ends)
+
+
+def shown_time(minute: int) -> str:
+    """A minute of the day as `09:00`. 1440 is `24:00`; a later minute is the time on the next day."""
+    minute = minute if minute <= DAY_MINUTES else minute - DAY_MINUTES
+    return f"{minute // 60:02}:{minute % 60:02}"
+
+
+def shown_spans(spans: Spans) -> str:
+    """Hours in the flow file's notation: `09:00-12:00, 13:00-17:00` or `closed`."""
+    return ", ".join(f"{shown_time(span.start)}-{shown_time(span.end)}" for span in spans) or CLOSED
+
+
+def shown_duration(minutes: int) -> str:
+    """A duration in hours and minutes: `8 h`, `8 h 30 min`, `30 min`."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
+
+
+def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
+    """The parts of a text between commas, each with its place."""
+    offset = 0
+    for piece in text.value.split(","):
+        blanks = len(piece) - len(piece.lstrip())
+        yield piece.strip(), text.at(offset + blanks, len(piece.strip()))
+        offset += len(piece) + 1
+
+
+def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
+    """The days that a key names, where Monday is 0; [] after reporting a key that cannot be read."""
+    days: list[int] = []
+    for word, place in _comma_parts(entry.key):
+        found = _days_of(word)
+        if found is None:
+            reader.report("E504", place, f'{what}: "{word}" is not a day of the week', _day_cure(word))
+            return []
+        days += found
+    return list(dict.fromkeys(days))
+
+
+def _days_of(piece: str) -> list[int] | None:
+    """`fri` or `fri-mon` as numbers; None if a day is unknown."""
+    ends = [_NUMBERS.get(name.strip().lower()) for name in piece.split("-")]
+    first, last = ends[0], ends[-1]
+    if first is None or last is None or len(ends) > 2:
+        return None
+    return [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+
+
+def _day_cure(word: str) -> str | Fix:
+    if _DATE.fullmatch(word):
+        return f"write the hours of one date under `override`: {{{word}: 09:00-12:00}}"
+    if hint := meaning_of(word, HINTS["day of the week"]):
+        return Fix(f"write {hint}", "word", hint) if is_day(hint) else hint
+    meant = "-".join(map(_near_day, word.split("-")))
+    return did_you_mean(meant) if is_day(meant) else f"write one of: {', '.join(DAYS)}, or a range such as mon-fri"
+
+
+def _near_day(name: str) -> str:
+    """The short name of the day that was probably meant; `name` itself if no day is similar."""
+    near = nearest(name.strip().lower(), _NUMBERS)
+    return DAYS[_NUMBERS[near]] if near else name
+
+
+def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
+    """W521: hours that start before those of the previous day have ended."""
+    following = (day + 1) % 7
+    after = week.get(following, ())
+    late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
+    if not after or after[0].start >= late:
+        return
+    first, second = DAYS[day], DAYS[following]
+    begin, end = shown_time(after[0].start), shown_time(late)
+    message = f"{what}: the hours of {first} last until {end} on {second}, but {second} already opens at {begin}"
+    cure = f"let {first} end at {begin}, or {second} begin at {end}"
+    reader.report("W521", named[following].place, message, cure)
+
+
+def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
+    """The parts between commas in a text or a list of texts, each with its place."""
+    for item in node.items if isinstance(node, Seq) else (node,):
+        text = reader.text(item, f"an entry of {what}")
+        if text is not None and not is_missing(text):
+            yield from _comma_parts(text)
+
+
+def _read_span(text: str, place: Place, what: str, reader: Reader) -> Span | None:
+    span = _span_of(text)
+    if span is None or not _SPAN.fullmatch(text):
+        written = _meant_span(text)
+        cure = Fix(f"write {written}", "characters", written) if written else f"write {_EXAMPLE}"
+        reader.report("E501", place, f'{what}: "{text}" is not a range of hours', cure)
+        return None
+    if span.start == span.end:
+        reader.report("E502", place, f"{what}: {text} ends at the time it begins")
+        return None
+    if span.end > span.start:
+        return span
+    span = Span(span.start, span.end + DAY_MINUTES)
+    if _is_doubtful(span):
+        end = shown_time(span.end)
+        message = f"{what}: {text} continues until {end} the next day, {shown_duration(span.end - span.start)}"
+        meant = shown_spans((_meant_instead(span),))
+        reader.report("W520", place, message, Fix(f"did you mean {meant}?", "word", meant))
+    return span
+
+
+def _is_doubtful(night: Span) -> bool:
+    """Whether hours past midnight are probably a mistake; our choice.
+
+    A restaurant opens at noon and closes before 06:00; a night service works from 18:00 or later until 08:00.
+    """
+    length = night.end - night.start
+    end = night.end - DAY_MINUTES
+    is_night_service = night.start >= _EVENING and end <= _MORNING
+    return length > _LONG_DAY or (length > _HALF_DAY and end >= _EARLY and not is_night_service)
+
+
+def _meant_instead(night: Span) -> Span:
+    """`09:00-05:00` is probably from a clock with twelve hours (09:00-17:00); in `17:30-09:00` the ends are swapped."""
+    end = night.end - DAY_MINUTES
+    if night.start < _HALF_DAY:
+        return Span(night.start, end + _HALF_DAY)
+    return Span(end, night.start)
+
+
+def _meant_span(text: str) -> str:
+    """Hours from another notation, in the flow file's notation; "" if they cannot be read."""
+    span = _span_of(text)
+    if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
+        span = Span(span.start, span.end + DAY_MINUTES // 2)
+    return meaning_of(text, HINTS["hours of a day"]) or (shown_spans((span,)) if span else "")
+
+
+def _span_of(text: str) -> Span | None:
+    """The span between two times of the day in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
+
+    None if the text is not a valid span. An end at 00:00 is the end of the day.
+    """
+    found = _ANY_NOTATION.fullmatch(text)
+    times = []
+    for hour, minute, half in (found.groups()[:3], found.groups()[3:]) if found else ():
+        shift = {"a": -12 * (hour == "12"), "p": 12 * (hour != "12")}.get((half or "").lower(), 0)
+        times.append((int(hour) + shift) * 60 + int(minute or 0))
+        if int(minute or 0) > 59:
+            return None
+    if not times or times[0] >= DAY_MINUTES or times[1] > DAY_MINUTES:
+        return None
+    return Span(times[0], times[1] or (DAY_MINUTES if times[0] else 0))
+
+
+def _check_overlaps(spans: list[tuple[Span, Place]], what: str, reader: Reader) -> None:
+    before: Span | None = None
+    for span, place in sorted(spans):
+        if before is not None and span.start < before.end:
+            message = f"{what}: {shown_spans((before,))} and {shown_spans((span,))} overlap"
+            end = max(before.end, span.end)
+            rest = f"write {shown_spans((Span(before.end, end),))} here, or" if end > before.end else "write"
+            cure = f"{rest} {shown_spans((Span(before.start, end),))} for both"
+            reader.report("E503", place, message, cure)
+        before = span if before is None or span.end > before.end else before

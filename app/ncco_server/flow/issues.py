@@ -1,0 +1,178 @@
+"""Issues in flow files (what is wrong, where, and how to fix it), and the rules that they break.
+
+A rule is one entry of a YAML file in rules/:
+
+    E214:
+      severity: error
+      phase: resolve
+      title: a target names a step that does not exist
+      cure: name a step of this flow, or end
+      about: Why the rule is there.
+      bad: a project that breaks this rule and no other
+      good: the same project without the error
+
+A project is one flow file, or several files, each after a line `#=== path`; `#=== path -> target` is a symbolic link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from ncco_server.flow.nodes import Place
+from ncco_server.issue import Fix, RuleBook, parts_of
+from ncco_server.suggest import nearest
+
+Severity = Literal["error", "warning"]
+
+MOST_LISTED: Final = 60
+"""Maximum number of known words that a fix lists."""
+MOST_REPORTED: Final = 100
+"""Maximum number of issues that are reported for a file; our choice. Nobody reads more before correcting some."""
+LONGEST_TEXT: Final = 1_000
+"""Maximum number of characters in a message or a fix."""
+
+PHASES: Final = ("parse", "shape", "resolve", "analyse")
+"""The phases of checking a file: its YAML, the form of its values, the names in them, and the flow as a whole.
+
+An issue of a later phase is not reported if an error of an earlier phase may have caused it: `flow.unknown`.
+"""
+
+__all__ = [
+    "EXPRESSION_RULES",
+    "PROMPT_RULES",
+    "RULES",
+    "RUNNING_RULES",
+    "Fix",
+    "FlowIssue",
+    "FlowRule",
+    "Severity",
+    "by_place",
+    "did_you_mean",
+    "meant_word",
+    "write_one_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowIssue:
+    """An issue found in the files of a project.
+
+    Attributes:
+        message: the problem in plain sentences.
+        cure: what to write instead.
+        ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
+        names: the variables, lookups and template files whose names a text contains where their value was intended.
+        fix: the cure as a change to the file; None if the cure cannot be applied automatically.
+    """
+
+    code: str
+    severity: Severity
+    place: Place
+    message: str
+    cure: str
+    ncco_rule: str = ""
+    names: frozenset[str] = field(default=frozenset(), compare=False)
+    fix: Fix | None = field(default=None, compare=False)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the issue makes the flow unusable."""
+        return self.severity == "error"
+
+
+def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str, int]:
+    """The sort key of an issue: file, line, column, code, message, length."""
+    place = issue.place
+    return (place.file, place.line, place.column, issue.code, issue.message, place.length)
+
+
+def did_you_mean(*words: str) -> Fix:
+    """The fix for a misspelt word. It asks about all `words` and writes the first."""
+    quoted = (f'"{word}"' for word in words)
+    return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
+
+
+def write_one_of(words: Sequence[str]) -> str:
+    """A cure that lists the known words, or only the first ones of a long list."""
+    return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
+
+
+def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
+    """The cure for an unknown word: a fix that writes the nearest known word, or else `otherwise`."""
+    near = nearest(word, known)
+    return did_you_mean(near) if near else otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRule:
+    """A rule that the files of a project must follow.
+
+    Attributes:
+        title: the problem in general.
+        cure: how to fix the problem in general.
+        about: why the rule is there.
+        bad: a project that breaks only this rule; bytes if it is not UTF-8.
+        good: the same project without the error.
+        phase: the phase in the rule's entry; "" for the default phase (see `found_in`).
+        fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
+        once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `message`
+            if each message, `file` if the rule itself is reported once per file.
+        declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
+        waits_for: the files whose errors may cause the issue. Those errors are reported first.
+        gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
+    """
+
+    code: str
+    severity: Severity
+    title: str
+    cure: str
+    about: str = ""
+    bad: str | bytes = ""
+    good: str | bytes = ""
+    phase: str = ""
+    fix: Mapping[str, Any] | None = None
+    once_for: Literal["", "name", "message", "file"] = ""
+    declared_by: Literal["", "any_file"] = ""
+    waits_for: Literal["", "all_files", "called_flows"] = ""
+    gives_way_to: Sequence[str] = ()
+
+    @property
+    def found_in(self) -> str:
+        """The phase that finds the rule's issues. By default, "resolve" finds errors and "analyse" finds warnings."""
+        return self.phase or ("resolve" if self.severity == "error" else "analyse")
+
+    def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
+        """An issue that reports this rule as broken at `place`. Without a `cure`, the rule's own cure is used."""
+        words, fix = parts_of(cure, self.cure, self.fix)
+        texts = _shortened(message), _shortened(words)
+        return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), fix=fix)
+
+
+def _shortened(text: str) -> str:
+    """The text, without its middle if it is very long."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
+
+
+def _book(*names: str) -> Mapping[str, FlowRule]:
+    folder = Path(__file__).with_name("rules")
+    return RuleBook(FlowRule, *(folder / f"{name}.yaml" for name in names))
+
+
+RULES: Final = _book(
+    *("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage"),
+)
+"""The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. Wxxx:
+warnings.
+"""
+
+EXPRESSION_RULES: Final = _book("expressions")
+"""The rules about expressions, templates and types, by code."""
+
+PROMPT_RULES: Final = _book("prompts")
+"""The rules about the wording of prompts, by code."""
+
+RUNNING_RULES: Final = _book("running")
+"""The rules that only a running call can break, by code. `ncco check` never reports them."""

@@ -1,0 +1,260 @@
+"""`collect`: data entry by keys, or free speech; the input goes into a variable.
+
+collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
+collect: {into: account, digits: 6..8}                                       # ends with #
+collect: {into: reason, speech: any, min_confidence: 0.5}
+
+The call continues at the `goto` next to it. Input that does not fit counts as a failed attempt.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Final, Self
+
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.actions.waits import InputNeeds, Needs
+from ncco_server.flow.frame import Frame, Target
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import TEXT, offered, ref
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
+from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
+from ncco_server.flow.grammar.variables import is_variable_name
+from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.language.choice import Confidence
+from ncco_server.flow.language.exits import AskingWords, Condition, GotoWords, StepExit, StepSource
+from ncco_server.flow.language.retry import Retry, input_outcome
+from ncco_server.flow.nodes import Node, Text
+from ncco_server.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    Asked,
+    Decision,
+    ExitOutcome,
+    Go,
+    Outcome,
+    StepShape,
+    TakenDecision,
+    Way,
+)
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.values import Expression
+from ncco_server.value_types import Kind
+
+_DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
+_DIGITS_SCHEMA: Final = {
+    "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d{1,3}(\s*\.\.\s*\d{1,3})?$"}]
+}
+_MISWRITTEN_DIGITS: Final = re.compile(r"(\d{1,3})\s*(?:-|\.|\.{3}|to|\u2013|\u2026)\s*(\d{1,3})")
+_MAX_DIGITS: Final = 20
+"""Source: NCCO reference, DTMF Input Settings (maxDigits)."""
+
+
+def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
+    text = reader.text(node, what)
+    is_named = text is not None and is_variable_name(text, "a variable", reader)
+    return reader.variables.get(text.value) if text is not None and is_named else None
+
+
+def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
+    """How many digits the caller enters: the lowest and the highest number."""
+    text = reader.text(node, what, RULES["E246"].cure)
+    if text is None:
+        return None
+    found = _DIGITS.fullmatch(text.value)
+    low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if 1 <= low <= high <= _MAX_DIGITS:
+        return low, high
+    miswritten = _MISWRITTEN_DIGITS.fullmatch(text.value)
+    cure: str | Fix | None = None
+    if miswritten or low > high:
+        first, last = (int(miswritten[1]), int(miswritten[2])) if miswritten else (high, low)
+        cure = Fix(f"write {first}..{last}", "word", f"{first}..{last}")
+    elif found:
+        cure = f"an `input` takes 1 to {_MAX_DIGITS} digits: write a number or a range within these limits"
+    reader.report("E246", text.place, f'{what} is "{text.value}"', cure)
+    return None
+
+
+def _read_speech(node: Node, what: str, reader: Reader) -> bool:
+    is_any = isinstance(node, Text) and node.value == "any"
+    if not is_any:
+        fix = Fix("write `speech: any`, or use `choices`", "word", "any")
+        reader.report("E203", node.place, f"{what} accepts any words", fix if isinstance(node, Text) else fix.cure)
+    return is_any
+
+
+class CollectWords(AskingWords, GotoWords):
+    """The words of a step that collects input."""
+
+    cures: ClassVar = {"goto": "add `goto: end` next to `collect`"}
+
+    collect: Annotated[Node | None, Unread(ref("collect"))] = None
+    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
+
+
+class Collect(MapForm, StepExit[CollectWords]):
+    """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
+
+    word: ClassVar = "collect"
+    form: ClassVar = CollectWords
+    example: ClassVar = "collect: {into: name, digits: 4}"
+    shape: ClassVar[StepShape] = "ask"
+    hints: ClassVar = HINTS["collect"]
+    cures: ClassVar = {"into": Fix("add `into: name`, the variable that stores the answer", "add", "into: name")}
+
+    variable: Annotated[Variable, Notation(_read_into, offered("variables"))] = written_as("into")
+    """The variable that receives the input."""
+    digits: Annotated[tuple[int, int] | None, Notation(_read_digits, _DIGITS_SCHEMA)] = None
+    """How many: 4, or a range such as 6..8, which the caller ends with #."""
+    speech: Annotated[bool, Notation(_read_speech, TEXT)] = False
+    """any: the caller may say anything."""
+    sensitive: bool = False
+    """true: the value is never written anywhere, and is forgotten after the turn that received it."""
+    check: Condition | None = None
+    """A condition that the input must meet. Otherwise the attempt has failed."""
+    min_confidence: Confidence | None = None
+    """From 0 to 1: results with a lower confidence do not count."""
+    target: SetByCode[Target]
+    retry: SetByCode[Retry]
+    inherited_confidence: SetByCode[float]
+
+    @property
+    def asked(self) -> Asked:
+        """The input that the step asks for: a number of digits, or free speech."""
+        least = self.inherited_confidence if self.min_confidence is None else self.min_confidence
+        is_sensitive = self.variable.sensitive
+        return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
+
+    def needs(self) -> Needs:
+        """The `input` action that the step needs: for a number of digits, or for free speech."""
+        low, high = self.digits or (0, 0)
+        return InputNeeds(
+            tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
+            max_digits=high,
+            ends_on_hash=low != high,
+            is_sensitive=self.variable.sensitive,
+        )
+
+    @property
+    def into(self) -> str:
+        """The name of the variable."""
+        return self.variable.name
+
+    @property
+    def type(self) -> Kind:
+        """The type to which the input is cast."""
+        return self.variable.type
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """The prompts that are played after failed attempts."""
+        return self.retry.prompts
+
+    def written_ways(self) -> Iterator[Way]:
+        """The ways out: one with the input, and those after the last failed attempt."""
+        yield Way(
+            "collected",
+            self.target,
+            self.place,
+            (f"collected {BY_KEYS}", f"collected {BY_SPEECH}"),
+            passes_input=True,
+            fills=self.variable,
+            filled_at=self.at("into"),
+            label=f"{self.into} given",
+            is_alone=True,
+        )
+        yield from self.retry.ways()
+
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """The outcomes: one for each kind of input, and one for each failed attempt."""
+        if self.digits is not None:
+            yield ExitOutcome(f"collected {BY_KEYS}", self.place)
+        if self.speech:
+            yield ExitOutcome(f"collected {BY_SPEECH}", self.place)
+        yield from self.retry.outcomes("noinput")
+        if not self._fits_anything:
+            yield from self.retry.outcomes("nomatch")
+
+    @property
+    def _fits_anything(self) -> bool:
+        """Whether every input is accepted: any words, with any confidence."""
+        is_checked = self.check is not None or self.type.name != "text" or bool(self.type.words)
+        return self.digits is None and not self.asked.min_confidence and not is_checked
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The outcome of an input: how it was given, or which attempt failed."""
+        return input_outcome(decision, heard_by)
+
+    def reads(self) -> Iterator[Expression]:
+        """The condition under `check`, if there is one."""
+        if self.check is not None:
+            yield self.check
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Store valid input, or count a failed attempt. Raises RenderError if `check` cannot be computed."""
+        if outcome.name == "collected":
+            return self._keep(outcome, frame, tries)
+        return self.retry.after(outcome, self.place, tries)
+
+    def _keep(self, outcome: Outcome, frame: Frame, tries: int) -> Decision:
+        fault = self._length_fault(outcome)
+        if fault:
+            return self.retry.decide("nomatch", fault, tries)
+        try:
+            value = self.type.cast(outcome.digits or outcome.text)
+        except ValueError as error:
+            fault = f"it does not fit the type of {self.into}" + ("" if self.variable.sensitive else f": {error}")
+            return self.retry.decide("nomatch", fault, tries)
+        if self.check is not None and not self.check.evaluate({**frame.names, self.into: self.type.operand(value)}):
+            return self.retry.decide("nomatch", f"{self.shown_check} does not hold", tries)
+        given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
+        because = f"{given} into {self.into}" + (f"; {self.shown_check} holds" if self.check else "")
+        return Decision(Go(self.target), "collected", self.place, because, values={self.into: value})
+
+    @property
+    def shown_check(self) -> str:
+        """The check as the trace shows it: without its condition if the value is sensitive."""
+        return f"check: {self.check.source}" if self.check and not self.variable.sensitive else "the check"
+
+    def _length_fault(self, outcome: Outcome) -> str:
+        if not outcome.digits:
+            return "" if self.speech else "speech was given, but keys were asked for"
+        if self.digits is None:
+            return "keys were pressed, but speech was asked for"
+        low, high = self.digits
+        if not outcome.digits.isdigit():
+            return "digits are needed, but another key was pressed"
+        if low <= len(outcome.digits) <= high:
+            return ""
+        needed = f"{low}" if low == high else f"{low} to {high}"
+        return f"length: {len(outcome.digits)} entered, {needed} needed"
+
+    @classmethod
+    def of_words(cls, words: CollectWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader = source.reader
+        place = words.at("collect")
+        target = words.goto
+        found = reader.map(words.collect, "`collect`", f"write `{cls.example}`") if words.collect else None
+        retry = source.retry(words.retry, place)
+        if found is None:
+            return None
+        fields = cls.read_words(found, "`collect`", reader, place=place)
+        least = source.defaults.min_confidence
+        collect = cls.build(fields, reader, target=target, retry=retry, inherited_confidence=least)
+        if "min_confidence" in fields.values and "speech" not in fields.values:
+            message = "`min_confidence` is in a `collect` without speech"
+            reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
+        if not {"digits", "speech"} & fields.values.keys():
+            reader.report("E245", place, "`collect` needs digits or speech")
+            return None
+        if collect is None or target is None or retry is None:
+            return None
+        secret = collect.variable.sensitive
+        failed = retry.then["nomatch"]
+        if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
+            message = f'after all attempts, a wrong entry leads to the step "{failed.step}", just like a right one'
+            reader.report("W268", failed.place, message)
+        return collect

@@ -1,0 +1,466 @@
+"""The exits that do not ask the caller anything (`goto`, `branch` and `hold`), and the base of all exits.
+
+goto: menu
+
+branch:                                    # the first line with a true condition decides immediately
+  - if: call.from in ["447700900123", "447700900124"]
+    goto: vip
+  - else: menu
+
+hold: {until: place.agent_free, up_to: 10m}
+on: {ready: agent, too_long: voicemail}
+
+`hold` plays `do` until its condition is true. The step's lookups are made when the step is entered, and again each time
+`do` has been played. If `until` is true when the step is entered, nothing is played. Once `up_to` has passed, the call
+goes to `too_long`.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Annotated, ClassVar, Final, Generic, Self, TypeAlias, TypeVar
+
+from ncco_server.flow.actions.action import HELD
+from ncco_server.flow.actions.item import Item
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.actions.waits import HeldNeeds, Needs
+from ncco_server.flow.frame import Frame, Target
+from ncco_server.flow.grammar.forms import Duration, Notation, Unread
+from ncco_server.flow.grammar.json_schema import TEXT, ref
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
+from ncco_server.flow.grammar.targets import Destination
+from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.language.defaults import Defaults
+from ncco_server.flow.language.retry import Retry, RetryWords, merge_retry
+from ncco_server.flow.nodes import Map, Node, Place, Text
+from ncco_server.flow.paths import has_path
+from ncco_server.flow.runtime import AT_ONCE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.templates.values import Expression
+
+
+@dataclass(frozen=True, slots=True)
+class StepSource:
+    """A step that is being read, as its exit sees it.
+
+    Attributes:
+        fields: its words.
+        parts: those parts of its `do` that could be read.
+        played: the items of its `do`, including those with fields that could not be read.
+        defaults: the flow's `defaults`.
+        reader: reads its values.
+    """
+
+    name: str
+    fields: Fields
+    parts: tuple[Part, ...]
+    played: tuple[Item, ...]
+    defaults: Defaults
+    reader: Resolver
+
+    def first(self, kind: str) -> Item | None:
+        """The first item of `do` that is an action of this kind, such as `connect`."""
+        return next((item for item in self.played if item.word == kind), None)
+
+    def shown(self, condition: Expression) -> str:
+        """A condition as the trace shows it. If it uses a sensitive value, only its line is shown."""
+        variables = self.reader.variables
+        used = (variables[name] for name in condition.used_names if name in variables)
+        if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
+            return f"the condition on line {condition.place.line}"
+        return condition.source
+
+    def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
+        """The step's `retry`, completed with that of the flow's defaults; None if neither has `then` (E240)."""
+        kinds = frozenset(item.word for item in self.played if item.word != "input")
+        return merge_retry(own, self.defaults.retry, place, kinds, self.reader)
+
+    @property
+    def checkpoints(self) -> frozenset[str]:
+        """The names of the step's checkpoints."""
+        return frozenset(item.name for item in self.played if item.word == "checkpoint")
+
+
+class AskingWords(MapForm):
+    """The words of a step that asks, except the question itself."""
+
+    retry: RetryWords | None = None
+    """What happens if the caller's input is invalid or missing."""
+    tail: bool = True
+    """false: no tail. The tail is played after the question if no webhook reaches the server."""
+
+
+W = TypeVar("W", bound=MapForm)
+
+
+class StepExit(Exit, Generic[W]):
+    """An exit, as written in a step.
+
+    Attributes:
+        form: the step's words that belong to the exit.
+        on_words: the lines of the `on` next to it, if their names are fixed.
+    """
+
+    form: ClassVar[type[MapForm]]
+    on_words: ClassVar[type[MapForm] | None] = None
+
+    def needs(self) -> Needs | None:
+        """What the exit needs from the actions of its step; None if it needs nothing."""
+        return None
+
+    @classmethod
+    @abstractmethod
+    def of_words(cls, words: W, source: StepSource) -> Self | None:
+        """Read the exit from the step's words; None after an error."""
+
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """The lines that the `on` of a step that is being written may have, without `error`.
+
+        `outcomes_of` returns the outcomes that a flow declares.
+        """
+        yield from () if cls.on_words is None else cls.on_words.words()
+
+
+class GotoWords(MapForm):
+    """The words of a step with `goto`."""
+
+    goto: Destination | None = None
+    """Where the call goes: a step, `end`, `return`, or another flow."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goto(StepExit[GotoWords]):
+    """`goto` leads straight to one target."""
+
+    word: ClassVar = "goto"
+    form: ClassVar = GotoWords
+    leaves_at_once: ClassVar = True
+
+    target: Target
+    place: Place
+    because: str
+
+    def written_ways(self) -> Iterator[Way]:
+        """The only way out."""
+        yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """Always the same outcome."""
+        return AT_ONCE
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Go to the target immediately."""
+        return Jump(self.target, self.place, self.because)
+
+    @classmethod
+    def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
+        """See `StepExit`. A step without an exit ends the call."""
+        if "goto" not in words.written.values:
+            return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
+        target = words.goto
+        return None if target is None else cls(target, words.at("goto"), f"goto: {target.shown}")
+
+
+_SPLIT_KEYS: Final = (("if",), ("goto",))
+_WITHOUT_COLON: Final = re.compile(r"(if|else) +(\S.*)")
+_LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it, and `- else: end` last"
+
+
+Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader: reader.expression(node, what), TEXT)]
+
+
+class Arm(MapForm):
+    """A line of `branch` that has a condition."""
+
+    hints: ClassVar = HINTS["branch line"]
+    others: ClassVar = ("else",)
+    cures: ClassVar = {"goto": "write `goto: step` under the `if`"}
+
+    condition: Condition = written_as("if")
+    """A condition: names, comparison, and, or, not, in, filters."""
+    target: Destination = written_as("goto")
+    """Where the call goes if it is true."""
+    shown: SetByCode[str] = ""
+
+    @property
+    def place(self) -> Place:
+        """The place of the line's condition."""
+        return self.at("if")
+
+
+class Else(MapForm):
+    """The last line: where the call goes if no condition holds."""
+
+    hints: ClassVar = HINTS["else"]
+
+    target: Destination = written_as("else")
+    """Where the call goes if no condition is true; the last line."""
+
+
+class BranchWords(MapForm):
+    """The words of a step with `branch`."""
+
+    branch: Annotated[Node | None, Unread(ref("branch"))] = None
+    """The first line with a true condition decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch(StepExit[BranchWords]):
+    """Leads to the target of the first line whose condition is true, or else of the last line."""
+
+    word: ClassVar = "branch"
+    form: ClassVar = BranchWords
+    shape: ClassVar[StepShape] = "decide"
+    leaves_at_once: ClassVar = True
+
+    arms: tuple[Arm, ...]
+    otherwise: Target
+    place: Place
+
+    def written_ways(self) -> Iterator[Way]:
+        """The outcomes: one for each line with a condition, and `else`."""
+        for arm in self.arms:
+            name = f"if {arm.shown}"
+            condition = arm.condition
+            yield Way(name, arm.target, arm.place, (name,), is_immediate=True, condition=condition, is_alone=True)
+        place = self.otherwise.place
+        yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line that was followed: the one after all lines whose condition was false."""
+        number = len(decision.others)
+        return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
+
+    def reads(self) -> Iterator[Expression]:
+        """The conditions of all lines, in order."""
+        yield from (arm.condition for arm in self.arms)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Jump to the first line whose condition is true. Raises RenderError."""
+        others: list[str] = []
+        for arm in self.arms:
+            if arm.condition.evaluate(frame.names):
+                return Jump(arm.target, arm.place, f"{arm.shown} holds", tuple(others))
+            others.append(f"{arm.shown} does not hold")
+        return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
+
+    @classmethod
+    def of_words(cls, words: BranchWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader = source.reader
+        place = words.at("branch")
+        node = words.branch
+        if isinstance(node, Map):
+            reader.report("E201", place, "`branch` is a map", _LIST_CURE)
+            return None
+        lines = reader.seq(node, "`branch`") if node else None
+        if lines is None:
+            return None
+        split = _report_split_lines(lines.items, reader)
+        conditions = [line for line in lines.items if not _is_else(line)]
+        arms = [None if line in split else _read_arm(line, source) for line in conditions]
+        otherwise = _read_else(lines.items, place, reader)
+        found = tuple(arm for arm in arms if arm is not None)
+        if otherwise is None or len(found) < len(arms):
+            return None
+        return cls(found, otherwise, place)
+
+
+def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
+    """Join an `if` line and a `goto` line that belong together; E204 for each pair."""
+    split: list[Node] = []
+    for line, following in pairwise(lines):
+        if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
+            message = "this `goto` is on a separate line, and the `if` above it does not have one"
+            reader.report("E204", following.place, message, "put it under the `if`: without the dash, indented as far")
+            split += [line, following]
+    return split
+
+
+def _is_else(line: Node) -> bool:
+    return isinstance(line, Map) and line.get("else") is not None and line.get("if") is None
+
+
+def _read_arm(line: Node, source: StepSource) -> Arm | None:
+    """A line with a condition; None if it cannot be read."""
+    reader = source.reader
+    if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
+        cure = f"write `- {glued[1]}: {glued[2]}`"
+        fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
+        reader.report("E201", line.place, f'a colon is missing after "{glued[1]}"', fix)
+        return None
+    found = reader.map(line, "a line of `branch`", _LIST_CURE)
+    if found is None:
+        return None
+    fields = Arm.read_words(found, "a line of `branch`", reader)
+    if "else" in fields.values and found.get("else") is None:
+        return None  # a misspelt `else`, which is reported
+    if "else" in fields.values:
+        message = "`if` and `else` are in the same line of `branch`"
+        reader.report("E251", fields.at("else"), message, "write `- else: end` as a separate line, the last one")
+        return None
+    target = fields.get("goto")
+    step = target.value if isinstance(target, Text) else "step"
+    cure = f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
+    arm = Arm.build(fields, reader, cures={"if": cure})
+    return replace(arm, shown=source.shown(arm.condition)) if arm else None
+
+
+def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
+    """The target of `else`; E250 if there is none, E251 for lines after it."""
+    index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
+    if found is None:
+        has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
+        if not has_stray:
+            reader.report("E250", place, "`branch` has no `else` for calls that match no other line")
+        return None
+    for behind in lines[index + 1 :]:
+        fix = Fix(RULES["E251"].cure, "delete_item")
+        reader.report("E251", behind.place, "this line of `branch` comes after `else` and is never reached", fix)
+    step = found.get("else") if isinstance(found, Map) else None
+    otherwise = None if step is None else Else.read(found, "the `else` line", reader)
+    return otherwise.target if otherwise else None
+
+
+class HoldOutcomes(MapForm):
+    """The `on` next to `hold`."""
+
+    unknown_code: ClassVar = "E277"
+    others: ClassVar = ("error",)
+    example: ClassVar = "on: {ready: end, too_long: end}"
+    is_at_key: ClassVar = True
+    definition: ClassVar = "on"
+    cures: ClassVar = {word: f"add `{word}: step`" for word in ("ready", "too_long")}
+
+    ready: Destination
+    """The condition is true."""
+    too_long: Destination
+    """The time in `up_to` has passed."""
+
+
+class HoldWords(MapForm):
+    """The words of a step that holds the caller."""
+
+    cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
+
+    hold: Annotated[Node | None, Unread(ref("hold"))] = None
+    """The caller waits for something, and hears `do` meanwhile."""
+    on: HoldOutcomes | None = None
+    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+
+
+class Hold(MapForm, StepExit[HoldWords]):
+    """Waits until a condition is true, but no longer than `up_to`. `shown` is the condition as the trace shows it."""
+
+    word: ClassVar = "hold"
+    form: ClassVar = HoldWords
+    example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
+    on_words: ClassVar = HoldOutcomes
+    shape: ClassVar[StepShape] = "hold"
+    is_early: ClassVar = True
+    asks_again: ClassVar = True
+    hints: ClassVar = HINTS["hold"]
+    cures: ClassVar = {
+        "until": "add `until: condition`",
+        "up_to": Fix("add `up_to: 10m`, so that nobody waits forever", "add", "up_to: 10m"),
+    }
+
+    until: Condition
+    """The condition that ends the wait."""
+    up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
+    """Maximum wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
+    lines: SetByCode[HoldOutcomes]
+    shown: SetByCode[str] = ""
+
+    def written_ways(self) -> Iterator[Way]:
+        """One way for each outcome. Both count as ways with input, because the wait takes time and is limited."""
+        ready = self.lines.ready
+        too_long = self.lines.too_long
+        yield Way(
+            "ready",
+            ready,
+            ready.place,
+            ("ready",),
+            passes_input=True,
+            is_immediate=True,
+            condition=self.until,
+            detail=self.until.source,
+        )
+        yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """`ready` or `too_long`; `ready` if the step did not wait at all."""
+        return "ready" if is_at_once else decision.what
+
+    def reads(self) -> Iterator[Expression]:
+        """The condition under `until`."""
+        yield self.until
+
+    def needs(self) -> Needs:
+        """A `notify` action at the end of `do`, which reports that the caller has heard everything."""
+        return HeldNeeds()
+
+    @property
+    def longest_wait_s(self) -> float:
+        """The time in `up_to`."""
+        return self.up_to_ms / 1000
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Continue at once if the condition is true. Raises RenderError."""
+        if not self.until.evaluate(frame.names):
+            return None
+        target = self.lines.ready
+        return Jump(target, target.place, f"{self.shown} already holds")
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Continue if the condition is true or the time is up; otherwise wait again. Raises RenderError."""
+        if outcome.name != HELD:
+            return None
+        waited = f"after {frame.waited:.0f} s"
+        if self.until.evaluate(frame.names):
+            return _go("ready", self.lines.ready, f"{self.shown} holds {waited}")
+        if frame.waited * 1000 >= self.up_to_ms:
+            return _go("too_long", self.lines.too_long, f"{self.shown} does not hold {waited}, and time is up")
+        because = f"{self.shown} does not hold {waited}: the caller keeps waiting"
+        return Decision(Again(counts_try=False), HELD, self.place, because)
+
+    @classmethod
+    def of_words(cls, words: HoldWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        node = words.hold
+        hold = cls.read(node, "`hold`", source.reader, place=words.at("hold"), lines=words.on) if node else None
+        if hold is None or words.on is None:
+            return None
+        _check_changes(hold.until, source)
+        return replace(hold, shown=source.shown(hold.until))
+
+
+def _go(name: str, target: Target, because: str) -> Decision:
+    return Decision(Go(target), name, target.place, because)
+
+
+def _check_changes(until: Expression, source: StepSource) -> None:
+    """W289 if nothing in `until` can change while the caller is waiting.
+
+    A condition without names is reported elsewhere (W642, W643), except `false`, with which the caller always waits for
+    the whole time.
+    """
+    if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
+        return
+    known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")
+    cure = f"add `lookup: {known}` to this step: it is then made again each time" if known else None
+    source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
+
+
+def asked_names(node: Node | None) -> Iterator[str]:
+    """The names of the lookups that a step makes."""
+    for item in items(node):
+        if isinstance(item, Map):
+            yield from item.keys()
+        elif isinstance(item, Text):
+            yield item.value

@@ -1,0 +1,508 @@
+"""Reads a flow file: the words at its top level, then its steps."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Final
+
+from ncco_server.flow.grammar.forms import Coded, Notation, Unread
+from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, ref
+from ncco_server.flow.grammar.locales import Locale
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.targets import read_target
+from ncco_server.flow.grammar.variables import (
+    Declaration,
+    constant_types,
+    read_params,
+    read_returned_types,
+    read_variables,
+    refuse_spoken,
+    undeclared_names,
+    with_collected,
+)
+from ncco_server.flow.hours.declaration import zone_written_in
+from ncco_server.flow.issues import Fix, FlowIssue
+from ncco_server.flow.language.defaults import Defaults, read_defaults
+from ncco_server.flow.language.hooks import HookDefinition, read_events
+from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
+from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
+from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
+from ncco_server.flow.model import Flow, Limit
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
+from ncco_server.flow.source.source_file import quote
+from ncco_server.suggest import nearest
+from ncco_server.value_types import NO_BEGINNING, TYPES, WholeNumber
+
+
+class Limits(MapForm):
+    """The limits that `ncco prove` checks. Their maximum values are our choice."""
+
+    hints: ClassVar = HINTS["limits"]
+    unknown_code: ClassVar = "E290"
+    example: ClassVar = "limits: {seconds_to_person: 60}"
+    definition: ClassVar = "limits"
+
+    seconds_to_person: Annotated[int | None, Coded(WholeNumber(1, 86_400), "E291")] = None
+    """Maximum time until a person's phone rings on the shortest path, in seconds."""
+    steps: Annotated[int | None, Coded(WholeNumber(1, 10_000), "E291")] = None
+    """Maximum number of steps that a call enters. Loops that the caller asks for count once."""
+    prompt_seconds: Annotated[int | None, Coded(WholeNumber(1, 3_600), "E291")] = None
+    """Maximum time that a caller listens before they can answer, in seconds."""
+    menu_options: Annotated[int | None, Coded(WholeNumber(1, 100), "E291")] = None
+    """Maximum number of choices in a menu."""
+
+    @property
+    def by_name(self) -> Mapping[str, Limit]:
+        """The limits that the flow sets, by name."""
+        found = {word: getattr(self, word) for word in self.words()}
+        return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
+
+
+_FLOW_NAME: Final = re.compile(r"[a-z0-9_-]+")
+_OUTCOME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RESERVED_OUTCOMES: Final = frozenset({"error", "otherwise", "end"})
+_STEP_NAME: Final = re.compile(r"\w[\w-]*")
+_RESERVED_STEPS: Final = frozenset({"end", "return"})
+
+
+def is_flow_name(name: str) -> bool:
+    """Whether this is a valid name for a flow."""
+    return _FLOW_NAME.fullmatch(name) is not None
+
+
+def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
+    text = reader.text(node, what)
+    if text is not None:
+        reader.check_name(text, "a flow", _FLOW_NAME, "use a to z, 0 to 9, _ and -", is_used=False)
+    return text
+
+
+def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
+    """The numbers in normal form, each with its place; E211 for a number that occurs twice."""
+    if not isinstance(node, Seq):
+        shown = node.value if isinstance(node, Text) else "442079460000"
+        numbers = [each.strip() for each in shown.split(",")]
+        written = f"[{', '.join(map(quote, numbers))}]"
+        cure = f"write `numbers: {written}`"
+        is_one_word = isinstance(node, Text) and not node.quoted
+        fix = Fix(cure, "characters", written) if is_one_word and all(map(str.isdigit, numbers)) else cure
+        reader.report("E201", node.place, "`numbers` is not a list", fix)
+        return ()
+    found: dict[str, Place] = {}
+    for item in node.items:
+        number = reader.literal(item, TYPES["phone"], "`numbers`")
+        if isinstance(number, str):
+            if number in found:
+                reader.report("E211", item.place, f"{number} is listed twice", Fix("delete one of the two", "delete"))
+            found.setdefault(number, item.place)
+    return tuple(found.items())
+
+
+class FlowWords(Declarations):
+    """A flow file."""
+
+    hints: ClassVar = HINTS["flow"]
+    cures: ClassVar = {
+        "flow": "begin the file with `flow: name`",
+        "start": "add `start: step`",
+        "steps": "write the steps of the call under `steps:`",
+    }
+
+    name: Annotated[Text | None, Notation(_read_name, TEXT)] = written_as("flow", default=None)
+    """Its name: a to z, digits, - and _."""
+    numbers: Annotated[tuple[tuple[str, Place], ...], Notation(_read_numbers, {"type": "array", "items": TEXT})] = ()
+    """Calls to these numbers start here; in quotes, with the country code."""
+    default: bool | None = None
+    """true: calls to any number that no flow lists start here."""
+    entry: bool | None = None
+    """true: the address /webhooks/answer/NAME starts it."""
+    start: Annotated[Node | None, Unread(offered("steps"))] = None
+    """The step where the call starts."""
+    params: Annotated[Node | None, Unread(ref("params"))] = None
+    """The values that it gets from a flow that runs it, each with its type."""
+    outcomes: Annotated[Node | None, Unread(listed(TEXT))] = None
+    """The outcomes that it may return to a flow that runs it."""
+    returns: Annotated[Node | None, Unread(ref("params"))] = None
+    """The values that it returns to a flow that runs it, each with its type."""
+    outbound: Annotated[Node | None, Unread(ref("outbound"))] = None
+    """How calls are placed with the flow."""
+    limits: Limits | None = None
+    """The limits that `ncco prove` checks."""
+    vars: Annotated[Mapping[str, Variable], Notation(read_variables, ref("vars"))] = field(default_factory=dict)
+    """The values that the call remembers, each with its type."""
+    steps: Annotated[Node | None, Unread(named(ref("step")))] = None
+    """The steps of the call, by name."""
+
+    @property
+    def has_entrance(self) -> bool:
+        """Whether calls can start in this flow."""
+        return bool(self.numbers or self.default or self.entry or self.outbound)
+
+
+def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signature:
+    params = fields.get("params")
+    returns = fields.get("returns")
+    outcomes = fields.get("outcomes")
+    taken = read_params(params, "`params`", reader) if params else {}
+    _check_spoken([param.variable for param in taken.values()], fields, reader)
+    given = read_returned_types(returns, "`returns`", reader) if returns else {}
+    named = _read_outcomes(outcomes, reader) if outcomes else {}
+    return Signature(
+        name.value if name else "",
+        fields.at("flow"),
+        taken,
+        tuple(named),
+        given,
+        places=named,
+        is_placed=fields.get("outbound") is not None,
+    )
+
+
+def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) -> None:
+    """Report E227 for each `spoken` param that is not sensitive, or belongs to a flow that callers can start."""
+    if fields.get("outbound") is None or any(fields.get(word) is not None for word in ("numbers", "default", "entry")):
+        refuse_spoken(params, reader)
+        return
+    for param in params:
+        if param.spoken and not param.sensitive:
+            reader.report("E227", param.place, f'"{param.name}" is not sensitive, so it needs no `spoken`')
+
+
+def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
+    """The outcomes of the flow, each with its place."""
+    if isinstance(node, Text) and "," in node.value:
+        parts = [part.strip() for part in node.value.split(",")]
+        cure = f"write a list: [{', '.join(parts)}]"
+        reader.report("E205", node.place, f'an outcome cannot be named "{node.value}"', cure)
+        return dict.fromkeys(parts, node.place)
+    found = Seq((node,), node.place) if isinstance(node, Text) else reader.seq(node, "`outcomes`")
+    names: dict[str, Place] = {}
+    for item in found.items if found else ():
+        text = reader.text(item, "an outcome")
+        if text is not None:
+            reader.check_name(text, "an outcome", _OUTCOME, taken=_RESERVED_OUTCOMES)
+            names.setdefault(text.value, text.place)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFlow:
+    """The parts of a flow file that could be read.
+
+    Attributes:
+        words: the words at its top level.
+        outside: its signature: what other flows see of it.
+        steps: the steps that could be read, by name.
+        start: the name of the first step; None if unknown.
+        flow: None if the file has an error.
+        outbound: None if there is none, or it has an error.
+        sections: the flow's parts and the shared ones.
+        defaults: what its steps inherit.
+        reader: the reader of its values.
+    """
+
+    words: FlowWords
+    outside: Signature
+    steps: Mapping[str, ReadStep]
+    start: str | None
+    flow: Flow | None
+    outbound: Outbound | None
+    sections: Sections
+    defaults: Defaults
+    reader: Resolver
+
+    @property
+    def name(self) -> str:
+        """The name of the flow; "" if the file does not give one."""
+        return self.words.name.value if self.words.name else ""
+
+
+_SHARED: Final = "shared"
+"""The key that marks a file as shared, not a flow."""
+_OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
+_NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
+
+
+@dataclass(frozen=True, slots=True)
+class FlowHead:
+    """The contents of a flow file before the names in its values are resolved.
+
+    Attributes:
+        node: the file, with missing section lines added.
+        words: the words at its top level.
+        outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
+            may be a misspelt `params`.
+        zone: its time zone (an IANA name), or "".
+    """
+
+    node: Map
+    words: FlowWords
+    outside: Signature
+    zone: str
+
+
+def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -> FlowHead | None:
+    """Read the words of a file; None if it is not a map. Errors are added to `issues`.
+
+    The time zone that the file does not say is that of the `shared` files.
+    """
+    zone = zone_written_in(node, *shared) if isinstance(node, Map) else ""
+    reader = Reader(issues, zone)
+    if not isinstance(node, Map):
+        cure = "begin with `flow: name`, `start: step` and `steps:`"
+        reader.report("E201", node.place, "a flow file must be a map, but this is not", cure)
+        return None
+    is_known = set(node.keys()) <= {*FlowWords.words()}
+    node = _restore_sections(node, reader)
+    first = node.entries[0].key.place if node.entries else node.place
+    misspelt = () if node.get("flow") is not None else (key.value.lower() for key, _ in node.entries)
+    hints = {key: _SHARED for key in misspelt if nearest(key, (*FlowWords.words(), _SHARED)) == _SHARED}
+    fields = _fix_default(FlowWords.read_words(node, "the flow", reader, place=first, hints=hints), reader)
+    if fields.is_whole and fields.values.keys().isdisjoint(_OF_FLOWS):
+        message = "the file is neither a flow nor shared: it has no `flow`, `start` or `steps`"
+        reader.report("E204", first, message, Fix(_NO_FLOW_CURE, "add_beside", "shared: true"))
+        fields = replace(fields, is_whole=False)
+    entry = f"start: {_first_step(fields.get('steps'))}"
+    words = FlowWords.build(fields, reader, cures={"start": Fix(f"add `{entry}`", "add_beside", entry)})
+    if words is None:
+        return None
+    signature = Reader(zone=zone)
+    outside = _read_signature(words.name, fields, signature)
+    issues.extend(signature.issues)
+    is_whole = is_known and not any(issue.is_error for issue in signature.issues)
+    return FlowHead(node, words, replace(outside, is_whole=is_whole), zone)
+
+
+def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
+    """Read the rest of a file. Errors are added to `issues`, which already contain those of its YAML and its head."""
+    words = head.words
+    outside = head.outside
+    steps = _read_steps_map(words, Reader(issues))
+    declared = _declare(words.vars, outside, steps, Reader(issues))
+    reader = Resolver(
+        issues=issues,
+        zone=head.zone,
+        scope=replace(_scope(declared, head.node, outside, context), zone=head.zone),
+        templates=context.templates,
+        flows=context.flows,
+        has_all_flows=context.has_all_flows,
+        steps=dict(sorted(_named_steps(steps))),
+        variables=declared,
+        own=outside,
+    )
+    sections, reader = read_sections(words, reader, context.shared, context.dates)
+    inherited = overlay(words.defaults, context.defaults)
+    defaults = read_defaults(inherited, reader) if inherited else Defaults()
+    reader = replace(reader, language=_language(defaults, sections), inherited=defaults.actions)
+    written = overlay(words.events, context.events)
+    events = read_events(written, "`events`", reader) if written else {}
+    read = _read_steps(steps, defaults, reader)
+    start = _read_start(words.start, steps, reader)
+    written_outbound = OutboundWords.read(words.outbound, "`outbound`", reader) if words.outbound else None
+    outbound = (
+        read_outbound(written_outbound, start, reader, set(sections.calendars)) if written_outbound and start else None
+    )
+    types = {name: lookup.type for name, lookup in sections.lookups.items()}
+    types |= {name: variable.type for name, variable in declared.items()}
+    flow = None
+    if words.name is not None and start is not None and not any(issue.is_error for issue in issues):
+        flow = Flow(
+            name=words.name.value,
+            place=words.at("flow"),
+            start=start,
+            steps={name: each.step for name, each in read.items()},
+            variables=declared,
+            numbers=tuple(number for number, _ in words.numbers),
+            default=words.default is True,
+            entry=words.entry is True,
+            error=defaults.error,
+            params={
+                name: replace(param.variable, has_default=not param.is_required)
+                for name, param in outside.params.items()
+            },
+            outcomes=outside.outcomes,
+            locales=sections.locales,
+            calendars=sections.calendars,
+            default_answers={name: lookup.default_answer for name, lookup in sections.lookups.items()},
+            sensitive_paths={
+                name: found for name, lookup in sections.lookups.items() if (found := lookup.returns.secrets)
+            },
+            events=events,
+            results=sections.results,
+            limits=words.limits.by_name if words.limits else {},
+            spoken=frozenset(name for name, variable in declared.items() if variable.spoken),
+            timed={name: type_ for name, type_ in types.items() if type_.is_timed},
+            zone=head.zone,
+            outbound=outbound,
+        )
+    return ReadFlow(words, outside, read, start, flow, outbound, sections, defaults, reader)
+
+
+def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, context: Context) -> ScopeTypes:
+    scope = scope_types(declared, context.env, context.kept.get(outside.name, ()))
+    types = constant_types(declared, flow, outside, context.flows.values())
+    texts = {name: NO_BEGINNING for name in declared if scope.get(name) == TYPES["url"]}
+    undeclared = undeclared_names(flow, outside, context.flows)
+    return replace(scope, shapes={**scope.shapes, **types, **texts}, undeclared=undeclared)
+
+
+def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
+    """The flow's variables: its params, the `declared` ones, and those that a `collect` fills."""
+    for name in outside.params.keys() & declared.keys():
+        place = declared[name].place
+        reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
+    params = {name: param.variable for name, param in outside.params.items()}
+    return with_collected({**declared, **params}, steps)
+
+
+def _language(defaults: Defaults, sections: Sections) -> str:
+    talk = defaults.actions.get("talk")
+    written = talk.get("language") if talk else None
+    first = next(iter(sections.locales.values()), None)
+    if first is not None:
+        return first.language
+    return written.value if isinstance(written, Text) and "{" not in written.value else "en-US"
+
+
+_STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
+_SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_STEP_MARKERS),
+    "vars": lambda words: "type" in words and words <= {*Declaration.words()},
+    "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
+    "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
+    "locales": lambda words: "language" in words and words <= {*Locale.words()},
+    "hours": lambda words: "week" in words,
+}
+"""For each section, the words that only its entries have."""
+
+
+_BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
+    **_SECTIONS,
+    "defaults": lambda words: words.isdisjoint(_STEP_MARKERS) or not words <= {*STEP_WORDS},
+}
+"""For each section, whether an entry with these words may belong to it."""
+
+
+def _restore_sections(node: Map, reader: Reader) -> Map:
+    """The flow, with a missing line such as `steps:` added above its entries; E204 for the line."""
+    lost: dict[str, list[Entry]] = {}
+    kept: list[Entry] = []
+    for key, value in node.entries:
+        if key.value not in _BELONGS or not isinstance(value, Map):
+            kept.append(Entry(key, value))
+            continue
+        own: list[Entry] = []
+        for entry in value.entries:
+            section = _section_of(entry, key.value, node)
+            (lost.setdefault(section, []) if section else own).append(entry)
+        kept.append(Entry(key, value._replace(entries=tuple(own))))
+    for section, entries in lost.items():
+        place = entries[0].key.place
+        reader.report(
+            "E204", place, f"`{section}:` is missing above this line", f"write `{section}:` on a line above it"
+        )
+        kept.append(Entry(Text(section, place), Map(tuple(entries), place)))
+    return node._replace(entries=tuple(kept))
+
+
+def _section_of(entry: Entry, section: str, node: Map) -> str:
+    """The section that an entry belongs to if its line is missing; "" if the entry is in the right place."""
+    words = frozenset(entry.value.keys()) if isinstance(entry.value, Map) else frozenset[str]()
+    if not words or _BELONGS[section](words):
+        return ""
+    return next((name for name, fits in _SECTIONS.items() if node.get(name) is None and fits(words)), "")
+
+
+def _fix_default(fields: Fields, reader: Reader) -> Fields:
+    """Treat a map under `default` as `defaults`."""
+    node = fields.get("default")
+    if not isinstance(node, Map) or "defaults" in fields.values:
+        return fields
+    fix = Fix("write `defaults`", "word", "defaults")
+    reader.report("E201", fields.at("default"), "`default` is a map, but it takes true or false", fix)
+    return replace(fields, values={**fields.without("default").values, "defaults": node})
+
+
+def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
+    """The map of steps, which is empty if there is none."""
+    cure = "write the steps below each other, each with its name: `welcome:`"
+    found = reader.map(words.steps, "`steps`", cure) if words.steps else None
+    if found is not None and not found.entries:
+        reader.report("E204", words.at("steps"), "`steps` is empty", words.cures["steps"])
+    return restore_steps(found, reader) if found else Map((), words.place)
+
+
+def _first_step(steps: Node | None) -> str:
+    return next((name for name, _ in _named_steps(steps)), "welcome") if isinstance(steps, Map) else "welcome"
+
+
+def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
+    return ((key.value, key.place) for key, _ in steps.entries if key.value not in _RESERVED_STEPS)
+
+
+def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
+    """The name of the first step; None if it is missing or not a step."""
+    target = read_target(node, "`start`", reader) if node else None
+    if target is not None and target.step is None:
+        cure = f"name a step, e.g. `start: {_first_step(steps)}`"
+        reader.report("E214", target.place, "a call cannot start at `end`", cure)
+    return target.step if target else None
+
+
+def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, ReadStep]:
+    """The steps that could be read, by name."""
+    found: dict[str, ReadStep] = {}
+    for entry in steps.entries:
+        cure = "give the step another name: as a target, `end` means the end of the call"
+        reader.check_name(entry.key, "a step", _STEP_NAME, taken=_RESERVED_STEPS, taken_cure=cure)
+        if (read := read_step(entry, defaults, reader)) is not None:
+            found[read.step.name] = read
+    return found
+
+
+def restore_steps(steps: Map, reader: Reader) -> Map:
+    """The steps, with misplaced lines moved to where they belong, so that a wrong indentation is one issue.
+
+    A step's word among the steps moves into the step before it (E201). A step that is indented into the step before it
+    moves out (E202). If a step has a word as its name, its value is a step.
+    """
+    kept: list[Entry] = []
+    for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
+        word = entry.key
+        step = kept[-1].value if kept else None
+        is_word = word.value in STEP_WORDS and not _is_step(entry.value)
+        if not is_word or not isinstance(step, Map):
+            kept.append(entry)
+            continue
+        name = kept[-1].key
+        indent = step.entries[0].key.place.column - 1 if step.entries else name.place.column + 1
+        cure = f'indent it by {indent} spaces: it belongs to the step "{name.value}"'
+        reader.report("E201", word.place, f"`{word.value}` is among the steps", cure)
+        if step.get(word.value) is None:
+            kept[-1] = Entry(name, step._replace(entries=(*step.entries, entry)))
+    return steps._replace(entries=tuple(kept))
+
+
+def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
+    """A step, followed by the steps that were indented into it by mistake."""
+    key, step = entry
+    words = step.entries if isinstance(step, Map) else ()
+    inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
+    own = tuple(each for each in words if each not in inner)
+    yield Entry(key, step._replace(entries=own)) if isinstance(step, Map) else entry
+    for each in inner:
+        column = key.place.column
+        cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"
+        reader.report("E202", each.key.place, f'step "{key.value}" has no "{each.key.value}"', cure)
+        yield each
+
+
+def _is_step(node: Node) -> bool:
+    """Whether a map is a step, not a choice or a target. A step with `run` also has `on`."""
+    keys = set(node.keys()) if isinstance(node, Map) else set[str]()
+    is_target = keys <= {"run", "with"}
+    return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})

@@ -1,0 +1,417 @@
+"""Hooks: our own webhooks, sent after the caller has heard the reply.
+
+hooks:
+  voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
+  survey_done:
+    post: "{{ env.CRM_URL }}/surveys"
+    headers: {Authorization: "Bearer {{ env.CRM_TOKEN }}"}
+    params: {reason: text}
+    json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
+  voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
+  call_back: {place: {flow: callback, to: "{{ call.from }}", after: 30m}}
+
+A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
+from ncco_server.flow.grammar.map_form import written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.values import Object, leaves
+from ncco_server.flow.grammar.variables import read_params, refuse_spoken
+from ncco_server.flow.issues import Fix
+from ncco_server.flow.language.exits import StepSource
+from ncco_server.flow.language.mail import MailDefinition
+from ncco_server.flow.language.outgoing import (
+    JSON,
+    Definition,
+    Named,
+    plain_json,
+    read_headers,
+    read_named,
+    read_url,
+    scope_with,
+)
+from ncco_server.flow.language.placing import PlacedFlow
+from ncco_server.flow.nodes import Entry, Map, Node, Text
+from ncco_server.flow.scope import Param
+from ncco_server.flow.templates.values import Native, Value
+from ncco_server.ncco.statuses import STATUSES
+from ncco_server.ncco.webhooks import Webhook
+from ncco_server.value_types import TYPES, JsonSchema, record
+
+OWN_NAMES: Final = frozenset({"event", "flow", "step"})
+"""Names that are in scope in a hook but not in the flow that sends it."""
+
+_EVENT_FIELDS: Final = (
+    "status",
+    "timestamp",
+    "start_time",
+    "end_time",
+    "duration",
+    "size",
+    "recording_url",
+    "recording_uuid",
+    "transcription_url",
+    "detail",
+    "disconnected_by",
+    "sip_code",
+    "rate",
+    "price",
+    "network",
+)
+"""Source: webhook reference, Record, Transcription, Call status events."""
+
+EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "call_result"), TYPES["text"]))
+"""`event` in expressions: texts, which are "" for fields that this event does not have."""
+
+NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
+"""`event` in a hook that a step sends."""
+
+
+def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
+    """The value of `event` for a webhook, such as one that reports a recording.
+
+    Args:
+        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
+        webhook: what Vonage sent.
+        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
+        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
+        call_result: what became of the call (`ncco_server.results.RESULTS`); "" unless the event is `ended`.
+    """
+    found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
+    texts = {field: "" if value is None else str(value) for field, value in found.items()}
+    return {"name": name, **texts, "how": how, "result": result, "call_result": call_result}
+
+
+_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_CALL_FIELDS: Final = ("to", "from", "from_user", "uuid", "conversation_uuid", "request")
+_SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature", "content-type"})
+"""Headers that the server sets on every hook. Source: Standard Webhooks, Webhook Metadata."""
+
+
+MAILTO: Final = "mailto:"
+"""The `url` of a hook that sends email starts with this."""
+PLACE: Final = "place:"
+"""The `url` of a hook that places a call starts with this."""
+
+
+class Hook(NamedTuple):
+    """A hook, rendered for a call.
+
+    Attributes:
+        name: its name in the flow.
+        url: absolute, http or https; its host comes from the flow file or from `env`. For an email, `mailto:` and the
+            addresses; for a call, `place:` and the flow. "" if there is a problem.
+        json: the body: any JSON value; for an email or a call, the result of `MailDefinition.render` or
+            `Placing.render`.
+        headers: the headers that the flow sets, by name; values have no line ends.
+        problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
+            sent, but kept so that somebody can look at it.
+    """
+
+    name: str
+    url: str
+    json: Any = None
+    headers: Mapping[str, str] = _NOTHING
+    problem: str = ""
+
+
+def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
+    if isinstance(node, Map):
+        cure = 'write `post: "https://.."`, with `json` and `headers` next to it'
+        reader.report("E201", node.place, f"{what} is a map", cure)
+        return None
+    return read_url(node, what, reader)
+
+
+def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
+    """The body, which is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
+    json = JSON.read(node, what, reader)
+    for leaf in leaves(json) if json else ():
+        for name in sorted(leaf.used_names & reader.scope.secrets):
+            message = f"{name} would be sent, and stored until it is sent; it is {reader.scope.unspoken[name]}"
+            reader.report("E331", leaf.place, message)
+        if isinstance(leaf, Native) and "env" in leaf.used_names and not leaf.used_env:
+            reader.report("E583", leaf.place, "all of `env` would be sent: every setting, including secrets")
+    return json
+
+
+def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
+    """The headers, as in a lookup; E581 for a header that the server sets on every hook."""
+    if isinstance(node, Map):
+        reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
+        for key, _ in reserved:
+            reader.report("E581", key.place, f'the server sets the header "{key.value.lower()}" of hooks')
+        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in reserved))
+    return read_headers(node, what, reader)
+
+
+class HookDefinition(Definition):
+    """One entry of `hooks`."""
+
+    hints: ClassVar = HINTS["hook"]
+    noun: ClassVar = "hook"
+    section: ClassVar = "hooks"
+    undeclared_code: ClassVar = "E580"
+    example: ClassVar = '{post: "https://.."}'
+
+    post: Annotated[Value | None, Notation(_read_post, TEXT)] = None
+    """The URL to which it is posted."""
+    mail: MailDefinition | None = None
+    """The email to send instead of a post."""
+    placing: PlacedFlow | None = written_as("place", default=None)
+    """The call to place instead of a post."""
+    body: Annotated[Value | None, Notation(_read_body, ANYTHING)] = written_as("json", default=None)
+    """The whole body, as JSON. By default, the hook reports what happened, in the format of Standard Webhooks."""
+    headers: Annotated[Object | None, Notation(_read_headers, named(TEXT))] = None
+    """HTTP headers; keys come from `env`."""
+    params: Annotated[Mapping[str, Param], Unread(ref("params"))] = field(default_factory=dict)
+    """The params that a step or an event passes when it sends the hook, by name."""
+
+    @property
+    def url(self) -> Value | None:
+        """The URL to which it is posted; None for an email or a call."""
+        return self.post
+
+    @property
+    def has_default_body(self) -> bool:
+        """Whether it posts what happened, in the default body."""
+        return self.body is None and self.mail is None and self.placing is None
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All values of the hook that can be computed."""
+        return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """JSON Schema of the map, which has `post`, `mail` or `place`."""
+        return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
+
+    def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
+        """The hook as it is sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
+
+        Args:
+            names: everything in the step's scope, its `step` and `flow`, this hook's params, and `event` if there is
+                one.
+            variables: the names of the flow's variables that the default body may contain.
+        """
+        names = {"event": NO_EVENT, **names}
+        try:
+            return self._rendered(names, variables)
+        except RenderError as error:
+            return Hook(self.name, "", problem=f"{error.code}: {error}")
+        except ValueError as error:
+            return Hook(self.name, "", problem=f"{self.place}: {error}")
+
+    def _rendered(self, names: Mapping[str, Any], variables: Iterable[str]) -> Hook:
+        if self.mail is not None:
+            mail = self.mail.render(names)
+            return Hook(self.name, MAILTO + ",".join(mail["to"]), mail)
+        if self.placing is not None:
+            return Hook(self.name, PLACE + self.placing.flow, self.placing.render(names))
+        url = self.url.render(names) if self.url else ""
+        plain_params = [name for name, param in self.params.items() if not param.variable.sensitive]
+        body = self.body.render(names) if self.body else _default_body(self.name, names, plain_params, variables)
+        headers = self.headers.render(names) if self.headers else {}
+        return Hook(self.name, url, body, {name: text.strip() for name, text in headers.items()})
+
+
+def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
+    """The body of hook `name`.
+
+    Args:
+        name: the hook's name.
+        names: everything in its scope.
+        params: the names of its params, without sensitive ones.
+        variables: the names of the flow's variables that it may contain, without sensitive ones.
+
+    Raises:
+        ValueError: a value cannot be written as JSON.
+    """
+    event = {field: text for field, text in names["event"].items() if text}
+    data = {
+        "call": {field: names["call"][field] for field in _CALL_FIELDS if names["call"].get(field)},
+        "flow": names["flow"],
+        "step": names["step"],
+        "event": event,
+        "params": {param: names[param] for param in params},
+        "variables": {variable: names[variable] for variable in variables if variable in names},
+    }
+    shown = {field: value for field, value in data.items() if value != {}}
+    return plain_json({"type": name, "timestamp": names["now"], "data": shown})
+
+
+def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
+    """The hooks under `hooks`, by name. An invalid hook is reported, but still defined.
+
+    The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
+    """
+    read = [_read_hook(entry, reader) for entry in HookDefinition.entries(node, reader)]
+    return {hook.name: hook for hook in read if hook is not None}
+
+
+def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
+    name = entry.key.value
+    place = entry.key.place
+    what = f'the hook "{name}"'
+    reader.check_name(entry.key, "a hook", _NAME, "use letters, digits, _, - and .")
+    shown = entry.value.value if isinstance(entry.value, Text) else "https://.."
+    found = reader.map(entry.value, what, f'write `{name}: {{post: "{shown}"}}`')
+    if found is None:
+        return HookDefinition(name=name, written=Fields(what, place, {}, {}))
+    fields = HookDefinition.read_words(found, what, reader, place=place)
+    node = fields.get("params")
+    params = read_params(node, "`params`", reader) if node else {}
+    refuse_spoken((param.variable for param in params.values()), reader)
+    for taken in sorted(OWN_NAMES & params.keys()):
+        reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
+    scope = scope_with(params, reader.scope).with_name("event", EVENT)
+    scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
+    way = _way_of(fields, reader)
+    hook = HookDefinition.build(
+        fields.without(*_others_than(way)),
+        replace(reader, scope=scope),
+        cures=_NO_POST if way == "post" else {},
+        name=name,
+        params=params,
+    )
+    hidden = OWN_NAMES & reader.variables.keys()
+    leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
+    for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
+        message = f'in a hook, "{own}" is not the variable with that name'
+        reader.report("E582", at, message, f'give the variable "{own}" another name')
+    return hook
+
+
+_WAYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "post": ("post", "json", "headers"),
+    "mail": ("mail",),
+    "place": ("place",),
+}
+"""The things that a hook can do, each with the words that belong to it."""
+_NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
+
+
+def _others_than(way: str) -> tuple[str, ...]:
+    return tuple(word for words in _WAYS.values() for word in words if word not in _WAYS[way])
+
+
+def _way_of(fields: Fields, reader: Reader) -> str:
+    """What a hook does, `post` by default; E584 for a word that does not belong to it."""
+    way = next((word for word in ("place", "mail") if word in fields.values), "post")
+    others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
+    for word in [word for word in others if word in _WAYS] or others:
+        cure = "write two hooks, and send both" if word in _WAYS else "delete it: it belongs to `post`"
+        reader.report("E584", fields.at(word), f"{fields.what} has `{word}` and `{way}`", cure)
+    return way
+
+
+@dataclass(frozen=True, slots=True)
+class SentHook(Named[HookDefinition]):
+    """A hook that a step or a flow sends.
+
+    Attributes:
+        given: the values of its params, in the scope of the flow that sends it.
+        variables: the names of that flow's variables that it may send.
+    """
+
+    own_names: ClassVar[frozenset[str]] = OWN_NAMES
+
+    variables: tuple[str, ...] = ()
+
+    def render(self, names: Mapping[str, Any]) -> Hook:
+        """The hook as it is sent in this call; see `HookDefinition.render`. Never raises."""
+        try:
+            scope = self.scope(names)
+        except RenderError as error:
+            return Hook(self.name, "", problem=f"{error.code}: {error}")
+        return self.definition.render(scope, self.variables)
+
+
+def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
+    """The hooks under `send` or an event, in the order in which they are sent.
+
+    E580 for an unknown hook, E586 for an email with a recording that does not exist.
+    """
+    found = _read_sent(node, what, reader)
+    for hook in found:
+        if hook.definition.mail is not None and hook.definition.mail.attach:
+            reader.report("E586", hook.place, f'the mail "{hook.name}" attaches a recording, but {what} has none')
+    return found
+
+
+def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
+    public = tuple(name for name, variable in reader.variables.items() if not variable.sensitive)
+    found = read_named(HookDefinition, node, reader.hooks, reader, what)
+    return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
+
+
+SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
+
+EVENTS: Final[Mapping[str, str]] = {
+    "record": "A recording is ready.",
+    "transcription": "A transcription is ready.",
+    "hangup": "The caller left before the flow had ended.",
+    "ended": "The call is over, however it ended; sent once.",
+    **{name: status.meaning for name, status in STATUSES.items()},
+}
+"""The events that Vonage reports, and `hangup` and `ended`, which are ours.
+
+Source: webhook reference, Call status, Record, Transcription.
+"""
+
+STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
+"""The events that a step may have. A call ends in a flow: after the last step there is no step."""
+
+_RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
+
+
+def read_events(
+    node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
+) -> Mapping[str, tuple[SentHook, ...]]:
+    """The hooks to send for each event under `events`."""
+    found = reader.map(node, what, "write `events: {record: hook}`")
+    if found is None:
+        return {}
+    fields = read_fields(found, known, what, reader, hints=HINTS["events"], code="E284")
+    return {
+        name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
+        for name, hooks in fields.values.items()
+    }
+
+
+def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
+    return read_events(node, what, reader, STEP_EVENTS)
+
+
+StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_read_step_events, ref("step_events"))]
+
+
+def check_events(source: StepSource) -> None:
+    """W288 for an event that the step never causes: a recording, or its transcription."""
+    node = source.fields.get("events")
+    reader = source.reader
+    if not isinstance(node, Map) or not all(part.actions for part in source.parts):
+        return
+    actions = [action for part in source.parts for action in part.actions]
+    records = any(action.word == "record" or "record" in action.fields for action in actions)
+    transcribes = any("transcription" in action.fields for action in actions)
+    for key, _ in node.entries:
+        if key.value in _RECORDING_EVENTS and not records:
+            reader.report("W288", key.place, f"`{key.value}` is never reported: nothing in this step records")
+        elif key.value == "transcription" and not transcribes:
+            message = "`transcription` is never reported: no `record` in this step asks for one"
+            cure = "write `transcription: {}` in the `record`, or delete the line"
+            reader.report("W288", key.place, message, cure)

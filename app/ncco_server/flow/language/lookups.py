@@ -1,0 +1,359 @@
+"""Lookups: a flow's requests to another server while a caller is on the line, and their answers.
+
+lookups:
+  customer:
+    get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
+    timeout: 700ms
+    returns: {name: text, tier: [gold, standard]}
+    default: {name: "", tier: standard}
+
+A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
+
+from jinja2 import nodes
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.grammar.forms import Duration, Notation, Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
+from ncco_server.flow.grammar.map_form import SetByCode, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces
+from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
+from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
+from ncco_server.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
+from ncco_server.flow.nodes import Entry, Map, Node, Text
+from ncco_server.flow.paths import written
+from ncco_server.flow.scope import Param
+from ncco_server.flow.templates.references import root_names
+from ncco_server.flow.templates.values import Computed, Value
+from ncco_server.value_types import TYPES, Kind, record
+
+_PATH_END = re.compile(r"[?#]")
+_COMPUTED = "\0"
+
+
+def check_segments(written: Value | None, url: str) -> None:
+    """Raise RenderError (E392) if a computed value is a whole segment of the URL's path and is empty."""
+    meant = list(_segments(written)) if isinstance(written, Computed) else []
+    rendered = _PATH_END.split(url)[0].split("/")
+    for index in range(1, min(len(meant), len(rendered)) + 1):
+        if meant[-index] == _COMPUTED and not rendered[-index]:
+            raise RenderError("E392", "a value in the URL's path is empty", str(written.place) if written else "")
+
+
+def _segments(written: Computed) -> Iterator[str]:
+    """The path segments as written, with `_COMPUTED` for a single computed value; none if the URL contains tags."""
+    text = ""
+    for node in written.template.body:
+        if not isinstance(node, nodes.Output):
+            return
+        for part in node.nodes:
+            if isinstance(part, nodes.TemplateData):
+                text += part.data
+            else:
+                text += _COMPUTED if root_names(part) != {"env"} else "env"
+        if _PATH_END.search(text):
+            break
+    yield from _PATH_END.split(text)[0].split("/")
+
+
+Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
+
+Answer: TypeAlias = Mapping[str, Any]
+"""The fields of `returns`, and `ok`."""
+
+_METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
+_QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
+_NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
+    ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
+    ("get", "with"): _QUERY,
+    ("post", "with"): "write `json`",
+    ("python", "json"): "write `with: {name: value}`: the function's arguments",
+    ("python", "headers"): "delete it: a function is called, so nothing is sent",
+}
+"""What to write instead of a key that a method does not support."""
+
+_FUNCTION: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_DOTTED_NAME: Final = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class LookupRequest(NamedTuple):
+    """A lookup's request, rendered for a call.
+
+    Attributes:
+        method: GET and POST request `url`, PYTHON calls `function`.
+        url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
+        json: the body of a POST: any JSON value; None if there is none.
+        headers: the headers by name; values have no line ends.
+        function: `package.module:function`; "" for GET and POST.
+        arguments: the function's keyword arguments, as JSON values.
+        timeout_ms: the time limit for the answer.
+        cache_ms: how long an accepted answer may be reused; 0 for never.
+        misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
+    """
+
+    method: Method
+    url: str = ""
+    json: Any = None
+    headers: Mapping[str, str] = _NOTHING
+    function: str = ""
+    arguments: Mapping[str, Any] = _NOTHING
+    timeout_ms: int = 1000
+    cache_ms: int = 0
+    misfit: Callable[[Any], str] | None = None
+
+    def sent(self) -> str:
+        """Everything that is sent, as JSON; equal requests are equal texts. It can contain secrets."""
+        parts = (self.method, self.url, self.json, dict(self.headers), self.function, dict(self.arguments))
+        return json.dumps(parts, sort_keys=True)
+
+    def __repr__(self) -> str:
+        """Shows only the target of the request, because the rest may be sensitive."""
+        return f"<lookup by {self.method}>"
+
+
+def named_modules(text: str) -> tuple[str, ...]:
+    """The names in the setting `NCCO_PYTHON_LOOKUPS`, separated by commas."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def _read_function(node: Node, what: str, reader: Reader) -> str | None:
+    """The function under `python`; E536 if it is not written as `package.module:function`."""
+    text = reader.text(node, what)
+    if text is None or _FUNCTION.fullmatch(text.value):
+        return text.value if text else None
+    cure = "it cannot be computed" if has_braces(text) else _function_cure(text.value)
+    reader.report("E536", text.place, f'"{text.value}" is not the name of a function', cure)
+    return None
+
+
+def _function_cure(text: str) -> str:
+    """The fix for a function that is written in another notation."""
+    bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
+    if _FUNCTION.fullmatch(bare):
+        return f'write "{bare}"'
+    module, _, function = bare.rpartition(".")
+    if module and _DOTTED_NAME.fullmatch(bare):
+        return f'write "{module}:{function}"'
+    return 'write the module and the name: "package.module:function"'
+
+
+def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
+    """The keyword arguments under `with`; E536 for a name that no argument can have."""
+    found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
+    if found is None:
+        return None
+    for key, _ in found.entries:
+        if not _DOTTED_NAME.fullmatch(key.value) or "." in key.value:
+            cure = "write the name of one of the function's arguments"
+            reader.report("E536", key.place, f'"{key.value}" cannot be the name of an argument', cure)
+    return JSON.read(found, what, reader)
+
+
+class LookupDefinition(Definition):
+    """One entry of `lookups`."""
+
+    hints: ClassVar = HINTS["lookup"]
+    noun: ClassVar = "lookup"
+    section: ClassVar = "lookups"
+    undeclared_code: ClassVar = "E537"
+    example: ClassVar = '{get: "https://..", returns: {name: text}}'
+
+    method: SetByCode[Method]
+    get: HttpUrl | None = None
+    """The URL to request. Values in it are escaped."""
+    post: HttpUrl | None = None
+    """The URL to which the body is posted."""
+    function: Annotated[str, Notation(_read_function, TEXT)] = written_as("python", default="")
+    """package.module:function, plain or async."""
+    arguments: Annotated[Value | None, Notation(_read_arguments, named(ANYTHING))] = written_as("with", default=None)
+    """The arguments of the function, by name."""
+    timeout_ms: Annotated[int, Duration("50ms", "3500ms", "ms")] = written_as("timeout", default=1000)
+    """Time limit, such as 700ms or 2s; 1s by default. `NCCO_LOOKUP_BUDGET_MS` limits all lookups of a turn together."""
+    returns: Annotated[Returned, Unread(named(ref("returned")))]
+    """Each field of the answer with its type."""
+    default: Annotated[Answer, Unread(named(ANYTHING))] = field(default_factory=dict)
+    """The answer to use if the other server is slow or down, or sends an invalid answer."""
+    cache_ms: Annotated[int, Duration("1s", "24h", "s")] = written_as("cache", default=0)
+    """How long an answer may be reused, such as 30s or 5m."""
+
+    @property
+    def url(self) -> Value | None:
+        """The URL of a GET or a POST; None for a Python function."""
+        return self.get or self.post
+
+    @property
+    def module(self) -> str:
+        """The module of the lookup's Python function; "" for a GET or a POST."""
+        return self.function.partition(":")[0]
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All values of the lookup that can be computed."""
+        return (*super().values, *filter(None, (self.arguments,)))
+
+    @property
+    def type(self) -> Kind:
+        """The type of the lookup in expressions: the fields of `returns`, and `ok`."""
+        return record({**self.returns.fields, OK: TYPES["bool"]}, self.returns.type.item)
+
+    @property
+    def default_answer(self) -> Answer:
+        """The value of the lookup before it is made: the default, with `ok` false."""
+        return {**self.default, OK: False}
+
+    def render(self, names: Mapping[str, Any]) -> LookupRequest:
+        """The request in this call. `names` also contains its params. Raises RenderError.
+
+        A value that is a whole path segment must not be empty.
+        """
+        url = self.url.render(names) if self.url else ""
+        check_segments(self.url, url)
+        return LookupRequest(
+            self.method,
+            url,
+            self.body.render(names) if self.body else None,
+            self.headers.render(names) if self.headers else {},
+            self.function,
+            self.arguments.render(names) if self.arguments else {},
+            self.timeout_ms,
+            self.cache_ms,
+            self.misfit,
+        )
+
+    def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
+        """The answer as the flow sees it, and why it is the default ("" if it is real).
+
+        Args:
+            value: the answer that was received.
+            problem: why there was none, or ""; then `value` is ignored.
+        """
+        if problem:
+            return self.default_answer, problem
+        try:
+            return {**self.returns.read(value), OK: True}, ""
+        except Misfit as misfit:
+            return self.default_answer, str(misfit)
+
+    def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
+        """The answer with sensitive values masked; and why masking failed, or ""."""
+        try:
+            return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
+        except Misfit as misfit:
+            return self.default_answer, str(misfit)
+
+    def misfit(self, value: object) -> str:
+        """Why an answer does not match `returns`; "" if it does."""
+        return self.cast_answer(value)[1]
+
+
+def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
+    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps can name them.
+
+    The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
+    """
+    read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
+    return {definition.name: definition for definition in read if definition is not None}
+
+
+def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
+    name = entry.key.value
+    place = entry.key.place
+    what = f'the lookup "{name}"'
+    is_named = is_variable_name(entry.key, "a lookup", reader)
+    if is_named and name in reader.variables:
+        reader.report("E539", place, f'a variable has the same name as the lookup "{name}"')
+    found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
+    if found is None:
+        return None
+    fields = LookupDefinition.read_words(found, what, reader, place=place)
+    if not is_named:
+        return None
+    word = _check_method(fields, reader)
+    params = _read_params(fields.get("params"), reader)
+    returns = read_returns(fields, reader)
+    inner = replace(reader, scope=scope_with(params, reader.scope))
+    definition = LookupDefinition.build(
+        fields.without(*{"get", "post"}.difference((word,))),
+        inner,
+        name=name,
+        method=_METHODS[word],
+        params=params,
+        returns=returns,
+        default=read_default(fields, returns, reader),
+    )
+    if definition is not None and definition.cache_ms:
+        _check_cache(definition, inner.scope.secrets, reader)
+    return definition
+
+
+def _check_method(fields: Fields, reader: Reader) -> str:
+    """E530 unless there is exactly one of `get`, `post` and `python`, and E540 for a word that has no effect."""
+    found = [word for word in _METHODS if word in fields.values]
+    if not found:
+        cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
+        reader.report("E530", fields.place, f"{fields.what} has no `get`, `post` or `python`", cure)
+        return "get"
+    if len(found) > 1:
+        message = f"{fields.what} has `{found[0]}` and `{found[1]}`"
+        reader.report("E530", fields.at(found[1]), message, "keep one of them")
+    for (method, word), cure in _NO_EFFECT.items():
+        if method == found[0] and word in fields.values:
+            reader.report("E540", fields.at(word), f"`{word}` has no effect with `{method}`", cure)
+    return found[0]
+
+
+def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
+    """The map under `params`. A computed value there was probably meant for the URL's query (E203)."""
+    if isinstance(node, Map):
+        values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
+        for key, value in values:
+            message = f"`params` lists the values that a step passes, with their types, but `{key.value}` is a value"
+            reader.report("E203", value.place, message, _QUERY.replace("number", key.value))
+        node = node._replace(entries=tuple(entry for entry in node.entries if entry not in values))
+    params = read_params(node, "`params`", reader) if node is not None else {}
+    refuse_spoken((param.variable for param in params.values()), reader)
+    return params
+
+
+def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
+    """E541 if sensitive values, from the request or the answer, would be in the cache."""
+    used = frozenset[str]().union(*(value.used_names for value in definition.values))
+    sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
+    if found := sorted(used & secrets) or sorted(sensitive):
+        message = (
+            f'"{found[0]}" is sensitive, but the `cache` of the lookup "{definition.name}" would keep it in memory'
+        )
+        reader.report("E541", definition.at("cache"), message)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLookup(Named[LookupDefinition]):
+    """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
+
+    def request(self, names: Mapping[str, Any]) -> LookupRequest:
+        """The request in this call. Raises RenderError."""
+        return self.definition.render(self.scope(names))
+
+
+def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
+    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that occurs twice."""
+    asked: dict[str, AskedLookup] = {}
+    for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
+        first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))
+        if first.place != found.place:
+            message = f'the lookup "{found.name}" is made twice; the first is on line {first.place.line}'
+            reader.report("E538", found.place, message)
+    return tuple(asked.values())
+
+
+AskedLookups: TypeAlias = Annotated[tuple[AskedLookup, ...], Notation(read_asked, ref("asked"))]

@@ -1,0 +1,205 @@
+"""`choices`: the menu of a step, by keys and speech. `defaults` may add choices to every menu.
+
+choices:
+  sales:   {dtmf: 1, speech: [sales, buy], goto: sales}
+  repeat:  {dtmf: "*", goto: menu}
+  billing: {dtmf: [2, 22], speech: bill, set: {topic: billing}, goto: support}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.actions.waits import InputNeeds, Needs
+from ncco_server.flow.frame import Frame
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver
+from ncco_server.flow.language.choice import Choice, Confidence, Menu
+from ncco_server.flow.language.exits import AskingWords, StepExit, StepSource
+from ncco_server.flow.language.retry import FAILURES, Retry, input_outcome
+from ncco_server.flow.nodes import Entry, Map, Place
+from ncco_server.flow.phrases import find, fold
+from ncco_server.flow.runtime import (
+    BY_KEYS,
+    BY_SPEECH,
+    Asked,
+    Decision,
+    ExitOutcome,
+    Go,
+    Outcome,
+    StepShape,
+    TakenDecision,
+    Way,
+)
+
+
+class ChoicesWords(AskingWords):
+    """The words of a step with a menu."""
+
+    choices: Menu | None = None
+    """A menu: each choice with `dtmf`, `speech` or both, and where it leads."""
+    min_confidence: Confidence | None = None
+    """From 0 to 1: results with a lower confidence do not count."""
+
+
+def restore_menu(step: Fields, reader: Reader) -> Fields:
+    """Move the step's own words out of its menu if they are indented into it; E202 for each."""
+    menu = step.get("choices")
+    strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
+    for key, _ in strays:
+        message = f"`{key.value}` is among the choices, but belongs to the step"
+        cure = f"indent it by {step.at('choices').column - 1} spaces, like `choices`"
+        reader.report("E202", key.place, message, cure)
+    if not isinstance(menu, Map) or not strays:
+        return step
+    return replace(step, values={**step.values, "choices": menu.without(*(key.value for key, _ in strays))})
+
+
+def _is_stray(entry: Entry, step: Fields) -> bool:
+    """Whether an entry of a menu is a word of the step, not a choice with that name."""
+    is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
+    return entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice
+
+
+@dataclass(frozen=True, slots=True)
+class Choices(StepExit[ChoicesWords]):
+    """Waits for an `input`. Each choice leads to its target."""
+
+    word: ClassVar = "choices"
+    form: ClassVar = ChoicesWords
+    shape: ClassVar[StepShape] = "ask"
+    decides_by_name: ClassVar = True
+
+    choices: Menu
+    retry: Retry
+    wanted: Asked
+    place: Place
+    locales: tuple[str, ...] = ()
+    needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
+    """For each locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
+
+    @property
+    def asked(self) -> Asked:
+        """Every key and phrase of the menu."""
+        return self.wanted
+
+    def needs(self) -> Needs:
+        """An `input` that accepts every key and phrase."""
+        keys = [key for choice in self.choices.values() for key in choice.keys]
+        said = {
+            locale: [phrase for choice in self.choices.values() for phrase in choice.said_in(locale)]
+            for locale in self.locales or ("",)
+        }
+        is_spoken = any(said.values())
+        return InputNeeds(
+            tuple(kind for kind, is_asked in (("dtmf", bool(keys)), ("speech", is_spoken)) if is_asked),
+            max_digits=max(map(len, keys), default=0),
+            hash_chooses="#" in keys,
+            context=(said if self.locales else said[""]) if is_spoken else (),
+        )
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """The prompts that are played after failed attempts."""
+        return self.retry.prompts
+
+    def written_ways(self) -> Iterator[Way]:
+        """The ways out: each choice, and the targets after the last attempt."""
+        for choice in self.choices.values():
+            yield Way(
+                choice.name,
+                choice.target,
+                choice.place,
+                (f"{choice.name} {BY_KEYS}", f"{choice.name} {BY_SPEECH}"),
+                passes_input=True,
+                sets=choice.sets,
+                choice=choice,
+                is_alone=True,
+            )
+        yield from self.retry.ways()
+
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """The outcomes: each choice by keys and by speech, and each failed attempt."""
+        for choice in self.choices.values():
+            if choice.keys:
+                yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
+            if choice.phrases:
+                yield ExitOutcome(f"{choice.name} {BY_SPEECH}", choice.place)
+        for failure in FAILURES:
+            yield from self.retry.outcomes(failure)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The outcome of an input: the choice that was made, or the failed attempt."""
+        return input_outcome(decision, heard_by)
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Go to the choice's target, or ask again."""
+        locale = str(frame.names.get("locale", ""))
+        needs = self.needed.get(locale)
+        if needs is None:
+            needs = self.needed[locale] = {choice.name: choice.need_in(locale) for choice in self.choices.values()}
+        if outcome.name != "choice":
+            return self.retry.after(outcome, self.place, tries, tuple(needs.values()))
+        choice = self.choices[outcome.choice]
+        others = tuple(need for name, need in needs.items() if name != choice.name)
+        because = _reason(choice, outcome, locale)
+        return Decision(Go(choice.target), choice.name, choice.place, because, others, choice.sets)
+
+    @classmethod
+    def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
+        """See `StepExit`. Inherited choices are included."""
+        reader = source.reader
+        place = words.at("choices")
+        own = words.choices
+        defaults = source.defaults
+        retry = source.retry(words.retry, place)
+        if own is None:
+            return None
+        choices = {**own, **{name: choice for name, choice in defaults.choices.items() if name not in own}}
+        if not choices:
+            reader.report("E230", place, "this menu has no choices")
+        least = defaults.min_confidence if words.min_confidence is None else words.min_confidence
+        asked = _asked(choices, least, reader)
+        is_heard = any("speech" in choice.written.values for choice in choices.values())
+        if asked.keys and not is_heard and "min_confidence" in words.written.values:
+            message = "`min_confidence` has no effect: no choice of this menu has `speech`"
+            reader.report("W222", words.at("min_confidence"), message)
+        if retry is None or not (asked.keys or asked.phrases):
+            return None
+        return cls(choices, retry, asked, place, tuple(reader.locales))
+
+
+def _reason(choice: Choice, outcome: Outcome, locale: str) -> str:
+    if outcome.digits:
+        return f'digits {outcome.digits} are the key of choice "{choice.name}"'
+    heard = fold(outcome.text)
+    phrases = choice.said_in(locale).values()
+    held = max((phrase for phrase in phrases if find(phrase, heard)), key=len, default="")
+    return f'"{outcome.text}" contains "{held}", a phrase of choice "{choice.name}"'
+
+
+def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
+    """The input that the menu accepts in the default locale. If the locales differ, `by_locale` has that of each."""
+    every = choices.values()
+    keys = _distinct(((key, choice) for choice in every for key in choice.keys), "dtmf", reader)
+    each: dict[str, Asked] = {}
+    for locale in reader.locales or ("",):
+        said = ((phrase, choice) for choice in every for phrase in choice.said_in(locale).values())
+        each[locale] = Asked(keys=keys, phrases=_distinct(said, "speech", reader), min_confidence=least)
+    first = next(iter(each.values()))
+    return replace(first, by_locale=each) if any(choice.is_local for choice in every) else first
+
+
+def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
+    """The choice of each key or folded phrase; E233 for a key, and E234 for a phrase, that two choices have."""
+    found: dict[str, Choice] = {}
+    for value, choice in ways:
+        other = found.setdefault(value, choice)
+        if other is not choice:
+            both = sorted((each.place_of(word, value), each.name) for each in (other, choice))
+            (earlier, first), (place, second) = both
+            code, what = ("E233", f"the key {value}") if word == "dtmf" else ("E234", f'the phrase "{value}"')
+            reader.report(code, place, f'{what} belongs to "{second}" and, on line {earlier.line}, to "{first}"')
+    return {value: choice.name for value, choice in found.items()}

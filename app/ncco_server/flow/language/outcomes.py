@@ -1,0 +1,363 @@
+"""`on`: where a call goes after each outcome of its connect, a checkpoint, or the flow that it runs.
+
+on:
+  completed: end           # they spoke, and the other party hung up
+  busy: voicemail
+  otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
+
+If `on` names an outcome of the connect, the connect's events decide where the call goes. Every failure must then lead
+somewhere; `machine`, `human` and `beep` only decide if they are named. `error` may be in the `on` of any step.
+
+run: pin_check
+with: {tries: 3}
+on:
+  verified: account        # one of the `outcomes` that flow declares
+  otherwise: reception     # the rest of them
+
+The other flow returns with `goto: {return: verified, set: {..}}`. An error that it does not handle is `error` here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final, NamedTuple, Self
+
+from ncco_server.flow.actions.connect import ConnectPart
+from ncco_server.flow.actions.waits import DialNeeds, Needs, connect_of
+from ncco_server.flow.frame import Frame, Runs, Target
+from ncco_server.flow.grammar.forms import Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
+from ncco_server.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
+from ncco_server.flow.issues import RULES, Fix
+from ncco_server.flow.language.exits import StepExit, StepSource
+from ncco_server.flow.nodes import Map, Node, Place, text_of, texts_in
+from ncco_server.flow.runtime import AT_ONCE, Decision, Go, Jump, Next, Outcome, StepShape, TakenDecision, Way
+from ncco_server.flow.scope import Signature
+from ncco_server.ncco.statuses import DIAL_FAILURES, DIAL_OUTCOMES, DISCONNECTED, STATUSES
+from ncco_server.value_types import Kind
+
+OTHERWISE: Final = "otherwise"
+ERROR: Final = "error"
+OUTCOMES: Final = {
+    **{name: STATUSES[name].meaning for name in DIAL_OUTCOMES},
+    OTHERWISE: "Everything that does not have its own line.",
+}
+"""The outcomes of a connect that a line of `on` can have, and what they mean."""
+_OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
+    *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
+}
+"""Events that hooks can report (under `events`), but that never decide where a call goes."""
+
+
+class OutcomeTarget(NamedTuple):
+    """An outcome, and where it leads."""
+
+    target: Target
+    place: Place
+
+
+def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
+    """The lines of an `on` except `error`, each with its target."""
+    nodes = {name: node for name, node in fields.values.items() if name != ERROR}
+    targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
+    return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
+
+
+class OnWords(MapForm):
+    """The words of a step in which a connect or a checkpoint decides."""
+
+    on: Annotated[Node | None, Unread(ref("on"))] = None
+    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class On(StepExit[OnWords]):
+    """Waits for a connect's events, or for a checkpoint."""
+
+    word: ClassVar = "on"
+    form: ClassVar = OnWords
+    is_early: ClassVar = True
+    decides_by_name: ClassVar = True
+
+    lines: Mapping[str, OutcomeTarget]
+    covered: frozenset[str]
+    connect: ConnectPart | None
+    place: Place
+
+    @property
+    def statuses(self) -> frozenset[str]:
+        """The outcomes that have a line, and those that `otherwise` covers."""
+        return self.covered.union(self.lines)
+
+    def needs(self) -> Needs | None:
+        """The connect or checkpoint that `on` names. If the connect is missing, this is reported (E264)."""
+        if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
+            return None
+        completed = self.lines.get("completed")
+        ends = completed is not None and completed.target.is_end and not completed.target.sets
+        return DialNeeds(frozenset(self.lines), ends)
+
+    @property
+    def dials(self) -> bool:
+        """Whether the step dials."""
+        return self.connect is not None
+
+    @property
+    def plays_again(self) -> bool:
+        """Whether the step may be played again to dial the next target of a list."""
+        return self.connect is not None and self.connect.rings_several
+
+    def written_ways(self) -> Iterator[Way]:
+        """One way for each line of `on`. None of them depends on the caller's input."""
+        for name, line in self.lines.items():
+            yield Way(name, line.target, line.place, (name,))
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line that handles the outcome; none if the next target of a list is dialled."""
+        if decision.next_target:
+            return ""
+        name = OTHERWISE if is_at_once else decision.what
+        if name in self.lines:
+            return name
+        return OTHERWISE if OTHERWISE in self.lines else "failed"
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Wait for a webhook. If no number in a list may be dialled, follow the line for a failure at once.
+
+        Raises RenderError.
+        """
+        if self.connect is None or not self.connect.may_ring_nobody:
+            return None
+        if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
+            return None
+        line = self.lines.get("otherwise") or self.lines["failed"]
+        why = (
+            "none of the numbers in the list can be dialled"
+            if frame.dials_left > 0
+            else "the call has reached its limit of dials"
+        )
+        return Jump(line.target, line.place, why)
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """The line of the outcome; None for a status that does not decide here. Raises RenderError."""
+        name = "completed" if outcome.name == "connected" else outcome.name
+        if name in DIAL_FAILURES and self.connect is not None and self.connect.rings_several:
+            count = sum(1 for _ in self.connect.rung(frame))
+            if count - frame.position > 1 and frame.dials_left > 0:
+                number = frame.position + 2
+                rung = f"{outcome.because}; target {number} of {count} is next"
+                return Decision(Next(), name, self.place, rung, next_target=number)
+        found = name if name in self.lines else "otherwise" if name in self.covered else ""
+        line = self.lines.get(found)
+        if line is None:
+            return None
+        how = 'no line for it, so "otherwise" decides' if found == "otherwise" else f'the line "{name}" decides'
+        others = tuple(f"{other}: it was {name}" for other in self.lines if other != found)
+        return Decision(Go(line.target), name, line.place, f"{outcome.because}; {how}", others)
+
+    @classmethod
+    def of_words(cls, words: OnWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        reader = source.reader
+        place = words.at("on")
+        found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: end}`") if words.on else None
+        if found is None:
+            return None
+        fields = _read_dial_lines(found, source)
+        lines = _lines(fields, reader)
+        connect = source.first("connect")
+        dialled = [name for name in fields.values if name in OUTCOMES]
+        failures = (*DIAL_FAILURES, DISCONNECTED) if connect and connect.has_websocket else DIAL_FAILURES
+        if dialled and connect is None:
+            message = f"`{dialled[0]}` is an outcome of a connect, but this step does not have one"
+            reader.report("E264", fields.at(dialled[0]), message)
+        elif dialled:
+            _check_dial(fields, failures, source)
+        return cls(lines, frozenset(failures), connect_of(source.parts), place)
+
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """The names that `on` can have: possible outcomes of the connect, and checkpoints."""
+        played = [item for item in items(step.get("do")) if isinstance(item, Map)]
+        connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
+        connect = next(connects, None)
+        if connect is not None:
+            has_websocket = any(text.value == "websocket" or text.value.startswith("ws") for text in texts_in(connect))
+            yield from (name for name in OUTCOMES if has_websocket or name != DISCONNECTED)
+        yield from filter(None, (text_of(item.get("checkpoint")) for item in played))
+
+
+class RunWords(OnWords):
+    """The words of a step that runs another flow."""
+
+    run: Annotated[Node | None, Unread(offered("flows"))] = None
+    """Another flow to run; `on` says where the call goes after each of its outcomes."""
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    """The params for the flow under `run`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFlow(StepExit[RunWords]):
+    """Runs another flow, whose outcome decides."""
+
+    word: ClassVar = "run"
+    form: ClassVar = RunWords
+    shape: ClassVar[StepShape] = "run"
+    leaves_at_once: ClassVar = True
+
+    run: Runs
+    lines: Mapping[str, OutcomeTarget]
+    place: Place
+
+    def written_ways(self) -> Iterator[Way]:
+        """The way into the other flow, and one way for each line of `on`."""
+        entered = Target(None, self.place, runs=self.run)
+        yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
+        for name, line in self.lines.items():
+            yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The line for the outcome that the other flow returned. Entering that flow is not a decision."""
+        if is_at_once:
+            return AT_ONCE
+        return decision.what if decision.what in self.lines else OTHERWISE
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Enter the other flow immediately."""
+        return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Follow the line of the outcome that was returned."""
+        found = outcome.name if outcome.name in self.lines else OTHERWISE
+        line = self.lines.get(found)
+        if line is None:
+            return None
+        others = tuple(f"{other}: it was {outcome.name}" for other in self.lines if other != found)
+        return Decision(Go(line.target), outcome.name, line.place, f'{outcome.because}; "{found}" decides', others)
+
+    @classmethod
+    def of_words(cls, words: RunWords, source: StepSource) -> Self | None:
+        """See `StepExit`."""
+        fields = words.written
+        reader = source.reader
+        place = words.at("run")
+        runs = read_run(words.run, words.given, reader, comes_back=True) if words.run else None
+        signature = reader.flows.get(runs.flow) if runs else None
+        outcomes = (signature.outcomes or (RETURNED,)) if signature else ()
+        cure = f"add `on: {{{', '.join(f'{name}: step' for name in outcomes or ('outcome',))}}}`"
+        on = fields.need("on", cure, reader)
+        found = reader.map(on, "`on`", cure) if on else None
+        if runs is None or found is None:
+            return None
+        known = (*(outcomes if signature and signature.is_whole else found.keys()), OTHERWISE, ERROR)
+        written = read_fields(found, known, "`on`", reader, place=fields.at("on"), code="E275")
+        lines = _lines(written, reader)
+        if signature is not None and signature.is_whole:
+            _check_otherwise(written, outcomes, "E276", reader)
+            _check_refused(signature, lines, reader)
+            _check_returned(signature, place, reader)
+        return cls(runs, lines, place)
+
+    @classmethod
+    def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
+        """The outcomes that the flow may return."""
+        yield from tuple(outcomes_of(text_of(step.get("run")))) or (RETURNED,)
+        yield OTHERWISE
+
+
+def steers(node: Map) -> bool:
+    """Whether an `on` is an exit. It is not if it only has `error`."""
+    return any(key != "error" for key in node.keys())  # noqa: SIM118 - a Map is no dict
+
+
+def _read_dial_lines(node: Map, source: StepSource) -> Fields:
+    """The lines by outcome; E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
+
+    If `do` has an error, an unknown name may be a checkpoint that could not be read.
+    """
+    reader = source.reader
+    observed = [entry for entry in node.entries if entry.key.value in _OBSERVED - source.checkpoints]
+    for key, _ in observed:
+        cure = "delete it, or write `completed` for what comes next; to only observe a call, use `events`"
+        fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
+        reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
+    kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
+    known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
+    place = source.fields.at("on")
+    fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")
+    return replace(fields, is_whole=fields.is_whole and not observed)
+
+
+def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:
+    reader = source.reader
+    if DISCONNECTED in fields.values and DISCONNECTED not in failures:
+        message = "`disconnected` is an outcome of a websocket, but this connect does not have a websocket"
+        reader.report("E263", fields.at(DISCONNECTED), message, Fix("delete the line", "delete"))
+    connect = connect_of(source.parts)
+    may_be_empty = connect is not None and any(target.numbers is not None for target in connect.targets)
+    _check_otherwise(fields, failures, "E260", reader, may_be_empty=may_be_empty)
+    if fields.is_whole and "completed" not in fields.values:
+        reader.report("E261", fields.place, "`on` does not say what comes after a completed call")
+
+
+def _check_otherwise(
+    fields: Fields, outcomes: tuple[str, ...], code: str, reader: Reader, *, may_be_empty: bool = False
+) -> None:
+    """W267 for an `otherwise` that covers no outcome; `code` for outcomes that lead nowhere."""
+    missing = ", ".join(name for name in outcomes if name not in fields.values)
+    if OTHERWISE in fields.values and not missing and not may_be_empty:
+        reader.report("W267", fields.at(OTHERWISE), "`otherwise` is never used: every outcome has its own line")
+    elif OTHERWISE not in fields.values and missing and fields.is_whole:
+        message = f"`on` does not say where a call goes on {missing}"
+        reader.report(code, fields.place, message, f"add `otherwise: step`, or a line for each of {missing}")
+
+
+_GRANTED: Final = frozenset({"verified", "authenticated", "authorised", "authorized", "granted", "unlocked"})
+_REFUSED: Final = frozenset(
+    {"locked", "denied", "blocked", "refused", "rejected", "wrong", "invalid", "unverified", "not"}
+)
+
+
+def _check_refused(signature: Signature, lines: Mapping[str, OutcomeTarget], reader: Reader) -> None:
+    """W268 for a refusal such as `denied` that leads to the same step as a success such as `verified`.
+
+    A flow that returns values is not checked, because the values can distinguish the two.
+    """
+    steps = {name: line.target.step for name, line in lines.items() if line.target.is_plain}
+    led = {name: steps.get(name if name in lines else OTHERWISE) for name in signature.outcomes}
+    words = {name: set(re.split("[_-]", name.lower())) for name in led if not signature.returns}
+    refused = [name for name in words if words[name] & _REFUSED]
+    granted = {led[name]: name for name in words if words[name] & _GRANTED and name not in refused}
+    for name in refused:
+        if led[name] is not None and led[name] in granted:
+            message = f'"{name}" leads to the step "{led[name]}", as "{granted[led[name]]}" does'
+            reader.report("W268", lines[name if name in lines else OTHERWISE].place, message)
+
+
+def _check_returned(signature: Signature, place: Place, reader: Resolver) -> None:
+    """Returned values go into variables with the same names: E203 if the type differs, E226 if a secret is exposed."""
+    for name, returned in signature.returns.items():
+        variable = reader.variables.get(name)
+        if variable is None:
+            continue
+        if not _fits(returned.type, variable.type):
+            message = f'the flow "{signature.name}" returns "{name}" as {returned.type.described}'
+            message = f"{message}, but this flow's variable is {variable.type.described}"
+            reader.report("E203", place, message, "declare both with the same type, or rename one of them")
+        if returned.sensitive and not variable.sensitive:
+            message = f'the flow "{signature.name}" returns the sensitive "{name}", but this flow stores it unmasked'
+            cure = f"declare `{name}` with `sensitive: true` under {declared_under(name, reader)}"
+            reader.report("E226", place, message, cure)
+
+
+def _fits(returned: Kind, variable: Kind) -> bool:
+    """Whether the variable accepts every value of the returned type."""
+    if variable.words:
+        return bool(returned.words) and set(returned.words) <= set(variable.words)
+    return returned.name == variable.name or (
+        variable.name in {"text", "number"} and returned.family == variable.family
+    )

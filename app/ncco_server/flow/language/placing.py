@@ -1,0 +1,161 @@
+"""The call that a hook places.
+
+hooks:
+  call_back:
+    place:
+      flow: callback
+      to: "{{ call.from }}"
+      with: {name: "{{ name }}"}
+      after: 30m                  # or `at: "{{ hours.office.next_open }}"`; without either, as soon as possible
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, ClassVar, TypeAlias
+
+from ncco_server.flow.frame import Assignment
+from ncco_server.flow.grammar.forms import Duration, Notation, Unread
+from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, named, offered
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Resolver
+from ncco_server.flow.grammar.targets import read_given
+from ncco_server.flow.grammar.values import leaves
+from ncco_server.flow.issues import Fix
+from ncco_server.flow.language.outgoing import plain_json
+from ncco_server.flow.nodes import Map, Node, Place
+from ncco_server.flow.scope import Param, Signature, Variable
+from ncco_server.flow.templates.values import Value
+from ncco_server.value_types import ANY, TYPES, Kind, PlainText
+
+
+class Moment(PlainText):
+    """A point in time as text: ISO 8601 with a UTC offset."""
+
+    name = "moment"
+    described = "a point in time with its UTC offset, such as 2026-12-24T10:00+00:00"
+    sample = "2026-12-24T10:00+00:00"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`."""
+        try:
+            moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise ValueError(f"{self.described} is needed")
+        return moment.isoformat()
+
+
+def _form(kind: Kind) -> Notation:
+    """The form of a computed value that is not a caller's secret."""
+
+    def read(node: Node, what: str, reader: Resolver) -> Value | None:
+        value = reader.value(node, kind, "kept", what)
+        if value is not None:
+            _refuse_secrets(value, reader)
+        return value
+
+    return Notation(read, TEXT)
+
+
+def _refuse_secrets(value: Value, reader: Resolver) -> None:
+    """Report E331 for each caller's secret in a value, because the value is stored until the call is placed."""
+    for leaf in leaves(value):
+        for name in sorted(leaf.used_names & reader.scope.secrets):
+            message = f"{name} would be stored until the call is placed; it is {reader.scope.unspoken[name]}"
+            reader.report("E331", leaf.place, message)
+
+
+class PlaceWords(MapForm):
+    """The map under `place` of a hook."""
+
+    hints: ClassVar = HINTS["place"]
+    cures: ClassVar = {
+        "flow": "write the flow that the called person hears: `flow: callback`",
+        "to": Fix('write `to: "{{ call.from }}"`', "add", 'to: "{{ call.from }}"'),
+    }
+    example: ClassVar = 'place: {flow: callback, to: "{{ call.from }}"}'
+
+    flow: Annotated[Node, Unread(offered("flows"))]
+    """The flow that the person who is called hears. It must have `outbound`."""
+    to: Annotated[Value, _form(TYPES["phone"])]
+    """The number to call, with its country code."""
+    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    """The params of the flow."""
+    moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
+    """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
+    after: Annotated[int | None, Duration("1s", "30d", "m")] = None
+    """How long after the hook the call is placed, instead of `at`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """The call that a hook places.
+
+    Attributes:
+        flow: the name of a flow with `outbound`.
+        given: the params of that flow.
+        at: when; None for as soon as possible, or `after_ms` after the hook is sent.
+    """
+
+    flow: str
+    to: Value
+    given: tuple[Assignment, ...] = ()
+    at: Value | None = None
+    after_ms: int | None = None
+
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """All values of the definition that can be computed."""
+        computed = (self.to, self.at, *(assignment.value for assignment in self.given))
+        return tuple(value for value in computed if value is not None)
+
+    def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
+        """The call as JSON: `flow`, `to`, `with`, and `at` (ISO 8601; "" for as soon as possible).
+
+        Raises RenderError, or ValueError without any value of the call.
+        """
+        at = self.at.render(names) if self.at is not None else ""
+        if self.after_ms is not None:
+            at = (names["now"] + timedelta(milliseconds=self.after_ms)).isoformat()
+        given = {assignment.name: plain_json(assignment.value.render(names)) for assignment in self.given}
+        return {"flow": self.flow, "to": self.to.render(names), "with": given, "at": at}
+
+
+def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
+    """E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
+    words = PlaceWords.read(node, what, reader)
+    text = reader.text(words.flow, "`flow` of `place`") if words is not None else None
+    if words is None or text is None:
+        return None
+    if words.moment is not None and words.after is not None:
+        reader.report("E588", words.at("after"), "the call has two times: `at` and `after`")
+    name = text.value
+    signature = reader.flows.get(name)
+    if signature is None and not reader.has_all_flows:
+        signature = _any_flow(name, words.given, text.place)
+    if signature is None:
+        reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{name}"')
+        return None
+    given: tuple[Assignment, ...] = ()
+    if signature.is_whole:
+        if not signature.is_placed:
+            reader.report("E587", text.place, f'the flow "{name}" has no `outbound`')
+        given = read_given(words.given, signature.params, f'the flow "{name}"', text.place, reader)
+        for assignment in given:
+            if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
+                _refuse_secrets(assignment.value, reader)
+    return Placing(name, words.to, given, words.moment, words.after)
+
+
+def _any_flow(name: str, given: Node | None, place: Place) -> Signature:
+    """A flow that accepts what it is given. The values are cast to the types of the flow when the call is placed."""
+    names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
+    params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
+    return Signature(name, place, params, is_placed=True)
+
+
+PlacedFlow: TypeAlias = Annotated[Placing, Notation(_read_placing, PlaceWords.json_schema())]

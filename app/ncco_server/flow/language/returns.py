@@ -1,0 +1,376 @@
+"""The result of a lookup: the types under `returns`, the `default`, and how an answer is checked.
+
+returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
+returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
+returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
+default: {tier: standard}      # missing fields are empty: "", 0, false, an empty list
+
+An answer comes from another server. An error in it is reported with the field and the expected type, but never with the
+value, which may be secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from ncco_server.flow.grammar.reader import Fields, Reader, Resolver, has_braces
+from ncco_server.flow.grammar.variables import read_type
+from ncco_server.flow.language.outgoing import JSON, plain_json
+from ncco_server.flow.nodes import Map, Node, Seq, Text
+from ncco_server.flow.paths import Path, by_first_key
+from ncco_server.flow.templates.filters import MAX_TEXT
+from ncco_server.suggest import nearest
+from ncco_server.value_types import ANY, MAX_ITEMS, TYPES, Kind, Url, list_of, record
+
+OK = "ok"
+"""The field of every lookup that shows whether its answer is real."""
+
+
+class Misfit(Exception):
+    """An answer that does not match its declaration.
+
+    Attributes:
+        path: the path of the part that does not match: `.city`, `[3]`; "" for the whole answer.
+        problem: `is missing`, `is not a number`, ...
+    """
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(problem)
+        self.path = path
+        self.problem = problem
+
+    def __str__(self) -> str:
+        where = self.path.removeprefix(".")
+        return f"`{where}` {self.problem}" if where else f"the answer {self.problem}"
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The declared result of a lookup.
+
+    Attributes:
+        type: a map with the declared fields; other fields of an answer are left out. If a declaration could not be
+            read, any other entries are allowed too.
+        secrets: the paths of sensitive values in an answer; none of them is inside another.
+    """
+
+    type: Kind
+    secrets: frozenset[Path] = frozenset()
+
+    @property
+    def fields(self) -> Mapping[str, Kind]:
+        """The type of each field."""
+        return self.type.fields
+
+    def read(self, answer: object) -> dict[str, Any]:
+        """The fields of an answer, cast. Raises Misfit."""
+        found: dict[str, Any] = read_answer(self.type, answer)
+        return found
+
+
+def read_answer(type_: Kind, value: object, path: str = "") -> Any:
+    """A value of an answer, cast. Raises Misfit.
+
+    A number is accepted as text, and digits as a number, but a boolean is never text. `path` is where `value` is in the
+    answer.
+    """
+    if type_.is_record and isinstance(value, Mapping):
+        for name in type_.fields:
+            if value.get(name) is None:
+                raise Misfit(f"{path}.{name}", "is null" if name in value else "is missing")
+        return {name: read_answer(inner, value[name], f"{path}.{name}") for name, inner in type_.fields.items()}
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise Misfit(path, f"has more than {MAX_TEXT:,} characters")
+    if isinstance(value, list | Mapping) and len(value) > MAX_ITEMS:
+        raise Misfit(path, f"has more than {MAX_ITEMS} entries")
+    if type_.item is not None and isinstance(value, list | tuple):
+        return [read_answer(type_.item, each, f"{path}[{at}]") for at, each in enumerate(value)]
+    return value if value == "" and type_.may_be_empty else _cast(type_, value, path)
+
+
+def _cast(type_: Kind, value: object, path: str) -> Any:
+    try:
+        if isinstance(value, bool) and type_.family == "text":
+            raise ValueError
+        found = type_.cast(value)
+    except (ValueError, OverflowError):
+        raise Misfit(path, f"is not {type_.described}") from None
+    try:
+        return plain_json(found)
+    except ValueError:
+        raise Misfit(path, "contains something that cannot be stored") from None
+
+
+class SensitiveValues(Protocol):
+    """The sensitive values of the current turn (`ncco_server.engine.secrets`)."""
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text contains a sensitive value."""
+
+    def are_part_of(self, value: object) -> bool:
+        """Whether a number, a phone number or a URL contains a sensitive value."""
+
+
+_PUBLIC: Final = frozenset({"words", "bool"})
+"""Types whose values the flow itself contains."""
+
+
+class Redactor:
+    """Replaces sensitive values with tokens.
+
+    Args:
+        sensitive: the sensitive values of this turn.
+        mask: returns the token for a text.
+    """
+
+    def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
+        self._sensitive = sensitive
+        self._mask = mask
+
+    def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
+        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if its type allows no token."""
+        if () in secrets or type_.name in _PUBLIC:
+            return value
+        inner = by_first_key(secrets)
+        if type_.is_record:
+            return {
+                name: self.redact(each, value[name], inner.get(name, ()), f"{path}.{name}")
+                for name, each in type_.fields.items()
+            }
+        if isinstance(value, list):
+            entries = inner.get(None, ())
+            return [self.redact(type_.entry, each, entries, f"{path}[{at}]") for at, each in enumerate(value)]
+        if isinstance(value, dict):
+            return {self._text(name): self.redact(type_.entry, each, (), path) for name, each in value.items()}
+        if isinstance(value, str) and type_.name in ("text", "any"):
+            return self._text(value)
+        if value is None or isinstance(value, bool) or not self._sensitive.are_part_of(value):
+            return value
+        if type_ == ANY:
+            return self._mask(str(value))
+        raise Misfit(path, "contains something sensitive, but is not declared `sensitive`")
+
+    def _text(self, text: str) -> str:
+        return self._mask(text) if self._sensitive.are_in(text) else text
+
+
+MAX_NESTED: Final = 5
+"""How deep declared maps may be nested. Our choice."""
+
+OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
+"""Types for which an answer may use "" if there is no value."""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+_RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
+_SENSITIVE: Final = "sensitive"
+_HOSTS: Final = "hosts"
+_BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
+"""Words of a lookup that belong next to `returns`, not in it."""
+_DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
+_VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
+_FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
+
+
+def read_returns(fields: Fields, reader: Reader) -> Returned:
+    """The map under `returns`; E531 if there is none, E532 for a wrong type."""
+    node = fields.get("returns")
+    what = f"`returns` of {fields.what}"
+    if node is None:
+        reader.report("E531", fields.place, f"{fields.what} does not say what it returns", _RETURNS_CURE)
+    found = reader.map(node, what, _RETURNS_CURE) if node is not None else None
+    flags = [key for key, value in found.entries if key.value == _SENSITIVE and _is_flag(value)] if found else []
+    for flag in flags:
+        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
+    if found is None or flags:
+        return Returned(record({}, ANY))
+    secrets: set[Path] = set()
+    return Returned(_read_fields(found, (), secrets, reader), outermost(secrets))
+
+
+_SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, sensitive: true}`"
+
+
+def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
+    """A map of fields at `path`. The paths of sensitive fields are added to `secrets`."""
+    known: dict[str, Kind] = {}
+    for key, value in node.entries:
+        name = key.value
+        if not path and name == OK:
+            message = "every lookup already has a field `ok`, which says whether the answer is real"
+            reader.report("E532", key.place, message, "rename the field in the answer")
+        elif not path and name in _BESIDE and not _looks_like_type(value):
+            message = f"`{name}` is among the fields of the answer"
+            reader.report("E532", key.place, message, f"write `{name}` next to `returns`, not in it")
+        elif not name or has_braces(key):
+            reader.report("E532", key.place, f'a field cannot be named "{name}"', "write the name used in the answer")
+        elif type_ := _read_type(value, f'the field "{name}"', (*path, name), secrets, reader):
+            known[name] = type_
+    return record(known, None if len(known) == len(node.entries) else ANY)
+
+
+def _looks_like_type(node: Node) -> bool:
+    """Whether a node is the name of a type, or a map in which every text is the name of a type."""
+    if isinstance(node, Map):
+        return all(_looks_like_type(value) for _, value in node.entries)
+    return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
+
+
+def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Reader) -> Kind | None:
+    if isinstance(node, Map) and is_described(node):
+        flag = node.get(_SENSITIVE)
+        hosts = node.get(_HOSTS)
+        if flag is not None and reader.literal(flag, TYPES["bool"], f"`sensitive` of {what}"):
+            secrets.add(path)
+        node = described(node, "type")
+        if hosts is not None:
+            return _read_url(hosts, what, reader, may_be_empty=isinstance(node, Text) and node.value == "url?")
+    if len(path) > MAX_NESTED + 1:
+        message = f"{what} is more than {MAX_NESTED} levels deep"
+        reader.report("E532", node.place, message, "write `map` without fields")
+        return None
+    if isinstance(node, Map):
+        is_wrong = _report_misdescribed(node, what, reader)
+        return None if is_wrong else _read_fields(node, path, secrets, reader)
+    if (item := _entry_type(node)) is not None:
+        inner = _read_type(item, f"an entry of {what}", (*path, None), secrets, reader)
+        return None if inner is None else list_of(inner)
+    if isinstance(node, Text) and node.value in OPTIONAL:
+        return replace(TYPES[OPTIONAL[node.value]].with_zone(reader.zone), may_be_empty=True)
+    return read_type(node, what, reader)
+
+
+def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
+    """A URL with one of the listed hosts. If these are not a list of hosts: E532, and any URL."""
+    items = node.items if isinstance(node, Seq) else ()
+    hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
+    if hosts and len(hosts) == len(items):
+        return Url(hosts=hosts, may_be_empty=may_be_empty)
+    wrong = next((item for item in items if not (isinstance(item, Text) and _HOST.fullmatch(item.value))), node)
+    message = f"`hosts` of {what} is a list of host names, without scheme, port and path"
+    reader.report("E532", wrong.place, message, "write `{type: url, hosts: [cdn.example.com]}`")
+    return TYPES["url"]
+
+
+def _entry_type(node: Node) -> Node | None:
+    """The type of a list's entries: its only item, if that is a type and not an allowed word."""
+    item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
+    is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*TYPES, *OPTIONAL))
+    return item if is_type else None
+
+
+def is_described(node: Node) -> bool:
+    """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
+
+    `{type: text, sensitive: bool}` does not: it declares two fields with these names. The same is true of `{type: url,
+    hosts: [text]}`.
+    """
+    if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
+        return False
+    flag = node.get(_SENSITIVE)
+    hosts = node.get(_HOSTS)
+    type_ = node.get("type")
+    if hosts is not None and not (isinstance(type_, Text) and type_.value in ("url", "url?")):
+        return False
+    first = hosts.items[0] if isinstance(hosts, Seq) and len(hosts.items) == 1 else hosts
+    return not any(isinstance(each, Text) and each.value in TYPES for each in (flag, first))
+
+
+def described(node: Node, word: str) -> Node:
+    """The value of a word in the description of a field; without the word, the node itself."""
+    found = node.get(word) if isinstance(node, Map) else None
+    return node if found is None else found
+
+
+def _is_flag(node: Node) -> bool:
+    return isinstance(node, Text) and node.value in _FLAGS
+
+
+def outermost(paths: Iterable[Path]) -> frozenset[Path]:
+    """The paths, without any that is inside another. A list with sensitive entries is sensitive as a whole."""
+    whole = {_up_to_list(path) for path in paths}
+    return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
+
+
+def _up_to_list(path: Path) -> Path:
+    return _up_to_list(path[:-1]) if path[-1] is None else path
+
+
+def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
+    """Whether a map is an invalid description of one field, not a map of fields; E532 if so."""
+    keys = {entry.key.value: entry for entry in node.entries}
+    missing = _DESCRIPTION.difference(keys)
+    flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
+    misspelt = next((each.key for each in node.entries if nearest(each.key.value, missing)), None)
+    if flagged and misspelt and len(keys) == 2 and (misspelt in flagged) == (_SENSITIVE in missing):
+        reader.unknown("E532", misspelt, missing, f'{what} is described by an unknown "{misspelt.value}"')
+        return True
+    flag = next((key for key in flagged if key.value == _SENSITIVE), None)
+    is_typed = isinstance(node.get("type"), Text | Seq) and (flag is not None or _SENSITIVE not in keys)
+    is_variable = is_typed and _VARIABLE_WORDS.issuperset(keys)
+    is_words = {*keys} == {"enum"} and isinstance(node.get("enum"), Seq)
+    if flag is not None and not is_variable:
+        reader.report("E532", flag.place, f"`sensitive` is listed as a field of {what}", _SENSITIVE_CURE)
+    elif not keys or is_words or is_variable:
+        message = f"{what} is described by {', '.join(keys)}" if keys else f"{what} is a map without fields"
+        reader.report("E532", node.place, message, "write only its type, a list of words, or a map of its fields")
+    else:
+        return False
+    return True
+
+
+def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[str, Any]:
+    """The result if there is no answer: `default`, completed with empty values; E533 for values that do not fit."""
+    node = fields.get("default")
+    within = f"the default of {fields.what}"
+    if node is None:
+        return _fill_map(Map((), fields.place), returns.type, within, reader)
+    cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
+    found = reader.map(node, f"`default` of {fields.what}", cure)
+    if found is None:
+        return dict(returns.type.empty)
+    return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader)
+
+
+def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
+    """A map with the values that are written, and empty ones for the rest; E533 for a field that is not declared."""
+    written: dict[str, Node] = {}
+    for key, value in node.entries:
+        if key.value not in type_.fields and type_.item is None:
+            cure = "delete it: without an answer `ok` is always false" if key.value == OK else None
+            reader.unknown("E533", key, type_.fields, f'{within}: the lookup returns no "{key.value}"', cure)
+        written[nearest(key.value, type_.fields) or key.value] = value
+    written |= {key.value: value for key, value in node.entries}
+    found: dict[str, Any] = {}
+    for name, inner in type_.fields.items():
+        if name in written:
+            found[name] = _read_value(written[name], inner, f"`{name}` in {within}", reader)
+        elif inner.is_record:
+            found[name] = _fill_map(Map((), node.place), inner, within, reader)
+        else:
+            found[name] = inner.empty
+            if inner.empty is None:
+                cure = f"add `{name}: {inner.words[-1]}` to `default`, or another of {', '.join(inner.words)}"
+                reader.report("E533", node.place, f'{within} does not give a value for "{name}"', cure)
+    return found
+
+
+def _read_value(node: Node, inner: Kind, within: str, reader: Resolver) -> Any:
+    if inner.is_record and isinstance(node, Map):
+        return _fill_map(node, inner, within, reader)
+    value = JSON.read(node, within, reader)
+    if value is None or not value.is_literal:
+        reader.report("E533", node.place, f"{within} is computed", "write the value itself, without braces")
+        return inner.empty
+    if isinstance(node, Text) and not node.value and inner.empty == "":
+        return ""  # if there is no answer, a phone number or a URL is empty, as text is
+    try:
+        return read_answer(inner, node.value if isinstance(node, Text) else value.render({}))
+    except Misfit as misfit:
+        shown = f": {misfit}" if misfit.path else f" {misfit.problem}"
+        message = f'{within} cannot be "{node.value}"' if isinstance(node, Text) else f"{within}{shown}"
+        cure = f"write {inner.described}" if not misfit.path else "write it as it appears in the answer"
+        reader.report("E533", node.place, message, cure)
+        return inner.empty

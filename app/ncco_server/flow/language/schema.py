@@ -1,0 +1,308 @@
+"""The JSON Schema of flow files, for editors: derived from the models of the flow language.
+
+Every file that loads is valid. The schema does not check expressions, templates or names. An item of `do` may be
+written as `talk: ..` (an action by its name), or pasted from the NCCO reference as `action: talk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from itertools import chain
+from typing import Any, Final, TypeAlias
+
+from ncco_server.flow.actions.connect import BY_FIELDS, ON_ANSWER
+from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
+from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, endpoint_shape
+from ncco_server.flow.grammar.json_schema import (
+    ANYTHING,
+    FILE,
+    FLAG,
+    TEXT,
+    about,
+    choose,
+    has,
+    listed,
+    mapped,
+    named,
+    offer,
+    offered,
+    one_of,
+    per_locale,
+    ref,
+)
+from ncco_server.flow.grammar.locales import Locale
+from ncco_server.flow.grammar.map_form import MapForm
+from ncco_server.flow.grammar.targets import FORMS
+from ncco_server.flow.grammar.variables import TYPE, Declaration
+from ncco_server.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
+from ncco_server.flow.hours.declaration import HoursWords
+from ncco_server.flow.language.choice import Choice
+from ncco_server.flow.language.defaults import Defaults, ErrorLine
+from ncco_server.flow.language.exits import Arm, Else
+from ncco_server.flow.language.flow import FlowWords, Limits
+from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.outbound import OutboundWords
+from ncco_server.flow.language.outcomes import OUTCOMES
+from ncco_server.flow.language.retry import FAILURES, RetryWords, Then
+from ncco_server.flow.language.returns import OPTIONAL
+from ncco_server.flow.language.shared import SharedWords
+from ncco_server.flow.language.step import EXITS, StepWords
+from ncco_server.ncco.actions import ENDPOINT, SHAPES
+from ncco_server.value_types import TYPES, JsonSchema
+
+OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
+"""The names in a project that an editor suggests, by the kinds of `ncco_server.flow.editing.names`."""
+
+_PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
+"""Our own keys in a schema, which are replaced with standard ones in the end."""
+_HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer invalid."
+
+
+_SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
+"""A variable may be written as just its type."""
+
+
+def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
+    """The JSON Schema (draft-07) of flow files.
+
+    An editor suggests the `names`. Other names are allowed, because a file may be newer than the schema.
+    """
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Flow",
+        "description": "A flow of ncco-server, or parts shared by its flows.",
+        "type": "object",
+        "if": has("shared"),
+        "then": ref("shared_file"),
+        "else": ref("flow_file"),
+        "definitions": definitions(),
+    }
+    return dict(resolved(schema, names or {}))
+
+
+@cache
+def definitions() -> dict[str, JsonSchema]:
+    """The definitions in the schema, by name."""
+    phrases = listed(TEXT)
+    lines = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
+    return {
+        "flow_file": FlowWords.json_schema(),
+        "shared_file": SharedWords.json_schema(),
+        **action_definitions(),
+        "step": StepWords.json_schema(),
+        "goto": _goto(),
+        "choices": named(Choice.json_schema()),
+        "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
+        **{kind.word: kind.json_schema() for kind in EXITS if issubclass(kind, MapForm)},
+        "branch": {"type": "array", "items": lines, "contains": has("else")},
+        "on": _on(),
+        "retry": RetryWords.json_schema(),
+        "prompts": _prompts(),
+        "then": {"if": {"anyOf": [*map(has, FAILURES)]}, "then": Then.json_schema(), "else": ref("goto")},
+        "sets": named(ANYTHING, offered="variables"),
+        "asked": _named_or_list("lookups"),
+        "sent": _named_or_list("hooks"),
+        "defaults": _defaults(),
+        "limits": Limits.json_schema(),
+        "outbound": OutboundWords.json_schema(),
+        "vars": named(Declaration.json_schema() | _SHORT_TYPE),
+        "params": named({"if": {"type": "object"}, "then": Declaration.json_schema(), "else": TYPE}),
+        "returned": _returned(),
+        "lookups": named(LookupDefinition.json_schema()),
+        "hooks": named(HookDefinition.json_schema()),
+        "results": named(TEXT),
+        "hours": named(HoursWords.json_schema()),
+        **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
+        "locales": named(Locale.json_schema()),
+        "events": _events(EVENTS),
+        "step_events": _events(STEP_EVENTS),
+    }
+
+
+def _events(known: Mapping[str, str]) -> JsonSchema:
+    return mapped({event: about(ref("sent"), meaning) for event, meaning in known.items()})
+
+
+def _goto() -> JsonSchema:
+    """A step, or a target written as a map."""
+    forms = {word: form.json_schema() for word, form in FORMS.items()}
+    words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
+    found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
+    return {"anyOf": [offered("steps", "end", "return"), {"type": "object", "properties": words, **found}]}
+
+
+def _on() -> JsonSchema:
+    """Lines by outcome; checkpoints and the outcomes of flows have their own names."""
+    models: tuple[type[MapForm], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
+    lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
+    lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
+    own = named(ref("goto"), offered="outcomes")
+    return {**own, "properties": lines, "minProperties": 1}
+
+
+def _prompts() -> JsonSchema:
+    """One prompt or several: text, a file, an audible item of `do`, or one of these for each locale."""
+    item = {"anyOf": [has("talk"), has("stream"), has("action")]}
+    cases = [(item, ref("item")), (has("template"), FILE)]
+    local = per_locale(listed({"anyOf": [TEXT, FILE, ref("item")]}))
+    prompt = {"if": {"type": "object"}, "then": choose(cases, local), "else": TEXT}
+    return {"if": {"type": "array"}, "then": {"type": "array", "items": prompt}, "else": prompt}
+
+
+def _named_or_list(kind: str) -> JsonSchema:
+    """A name, `name: {param: value}`, or a list of these."""
+    one: JsonSchema = {"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]}
+    return listed(one)
+
+
+def _defaults() -> JsonSchema:
+    """The words of `defaults`, and the options of each action."""
+    schema = Defaults.json_schema()
+    options: dict[str, JsonSchema] = {}
+    for word in ACTIONS:
+        fields = options_around() if word == "connect" else options_of(word)
+        options[word] = about(mapped(fields), f"Options that every {word} has unless it says otherwise.")
+    return {**schema, "properties": {**options, **schema["properties"]}}
+
+
+def _returned() -> JsonSchema:
+    """The type of an answer's field: a word, a list, a map of fields, a sensitive type, or a URL with allowed hosts."""
+    fields = {
+        "type": ref("returned"),
+        "sensitive": about(FLAG, "true: its value is never stored."),
+    }
+    urls = one_of(("url", "url?"))
+    is_described = has("type", "sensitive") | {"properties": {"sensitive": FLAG}}
+    of_hosts = fields | {"type": urls, "hosts": about({"type": "array", "items": TEXT}, _HOSTS)}
+    is_of_hosts = has("type", "hosts") | {"properties": {"type": urls}}
+    cases = [
+        (is_of_hosts, mapped(of_hosts, required=("type", "hosts"))),
+        (is_described, mapped(fields, required=fields)),
+        ({"type": "object"}, named(ref("returned"))),
+        ({"type": "array"}, {"items": {"if": {"type": "object"}, "then": ref("returned"), "else": ANYTHING}}),
+    ]
+    return choose(cases, one_of((*TYPES, *OPTIONAL)))
+
+
+def resolved(schema: Any, names: OfferedNames) -> Any:
+    """A schema with the names that an editor suggests.
+
+    Nested alternatives become one list, because editors suggest nothing from the inner ones.
+    """
+    if isinstance(schema, list):
+        return [resolved(each, names) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: resolved(value, names) for key, value in schema.items() if key not in _PLACEHOLDERS}
+    if isinstance(kind := schema.get("offered"), str):
+        found |= offer((*names.get(kind, ()), *schema["more"]))
+    if isinstance(kind := schema.get("offered_words"), str):
+        found["properties"] = dict.fromkeys(names.get(kind, ()), found["additionalProperties"]) | found["properties"]
+    if isinstance(found.get("anyOf"), list):
+        nested = (each["anyOf"] if {*each} == {"anyOf"} else [each] for each in found["anyOf"])
+        found["anyOf"] = [*chain.from_iterable(nested)]
+    return found
+
+
+_OURS: Final = {
+    "checkpoint": "Reports to the server that the call got this far; a line for it in `on` decides how the call "
+    "continues.",
+    "ncco": "A file in templates/ that produces a whole list of actions as JSON.",
+}
+ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
+"""The description of each item of `do`."""
+
+
+def action_definitions() -> dict[str, JsonSchema]:
+    """The definitions of each action, each endpoint, and an item of `do`, by name."""
+    found = {f"{word}_item": _item(word) for word in ITEM_WORDS}
+    for word in ACTIONS:
+        action = about({"const": word}, ABOUT[word])
+        found[f"{word}_pasted"] = mapped({"action": action, **options_of(word)}, required=["action"])
+    found |= {f"{kind}_target": _target(kind) for kind in ENDPOINT_TYPES}
+    return found | {"item": _any_item(), "target_of_connect": _any_target()}
+
+
+def options_of(word: str) -> dict[str, JsonSchema]:
+    """The fields of an action by name."""
+    found = action_shape(word).schemas()
+    if word == "connect":
+        found |= options_around()
+        found["endpoint"] = about(listed(ref("target_of_connect")), "Where the call is connected to.")
+    if word == "talk":
+        found["template"] = about(offered("templates"), "A file in templates/ with the text to say.")
+    if word == "transfer":
+        found["conversation_id"] = found["conversationId"]
+    return found
+
+
+def _any_item() -> JsonSchema:
+    """An item is recognised by the first of these words. `record` beside a `conversation` is one of its fields."""
+    pasted = [(_has_value("action", word), ref(f"{word}_pasted")) for word in ACTIONS]
+    cases = [(has("action"), choose(pasted, {"properties": {"action": one_of(ACTIONS)}}))]
+    first = sorted(ITEM_WORDS, key=lambda word: word != "conversation")
+    cases += [(has(word), ref(f"{word}_item")) for word in first]
+    words = {word: about({}, ABOUT[word]) for word in ITEM_WORDS}
+    nameless = mapped(words) | {"minProperties": 1}
+    action = about({}, "An action as in the NCCO reference, with its fields next to it.")
+    return {"type": "object", "properties": {**words, "action": action}, **choose(cases, nameless)}
+
+
+def _item(word: str) -> JsonSchema:
+    """The schema of the value under an action's name: the main value, or a map of fields."""
+    if word in _OURS:
+        return mapped({word: about(TEXT if word == "checkpoint" else offered("templates"), ABOUT[word])})
+    options = options_of(word)
+    main: JsonSchema = mapped(options)
+    if word == "record":
+        main = {"anyOf": [{"enum": [True, "true"]}, main]}
+    elif SHAPES[word].main:
+        plain = options[SHAPES[word].main]
+        main = {"anyOf": [{key: value for key, value in plain.items() if key not in ("description", "default")}, main]}
+    return mapped({**options, word: about(main, ABOUT[word])})
+
+
+def _any_target() -> JsonSchema:
+    """A number, an address, an endpoint with its `type`, or an endpoint among fields of `connect`."""
+    websocket = {"type": "object", "properties": {"uri": {"pattern": "^wss?:"}}, "required": ["uri"]}
+    untyped = mapped({"type": about(one_of(ENDPOINT_TYPES), "What is called.")}, required=["type"])
+    cases = [
+        (has("endpoint"), mapped({**options_around(), "endpoint": listed({"type": "object"})})),
+        *((_has_value("type", kind), ref(f"{kind}_target")) for kind in ENDPOINT_TYPES),
+        (has("type"), untyped),
+        *((has(*sorted(fields)), ref(f"{kind}_target")) for kind, fields in BY_FIELDS),
+        (websocket, ref("websocket_target")),
+        (has("uri"), ref("sip_target")),
+    ]
+    return {"if": {"type": "object"}, "then": choose(cases, untyped), "else": TEXT}
+
+
+def options_around() -> dict[str, JsonSchema]:
+    """The fields of `connect`, except its targets."""
+    fields = action_shape("connect").schemas()
+    return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
+
+
+def _target(kind: str) -> JsonSchema:
+    fields = endpoint_shape(kind).schemas()
+    if ON_ANSWER in fields:
+        fields[ON_ANSWER] = _on_answer()
+    kind_is = about({"const": kind}, ENDPOINT.shapes[kind].about)
+    return mapped({**options_around(), **fields, "type": kind_is})
+
+
+def _on_answer() -> JsonSchema:
+    """What the person who is called by phone hears first: a flow of ours, or an NCCO from another server."""
+    phone = endpoint_shape("phone")
+    plain = phone.fields[ON_ANSWER].json_schema()
+    run = about(offered("flows"), "The flow that the called party hears before being connected.")
+    tones = {name: schema for name, schema in plain["properties"].items() if name != "url"}
+    given = about(named(ANYTHING), "The params of that flow.")
+    ours = mapped({"run": run, "with": given, **tones}, required=["run"])
+    return about({"if": has("run"), "then": ours, "else": plain}, phone.options[ON_ANSWER].description)
+
+
+def _has_value(word: str, value: str) -> JsonSchema:
+    return {"type": "object", "properties": {word: {"const": value}}, "required": [word]}

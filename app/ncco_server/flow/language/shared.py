@@ -1,0 +1,208 @@
+"""Shared files contain what all flows of a project have in common.
+
+shared: true
+hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
+lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
+hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
+results: {booked: an appointment was booked}
+locales: {en: {language: en-GB}}
+defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
+
+A project may have several shared files. A flow's own declarations take precedence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Annotated, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+from ncco_server.flow.actions.item import gather
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import TEXT, ref
+from ncco_server.flow.grammar.locales import Locale, read_locales
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
+from ncco_server.flow.hours.calendar import Calendar, hours_type
+from ncco_server.flow.hours.declaration import read_hours, read_zone
+from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.language.hooks import HookDefinition, read_hooks
+from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
+from ncco_server.flow.language.results import OwnResult, read_results
+from ncco_server.flow.nodes import Map, Node, Text
+from ncco_server.flow.scope import Signature, scope_types
+from ncco_server.value_types import ANY, Word
+
+SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results")
+
+
+@dataclass(frozen=True, slots=True)
+class Sections:
+    """The parts of a flow, by name. Its own parts take precedence over shared ones."""
+
+    locales: Mapping[str, Locale] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
+    lookups: Mapping[str, LookupDefinition] = field(default_factory=dict)
+    hooks: Mapping[str, HookDefinition] = field(default_factory=dict)
+    results: Mapping[str, OwnResult] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The project around a flow file.
+
+    Attributes:
+        templates: the texts of the templates, by file name.
+        env: the names of the variables that flows can read; None if unknown.
+        dates: dates of holidays that were computed before, by path; missing ones are computed.
+        shared: the parts for all flows.
+        defaults: what every flow inherits.
+        events: the hooks that every flow sends for what Vonage reports later.
+        flows: the signatures of the flows, by name.
+        has_all_flows: see `Resolver`.
+        kept: for each flow, the names of the variables that may contain a setting of the server.
+        zone: the time zone of the shared files (an IANA name), or "".
+    """
+
+    templates: Mapping[str, str]
+    env: Iterable[str] | None = None
+    dates: Mapping[str, str] = field(default_factory=dict)
+    shared: Sections = field(default_factory=Sections)
+    defaults: Map | None = None
+    events: Map | None = None
+    flows: Mapping[str, Signature] = field(default_factory=dict)
+    has_all_flows: bool = True
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    zone: str = ""
+
+
+class Declarations(MapForm):
+    """The sections that both flows and shared files may have. Most are read once the names in scope are known."""
+
+    defaults: Annotated[Node | None, Unread(ref("defaults"))] = None
+    """What every step inherits, unless it overrides it."""
+    locales: Annotated[Mapping[str, Locale] | None, Notation(read_locales, ref("locales"))] = None
+    """The languages that flows speak. The first one is the default."""
+    zone: Annotated[ZoneInfo | None, Notation(read_zone, TEXT)] = written_as("timezone", default=None)
+    """The time zone of dates and times without a UTC offset; by default that of the opening hours."""
+    hours: Annotated[Node | None, Unread(ref("hours"))] = None
+    """Opening hours by name."""
+    lookups: Annotated[Node | None, Unread(ref("lookups"))] = None
+    """Requests to other servers during a call, by name."""
+    hooks: Annotated[Node | None, Unread(ref("hooks"))] = None
+    """Webhooks of ours, by name."""
+    results: Annotated[Node | None, Unread(ref("results"))] = None
+    """The results that steps give calls, by name, each with its text for people."""
+    events: Annotated[Node | None, Unread(ref("events"))] = None
+    """The hooks to send for what Vonage reports later, in every step."""
+
+
+class SharedWords(Declarations):
+    """A shared file."""
+
+    hints: ClassVar = HINTS["shared"]
+    cures: ClassVar = {"shared": Fix("write `shared: true`", "add", "shared: true")}
+
+    shared: bool | None = None
+    """true: this file contains parts for all flows."""
+
+
+def is_shared(node: Node | None) -> bool:
+    """Whether a file contains shared parts."""
+    return isinstance(node, Map) and node.get("shared") is not None
+
+
+def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
+    """The context with all shared parts. The errors of each file are added to its own list."""
+    owners: dict[tuple[str, str], Text] = {}
+    for node, issues in nodes:
+        context = _read_file(node, context, issues)
+        _check_owners(node, owners, issues)
+    return context
+
+
+def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
+    zone = context.zone
+    scope = replace(scope_types({}, context.env), zone=zone)
+    reader = Resolver(
+        issues=issues,
+        zone=zone,
+        scope=scope,
+        templates=context.templates,
+        flows=context.flows,
+        has_all_flows=context.has_all_flows,
+    )
+    fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
+    words = SharedWords.build(fields, reader)
+    if words is None:
+        return context
+    if words.shared is False:
+        place = fields.values["shared"].place
+        reader.report("E203", place, "`shared` is false", "write `shared: true`, or begin with `flow: name`")
+    sections, _ = read_sections(words, reader, context.shared, context.dates)
+    return replace(
+        context,
+        shared=sections,
+        defaults=_joined(words.defaults, "defaults", "talk: {language: en-GB}", context.defaults, reader),
+        events=_joined(words.events, "events", "hangup: hook", context.events, reader),
+    )
+
+
+def _joined(node: Node | None, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
+    """The map under a word, merged over those of earlier shared files."""
+    joined = overlay(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
+    return joined if isinstance(joined, Map) else None
+
+
+def overlay(own: Node | None, shared: Map | None) -> Node | None:
+    """A map merged with a shared one: its own entries win. Anything other than a map replaces the shared one."""
+    if isinstance(own, Map) and shared is not None:
+        return gather(own.entries, shared.entries, own.place)
+    return own or shared
+
+
+def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[FlowIssue]) -> None:
+    """E282 for a part that another shared file declares too. Locales are one part: the first is the default."""
+    maps = [(key.value, value) for key, value in node.entries if key.value in SECTIONS and isinstance(value, Map)]
+    for section, key in ((section, entry.key) for section, value in maps for entry in value.entries):
+        is_one = section == "locales"
+        first = owners.setdefault((section, "" if is_one else key.value), key)
+        if first.place.file != key.place.file:
+            what = "`locales` are" if is_one else f'"{key.value}" of `{section}` is'
+            where = f"{first.place.file}:{first.place.line}"
+            issues.append(RULES["E282"].at(key.place, f"{what} already declared in {where}"))
+
+
+def read_sections(
+    words: Declarations, reader: Resolver, outer: Sections, dates: Mapping[str, str]
+) -> tuple[Sections, Resolver]:
+    """The sections of a file, and a reader that has them in scope.
+
+    Args:
+        words: the words of the file.
+        reader: knows the variables.
+        outer: the shared parts.
+        dates: dates of holidays that were computed before, by path.
+    """
+    locales = outer.locales if words.locales is None else words.locales
+    own = read_hours(words.hours, reader, dates) if words.hours else {}
+    calendars = {**outer.calendars, **own}
+    scope = reader.scope.with_name("hours", hours_type(calendars))
+    if locales:
+        scope = scope.with_name("locale", Word(tuple(locales)))
+    reader = replace(reader, scope=scope, locales=locales)
+    lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
+    if words.lookups:
+        lookups |= read_lookups(words.lookups, reader)
+    for name, lookup in lookups.items():  # a flow may mean the lookup, although a variable has its name (E539)
+        is_taken = name in reader.variables
+        secrets = () if is_taken else lookup.returns.secrets
+        scope = scope.with_name(name, ANY if is_taken else lookup.type, secrets=secrets)
+    reader = replace(reader, scope=scope, lookups=lookups)
+    hooks = dict(outer.hooks)
+    if words.hooks:
+        hooks |= read_hooks(words.hooks, reader)
+    own_results = read_results(words.results, reader) if words.results else {}
+    results = {**outer.results, **own_results}
+    return Sections(locales, calendars, lookups, hooks, results), replace(reader, hooks=hooks, results=results)

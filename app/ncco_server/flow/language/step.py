@@ -1,0 +1,213 @@
+"""A step of a flow: what the caller hears, and then where the call goes."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Annotated, Any, ClassVar, Final, NamedTuple
+
+from ncco_server.flow.actions.check import check_step
+from ncco_server.flow.actions.do import read_items, read_parts
+from ncco_server.flow.actions.item import ITEM_WORDS, Item, restore_items
+from ncco_server.flow.actions.waits import connect_of
+from ncco_server.flow.grammar.forms import Unread
+from ncco_server.flow.grammar.json_schema import mapped, ref
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver
+from ncco_server.flow.grammar.targets import NewValues, read_target
+from ncco_server.flow.language.collect import Collect
+from ncco_server.flow.language.defaults import Defaults
+from ncco_server.flow.language.exits import AskingWords, Branch, Goto, Hold, StepExit, StepSource
+from ncco_server.flow.language.hooks import SentHooks, StepEvents, check_events
+from ncco_server.flow.language.lookups import AskedLookups
+from ncco_server.flow.language.menu import Choices, restore_menu
+from ncco_server.flow.language.outcomes import On, RunFlow, steers
+from ncco_server.flow.language.results import OwnResultName
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Entry, Map, Node
+from ncco_server.flow.runtime import Exit
+from ncco_server.value_types import JsonSchema
+
+EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
+"""Every kind of exit. A step with two of them is read with the first one in this order."""
+
+
+class StepWords(MapForm):
+    """The words that every step may have, except those of its exit."""
+
+    others: ClassVar = tuple(dict.fromkeys(word for kind in EXITS for word in kind.form.words()))
+
+    hints: ClassVar = {
+        **HINTS["step"],
+        **{action: f"put it under `do`, as the line `- {action}: ..`" for action in ITEM_WORDS},
+    }
+
+    asks: AskedLookups = written_as("lookup", default=())
+    """Lookups to make when the step is entered: their names, or `- name: {param: value}`."""
+    sets: NewValues = written_as("set", default=())
+    """Variables that change when the step is entered, line by line."""
+    sends: SentHooks = written_as("send", default=())
+    """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
+    result: OwnResultName = ""
+    """The result of the call when the step is entered, declared under `results`. The last one counts."""
+    do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
+    """What the caller hears: a list of NCCO actions."""
+    events: StepEvents = field(default_factory=dict)
+    """Hooks to send for what Vonage reports later: a recording, a transcription, the end of the call."""
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """The JSON Schema of a step, including the words of each exit."""
+        schemas = cls.schemas()
+        for kind in EXITS:
+            schemas |= {word: schema for word, schema in kind.form.schemas().items() if word not in schemas}
+        return mapped(schemas)
+
+
+STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
+"""Every word that a step may have."""
+
+
+class ReadStep(NamedTuple):
+    """A step and its source.
+
+    Attributes:
+        lacks_exit: whether nothing says where the call goes, which is reported (W217).
+    """
+
+    step: Step
+    source: StepSource
+    lacks_exit: bool
+
+
+def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
+    """One entry of `steps`; None if the step or its exit is invalid."""
+    name = entry.key.value
+    place = entry.key.place
+    found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
+    if found is None:
+        return None
+    fields = restore_menu(StepWords.read_words(found, f'step "{name}"', reader, place=place), reader)
+    words = StepWords.build(fields, reader)
+    if words is None:
+        return None
+    source = _read_source(name, fields, words, defaults, reader)
+    on = fields.get("on")
+    error_node = on.get("error") if isinstance(on, Map) else None
+    error = read_target(error_node, "`error`", reader) if error_node else None
+    kind = _choose_exit(source)
+    read_as: type[StepExit[Any]] = kind or Goto
+    written = read_as.form.build(fields, reader)
+    step_exit = read_as.of_words(written, source) if written is not None else None
+    tail = not isinstance(written, AskingWords) or written.tail
+    _check_words(kind, source)
+    check_events(source)
+    if step_exit is None:
+        return None
+    exit_place = fields.at(kind.word) if kind else place
+    needs = step_exit.needs()
+    parts = source.parts if needs is None else needs.complete(source.parts, exit_place, reader)
+    reader.issues.extend(check_step(parts, reader.scope, goes_on=_goes_on(step_exit)))
+    step = Step(
+        name,
+        place,
+        sets=words.sets,
+        parts=parts,
+        exit=step_exit,
+        exit_place=exit_place,
+        error=error,
+        tail=tail,
+        asks=words.asks,
+        sends=words.sends,
+        events=words.events,
+        result=words.result,
+    )
+    return ReadStep(step, source, _lacks_exit(kind, source))
+
+
+def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Resolver) -> StepSource:
+    items = read_items(restore_items(words.do, STEP_WORDS, reader), reader) if words.do else ()
+    parts = read_parts(items, reader)
+    return StepSource(name, fields, parts, items, defaults, reader)
+
+
+def _goes_on(exit_: Exit) -> bool:
+    """Whether the actions of another step may follow those of this step in the same NCCO."""
+    return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways)
+
+
+def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
+    """The step's exit; E218 for any other one. An `on` that only has `error` is not an exit."""
+    fields = source.fields
+    on = fields.get("on")
+    is_exit = {"on": not isinstance(on, Map) or steers(on)}
+    kinds = [kind for kind in EXITS if kind.word in fields.values and is_exit.get(kind.word, True)]
+    for kind in kinds[1:]:
+        if kind.word not in kinds[0].form.words():
+            message = f"{fields.what} has two exits, `{kinds[0].word}` and `{kind.word}`"
+            cure = f"keep one of them; `{kind.word}` goes in a separate step"
+            if kind is On and source.first("connect") is None and not source.checkpoints:
+                cure = "keep only `error` in `on`: this step dials nobody. Mere notifications go under `events`"
+            elif kind is On and kinds[0] is Goto:
+                cure = "delete `goto`; move its target to a line of `on`, e.g. `completed: step`"
+            source.reader.report("E218", fields.at(kind.word), message, cure)
+    return kinds[0] if kinds else None
+
+
+def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
+    """Report words without effect, and a missing exit: `choices` or `collect` for an `input`, `on` for a connect."""
+    fields = source.fields
+    reader = source.reader
+    for word in ("retry", "tail", "min_confidence", "with"):
+        if word in fields.values and (kind is None or word not in kind.form.words()):
+            cure = "delete it, or add `choices` or `collect`"
+            if word == "with":
+                cure = "delete it, or add `run: flow`"
+            elif kind is Collect:
+                cure = f"write `{word}` inside `collect`"
+            reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
+    written = source.first("input")
+    if written and kind not in (Choices, Collect):
+        if (url := written.field("eventUrl")) is not None:
+            message = "another server gets the answer to this input and decides what comes next"
+            reader.report("W221", url.place, message)
+        elif not written.is_asynchronous:
+            reader.report("E220", written.place, "nothing uses the answer to this input")
+    _check_connect(kind, source)
+
+
+def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
+    """A connect whose outcome has no effect: E265 for a list of targets, W266 for one target; W217 if there is no exit.
+
+    After an `input` it is only played if no webhook gets through, so it cannot decide.
+    """
+    connect = source.first("connect")
+    on = source.fields.get("on")
+    if on is not None and (not isinstance(on, Map) or _has_dial_lines(on, source) or (not connect and steers(on))):
+        return
+    if connect is not None:
+        _report_undecided(connect, kind, source)
+    elif _lacks_exit(kind, source):
+        message = f'step "{source.name}" has no exit: the call ends here'
+        source.reader.report("W217", source.fields.place, message)
+
+
+def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
+    """Whether the step lacks an exit, and has no `connect` or `transfer` that takes the call over."""
+    return kind is None and source.first("transfer") is None and source.first("connect") is None
+
+
+def _has_dial_lines(on: Map, source: StepSource) -> bool:
+    """Whether `on` has lines besides `error` and checkpoints: outcomes of a dial, or names that were reported."""
+    return not {"error", *source.checkpoints}.issuperset(on.keys())
+
+
+def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: StepSource) -> None:
+    read = connect_of(source.parts)
+    if connect.targets > 1 or (read is not None and read.rings_several):
+        message = "a list of targets is dialled one by one only with `on`, but this step does not have one"
+        source.reader.report("E265", connect.place, message)
+    elif all(item.word != "input" for item in source.played[: source.played.index(connect)]):
+        message = "this connect has no `on`, so the call does not react when it is busy, unanswered or completed"
+        where = "replace `goto` by" if kind is Goto else "put the connect in a separate step, with"
+        cure = None if kind in (None, On) else f"{where} `on: {{completed: end, otherwise: end}}`"
+        source.reader.report("W266", connect.place, message, cure)

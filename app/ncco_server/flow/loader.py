@@ -1,0 +1,383 @@
+"""Turns flow files and templates into a project: every flow without errors, and every issue.
+
+Each flow also contains the flows that a call can reach from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import UserDict
+from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path, PurePosixPath
+from typing import Literal, Self
+
+from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
+from ncco_server.flow.checks.project import check_modules, check_project
+from ncco_server.flow.checks.prompts import check_prompts
+from ncco_server.flow.checks.usage import check_usage
+from ncco_server.flow.digraph import reachable
+from ncco_server.flow.files import SUFFIXES, of_project, read_project, too_much
+from ncco_server.flow.hours.calendar import Calendar
+from ncco_server.flow.hours.declaration import calendar_sources, check_overrides, zone_written_in
+from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
+from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.nodes import Map, Node, Place, Text, walk
+from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
+from ncco_server.flow.scope import Signature
+from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
+from ncco_server.flow.source.source_file import SourceFile
+from ncco_server.flow.taint import filled_with_settings
+from ncco_server.suggest import limited_comparisons
+
+
+def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
+    """The flows with their `subs`, `sources` and `revision` filled in.
+
+    A flow is left out if a call can get from it to a flow with an error.
+
+    Args:
+        flows: the flows without errors, by name.
+        sources: path → text of the files that each flow uses, by the flow's name.
+    """
+    found: dict[str, Flow] = {}
+    for name, flow in flows.items():
+        names = _reach(name, flows)
+        if names is None:
+            continue
+        # a wait contains the name of its flow unless the call began there, so each sub-flow needs its own cache
+        subs = {other: replace(flows[other], stretches={}) for other in names if other != name}
+        texts = {path: text for other in names for path, text in sources[other].items()}
+        found[name] = replace(flow, subs=subs, sources=texts, revision=revision_of(texts))
+    return found
+
+
+def _reach(start: str, flows: Mapping[str, Flow]) -> list[str] | None:
+    """Every flow that a call can reach from `start`, which comes first; None if one of them has an error."""
+    names = list(reachable([start], lambda name: sorted(flows[name].runs) if name in flows else ()))
+    return names if flows.keys() >= set(names) else None
+
+
+_FLOWS = "flows/"
+_TEMPLATES = "templates/"
+_CALENDARS = "calendars/"
+
+Extent = Literal["revision", "files", "project"]
+
+
+def load_files(
+    flows: Path,
+    templates: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    modules: Collection[str] | None = None,
+    today: date | None = None,
+) -> Project:
+    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too."""
+    texts, issues = read_project(flows, templates)
+    project = load(texts, env, modules=modules, extent="project", today=today)
+    return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
+
+
+def load(
+    texts: Mapping[str, str],
+    env: Mapping[str, str] | None = None,
+    *,
+    modules: Collection[str] | None = None,
+    extent: Extent = "revision",
+    today: date | None = None,
+) -> Project:
+    """Load the project in `texts`. Never raises; flows with errors are left out.
+
+    A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
+
+    Args:
+        texts: path → text, as returned by `read_project`: `flows/*.yaml` are flows and shared parts, `templates/*` are
+            templates. `calendars/*` are holiday dates computed earlier; missing ones are computed.
+        env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
+        modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
+            Even then, the service does not call functions of other modules.
+        extent: what the texts cover: the `revision` of a flow, which was checked before; some `files` of a project; or
+            the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
+            too early are reported for `files` and `project`; unused shared parts only for `project`.
+        today: overrides before this date are reported as past; None skips that check.
+    """
+    with limited_comparisons():
+        return _load(texts, env, modules, extent, today)
+
+
+def _load(
+    texts: Mapping[str, str],
+    env: Mapping[str, str] | None,
+    modules: Collection[str] | None,
+    extent: Extent,
+    today: date | None,
+) -> Project:
+    files, problem = _read_files(texts, extent)
+    if problem is not None:
+        return Project({}, (problem,), dict(texts), {})
+    parts = [file for file in files if is_shared(file.node)]
+    templates = _in_folder(texts, _TEMPLATES)
+    tracked = TrackedTemplates({path.removeprefix(_TEMPLATES): text for path, text in templates.items()})
+    context = _read_context(files, texts, tracked, env, extent)
+    shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
+
+    flows = [_read(file, file.head, context, tracked) for file in files if file.head is not None]
+    if modules is not None:
+        _check_lookups(files, [context.shared, *(each.read.sections for each in flows)], modules)
+    _check_flows(flows)
+    flows = [each.without_faulty_flow() for each in flows]
+    reads = [each.read for each in flows]
+
+    linked = link(
+        {read.name: read.flow for read in reversed(reads) if read.flow is not None},
+        {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
+    )
+    calendars = _calendars(context, linked)
+    issues = {issue for file in files for issue in up_to_first_fault(file.issues, file.path)} | {
+        *check_project(reads, context.shared)
+    }
+    if extent != "revision":
+        is_whole = extent == "project" and len(flows) + len(parts) == len(files)
+        if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
+            issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
+        issues |= {*check_overrides(calendars.values(), today)} if today is not None else set()
+        issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
+    callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
+    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars)
+
+
+def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], FlowIssue | None]:
+    """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit."""
+    is_limited = extent != "revision"
+    files: list[_File] = []
+    if is_limited and (problem := too_much(texts)) is not None:
+        return files, problem
+    values = 0
+    left = MAX_PARSED
+    for path in sorted(filter(_is_flow_file, texts)):
+        reading = read_past_errors(path, texts[path], left)
+        left -= reading.parsed
+        files.append(_File.of(path, texts[path], reading))
+        values += files[-1].values
+        if is_limited and values > MAX_VALUES:
+            return files, of_project(path, f"{MAX_VALUES:,} keys and values")
+    shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    return [file.with_head(shared) for file in files], None
+
+
+def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
+    return {path: text for path, text in texts.items() if path.startswith(folder)}
+
+
+def _read_context(
+    files: list[_File],
+    texts: Mapping[str, str],
+    templates: TrackedTemplates,
+    env: Mapping[str, str] | None,
+    extent: Extent,
+) -> Context:
+    """What all flows may use: the shared parts of the project, its templates, and the signatures of its flows."""
+    shared = [(file.node, file.issues) for file in files if isinstance(file.node, Map) and is_shared(file.node)]
+    named = _named(files) if extent != "revision" else {}
+    context = Context(
+        templates,
+        env,
+        dates=_in_folder(texts, _CALENDARS),
+        flows=_signatures(files),
+        has_all_flows=extent != "revision",
+        kept=filled_with_settings(named, [node for node, _ in shared], templates.data),
+        zone=zone_written_in(*(node for node, _ in shared)),
+    )
+    return read_shared(shared, context)
+
+
+def _shown(
+    issues: Collection[FlowIssue], files: list[_File], texts: Mapping[str, str], callers: Set[str]
+) -> tuple[FlowIssue, ...]:
+    """See `first_faults`."""
+    written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
+    read = {path: ReadFile(text) for path, text in texts.items()}
+    read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
+    return tuple(first_faults(issues, read, frozenset[str]().union(*written), callers))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _File:
+    """One file of flows/.
+
+    Attributes:
+        node: the root node; None if the YAML cannot be parsed at all.
+        head: the head of a flow; None for any other file.
+        is_parsed: whether the YAML has no errors.
+        issues: the issues found so far; each step of loading adds its own.
+        gaps: the lines that were not read as written because of syntax errors.
+    """
+
+    path: str
+    text: str
+    node: Node | None
+    head: FlowHead | None
+    is_parsed: bool
+    issues: list[FlowIssue]
+    gaps: tuple[Gap, ...] = ()
+
+    @classmethod
+    def of(cls, path: str, text: str, reading: Reading) -> Self:
+        """A file as it was read."""
+        is_parsed = not any(issue.is_error for issue in reading.issues)
+        return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
+
+    def with_head(self, shared: Iterable[Map]) -> _File:
+        """This file with its head, if it is a flow; `shared` are the root nodes of the shared files."""
+        if self.node is None or is_shared(self.node):
+            return self
+        head = read_head(self.node, self.issues, shared)
+        if head is not None and self.gaps:
+            head = replace(head, outside=replace(head.outside, is_whole=False))
+        return replace(self, head=head)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file is a flow, or a shared file without YAML errors.
+
+        Any other file may declare names that are not known here.
+        """
+        is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
+        return is_flow or (self.is_parsed and is_shared(self.node))
+
+    @property
+    def values(self) -> int:
+        """The number of its keys, texts, lists and maps."""
+        nodes = walk(self.node) if self.node is not None else ()
+        return sum(1 + (len(node.entries) if isinstance(node, Map) else 0) for node in nodes)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any error has been found in the file."""
+        return any(issue.is_error for issue in self.issues)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FlowFile:
+    """A file, its content, and the templates that it uses, by path."""
+
+    file: _File
+    read: ReadFlow
+    templates: Mapping[str, str]
+
+    def without_faulty_flow(self) -> _FlowFile:
+        """This file without its flow if it has an error; otherwise unchanged."""
+        return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
+
+    def sources(self, context: Context) -> dict[str, str]:
+        """Path → text of the flow's sources, except the shared files."""
+        own = self.read.flow.calendars.values() if self.read.flow is not None else ()
+        dates = calendar_sources((*context.shared.calendars.values(), *own))
+        return {self.file.path: self.file.text, **self.templates, **dates}
+
+
+def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:
+    read = read_flow(head, context, file.issues)
+    return _FlowFile(file, read, tracked.pop_used())
+
+
+def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed: Collection[str]) -> None:
+    """Report the lookups that call a function in a module that is not `allowed`, each in its file."""
+    lookups = (lookup for each in sections for lookup in each.lookups.values())
+    found = {*check_modules(lookups, allowed)}
+    for file in files:
+        file.issues.extend(issue for issue in found if issue.place.file == file.path)
+
+
+def _check_flows(flows: Iterable[_FlowFile]) -> None:
+    """Check each flow without errors as a whole, and check for cycles among these flows."""
+    sound = {each.file.path: each for each in flows if not each.file.has_errors}
+    first = {each.read.name: path for path, each in reversed(sound.items())}
+    by_name = {
+        each.read.name if first[each.read.name] == path else path: each.read for path, each in reversed(sound.items())
+    }
+    for issue in (*check_cycles(by_name), *check_placing(by_name)):
+        sound[issue.place.file].file.issues.append(issue)
+    for each in sound.values():
+        each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
+
+
+def _is_flow_file(path: str) -> bool:
+    return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def _signatures(files: list[_File]) -> dict[str, Signature]:
+    """The signature of each flow, by name. `is_whole` is false for a file that could not be read completely.
+
+    If a flow does not have a name, which is an error, others may refer to it by its file name.
+    """
+    found: dict[str, Signature] = {}
+    nameless: list[Signature] = []
+    for file in files:
+        if file.node is None:
+            name = names_written_in(file.text)[0] or PurePosixPath(file.path).stem
+            found.setdefault(name, Signature(name, Place(file.path, 1, 1), is_whole=False))
+        if file.head is not None:
+            signature = file.head.outside
+            if signature.name in found or not is_flow_name(signature.name):
+                nameless.append(replace(signature, name=PurePosixPath(file.path).stem, is_whole=False))
+            if signature.name:
+                found.setdefault(signature.name, signature)
+    return {signature.name: signature for signature in nameless} | found
+
+
+def _named(files: list[_File]) -> dict[str, Map]:
+    """The root node of each flow file, by the flow's name."""
+    named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
+    return {name.value: node for name, node in named if isinstance(name, Text)}
+
+
+def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
+    """Every calendar: shared ones by name, those of a flow as `flow.name`."""
+    shared = context.shared.calendars
+    own = {
+        f"{flow.name}.{name}": calendar
+        for flow in flows.values()
+        for name, calendar in flow.calendars.items()
+        if shared.get(name) is not calendar
+    }
+    return {**shared, **own}
+
+
+class TrackedTemplates(UserDict[str, str]):
+    """The templates by name. Records which ones are read, since these are part of a flow's revision."""
+
+    def __init__(self, templates: Mapping[str, str]) -> None:
+        super().__init__(templates)
+        self._used: dict[str, str] = {}
+        self._unused = dict.fromkeys(templates)
+
+    def unused(self) -> tuple[str, ...]:
+        """The names of the templates that were never read."""
+        return tuple(self._unused)
+
+    def pop_used(self) -> dict[str, str]:
+        """Path → text of the templates that were read since this method was last called."""
+        used = self._used
+        self._used = {}
+        return dict(sorted(used.items()))
+
+    def __getitem__(self, name: str) -> str:
+        text = self._used[f"{_TEMPLATES}{name}"] = super().__getitem__(name)
+        self._unused.pop(name, None)
+        return text
+
+
+def revision_of(sources: Mapping[str, str]) -> str:
+    """The content hash of a flow: 64 hex digits, computed from the paths and texts of all its sources."""
+    digest = hashlib.sha256()
+    for path, text in sorted(sources.items()):
+        for part in (path, text):
+            data = part.encode(errors="surrogatepass")
+            digest.update(len(data).to_bytes(8, "big"))
+            digest.update(data)
+    return digest.hexdigest()

@@ -1,0 +1,299 @@
+"""A loaded flow, as the engine runs it. Everything here is frozen; a changed file produces a new flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from ncco_server.flow.actions.action import Action
+from ncco_server.flow.actions.connect import ConnectTarget
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.effects import Effect
+from ncco_server.flow.frame import Assignment, Target
+from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.outbound import Outbound
+from ncco_server.flow.language.results import OwnResult
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.paths import Path
+from ncco_server.flow.runtime import Exit, Way
+from ncco_server.flow.scope import Variable
+from ncco_server.value_types import Kind
+
+
+class Offers(NamedTuple):
+    """What a step gives a caller who enters it.
+
+    Attributes:
+        announces: whether it says something and then continues without input, and neither dials nor records.
+        tells_hours: whether it says something about the opening hours.
+        reads_hours: whether the opening hours decide where it leads.
+        asks_for_message: whether it records a message: with a beep, or until a key is pressed. A recording of the
+            whole call has neither.
+        dials: whether it dials somebody.
+    """
+
+    announces: bool
+    tells_hours: bool
+    reads_hours: bool
+    asks_for_message: bool
+    dials: bool
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of a flow: what the caller hears, then where the call goes.
+
+    Attributes:
+        sets: assignments on entry.
+        parts: everything that the step plays, including the `input` of its menu or data entry.
+        exit: how the step ends; `exit_place` is where the exit is written.
+        error: the target if a value cannot be computed; None for the flow's `error` target.
+        tail: whether the error exit's actions follow the step's `input`.
+        asks: the lookups made on entry.
+        sends: the hooks sent on entry.
+        events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
+        result: the flow's own result of a call that enters the step; "" if the step sets none.
+    """
+
+    name: str
+    place: Place
+    sets: tuple[Assignment, ...]
+    parts: tuple[Part, ...]
+    exit: Exit
+    exit_place: Place
+    error: Target | None = None
+    tail: bool = True
+    asks: tuple[AskedLookup, ...] = ()
+    sends: tuple[SentHook, ...] = ()
+    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    result: str = ""
+
+    @property
+    def played(self) -> Iterator[Part]:
+        """Everything that it plays, including its retry prompts."""
+        yield from self.parts
+        yield from (part for prompts in self.exit.prompts.values() for parts in prompts for part in parts)
+
+    @property
+    def actions(self) -> Iterator[Action]:
+        """The NCCO actions of its parts, as far as they are known; one for each target of a connect."""
+        return chain.from_iterable(part.actions for part in self.parts)
+
+    @property
+    def targets(self) -> Iterator[ConnectTarget]:
+        """What the step dials."""
+        return chain.from_iterable(part.targets for part in self.parts)
+
+    @cached_property
+    def leaving(self) -> tuple[tuple[Way, tuple[Effect, ...]], ...]:
+        """Every way out, with what happens on it."""
+        return tuple((way, tuple(_on(way))) for way in self.exit.ways)
+
+    @cached_property
+    def effects(self) -> tuple[Effect, ...]:
+        """Everything that the step does, in the order of a call; on the ways out, in the order of the file."""
+        return tuple(self._effects())
+
+    def _effects(self) -> Iterator[Effect]:
+        asked = [effect for asked in self.asks for effect in asked.effects("read", "lookup")]
+        asked += [Effect("receive", "lookup", name=asked.name) for asked in self.asks]
+        played = [effect for part in self.parts for effect in part.effects("do")]
+        yield from asked
+        yield from (Effect("set", "enter", each.value, each.name) for each in self.sets)
+        yield from (effect for hook in self.sends for effect in hook.effects("send", "enter"))
+        if self.exit.is_early:
+            yield from (Effect("read", "early", test) for test in self.exit.reads())
+        yield from played
+        if not self.exit.leaves_at_once:
+            yield Effect("wait", "again")
+            again = (asked if self.exit.asks_again else []) + (played if self.exit.plays_again else [])
+            yield from (effect._replace(phase="again") for effect in again)
+        yield from (effect for part in islice(self.played, len(self.parts), None) for effect in part.effects("retry"))
+        yield from (Effect("read", "test", test) for test in self.exit.reads())
+        yield from (effect for _, effects in self.leaving for effect in effects)
+        yield from self.error.effects("error") if self.error is not None else ()
+        later = chain.from_iterable(self.events.values())
+        yield from (effect for hook in later for effect in hook.effects("send", "event"))
+
+    @cached_property
+    def offers(self) -> Offers:
+        """What the step gives a caller."""
+        actions = list(self.actions)
+        speaks = any(action.word in {"talk", "stream"} for action in actions)
+        dials = any(self.targets)
+        records = any(
+            action.literal("beepStart") is True or "endOnKey" in action.fields
+            for action in actions
+            if action.word == "record"
+        )
+        return Offers(
+            announces=speaks and not dials and not records and self.exit.asked is None,
+            tells_hours=any("hours" in each.value.used_names for each in self.effects if each.phase == "do"),
+            reads_hours=any("hours" in value.used_names for value in self.exit.reads()),
+            asks_for_message=records,
+            dials=dials,
+        )
+
+
+def _on(way: Way) -> Iterator[Effect]:
+    """What happens on a way out."""
+    if way.fills is not None:
+        yield Effect("receive", "leave", name=way.fills.name)
+    yield from (Effect("set", "leave", each.value, each.name) for each in way.sets)
+    yield from way.target.effects("leave")
+
+
+class Limit(NamedTuple):
+    """A number that a flow promises not to exceed, and the place where it is written."""
+
+    most: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A flow with everything that it uses.
+
+    Attributes:
+        numbers: digits without `+`; calls to them start here.
+        default: whether calls to any other number start here.
+        entry: whether calls with the answer URL `/webhooks/answer/{name}` start here.
+        params: the variables that another flow fills when it runs this one.
+        outcomes: the outcomes that it can return to such a flow.
+        locales: the languages of the flow, by name; the first is the default.
+        calendars: opening hours, by name.
+        default_answers: the value of each lookup before it is made, by name.
+        sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
+        events: like `Step.events`, but for all steps.
+        spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
+        timed: the types of the variables and lookups that contain dates or times, by name.
+        zone: its time zone (an IANA name), or "".
+        outbound: how calls are placed with this flow; None if it is not used to place calls.
+        results: the results that its steps can give a call, by name.
+        limits: the limits that the flow promises, by name (`flow.language.flow`); running calls ignore them.
+        subs: the flows that a call can reach from here, by name.
+        revision: content hash (64 hex digits) of `sources`.
+        sources: path → text of all its source files; `load` builds the same flow from them again.
+        stretches: the cache of `ncco_server.engine.stretch`.
+    """
+
+    name: str
+    place: Place
+    start: str
+    steps: Mapping[str, Step]
+    variables: Mapping[str, Variable]
+    numbers: tuple[str, ...] = ()
+    default: bool = False
+    entry: bool = False
+    error: Target | None = None
+    revision: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Variable] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    locales: Mapping[str, Any] = field(default_factory=dict)
+    calendars: Mapping[str, Any] = field(default_factory=dict)
+    default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
+    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    results: Mapping[str, OwnResult] = field(default_factory=dict)
+    limits: Mapping[str, Limit] = field(default_factory=dict)
+    spoken: frozenset[str] = frozenset()
+    timed: Mapping[str, Kind] = field(default_factory=dict)
+    zone: str = ""
+    outbound: Outbound | None = None
+    subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
+    stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def named(self, name: str) -> Flow:
+        """The flow with this name that a call can reach from here; this flow itself for "" or its own name."""
+        return self if name in {"", self.name} else self.subs[name]
+
+    def locale_for(self, chosen: str) -> str:
+        """The call's locale if this flow has it; otherwise the flow's default, or "" if the flow has no locales."""
+        return chosen if chosen in self.locales else next(iter(self.locales), "")
+
+    @property
+    def hooks(self) -> Iterator[SentHook]:
+        """Every hook of the flow: of its steps, its events and its placed calls."""
+        for step in self.steps.values():
+            yield from (*step.sends, *chain.from_iterable(step.events.values()))
+        yield from chain.from_iterable(self.events.values())
+        if self.outbound is not None:
+            yield from chain.from_iterable(self.outbound.hooks.values())
+
+    @property
+    def entered(self) -> tuple[str, ...]:
+        """The steps where calls can begin: the flow's start, and the steps where placed calls begin."""
+        placed = self.outbound.targets if self.outbound is not None else ()
+        return tuple(dict.fromkeys((self.start, *(target.step for target in placed if target.step is not None))))
+
+    @property
+    def targets(self) -> Iterator[Target]:
+        """Every target in the flow."""
+        for step in self.steps.values():
+            yield from (way.target for way in step.exit.ways)
+            if step.error is not None:
+                yield step.error
+        if self.error is not None:
+            yield self.error
+        if self.outbound is not None:
+            yield from self.outbound.targets
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The flows that this one runs for the caller, or for a called party before being connected."""
+        heard = (target.heard for step in self.steps.values() for target in step.targets)
+        return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
+
+    @property
+    def records(self) -> bool:
+        """Whether the flow asks Vonage to record."""
+        actions = (action for step in self.steps.values() for action in step.actions)
+        return any(action.word == "record" or "record" in action.fields for action in actions)
+
+    @property
+    def computing_numbers(self) -> list[str]:
+        """The steps, as `flow.step`, that dial a number or address known only during a call."""
+        return [
+            f"{self.name}.{step.name}"
+            for step in self.steps.values()
+            if any(target.is_computed for target in step.targets)
+        ]
+
+    @property
+    def written_numbers(self) -> dict[str, str]:
+        """The phone numbers written in the flow that it dials, each with a step that dials it, as `flow.step`."""
+        return {
+            str(address.render({})): f"{self.name}.{step.name}"
+            for step in self.steps.values()
+            for target in step.targets
+            if target.kind == "phone" and not target.is_computed
+            for address in target.addresses
+        }
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether a call can start here."""
+        return bool(self.numbers) or self.default or self.entry
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The result of loading: the flows without errors, and every issue.
+
+    `calendars` are the opening hours by name; those of a single flow are named `flow.name`.
+    """
+
+    flows: Mapping[str, Flow]
+    issues: tuple[Any, ...]
+    texts: Mapping[str, str]
+    calendars: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether any issue is an error. A project with errors is never served."""
+        return any(issue.is_error for issue in self.issues)

@@ -1,0 +1,195 @@
+"""Formats issues as text for people, JSON for programs, or annotations for GitHub."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate, groupby
+from typing import Literal, TypeAlias
+
+from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.nodes import LINE_BREAK
+
+Format = Literal["text", "json", "github"]
+
+_BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
+_WIDEST = 110
+"""Maximum width of a source line, in columns; a longer line is cut around the error."""
+_LEAD = 50
+"""Number of columns to keep before the error when the line is cut."""
+_NEAR = 4 * _WIDEST
+"""How many characters before and after an error are examined."""
+_TAB = "    "
+_COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
+
+
+def report(
+    issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
+) -> str:
+    """All `issues`, sorted by place. Ends with a line break. In text format, the result without issues is "".
+
+    `sources` is display path → text, for the excerpts; a file that it does not contain is shown without an excerpt.
+    `colour` adds terminal colours to the text format; escape sequences in a file are never printed.
+    """
+    ordered = sorted(issues, key=by_place)
+    if format == "json":
+        return _json(ordered)
+    if format == "github":
+        return "".join(map(_annotation, ordered))
+    return _text(ordered, sources, _coloured if colour else lambda text, colour: text)
+
+
+Colouring: TypeAlias = Callable[[str, str], str]
+"""A function: text and the name of a colour → the coloured text for a terminal."""
+
+
+def _coloured(text: str, colour: str) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _text(issues: Sequence[FlowIssue], sources: Mapping[str, str], colours: Colouring) -> str:
+    if not issues:
+        return ""
+    files = {issue.place.file for issue in issues}
+    lines = {file: LINE_BREAK.split(sources[file].removeprefix("\ufeff")) for file in files if file in sources}
+    blocks: list[str] = []
+    for file, group in groupby(issues, key=lambda issue: issue.place.file):
+        found = tuple(group)
+        if len(files) > 1:
+            blocks.append(colours(f"{printable(file)}: {_counts(found)}", "heading") + "\n")
+        blocks += [_block(issue, lines.get(file, ()), colours) for issue in found]
+    return "\n".join([*blocks, f"{_counts(issues)} in {counted(len(files), 'file')}\n"])
+
+
+def _counts(issues: Sequence[FlowIssue]) -> str:
+    errors = sum(issue.is_error for issue in issues)
+    counts = [(errors, "error"), (len(issues) - errors, "warning")]
+    return ", ".join(counted(number, noun) for number, noun in counts if number)
+
+
+def counted(number: int, noun: str, nouns: str = "") -> str:
+    """A number with its noun: `1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
+    return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
+
+
+def as_sentence(text: str) -> str:
+    """The text with a capital first letter, unless it starts with a file name, a step's name or a number."""
+    return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
+
+
+def some_of(names: Sequence[str], most: int = 3) -> str:
+    """The first `most` of the names, separated by commas."""
+    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
+    """One issue: its place and message, then its source line, with a caret under the error and the cure after it."""
+    where = colours(printable(str(issue.place)), "place")
+    head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
+    cure = colours(printable(issue.cure), "cure")
+    line = issue.place.line
+    if not 1 <= line <= len(lines):
+        return f"{head}     | {cure}\n"
+    excerpt, before, width = _excerpt(lines[line - 1], issue.place.column, issue.place.length)
+    number = str(line).rjust(4)
+    caret = colours("^" * width, issue.severity)
+    return f"{head}{number} | {excerpt}\n{' ' * len(number)} | {' ' * before}{caret} {cure}\n"
+
+
+def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
+    """The line as a terminal shows it, the number of columns before the error, and the error's width in columns."""
+    start = min(column - 1, len(line))
+    begin = max(0, start - _NEAR)  # what is further away is not shown
+    line = line[begin : start + _NEAR]
+    start -= begin
+    cells = [_cell(char) for char in line]
+    before = _width(cells[:start])
+    width = max(1, _width(cells[start : start + length]))
+    front = ""
+    if _width(cells) > _WIDEST and before > _LEAD:
+        index = _cells_to_fill(cells, before - _LEAD)
+        front = "..."
+        before = before - _width(cells[:index]) + 3
+        cells = cells[index:]
+    shown = cells[: _cells_to_fill(cells, _WIDEST + 1) - 1] if _width(cells) > _WIDEST else cells
+    cut = "..." if len(shown) < len(cells) else ""
+    return front + "".join(shown) + cut, before, min(width, max(1, _WIDEST - before))
+
+
+def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
+    """The number of cells that fill at least `columns` columns."""
+    filled = accumulate((_width([cell]) for cell in cells), initial=0)
+    return next(index for index, width in enumerate(filled) if width >= columns)
+
+
+def _cell(char: str) -> str:
+    """A character as it is printed: a tab has a fixed width, and a control character is escaped."""
+    return _TAB if char == "\t" else printable(char)
+
+
+def printable(text: str) -> str:
+    """The text with control and other invisible characters escaped: ESC becomes `<1B>`."""
+    if text.isprintable():
+        return text
+    return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
+
+
+def _is_printable(char: str) -> bool:
+    return unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp", "Cn")
+
+
+def _width(cells: Sequence[str]) -> int:
+    """The width in terminal columns: two for wide East Asian letters and emoji, none for combining marks."""
+    return sum(_columns(char) for cell in cells for char in cell)
+
+
+def _columns(char: str) -> int:
+    if char < "\x7f":
+        return 1
+    if unicodedata.category(char) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
+
+
+def _json(issues: Sequence[FlowIssue]) -> str:
+    errors = sum(issue.is_error for issue in issues)
+    document = {"errors": errors, "warnings": len(issues) - errors, "issues": [_fields(issue) for issue in issues]}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _fields(issue: FlowIssue) -> dict[str, object]:
+    place = issue.place
+    return {
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+        "length": place.length,
+        "severity": issue.severity,
+        "code": issue.code,
+        "message": issue.message,
+        "cure": issue.cure,
+    }
+
+
+def _annotation(issue: FlowIssue) -> str:
+    place = issue.place
+    text = f"{issue.message}: {issue.cure}"
+    columns = {"col": place.column, "endColumn": place.column + place.length}
+    return annotation(issue.severity, text, file=place.file, line=place.line, **columns, title=issue.code)
+
+
+def annotation(level: str, text: str, **values: object) -> str:
+    """A GitHub workflow command: `::error file=..,line=..,title=..::message`.
+
+    Source: GitHub's workflow commands, how values are escaped.
+    """
+    written = (
+        f"{name}={_escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}" for name, value in values.items()
+    )
+    return f"::{level} {','.join(written)}::{_escaped(text)}\n"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

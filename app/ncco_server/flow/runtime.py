@@ -1,0 +1,352 @@
+"""Runs a step in a call: renders its parts, and lets its exit decide where the call goes.
+
+- The parts are rendered in order, each to `Draft`s: NCCO actions that may need a callback URL.
+- Then the exit is entered. It either jumps immediately (`Exit.enter` returns a `Jump`) or waits for a webhook.
+- A webhook is translated into an `Outcome`, and the exit decides what follows (`Exit.decide` returns a `Decision`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
+
+from ncco_server.flow.actions.part import Part
+from ncco_server.flow.frame import Assignment, Frame, Runs, Target
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.values import Expression
+
+
+class Offer(Protocol):
+    """A choice of a menu, and how a caller makes it."""
+
+    @property
+    def name(self) -> str:
+        """The name of the choice, as written."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that make this choice: digits, `*` or `#`."""
+
+    @property
+    def phrases(self) -> Mapping[str, str]:
+        """What a caller can say in any locale: as written → folded."""
+
+    @property
+    def place(self) -> Place:
+        """Where the choice is written."""
+
+    def said_in(self, locale: str) -> Mapping[str, str]:
+        """What a caller can say in one locale: as written → folded."""
+
+
+BY_KEYS: Final = "by keys"
+BY_SPEECH: Final = "by speech"
+"""The ways to make a choice; each is used as the suffix of an outcome's name."""
+AT_ONCE: Final = "at once"
+"""The outcome of a way that does not depend on a decision. The name contains a space, so a line of `on` cannot have
+the same name.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way out of a step: a line of its exit, and where it leads.
+
+    Attributes:
+        name: the name shown in messages: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
+        place: the line that defines this way.
+        outcomes: the names of the outcomes that take this way, including those that only an older revision had.
+        passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
+        is_immediate: whether a call can take this way without any webhook.
+        is_return: whether this way is taken when the flow that the step runs has returned.
+        sets: assignments made before those of the target.
+        fills: the variable that receives the caller's input. It is named at `filled_at`.
+        choice: the menu choice that takes this way.
+        condition: the condition under which this way is taken.
+        label: the label in a picture; None for the name, "" for no label.
+        detail: the text under the label in a picture.
+        is_alone: whether a picture draws a separate arrow for this way, even if other ways have the same target.
+    """
+
+    name: str
+    target: Target
+    place: Place
+    outcomes: tuple[str, ...]
+    passes_input: bool = False
+    is_immediate: bool = False
+    is_return: bool = False
+    sets: tuple[Assignment, ...] = ()
+    fills: Variable | None = None
+    filled_at: Place | None = None
+    choice: Offer | None = None
+    condition: Expression | None = None
+    label: str | None = None
+    detail: str = ""
+    is_alone: bool = False
+
+
+class ExitOutcome(NamedTuple):
+    """One outcome of a step.
+
+    Attributes:
+        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, ...
+        place: the line that determines it.
+    """
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an `input` accepts: everything needed to turn the webhook of the `input` into an outcome.
+
+    Attributes:
+        keys: digits, `*` or `#` → their choice.
+        phrases: phrase → its choice. Phrases are already folded (`ncco_server.flow.phrases.fold`).
+        lengths: the minimum and maximum number of digits of a data entry; None for a menu, or if only speech is
+            accepted.
+        free_speech: whether any words count as an answer.
+        min_confidence: 0 to 1; speech results below it do not count.
+        sensitive: whether the keys that the caller presses must not be written anywhere.
+        by_locale: what the `input` accepts in each locale of the flow; empty if that is the same in all locales. This
+            object itself is for the default locale, and for any name that is missing here.
+    """
+
+    keys: Mapping[str, str] = field(default_factory=dict)
+    phrases: Mapping[str, str] = field(default_factory=dict)
+    lengths: tuple[int, int] | None = None
+    free_speech: bool = False
+    min_confidence: float = 0.0
+    sensitive: bool = False
+    by_locale: Mapping[str, Asked] = field(default_factory=dict)
+
+
+class Outcome(NamedTuple):
+    """The result of a wait.
+
+    Attributes:
+        name: `choice`, `collected`, `noinput`, `nomatch` or `asr_error`; for a connect, its status (`busy`,
+            `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
+        choice: the choice's name when `name` is `choice`.
+        digits, text, confidence: the caller's input ("" and None if there was none).
+        reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
+        because: one sentence for the trace that explains the outcome.
+    """
+
+    name: str
+    choice: str = ""
+    digits: str = ""
+    text: str = ""
+    confidence: float | None = None
+    reason: str = ""
+    because: str = ""
+
+    def __repr__(self) -> str:
+        """The outcome without the caller's input, which may be sensitive."""
+        return f"<outcome {self.name} {self.choice}>"
+
+
+class Jump(NamedTuple):
+    """The result of an exit that decides immediately. `others` explains why each earlier line did not match."""
+
+    target: Target
+    place: Place
+    because: str
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """The call continues at `target`."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The same step asks again: it plays `prompts` and then, unless `reprompt` is off, its own prompts.
+
+    An exit always uses the same tuple for `prompts`: the engine caches actions by it, so new tuples would fill the
+    memory. With `counts_try`, this is one more failed attempt; it is False if the caller did nothing wrong, as after an
+    ASR error.
+    """
+
+    prompts: tuple[Part, ...] = ()
+    reprompt: bool = True
+    counts_try: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The step dials the next target of its connect list."""
+
+
+NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
+"""The values of a decision that does not collect any input. Never modified."""
+
+
+class Decision(NamedTuple):
+    """The decision of an exit about an outcome.
+
+    Attributes:
+        move: where the call goes.
+        outcome: the outcome's name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
+        place: the line that decided.
+        because: one sentence for the trace.
+        others: why each other line did not match.
+        sets: assignments, in order, before the move.
+        values: the collected input, by variable name.
+        attempt, attempts: the number of this failed attempt, and the allowed number of tries; 0 if no attempt failed.
+        next_target: the number of the target that is rung next, in a connect with a list of targets; 0 for none.
+    """
+
+    move: Go | Again | Next
+    outcome: str
+    place: Place
+    because: str
+    others: tuple[str, ...] = ()
+    sets: tuple[Assignment, ...] = ()
+    values: Mapping[str, Any] = NOTHING_COLLECTED
+    attempt: int = 0
+    attempts: int = 0
+    next_target: int = 0
+
+    def __repr__(self) -> str:
+        """The decision without the collected input, which may be sensitive."""
+        return f"<decision {self.outcome} at {self.place}>"
+
+
+class TakenDecision(Protocol):
+    """A decision, as stored in a trace."""
+
+    @property
+    def what(self) -> str:
+        """The outcome of the decision."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Why each other line did not match."""
+
+    @property
+    def attempt(self) -> int:
+        """The number of the failed attempt; 0 if no attempt failed."""
+
+    @property
+    def attempts(self) -> int:
+        """The allowed number of tries."""
+
+    @property
+    def next_target(self) -> int:
+        """The number of the target that is rung next, in a connect with a list of targets; 0 for none."""
+
+
+StepShape = Literal["step", "ask", "decide", "hold", "run"]
+"""How a picture shows a step: as one that plays something, asks, decides, waits, or runs another flow."""
+
+
+class Exit(ABC):
+    """How a step ends; the exits are in `ncco_server.flow.language`.
+
+    Attributes:
+        word: the key that the exit has in a step, such as `choices`.
+        shape: the shape of the step in a picture.
+        leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
+            tested after the step's actions.
+        is_early: whether the exit can decide before the step plays anything.
+        asks_again: whether the step's lookups are made again before the exit decides on a webhook.
+        decides_by_name: whether only the name of an outcome decides, not the caller's input or the time.
+    """
+
+    word: ClassVar[str]
+    shape: ClassVar[StepShape] = "step"
+    leaves_at_once: ClassVar[bool] = False
+    is_early: ClassVar[bool] = False
+    asks_again: ClassVar[bool] = False
+    decides_by_name: ClassVar[bool] = False
+
+    @abstractmethod
+    def written_ways(self) -> Iterator[Way]:
+        """Make every way out of the step, in the order of the file."""
+
+    @cached_property
+    def ways(self) -> tuple[Way, ...]:
+        """Every way out of the step, in the order of the file."""
+        return tuple(self.written_ways())
+
+    def outcomes(self) -> Iterator[ExitOutcome]:
+        """Every outcome that a call can have in the step, in the order of the file; by default, those of each way."""
+        for way in self.ways:
+            yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
+
+    def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
+        """The name of a decision's outcome; "" if it has none, as when the step asks again without a failed attempt.
+
+        Args:
+            decision: a decision from the trace of a turn.
+            heard_by: how the caller gave the input, `keys` or `speech`; "" without input.
+            is_at_once: whether the step decided on entry.
+        """
+        return decision.what
+
+    def reads(self) -> Iterator[Expression]:
+        """The conditions that the exit tests, in order."""
+        yield from ()
+
+    @property
+    def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
+        """The prompts to play after failed attempts, by failure; the first entry is for the first attempt."""
+        return {}
+
+    @property
+    def asked(self) -> Asked | None:
+        """What the step's `input` accepts; None without an `input`."""
+        return None
+
+    @property
+    def statuses(self) -> frozenset[str]:
+        """The call statuses and checkpoint names that the exit decides on."""
+        return frozenset()
+
+    @property
+    def dials(self) -> bool:
+        """Whether the exit decides on the outcome of a connect."""
+        return False
+
+    @property
+    def plays_again(self) -> bool:
+        """Whether the step's actions may be played again in a later turn."""
+        return not self.leaves_at_once
+
+    @property
+    def longest_wait_s(self) -> float:
+        """The maximum time in seconds that the exit waits for its condition; 0 if it does not wait for one."""
+        return 0.0
+
+    @cached_property
+    def runs(self) -> Runs | None:
+        """The flow that the step runs and waits for; None if there is none."""
+        runs = (way.target.runs for way in self.ways if way.target.runs is not None)
+        return next((each for each in runs if each.comes_back), None)
+
+    @cached_property
+    def offers(self) -> tuple[Offer, ...]:
+        """The choices of a menu."""
+        return tuple(way.choice for way in self.ways if way.choice is not None)
+
+    @cached_property
+    def fills(self) -> Variable | None:
+        """The variable that receives the caller's input; None if there is none."""
+        return next((way.fills for way in self.ways if way.fills is not None), None)
+
+    def enter(self, frame: Frame) -> Jump | None:
+        """Decide immediately; None if a webhook decides. Raises RenderError."""
+        return None
+
+    def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
+        """Decide on the outcome after `tries` failed attempts; None if the call stays here. Raises RenderError."""
+        return None

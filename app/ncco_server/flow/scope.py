@@ -1,0 +1,200 @@
+"""The names that a flow declares and that its values can use, each with its type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.paths import Path, root_of, written
+from ncco_server.value_types import ANY, DATETIME, TYPES, Kind, open_record, record
+
+RESERVED = frozenset(
+    {"call", "input", "env", "now", "locale", "hours", "vars", "loop", "self", "end"}
+    | {"and", "or", "not", "in", "is", "if", "else", "elif", "for", "endif", "endfor", "set", "include"}
+    | {"true", "false", "none", "null", "nil", "undefined", "yes", "no"}
+    | {"True", "False", "None", "TRUE", "FALSE", "NULL", "AND", "OR", "NOT", "IN", "And", "Or", "Not"}
+)
+"""Names that variables must not have."""
+
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""The form of a name that expressions can read."""
+
+
+def is_name(text: str) -> bool:
+    """Whether a variable may have this name: letters, digits and `_`, not starting with a digit, not reserved."""
+    return NAME.fullmatch(text) is not None and text not in RESERVED
+
+
+def header(headers: Mapping[str, str], name: str) -> str:
+    """A SIP header by its case-insensitive name; "" if it was not sent.
+
+    Source: RFC 3261, 7.3.1 (field names are case-insensitive).
+    """
+    try:
+        return headers[name]
+    except KeyError:
+        folded = name.casefold()
+        return next((text for known, text in headers.items() if known.casefold() == folded), "")
+
+
+_TEXT = TYPES["text"]
+HEADERS = open_record(_TEXT)
+"""The type of `call.sip`."""
+
+_CALL = record(
+    {
+        "to": TYPES["phone"],
+        "from": TYPES["phone"],
+        "is_hidden": TYPES["bool"],
+        "from_user": _TEXT,
+        "uuid": _TEXT,
+        "conversation_uuid": _TEXT,
+        "region_url": TYPES["url"],
+        "endpoint_type": _TEXT,
+        "direction": _TEXT,
+        "sip": HEADERS,
+        "custom_data": open_record(ANY),
+        "request": _TEXT,
+    }
+)
+CALL_WORDS: Final = {
+    "endpoint_type": ("phone", "sip", "websocket", "app", "vbc"),
+    "direction": ("inbound", "outbound"),
+}
+"""The words that Vonage sends in some fields of a call. Source: webhook reference, Answer and Event."""
+
+_INPUT = record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
+_BASE: dict[str, Kind] = {
+    "call": _CALL,
+    "input": _INPUT,
+    "env": open_record(_TEXT, "https://example.com"),
+    "now": DATETIME,
+    "locale": _TEXT,
+}
+_ENV_UNSPOKEN = "a server setting"
+_KEPT_UNSPOKEN = "filled with a server setting"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a flow. `default` already has the variable's type.
+
+    The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. With
+    `spoken`, a placed call keeps it, encrypted, and may speak it. Without `is_declared`, the variable is only named in
+    a `collect`. `has_default` means that the flow file contains its default.
+    """
+
+    name: str
+    type: Kind
+    default: Any
+    place: Place
+    sensitive: bool = False
+    spoken: bool = False
+    is_declared: bool = field(default=True, compare=False)
+    has_default: bool = field(default=True, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a flow, a lookup or a hook."""
+
+    variable: Variable
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The interface of a flow for other flows.
+
+    Attributes:
+        params: its params, by name.
+        outcomes: the names of its outcomes.
+        returns: the values that it returns, by name.
+        is_whole: whether the whole file could be read; if not, the flow may declare more than is listed here.
+        places: where each outcome is declared.
+        is_placed: whether calls can be placed with the flow.
+    """
+
+    name: str
+    place: Place
+    params: Mapping[str, Param] = field(default_factory=dict)
+    outcomes: tuple[str, ...] = ()
+    returns: Mapping[str, Variable] = field(default_factory=dict)
+    is_whole: bool = True
+    places: Mapping[str, Place] = field(default_factory=dict)
+    is_placed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeTypes:
+    """The names in scope, with their types.
+
+    Attributes:
+        shapes: the type of each name.
+        unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
+        env: the names in `env`; None if they are unknown.
+        undeclared: names that flows return, each with what to write if the name is used without being declared.
+        spoken: the sensitive params that may be spoken.
+        zone: the time zone of the file (an IANA name), or "".
+    """
+
+    shapes: Mapping[str, Kind]
+    unspoken: Mapping[str, str] = field(default_factory=dict)
+    env: frozenset[str] | None = None
+    undeclared: Mapping[str, str] = field(default_factory=dict)
+    spoken: frozenset[str] = frozenset()
+    zone: str = ""
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The sensitive names among `unspoken`. Server settings are not sensitive: they may be sent and stored."""
+        return frozenset(name for name in self.unspoken if not self.is_setting(name))
+
+    def is_setting(self, name: str) -> bool:
+        """Whether the value of an unspoken name contains one server setting, or all of them."""
+        return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
+
+    def get(self, name: str) -> Kind | None:
+        """The type of `name`; None if it is not in scope."""
+        return self.shapes.get(name)
+
+    def shape_at(self, path: Sequence[str]) -> Kind | None:
+        """The type of a name, or of a field within one; None if it is unknown."""
+        shape = self.shapes.get(path[0])
+        for key in path[1:]:
+            shape = shape.at(key) if shape is not None and shape.is_record else None
+        return shape
+
+    def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
+        """This scope with `name` added or replaced. `secrets` are the paths of its sensitive fields."""
+        kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
+        kept |= {name: unspoken} if unspoken else {}
+        kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
+        return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept, spoken=self.spoken - {name})
+
+    def samples(self) -> dict[str, Any]:
+        """A typical value for every name, for trying a step out."""
+        return {name: shape.operand(shape.sample) for name, shape in self.shapes.items()}
+
+
+def scope_types(
+    variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
+) -> ScopeTypes:
+    """The scope of the values in a flow with these variables.
+
+    Args:
+        variables: the flow's variables.
+        env: the names that are set on this server.
+        kept: the variables that may hold a server setting.
+    """
+    unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
+    unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
+    shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}
+    spoken = frozenset(name for name, variable in variables.items() if variable.spoken)
+    return ScopeTypes(shapes, unspoken, None if env is None else frozenset(env), spoken=spoken)

@@ -1,0 +1,201 @@
+"""Changes single values in YAML text; all other characters are kept, including comments and layout."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from typing import Final, NamedTuple, TypeAlias
+
+import yaml
+
+from ncco_server.flow.nodes import LINE_BREAK
+from ncco_server.flow.source import LOADER
+
+Path: TypeAlias = tuple[str, ...]
+"""Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""
+
+Splice: TypeAlias = tuple[int, int, str]
+"""The replacement of the text between two offsets."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .;/+_-]|:(?! ))*(?<![ :])")
+"""Text that does not need quotes, even in a list or map in brackets."""
+_WIDTH: Final = 100
+
+
+class Member(NamedTuple):
+    """An entry of a map or an item of a list, with the offset where it starts; an item has the key ""."""
+
+    start: int
+    key: str
+    value: yaml.Node
+
+
+def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
+    """The entries of a map, or the items of a list; in a block an item starts with its dash."""
+    if isinstance(node, yaml.MappingNode):
+        return [Member(key.start_mark.index, str(key.value), value) for key, value in node.value]
+    starts = [int(item.start_mark.index) for item in node.value]
+    if not node.flow_style:
+        starts = [text.rindex("-", 0, max(start, node.start_mark.index + 1)) for start in starts]
+    return [Member(start, "", item) for start, item in zip(starts, node.value, strict=True)]
+
+
+def end_of(text: str, node: yaml.Node) -> int:
+    """The end of a node's text; a block's end mark comes after the comments and blank lines that follow it."""
+    while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    start = int(node.start_mark.index)
+    return start + len(text[start : node.end_mark.index].rstrip())
+
+
+def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
+    """Add an entry at the end of a map, or an item (without its dash) at the end of a list."""
+    if node.flow_style or not node.value:
+        at = end_of(text, members_of(text, node)[-1].value) if node.value else node.start_mark.index + 1
+        return at, at, f", {entry}" if node.value else entry
+    at, _ = _line_break(text, end_of(text, node))
+    dash = "- " if isinstance(node, yaml.SequenceNode) else ""
+    return at, at, f"\n{' ' * node.start_mark.column}{dash}{entry}"
+
+
+def removal(text: str, node: yaml.CollectionNode, number: int) -> Splice:
+    """Remove one of several members; in a block, also its line and comment."""
+    members = members_of(text, node)
+    start = members[number].start
+    end = end_of(text, members[number].value)
+    line = max((found.end() for found in LINE_BREAK.finditer(text, 0, start)), default=0)
+    shares_line = node.flow_style or text[line:start].strip()  # after the dash of a list item
+    if shares_line and number + 1 == len(members):
+        return end_of(text, members[number - 1].value), end, ""
+    if shares_line:
+        return start, members[number + 1].start, ""
+    return line, _line_break(text, end)[1], ""
+
+
+def _line_break(text: str, at: int) -> tuple[int, int]:
+    """The end of the line at a position, including its comment, and the start of the next line."""
+    found = LINE_BREAK.search(text, at)
+    return found.span() if found else (len(text), len(text))
+
+
+class NoSuchValue(Exception):
+    """The document has no value at this path."""
+
+
+class YamlText:
+    """YAML text to be changed. Raises yaml.YAMLError if the text cannot be parsed.
+
+    Attributes:
+        text: the text with the changes so far.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._root = self._parse()
+
+    def _parse(self) -> yaml.Node:
+        root = yaml.compose(self.text, Loader=LOADER)
+        if root is None:
+            raise yaml.YAMLError("the text is empty")
+        return root
+
+    def _splice(self, start: int, end: int, new: str) -> None:
+        self.text = self.text[:start] + new + self.text[end:]
+        self._root = self._parse()
+
+    def node(self, path: Path) -> yaml.Node:
+        """The node at a path. Raises NoSuchValue."""
+        found = self._root
+        for key in path:
+            found = _child(found, key)
+        return found
+
+    def set(self, path: Path, value: str) -> None:
+        """Replace a scalar, keeping its style as far as the new text allows. Raises NoSuchValue."""
+        node = self.node(path)
+        if not isinstance(node, yaml.ScalarNode):
+            raise NoSuchValue(path)
+        start, end = node.start_mark.index, node.end_mark.index
+        if node.style in ("|", ">"):
+            last = self.text[start:end]
+            self._splice(start, end, self._block(node, value) + last[len(last.rstrip()) :])
+        else:
+            self._splice(start, end, quoted(value) if node.style else written(value))
+
+    def _block(self, node: yaml.ScalarNode, value: str) -> str:
+        """Folded or literal text with its header and indentation; quoted if a block cannot express it."""
+        header, _, body = self.text[node.start_mark.index : node.end_mark.index].partition("\n")
+        indent = len(body) - len(body.lstrip(" "))
+        lines = textwrap.wrap(value, max(20, _WIDTH - indent), break_long_words=False, break_on_hyphens=False)
+        if node.style == "|":
+            lines = value.split("\n")
+        elif " ".join(lines) != value:
+            return quoted(value)
+        if not indent or any(line != line.strip() or not line for line in lines):
+            return quoted(value)
+        return "\n".join([header, *(" " * indent + line for line in lines)])
+
+    def rename(self, path: Path, key: str) -> None:
+        """Rename the key of the value at a path. Raises NoSuchValue."""
+        value = self.node(path)
+        holder = self.node(path[:-1])
+        names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
+        if not names:
+            raise NoSuchValue(path)
+        self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
+
+    def put_into_list(self, path: Path) -> None:
+        """Replace a map with a list whose only item is the map. Raises NoSuchValue."""
+        node = self.node(path)
+        if not isinstance(node, yaml.MappingNode):
+            raise NoSuchValue(path)
+        start = node.start_mark.index
+        end = end_of(self.text, node)
+        body = self.text[start:end]
+        self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
+
+    def add(self, path: Path, key: str, value: str) -> None:
+        """Add an entry to the end of a map, or an item to the end of a list, for which `key` is "".
+
+        `value` is YAML. Raises NoSuchValue.
+        """
+        node = self.node(path)
+        if not isinstance(node, yaml.CollectionNode):
+            raise NoSuchValue(path)
+        entry = f"{written(key)}: {value}" if isinstance(node, yaml.MappingNode) else value
+        self._splice(*addition(self.text, node, entry))
+
+    def remove(self, path: Path) -> None:
+        """Remove an entry or item along with its line; the last one also removes its container. Raises NoSuchValue."""
+        holder = self.node(path[:-1])
+        child = self.node(path)
+        assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child
+        if len(holder.value) == 1:
+            self.remove(path[:-1])
+            return
+        values = [member.value for member in members_of(self.text, holder)]
+        self._splice(*removal(self.text, holder, values.index(child)))
+
+
+def _child(node: yaml.Node, key: str) -> yaml.Node:
+    """The value at a key or index. Raises NoSuchValue."""
+    found: yaml.Node | None = None
+    if isinstance(node, yaml.MappingNode):
+        found = next((value for name, value in node.value if name.value == key), None)
+    elif isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
+        found = node.value[int(key)]
+    if found is None:
+        raise NoSuchValue(key)
+    return found
+
+
+def quoted(value: str) -> str:
+    """A text in double quotes."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def written(value: str) -> str:
+    """A text as a YAML scalar: without quotes if YAML is certain to read the same text."""
+    return value if _PLAIN.fullmatch(value) else quoted(value)

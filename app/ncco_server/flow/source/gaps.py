@@ -1,0 +1,194 @@
+"""Gets a file past its syntax errors, so that the rest of it can be read.
+
+After each error, a line is corrected if one of a few attempts gets the parser further; otherwise the smallest block
+around it is left out: a list item, an entry or a step. All other lines stay as and where they are, so their places
+remain right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Set
+from functools import partial
+from typing import Final, NamedTuple
+
+from ncco_server.flow.issues import FlowIssue
+from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
+from ncco_server.flow.source.source_file import SourceFile
+
+MAX_GAPS: Final = 20
+"""Maximum number of syntax errors of a file that are reported; our choice."""
+INDENTATION: Final = frozenset({"E109", "E110", "E115"})
+"""The rules about the indentation of lines."""
+
+_MOST_ABOVE: Final = 200
+"""Maximum number of lines above an error that are searched for its cause; our choice."""
+_INDENTED: Final = re.compile(r"[ \t]*(?:[^\s-][ \t]+(?=(?:- |[\w-]+:)))?")
+"""The indentation of a line, together with a stray character in it."""
+_KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
+"""A line with only a key, whose colon is missing or stands before its last letters."""
+_KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
+
+
+class Stop(NamedTuple):
+    """A syntax error, and the line where it stopped the parser."""
+
+    issue: FlowIssue
+    line: int
+
+
+class Gap(NamedTuple):
+    """Lines (the first and the last one, from 1) that were not read as written because of syntax errors.
+
+    Attributes:
+        issues: the errors; none if the gap belongs to the same mistake as the one before.
+        is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
+        is_larger: whether it is more than the smallest block around its error.
+    """
+
+    first: int
+    last: int
+    issues: tuple[FlowIssue, ...]
+    is_left_out: bool = True
+    is_larger: bool = False
+
+
+def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
+    """The file with its error corrected, then without the blocks around it, from the smallest to the largest."""
+    line = stop.issue.place.line
+    for number, change in _corrections(source, stop):
+        gap = Gap(min(line, number), max(line, number), (stop.issue,), is_left_out=False)
+        yield source.with_lines(number, number, change), gap
+    around: Gap | None = Gap(*_block(source, line), (stop.issue,))
+    while around is not None:
+        yield without(source, around), around
+        around = _around(source, around)
+
+
+def is_same(gap: Gap, stop: Stop) -> bool:
+    """Whether an error is probably the same mistake as the error of the gap before it."""
+    before = gap.issues[-1] if gap.issues else stop.issue
+    is_alike = before.code == stop.issue.code or {before.code, stop.issue.code} <= INDENTATION
+    is_adjacent = is_alike and stop.issue.place.line == gap.last + 1
+    return is_adjacent or (stop.issue.code == before.code == "E115" and before.message == stop.issue.message)
+
+
+def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
+    """The gaps for errors that do not stop the parser, such as an alias; several errors may have one gap."""
+    found: list[Gap] = []
+    for issue in issues:
+        if found and found[-1].first <= issue.place.line <= found[-1].last:
+            found[-1] = found[-1]._replace(issues=(*found[-1].issues, issue))
+        else:
+            found.append(Gap(*_block(source, issue.place.line), (issue,)))
+    return found
+
+
+def without(source: SourceFile, gap: Gap) -> SourceFile:
+    """The file with the lines of a gap empty."""
+    return source.with_lines(gap.first, gap.last, lambda line: "")
+
+
+def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
+    """What the author may have meant: the number of a line, and how it is changed."""
+    line = stop.issue.place.line
+    fix = stop.issue.fix
+    place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
+    if fix is not None and place.line == line and not LINE_BREAK.search(fix.text):
+        start, end = place.column - 1, place.column - 1 + place.length
+        if end <= len(_line(source, line)):
+            yield line, lambda text: text[:start] + fix.text + text[end:]
+    if key := _KEY_ALONE.fullmatch(_line(source, line)):
+        yield line, lambda text: f"{key[1]}{key[2]}{key[3] or ''}:"
+    if stop.issue.code in INDENTATION:
+        indent = _indent(source, line)
+        above = [*_lines_above(source, line)]
+        for number in above:
+            end = _end_of_indentation(source, number)
+            if abs(end - indent) == 1 or end > _indent(source, number):
+                yield from _indented(source, number, _columns(source, number) | {indent, end - 1})
+                break
+        yield from _indented(source, line, _columns(source, line))
+        head = next((number for number in above if _indent(source, number) < indent), 0)
+        if head and (found := _KEY_WITH_VALUE.match(_line(source, head))):
+            yield head, lambda text: found[0]
+
+
+def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
+    """The line in other columns, at most one column from where it is; a tab may stand for any number of columns."""
+    end = _end_of_indentation(source, line)
+    has_tab = "\t" in _line(source, line)[:end]
+    for column in sorted(columns, key=lambda column: abs(column - end))[:3]:
+        if (has_tab or abs(column - end) <= 1) and (column != end or end != _indent(source, line)):
+            yield line, partial(_starting_in, column, end)
+
+
+def _starting_in(column: int, end: int, text: str) -> str:
+    return " " * column + text[end:]
+
+
+def _end_of_indentation(source: SourceFile, line: int) -> int:
+    found = _INDENTED.match(_line(source, line))
+    return found.end() if found else 0
+
+
+def _columns(source: SourceFile, line: int) -> set[int]:
+    """The columns in which the blocks above a line begin."""
+    found: set[int] = set()
+    for number in _lines_above(source, line):
+        indent = _indent(source, number)
+        if not found or indent < min(found):
+            found.add(indent)
+            if _line(source, number).startswith("- ", indent):
+                found.add(indent + 2)
+        if not indent:
+            break
+    return found
+
+
+def _lines_above(source: SourceFile, line: int) -> Iterator[int]:
+    """The nearest lines above that are neither blank nor comments, from bottom to top."""
+    return (number for number in range(line - 1, max(0, line - _MOST_ABOVE), -1) if _is_content(source, number))
+
+
+def _around(source: SourceFile, gap: Gap) -> Gap | None:
+    """The gap with the block around it; None if there is none."""
+    indent = _indent(source, gap.first)
+    parent = next((number for number in _lines_above(source, gap.first) if _indent(source, number) < indent), 0)
+    if not parent:
+        return None
+    first, last = _block(source, parent)
+    return gap._replace(first=first, last=max(gap.last, last), is_larger=True)
+
+
+def _block(source: SourceFile, first: int) -> tuple[int, int]:
+    """The first and the last line of the entry or list item that starts on a line."""
+    indent = _indent(source, first)
+    if _line(source, first).startswith("<<<<<<<"):  # a conflict in Git is one error
+        lines = range(first, len(source.starts) + 1)
+        return first, next((number for number in lines if _line(source, number).startswith(">>>>>>>")), first)
+    if _line(source, first).startswith("```"):  # so is the fence around a whole file
+        return first, len(source.starts)
+    ends = ("]", "}") if _line(source, first).lstrip().startswith("-") else ("]", "}", "- ")
+    last = first
+    for number in range(first + 1, len(source.starts) + 1):
+        if not _is_content(source, number):
+            continue
+        own = _indent(source, number)
+        if own < indent or (own == indent and not _line(source, number).lstrip().startswith(ends)):
+            break
+        last = number
+    return first, last
+
+
+def _line(source: SourceFile, number: int) -> str:
+    return source.parsed[source.starts[number - 1] : source.line_end(number)]
+
+
+def _indent(source: SourceFile, number: int) -> int:
+    line = _line(source, number)
+    return len(line) - len(line.lstrip(" \t"))
+
+
+def _is_content(source: SourceFile, number: int) -> bool:
+    return _line(source, number).lstrip(" \t")[:1] not in ("", "#")

@@ -1,0 +1,112 @@
+"""Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
+
+Variables are filled by `set`, by `with`, and by the values that a sub-flow returns. A variable may hold a setting if a
+text that fills it uses `env`, or a variable that may hold one. The names that a template sets and the files that it
+includes are analysed too. Conditions are not, since they only choose among values. A `bool` or one of a list of words
+does not reveal a setting.
+
+The input is the YAML nodes of the files: what may be spoken must be known before the values are read.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from ncco_server.flow.digraph import reachable
+from ncco_server.flow.grammar.reader import has_braces
+from ncco_server.flow.nodes import Map, Node, Seq, Text, text_of, texts_in, walk
+from ncco_server.flow.templates.analysis import read_with_includes
+from ncco_server.flow.templates.references import Occurrence, Walk, references_in
+from ncco_server.flow.templates.tree import Template
+
+
+class Cell(NamedTuple):
+    """A variable of a flow or, with `is_returned`, the value that the flow returns under this name."""
+
+    flow: str
+    name: str
+    is_returned: bool = False
+
+
+SETTING: Final = Cell("", "env")
+"""Stands for the server's settings."""
+
+Edges: TypeAlias = dict[Cell, set[Cell]]
+"""Each cell with the cells computed from it."""
+
+
+def filled_with_settings(
+    flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[str, str]
+) -> dict[str, frozenset[str]]:
+    """The variables of each flow that may hold a setting.
+
+    Args:
+        flows: the nodes of each flow file, by the flow's name.
+        shared: the nodes of the shared files.
+        templates: the files that a text may include, by name.
+    """
+    edges: Edges = defaultdict(set)
+    defaults = [node for each in shared if (node := each.get("defaults")) is not None]
+    for flow, node in flows.items():
+        for inner in (inner for part in (node, *defaults) for inner in walk(part)):
+            for source, target in _edges(inner, flow, flows, templates) if isinstance(inner, Map) else ():
+                edges[source].add(target)
+
+    def successors(cell: Cell) -> Iterator[Cell]:
+        return (each for each in edges[cell] if not _is_harmless(each.name, flows.get(each.flow)))
+
+    found = reachable([SETTING], successors)
+    return {
+        flow: frozenset(each.name for each in found if each.flow == flow and not each.is_returned) for flow in flows
+    }
+
+
+def _is_harmless(name: str, flow: Map | None) -> bool:
+    """Whether a flow declares a name as a `bool`, or as one of a list of words."""
+    for section in ("vars", "params", "returns"):
+        declared = flow.get(section) if flow is not None else None
+        about = declared.get(name) if isinstance(declared, Map) else None
+        type_ = about.get("type") if isinstance(about, Map) else about
+        if isinstance(type_, Seq) or (isinstance(type_, Text) and type_.value == "bool"):
+            return True
+    return False
+
+
+def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
+    """Sources and targets of assignments in a map of a flow: by `set` and `with`, and by returns from sub-flows."""
+    callee = text_of(node.get("run"))
+    is_returned = node.get("return") is not None
+    for word, filled in (("set", flow), ("with", callee)):
+        values = node.get(word)
+        for entry in values.entries if filled and isinstance(values, Map) else ():
+            target = Cell(filled, entry.key.value, is_returned and word == "set")
+            for name in _used(entry.value, templates):
+                yield (SETTING if name == "env" else Cell(flow, name)), target
+    declared = flows[callee].get("returns") if callee in flows else None
+    for entry in declared.entries if isinstance(declared, Map) else ():
+        yield Cell(callee, entry.key.value, is_returned=True), Cell(flow, entry.key.value)
+
+
+def _used(node: Node, templates: Mapping[str, str]) -> Iterator[str]:
+    """The names that a written value is computed from."""
+    for text in texts_in(node):
+        if has_braces(text):
+            template, _ = read_with_includes(text, templates)
+            values = _SourceWalk(template)
+            values.block(template.body)
+            yield from values.found
+
+
+class _SourceWalk(Walk):
+    """Finds the names whose values a text may hold. A name that the template sets is replaced with its value."""
+
+    def __init__(self, template: Template) -> None:
+        super().__init__(template)
+        self.found: set[str] = set()
+
+    def on_value(self, occurrence: Occurrence) -> None:
+        """Add the names of a value that the template outputs."""
+        if occurrence.role == "output":
+            self.found.update(each.name for each in references_in(occurrence) if each.is_part)

@@ -1,0 +1,87 @@
+"""The budget of a turn: how much its templates may compute, so that one call does not delay the others.
+
+The budget is counted in steps. A filter, a comparison, a tag or an entry of a loop is one step, which takes about half
+a microsecond. A template pays for its parts and, before a loop starts, for the loop's body once per entry. If a
+filter's work grows with the size of a text or a list, the filter also pays for that size. When the budget is used up,
+a quarter of it is made available for the `error` exit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from jinja2 import nodes
+
+from ncco_server.flow.templates.filters import FILTERS, Unfit
+
+MAX_STEPS: Final = 300_000
+"""Maximum number of steps in a turn; our choice: about a sixth of a second, and far more than any prompt needs."""
+
+BUDGET: Final = "the budget"
+"""The budget's key among the names of a turn. It contains a space, so a flow cannot use it as a name."""
+
+_LOCALISED: Final = 50
+"""The number of steps that a localised filter takes."""
+_PER_ENTRY: Final = 50
+"""In a list or a map, this many characters of a text count as one entry, because it is only compared."""
+_FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
+
+
+class Budget:
+    """The steps that a turn has left."""
+
+    _most = MAX_STEPS
+    _left = MAX_STEPS
+
+    def spend(self, steps: int) -> None:
+        """Take steps from the budget. If it is used up, raises Unfit and makes a quarter of it available again."""
+        self._left -= steps
+        if self._left < 0:
+            self._most //= 4
+            self._left = self._most
+            raise Unfit(f"the texts of this turn take more than {MAX_STEPS:,} steps", "E396")
+
+
+def spend(names: Mapping[str, Any], steps: int) -> None:
+    """Take steps from the budget in `names`, if they have one. Raises Unfit if it is used up."""
+    budget = names.get(BUDGET)
+    if budget is not None:
+        budget.spend(steps)
+
+
+def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
+    """The number of steps that nodes take. `entries` returns the length of a loop's list, by default 0."""
+    return sum(_steps(node, entries) for node in body)
+
+
+def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
+    """The number of steps that a loop takes for each entry."""
+    return 1 + steps_of(loop.body, entries)
+
+
+def _steps(node: nodes.Node, entries: Callable[[nodes.Node], int]) -> int:
+    match node:
+        case nodes.For():
+            own = 1 + steps_of([node.iter, *node.else_], entries)
+            return own + entries(node.iter) * repeated_steps(node, entries)
+        case nodes.Output():
+            own = sum(not isinstance(child, nodes.TemplateData) for child in node.nodes)
+        case nodes.Filter():
+            own = _LOCALISED if FILTERS[node.name].is_localised else 1
+        case _:
+            own = 0 if isinstance(node, _FREE) else 1
+    return own + steps_of(node.iter_child_nodes(), entries)
+
+
+def size_of(value: object) -> int:
+    """The number of characters in a text, or of entries (nested ones too) in a list or map; 0 for other values."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return 0
+    if set(map(type, value)) <= {str}:  # measuring must cost less than what is paid for it
+        return len(value) + sum(map(len, value)) // _PER_ENTRY
+    return len(value) + sum(size_of(each) // (_PER_ENTRY if isinstance(each, str) else 1) for each in value)

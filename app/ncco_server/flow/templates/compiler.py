@@ -1,0 +1,211 @@
+"""Compiles the texts of a flow to values: literals, texts with braces, template files, and conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from jinja2 import nodes
+
+from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.nodes import Place, Text
+from ncco_server.flow.scope import ScopeTypes
+from ncco_server.flow.templates.analysis import Analysis, check_braces, read_with_includes
+from ncco_server.flow.templates.checker import Checker
+from ncco_server.flow.templates.escaping import CONTEXTS
+from ncco_server.flow.templates.filters import LANGUAGE
+from ncco_server.flow.templates.syntax import read_expression
+from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
+from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value
+from ncco_server.value_types import POINTS, TYPES, Escape, Kind
+
+MAX_LENGTH: Final = 1_000
+"""Maximum number of characters in a condition; our choice."""
+
+_OPENER = re.compile(r"\{[{%#]")
+_SPEAK = re.compile(r"<speak[\s>]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNSPOKEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+"""Control characters, which YAML escapes can produce. They become spaces, as in values from callers."""
+_PATH = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?:\s*\|\s*\w+(?:\([^()]*\))?)*")
+_BEGINNING = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://[^{]*")
+_PORT = re.compile(r"://[^/?#]*:[0-9]*$")
+_TEXTUAL: Final = frozenset({"text", "phone", "url", "words"})
+_CASTABLE_KINDS: Final = {
+    "int": ("number", "text"),
+    "number": ("number", "text"),
+    "bool": ("bool", "text"),
+    "list": ("list",),
+    "map": ("map",),
+    "date": ("date", "text"),
+    "time": ("time", "text"),
+    "datetime": ("datetime", "text"),
+    "moment": ("datetime", "text"),
+    "any": ("text", "number", "bool", "list", "map", *POINTS),
+}
+"""The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _CompilationUnit:
+    """One value to compile."""
+
+    text: Located
+    place: Place
+    type: Kind
+    escape: Escape
+    scope: ScopeTypes
+    templates: Mapping[str, str]
+    language: str
+    files: tuple[str, ...] = ()
+    what: str = "the value"
+
+
+def compile_value(
+    text: Text,
+    type_: Kind,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    what: str = "the value",
+    language: str = LANGUAGE,
+) -> tuple[Value | None, list[FlowIssue]]:
+    """Compile one field: either a literal, cast to `type_`, or text with braces, which is computed in each call.
+
+    `what` names the field in messages; `language` is the language of localised filters. The value is None if one of
+    the issues is an error, but not if all of them are warnings.
+    """
+    if escape in ("talk", "ssml"):
+        text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
+    return _compile(_CompilationUnit(text, text.place, type_, escape, scope, templates, language, what=what))
+
+
+def compile_file(
+    name: Text,
+    type_: Kind,
+    escape: Escape,
+    scope: ScopeTypes,
+    templates: Mapping[str, str],
+    *,
+    language: str = LANGUAGE,
+) -> tuple[Value | None, list[FlowIssue]]:
+    """Compile the template file `name`; `language` is the language of localised filters.
+
+    The place of an issue in the file is in that file, not in the flow. The value is None as in `compile_value`.
+    """
+    if name.value not in templates:
+        return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
+    text = TemplateFile(name.value, templates[name.value])
+    if len(text.value) > MAX_FILE:
+        message = f"{name.value} has more than {MAX_FILE:,} characters"
+        return None, [RULES["E311"].at(name.place, message)]
+    return _compile(_CompilationUnit(text, name.place, type_, escape, scope, templates, language, (name.value,)))
+
+
+def compile_expression(
+    text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
+) -> tuple[Expression | None, list[FlowIssue]]:
+    """Compile a condition; it is None if an issue is an error. `language` is the language of localised filters."""
+    template = Template(text, scope.zone)
+    check = Checker(template, scope, is_bare=True)
+    if len(text.value) > MAX_LENGTH:
+        message = f"an expression of more than {MAX_LENGTH:,} characters"
+        return None, [RULES["E311"].at(text.at(0), message)]
+    node, fault = read_expression(template, text)
+    if fault is not None:
+        check.report(*fault)
+    elif node is not None:
+        check.check_test(node)
+    if node is None or check.has_errors:
+        return None, check.issues
+    return Expression(text.place, TYPES["bool"], text.value, template, language, *check.used(node)), check.issues
+
+
+def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
+    if not _OPENER.search(unit.text.value):
+        return _compile_literal(unit)
+    template, faults = read_with_includes(unit.text, unit.templates, unit.files, unit.scope.zone)
+    if unit.type.name not in _TEXTUAL and not faults:
+        match template.body:
+            case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):
+                if unit.text.value == unit.text.value.strip():
+                    return _compile_native(unit, template, node)
+    return _compile_computed(unit, template, faults)
+
+
+def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
+    template = Template(unit.text)
+    text = unit.text.value
+    template.add(unit.text)
+    check = Checker(template, unit.scope)
+    if "}" in text and unit.escape != "json":
+        check_braces(check, text)
+    if unit.escape in ("talk", "ssml"):
+        text = text.strip()
+    try:
+        if unit.escape == "header" and _CONTROL.search(text):
+            raise ValueError("a header without line breaks and control characters is needed")
+        value = unit.type.cast(text)
+    except ValueError as error:
+        is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.shapes
+        cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)
+        check.issues.append(RULES["E313"].at(_whole_place(unit.text), f'{unit.what} cannot be "{shorten(text)}"', cure))
+    if check.has_errors:
+        return None, check.issues
+    if (path := _PATH.fullmatch(text)) and unit.scope.shape_at(names := path[1].split(".")) is not None:
+        message = f'"{text}" is plain text here, not the value of {path[1]}'
+        fix = Fix(f'write "{{{{ {text} }}}}"', "word", f"{{{{ {text} }}}}")
+        check.issues.append(RULES["W305"].at(_whole_place(unit.text), message, fix, names[:1]))
+    return Literal(value, unit.place, unit.text), check.issues
+
+
+def _whole_place(text: Located) -> Place:
+    """The place of the whole value as written, including its quotes."""
+    return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
+
+
+def _compile_native(
+    unit: _CompilationUnit, template: Template, node: nodes.Expr
+) -> tuple[Value | None, list[FlowIssue]]:
+    check = Checker(template, unit.scope)
+    shape = check.type_of(node)
+    wanted = unit.type
+    if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
+        message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
+        check.report("E313", node, message, f"compute {wanted.described}")
+    if check.has_errors:
+        return None, check.issues
+    about = (unit.place, wanted, check.shown(node), template, unit.language)
+    return Native(*about, *check.used(node)), check.issues
+
+
+def _compile_computed(
+    unit: _CompilationUnit, template: Template, faults: list[FlowIssue]
+) -> tuple[Value | None, list[FlowIssue]]:
+    escape: Escape = "ssml" if unit.escape == "talk" and _SPEAK.search(template.source) else unit.escape
+    check = Checker(template, unit.scope, issues=faults)
+    analysis = Analysis(check, CONTEXTS[escape], is_json=escape == "json")
+    analysis.block(template.body)
+    if escape == "url":
+        _check_beginning(unit, check)
+    if check.has_errors:
+        return None, check.issues
+    about = (unit.place, unit.type, unit.text.value, template, unit.language)
+    used = (frozenset(analysis.used_names), frozenset(analysis.used_env))
+    return Computed(*about, *used, escape, analysis.escapers), check.issues
+
+
+def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
+    """Report E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
+    found = _BEGINNING.match(unit.text.value)
+    if found is None or found[0].endswith("["):  # the braces may compute an IPv6 address in brackets
+        return
+    written = found[0]
+    try:
+        unit.type.cast(written + ("1" if _PORT.search(written) else "x"))
+    except ValueError as error:
+        beginning = check.template.between(len(written) - len(written.lstrip()), len(written))
+        check.report("E313", beginning, f'{unit.what} cannot begin with "{written.strip()}"', str(error))

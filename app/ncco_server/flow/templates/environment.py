@@ -1,0 +1,170 @@
+"""The Jinja2 environment of all templates: it can only read entries of maps and lists, and apply our filters.
+
+- No attribute of a Python object is ever read: `customer.items` is the entry "items".
+- Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
+- All work takes steps from the turn's budget (`ncco_server.flow.templates.budget`).
+- A value that the call does not have is `Missing`: `default` and `is defined` accept it, any other use of it fails.
+
+Before a template is compiled, its operators are replaced by the functions in `OPERATORS`. These limit the size of
+results, and raise `Unfit` for a wrong operand.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, UndefinedError, pass_context
+from jinja2.runtime import Context, LoopContext
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from ncco_server.flow.scope import header
+from ncco_server.flow.templates.budget import size_of, spend
+from ncco_server.flow.templates.escaping import ESCAPERS
+from ncco_server.flow.templates.filters import FILTERS, Absent, Unfit, default, is_absent
+from ncco_server.flow.templates.operators import add, compare, cut, subtract
+from ncco_server.value_types import MAX_ITEMS
+
+LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
+"""The fields of `loop` within a `for`."""
+
+_SETTING: Final = re.compile(r"env\.(\w+)")
+
+
+def missing_message(path: str) -> str:
+    """The message for a missing value, which is written as `path`. A setting is named by its environment variable."""
+    variable = _SETTING.match(path)
+    return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
+
+
+class Missing(StrictUndefined):
+    """A value that this call does not have. Using it raises UndefinedError with the message of `missing_message`."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        hint: str | None = None,
+        obj: Any = missing,
+        name: str | None = None,
+        exc: type[UndefinedError] = UndefinedError,
+    ) -> None:
+        super().__init__(hint or missing_message(name or "value"), obj, name, exc)
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja2, reduced to the features of the flow language."""
+
+    def __init__(self) -> None:
+        super().__init__(undefined=Missing)
+        self.globals.clear()
+        self.tests = {"defined": lambda value: not is_absent(value)}
+        self.filters = {name: _propagating_missing(known.apply, known.price) for name, known in FILTERS.items()}
+        self.filters |= {name: _propagating_missing(apply, price) for name, (apply, price) in OPERATORS.items()}
+        self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Always return a missing value: entries are read by `_entry` instead."""
+        return Missing(name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Always return a missing value: entries are read by `_entry` instead."""
+        return Missing(name=str(argument))
+
+    def is_safe_callable(self, obj: Any) -> bool:
+        """Return False: nothing may be called."""
+        return False
+
+
+def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
+    """Wrap a function to return a missing operand unchanged, so a `default` after it can replace that operand.
+
+    `price` is what the function costs, as in `ncco_server.flow.templates.filters.Filter`.
+    """
+
+    @pass_context
+    def passing(context: Context, *operands: Any) -> Any:
+        for operand in operands:
+            if is_absent(operand):
+                return operand
+        if price and (steps := sum(map(size_of, operands)) * price // 10):
+            spend(context.parent, steps)
+        try:
+            return apply(*operands)
+        except Absent as absent:
+            return Missing(name=str(absent))
+
+    return passing
+
+
+def _entry(of: Any, key: str | int, path: str) -> Any:
+    """An entry of a map by its key or of a list by its index, or a field of `loop`; never any other attribute."""
+    if isinstance(of, LoopContext) and key in LOOP_FIELDS:
+        return getattr(of, str(key))
+    if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
+        try:
+            value = of[key]
+        except (LookupError, TypeError):
+            value = None
+        if value is not None:
+            return value
+    return Missing(name=path)
+
+
+def _computed_entry(of: Any, key: Any, path: str) -> Any:
+    """An entry with a computed key. A negative index gives a missing value."""
+    if isinstance(key, float) and key.is_integer():
+        key = int(key)
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise Unfit("an entry needs a whole number or text")
+    if isinstance(of, list | tuple) and isinstance(key, str):
+        raise Unfit("a list index must be a whole number")
+    if isinstance(of, Mapping) and isinstance(key, int):
+        raise Unfit("a map key must be text")
+    return Missing(name=path) if isinstance(key, int) and key < 0 else _entry(of, key, path)
+
+
+def _sip_header(headers: Any, name: Any) -> str:
+    """An entry of `call.sip`; "" if the header was not sent."""
+    if not isinstance(headers, Mapping) or not isinstance(name, str):
+        raise Unfit("call.sip is not a map of headers")
+    return header(headers, name)
+
+
+def _list(entries: list[Any]) -> Any:
+    """Return the list, or its first missing entry if it has one."""
+    return next((entry for entry in entries if is_absent(entry)), entries)
+
+
+@pass_context
+def _items(context: Context, value: Any, steps: int) -> list[Any]:
+    """The entries of a loop, at most `MAX_ITEMS`; each takes this number of `steps` from the budget.
+
+    A missing list raises UndefinedError; it does not count as empty.
+    """
+    if is_absent(value):
+        iter(Missing() if value is None else value)
+    if not isinstance(value, list | tuple):
+        raise Unfit("a loop needs a list")
+    if len(value) > MAX_ITEMS:
+        raise Unfit(f"a loop may have at most {MAX_ITEMS} entries")
+    spend(context.parent, len(value) * steps)
+    return list(value)
+
+
+OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
+    "_add": (add, 1),
+    "_compare": (lambda left, op, right, zone: compare(op, left, right, zone), 1),
+    "_computed_entry": (_computed_entry, 0),
+    "_cut": (cut, 1),
+    "_entry": (_entry, 0),
+    "_negative": (lambda of: subtract(0, of), 0),
+    "_sip_header": (_sip_header, 3),
+    "_subtract": (subtract, 0),
+}
+"""The functions that replace operators, each with its price. They are filters whose names authors cannot write."""
+
+ENVIRONMENT: Final = Sandbox()
+"""The environment of all templates. Calls of the escapers are compiled into each template."""

@@ -1,0 +1,480 @@
+"""The filters, which are written after `|`.
+
+A filter's result depends only on its operands, and is never a text longer than `MAX_TEXT`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from types import ModuleType
+from typing import Any, Final, Literal, NamedTuple
+
+from jinja2 import Undefined
+
+from ncco_server.value_types import ANY, POINTS, TYPES, Kind, point_of, write
+
+MAX_TEXT = 10_000
+"""Maximum number of characters in computed text; our choice, far more than can be spoken."""
+
+LANGUAGE = "en-US"
+"""The default language of localised filters: the language of a talk without `language`.
+
+Source: NCCO reference, Talk (`language`, default en-US).
+"""
+
+
+class Unfit(Exception):
+    """A value that does not fit where it is used. The message never contains the value, which may be a caller's PIN.
+
+    Attributes:
+        code: the rule that is broken.
+    """
+
+    def __init__(self, message: str, code: str = "E395") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Absent(Exception):
+    """A value that does not exist; `default` and `is defined` accept it."""
+
+
+class ArgumentCheck(NamedTuple):
+    """How a literal argument is checked when a file is loaded: the filter is applied to typical values with it.
+
+    Attributes:
+        tried: the typical values, by kind; "" means any kind.
+        cure: what to write instead of the argument; "" for a time zone, where similar names are suggested.
+        code: the code of the issue if the filter refuses the argument for every value.
+    """
+
+    tried: Mapping[str, Any]
+    cure: str = ""
+    code: str = "E340"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter, and the properties that the checks and `prove` rely on. By default, they assume nothing about it.
+
+    Attributes:
+        name: the word after `|`.
+        summary: its result, in a sentence.
+        example: a text that uses it.
+        apply: (operand, arguments) → result. Raises Unfit or Absent.
+        takes: the kinds of operands (`Kind.family`) that it takes; () means any.
+        gives: the type of the result; None if it has the type of the operand.
+        usage: how messages show it.
+        args: the kind of each argument; "" means any.
+        needed: how many of the arguments are required.
+        is_localised: whether the result depends on the language, which is then the second argument of `apply`.
+        check: how a literal argument is checked.
+        reads: `entry` if it returns an entry of a list or a letter of a text; `length` if it returns the length.
+        part: which part of a text it returns, or compares with its argument.
+        keeps: what it preserves. `emptiness`: it never fails, an empty value stays empty, and no other value becomes
+            empty. `ends`: the start of a text stays at the start, and the end at the end. `number`: the result can only
+            grow if the number grows.
+        form: the form that a text must have as an operand; "" for any text.
+        argument_form: the form that a text must have as an argument; "" for any text.
+        growth: the maximum number of characters that it produces from one character.
+        price: the steps (`templates.budget`) that it takes for ten characters or entries of its operands.
+    """
+
+    name: str
+    summary: str
+    example: str
+    apply: Callable[..., Any]
+    takes: tuple[str, ...]
+    gives: Kind | None
+    usage: str
+    args: tuple[str, ...] = ()
+    needed: int = 0
+    is_localised: bool = False
+    check: ArgumentCheck | None = None
+    reads: Literal["", "entry", "length"] = ""
+    part: Literal["", "begins", "ends", "holds"] = ""
+    keeps: Set[Literal["emptiness", "ends", "number"]] = frozenset()
+    form: Literal["", "datetime", "number"] = ""
+    argument_form: Literal["", "zone"] = ""
+    growth: int = 1
+    price: int = 1
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the filter is a test: its result is true or false."""
+        return self.gives == TYPES["bool"]
+
+
+def speech_package() -> ModuleType:
+    """The package of the localised filters, imported only when used: it imports Babel, which most flows do not need."""
+    return importlib.import_module("ncco_server.flow.speech")
+
+
+def bounded(text: str) -> str:
+    """Return `text`; raises Unfit if it is too long."""
+    if len(text) > MAX_TEXT:
+        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
+    return text
+
+
+def is_absent(value: object) -> bool:
+    """Whether a value is missing in the call."""
+    return value is None or isinstance(value, Undefined)
+
+
+def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
+    """Return the value, or `otherwise` if it is missing; with `also_empty`, also if it is empty."""
+    return otherwise if is_absent(value) or (also_empty and not value) else value
+
+
+def as_text(value: object) -> str:
+    """Convert a value to text. Raises Unfit for a list or a map."""
+    try:
+        return write(value)
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise Unfit("a text is needed here")
+    return value
+
+
+def _cast(type_: Kind, value: object, *otherwise: object) -> Any:
+    """Cast a value; if it does not fit the type, return `otherwise`, or raise Unfit if there is none."""
+    try:
+        return type_.cast(value)
+    except ValueError:
+        if not otherwise:
+            raise
+        return otherwise[0]
+
+
+def _entry_at(position: int, value: object) -> Any:
+    if not isinstance(value, str | list | tuple):
+        raise Unfit("only text or a list has a first and a last entry")
+    if not value:
+        raise Absent("entry in an empty list or text")
+    return value[position]
+
+
+def _sample(family: str) -> Any:
+    """A typical value of a type, as expressions use it."""
+    return TYPES[family].operand(TYPES[family].sample)
+
+
+_GIVEN: Final[Mapping[str, Kind | None]] = {
+    "str": TYPES["text"],
+    "bool": TYPES["bool"],
+    "int": TYPES["int"],
+    "int | float": TYPES["number"],
+    "date": TYPES["date"],
+    "time": TYPES["time"],
+    "datetime": TYPES["datetime"],
+    "Any": ANY,
+    "object": None,
+}
+"""The type of a filter's result, by the annotation of its function."""
+_TEXTS: Final = ("text",)
+
+
+def _filter(
+    example: str, takes: tuple[str, ...], args: tuple[str, ...] = (), **properties: Any
+) -> Callable[[Callable[..., Any]], Filter]:
+    """Declare a filter. The rest is read from its function.
+
+    The first parameter is the operand. A parameter `language` makes the filter localised. The other parameters are the
+    arguments; those with a default are optional. The function may raise ValueError instead of Unfit.
+    """
+
+    def declare(function: Callable[..., Any]) -> Filter:
+        @functools.wraps(function)
+        def apply(*operands: Any) -> Any:
+            try:
+                result = function(*operands)
+            except ValueError as error:
+                raise Unfit(str(error)) from None
+            return bounded(result) if isinstance(result, str) else result
+
+        name = function.__name__.rstrip("_")
+        parameters = inspect.signature(function).parameters.values()
+        needed = [
+            each.name for each in parameters if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+        ]
+        usage = re.search(rf"\| {name}(\([^)]*\))?", example)
+        return Filter(
+            **{
+                "name": name,
+                "summary": inspect.getdoc(function) or "",
+                "example": example,
+                "apply": apply,
+                "takes": takes,
+                "gives": _GIVEN[function.__annotations__["return"]],
+                "usage": usage.group() if usage else "",
+                "args": args,
+                "needed": len(needed) - 1 - ("language" in needed),
+                "is_localised": "language" in needed,
+                **properties,
+            }
+        )
+
+    return declare
+
+
+@_filter("{{ topic | capitalize }}", _TEXTS, keeps={"emptiness", "ends"})
+def capitalize(value: object) -> str:
+    """Makes the first letter upper case and the others lower case."""
+    return _text(value).capitalize()
+
+
+@_filter('{{ "yes" if topic | contains("refund") else "no" }}', _TEXTS, ("text",), part="holds")
+def contains(value: object, part: object) -> bool:
+    """Whether the text contains the given text."""
+    return _text(part) in _text(value)
+
+
+@_filter('{{ now | in_zone("Europe/London") | date | spoken }}', ("datetime", "date", "text"), form="datetime")
+def date_(value: object) -> date:
+    """The date of a point in time, in its own time zone."""
+    point = point_of(value)
+    if not isinstance(point, date):
+        raise Unfit("a date is needed, such as 2026-03-05")
+    return point.date() if isinstance(point, datetime) else point
+
+
+@_filter(
+    '{{ topic | default("friend", true) }}',
+    (),
+    ("", "bool"),
+    usage='| default("friend")',
+    keeps={"emptiness", "number"},
+)
+def default_(value: object, otherwise: object = "", also_empty: object = False) -> object:
+    """Replaces a missing value and, with `true`, also an empty one."""
+    return default(value, otherwise, also_empty)
+
+
+@_filter(
+    "{{ call.from | digits }}, or {{ account | digits(2) }}",
+    ("text", "number"),
+    ("number",),
+    usage="| digits(2)",
+    check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
+    growth=3,
+    price=80,
+)
+def digits(value: object, language: str, group: object = None) -> str:
+    """Speaks digit by digit, in groups like a phone number or in groups of the given size."""
+    return str(speech_package().digits(value, language, group))
+
+
+@_filter('{{ "free" if account | ends_with("00") else "paid" }}', _TEXTS, ("text",), part="ends")
+def ends_with(value: object, part: object) -> bool:
+    """Whether the text ends with the given text."""
+    return _text(value).endswith(_text(part))
+
+
+@_filter('{{ answers | first | default("none") }}', ("text", "list"), reads="entry", part="begins", price=0)
+def first(value: object) -> Any:
+    """The first entry of a list, or the first letter of text; missing if empty."""
+    return _entry_at(0, value)
+
+
+@_filter(
+    '{{ now | in_zone("Europe/London") | spoken("time") }}',
+    ("datetime", "text"),
+    ("text",),
+    check=ArgumentCheck({"": _sample("datetime")}, code="E342"),
+    form="datetime",
+    argument_form="zone",
+)
+def in_zone(value: object, language: str, zone: object) -> datetime:
+    """Converts a point in time to a time zone."""
+    moment: datetime = speech_package().in_zone(value, language, zone)
+    return moment
+
+
+@_filter(
+    "{{ (account | int(0)) + 1 }}", ("text", "number"), ("number",), usage="| int", keeps={"number"}, form="number"
+)
+def int_(value: object, *otherwise: object) -> int:
+    """Converts text to a whole number. Anything else takes the `error` exit, or becomes the given number."""
+    whole: int = _cast(TYPES["int"], value, *otherwise)
+    return whole
+
+
+@_filter('{{ answers | join(", ") }}', ("list",), ("text",), price=5)
+def join(value: object, between: object = "") -> str:
+    """Joins the entries of a list with the given separator."""
+    if not isinstance(value, list | tuple):
+        raise Unfit("only a list can be joined")
+    return _text(between).join(as_text(item) for item in value)
+
+
+@_filter('{{ answers | last | default("none") }}', ("text", "list"), reads="entry", part="ends", price=0)
+def last(value: object) -> Any:
+    """The last entry of a list, or the last letter of text; missing if empty."""
+    return _entry_at(-1, value)
+
+
+@_filter("{{ answers | length }}", ("text", "list", "map"), reads="length", keeps={"emptiness", "number"}, price=0)
+def length(value: object) -> int:
+    """The number of letters, entries or keys."""
+    if not isinstance(value, str | list | tuple | Mapping):
+        raise Unfit("only text, a list or a map has a length")
+    return len(value)
+
+
+@_filter(
+    '{{ answers | list }}, or {{ answers | list("or") }}',
+    ("list",),
+    ("text",),
+    usage='| list("or")',
+    check=ArgumentCheck({"": []}, 'write "and" or "or"'),
+    price=10,
+)
+def list_(value: object, language: str, word: object = "and") -> str:
+    """Speaks a list as people say it: with commas, and a word before the last entry."""
+    return str(speech_package().listed(value, language, word))
+
+
+@_filter("{{ topic | lower }}", _TEXTS, keeps={"emptiness", "ends"})
+def lower(value: object) -> str:
+    """Makes all letters lower case."""
+    return _text(value).lower()
+
+
+@_filter(
+    "{{ (account | number(0)) + 0.5 }}",
+    ("text", "number"),
+    ("number",),
+    usage="| number",
+    keeps={"number"},
+    form="number",
+)
+def number(value: object, *otherwise: object) -> int | float:
+    """Converts text to a number; otherwise like `int`."""
+    found: int | float = _cast(TYPES["number"], value, *otherwise)
+    return found
+
+
+@_filter('{{ topic | replace("-", " ") }}', _TEXTS, ("text", "text"))
+def replace(value: object, old: object, new: object) -> str:
+    """Replaces every occurrence of one text with another."""
+    text = _text(value)
+    part = _text(old)
+    other = _text(new)
+    if len(text) + text.count(part) * len(other) > 2 * MAX_TEXT:
+        raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
+    return text.replace(part, other)
+
+
+@_filter("{{ 2.345 | round(2) }}", ("number",), ("number",), keeps={"number"}, price=0)
+def round_(value: object, places: object = 0) -> int | float:
+    """Rounds a number to the given number of decimals."""
+    if not isinstance(value, int | float) or not abs(value) < 10**18:  # also refuses NaN
+        raise Unfit("a number is needed here")
+    if not isinstance(places, int) or not 0 <= places <= 9:
+        raise Unfit("a number is rounded to 0 to 9 places")
+    return round(value, places) if places else round(value)
+
+
+@_filter("{{ call.from_user | spell }}", ("text", "number"), growth=3, price=50)
+def spell(value: object, language: str) -> str:
+    """Spells letter by letter, and names punctuation."""
+    return str(speech_package().spelled(value, language))
+
+
+@_filter(
+    '{{ hours.office.next_open | spoken }}, {{ 12.5 | spoken("GBP") }}',
+    (*POINTS, "number", "text"),
+    ("text",),
+    usage='| spoken("GBP")',
+    check=ArgumentCheck(
+        {"number": 1, **{family: _sample(family) for family in POINTS}},
+        'write a currency such as "GBP" for a number; date, day, time or weekday for a point in time',
+    ),
+    form="datetime",
+)
+def spoken(value: object, language: str, form: object = "") -> str:
+    """Speaks dates, times, numbers and amounts as people say them; see below."""
+    return str(speech_package().spoken(value, language, form))
+
+
+@_filter('{{ "home" if call.from | starts_with("44") else "away" }}', _TEXTS, ("text",), part="begins")
+def starts_with(value: object, part: object) -> bool:
+    """Whether the text begins with the given text."""
+    return _text(value).startswith(_text(part))
+
+
+@_filter('{{ (tries | text) + "0" }}', ("text", "number", "bool", *POINTS), keeps={"emptiness", "ends"})
+def text(value: object) -> str:
+    """Converts a number, true or false, a date or a time (ISO 8601) to text."""
+    return write(value)
+
+
+@_filter('{{ now | in_zone("Europe/London") | time | spoken }}', ("datetime", "time", "text"), form="datetime")
+def time_(value: object) -> time:
+    """The time of day of a point in time, in its own time zone."""
+    point = point_of(value)
+    if isinstance(point, datetime):
+        return point.time()
+    if not isinstance(point, time):
+        raise Unfit("a time of day is needed, such as 09:30")
+    return point
+
+
+@_filter("{{ topic | title }}", _TEXTS, keeps={"emptiness", "ends"})
+def title(value: object) -> str:
+    """Makes the first letter of each word upper case."""
+    return _text(value).title()
+
+
+@_filter("{{ topic | trim }}", _TEXTS, keeps={"emptiness", "ends"})
+def trim(value: object) -> str:
+    """Removes spaces at both ends."""
+    return _text(value).strip()
+
+
+@_filter("{{ topic | upper }}", _TEXTS, keeps={"emptiness", "ends"})
+def upper(value: object) -> str:
+    """Makes all letters upper case."""
+    return _text(value).upper()
+
+
+_ALL: Final = (
+    capitalize,
+    contains,
+    date_,
+    default_,
+    digits,
+    ends_with,
+    first,
+    in_zone,
+    int_,
+    join,
+    last,
+    length,
+    list_,
+    lower,
+    number,
+    replace,
+    round_,
+    spell,
+    spoken,
+    starts_with,
+    text,
+    time_,
+    title,
+    trim,
+    upper,
+)
+FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
+"""The filters by name, in the order in which docs and messages list them."""

@@ -1,0 +1,145 @@
+"""The operators of expressions. Checks and proofs that reason about expressions apply them too."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import Any, Final, NamedTuple
+
+from jinja2 import nodes
+
+from ncco_server.flow.templates.filters import Unfit, bounded
+from ncco_server.value_types import MAX_ITEMS, POINTS, TYPES, Kind, Point, in_utc
+
+
+class Comparison(NamedTuple):
+    """A comparison operator. Operators are named as in Jinja2.
+
+    Attributes:
+        sign: how it is written.
+        apply: compares two values.
+        swapped: the operator with the same result if the sides are swapped; "" if there is none.
+        negated: the operator with the opposite result, if that one is simpler; otherwise "".
+        needs_order: whether only values with an order can be compared.
+    """
+
+    sign: str
+    apply: Callable[[Any, Any], bool]
+    swapped: str = ""
+    negated: str = ""
+    needs_order: bool = False
+
+    def takes(self, kind: Kind) -> bool:
+        """Whether values of this kind can be compared in this way."""
+        return not self.needs_order or kind.family in ORDERED
+
+
+ORDERED: Final = ("number", *POINTS)
+"""The families of values that have an order."""
+COMPARISONS: Final[Mapping[str, Comparison]] = {
+    "eq": Comparison("==", operator.eq, swapped="eq"),
+    "ne": Comparison("!=", operator.ne, swapped="ne", negated="eq"),
+    "lt": Comparison("<", operator.lt, swapped="gt", needs_order=True),
+    "lteq": Comparison("<=", operator.le, swapped="gteq", negated="gt", needs_order=True),
+    "gt": Comparison(">", operator.gt, swapped="lt", needs_order=True),
+    "gteq": Comparison(">=", operator.ge, swapped="lteq", negated="lt", needs_order=True),
+    "in": Comparison("in", lambda item, items: item in items),
+    "notin": Comparison("not in", lambda item, items: item not in items, negated="in"),
+}
+
+
+def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
+    """Compare two values. Raises Unfit if they cannot be compared this way.
+
+    Args:
+        op: one of `COMPARISONS`.
+        left: a value. Text that is compared with a date or a time is read in ISO 8601.
+        right: the other value.
+        zone: the time zone of such text without a UTC offset (an IANA name), or "".
+    """
+    if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
+        raise Unfit(f'"{COMPARISONS[op].sign}" needs a list')
+    if isinstance(right, list | tuple) and any(isinstance(each, Point) for each in (left, *right)):
+        return any(compare("eq", left, each, zone) for each in right) == (op == "in")
+    if isinstance(left, Point) or isinstance(right, Point):
+        left, right = _comparable(left, right, zone), _comparable(right, left, zone)
+    try:
+        return bool(COMPARISONS[op].apply(left, right))
+    except TypeError:
+        raise Unfit(f'"{COMPARISONS[op].sign}" cannot compare {_described(left, right)}') from None
+
+
+def _comparable(value: Any, other: Any, zone: str) -> Any:
+    """A value as it is compared with a date or a time: text in ISO 8601 becomes one, and points in time are in UTC."""
+    if isinstance(value, str):
+        type_ = next(kind for point, kind in _POINTS if isinstance(other, point)).with_zone(zone)
+        try:
+            value = type_.operand(type_.cast(value))
+        except ValueError:
+            return value
+    return in_utc(value) if isinstance(value, datetime) else value
+
+
+def add(left: Any, right: Any) -> Any:
+    """Add two numbers, or join two texts or two lists."""
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
+        if len(left) + len(right) > MAX_ITEMS:
+            raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")
+        return [*left, *right]
+    if isinstance(left, str) and isinstance(right, str):
+        return bounded(left + right)
+    if _is_number(left) and _is_number(right):
+        return left + right
+    raise Unfit(f'"+" cannot be used with {_described(left, right)}')
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """Subtract a number from another."""
+    if _is_number(left) and _is_number(right):
+        return left - right
+    raise Unfit(f'"-" cannot be used with {_described(left, right)}')
+
+
+def step_of(node: nodes.Node) -> tuple[nodes.Expr, float] | None:
+    """What an expression counts, and by how much: x and 2 for `x + 2` or `2 + x`, x and -2 for `x - 2`; else None."""
+    match node:
+        case nodes.Add(left=nodes.Const(value=int() | float() as step), right=of):
+            return of, step
+        case nodes.Add(left=of, right=nodes.Const(value=int() | float() as step)):
+            return of, step
+        case nodes.Sub(left=of, right=nodes.Const(value=int() | float() as step)):
+            return of, -step
+    return None
+
+
+def cut(of: Any, low: int | str, high: int | str) -> Any:
+    """A slice of a text or a list; a bound of "" means no bound."""
+    if not isinstance(of, str | list | tuple):
+        raise Unfit("only text or a list can be sliced")
+    return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_POINTS: Final = ((datetime, TYPES["datetime"]), (date, TYPES["date"]), (time, TYPES["time"]))
+"""The types whose values expressions use as a `Point`; a `datetime` is also a `date`."""
+_TYPE_NAMES: Final = (
+    (bool, "true or false"),
+    (str, "a text"),
+    (int | float, "a number"),
+    (list | tuple, "a list"),
+    (Mapping, "a map"),
+    *((point, kind.described) for point, kind in _POINTS),
+)
+
+
+def _described(left: Any, right: Any) -> str:
+    """Describe two values by their types; the values themselves may come from a caller, so they are not shown."""
+    types = [
+        next((name for type_, name in _TYPE_NAMES if isinstance(side, type_)), "nothing") for side in (left, right)
+    ]
+    hint = "; text that consists of digits needs `| number`" if set(types) == {"a text", "a number"} else ""
+    return f"{types[0]} and {types[1]}{hint}"

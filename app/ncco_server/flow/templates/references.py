@@ -1,0 +1,436 @@
+"""Finds the names that expressions and templates use, with the path into each name and how its value is used.
+
+This is the only module that searches templates for names: checks, lookups, secrets and proofs all use it. A local
+variable is a name that the template itself sets, with `set` or `for`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from jinja2 import nodes
+
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.paths import Path, has_path, may_overlap, path_of, root_of
+from ncco_server.flow.scope import ScopeTypes
+from ncco_server.flow.templates.filters import FILTERS
+from ncco_server.flow.templates.tree import Template
+from ncco_server.value_types import Kind, common_type
+
+_COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
+"""The filters that count the entries of a list without reading them."""
+
+_OK: Final = "ok"
+"""The field of every lookup that shows whether its answer is real."""
+
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+class LocalSource(NamedTuple):
+    """A name of the flow, with a path into it, that the value of a local variable depends on.
+
+    Attributes:
+        is_direct: whether the variable is the value at the path, rather than computed from it.
+        is_part: whether the value at the path may be a part of the variable's value.
+        is_passed: whether the value at the path is only counted.
+    """
+
+    name: str
+    path: Path
+    is_direct: bool
+    is_part: bool
+    is_passed: bool
+
+
+Locals: TypeAlias = Mapping[str, tuple[LocalSource, ...]]
+"""The local variables of a template that have been set so far, each with its sources."""
+
+Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
+
+
+class Occurrence(NamedTuple):
+    """An expression of a template.
+
+    Attributes:
+        role: how it is used: written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, or
+            `condition` for one without braces).
+        tested: the names that the tests around it check.
+        locals: the local variables that are set before it.
+    """
+
+    template: Template
+    node: nodes.Node
+    role: Role
+    tested: frozenset[str] = _NOTHING
+    locals: Locals = MappingProxyType({})
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the expression's value is only assigned, looped over, or tested."""
+        return self.role in ("set", "loop", "test")
+
+
+class Reference(NamedTuple):
+    """A name that an expression uses.
+
+    Attributes:
+        name: the name; for a local variable, the name in the flow that it depends on.
+        path: the path to the part that is used; () for the whole value.
+        template, whole: the template, and the node of the name with its path.
+        is_unguarded: whether its value is used without a test around it that checks for a value.
+        is_needed: whether the expression cannot be computed without it.
+        is_asked: whether it is only tested with `is defined`.
+        is_passed: whether its value is only assigned, counted or looped over, so its contents are not read yet.
+        is_part: whether its value may be a part of the result.
+        is_local: whether it is read through a local variable.
+    """
+
+    name: str
+    path: Path
+    template: Template
+    whole: nodes.Node
+    is_unguarded: bool
+    is_needed: bool
+    is_asked: bool
+    is_passed: bool
+    is_part: bool
+    is_local: bool
+
+    @property
+    def place(self) -> Place:
+        """The place of the name with its path."""
+        return self.template.place(self.whole)
+
+    @property
+    def field(self) -> str:
+        """The first field in the path; "" for the whole name."""
+        return self.path[0] or "" if self.path else ""
+
+    def holds(self, path: Path) -> bool:
+        """Whether the value contains the value at another path of the name, or is a part of it."""
+        return may_overlap(self.path, path) and not (self.is_passed and len(path) > len(self.path))
+
+
+# templates
+
+
+class WalkState(NamedTuple):
+    """The state at a point of a walk: the context of the text, the local variables, and the names in scope."""
+
+    context: str = ""
+    locals: Locals = MappingProxyType({})
+    scope: ScopeTypes = ScopeTypes({})
+
+
+class Walk:
+    """A walk through a template and its includes, in the order of rendering.
+
+    After branches, the states at their ends are merged. Subclasses override the `on_` methods.
+
+    Attributes:
+        state: the state at the current point.
+    """
+
+    def __init__(self, template: Template, state: WalkState | None = None) -> None:
+        self.template = template
+        self.state = state or WalkState()
+
+    def on_text(self, node: nodes.TemplateData) -> None:
+        """Handle literal text."""
+
+    def on_value(self, occurrence: Occurrence) -> None:
+        """Handle an expression."""
+
+    def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
+        """Handle a local variable that is set to the value of `of`, or with `is_entry` to an entry of that value."""
+        sources = dict[LocalSource, None]()  # no duplicates: a variable that is set from itself would double them
+        for each in references_in(self._occurrence(of, "set")):
+            is_direct = each.is_part and name_and_path(of) is not None
+            path = (*each.path, None) if is_direct and is_entry else each.path
+            is_passed = each.is_passed and not is_direct
+            sources[LocalSource(each.name, path, is_direct, each.is_part, is_passed)] = None
+        self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
+
+    def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
+        """Return the context after branches that end in these contexts."""
+        return contexts[0]
+
+    def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
+        """Walk through some nodes; `tested` are the names that the enclosing tests check."""
+        for node in body:
+            match node:
+                case nodes.Output():
+                    for part in node.nodes:
+                        if isinstance(part, nodes.TemplateData):
+                            self.on_text(part)
+                        else:
+                            self.on_value(self._occurrence(part, "output", tested))
+                case nodes.If():
+                    self.branches(node, tested)
+                case nodes.For():
+                    self.loop(node, tested)
+                case nodes.Assign(target=nodes.Name() as target, node=value):
+                    self.on_value(self._occurrence(value, "set", tested | root_names(value)))
+                    self.on_name(target, value, is_entry=False)
+                case nodes.Scope():
+                    before = self.state
+                    self.block(node.body, tested)
+                    self.state = before._replace(context=self.state.context)
+
+    def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
+        """Walk through an `if`."""
+        arms = (node, *node.elif_)
+        before = self.state
+        ends = []
+        inner = tested.union(*(root_names(arm.test) for arm in arms))
+        for arm in arms:
+            self.state = before
+            self.on_value(self._occurrence(arm.test, "test", tested | _asked_in(arm.test)))
+            self.block(arm.body, inner)
+            ends.append(self.state)
+        self.state = before
+        self.block(node.else_, inner)
+        self.state = self._joined(node, [*ends, self.state])
+
+    def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
+        """Walk through a `for`. Names that are set in the loop do not exist after it."""
+        before = self.state
+        inner = tested | root_names(node.iter)
+        self.on_value(self._occurrence(node.iter, "loop", inner))
+        for target in [each for each in walk(node.target) if isinstance(each, nodes.Name)]:
+            self.on_name(target, node.iter, is_entry=True)
+        for body in (node.body, node.else_):
+            self.block(body, inner)
+            context = self.on_join(node, [before.context, self.state.context])
+            self.state = before._replace(context=context)
+
+    def _joined(self, node: nodes.Node, ends: list[WalkState]) -> WalkState:
+        local_sources: dict[str, tuple[LocalSource, ...]] = {}
+        types: dict[str, Kind] = {}
+        for end in ends:
+            for name, sources in end.locals.items():
+                local_sources[name] = tuple(dict.fromkeys((*local_sources.get(name, ()), *sources)))
+            for name, type_ in end.scope.shapes.items():
+                types[name] = common_type(types.get(name, type_), type_)
+        scope = replace(ends[0].scope, shapes=types)
+        return WalkState(self.on_join(node, [end.context for end in ends]), local_sources, scope)
+
+    def _occurrence(self, node: nodes.Node, role: Role, tested: frozenset[str] = _NOTHING) -> Occurrence:
+        return Occurrence(self.template, node, role, tested, self.state.locals)
+
+
+class _Occurrences(Walk):
+    """Collects every expression."""
+
+    def __init__(self, template: Template) -> None:
+        super().__init__(template)
+        self.found: list[Occurrence] = []
+
+    def on_value(self, occurrence: Occurrence) -> None:
+        """Collect the expression."""
+        self.found.append(occurrence)
+
+
+def occurrences(template: Template, *, is_condition: bool = False) -> list[Occurrence]:
+    """Every expression of a template and its includes, in order."""
+    if is_condition:
+        return [Occurrence(template, node, "condition", _asked_in(node)) for node in template.written()]
+    found = _Occurrences(template)
+    found.block(template.body)
+    return found.found
+
+
+def references(template: Template, *, is_condition: bool = False) -> Iterator[Reference]:
+    """Every name that a template uses."""
+    for occurrence in occurrences(template, is_condition=is_condition):
+        yield from references_in(occurrence)
+
+
+# expressions
+
+
+class _Usage(NamedTuple):
+    """How the value of a part of an expression is used. See `Reference` for the flags.
+
+    Attributes:
+        is_truth: in a condition, whether a name without an operator only tests that there is a value; None elsewhere.
+        whole: the entry or the field that the part belongs to.
+    """
+
+    tested: frozenset[str]
+    is_truth: bool | None = None
+    is_needed: bool = True
+    is_asked: bool = False
+    is_passed: bool = False
+    is_part: bool = True
+    whole: nodes.Node | None = None
+
+    def beside(self, *, is_truth: bool | None = None) -> _Usage:
+        """The usage of a part that only decides which value is used, and does not become part of the result."""
+        return self._replace(is_truth=is_truth, is_part=False)
+
+    def asking(self, node: nodes.Node) -> _Usage:
+        """The usage of a part next to `node`; the names in `node` count as tested."""
+        return self._replace(tested=self.tested | root_names(node))
+
+
+def references_in(occurrence: Occurrence) -> Iterator[Reference]:
+    """Every name that an expression uses."""
+    is_truth = {"test": True, "condition": False}.get(occurrence.role)
+    state = _Usage(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
+    yield from _references(occurrence, occurrence.node, state)
+
+
+def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iterator[Reference]:
+    access = name_and_path(node)
+    if access is not None:
+        yield from _references_by_path(occurrence, node, access, state)
+        for key in keys_of(node):
+            yield from _references(occurrence, key, state.beside()._replace(is_passed=False, whole=None))
+        return
+    for part, inner in _parts(node, state._replace(is_passed=False, whole=None), state.whole or node):
+        yield from _references(occurrence, part, inner)
+
+
+def _references_by_path(
+    occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
+) -> Iterator[Reference]:
+    """Yield the reference to a name with a path; for a local variable, one reference for each of its sources."""
+    name, path = access
+    is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
+    is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
+    flags = (occurrence.template, state.whole or node, is_unguarded, state.is_needed, state.is_asked)
+    if name not in occurrence.locals:
+        yield Reference(name, path, *flags, state.is_passed, state.is_part, is_local=False)
+    for source in occurrence.locals.get(name, ()):
+        further = (*source.path, *path) if source.is_direct else source.path
+        is_passed = state.is_passed or source.is_passed
+        is_part = state.is_part and source.is_part
+        yield Reference(source.name, further, *flags, is_passed, is_part, is_local=True)
+
+
+def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
+    """The parts of an expression, and how the value of each part is used."""
+    value = state._replace(is_truth=None)
+    beside = state.beside()
+    match node:
+        case nodes.Getattr(node=of) | nodes.Getitem(node=of):
+            yield of, value._replace(whole=whole)
+            if isinstance(node, nodes.Getitem) and is_computed(node.arg):
+                yield node.arg, beside
+        case nodes.Filter(node=nodes.Expr() as of, name="default"):
+            yield of, value.asking(of)._replace(is_needed=False)
+            yield from ((arg, value) for arg in node.args)
+        case nodes.Filter(node=nodes.Expr() as of, name=name) if name in _COUNTING:
+            yield of, beside._replace(is_passed=True)
+        case nodes.Test(node=of):
+            yield of, beside.asking(of)._replace(is_needed=False, is_asked=True)
+        case nodes.CondExpr(test=test, expr1=then, expr2=other):
+            yield then, value.asking(test)
+            yield test, beside._replace(is_truth=True, tested=state.tested | _asked_in(test))
+            if other is not None:
+                yield other, value.asking(test)
+        case nodes.And() | nodes.Or():
+            is_value = state.is_truth is None
+            tested = state.tested | _asked_in(node) if is_value else state.tested
+            logic = state._replace(tested=tested, is_truth=state.is_truth is not False)
+            logic = logic if is_value else logic.beside(is_truth=logic.is_truth)
+            yield from ((node.left, logic), (node.right, logic.asking(node.left) if logic.is_truth else logic))
+        case nodes.Not(node=of) if not isinstance(of, nodes.Test):
+            yield of, state.beside(is_truth=state.is_truth)
+        case _:
+            inner = beside if isinstance(node, nodes.Compare | nodes.Operand) else value
+            yield from ((child, inner) for child in node.iter_child_nodes())
+
+
+def _asked_in(node: nodes.Node) -> frozenset[str]:
+    """The names that a condition checks for being set: `x.ok`, `x is defined`, `x.name != ""`."""
+    found: set[str] = set()
+    for part in walk(node):
+        match part:
+            case nodes.Getattr(node=nodes.Name(name=name), attr="ok"):
+                found.add(name)
+            case nodes.Test(node=of):
+                found |= root_names(of)
+            case nodes.Compare(expr=left, ops=[nodes.Operand(op="eq" | "ne", expr=right)]):
+                for side, other in ((left, right), (right, left)):
+                    found |= root_names(side) if isinstance(other, nodes.Const) and other.value == "" else _NOTHING
+    return frozenset(found)
+
+
+def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozenset[str]:
+    """The root names that an expression uses, and each sensitive field in `unspoken` that its value may contain.
+
+    A whole record contains all its fields, and a field with a computed name may be any of them. An expression that only
+    assigns a record or loops over it does not touch the sensitive fields inside it yet.
+    """
+    inner = [name for name in unspoken if has_path(name)]
+    found = tuple(references_in(occurrence))
+    held = (name for each in found for name in inner if root_of(name) == each.name and each.holds(path_of(name)))
+    return frozenset((*(each.name for each in found), *held))
+
+
+def used_env(node: nodes.Node) -> frozenset[str]:
+    """The settings that an expression uses."""
+    return frozenset(
+        part.attr
+        for part in walk(node)
+        if isinstance(part, nodes.Getattr) and isinstance(part.node, nodes.Name) and part.node.name == "env"
+    )
+
+
+def walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield `node` and every node in it."""
+    yield node
+    yield from node.find_all(nodes.Node)
+
+
+def root_names(node: nodes.Node) -> frozenset[str]:
+    """The names that an expression uses."""
+    return frozenset(part.name for part in walk(node) if isinstance(part, nodes.Name))
+
+
+def name_and_path(node: nodes.Node) -> tuple[str, Path] | None:
+    """The name and the path in an access such as `cards[0].number`; None for any other expression."""
+    match node:
+        case nodes.Name(name=name):
+            return name, ()
+        case nodes.Getitem(node=of, arg=nodes.Slice()):
+            return name_and_path(of)
+        case nodes.Getattr(node=of) | nodes.Getitem(node=of):
+            found = name_and_path(of)
+            return (found[0], (*found[1], getattr(node, "attr", None))) if found else None
+    return None
+
+
+def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
+    """The expressions that `node` may evaluate to, unchanged: both values of a choice, or a value and its default."""
+    match node:
+        case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
+            yield from (*whole_values(then), *whole_values(other))
+        case nodes.Filter(node=nodes.Expr() as of, name="default", args=[otherwise, *_]):
+            yield from (*whole_values(of), *whole_values(otherwise))
+        case _:
+            yield node
+
+
+def operand_of(node: nodes.Filter) -> nodes.Expr:
+    """The operand of a filter. Only Jinja2's block filters do not have one, and the parser never produces them."""
+    assert node.node is not None  # noqa: S101 - only a filter of a block has none
+    return node.node
+
+
+def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
+    """The computed keys in an access such as `cards[number].name`."""
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        yield from keys_of(node.node)
+    if isinstance(node, nodes.Getitem) and is_computed(node.arg):
+        yield node.arg
+
+
+def is_computed(key: nodes.Expr) -> bool:
+    """Whether the key of an entry is computed in each call."""
+    return not isinstance(key, nodes.Const | nodes.Slice)

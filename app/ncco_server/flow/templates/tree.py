@@ -1,0 +1,203 @@
+"""A template as a tree of Jinja2 nodes, with the place of each node.
+
+The `lineno` of every node is an offset, because the parser gets tokens with offsets instead of line numbers. The tokens
+show where each node starts and ends.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+from jinja2 import nodes
+
+from ncco_server.flow.issues import Fix, did_you_mean
+from ncco_server.flow.nodes import Place
+from ncco_server.suggest import nearest
+
+FOLDER = "templates/"
+
+MAX_FILE = 100_000
+"""Maximum number of characters in a template file; our choice."""
+
+
+class Located(Protocol):
+    """Text with a known place for each of its characters: a scalar of a flow file, or a template file."""
+
+    @property
+    def value(self) -> str:
+        """The text."""
+
+    def at(self, offset: int, length: int = 1) -> Place:
+        """The place of `length` characters from `offset`."""
+
+
+@dataclass(frozen=True)
+class TemplateFile:
+    """The text of `templates/<name>`."""
+
+    name: str
+    value: str
+
+    @cached_property
+    def _line_starts(self) -> tuple[int, ...]:
+        return (0, *(at + 1 for at, sign in enumerate(self.value) if sign == "\n"))
+
+    def at(self, offset: int, length: int = 1) -> Place:
+        """The place of `length` characters from `offset`."""
+        offset = min(max(offset, 0), len(self.value))
+        line = bisect_right(self._line_starts, offset)
+        return Place(f"{FOLDER}{self.name}", line, offset - self._line_starts[line - 1] + 1, max(1, length))
+
+
+def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
+    """The message and the fix for an unknown file name."""
+    message = f'there is no file "{name}" in {FOLDER}'
+    bare = name.removeprefix(FOLDER)
+    meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)
+    if near := meant or nearest(bare, templates):
+        return message, did_you_mean(near)
+    known = ", ".join(sorted(templates)[:20])
+    return message, f"files are: {known}" if known else f"put the file into {FOLDER}"
+
+
+class Token(NamedTuple):
+    """A token of Jinja2's lexer, with its offset."""
+
+    start: int
+    kind: str
+    text: str
+
+    @property
+    def end(self) -> int:
+        """The offset after the token."""
+        return self.start + len(self.text)
+
+    def says(self, *words: str) -> bool:
+        """Whether the token is one of these operators or words."""
+        return self.kind in ("operator", "name") and self.text in words
+
+
+class Template:
+    """A text with everything that it includes, as one tree. Offsets count on from one text to the next.
+
+    Attributes:
+        body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
+        files: the names of the template files in it.
+        zone: the time zone of literals without a UTC offset (an IANA name), or "".
+    """
+
+    def __init__(self, text: Located, zone: str = "") -> None:
+        self.text = text
+        self.zone = zone
+        self.body: list[nodes.Node] = []
+        self.files: set[str] = set()
+        self.source = ""
+        self._texts: list[tuple[int, Located]] = []
+        self._tokens: list[Token] = []
+        self._index: dict[int, int] = {}
+
+    def add(self, text: Located) -> int:
+        """Append a text; returns the offset of its start."""
+        base = len(self.source)
+        self._texts.append((base, text))
+        self.source += f"{text.value}\n"
+        return base
+
+    def learn(self, token: Token) -> None:
+        """Record a token of the text that was added last."""
+        self._index[token.start] = len(self._tokens)
+        self._tokens.append(token)
+
+    def place_at(self, start: int, length: int = 1) -> Place:
+        """The place of `length` characters from the offset `start`."""
+        base, text = next(each for each in reversed(self._texts) if each[0] <= start)
+        return text.at(start - base, length)
+
+    def beginning(self, offset: int) -> int:
+        """The offset where the text that contains an offset starts."""
+        return max(base for base, _ in self._texts if base <= offset)
+
+    def between(self, start: int, end: int) -> Token:
+        """The source between two offsets, as a token."""
+        return Token(start, "", self.source[start:end])
+
+    def written_as(self, node: nodes.Node) -> Token:
+        """The source of an expression, as a token."""
+        return self.between(self.start(node), self.end(node))
+
+    def place(self, where: nodes.Node | Token) -> Place:
+        """The place of an expression or a token."""
+        token = where if isinstance(where, Token) else self.written_as(where)
+        return self.place_at(token.start, max(1, len(token.text)))
+
+    def shown(self, node: nodes.Node) -> str:
+        """The source of an expression, at most 40 characters on one line."""
+        return shorten(self.written_as(node).text)
+
+    def start(self, node: nodes.Node) -> int:
+        """The offset of an expression's first token, without brackets around it."""
+        return min(_offsets(node))
+
+    def end(self, node: nodes.Node) -> int:
+        """The offset after an expression's last token, including the closing brackets of all brackets that it opens."""
+        index = self._index[max(_offsets(node))]
+        if self._tokens[index].text in (".", "is"):
+            index += 2 if self._tokens[index + 1].text == "not" else 1
+        if self._tokens[index - 1].text == "|" and self._tokens[index + 1].text == "(":
+            index += 1
+        depth = 0
+        for token in self._tokens[self._index[self.start(node)] : index + 1]:
+            depth = max(0, depth + token.says("(", "[") - token.says(")", "]"))
+        while depth > 0:
+            index += 1
+            depth += self._tokens[index].says("(", "[") - self._tokens[index].says(")", "]")
+        return self._tokens[index].end
+
+    def key(self, node: nodes.Node) -> Token:
+        """The first token of an entry's key."""
+        return self.token(node.lineno, 1)
+
+    def whole_key(self, node: nodes.Node) -> Token:
+        """The whole key of an entry, without the brackets around it."""
+        end = self.end(node)
+        return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
+
+    def operator(self, left: nodes.Node) -> Token:
+        """The operator after an operand, as a token."""
+        index = bisect_left(self._tokens, (self.end(left),))
+        while self._tokens[index].text == ")":
+            index += 1
+        return self._tokens[index]
+
+    def token(self, start: int, further: int = 0) -> Token:
+        """The token at an offset, or the one that is `further` tokens after it (before it if negative)."""
+        return self._tokens[self._index[start] + further]
+
+    def written(self) -> Iterator[nodes.Expr]:
+        """Yield every value that the template outputs."""
+        for output in nodes.Template(self.body).find_all(nodes.Output):
+            yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
+
+    def before(self, node: nodes.Node) -> Token:
+        """The token before an expression and before any brackets around it."""
+        index = self._index[self.start(node)] - 1
+        while self._tokens[index].text == "(":
+            index -= 1
+        return self._tokens[index]
+
+
+def _offsets(node: nodes.Node) -> Iterator[int]:
+    """The offsets of an expression and its parts, except comparisons, where Jinja2 records the next token's offset."""
+    for each in (node, *node.find_all(nodes.Node)):
+        if not isinstance(each, nodes.Compare | nodes.Operand):
+            yield each.lineno
+
+
+def shorten(text: str) -> str:
+    """Put `text` on one line, cut to 40 characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= 40 else f"{line[:37]}..."

@@ -1,0 +1,422 @@
+"""The values of a flow's fields: literals, values with braces, and conditions."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final, Protocol, TypeAlias
+from urllib.parse import unquote
+
+import jinja2
+from jinja2 import TemplateError, Undefined, UndefinedError, nodes
+from jinja2.runtime import Context
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.templates.budget import BUDGET, Budget, repeated_steps, spend, steps_of
+from ncco_server.flow.templates.environment import ENVIRONMENT
+from ncco_server.flow.templates.filters import FILTERS, Unfit
+from ncco_server.flow.templates.tree import Located, Template
+from ncco_server.value_types import Escape, Kind
+
+Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
+
+
+NO_NAMES: Final[Mapping[str, Any]] = {}
+"""An empty map of names, which must not be modified."""
+
+
+class Names(dict[str, Any]):
+    """The names that the values of a turn use, and the turn's budget.
+
+    The names never change, so all values of the turn share one Jinja2 context.
+    """
+
+    _context: Context | None = None
+
+    def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
+        """Use the turn's `budget`; if it is None, use the one among the `known` names, or else a new one."""
+        super().__init__(known)
+        if budget is not None or BUDGET not in self:
+            self[BUDGET] = budget or Budget()
+
+    @property
+    def context(self) -> Context:
+        """The Jinja2 context that values are rendered in."""
+        if self._context is None:
+            self._context = Context(ENVIRONMENT, dict(self), None, {})
+        return self._context
+
+
+_COPIED: Final = (
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Const,
+    nodes.Name,
+    nodes.List,
+    nodes.Filter,
+    nodes.Test,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.CondExpr,
+    nodes.If,
+    nodes.For,
+    nodes.Assign,
+    nodes.Scope,
+)
+_OPERATORS: Final[Mapping[type[nodes.Node], str]] = {
+    nodes.Add: "_add",
+    nodes.Sub: "_subtract",
+    nodes.Neg: "_negative",
+}
+_RESULT: Final = "result"
+
+
+class Program:
+    """A compiled template; `escapers` names the escaper of each value by the value's offset.
+
+    Attributes:
+        steps: the number of steps that it takes from the turn's budget, not counting loops.
+        has_loop: whether it contains a loop.
+    """
+
+    def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
+        rewriter = _Rewriter(template, language, escapers)
+        self._compiled = _compile_nodes([nodes.Scope([rewriter.rewritten(node) for node in template.body])])
+        self.steps = steps_of(template.body)
+        self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
+
+    def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
+        """Render the text, piece by piece. Raises UndefinedError or Unfit."""
+        context = names.context if isinstance(names, Names) else Names(names).context
+        return self._compiled.root_render_func(context)
+
+    def offset_of(self, error: BaseException) -> int | None:
+        """The offset of the value or the tag that raised an error; None if the error is not from this template."""
+        name = self._compiled.filename or "<template>"
+        frames = traceback.walk_tb(error.__traceback__)
+        lines = [line for frame, line in frames if frame.f_code.co_filename == name]
+        return self._compiled.get_corresponding_lineno(lines[-1]) if lines else None
+
+
+def compiled_expression(template: Template, node: nodes.Node, language: str) -> Evaluator:
+    """Compile an expression to a function: names in scope → value. The function raises UndefinedError or Unfit."""
+    copied = _Rewriter(template, language, {}).rewritten(node)
+    program = _compile_nodes([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
+
+    def run(names: Mapping[str, Any]) -> Any:
+        context = program.new_context(names, shared=True)  # type: ignore[arg-type]  # any mapping will do: it is only read
+        for _ in program.root_render_func(context):
+            pass
+        return context.vars[_RESULT]
+
+    return run
+
+
+def _compile_nodes(body: list[nodes.Node]) -> jinja2.Template:
+    tree = nodes.Template(body, lineno=1)
+    tree.set_environment(ENVIRONMENT)
+    return ENVIRONMENT.from_string(tree)
+
+
+class _Rewriter:
+    """Copies checked nodes, replacing operators and localised filters with calls of our functions."""
+
+    def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
+        self.template = template
+        self.language = language
+        self.escapers = escapers
+
+    def rewritten(self, node: Any) -> Any:
+        """A rewritten copy of a node or of a list of nodes."""
+        if isinstance(node, list):
+            return [self.rewritten(each) for each in node]
+        if not isinstance(node, nodes.Node):
+            return node
+        match node:
+            case nodes.Output():
+                return nodes.Output([self._written(child) for child in node.nodes], lineno=node.lineno)
+            case nodes.For():
+                plain = self._copy(node)
+                plain.iter = _call("_items", plain.iter, repeated_steps(node))
+                return plain
+            case nodes.List():
+                return _call("_list", self._copy(node))
+            case nodes.Filter() if FILTERS[node.name].is_localised:
+                return _call(node.name, self.rewritten(node.node), self.language, *self.rewritten(node.args))
+            case nodes.Compare(expr=left, ops=[operand]):
+                sides = self.rewritten(left), self.rewritten(operand.expr)
+                return _call("_compare", sides[0], operand.op, sides[1], self.template.zone)
+            case nodes.Add() | nodes.Sub() | nodes.Neg():
+                return _call(_OPERATORS[type(node)], *map(self.rewritten, node.iter_child_nodes()))
+            case nodes.Getattr() | nodes.Getitem():
+                return self._entry(node)
+        return self._copy(node)
+
+    def _copy(self, node: nodes.Node) -> Any:
+        if not isinstance(node, _COPIED):
+            raise TypeError(f"{type(node).__name__} is not compiled")
+        copy: Any = type(node)(*(self.rewritten(value) for _, value in node.iter_fields()), lineno=node.lineno)
+        return copy
+
+    def _written(self, child: nodes.Expr) -> nodes.Expr:
+        if isinstance(child, nodes.TemplateData):
+            plain: nodes.Expr = self._copy(child)
+            return plain
+        start = self.template.start(child)
+        written = _call(self.escapers[start], self.rewritten(child))
+        written.lineno = start
+        return written
+
+    def _entry(self, node: nodes.Getattr | nodes.Getitem) -> nodes.Expr:
+        of = self.rewritten(node.node)
+        path = self.template.shown(node)
+        if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Slice):
+            bounds = (getattr(bound, "value", None) for bound in (node.arg.start, node.arg.stop))
+            return _call("_cut", of, *("" if bound is None else bound for bound in bounds))
+        key = node.attr if isinstance(node, nodes.Getattr) else self.rewritten(node.arg)
+        match node.node:
+            case nodes.Getattr(node=nodes.Name(name="call"), attr="sip"):
+                return _call("_sip_header", of, key)
+        if isinstance(key, str | nodes.Const):
+            return _call("_entry", of, key, path)
+        return _call("_computed_entry", of, key, path)
+
+
+def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
+    """A call of our function, with constants or nodes as arguments."""
+    each = [arg if isinstance(arg, nodes.Node) else nodes.Const(arg) for arg in args]
+    return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
+
+
+MAX_OUTPUT: Final[dict[str, int]] = {
+    "talk": 10_000,
+    "ssml": 10_000,
+    "url": 8_000,
+    "number": 100,
+    "header": 1_000,
+    "json": 200_000,
+    "text": 10_000,
+    "kept": 10_000,
+}
+"""Maximum number of characters in a rendered value, by kind of text (`Escape`); our choice."""
+
+_SURROUNDINGS: Final = (4, 8, 16, 32, 64)
+"""Numbers of surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
+
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+_CONTROL = re.compile("%(?:[01][0-9A-Fa-f]|7[Ff])")
+
+
+class Value(Protocol):
+    """A compiled field of a flow file: a literal, or text with braces."""
+
+    @property
+    def place(self) -> Place:
+        """The place of the value's source."""
+
+    @property
+    def used_names(self) -> frozenset[str]:
+        """The root names that the value uses, and the sensitive fields (`name.field`)."""
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the value is the same in every call."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value, cast to its declared type. Raises RenderError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value that is the same in every call; `text` is its source."""
+
+    value: Any
+    place: Place
+    text: Located = field(compare=False, repr=False)
+    used_names: frozenset[str] = frozenset()
+    used_env: frozenset[str] = frozenset()
+
+    is_literal: ClassVar = True
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """Return the value; the names are not used."""
+        return self.value
+
+    def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
+        """The place of `length` characters of the value, beginning at the index `start`."""
+        blanks = len(self.text.value) - len(self.text.value.lstrip())
+        return self.text.at(blanks + start, length)
+
+
+@dataclass(frozen=True)
+class _ComputedBase:
+    """A value or a condition that is computed in each call.
+
+    Attributes:
+        place: the place of its source.
+        type: the type that the result is cast to.
+        source: its text.
+        template: its tree.
+        language: the language of its localised filters.
+        used_names: the root names that it uses, and the sensitive fields (`name.field`).
+        used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
+    """
+
+    place: Place
+    type: Kind
+    source: str
+    template: Template = field(compare=False, repr=False)
+    language: str
+    used_names: frozenset[str] = frozenset()
+    used_env: frozenset[str] = frozenset()
+
+    is_literal: ClassVar = False
+
+    def _error(self, code: str, message: str, place: Place | None = None) -> RenderError:
+        return RenderError(code, message, str(place or self.place), self.used_names)
+
+
+@dataclass(frozen=True)
+class _SingleExpression(_ComputedBase):
+    """A value or a condition that consists of one expression."""
+
+    @property
+    def node(self) -> nodes.Expr:
+        """The expression."""
+        (output,) = self.template.body
+        return output.nodes[0]  # type: ignore[attr-defined, no-any-return] # an Output
+
+    @cached_property
+    def _run(self) -> Evaluator:
+        return compiled_expression(self.template, self.node, self.language)
+
+    def _computed(self, names: Mapping[str, Any]) -> Any:
+        try:
+            value = self._run(names)
+            return str(value) if isinstance(value, Undefined) else value
+        except UndefinedError as error:
+            raise self._error("E391", str(error)) from None
+        except Unfit as unfit:
+            raise self._error(unfit.code, str(unfit)) from None
+
+
+@dataclass(frozen=True)
+class Expression(_SingleExpression):
+    """A condition: the text of `if`, `until` or `check`."""
+
+    def evaluate(self, names: Mapping[str, Any]) -> Any:
+        """Whether the condition holds in this call. Raises RenderError if a value is missing or does not fit."""
+        value = self._computed(names)
+        if value is True or value is False:
+            return value
+        raise self._error("E395", f"{self.source} is neither true nor false in this call")
+
+
+@dataclass(frozen=True)
+class Native(_SingleExpression):
+    """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to its type."""
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in this call. Raises RenderError."""
+        try:
+            return self.type.cast(self._computed(names))
+        except ValueError as error:
+            raise self._error("E392", f"{self.source} does not fit: {error}") from None
+
+
+@dataclass(frozen=True)
+class Computed(_ComputedBase):
+    """Text with braces, rendered for each call and cast to its type.
+
+    Attributes:
+        escape: what the text is used for.
+        escapers: the name of each value's escaper, by the value's offset.
+    """
+
+    escape: Escape = "text"
+    escapers: Mapping[int, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def _program(self) -> Program:
+        return Program(self.template, self.language, self.escapers)
+
+    def render(self, names: Mapping[str, Any]) -> Any:
+        """The value in this call. Raises RenderError."""
+        try:
+            text = self._text(names)
+        except (Unfit, TemplateError, TypeError, ArithmeticError, RecursionError) as error:
+            raise self._failed(error) from None
+        try:
+            return self._finished(text)
+        except ValueError as error:
+            raise self._error("E392", f"the result is not valid here: {error}") from None
+
+    def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
+        """The place of some characters of the rendered text; the place of the whole field if they are computed."""
+        try:
+            text = str(self.render(names))
+            source = self.template.source
+        except RenderError:
+            return self.place
+        end = start + length
+        part = text[start : start + length]
+        if part.strip() and text.count(part) == source.count(part):
+            at = -1
+            for _ in range(text.count(part, 0, end)):
+                at = source.index(part, at + 1)
+            return self.template.place_at(at, length)
+        for reach in _SURROUNDINGS:
+            for begin, stop in ((max(0, start - reach), end), (start, end + reach)):
+                around = text[begin:stop]
+                if text.count(around) == source.count(around) == 1:
+                    return self.template.place_at(source.index(around) + start - begin, length)
+        return self.place
+
+    def _text(self, names: Mapping[str, Any]) -> str:
+        """The rendered text."""
+        program = self._program
+        pieces = program.pieces(names)
+        text = "".join(self._measured(pieces) if program.has_loop else pieces)
+        self._require_short(len(text))
+        spend(names, program.steps + len(text) // 10)
+        return text
+
+    def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
+        """Yield the pieces; raises RenderError once they are too long together: loops can produce very long texts."""
+        size = 0
+        for piece in pieces:
+            size += len(piece)
+            self._require_short(size)
+            yield piece
+
+    def _require_short(self, size: int) -> None:
+        if size > (most := MAX_OUTPUT[self.escape]):
+            raise self._error("E394", f"the result is longer than {most:,} characters")
+
+    def _failed(self, error: Exception) -> RenderError:
+        code = "E391" if isinstance(error, UndefinedError) else error.code if isinstance(error, Unfit) else "E395"
+        offset = self._program.offset_of(error)
+        node = next((node for node in self.template.written() if self.template.start(node) == offset), None)
+        if node is None:
+            return self._error(code, str(error))
+        message = str(error) if code == "E391" else f"{self.template.shown(node)}: {error}"
+        return self._error(code, message, self.template.place(node))
+
+    def _finished(self, text: str) -> Any:
+        if self.escape in ("talk", "ssml"):
+            text = text.strip()
+        elif self.escape == "url":
+            self._check_path(re.split("[?#]", text, maxsplit=1)[0])
+        return text if self.type.name == "text" else self.type.cast(text)
+
+    def _check_path(self, path: str) -> None:
+        """Refuse a path that a server may read as a different one after decoding: `..%2F`, line breaks."""
+        if _DOTS.search(path) or ("%" in path and _DOTS.search(unquote(path).replace("\\", "/"))):
+            raise self._error("E393", 'a URL whose path goes up with ".."')
+        if _CONTROL.search(path):
+            raise self._error("E393", "a URL with control characters in its path")

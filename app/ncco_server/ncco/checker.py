@@ -1,0 +1,101 @@
+"""`check` finds every issue of an NCCO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ncco_server.issue import Fix, Issue, fault, shown
+from ncco_server.ncco.actions import SHAPES
+from ncco_server.ncco.checks import check_order
+from ncco_server.ncco.hints import meant_action
+from ncco_server.ncco.ssml import is_plain
+from ncco_server.suggest import folded
+
+_DISTINCTIVE_OPTIONS = {
+    name: {option.name for option in shape.options.values() if option.required} - {"name", "type"}
+    for name, shape in SHAPES.items()
+}
+"""The required options of each action. They show which action is meant by an object that does not name its action."""
+
+
+def check(document: object) -> list[Issue]:
+    """All issues of an NCCO document, ordered by place; [] if there are none.
+
+    Args:
+        document: anything that `json.loads` can return.
+
+    Never raises. A document with an issue of severity "error" must not be sent; a document with only warnings may be.
+    """
+    if not isinstance(document, list):
+        return [_not_an_array(document)]
+    if not document:
+        return [fault("N901", "The array is empty.")]
+    issues = [issue.inside(index) for index, action in enumerate(document) for issue in _check_action(action)]
+    return sorted([*issues, *check_order(document, SHAPES)], key=_place)
+
+
+def options_are_clean(action: Mapping[str, Any], names: Iterable[str]) -> bool:
+    """Whether the options `names` of an action have no issues, alone and together with its other options.
+
+    The other options must be valid on their own. The order of actions is not checked.
+    """
+    if action["action"] == "talk" and list(names) == ["text"] and is_plain(action["text"]):
+        return True
+    return SHAPES[action["action"]].is_clean(action, names)
+
+
+def order_is_clean(actions: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether there is no issue with the order of the actions. Their options are not checked."""
+    return next(check_order(actions, SHAPES), None) is None
+
+
+def _not_an_array(document: object) -> Issue:
+    if isinstance(document, tuple):
+        return fault("N101", "The document is a Python tuple, not a list.", "Send a list: list(document).")
+    cure: str | Fix | None = None
+    if isinstance(document, dict):
+        inner = next((name for name in ("ncco", "NCCO", "actions") if isinstance(document.get(name), list)), None)
+        if inner:
+            cure = f'Send the array under "{inner}" itself.'
+        elif "action" in document:
+            cure = Fix("Wrap the action in an array: [ ... ].", "wrap")
+    elif isinstance(document, str) and document.lstrip().startswith("["):
+        cure = "Send the array itself, not text that contains it."
+    return fault("N101", f"The document is {shown(document)}, not an array.", cure)
+
+
+def _check_action(action: object) -> list[Issue]:
+    cure: str | Fix | None = None
+    if not isinstance(action, dict):
+        if isinstance(action, list):
+            cure = "Leave out the inner square brackets."
+        elif isinstance(action, str) and action in SHAPES:
+            cure = f'Write {{"action": "{action}", ...}}.'
+        return [fault("N102", f"{shown(action)} is not an action.", cure)]
+    name = action.get("action")
+    if name is None:
+        return [fault("N103", "The object does not say which action it is.", _name_cure(action))]
+    if isinstance(name, str) and name in SHAPES:
+        return SHAPES[name].check(action)
+    if isinstance(name, str):
+        cure = meant_action(name, SHAPES)
+    return [fault("N104", f"{shown(name)} is not the name of an action.", cure, "/action")]
+
+
+def _name_cure(action: dict[Any, Any]) -> str | Fix | None:
+    keys = [str(key) for key in action]
+    if any(key != "action" and folded(key) == "action" for key in keys):
+        return 'Write "action" in lower case.'
+    named = next((key for key in keys if key in SHAPES), None)
+    if named:
+        return f'Write {{"action": "{named}", ...}}.'
+    named_value = next((value for value in action.values() if isinstance(value, str) and value in SHAPES), None)
+    meant = named_value or next(
+        (name for name, options in _DISTINCTIVE_OPTIONS.items() if options and options <= {*keys}), None
+    )
+    return Fix(f'Add "action": "{meant}".', "add", f'"action": "{meant}"') if meant else None
+
+
+def _place(issue: Issue) -> tuple[int, str, str]:
+    return (int(issue.path.split("/")[1]), issue.path, issue.code)

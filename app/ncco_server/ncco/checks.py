@@ -1,0 +1,283 @@
+"""Rules about how the options of one object fit together, and about the order of the actions of one NCCO.
+
+The function of a rule accepts any values, even wrong ones. The paths of its issues are relative to the object.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ncco_server.issue import Issue, fault, listed, pointer, shown
+from ncco_server.ncco.languages import VOICES_BY_CODE, spans
+from ncco_server.ncco.ssml import MAX_TALK_CHARACTERS, check_text, is_ssml
+from ncco_server.value_types.kind import is_encodable, size_as_json
+from ncco_server.value_types.scalars import as_number, is_false, is_true
+
+RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
+"""Options that end a recording, so that the call waits for its end. Source: NCCO reference, Record."""
+
+Options = Mapping[str, Any]
+
+MAX_HEADERS_BYTES = 512
+"""Maximum size of WebSocket metadata in bytes. Source: WebSocket guide."""
+MAX_AUTHORIZATION_CHARACTERS = 8191
+"""Maximum length of an Authorization header in characters. Source: Java SDK."""
+_OTHER_AUDIO = re.compile(r"\.(ogg|oga|flac|aac|m4a|wma|aiff|amr|opus|webm|mp4|m3u8)$", re.IGNORECASE)
+_URI_MARK = re.compile(r"[:/@\s]")
+_NOT_A_TOKEN = re.compile(r"[^\w.!%*+`'~-]|^$", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def channels_need_split(options: Options) -> Iterator[Issue]:
+    """`channels` needs `split`. Source: NCCO reference, Record (channels)."""
+    if options.get("channels") is not None and options.get("split") is None:
+        yield fault("N203", "channels is given without split: conversation.", path="/channels")
+
+
+def mute_or_can_speak(options: Options) -> Iterator[Issue]:
+    """`mute` and `canSpeak` exclude each other. Source: NCCO reference, Conversation (mute) and Transfer (mute)."""
+    if options.get("canSpeak") is None or options.get("mute") is None:
+        return
+    if is_true(options["mute"]):
+        yield fault("N201", "mute is true although canSpeak is given.", path="/mute")
+    elif is_false(options["mute"]):
+        yield fault("N909", "mute is not supported together with canSpeak.", path="/mute")
+
+
+def transcription_needs_record(options: Options) -> Iterator[Issue]:
+    """`transcription` needs `record`. Source: NCCO reference, Conversation (transcription)."""
+    if options.get("transcription") is not None and not is_true(options.get("record")):
+        yield fault("N204", "transcription is given, but record is not true.", path="/transcription")
+
+
+def one_caller_number(options: Options) -> Iterator[Issue]:
+    """Only one of `from` and `randomFromNumber` is allowed; a phone needs one of them.
+
+    Source: NCCO reference, Connect (from, randomFromNumber).
+    """
+    is_random = is_true(options.get("randomFromNumber"))
+    if options.get("from") is None:
+        if not is_random and _calls_a_phone(options):
+            yield fault("N902", "connect calls a phone without from or randomFromNumber.")
+    elif is_random:
+        yield fault("N202", "randomFromNumber is true although from is given.", path="/randomFromNumber")
+
+
+def no_ringback_for_phones(options: Options) -> Iterator[Issue]:
+    """`ringbackTone` is not for phone endpoints. Source: NCCO reference, Connect (ringbackTone)."""
+    if options.get("ringbackTone") is not None and _calls_a_phone(options):
+        yield fault("N903", "ringbackTone is given for a phone, whose carrier sends its own.", path="/ringbackTone")
+
+
+def _calls_a_phone(options: Options) -> bool:
+    endpoints = options.get("endpoint")
+    first = endpoints[0] if isinstance(endpoints, list) and endpoints else endpoints
+    return isinstance(first, dict) and first.get("type") == "phone"
+
+
+def sip_target(options: Options) -> Iterator[Issue]:
+    """A SIP endpoint needs `uri`, or `user` with `domain`. Source: NCCO reference, SIP."""
+    uri, user, domain = (options.get(name) is not None for name in ("uri", "user", "domain"))
+    if uri and (user or domain):
+        yield fault("N205", "uri is given together with user or domain.")
+    elif not uri and domain and not user:
+        yield fault("N962", "domain is given without user.", 'Add "user".')
+    elif not uri and user and not domain:
+        yield fault("N206", "user is given without domain.", 'Add "domain": "pbx.example.com", the name of your trunk.')
+    elif not uri and not user:
+        yield fault("N206", "The SIP endpoint has neither uri nor user and domain.")
+
+
+def sip_parts_are_names(options: Options) -> Iterator[Issue]:
+    """`user` and `domain` must not be URIs, and a header must be one line.
+
+    Source: NCCO reference, SIP (user, domain, headers).
+    """
+    for name in ("user", "domain"):
+        value = options.get(name)
+        if isinstance(value, str) and _URI_MARK.search(value):
+            cure = f"Write the {name} alone, or the whole URI as uri."
+            yield fault("N962", f"{shown(value)} is not a name, but a URI or part of one.", cure, f"/{name}")
+    headers = options.get("headers")
+    for name, value in headers.items() if isinstance(headers, dict) else ():
+        if _NOT_A_TOKEN.search(str(name)) or (isinstance(value, str) and _CONTROL.search(value)):
+            message = "The header's name or value has characters that a header cannot have."
+            yield fault("N920", message, path=f"/headers{pointer(name)}")
+
+
+def websocket_handshake(options: Options) -> Iterator[Issue]:
+    """Check content type, metadata size and authorization. Source: WebSocket guide; Voice API specification."""
+    authorization = options.get("authorization")
+    if isinstance(authorization, dict):
+        value = authorization.get("value")
+        if authorization.get("type") == "custom" and not value:
+            yield fault("N208", "The authorization is of type custom, but has no value.", path="/authorization")
+        if authorization.get("type") in (None, "vonage") and value is not None:
+            cure = 'Add "type": "custom", or leave value out.'
+            yield fault("N909", "value is ignored unless type is custom.", cure, "/authorization/value")
+        if isinstance(value, str) and len(value) > MAX_AUTHORIZATION_CHARACTERS:
+            limit = MAX_AUTHORIZATION_CHARACTERS
+            message = f"The value of the authorization has {len(value)} characters; {limit} is the limit."
+            yield fault("N920", message, path="/authorization")
+        elif isinstance(value, str) and not (value.isascii() and value.isprintable()):
+            message = "The value of the authorization has a character that a header cannot have."
+            yield fault("N920", message, path="/authorization")
+    if options.get("content-type") is None:
+        yield fault("N919", "The WebSocket endpoint has no content-type.")
+    headers = options.get("headers")
+    if isinstance(headers, dict) and (size := size_as_json(headers)) > MAX_HEADERS_BYTES:
+        yield fault("N918", f"The headers are {size} bytes; {MAX_HEADERS_BYTES} is the limit.", path="/headers")
+
+
+def talk_can_be_spoken(options: Options) -> Iterator[Issue]:
+    """The style must be able to speak the text. Source: NCCO reference, Talk (text, style); Text-To-Speech guide."""
+    text = options.get("text")
+    if not isinstance(text, str) or ("<" not in text and len(text) <= MAX_TALK_CHARACTERS):
+        yield from _style_exists(options, ssml=False)
+    elif is_encodable(text) and text.strip():
+        yield from (issue.inside("text") for issue in check_text(text))
+        yield from _style_exists(options, ssml=is_ssml(text))
+
+
+def _style_exists(options: Options, *, ssml: bool) -> Iterator[Issue]:
+    language = options.get("language")
+    language = "en-US" if language is None else language
+    style = as_number(options.get("style", 0))
+    voice = VOICES_BY_CODE.get(language.lower()) if isinstance(language, str) else None
+    if voice is None or voice.styles is None or voice.ssml_styles is None or style is None or style % 1:
+        return
+    if style not in voice.styles and not (style == 0 and options.get("style") is None):
+        cure = f"Write {listed(spans(voice.styles))}."
+        yield fault("N907", f"{language} has no style {shown(style)}.", cure, "/style")
+    elif ssml and style not in voice.ssml_styles:
+        styles = spans(voice.ssml_styles)
+        cure = f"Write style {listed(styles)}, or plain text." if styles else "Write plain text."
+        yield fault("N908", f"Style {style} of {language} does not support SSML.", cure, "/text")
+
+
+def stream_is_audio(options: Options) -> Iterator[Issue]:
+    """The file name must not end like that of another audio format. Source: NCCO reference, Stream (streamUrl)."""
+    urls = options.get("streamUrl")
+    url = urls[0] if isinstance(urls, list) and urls else urls
+    if isinstance(url, str) and _OTHER_AUDIO.search(url.partition("?")[0]):
+        yield fault("N917", "Judging by its name, the file is neither mp3 nor wav.", path="/streamUrl")
+
+
+def settings_fit_the_input(options: Options) -> Iterator[Issue]:
+    """`type` must include each type that has settings, and `dtmf` settings need synchronous mode.
+
+    Source: NCCO reference, Input.
+    """
+    types = options.get("type")
+    asked = types if isinstance(types, list) else [types]
+    dtmf = options.get("dtmf")
+    if options.get("mode") == "asynchronous":
+        if isinstance(dtmf, dict) and any(setting is not None for setting in dtmf.values()):
+            yield fault("N207", "dtmf has settings, but mode is asynchronous.", path="/dtmf")
+        if "dtmf" not in asked and types is not None:
+            yield fault("N909", "mode applies only to DTMF, which type does not include.", path="/mode")
+    for name in ("dtmf", "speech"):
+        if options.get(name) and name not in asked and types is not None:
+            cure = f'Add "{name}" to type, or leave {name} out.'
+            yield fault("N909", f"{name} has settings, but type does not include it.", cure, f"/{name}")
+
+
+def one_ringback(options: Options) -> Iterator[Issue]:
+    """Our choice: `ringback`, the former name, must not be given together with `ringbackTone`."""
+    answer = options.get("onAnswer")
+    if isinstance(answer, dict) and answer.get("ringbackTone") is not None and answer.get("ringback") is not None:
+        yield fault("N956", "ringback and ringbackTone are both given.", "Leave out ringback.", "/onAnswer")
+
+
+PROMPTS = ("talk", "stream")
+UNKNOWN = "?"
+"""Stands for an unknown action, after which the order cannot be checked."""
+
+
+def check_order(actions: Sequence[object], known: Collection[str]) -> Iterator[Issue]:
+    """The issues with the order of an NCCO's actions; `known` are the names of all actions."""
+    names = [_name(action, known) for action in actions]
+    yield from _barge_in_needs_input(actions, names)
+    if "transfer" in names[:-1]:
+        path = pointer(names.index("transfer") + 1)
+        yield fault("N302", "transfer ends this NCCO, so this action never runs.", path=path)
+    yield from _nothing_after_endless_loop(actions, names)
+    yield from _last_record_has_time(actions, names)
+
+
+def _name(action: object, known: Collection[str]) -> str:
+    name = action.get("action") if isinstance(action, dict) else None
+    return name if isinstance(name, str) and name in known else UNKNOWN
+
+
+def _option(action: object, name: str) -> object:
+    return action.get(name) if isinstance(action, dict) else None
+
+
+def _barge_in_needs_input(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """A prompt with bargeIn can be interrupted until the next input, which must directly follow the prompts.
+
+    The reference requires an input after one or more talks, or one or more streams. A mixture of both causes only a
+    warning.
+
+    Source: NCCO reference, Talk (bargeIn) and Stream (bargeIn).
+    """
+    index = 0
+    while index < len(names):
+        if names[index] in PROMPTS and is_true(_option(actions[index], "bargeIn")):
+            end = next((at for at in range(index, len(names)) if names[at] not in PROMPTS), len(names))
+            follower = names[end] if end < len(names) else None
+            path = f"/{index}/bargeIn"
+            if follower not in ("input", UNKNOWN):
+                after = f"{follower} follows" if follower else "nothing follows"
+                yield fault("N301", f"bargeIn waits for an input, but {after}.", path=path)
+            elif follower == "input" and len(set(names[index:end])) > 1:
+                yield fault("N911", "talk and stream are mixed between bargeIn and its input.", path=path)
+            index = end
+        index += 1
+
+
+def _nothing_after_endless_loop(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """Loop 0 never ends, unless the caller can interrupt it. Source: NCCO reference, Talk (loop) and Stream (loop)."""
+    is_interruptible = False
+    for index, name in enumerate(names[:-1]):
+        if name == "input":
+            is_interruptible = False
+        if name not in PROMPTS:
+            continue
+        is_interruptible = is_interruptible or is_true(_option(actions[index], "bargeIn"))
+        if as_number(_option(actions[index], "loop")) == 0 and not is_interruptible:
+            prompt = next((at for at in range(index + 1, len(names)) if names[at] in PROMPTS), None)
+            if prompt is None:
+                message = f"The {name} before this action loops forever, so it is never reached."
+                yield fault("N912", message, path=f"/{index + 1}")
+            else:
+                message = f"A {name} before this one loops forever, so this one is never heard."
+                yield fault("N303", message, path=f"/{prompt}")
+            return
+
+
+def _last_record_has_time(actions: Sequence[object], names: Sequence[str]) -> Iterator[Issue]:
+    """A record without an end condition lasts as long as the call, and the call does not wait for it.
+
+    A record with a beep is meant to take a message. But then the call ends after the prompts that follow, before
+    anybody can leave a message.
+
+    Source: NCCO reference, Record.
+    """
+    last = max((at for at, name in enumerate(names) if name not in PROMPTS), default=None)
+    if last is None or names[last] != "record":
+        return
+    record = actions[last]
+    prompts = actions[last + 1 :]
+    if any(_option(record, end) is not None for end in RECORD_ENDS):
+        return
+    if not prompts:
+        yield fault("N913", "The call ends as soon as this recording has begun.", path=f"/{last}")
+        return
+    is_endless = any(as_number(_option(prompt, "loop")) == 0 for prompt in prompts)
+    if is_true(_option(record, "beepStart")) and not is_endless:
+        cure = 'Add "timeOut": 60, endOnSilence or endOnKey, so that the call waits for the message.'
+        yield fault("N913", "What follows does not wait for this recording, and ends the call.", cure, f"/{last}")

@@ -1,0 +1,77 @@
+"""Guesses what an author meant: a similar name, a name in another case, or a word of another platform."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from ncco_server.issue import Fix
+from ncco_server.suggest import folded, near
+
+_DATA: Final = yaml.load(Path(__file__).with_name("hints.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
+
+
+def _by_word(meanings: Mapping[str, Iterable[str]]) -> dict[str, str]:
+    return {word: meaning for meaning, words in meanings.items() for word in words}
+
+
+def _cures(entries: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return _by_word({entry["cure"]: entry["words"] for entry in entries})
+
+
+ACTION_HINTS: Final = _cures(_DATA["actions"])
+"""The fix for an action of another platform, by folded name."""
+
+ENDPOINT_NAMES: Final = _by_word(_DATA["endpoints"])
+"""Vonage's name for another platform's endpoint type, by folded name."""
+
+OPTION_NAMES: Final = {title: _by_word(names) for title, names in _DATA["options"].items()}
+"""Vonage's name for another platform's option, by shape and folded name."""
+
+OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsewhere"].items()}
+"""The fix for an option that belongs elsewhere, by shape and folded name."""
+
+
+def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
+    """The fix for an unknown action, or None if there is no guess. `names` are the known actions."""
+    target = folded(word)
+    by_fold = {folded(name): name for name in names}
+    if target in by_fold:
+        return Fix(f'Write "{by_fold[target]}".', "word", by_fold[target])
+    if target in ACTION_HINTS:
+        return ACTION_HINTS[target]
+    name = near(word, names)
+    return Fix(f'Did you mean "{name}"?', "word", name) if name else None
+
+
+def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
+    """The fix for an unknown option of the shape called `title`, or None if there is no guess.
+
+    Args:
+        word: the option as written.
+        title: the shape's title, e.g. `talk`.
+        names: the shape's options.
+        inside: the options of nested objects, each with the option that contains it.
+    """
+    target = folded(word)
+    same = next((name for name in names if folded(name) == target), None)
+    if same:
+        return Fix(f'Write "{same}".', "name", same)
+    nested = next((name for name in inside if folded(name) == target), None)
+    if nested:
+        return f'"{nested}" belongs inside "{inside[nested]}".'
+    if target in OPTION_HINTS.get(title, {}):
+        return OPTION_HINTS[title][target]
+    if target in OPTION_NAMES.get(title, {}):
+        return Fix(f"Here it is called {OPTION_NAMES[title][target]}.", "name", OPTION_NAMES[title][target])
+    return _near_cure(word, names, inside)
+
+
+def _near_cure(word: object, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
+    if name := near(word, names):
+        return Fix(f'Did you mean "{name}"?', "name", name)
+    name = near(word, inside)
+    return f'Did you mean "{name}" inside "{inside[name]}"?' if name else None

@@ -1,0 +1,257 @@
+"""An NCCO as JSON text: its values with their positions, all its issues, and the fixes as text edits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple, NoReturn
+
+from ncco_server.issue import Issue, Rule, RuleBook
+from ncco_server.ncco.checker import check
+from ncco_server.ncco.model import UNKNOWN_OPTION
+
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
+"""How JSON writes one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
+_COMMON_MISTAKES: Final = (
+    (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
+    (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
+    (re.compile(r"[\u201c-\u201e]([^\u201c-\u201e]*)[\u201c-\u201e]"), "a text in typographic quotes", '"{}"'.format),
+    (re.compile(r"([A-Za-z_]\w*)\s*:"), "a name without quotes", '"{}"'.format),
+)
+"""Common mistakes in JSON: the pattern, the name of the mistake, and the correct JSON."""
+
+
+class TextSpan(NamedTuple):
+    """A range of characters from `start` (counted from 0) up to but not including `end`."""
+
+    start: int
+    end: int
+
+
+class NotJsonError(ValueError):
+    """The text is not JSON. Parsing stopped at `offset`. If `cure` is None, the rule's cure applies.
+
+    Attributes:
+        change: the fix as a text edit: the characters to replace, and the text to replace them with; None without a
+            fix.
+    """
+
+    def __init__(
+        self, message: str, offset: int, cure: str | None = None, change: tuple[TextSpan, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.offset = offset
+        self.cure = cure
+        self.change = change
+
+
+@dataclass(slots=True)
+class JsonText:
+    """A parsed JSON text.
+
+    Attributes:
+        text: the whole text.
+        value: the parsed value. If an object repeats a name, the last one counts.
+        values: where each value is, by JSON Pointer. For an object or a list, this is the opening bracket.
+        names: where each name is, with its quotes, by JSON Pointer.
+        repeated: each repeated name in an object: its JSON Pointer, and where it is.
+    """
+
+    text: str
+    value: Any
+    values: dict[str, TextSpan] = field(default_factory=dict)
+    names: dict[str, TextSpan] = field(default_factory=dict)
+    repeated: list[tuple[str, TextSpan]] = field(default_factory=list)
+
+    def span_of(self, issue: Issue) -> TextSpan:
+        """The characters that an issue is about: a value, part of a text, or an unknown name."""
+        span = (self.names if issue.code == UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
+        if issue.span is None:
+            return span
+        start, length = issue.span
+        characters = _CHARACTER.findall(self.text, span.start + 1, span.end - 1)
+        first = span.start + 1 + len("".join(characters[:start]))
+        return TextSpan(first, first + len("".join(characters[start : start + length])))
+
+
+def read_json(text: str) -> JsonText:
+    """Parse a JSON text, with the positions of its values.
+
+    Raises NotJsonError if the text is not JSON, or has NaN, Infinity, or nesting or numbers that Python cannot read.
+    """
+    found = JsonText(text, _value(text))
+    open_: list[_Container] = []
+    for token in _TOKEN.finditer(text):
+        piece = token.group()
+        span = TextSpan(*token.span())
+        inside = open_[-1] if open_ else None
+        if piece in "}]":
+            open_.pop()
+        elif piece == "," and inside is not None:
+            inside.key = None if inside.is_object else str(int(inside.key or 0) + 1)
+        elif inside is not None and inside.key is None:
+            inside.key = json.loads(piece)
+            if inside.pointer_of_member in found.names:
+                found.repeated.append((inside.pointer_of_member, span))
+            found.names[inside.pointer_of_member] = span
+        elif piece != ":":
+            pointer = inside.pointer_of_member if inside is not None else ""
+            found.values[pointer] = span
+            if piece in "{[":
+                open_.append(_Container(pointer, is_object=piece == "{", key=None if piece == "{" else "0"))
+    return found
+
+
+@dataclass(slots=True)
+class _Container:
+    """An object or list that is being parsed. `key` is None before the next name of an object."""
+
+    pointer: str
+    is_object: bool
+    key: str | None
+
+    @property
+    def pointer_of_member(self) -> str:
+        return f"{self.pointer}/{(self.key or '').replace('~', '~0').replace('/', '~1')}"
+
+
+def _value(text: str) -> Any:
+    def refuse(word: str) -> NoReturn:
+        offset = next(token.start() for token in _TOKEN.finditer(text) if token.group() == word)
+        raise NotJsonError(f"{word} is JavaScript, not JSON", offset, "write a number, or null")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise _explained(text, error) from error
+    except RecursionError as error:
+        raise NotJsonError("lists and objects are nested too deeply", 0) from error
+    except NotJsonError:
+        raise
+    except ValueError as error:
+        longest = max(re.finditer(r"\d+", text), key=lambda digits: len(digits.group()))
+        raise NotJsonError("a number has too many digits", longest.start()) from error
+
+
+def open_closers(text: str) -> str:
+    """The closing brackets that are missing at the end of a text."""
+    open_: list[str] = []
+    for piece in _TOKEN.findall(text):
+        if piece in "[{":
+            open_.append("]" if piece == "[" else "}")
+        elif piece in "]}" and open_:
+            open_.pop()
+    return "".join(reversed(open_))
+
+
+def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
+    """The error with its fix, the same in all Python versions: only newer ones recognise a trailing comma."""
+    before = text[: error.pos].rstrip()
+    at = error.pos
+    if error.msg.startswith("Illegal trailing comma"):
+        return NotJsonError("nothing follows this comma", at, "delete the comma", (TextSpan(at, at + 1), ""))
+    if before.endswith(",") and text[at : at + 1] in ("]", "}"):
+        comma = TextSpan(len(before) - 1, len(before))
+        return NotJsonError("nothing follows this comma", comma.start, "delete the comma", (comma, ""))
+    if text.startswith(("//", "/*", "#"), at):
+        return NotJsonError("JSON has no comments", at, "delete it")
+    if "',' delimiter" in error.msg and text[at : at + 1] in ("{", "[", '"'):
+        gap = TextSpan(len(before), len(before))
+        return NotJsonError("a comma is missing before this", at, "write a comma between the two", (gap, ","))
+    if at >= len(text.rstrip()) and (closers := open_closers(text)):
+        end = TextSpan(len(text.rstrip()), len(text))
+        return NotJsonError("the text ends too early", at, f"write {closers} at the end", (end, closers))
+    for slip, name, written in _COMMON_MISTAKES:
+        if found := slip.match(text, at):
+            word = str(written(found[1]))
+            span = TextSpan(at, at + len(found[0].rstrip(" :")))
+            return NotJsonError(f"{found[1]} is {name}", at, f"write {word}", (span, word))
+    return NotJsonError(error.msg, at)
+
+
+TEXT_RULES: Final[Mapping[str, Rule]] = RuleBook(Rule, Path(__file__).with_name("text_rules.yaml"))
+"""Rules about the JSON text itself, by code."""
+NOT_JSON: Final = "J100"
+REPEATED_NAME: Final = "J101"
+
+
+class TextIssue(NamedTuple):
+    """An issue in a text.
+
+    Attributes:
+        span: the affected characters.
+        change: the fix: the characters to replace, and the text to replace them with; None without a fix.
+    """
+
+    span: TextSpan
+    issue: Issue
+    change: tuple[TextSpan, str] | None = None
+
+
+def check_text(text: str) -> tuple[tuple[TextIssue, ...], Any]:
+    """The issues of an NCCO text, sorted by place, and its value; only J100 and None if the text is not JSON."""
+    try:
+        document = read_json(text)
+    except NotJsonError as error:
+        message = f"not JSON: {error.message}" if text.strip() else "the text is empty"
+        issue = TEXT_RULES[NOT_JSON].at("", message, error.cure)
+        return (TextIssue(TextSpan(error.offset, error.offset + 1), issue, error.change),), None
+    issues = check(document.value)
+    found = [TextIssue(document.span_of(issue), issue, _change_of(issue, document)) for issue in issues]
+    for pointer, span in document.repeated:
+        message = f"{text[span.start : span.end]} is written twice; only the last one counts"
+        found.append(TextIssue(span, TEXT_RULES[REPEATED_NAME].at(pointer, message)))
+    return tuple(sorted(found, key=lambda each: (each.span, each.issue.code))), document.value
+
+
+_DECODER: Final = json.JSONDecoder()
+_COMMA_BEHIND: Final = re.compile(r"\s*,\s*")
+_COMMA_BEFORE: Final = re.compile(r",\s*\Z")
+
+
+def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
+    """The characters to replace, and the text to replace them with; None if the issue has no fix."""
+    fix = issue.fix
+    text = document.text
+    if fix is None or issue.path not in document.values:
+        return None
+    start, end = document.span_of(issue)
+    match fix.kind:
+        case "word":
+            return TextSpan(start, end), json.dumps(fix.text, ensure_ascii=False)
+        case "name":
+            return document.names[issue.path], json.dumps(fix.text)
+        case "characters":
+            return _whole(document, issue.path), fix.text
+        case "wrap":
+            whole = _whole(document, issue.path)
+            return whole, f"[{text[whole.start : whole.end]}]"
+        case "delete":
+            return _without(document, issue.path), ""
+        case "delete_item":
+            return _without(document, issue.path.rpartition("/")[0]), ""
+        case "add" if text[start] == "{":
+            is_empty = text[start + 1 :].lstrip().startswith("}")
+            return TextSpan(start + 1, start + 1), fix.text if is_empty else f"{fix.text}, "
+    return None
+
+
+def _whole(document: JsonText, path: str) -> TextSpan:
+    start = document.values[path].start
+    return TextSpan(start, _DECODER.raw_decode(document.text, start)[1])
+
+
+def _without(document: JsonText, path: str) -> TextSpan:
+    """Where a member or item is, including the comma after it, or else the comma before it."""
+    start, end = _whole(document, path)
+    if path in document.names:
+        start = document.names[path].start
+    if behind := _COMMA_BEHIND.match(document.text, end):
+        return TextSpan(start, behind.end())
+    before = _COMMA_BEFORE.search(document.text[:start])
+    return TextSpan(before.start() if before else start, end)

@@ -1,0 +1,174 @@
+"""Spoken text: its length, and whether its SSML can be parsed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from xml.parsers import expat
+
+from ncco_server.issue import Issue, fault, listed, shown
+
+MAX_TALK_CHARACTERS = 1500
+"""Maximum length of a talk text in characters, not counting tags. Source: NCCO reference, Talk (text)."""
+
+TAGS = frozenset({"speak", "break", "emphasis", "lang", "p", "phoneme", "prosody", "s", "say-as", "sub"})
+"""The SSML tags that Vonage lists. Source: Text-To-Speech guide, customizing spoken text."""
+
+SILENT = frozenset({"speak", "p", "s", "lang", "emphasis", "prosody", "phoneme", "say-as", "voice"})
+"""Tags that make no sound of their own. Not included: break, which is a pause, and sub, which speaks its alias."""
+
+OTHER_TAGS = frozenset({"audio", "mark", "voice", "w", "amazon:effect", "google:style", "desc", "par", "seq", "media"})
+"""Tags of other SSML dialects, which Vonage does not list. A text with one of them is probably meant as SSML."""
+
+_ROOT = re.compile(r"\s*(?:<\?xml[^>]*\?>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:speak[\s>/]|!DOCTYPE)", re.DOTALL)
+_NAMES = "|".join(sorted((re.escape(name) for name in TAGS | OTHER_TAGS), key=len, reverse=True))
+_TAG = re.compile(rf"</?({_NAMES})(?=[\s/>])[^<>]*>", re.IGNORECASE)
+
+
+class _DoctypeFound(Exception):
+    """Raised at a document type declaration."""
+
+
+@dataclass(slots=True)
+class _Content:
+    parser: expat.XMLParserType
+    characters: int = 0
+    is_blank: bool = True
+    starts: dict[str, int] = field(default_factory=dict)
+    """The offset in bytes at which each tag first occurs."""
+    open: list[tuple[str, int]] = field(default_factory=list)
+    """The open tags, each with its offset in bytes."""
+
+    def start(self, name: str, _: object) -> None:
+        at = self.parser.CurrentByteIndex
+        self.starts.setdefault(name, at)
+        self.open.append((name, at))
+
+    def end(self, _: str) -> None:
+        self.open.pop()
+
+    def text(self, characters: str) -> None:
+        self.characters += len(characters)
+        self.is_blank = self.is_blank and characters.isspace()
+
+
+def is_plain(text: str) -> bool:
+    """Whether every voice can speak a text: it has no tags or unusual characters, and is not too long."""
+    return (
+        "<" not in text
+        and len(text) <= MAX_TALK_CHARACTERS
+        and text.isprintable()
+        and not text.isspace()
+        and bool(text)
+    )
+
+
+def check_text(text: str) -> Iterator[Issue]:
+    """The issues of a text to be spoken, plain or SSML. It must be possible to encode `text` as UTF-8."""
+    if "<" not in text:
+        yield from _check_length(len(text))
+    elif is_ssml(text):
+        blanks = len(text) - len(text.lstrip())
+        for issue in _check_ssml(text.strip()):
+            yield issue if issue.span is None else replace(issue, span=(blanks + issue.span[0], issue.span[1]))
+    else:
+        yield from _check_plain(text)
+
+
+def is_ssml(text: str) -> bool:
+    """Whether the text is enclosed in a speak element."""
+    return "<" in text and _ROOT.match(text) is not None
+
+
+def _check_length(characters: int) -> Iterator[Issue]:
+    if characters > MAX_TALK_CHARACTERS:
+        yield fault("N401", f"The text has {characters} characters; {MAX_TALK_CHARACTERS} is the limit.")
+
+
+def _check_plain(text: str) -> Iterator[Issue]:
+    found = list(_TAG.finditer(text))
+    tags = list(dict.fromkeys(tag[1].lower() for tag in found))
+    yield from _check_length(len(_TAG.sub("", text)))
+    if not tags:
+        yield replace(fault("N915", "A plain text contains <."), span=(text.index("<"), 1))
+        return
+    message = "The speak element does not enclose the whole text, or is in capitals."
+    if tags != ["speak"]:
+        names = listed([f"<{tag}>" for tag in tags], "and")
+        message = f"The text does not begin with <speak>, but has tags: {names}."
+    yield replace(fault("N402", message), span=(found[0].start(), len(found[0][0])))
+
+
+def _check_ssml(text: str) -> Iterator[Issue]:
+    parser = expat.ParserCreate("UTF-8")
+    found = _Content(parser)
+    parser.buffer_text = True
+    parser.StartElementHandler = found.start
+    parser.EndElementHandler = found.end
+    parser.CharacterDataHandler = found.text
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    data = text.encode()
+    try:
+        parser.Parse(data, True)
+    except _DoctypeFound:
+        yield fault("N404", "The SSML declares a document type.")
+    except expat.ExpatError as error:
+        yield _broken(text, data, error, found)
+    else:
+        yield from _check_length(found.characters)
+        if found.is_blank and found.starts.keys() <= SILENT:
+            yield fault("N914", "The SSML contains nothing to say.")
+        unknown = [name for name in found.starts if name not in TAGS]
+        if unknown:
+            names = listed([f"<{name}>" for name in unknown], "and")
+            start = _characters(data, found.starts[unknown[0]])
+            yield replace(
+                fault("N916", f"Vonage's list of tags does not include {names}."), span=(start, len(unknown[0]) + 1)
+            )
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise _DoctypeFound
+
+
+def _broken(text: str, data: bytes, error: expat.ExpatError, found: _Content) -> Issue:
+    """The issue N403 at the tag that is not closed, or where the parser stopped."""
+    lines = data.split(b"\n")
+    at = min(sum(len(line) + 1 for line in lines[: error.lineno - 1]) + error.offset, len(data))
+    if ampersand := _BARE_AMPERSAND.search(text):
+        message = "& begins an entity in SSML."
+        cure = "Write & as &amp;."
+        if ampersand[1]:
+            message = f"XML has no entity {ampersand[0]}."
+            cure = "Write the character itself."
+        return replace(fault("N403", message, cure), span=(ampersand.start(), len(ampersand[0])))
+    reason = expat.errors.messages[error.code]
+    rest = data[at:].decode(errors="replace")
+    message = f"The SSML breaks at {shown(rest[:40])}: {reason}."
+    length = 1
+    if not rest:
+        message = f"The SSML is cut short: {reason}."
+    if not rest and found.open:
+        cure = f"Write </{found.open[-1][0]}> at the end."
+        return replace(fault("N403", message, cure), span=(_characters(data, at), length))
+    if reason in _NOT_CLOSED and len(found.open) > 1:
+        name, at = found.open[-1]
+        message = f"<{name}> is not closed."
+        length = len(name) + 1
+    return replace(fault("N403", message, _xml_cure(text, error)), span=(_characters(data, at), length))
+
+
+def _characters(data: bytes, at: int) -> int:
+    return len(data[:at].decode(errors="ignore"))
+
+
+_NOT_CLOSED = (expat.errors.XML_ERROR_TAG_MISMATCH, expat.errors.XML_ERROR_NO_ELEMENTS)
+_BARE_AMPERSAND = re.compile(r"&(?!#\d+;|#x[0-9a-fA-F]+;|amp;|lt;|gt;|quot;|apos;)(\w+;)?")
+_UNENDED_BREAK = re.compile(r"<break\b[^<>]*(?<!/)>(?!\s*</break)")
+
+
+def _xml_cure(text: str, error: expat.ExpatError) -> str | None:
+    if error.code == expat.errors.codes[expat.errors.XML_ERROR_TAG_MISMATCH] and _UNENDED_BREAK.search(text):
+        return "Close the tag itself: <break ... />."
+    return None

@@ -1,0 +1,206 @@
+"""The kinds of values that only NCCO options have; see `ncco_server.value_types` for the others."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.ncco.languages import (
+    LANGUAGE_NAMES,
+    RECOGNISED,
+    RECOGNISED_CODES,
+    SAME_LANGUAGE,
+    USUAL_CODES,
+    VOICES,
+    VOICES_BY_CODE,
+)
+from ncco_server.value_types import JsonSchema, ListOf, MapOf, PlainText
+from ncco_server.value_types.kind import check_value, unwritable
+from ncco_server.value_types.scalars import is_whole_number
+
+USER_TO_USER = "User-to-User"
+BCP47 = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
+
+
+@dataclass(frozen=True)
+class NonBlank(PlainText):
+    """Text that is not blank.
+
+    Attributes:
+        digits: whether a whole number causes only a warning, because the value usually consists of digits.
+        may_be_blank: whether blank text causes only a warning.
+    """
+
+    noun: str = "text"
+    digits: bool = False
+    may_be_blank: bool = False
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if self.digits and is_whole_number(value):
+            return [fault("N953", f"{shown(value)} is a number.", f'Write "{shown(value)}".')]
+        if not isinstance(value, str):
+            return [wrong_type(value, "text", f"Write {self.noun} in quotes.")]
+        code = "N914" if self.may_be_blank else "N122"
+        return [] if value.strip() else [fault(code, f"{shown(value)} is empty.", f"Write {self.noun}.")]
+
+    def normalised(self, value: object) -> object:
+        """A number becomes text, if the value usually consists of digits."""
+        return str(value) if self.digits and is_whole_number(value) else value
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for text, or for a whole number if the value usually consists of digits."""
+        schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
+        return schema if self.may_be_blank else schema | {"pattern": "\\S"}
+
+
+class SpokenText(PlainText):
+    """Spoken text, plain or SSML. Empty text causes a warning. For length and tags, see `ncco_server.ncco.ssml`."""
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if not isinstance(value, str):
+            return [wrong_type(value, "text", "Put the text to say in quotes.")]
+        return [] if value.strip() else [fault("N914", "The text is empty.")]
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for any text."""
+        return {"type": "string"}
+
+
+@dataclass(frozen=True)
+class LanguageCode(PlainText):
+    """A BCP-47 code, in upper or lower case. A code that is not in the list of languages causes a warning.
+
+    Attributes:
+        code: the rule for a language that is not in the list, such as `N905`.
+        known: the codes in the list, in lower case.
+        codes: the codes in the list, spelt as in the guides.
+    """
+
+    code: str
+    known: frozenset[str]
+    codes: tuple[str, ...]
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if not isinstance(value, str):
+            return [wrong_type(value, "text", "Write language and region joined by a hyphen, e.g. en-GB.")]
+        if value.lower() in self.known:
+            return []
+        if not BCP47.fullmatch(value):
+            return [fault("N117", f"{shown(value)} is not a BCP-47 code.", self._cure(value))]
+        return [fault(self.code, f"{shown(value)} is not in the list of languages.", self._cure(value))]
+
+    def _cure(self, value: str) -> str | Fix | None:
+        """Suggest a hyphen, or other codes of the language: the code with the same region first, then common ones."""
+        hyphened = value.strip().replace("_", "-").lower()
+        if hyphened in self.known:
+            code = next(code for code in self.codes if code.lower() == hyphened)
+            return Fix(f"Write {code}.", "word", code)
+        language, _, region = hyphened.partition("-")
+        language = LANGUAGE_NAMES.get(language, language)
+        region = {"uk": "gb"}.get(region, region)
+        names = {language, *(code for codes in SAME_LANGUAGE if language in codes for code in codes)}
+        same = [code for code in self.codes if code.lower().partition("-")[0] in names]
+        same.sort(key=lambda code: (not code.lower().endswith(f"-{region}"), code not in USUAL_CODES))
+        return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for a BCP-47 code, with the list as examples."""
+        return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
+
+
+VOICE_LANGUAGE = LanguageCode("N905", frozenset(VOICES_BY_CODE), tuple(sorted(VOICES)))
+SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED)))
+
+
+def _in_quotes(value: object) -> Fix | None:
+    """The fix for a number or flag that must be text."""
+    is_plain = isinstance(value, (bool, int, float))
+    return Fix("Put it in quotes.", "characters", json.dumps(json.dumps(value))) if is_plain else None
+
+
+@dataclass(frozen=True)
+class FreeForm(MapOf):
+    """An object with any keys and values.
+
+    Attributes:
+        text_only: whether a value that is not text causes a warning.
+        or_list: whether an array is valid too.
+    """
+
+    text_only: bool = False
+    or_list: bool = False
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if not isinstance(value, dict) and not (self.or_list and isinstance(value, list)):
+            return [wrong_type(value, "an object", 'Write an object, e.g. {"key": "value"}.')]
+        if reason := unwritable(value):
+            return [fault("N125", f"The object cannot be written as JSON: {reason}.")]
+        if not self.text_only or not isinstance(value, dict):
+            return []
+        odd = {name: entry for name, entry in value.items() if not isinstance(entry, str)}
+        return [
+            fault("N963", f"{shown(entry)} is not text.", _in_quotes(entry)).inside(name) for name, entry in odd.items()
+        ]
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for an object or, with `or_list`, for an object or an array."""
+        return {"type": ["object", "array"] if self.or_list else "object"}
+
+
+class StandardHeaders(MapOf):
+    """The standard SIP headers: only User-to-User. Source: NCCO reference, SIP (standardHeaders)."""
+
+    def check(self, value: object) -> list[Issue]:
+        """Check that there is one header, with at most 256 printable ASCII characters."""
+        if not isinstance(value, dict):
+            cure = 'Write one key, "User-to-User", with at most 256 printable ASCII characters.'
+            return [wrong_type(value, "an object", cure)]
+        if not value:
+            return [fault("N124", "The object is empty.")]
+        faults = {name: self._header_fault(name, entry) for name, entry in value.items()}
+        return [fault("N124", f"{shown(str(name))} {each}.").inside(name) for name, each in faults.items() if each]
+
+    def _header_fault(self, name: object, entry: object) -> str | None:
+        if name != USER_TO_USER:
+            return "is not a standard header that Vonage sends"
+        if not isinstance(entry, str):
+            return "is not text"
+        if len(entry) > 256:
+            return f"has {len(entry)} characters; 256 is the limit"
+        return (
+            None if all(" " <= character <= "~" for character in entry) else "has a character that a header cannot have"
+        )
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for an object with one header."""
+        return {
+            "type": "object",
+            "properties": {USER_TO_USER: {"type": "string", "pattern": "^[ -~]{0,256}$"}},
+            "required": [USER_TO_USER],
+            "additionalProperties": False,
+        }
+
+
+class OneOrList(ListOf):
+    """A value that Vonage's documents show both on its own and in an array of one."""
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        kind = ListOf(self.entry, usually_one=True) if isinstance(value, list) else self.entry
+        return check_value(kind, value)
+
+    def normalised(self, value: object) -> object:
+        """The value, which stays single or an array, as it was written."""
+        normalised = self.entry.normalised
+        return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for both forms."""
+        single = self.entry.json_schema()
+        return {"anyOf": [single, {"type": "array", "items": single}]}

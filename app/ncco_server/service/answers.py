@@ -1,0 +1,84 @@
+"""Answer webhooks: the first NCCO of a call. A repeated webhook gets the same bytes again."""
+
+from __future__ import annotations
+
+from ncco_server import engine
+from ncco_server.engine import Call, Session, TraceLine, Turn
+from ncco_server.engine.session import from_json
+from ncco_server.errors import AlreadyOpen, StoreUnavailable
+from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
+from ncco_server.service.turns import Turns
+from ncco_server.service.written_rows import answer_row, mask
+
+
+async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
+    """Reply with the first NCCO of a call, or with the stored bytes if the webhook is a repeat.
+
+    Args:
+        turns: plays and stores the turns.
+        delivery: the webhook.
+        flow: the flow that the URL names; if None, the called number selects the flow.
+    """
+    call = delivery.call
+    found = turns.library.find(call.to, flow)
+    id_ = session_id(call.uuid, flow)
+    if found is None:
+        return await _answer_without_flow(turns, delivery, id_, flow)
+    given = {} if flow is None else delivery.params(found.params)
+    secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
+        turn = await turns.play(engine.begin(found, id_, call, context, given))
+        try:
+            key = turns.policy.keys[0]
+            params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
+            return await turns.begin(turn, answer_row(delivery, id_, key, secret=secret), delivery, params=params)
+        except AlreadyOpen:
+            id_ = await answered_session(turns, id_, call)
+        if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:
+            return repeat
+    return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
+
+
+async def answered_session(turns: Turns, id_: str, call: Call) -> str:
+    """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
+
+    After a REST transfer into the same flow, Vonage asks for a new NCCO with another conversation UUID. A repeated
+    delivery has the same conversation UUID.
+    """
+    row = await turns.store.load(id_)
+    known = from_json(row.state).call.conversation_uuid if row is not None else ""
+    is_transfer = bool(known and call.conversation_uuid) and known != call.conversation_uuid
+    return transfer_id(id_, call.conversation_uuid) if is_transfer else id_
+
+
+async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
+    """Reply with the failsafe NCCO, or with the stored reply if this call has already been answered."""
+    if turns.library.is_awaited:
+        raise StoreUnavailable("the flows are waiting for the store")
+    id_ = await answered_session(turns, id_, delivery.call)
+    if (repeat := await turns.repeat_answer(id_, delivery)) is not None:
+        return repeat
+    problem = _why_no_flow(delivery, flow)
+    row = answer_row(delivery, id_, turns.policy.keys[0])
+    session = Session(id_, "", "", delivery.call, turn=1, is_over=True)
+    trace = (TraceLine("failed", "", "failsafe", because=problem),)
+    turn = Turn(
+        [dict(action) for action in turns.policy.failsafe], session, trace, "answer", is_failsafe=True, has_fault=True
+    )
+    try:
+        await turns.begin(turn, row, delivery)
+    except AlreadyOpen:
+        await turns.record(row)
+    return turns.failsafe_reply("answer", problem, delivery.call)
+
+
+def _why_no_flow(delivery: Delivery, flow: str | None) -> str:
+    if flow:
+        return f'no call can start in "{flow}": there is no such flow'
+    to = delivery.call.to
+    if delivery.problem or not to:
+        what = delivery.problem or "the webhook does not name the called number"
+        return f"{what}, and no flow has `default: true` to take such a call"
+    wanted = f"no flow takes calls to the number ending in {to[-4:]}"
+    return f"{wanted}; add the number to a flow's `numbers`, or give one flow `default: true`"

@@ -1,0 +1,174 @@
+"""Counts the calls of a period: how many, how long, with which results, and how long callers waited for a person."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, tzinfo
+from functools import cache
+from math import ceil
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from ncco_server.flow.model import Project
+from ncco_server.results import RESULTS
+from ncco_server.service.call_results import count_results
+from ncco_server.service.recorded_calls import csv_text, json_time
+from ncco_server.store import Records, SummedCalls
+
+COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
+"""The results that reports count: those of incoming calls."""
+
+COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
+
+MOST_NAMES: Final = 1_000
+"""Maximum number of flows and of called numbers that are counted by name; the rest are counted as `other`."""
+
+DAYS: Final = 7
+"""Number of days in a report if no period is given. The last day is today."""
+
+
+@dataclass(slots=True)
+class CallCounts:
+    """The counts of a group of calls.
+
+    Attributes:
+        ms: total duration in milliseconds of the calls whose end is known, each from its answer webhook to its end.
+        results: number of calls by result.
+        until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
+    """
+
+    ms: int = 0
+    results: Counter[str] = field(default_factory=Counter)
+    until_person: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """A report's row without its first two columns, `by` and `name`. A percentile is None if no person answered."""
+        return {
+            "calls": self.results.total(),
+            "minutes": round(self.ms / 60_000, 1),
+            **{name: self.results[name] for name in COUNTED},
+            "person_median_s": percentile(self.until_person, 0.5),
+            "person_p90_s": percentile(self.until_person, 0.9),
+        }
+
+    def add(self, calls: SummedCalls) -> None:
+        """Count some calls."""
+        self.results[calls.result] += calls.calls
+        self.ms += calls.ms
+        if calls.until_s >= 0:
+            self.until_person[calls.until_s] += calls.calls
+
+
+def percentile(counts: Counter[int], share: float) -> int | None:
+    """The percentile of the values for a `share` from 0 to 1, by nearest rank; None if there are no values."""
+    left = ceil(share * counts.total())
+    for value in sorted(counts):
+        left -= counts[value]
+        if left <= 0:
+            return value
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days from `first` up to but not including `end`, in a time zone. Raises ValueError if there are no days."""
+
+    first: date
+    end: date
+    zone: tzinfo
+
+    def __post_init__(self) -> None:
+        if self.first >= self.end:
+            raise ValueError(f"there are no days in this period: {self.first} is after {self.last}")
+
+    @property
+    def last(self) -> date:
+        """The last day of the period."""
+        return self.end - timedelta(1)
+
+    @property
+    def milliseconds(self) -> tuple[int, int]:
+        """The start and the end (exclusive) of the period in milliseconds since 1970."""
+        since, until = (datetime.combine(day, time(), self.zone).timestamp() for day in (self.first, self.end))
+        return int(since * 1000), int(until * 1000)
+
+    @property
+    def document(self) -> dict[str, str]:
+        """The first and last day in ISO 8601, and the name of the time zone."""
+        return {"from": str(self.first), "to": str(self.last), "timezone": str(self.zone)}
+
+
+def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
+    """The requested period. By default it ends today and has `DAYS` days."""
+    try:
+        end = (last or now.astimezone(zone).date()) + timedelta(1)
+        return Period(first or end - timedelta(DAYS), end, zone)
+    except OverflowError:
+        raise ValueError("its days are not in the calendar") from None
+
+
+def zone_of(project: Project, flow: str = "") -> ZoneInfo:
+    """The time zone of a flow and its opening hours, or of all flows. UTC if they have none, or more than one."""
+    flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
+    zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
+    zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
+    return zones.pop() if len(zones) == 1 else ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """The counts of a period's calls: of all, of each flow, each called number, and each of the flows' own results.
+
+    Within each of these groups, the row with most calls comes first.
+
+    Attributes:
+        days: number of calls by result, for each day with calls.
+        hours: number of calls that began in each hour of the day.
+        complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
+    """
+
+    period: Period
+    rows: list[dict[str, Any]]
+    days: Mapping[date, Counter[str]]
+    hours: Counter[int]
+    complete_since: int | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The report as JSON."""
+        since = json_time(self.complete_since)
+        return {**self.period.document, "complete_since": since, "rows": self.rows}
+
+    @property
+    def csv(self) -> str:
+        """The report as CSV."""
+        return csv_text(COLUMNS, self.rows)
+
+
+async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
+    """Count the calls of a period; with `flow`, only calls that began in that flow. Raises StoreError."""
+    counted = await count_results(records, *period.milliseconds, now_ms, flow)
+    tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
+    for calls in sorted(counted.calls, key=lambda each: -each.calls):
+        groups = [("all", ""), ("flow", calls.flow), ("number", calls.line)]
+        for by, name in [*groups, ("result", calls.own)] if calls.own else groups:
+            known = name if (by, name) in tallies or len(tallies) <= MOST_NAMES else "other"
+            tallies[by, known].add(calls)
+    days = defaultdict[date, Counter[str]](Counter)
+    hours = Counter[int]()
+
+    @cache
+    def local(at_ms: int) -> tuple[Counter[str], int]:
+        began = datetime.fromtimestamp(at_ms / 1000, period.zone)
+        return days[began.date()], began.hour
+
+    for (at_ms, result), number in counted.quarters.items():
+        day, hour = local(at_ms)
+        day[result] += number
+        hours[hour] += number
+    rows = [{"by": by, "name": name, **tally.document} for (by, name), tally in tallies.items()]
+    rows.sort(key=lambda row: (row["by"], -row["calls"], row["name"]))
+    return CallReport(period, rows, days, hours, counted.complete_since)

@@ -1,0 +1,226 @@
+"""Reads the results of calls for pages, reports and commands.
+
+The rows of ended calls are stored (`ncco_server.store.results`). Open calls have no row; what they show comes from
+their sessions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from ncco_server.engine.session import from_json
+from ncco_server.flow.model import Flow
+from ncco_server.results import ResultName
+from ncco_server.service.recorded_calls import json_object
+from ncco_server.service.recordings import name_of_caller
+from ncco_server.service.result_rows import complete_since
+from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
+
+NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
+
+
+class CallResult(NamedTuple):
+    """A call and its result. Times are milliseconds since 1970.
+
+    Attributes:
+        caller, to: digits or a user's name; "" if withheld.
+        name: the caller's name; "" if the flow does not know it.
+        result: "" for a leg that is no call of its own, such as a called party's.
+        own: the flow's own result; "" if it has none.
+        step: the step that the call is in, or was in when it ended.
+        rang: the step that dialled last, as `flow.step`; "" if none did.
+        person_at: when a person answered; None if nobody did.
+        ended_at: when the call ended; None if no end is stored.
+        returned_at, returned_by: when and by whom the caller was called back.
+        previous: the ID of the leg's previous session; "" if there is none.
+    """
+
+    key: int
+    id: str
+    flow: str
+    caller: str
+    to: str
+    result: ResultName
+    step: str
+    rang: str
+    began_at: int
+    person_at: int | None
+    ended_at: int | None
+    name: str = ""
+    own: str = ""
+    returned_at: int | None = None
+    returned_by: str = ""
+    previous: str = ""
+
+    @classmethod
+    def of_row(cls, row: ResultRow) -> CallResult:
+        """The result of an ended call."""
+        is_incoming = row.direction == "inbound"
+        return cls(
+            row.call_key,
+            row.id,
+            row.flow,
+            row.party if is_incoming else row.line,
+            row.line if is_incoming else row.party,
+            row.result,
+            row.step.partition(".")[2],
+            row.rang,
+            row.began_at,
+            row.person_at,
+            row.ended_at,
+            row.name,
+            row.own,
+            row.returned_at,
+            row.returned_by,
+            row.previous,
+        )
+
+
+def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> CallResult | None:
+    """The result so far of a call that has no row; None for a called party's leg or a placed call.
+
+    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is known if `flows`
+    contain the flow that the call is in, by name.
+    """
+    state = json_object(session.state)
+    call = state.get("call", {})
+    if state.get("parent") or call.get("direction") == "outbound":
+        return None
+    is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
+    return CallResult(
+        key,
+        session.id,
+        session.flow,
+        str(call.get("from_number") or call.get("from_user") or ""),
+        str(call.get("to", "")),
+        "unknown" if session.is_over else "open" if is_running else "lost",
+        str(state.get("step", "")),
+        str(state.get("step", "")) if state.get("dialled") else "",
+        session.created_at,
+        None,
+        session.updated_at if session.is_over else None,
+        _name_of_caller(session, flows),
+    )
+
+
+def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
+    try:
+        session = from_json(row.state)
+    except ValueError:
+        return ""
+    flow = flows.get(session.at or session.flow)
+    return name_of_caller(flow, session) if flow is not None else ""
+
+
+async def results_of(
+    records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
+) -> dict[int, CallResult]:
+    """The results of calls by their keys, without called parties' legs and placed calls. Raises StoreError.
+
+    `flows` are those in use, by name; they only tell the names of callers in calls that have no result yet.
+    """
+    found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
+    results = dict[int, CallResult]()
+    for call in calls:
+        row = found.get(call.key)
+        if row is not None and row.direction == "outbound":
+            continue
+        result = CallResult.of_row(row) if row is not None else open_result(call.key, call.session, now_ms, flows)
+        if result is not None:
+            results[call.key] = result
+    return results
+
+
+async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[CallResult]:
+    """The incoming calls in progress that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    rows = await records.open_sessions(since, until)
+    return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
+
+
+async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[CallResult]) -> Counter[str]:
+    """Count the incoming calls that began from `since` up to `until` by result; see `count_results`."""
+    counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
+    for _, result, number in await records.result_quarters(since, until):
+        counts[result] += number
+    return counts
+
+
+class Counted(NamedTuple):
+    """Calls of a period, counted.
+
+    Attributes:
+        calls: calls with everything that they have in common; those in progress have the result `open`.
+        quarters: number of calls by the quarter of an hour in which they began (milliseconds) and by result.
+        complete_since: the results of calls that began earlier may be missing; None if all are complete.
+    """
+
+    calls: Sequence[SummedCalls]
+    quarters: Mapping[tuple[int, str], int]
+    complete_since: int | None
+
+
+async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
+    """Count the incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
+
+    Both are multiples of a quarter of an hour, as midnight is in every time zone. With `flow`, only calls that began in
+    this flow are counted.
+    """
+    calls = await records.result_sums(since, until, flow)
+    quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
+    for call in await open_calls(records, since, until, now_ms):
+        if not flow or call.flow == flow:
+            calls.append(SummedCalls(call.flow, call.to, call.result, "", -1, 1, 0))
+            key = call.began_at // QUARTER_MS * QUARTER_MS, call.result
+            quarters[key] = quarters.get(key, 0) + 1
+    return Counted(calls, quarters, complete_since(await records.result_progress()))
+
+
+class MissedCallers(NamedTuple):
+    """Who should be called back.
+
+    Attributes:
+        missed: the last call of each caller who has not got through since, and how often they called; latest first.
+        more: number of such callers who are not in `missed`.
+        withheld: number of missed calls without a caller's number.
+        returned: calls whose callers were called back, latest first.
+        returned_more: number of such calls that are not in `returned`.
+    """
+
+    missed: list[tuple[CallResult, int]]
+    more: int
+    withheld: int
+    returned: list[CallResult]
+    returned_more: int
+
+
+async def missed_callers(
+    records: Records, since: int, open_now: Iterable[CallResult], *, most: int, most_returned: int
+) -> MissedCallers:
+    """The callers of missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+
+    A caller who got through later, was called back or is on the line (`open_now`) is left out.
+    """
+    on_the_line = {call.caller for call in open_now}
+    by_caller = dict[str, list[int]]()
+    for caller, key in await records.missed(since):
+        if caller not in on_the_line or not caller:
+            by_caller.setdefault(caller, []).append(key)
+    withheld = len(by_caller.pop("", ()))
+    shown = list(by_caller.values())[:most]
+    last = {row.call_key: CallResult.of_row(row) for row in await records.results_of([keys[0] for keys in shown])}
+    missed = [(last[keys[0]], len(keys)) for keys in shown if keys[0] in last]
+    returned = [CallResult.of_row(row) for row in await records.returned(since, most_returned)]
+    more = await records.count_returned(since) - len(returned) if len(returned) == most_returned else 0
+    return MissedCallers(missed, len(by_caller) - len(shown), withheld, returned, more)
+
+
+def total(calls: Iterable[SummedCalls]) -> dict[str, int]:
+    """The number of calls by result."""
+    found = dict[str, int]()
+    for each in calls:
+        found[each.result] = found.get(each.result, 0) + each.calls
+    return found

@@ -1,0 +1,81 @@
+"""`CallService`: handles the webhooks of calls and replies to them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ncco_server.errors import StoreUnavailable, UnknownWait
+from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
+from ncco_server.service import answers, fallbacks, waits
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.outages import reply_without_store
+from ncco_server.service.placing import webhooks as placed_webhooks
+from ncco_server.service.turns import Turns
+from ncco_server.service.written_rows import may_hold_input, status_of, webhook_row
+
+_NUMBER: Final = re.compile(r"[0-9]{5,}")
+
+
+class CallService(Turns):
+    """Answers, resumes and records calls when their webhooks arrive. `Turns` plays and stores the turns."""
+
+    store_problem = ""
+    """Why the store has been unavailable for some time; "" if it is not known to be (`web.health.Readiness`)."""
+
+    placed_answer = placed_webhooks.answer
+    resume = waits.resume
+
+    async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
+        """Reply with the first NCCO of a call (`service.answers`). During an outage, the store is not asked."""
+        if self.store_problem:
+            return self.without_store(delivery, flow, self.store_problem)
+        return await answers.answer(self, delivery, flow)
+
+    async def event(self, delivery: Delivery) -> Reply:
+        """Record an event webhook of the application. `completed` on a call's own leg ends its session."""
+        webhook = delivery.webhook
+        leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
+        hides = True if isinstance(webhook, InputWebhook) else None
+        row = webhook_row(self.policy.keys[0], delivery, delivery.kind, leg, status=status_of(webhook), hides=hides)
+        if leg and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
+            await self.end(leg, row, delivery)
+        else:
+            await self.record(row, recording=self.announced(delivery))
+        return Reply(
+            None,
+            delivery.kind,
+            "recorded",
+            uuid=leg,
+            conversation_uuid=webhook.conversation_uuid or "",
+            problem=_reported_error(delivery),
+            caller=delivery.call.from_number or delivery.call.from_user,
+            row=row,
+        )
+
+    async def placed_event(self, token: str, delivery: Delivery) -> Reply:
+        """Handle an event of a placed call. The result of machine detection may move the call. Raises UnknownWait."""
+        return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
+
+    async def fallback(self, delivery: Delivery) -> Reply:
+        """Continue a call after one of our replies failed, or reply without the store or with the failsafe NCCO."""
+        try:
+            return await fallbacks.fall_back(self, delivery)
+        except UnknownWait as error:
+            return self.failsafe_reply("fallback", str(error), delivery.call)
+        except StoreUnavailable as error:
+            return self.without_store(delivery, None, str(error))
+
+    def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
+        """Reply to an answer or fallback webhook while the store is unavailable."""
+        return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")
+
+
+def _reported_error(delivery: Delivery) -> str:
+    """An error that Vonage reported, for the log, without callers' numbers and input; "" if it reported none."""
+    webhook = delivery.webhook
+    if webhook.kind != "error" or not hasattr(webhook, "reason"):
+        return ""
+    if may_hold_input(delivery):
+        return "Vonage reports an error, not shown: it may contain what a caller said or pressed"
+    return f"Vonage reports: {_NUMBER.sub('(number)', str(webhook.reason))}"

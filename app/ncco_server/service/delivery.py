@@ -1,0 +1,249 @@
+"""A webhook as `ncco_server.web` passes it on, and the reply to it."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from ncco_server.engine import JOINED, Call, Session, Turn
+from ncco_server.ncco.webhooks import (
+    FALLBACK_REASONS,
+    Webhook,
+    as_text,
+    decode_json_fields,
+    recognise,
+    webhook_type,
+)
+from ncco_server.store import WebhookRow
+
+JOIN_SILENTLY: Final = orjson.dumps([JOINED])
+"""The reply that connects a called party without letting them hear anything first."""
+
+END_OF_INPUT: Final = JOIN_SILENTLY
+"""The reply to the last input of a call: the shortest possible wait. After an empty reply, Vonage would continue with
+the actions after the input; what it does after an empty list is not documented.
+
+Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean per kind.
+"""
+
+_SIP_HEADER: Final = "SipHeader_"
+"""Prefix of custom SIP headers. Source: webhook reference, Answer."""
+ANSWER_FIELDS: Final = frozenset(
+    {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
+)
+"""The fields of an answer webhook. The query of an answer URL cannot set params with these names."""
+
+ID_LIMIT: Final = 64
+"""Maximum number of characters of a leg's UUID that is stored unchanged; a longer one is replaced with its SHA-256."""
+
+
+@dataclass
+class Delivery:
+    """One delivery of a webhook, verified and parsed.
+
+    Attributes:
+        method: `GET` or `POST`.
+        raw: the unchanged body of a POST or query string of a GET.
+        fields: the parsed top-level fields; {} if unreadable.
+        base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
+        received_at: aware, UTC.
+        problem: why the body could not be read, or "".
+        came_at: when its last byte was received, in monotonic seconds (`time.perf_counter`); 0 if not measured.
+        reason: Vonage's reason for sending it to the fallback URL; "" for any other webhook or an unknown reason.
+        query: the query parameters of a POST, which the operator added to the URL; {} for a GET.
+        received_ms: `received_at` in milliseconds since 1970.
+    """
+
+    method: str
+    raw: bytes = field(repr=False)
+    fields: Mapping[str, object] = field(repr=False)
+    base_url: str
+    received_at: datetime
+    problem: str = ""
+    came_at: float = 0.0
+    reason: str = ""
+    query: Mapping[str, object] = field(default_factory=dict, repr=False)
+    received_ms: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.received_ms = int(self.received_at.timestamp() * 1000)
+
+    @cached_property
+    def webhook(self) -> Webhook:
+        """The fields as a typed webhook."""
+        return recognise(self.fields)
+
+    @cached_property
+    def kind(self) -> str:
+        """One word for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        return "unreadable" if self.problem else webhook_type(self.webhook)
+
+    @cached_property
+    def call(self) -> Call:
+        """What flows can read about the call. A field is "" or {} if missing or unreadable."""
+        fields = self.fields
+        query = self.query
+        custom_data = fields.get("custom_data", query.get("custom_data"))
+        if isinstance(custom_data, str):
+            custom_data = decode_json_fields({"custom_data": custom_data})["custom_data"]
+        return Call(
+            _digits(_text(fields, "to")),
+            _digits(_text(fields, "from")),
+            _text(fields, "from_user"),
+            _text(fields, "uuid" if fields.get("uuid") is not None else "call_uuid"),
+            _text(fields, "conversation_uuid"),
+            _text(fields, "region_url"),
+            _text(fields, "endpoint_type"),
+            "outbound" if fields.get("direction", query.get("direction")) == "outbound" else "inbound",
+            {
+                name.removeprefix(_SIP_HEADER): value
+                for name, value in fields.items()
+                if _SIP_HEADER in name  # costs a third of the next test, and is nearly always enough
+                and name.startswith(_SIP_HEADER)
+                and isinstance(value, str)
+            },
+            custom_data if isinstance(custom_data, dict) else {},
+        )
+
+    def params(self, names: Collection[str]) -> dict[str, str]:
+        """The values of these params in the query of the answer URL. Vonage's own fields are not params."""
+        query = self.fields if self.method == "GET" else self.query
+        return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
+
+    @property
+    def original(self) -> Delivery:
+        """The failed delivery that this fallback webhook repeats."""
+        fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
+        reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
+        return replace(self, fields=fields, reason=reason)
+
+
+def _text(fields: Mapping[str, object], name: str) -> str:
+    """A field as text; "" if it is missing or neither text nor a number."""
+    value = fields.get(name, "")
+    return value if isinstance(value, str) else as_text(value)
+
+
+def _digits(number: str) -> str:
+    """A phone number without its `+`, which a query turns into a space. Anything else is returned unchanged."""
+    if number.isdecimal() and number.isascii():
+        return number
+    digits = number.strip().removeprefix("+")
+    return digits if digits.isascii() and digits.isdecimal() else number
+
+
+class Reply(NamedTuple):
+    """The reply to Vonage, with data for the log and the metrics.
+
+    Attributes:
+        ncco: the JSON bytes to send; None for an empty 200.
+        kind: the kind of webhook (`answer`, `input-dtmf`, `event-busy`, ...).
+        outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
+        flow, step: where the call is afterwards; "" if no call is known.
+        uuid, conversation_uuid: the leg and the conversation of the call.
+        is_failsafe: whether no flow could be played.
+        is_repeat: whether the webhook is a repeat; it gets the bytes of the first reply.
+        problem: one sentence for the log and the `ncco-problem` response header.
+        heard_in: the step that was waiting for the input; "" for none.
+        revision: the flow's revision, if the webhook moved the call.
+        caller: the caller's number or user name; "" if no call is known.
+        row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.
+        is_unstored: whether the caller hears an NCCO although the store is unavailable.
+    """
+
+    ncco: bytes | None
+    kind: str
+    outcome: str
+    flow: str = ""
+    step: str = ""
+    uuid: str = ""
+    conversation_uuid: str = ""
+    is_failsafe: bool = False
+    is_repeat: bool = False
+    problem: str = ""
+    heard_in: str = ""
+    revision: str = ""
+    caller: str = ""
+    row: WebhookRow | None = None
+    is_unstored: bool = False
+
+    @classmethod
+    def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
+        """A reply with the NCCO of a new turn, or an empty one if `ncco` is None."""
+        session = turn.session
+        call = turn.session.call
+        first = turn.trace[0] if turn.trace else None
+        return cls(
+            ncco,
+            kind,
+            turn.outcome,
+            session.flow,
+            session.step,
+            call.uuid,
+            call.conversation_uuid,
+            turn.is_failsafe,
+            problem=_problem_of(turn) if turn.has_fault else "",
+            heard_in=first.step if first is not None and first.did == "heard" else "",
+            revision=session.revision,
+            caller=call.from_number or call.from_user,
+            row=row,
+        )
+
+    @classmethod
+    def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
+        """The stored reply to the first delivery."""
+        return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
+
+    @classmethod
+    def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
+        """An empty reply to a webhook that is stored but does not affect the call."""
+        return cls._of(session.call, session, None, kind, "recorded", row=row)
+
+    @classmethod
+    def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
+        """The failsafe NCCO. `problem` says why no flow can be played."""
+        return cls._of(call, None, ncco, kind, "failsafe", is_failsafe=True, problem=problem)
+
+    @classmethod
+    def _of(
+        cls, call: Call, session: Session | None, ncco: bytes | None, kind: str, outcome: str, **more: Any
+    ) -> Reply:
+        flow, step = (session.flow, session.step) if session else ("", "")
+        caller = call.from_number or call.from_user
+        place = (flow, step, call.uuid, call.conversation_uuid)
+        return cls(ncco, kind, outcome, *place, caller=caller, **more)
+
+
+def _problem_of(turn: Turn) -> str:
+    """The step that could not be played, with code and place only: the full message may quote a caller's input."""
+    refused = ""
+    for line in turn.trace:
+        if line.did == "failed" and line.step:
+            return f'step "{line.step}" could not be played: {line.what} ({line.where})'
+        if line.did == "refused":
+            refused = refused or f'step "{line.step}" skipped a number: {line.what} ({line.where})'
+    return refused
+
+
+def session_id(leg: str, flow: str | None) -> str:
+    """The ID of the session that an answer webhook opens: its leg, followed by the flow if the URL names one.
+
+    Two flows can answer the same leg, if a call is transferred to another answer URL. A webhook without a leg gets a
+    random ID.
+    """
+    if not leg:
+        return secrets.token_hex(16)
+    kept = leg if len(leg) <= ID_LIMIT else hashlib.sha256(leg.encode()).hexdigest()
+    return f"{kept}/{flow}" if flow else kept
+
+
+def transfer_id(id_: str, conversation: str) -> str:
+    """The ID of the new session when a leg is transferred into the flow of session `id_` again."""
+    return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

@@ -1,0 +1,130 @@
+"""Fallback webhooks, which Vonage sends after one of our replies failed. The call continues."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, cast
+
+from ncco_server import engine
+from ncco_server.engine import WaitRef
+from ncco_server.engine.session import from_json
+from ncco_server.errors import Conflict
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.ncco.webhooks import FallbackWebhook
+from ncco_server.service import answers, called_parties, waits
+from ncco_server.service.delivery import Delivery, Reply, session_id
+from ncco_server.service.placing import webhooks as placed_webhooks
+from ncco_server.service.tokens import read_token
+from ncco_server.service.turns import ANSWERED, ATTEMPTS, Turns
+from ncco_server.service.written_rows import REFUSED, webhook_row
+from ncco_server.store import SessionRow
+
+BAD_STATUS: Final = "Invalid response code."
+INVALID_NCCO: Final = "Invalid NCCO."
+REFUSALS: Final = frozenset({INVALID_NCCO, BAD_STATUS})
+"""The reasons that Vonage gives if it refused a reply. Source: webhook reference, Fallback."""
+
+CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
+ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
+PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(?:[?#]|$)")
+
+
+async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
+    """Reply to a fallback webhook. Raises UnknownWait."""
+    webhook = delivery.webhook
+    if not isinstance(webhook, FallbackWebhook):
+        return await answers.answer(turns, delivery)
+    url = webhook.original_url or ""
+    reason = webhook.reason or ""
+    original = delivery.original
+    if found := CALLBACK_PATH.search(url):
+        return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
+    placed = PLACED_PATH.search(url)
+    if placed is not None and placed[2]:
+        return await placed_webhooks.note_event(turns, placed[1], original) or await _record(turns, original)
+    if placed is not None:
+        return await _fall_back_on_placed(turns, placed[1], reason, original)
+    named = ANSWER_PATH.search(url)
+    if webhook.original_type == "event" and named is None:
+        return await _fall_back_on_event(turns, original)
+    flow = named[1] if named else None
+    id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
+    if await _is_refused(turns, reason, id_, ANSWERED):
+        return await _take_error_exit(turns, id_, ANSWERED, original)
+    return await answers.answer(turns, original, flow)
+
+
+async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reason: str, delivery: Delivery) -> Reply:
+    ref = read_token(turns.policy.keys, kind, token)
+    is_called = kind == "onanswer"
+    id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
+    if await _is_refused(turns, reason, id_, cause):
+        return await _take_error_exit(turns, id_, cause, delivery, is_called=is_called)
+    return await waits.resume(turns, kind, token, delivery)
+
+
+async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: Delivery) -> Reply:
+    id_ = session_id(delivery.call.uuid, None)
+    if await _is_refused(turns, reason, id_, ANSWERED):
+        return await _take_error_exit(turns, id_, ANSWERED, delivery)
+    return await placed_webhooks.answer(turns, token, delivery)
+
+
+async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
+    """Handle the failure of an event that does not affect the call: the current NCCO continues."""
+    leg = delivery.call.uuid
+    row = await turns.store.load(session_id(leg, None)) if leg else None
+    rows = [row] if row is not None else await turns.store.calls_of(leg)
+    if not rows:
+        return await answers.answer(turns, delivery)
+    return await _record(turns, delivery, rows[0])
+
+
+async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = None) -> Reply:
+    """Record the failed event of a call, if it is known, without a reply for it."""
+    leg = delivery.call.uuid
+    received = webhook_row(turns.policy.keys[0], delivery, "fallback", row.id if row is not None else leg, hides=True)
+    await turns.record(received)
+    if row is None:
+        return Reply(None, "fallback", "recorded", uuid=leg, row=received)
+    return Reply.recorded(from_json(row.state), "fallback", received)
+
+
+async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
+    """Whether Vonage refused our NCCO.
+
+    A bad status without a stored reply was our own 503 while the store was unavailable, so no NCCO was refused.
+    """
+    if reason != BAD_STATUS:
+        return reason in REFUSALS
+    return await turns.store.reply(id_, *cause, None) is not None
+
+
+async def _take_error_exit(
+    turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
+) -> Reply:
+    """Take the `error` exit of the current step, because Vonage refused the stored reply."""
+    for _ in range(ATTEMPTS):
+        row = await turns.store.load(id_)
+        if row is None:
+            break
+        session = from_json(row.state)
+        stored = await turns.stored_reply(id_, *cause, REFUSED, session.call.request)
+        if stored is not None:
+            return Reply.repeat(stored, "fallback", session.call, session)
+        ref = WaitRef("event", id_, *cause)
+        received = webhook_row(turns.policy.keys[0], delivery, "fallback", id_, ref, status=REFUSED, hides=True)
+        if row.is_over:
+            await turns.record(received)
+            return Reply.recorded(session, "fallback", received)
+        flow = await turns.library.pinned(session.flow, session.revision)
+        if flow is None:
+            break
+        cipher = await turns.cipher_of(flow, session)
+        context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+        turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
+        try:
+            return await turns.advance(row, turn, received, delivery, "input")
+        except Conflict:
+            continue
+    return turns.failsafe_reply("fallback", "the call that failed is not known", delivery.call, is_called=is_called)

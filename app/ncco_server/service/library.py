@@ -1,0 +1,364 @@
+"""The flows in use: the newest for new calls, and older revisions for calls that began with them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+import orjson
+
+from ncco_server.errors import StoreError, StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.nodes import Place
+from ncco_server.service.threads import Threads
+from ncco_server.store import RevisionRow, Store, milliseconds
+
+PINNED_BYTES: Final = 2 * 1024 * 1024
+"""Limit on the total source size of loaded older revisions; the least recently used are unloaded first and reloaded on
+demand. A loaded flow takes about 55 times the memory of its source.
+"""
+IN_USE_BYTES: Final = 2 * PINNED_BYTES
+"""The limit for revisions of open calls. It is higher, because loading 2,000 steps takes more than a second, which
+callers would notice.
+"""
+FIRST_READ_S: Final = 2.0
+"""How long a starting server waits for its files before it uses the released project, in seconds; our choice. A usual
+project is read in a fraction of a second.
+"""
+RELEASED: Final = "released"
+"""The key of the released project in the table of revisions. The keys of flows are 64 hex digits."""
+CURE: Final = "put it back, or run `ncco release` to confirm the removal"
+
+_NO_DIGIT = re.compile("[^0-9]")
+_EMPTY = Project({}, (), {})
+
+
+class Removal(NamedTuple):
+    """Something that callers can reach now and that the new files no longer contain.
+
+    Attributes:
+        place: the place of the flow that it belongs to, in the files in use.
+        message: what is missing.
+    """
+
+    place: Place
+    message: str
+
+
+class Library:
+    """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
+
+    A server that starts with flows that have errors uses the released project: the last good one of any server on the
+    same store. It also uses the released project while reading the files takes long, and if something that callers can
+    reach has been removed from the flows, until the removal is confirmed.
+
+    Args:
+        store: contains the released project and the revisions.
+        read: reads the files; blocks.
+        first_read_s: how long the first read may take before the released project is used, in seconds.
+
+    Attributes:
+        begun: set once flows are in use.
+        current: the last project without errors; new calls get its flows.
+        last: the project that was read last, with its issues.
+        loaded_at: when `current` came into use (aware, UTC); None before the first load.
+        rejected: number of reads since startup whose result was not used.
+        removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
+            has no errors.
+        is_stale: whether `last` is not in use yet because the store was unavailable.
+    """
+
+    def __init__(self, store: Store, read: Callable[[], Project], *, first_read_s: float = FIRST_READ_S) -> None:
+        self._store = store
+        self._read = read
+        self._first_read_s = first_read_s
+        self._threads = Threads(1)
+        self.begun = asyncio.Event()
+        self.current: Project = _EMPTY
+        self.last: Project = _EMPTY
+        self.loaded_at: datetime | None = None
+        self.rejected = 0
+        self.removed: tuple[Removal, ...] = ()
+        self.is_stale = False
+        self._reloading = asyncio.Lock()
+        self._by_number: dict[str, Flow] = {}
+        self._default: Flow | None = None
+        self._pinned = PinnedFlows()
+        self._loading: dict[tuple[str, str], asyncio.Task[Flow | None]] = {}
+        self._parsing = asyncio.Lock()
+        self._preloading: asyncio.Task[None] | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether no call can start yet, because the flows could not be saved: the store was never available."""
+        return self.is_stale and self.loaded_at is None
+
+    async def reload(self, *, confirms_removals: bool = False) -> Project:
+        """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
+
+        Returns the project that was read, even if the last good one stays in use. The last good project also stays in
+        use if the revisions cannot be saved or found, because every host must be able to finish a call. In that case,
+        this raises StoreUnavailable.
+        """
+        async with self._reloading:
+            project = await self._read_files()
+            self.last = project
+            self.removed = ()
+            self.is_stale = True
+            now = datetime.now(UTC)
+            in_use = self.current
+            if self.loaded_at is None and (project.has_errors or not confirms_removals):
+                in_use = await self._released(project)
+            if not project.has_errors and not confirms_removals:
+                self.removed = removals(in_use, project)
+                if self.removed and await self._is_released(project):
+                    self.removed = ()
+            if project.has_errors or self.removed:
+                self.rejected += 1
+                if self.loaded_at is None and in_use.flows:
+                    await self._note_open_calls()
+                    self._swap(in_use, now)
+                self.is_stale = False
+                return project
+            await self._store.save_revisions([_row(flow, now) for flow in project.flows.values()])
+            await self._store.replace_revision(released_row(project, now))
+            await self._note_open_calls()
+            self._pin_used(in_use, project)
+            self._swap(project, now)
+            self.is_stale = False
+            return project
+
+    async def _read_files(self) -> Project:
+        """Read the files in a thread. If the first read takes long, use the released project until it ends.
+
+        The process can exit without waiting for the thread.
+        """
+        reading = asyncio.create_task(self._threads.run("flows", self._read))
+        if self.loaded_at is None:
+            await asyncio.wait({reading}, timeout=self._first_read_s)
+        if self.loaded_at is None and not reading.done():
+            with suppress(StoreError):  # then calls begin once the files have been read
+                released = await self._released(_EMPTY)
+                if released.flows:
+                    self.is_stale = True
+                    await self._note_open_calls()
+                    self._swap(released, datetime.now(UTC))
+        return await reading
+
+    async def is_confirmed(self) -> bool:
+        """Whether the refused removals have been confirmed since then. False while the store is unavailable."""
+        with suppress(StoreUnavailable):
+            return bool(self.removed) and await self._is_released(self.last)
+        return False
+
+    async def _is_released(self, project: Project) -> bool:
+        """Whether `project` is the released project, which a server or `ncco release` stored."""
+        row = await self._store.revision(RELEASED)
+        return row is not None and orjson.loads(row.sources) == _sources(project)
+
+    async def preloaded(self, seconds: float) -> None:
+        """Wait up to `seconds` until the older revisions of open calls are loaded."""
+        if self._preloading is not None:
+            await asyncio.wait({self._preloading}, timeout=seconds)
+
+    async def _preload(self) -> None:
+        """Load the older revisions of open calls, so that no caller waits for them."""
+        for flow, revision in self._pinned.in_use:
+            if not self._pinned.has_room:
+                return
+            with suppress(StoreError):  # this revision will be loaded on demand
+                await self.pinned(flow, revision)
+
+    async def _note_open_calls(self) -> None:
+        """Find the revisions of open calls, which stay loaded. Does nothing while the store is unavailable."""
+        with suppress(StoreError):
+            async with self._store.records() as records:
+                found = await records.open_revisions(since=0)
+            found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
+            self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
+
+    async def save_again(self) -> frozenset[str]:
+        """Save the revisions in use again, in case another host deleted them because it does not use them.
+
+        Returns the hashes that must not be deleted. Raises StoreUnavailable.
+        """
+        rows = [_row(flow, self.loaded_at or datetime.now(UTC)) for flow in self.current.flows.values()]
+        await self._store.save_revisions(rows)
+        return frozenset((RELEASED, *(row.hash for row in rows)))
+
+    def find(self, to: str, name: str | None = None) -> Flow | None:
+        """The flow for a new call: the named one, if `name` is given; else the one with the number, or the default."""
+        if name is not None:
+            flow = self.current.flows.get(name)
+            return flow if flow is not None and flow.is_startable else None
+        return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
+
+    def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
+        """The flow of a call while the store is unavailable; see `find`.
+
+        If the store was never available, the flow is one of the files, unless they have errors. For an open call
+        (`is_open`), the called number may be that of a person this server called, so it must be listed.
+        """
+        project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
+        digits = _NO_DIGIT.sub("", to)
+        if name is not None:
+            flow = project.flows.get(name)
+            return flow if flow is not None and flow.is_startable else None
+        flows = project.flows.values()
+        listed = next((flow for flow in flows if digits in flow.numbers), None)
+        if listed is not None or (is_open and any(flow.outbound is not None for flow in flows)):
+            return listed
+        return next((flow for flow in flows if flow.default), None)
+
+    async def pinned(self, name: str, revision: str) -> Flow | None:
+        """The flow `name` in this revision, from memory or the store. None if the store no longer has it."""
+        flow = self.current.flows.get(name)
+        if flow is not None and flow.revision == revision:
+            return flow
+        key = (name, revision)
+        flow = self._pinned.get(key)
+        if flow is not None:
+            return flow
+        loading = self._loading.get(key)
+        if loading is None:  # loaded once, for all calls that need it
+            loading = self._loading[key] = asyncio.create_task(self._load(name, revision))
+            loading.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(loading)
+
+    async def _load(self, name: str, revision: str) -> Flow | None:
+        """Load a flow from the store, in a thread and one at a time, so that other calls do not wait."""
+        row = await self._store.revision(revision)
+        if row is None:
+            return None
+        async with self._parsing:
+            project = await asyncio.to_thread(load, orjson.loads(row.sources))
+        if name not in project.flows:
+            return None
+        flow = replace(project.flows[name], revision=revision)
+        await self._note_open_calls()
+        self._pinned.add(flow)
+        return flow
+
+    async def _released(self, read: Project) -> Project:
+        """The released project, which may be `read` itself. An empty project if none was released."""
+        row = await self._store.revision(RELEASED)
+        before = None if row is None else await asyncio.to_thread(project_of, row, read)
+        return before or _EMPTY
+
+    def _pin_used(self, before: Project, after: Project) -> None:
+        """Keep the flows of `before` that open calls use and that `after` does not have: they are already loaded."""
+        for flow in before.flows.values():
+            key = (flow.name, flow.revision)
+            now = after.flows.get(flow.name)
+            if key in self._pinned.in_use and not (now is not None and now.revision == flow.revision):
+                self._pinned.add(flow)
+
+    def _swap(self, project: Project, now: datetime) -> None:
+        for flow in self.current.flows.values():
+            replacing = project.flows.get(flow.name)
+            if replacing is None or replacing.revision != flow.revision:
+                self._pinned.add(flow)
+        self._by_number = {number: flow for flow in project.flows.values() for number in flow.numbers}
+        self._default = next((flow for flow in project.flows.values() if flow.default), None)
+        self.current = project
+        if self.loaded_at is None:
+            self._preloading = asyncio.create_task(self._preload())
+        self.loaded_at = now
+        self.begun.set()
+
+
+class PinnedFlows:
+    """The loaded older revisions, limited by the total size of their sources. At least one is kept.
+
+    Attributes:
+        in_use: names and revisions of the flows of open calls. They have a higher limit; others are unloaded first.
+    """
+
+    def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
+        self._limit = limit
+        self._in_use_limit = in_use_limit
+        self._flows: OrderedDict[tuple[str, str], tuple[Flow, int]] = OrderedDict()
+        self._bytes = 0
+        self.in_use: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether there is room for more revisions of open calls."""
+        return self._bytes < self._in_use_limit
+
+    def get(self, key: tuple[str, str]) -> Flow | None:
+        """The flow with this name and revision, or None if it is not loaded."""
+        if key not in self._flows:
+            return None
+        self._flows.move_to_end(key)
+        return self._flows[key][0]
+
+    def add(self, flow: Flow) -> None:
+        """Keep a flow. If a limit is exceeded, unload the least recently used ones."""
+        key = (flow.name, flow.revision)
+        if key in self._flows:
+            self._bytes -= self._flows.pop(key)[1]
+        size = sum(map(len, flow.sources.values()))
+        self._flows[key] = flow, size
+        self._bytes += size
+        for other in [other for other in self._flows if other not in self.in_use and other != key]:
+            self._drop_over(self._limit, other)
+        for other in [other for other in self._flows if other != key]:
+            self._drop_over(self._in_use_limit, other)
+
+    def _drop_over(self, limit: int, key: tuple[str, str]) -> None:
+        if self._bytes > limit:
+            self._bytes -= self._flows.pop(key)[1]
+
+
+def removals(before: Project, after: Project) -> tuple[Removal, ...]:
+    """The numbers, the startable flows and the default flow that `before` has and `after` does not, by flow.
+
+    A number or the default can move to another flow: that is not a removal. Open calls are unaffected, because they
+    keep their revision.
+    """
+    numbers = {number for flow in after.flows.values() for number in flow.numbers}
+    has_default = any(flow.default for flow in after.flows.values())
+    found: list[Removal] = []
+    for flow in before.flows.values():
+        if flow.default and not has_default:
+            found.append(Removal(flow.place, "there is no longer a default flow"))
+        missing = (number for number in flow.numbers if number not in numbers)
+        found += [Removal(flow.place, f"no flow has the number {number} anymore") for number in missing]
+        now = after.flows.get(flow.name)
+        if flow.is_startable and not (now is not None and now.is_startable):
+            found.append(Removal(flow.place, f"no call can start in flow {flow.name} anymore"))
+    return tuple(found)
+
+
+def released_row(project: Project, now: datetime) -> RevisionRow:
+    """The database row for the released project; `now` is aware."""
+    return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
+
+
+def project_of(row: RevisionRow, read: Project) -> Project | None:
+    """The project stored in a row. None if it has no flows, or if this version of the program finds errors in it.
+
+    `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
+    """
+    sources = orjson.loads(row.sources)
+    project = read if not read.has_errors and sources == _sources(read) else load(sources)
+    return None if project.has_errors or not project.flows else project
+
+
+def _sources(project: Project) -> dict[str, str]:
+    sources: dict[str, str] = {}
+    for flow in project.flows.values():
+        sources |= flow.sources
+    return sources
+
+
+def _row(flow: Flow, now: datetime) -> RevisionRow:
+    return RevisionRow(flow.revision, flow.name, orjson.dumps(dict(flow.sources)), milliseconds(now))

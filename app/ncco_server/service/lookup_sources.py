@@ -1,0 +1,289 @@
+"""The sources of lookups: an HTTP server, or a Python function of the project."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import importlib
+import inspect
+import sys
+import traceback
+import zlib
+from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
+from ncco_server.service.threads import Threads
+
+BODY_LIMIT: Final = 64 * 1024
+"""Maximum number of bytes of a response, before and after decompression."""
+KEY_LIMIT: Final = 255
+"""Maximum number of characters of an `Idempotency-Key` header."""
+CALLS_PER_FUNCTION: Final = 16
+"""Maximum number of concurrent calls of one function. A call that never returns counts until the server stops."""
+
+_TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
+_BOM: Final = b"\xef\xbb\xbf"
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_DEFAULT_HEADERS: Final[Mapping[str, str]] = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class LookupFailure(Exception):
+    """A lookup failed. The message is shown in the trace, so it contains nothing from the request or response.
+
+    Attributes:
+        is_outage: whether the source is down or overloaded, which its circuit breaker counts.
+        is_late: whether time ran out.
+        status: the HTTP error status; 0 for none.
+        cure: what the operator can do, if it is not the source that must change.
+    """
+
+    def __init__(
+        self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0, cure: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.cure = cure
+        self.is_outage = is_outage
+        self.is_late = is_late
+        self.status = status
+
+
+async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
+    """Fetch the JSON text of the server's response, without a time limit. Raises LookupFailure.
+
+    `begins` is called when the request no longer has to wait for other requests to the same host.
+    """
+    try:
+        asked = _http_request(client, request, key)
+        async with client.stream(
+            asked.method, asked.url, headers=asked.headers, content=asked.content, extensions={BEGINS: begins}
+        ) as response:
+            if failure := _failure_of(response.status_code):
+                await _drain(response)
+                raise failure
+            body = await _read_body(response)
+    except PrivateAddress:
+        message = "the host has only private or link-local addresses; NCCO_PRIVATE_HOSTS can allow private ones"
+        raise LookupFailure(message) from None
+    except (httpx.InvalidURL, httpx.LocalProtocolError, httpx.UnsupportedProtocol, ValueError):
+        raise LookupFailure("the URL or a header cannot be sent") from None
+    except NoAddress:
+        raise LookupFailure("the host has no address", is_outage=True) from None
+    except UntrustedCertificate:
+        raise LookupFailure("the certificate of the host is not trusted", is_outage=True) from None
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        raise LookupFailure("the host cannot be reached", is_outage=True) from None
+    except httpx.TransportError:
+        raise LookupFailure("the connection was lost", is_outage=True) from None
+    read_json(body)
+    return body
+
+
+def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -> httpx.Request:
+    written = {name.lower() for name in request.headers}
+    headers = [(name, value) for name, value in _DEFAULT_HEADERS.items() if name.lower() not in written]
+    headers.append(("Idempotency-Key", idempotency_key(key)))
+    content = b""
+    if request.method == "POST" and request.json is not None:
+        content = orjson.dumps(request.json)
+        headers += [] if "content-type" in written else [("Content-Type", "application/json")]
+    encoded = [(name.encode(), value.encode()) for name, value in (*headers, *request.headers.items())]
+    return client.build_request(request.method, request.url, headers=encoded, content=content)
+
+
+def idempotency_key(key: str) -> str:
+    """`key` as a valid header value: characters that are not allowed are encoded, and a long key is hashed."""
+    quoted = quote(key, safe=":._~@+=-", errors="replace")
+    return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
+
+
+def _failure_of(status: int) -> LookupFailure | None:
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return LookupFailure(f"status {status}: redirects are not followed")
+    is_outage = status >= 500 or status == HTTPStatus.TOO_MANY_REQUESTS
+    return LookupFailure(f"status {status}", is_outage=is_outage, status=status)
+
+
+def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
+    return cast(httpx.AsyncByteStream, response.stream)
+
+
+async def _drain(response: httpx.Response) -> None:
+    """Read the rest of a short response, so that the connection can be reused."""
+    length = response.headers.get("content-length", "")
+    if length.isdecimal() and int(length) <= BODY_LIMIT:
+        async for _ in _raw_chunks(response):
+            pass
+
+
+async def _read_body(response: httpx.Response) -> bytes:
+    """The decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in _COMPRESSED and encoding not in ("identity", ""):
+        raise LookupFailure("compressed in a way that was not requested")
+    body = bytearray()
+    async for chunk in _raw_chunks(response):
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            raise LookupFailure(_TOO_LARGE)
+    return _decompressed(bytes(body)) if encoding in _COMPRESSED else bytes(body)
+
+
+def _decompressed(body: bytes) -> bytes:
+    """Decompress a body, at most one byte more than the limit. Raises LookupFailure."""
+    decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        found = decompressor.decompress(body, BODY_LIMIT + 1)
+    except zlib.error:
+        raise LookupFailure("compressed in a way that cannot be decompressed") from None
+    if len(found) > BODY_LIMIT:
+        raise LookupFailure(_TOO_LARGE)
+    if not decompressor.eof:
+        raise LookupFailure("compressed in a way that cannot be decompressed")
+    return found
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON value of a response's body. Raises LookupFailure."""
+    body = body.removeprefix(_BOM)
+    if not body.strip():
+        raise LookupFailure("the answer is empty")
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise LookupFailure("not JSON (HTML)" if body.lstrip().startswith(b"<") else "not JSON") from None
+
+
+@dataclass(frozen=True, slots=True)
+class PythonModules:
+    """The modules whose functions lookups may call.
+
+    Attributes:
+        allowed: the modules' names, as the operator configured them; naming a package does not allow its submodules.
+        folder: a folder to search after `sys.path`, if any.
+        writable: folders that the console can write to; modules are never imported from them.
+    """
+
+    allowed: Collection[str] = ()
+    folder: Path | None = None
+    writable: Collection[Path] = ()
+
+    def function(self, name: str) -> Callable[..., Any]:
+        """The function `package.module:name`. The module must define it, or list it in `__all__`. Raises LookupFailure.
+
+        Only allowed modules are imported, because an import runs their code.
+        """
+        module_name, _, name = name.partition(":")
+        if module_name not in self.allowed:
+            cure = (
+                f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*self.allowed, module_name))} and restart"
+            )
+            raise LookupFailure(f"NCCO_PYTHON_LOOKUPS does not name the module {module_name}", cure=cure)
+        if any(self._is_writable(module_name, Path(path)) for path in sys.path):
+            raise LookupFailure(f"{module_name} is in a folder of flows or templates")
+        try:
+            module = importlib.import_module(module_name)
+        except BaseException as error:  # noqa: BLE001 - importing runs the author's code
+            raise LookupFailure(f"{module_name} cannot be imported ({type(error).__name__})") from None
+        found = getattr(module, name, None)
+        is_offered = getattr(found, "__module__", "") == module_name or name in getattr(module, "__all__", ())
+        if not callable(found) or not is_offered:
+            raise LookupFailure(f"{module_name} has no function {name}")
+        return cast(Callable[..., Any], found)
+
+    def _is_writable(self, module: str, path: Path) -> bool:
+        """Whether `path`, a folder of `sys.path`, would find the module in a folder that the console can write to."""
+        parts = module.split(".")
+        folders = (each.resolve() for each in self.writable)
+        below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
+        return any(each and tuple(parts[: len(each)]) == each for each in below)
+
+
+class PythonFunctions:
+    """Calls the functions that flows use: a plain function in a thread, an async one in the server's event loop."""
+
+    def __init__(self, modules: PythonModules) -> None:
+        folder = modules.folder
+        if modules.allowed and folder is not None and str(folder) not in sys.path:
+            sys.path.append(str(folder))  # at the end, so that it hides no other module
+        self._modules = modules
+        self._threads = Threads(each=CALLS_PER_FUNCTION)
+        self._running: dict[str, asyncio.Semaphore] = {}
+
+    async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
+        """Call `package.module:function` and return its result as JSON, without a time limit. Raises LookupFailure.
+
+        The call may have to wait for other calls of the same function; `begins` is called when it starts.
+        """
+        result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
+        if isinstance(result, bytes):
+            return result
+        try:
+            async with self._running.setdefault(function, asyncio.Semaphore(CALLS_PER_FUNCTION)):
+                return _as_json(await _awaited(result))
+        finally:
+            if inspect.iscoroutine(result):
+                result.close()  # close the coroutine, which may not have started
+
+    def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
+        """Call a function in this thread; returns its result as JSON, or its awaitable. Raises LookupFailure."""
+        found = self._modules.function(function)
+        _check_arguments(found, arguments)
+        try:
+            result = found(**arguments)
+        except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+            raise _failure_from(error) from None
+        return result if inspect.isawaitable(result) else _as_json(result)
+
+
+def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError:
+        given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
+        raise LookupFailure(f"the function does not take {given}") from None
+    except ValueError:  # functions written in C may have no signature
+        return
+
+
+async def _awaited(result: Awaitable[Any]) -> Any:
+    try:
+        return await result
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise LookupFailure("the function was cancelled") from None
+    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+        raise _failure_from(error) from None
+
+
+def _failure_from(error: BaseException) -> LookupFailure:
+    """A failure with the type and line of an error, but without its message, which may quote the arguments."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename != __file__]
+    where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    return LookupFailure(f"the function raised {type(error).__name__}{where}")
+
+
+def _as_json(value: Any) -> bytes:
+    """A function's result as JSON. Raises LookupFailure."""
+    try:
+        body = orjson.dumps(value)
+    except (TypeError, RecursionError):
+        raise LookupFailure("returned something that is not JSON") from None
+    if len(body) > BODY_LIMIT:
+        raise LookupFailure(_TOO_LARGE)
+    return body

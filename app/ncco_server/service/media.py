@@ -1,0 +1,178 @@
+"""Downloads recordings and transcripts from Vonage. Only Vonage's hosts receive the application's token."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, Literal, TypeAlias
+
+import httpx
+import orjson
+
+from ncco_server.errors import AppError
+from ncco_server.ncco.webhooks import mapping
+from ncco_server.service.outbox import failure_of_request, retry_after_s
+from ncco_server.vonage.application_token import ApplicationTokens, token_url
+
+AUDIO_LIMIT: Final = 512 * 1024 * 1024
+"""Maximum number of bytes of a recording. Our choice: two hours of WAV in two channels."""
+TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
+TEXT_LIMIT: Final = 100_000
+"""Maximum number of characters of a transcript to keep. Our choice: more than two hours of speech."""
+STALL_S: Final = 10.0
+"""A download or connection attempt fails after this many seconds without data."""
+DOWNLOAD_S: Final = 900.0
+"""Maximum duration of a download in seconds."""
+
+CHECK_KEY: Final = (
+    "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
+    "the server, then `ncco recordings retry`"
+)
+WAIT: Final = "nothing yet: the server retries; `ncco recordings retry` retries immediately"
+NOT_VONAGE: Final = (
+    "a simulated call has no recording; for a real one behind a proxy, set NCCO_MEDIA_URL and `ncco recordings retry`"
+)
+
+Take: TypeAlias = Callable[[bytes], Awaitable[None]]
+"""Receives the next bytes of a file."""
+
+
+class DownloadFailed(AppError):
+    """The file is missing, or not ready.
+
+    Attributes:
+        state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
+        wait_s: how many seconds Vonage asks to wait; 0 if it does not.
+        sha256: the SHA-256 of the response, which was discarded; "" if there was none.
+    """
+
+    def __init__(
+        self,
+        state: Literal["waiting", "failed", "gone"],
+        message: str,
+        cure: str = WAIT,
+        wait_s: float = 0.0,
+        sha256: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.state = state
+        self.cure = cure
+        self.wait_s = wait_s
+        self.sha256 = sha256
+
+
+class MediaClient:
+    """Downloads files with the application's token.
+
+    Args:
+        http: the HTTP client. It must not set a time limit, or follow redirects, which could send the token to another
+            host.
+        tokens: makes the tokens.
+        own_url: the scheme, host and port of a proxy that may receive the token too; "" for none.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
+        self.http = http
+        self._tokens = tokens
+        self._own_url = own_url
+
+    async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
+        """Pass the file to `take` as it arrives. Raises DownloadFailed, and any error of `take`."""
+        try:
+            target = token_url(url, self._own_url)
+            if target is None:
+                raise DownloadFailed("failed", "its address is not Vonage's", NOT_VONAGE)
+            async with asyncio.timeout(DOWNLOAD_S):
+                await self._download(target, limit, now, take)
+        except TimeoutError as error:
+            raise DownloadFailed("waiting", f"not finished within {DOWNLOAD_S:g} s") from error
+        except httpx.RequestError as error:
+            raise DownloadFailed("waiting", failure_of_request(error).problem) from error
+
+    async def _download(self, url: httpx.URL, limit: int, now: datetime, take: Take) -> None:
+        headers = {"authorization": f"Bearer {self._tokens.make(now)}", "accept-encoding": "identity"}
+        request = self.http.build_request("GET", url, headers=headers)
+        answer = await _in_time(self.http.send(request, stream=True))
+        try:
+            _require_file(answer, now)
+            size = 0
+            chunks = aiter(answer.aiter_raw())
+            while (chunk := await _in_time(anext(chunks, None))) is not None:
+                size += len(chunk)
+                if size > limit:
+                    raise DownloadFailed("failed", f"it is larger than {limit:,} bytes", "listen to it at Vonage")
+                await take(chunk)
+        finally:
+            await answer.aclose()
+
+
+async def _in_time(step: Awaitable[Any]) -> Any:
+    try:
+        async with asyncio.timeout(STALL_S):
+            return await step
+    except TimeoutError as error:
+        raise DownloadFailed("waiting", f"no answer within {STALL_S:g} s") from error
+
+
+def _require_file(answer: httpx.Response, now: datetime) -> None:
+    """Raise DownloadFailed unless the response has the complete file."""
+    status = answer.status_code
+    match status:
+        case HTTPStatus.OK:
+            return
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            raise DownloadFailed("waiting", f"status {status}: Vonage does not accept the application's key", CHECK_KEY)
+        case HTTPStatus.NOT_FOUND | HTTPStatus.GONE:
+            cure = "nothing: Vonage keeps recordings for a limited time"
+            raise DownloadFailed("gone", f"status {status}: Vonage no longer has it", cure)
+    if answer.is_redirect:
+        cure = "set NCCO_MEDIA_URL if a proxy is in between"
+        raise DownloadFailed("waiting", f"status {status}: redirects are not followed", cure)
+    raise DownloadFailed("waiting", f"status {status}", wait_s=retry_after_s(answer, now))
+
+
+def audio_type(beginning: bytes) -> str:
+    """The media type of audio, from its first bytes and not from a header. Raises DownloadFailed if it is not audio.
+
+    Source: NCCO reference, Record (format: mp3, wav, ogg).
+    """
+    if beginning[:4] == b"RIFF" and beginning[8:12] == b"WAVE":
+        return "audio/wav"
+    if beginning[:4] == b"OggS":
+        return "audio/ogg"
+    if beginning[:3] == b"ID3" or (beginning[:1] == b"\xff" and beginning[1:2] >= b"\xe0"):
+        return "audio/mpeg"
+    raise DownloadFailed("waiting", "the response is not MP3, WAV or Ogg" if beginning else "the response is empty")
+
+
+def shortage(beginning: bytes, size: int, announced: int) -> str:
+    """Why audio of `size` bytes cannot be complete, or "".
+
+    The full size is `announced` in the webhook (0 if it is not). A WAV file also contains its size, but a program that
+    records straight into the file may write 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size
+    of a chunk.
+    """
+    named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
+    whole = max(announced, named if named <= AUDIO_LIMIT else 0)
+    return f"only {size:,} of {whole:,} bytes arrived" if size < whole else ""
+
+
+def transcript_text(document: bytes) -> str:
+    """The text of a transcript, one line per channel. Raises DownloadFailed.
+
+    Source: webhook reference, Transcription (`channels[].transcript[].sentence`).
+    """
+    try:
+        channels = mapping(orjson.loads(document)).get("channels")
+    except orjson.JSONDecodeError:
+        channels = None
+    if not isinstance(channels, list):
+        raise DownloadFailed("waiting", "the transcript cannot be read")
+    lines = []
+    for channel in channels:
+        said = mapping(channel).get("transcript")
+        sentences = [mapping(part).get("sentence") for part in said] if isinstance(said, list) else []
+        lines.append(" ".join(text.strip() for text in sentences if isinstance(text, str)))
+    return "\n".join(line for line in lines if line)[:TEXT_LIMIT]

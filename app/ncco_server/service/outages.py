@@ -1,0 +1,67 @@
+"""Replies while the store is unavailable: what a flow's `error` exit plays without a webhook, else the failsafe NCCO.
+
+Nothing about such a call is stored. Its later webhooks are recorded as those of an unknown call.
+"""
+
+from __future__ import annotations
+
+import orjson
+
+from ncco_server import engine
+from ncco_server.engine import Call
+from ncco_server.errors import UnknownWait
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import FallbackWebhook
+from ncco_server.service.delivery import Delivery, Reply, session_id
+from ncco_server.service.fallbacks import ANSWER_PATH, CALLBACK_PATH, INVALID_NCCO, PLACED_PATH
+from ncco_server.service.tokens import read_token
+from ncco_server.service.turns import Turns
+
+
+def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, problem: str) -> Reply:
+    """Reply to an answer or fallback webhook.
+
+    Args:
+        turns: knows the flows.
+        delivery: the webhook.
+        name: the flow that the URL names.
+        problem: why the store is unavailable.
+    """
+    webhook = delivery.webhook
+    if not isinstance(webhook, FallbackWebhook):
+        return _reply(turns, delivery, turns.library.find_unstored(delivery.call.to, name), "answer", problem)
+    return _reply(turns, delivery.original, _flow_of(turns, webhook, delivery.call), "fallback", problem)
+
+
+def _flow_of(turns: Turns, webhook: FallbackWebhook, call: Call) -> Flow | None:
+    """The flow of a call whose webhook failed; None if only the store knows it, or Vonage has rejected our NCCO."""
+    url = webhook.original_url or ""
+    if webhook.reason == INVALID_NCCO or PLACED_PATH.search(url):
+        return None
+    library = turns.library
+    if (found := CALLBACK_PATH.search(url)) is None:
+        named = ANSWER_PATH.search(url)
+        is_answer = named is not None or webhook.original_type != "event"
+        return library.find_unstored(call.to, named and named[1]) if is_answer else None
+    if found[1] != "input":  # a webhook of another kind does not contain the number that the caller dialled
+        return None
+    try:
+        ref = read_token(turns.policy.keys, "input", found[2])
+    except UnknownWait:
+        return None
+    leg, _, name = ref.session.partition("/")
+    is_caller = leg == session_id(call.uuid, None)  # a party that a flow dialled must not hear the error exit
+    return library.find_unstored(call.to, name or None, is_open=True) if is_caller else None
+
+
+def _reply(turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, problem: str) -> Reply:
+    call = delivery.call
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
+    turn = engine.without_store(flow, session_id(call.uuid, None), call, context) if flow is not None else None
+    if turn is None or flow is None:
+        return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
+    if turn.session.dialled:
+        turns.dialled(turn.session.dialled)
+    place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
+    caller = call.from_number or call.from_user
+    return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)

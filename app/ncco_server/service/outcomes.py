@@ -1,0 +1,181 @@
+"""All outcomes of a flow, and the outcomes that a call had according to its traces.
+
+Coverage and traffic read stored traces, `prove` those of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final, NamedTuple, TypeAlias
+
+from ncco_server.engine.outcome import hear_connected
+from ncco_server.engine.session import Session, TraceLine
+from ncco_server.flow.graph import ERROR, Arrow, Drawing, OutcomeKey
+from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.nodes import Place
+from ncco_server.flow.report import counted
+from ncco_server.flow.runtime import AT_ONCE
+
+REAL: Final = "answered"
+DEFAULT: Final = "default"
+ENTERED: Final = "entered"
+RESULT: Final = "result"
+
+
+class FlowOutcome(NamedTuple):
+    """An outcome of a step: one of the ways a call can continue.
+
+    Attributes:
+        flow: the name of the flow.
+        step: the step that makes the decision.
+        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
+            answered`, `customer default`, `result booked`, ...
+        place: the line that makes the decision.
+    """
+
+    flow: str
+    step: str
+    name: str
+    place: Place
+
+
+def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
+    """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
+
+    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
+    outcomes of `hold`; each lookup, with and without a real answer; each step that sets the result. A flow with none
+    of these has one outcome: that it was entered.
+    """
+    found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
+    return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
+
+
+def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
+    """The error exits, which are counted separately: those of the steps, then the flow's own (step "")."""
+    own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
+    return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
+
+
+def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
+    for asking in step.asks:
+        for came in (REAL, DEFAULT):
+            yield FlowOutcome(flow.name, step.name, f"{asking.name} {came}", asking.place)
+    for name, place in step.exit.outcomes():
+        yield FlowOutcome(flow.name, step.name, name, place)
+    if step.result:
+        yield FlowOutcome(flow.name, step.name, f"{RESULT} {step.result}", step.place)
+
+
+Files: TypeAlias = Mapping[str, Flow]
+"""The flows that a call may be in, by file."""
+
+
+def by_file(flows: Iterable[Flow]) -> Files:
+    """A map from each flow's file to the flow."""
+    return {flow.place.file: flow for flow in flows}
+
+
+class Following:
+    """Follows a call through the flows of one turn.
+
+    Prompts, entered steps and failures are lines of the current flow's file. A decision can be a line of a shared file;
+    then the current flow stays the same.
+
+    Args:
+        files: the flows that the call may be in, by file.
+        at: the flow that the call was in before the turn; None if the trace shows it.
+
+    Attributes:
+        begun: the flow that answered the call or a called party in this turn; None if it was answered earlier.
+        entered: the entered steps, as (flow, step), in order.
+        taken: the outcomes, in order.
+        jumped: the steps that were left without a decision, by `goto` or by running another flow.
+        failed: the failures, as (flow, step, line); the step is "" if unknown.
+    """
+
+    def __init__(self, files: Files, at: Flow | None = None) -> None:
+        self._files = files
+        self._flow = at
+        self._latest: tuple[str, str] | None = None
+        """The last step entered; None after a prompt."""
+        self._heard_by = ""
+        self.begun: Flow | None = None
+        self.entered: list[tuple[str, str]] = []
+        self.taken: list[OutcomeKey] = []
+        self.jumped: list[OutcomeKey] = []
+        self.failed: list[tuple[str, str, TraceLine]] = []
+
+    def read(self, lines: Iterable[TraceLine]) -> Following:
+        """Follow the trace of a turn."""
+        for line in lines:
+            self._flow = self._files.get(line.where.rpartition(":")[0], self._flow)
+            if self._flow is not None:
+                self._line(line, self._flow)
+        return self
+
+    def _line(self, line: TraceLine, flow: Flow) -> None:
+        match line.did:
+            case "answered":
+                self.begun = flow
+            case "heard":
+                self._latest = None
+                self._heard_by = line.by
+            case "entered":
+                self._latest = (flow.name, line.step)
+                self.entered.append(self._latest)
+                if (step := flow.steps.get(line.step)) is not None and step.result:
+                    self.taken.append((flow.name, line.step, f"{RESULT} {step.result}"))
+            case "asked":
+                came = REAL if line.by == "answer" else DEFAULT
+                self.taken.append((flow.name, line.step, f"{line.what} {came}"))
+            case "failed" if line.what != "failsafe":
+                self.failed.append((flow.name, line.step, line))
+                self.taken = [each for each in self.taken if each[1] != line.step or not each[2].startswith(RESULT)]
+            case "decided" if line.step in flow.steps:
+                exit_ = flow.steps[line.step].exit
+                name = exit_.outcome_of(line, self._heard_by, is_at_once=self._latest == (flow.name, line.step))
+                if name:
+                    (self.jumped if name == AT_ONCE else self.taken).append((flow.name, line.step, name))
+            case _:
+                pass
+
+
+def completed_last(
+    flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
+) -> Iterator[OutcomeKey]:
+    """The outcome `completed` of a call's last dial if it ends the call: no turn decides it, so no trace contains it.
+
+    `statuses` are the statuses reported for the waits of the last turn, as (index of the wait, status).
+    """
+    seen = list(statuses)
+    for wait in session.waits:
+        flow = flows.get(wait.flow or session.flow)
+        step = flow.steps.get(wait.step) if flow is not None else None
+        if flow is None or step is None or wait.kind != "event":
+            continue
+        ends = {way.name for way in step.exit.ways if way.target.is_end}
+        reported = frozenset(status for number, status in seen if number == wait.index)
+        is_last = "completed" in ends & step.exit.statuses and "answered" in reported
+        if is_last and hear_connected(reported).name == "completed":
+            yield flow.name, wait.step, "completed"
+
+
+def error_exit(flow: Flow, step: str) -> OutcomeKey:
+    """The error exit that a failed step takes: its own, or the flow's."""
+    own = flow.steps.get(step)
+    return flow.name, step if own is not None and own.error is not None else "", ERROR
+
+
+def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
+    """Add to each arrow of a drawing how many calls took it; `counts` contains every outcome, even those with 0."""
+
+    def painted(arrow: Arrow) -> Arrow:
+        known = [counts[key] for key in arrow.outcomes if key in counts]
+        if not known:
+            return arrow
+        count = sum(known)
+        said = counted(count, "call") if count else "never"
+        return replace(arrow, lines=(*arrow.lines, said), stroke="taken" if count else "missed")
+
+    return drawing.with_arrows(painted)

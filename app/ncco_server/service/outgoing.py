@@ -1,0 +1,413 @@
+"""The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
+
+Because of that, a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its
+own connection pool, so a slow host does not delay requests to others.
+
+Flow files and the environment name the hosts, but somebody else runs the public name servers. So each new connection is
+refused if a public name resolves to a private address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
+from typing import Any, Final, TypeAlias
+
+import h11
+import httpcore
+import httpx
+
+from ncco_server.service.destinations import is_allowed
+from ncco_server.service.threads import Threads
+
+Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
+
+REQUESTS_PER_HOST: Final = 500
+"""Maximum number of concurrent requests to one host; others wait."""
+CONNECTING_PER_HOST: Final = 16
+"""Maximum number of connections to one host that are being opened at once.
+
+The event loop opens about a thousand connections a second. If hundreds were opened together, each would take as long as
+all of them.
+"""
+IDLE_PER_HOST: Final = 50
+"""Maximum number of idle connections to one host."""
+IDLE_S: Final = 4.0
+"""How many seconds an idle connection is kept. Most servers keep it longer, so a request rarely uses a connection that
+the server is closing.
+"""
+FIRST_TRY_S: Final = 0.25
+"""How many seconds to try an address before trying the next one. Source: RFC 8305, 8."""
+ADDRESS_LIMIT: Final = 4
+ANSWER_LIMIT: Final = 128 * 1024
+"""A connection is not reused if more than this many bytes of its response are left."""
+
+_FAULTS: Final = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.UnsupportedProtocol,
+)
+
+
+BEGINS: Final = "begins"
+"""Request extension: a function that is called when the request no longer waits for other requests and may open a
+connection, and again when the request is sent.
+"""
+
+
+class NoAddress(httpx.ConnectError):
+    """The host's name cannot be resolved."""
+
+
+class PrivateAddress(httpx.ConnectError):
+    """All addresses of the host are private or link-local; see `is_allowed`."""
+
+
+class UntrustedCertificate(httpx.ConnectError):
+    """The host's certificate cannot be verified."""
+
+
+class Disconnected(httpx.RemoteProtocolError):
+    """The connection was closed before a response arrived."""
+
+
+def new_client(
+    private_hosts: Collection[str] = (),
+    resolve: Resolve | None = None,
+    network: httpcore.AsyncNetworkBackend | None = None,
+) -> httpx.AsyncClient:
+    """A client that uses no redirects or proxies, and connects to private addresses only for `private_hosts`.
+
+    It has no time limit: each caller sets one.
+    """
+    return httpx.AsyncClient(
+        transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
+        headers={"User-Agent": "ncco-server"},
+        follow_redirects=False,
+        trust_env=False,
+        timeout=None,  # noqa: S113 - every use has its own deadline
+    )
+
+
+def resolve_by_system(host: str, port: int) -> Sequence[str]:
+    """The addresses of a host from the system's resolver. Blocks. Raises OSError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+@cache
+def trusted_certificates() -> ssl.SSLContext:
+    """The trusted certificates. All clients of the process share them, because they take 20 ms to load."""
+    return httpx.create_ssl_context()
+
+
+class CheckedTransport(httpx.AsyncBaseTransport):
+    """Keeps a connection pool for each host. Its `CheckedNetwork` opens the connections and checks the addresses."""
+
+    def __init__(
+        self,
+        private_hosts: Collection[str] = (),
+        resolve: Resolve = resolve_by_system,
+        network: httpcore.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._ssl_context = trusted_certificates()
+        self._network = network or CheckedNetwork(frozenset(map(str.lower, private_hosts)), resolve)
+        self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send one request. Raises httpx.TransportError."""
+        url = request.url
+        if url.scheme not in ("http", "https"):
+            raise httpx.UnsupportedProtocol(f'no request can be sent to "{url.scheme}"')
+        asked = httpcore.Request(
+            request.method,
+            httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+            headers=request.headers.raw,
+            content=request.stream,
+            extensions=request.extensions,
+        )
+        with _as_httpx():
+            answer, body = await self._host(asked.url.origin).send(asked)
+        return httpx.Response(answer.status, headers=answer.headers, stream=body, extensions=answer.extensions)
+
+    def _host(self, origin: httpcore.Origin) -> HostConnections:
+        key = origin.scheme, origin.host, origin.port
+        if key not in self._hosts:
+            self._hosts[key] = HostConnections(origin, self._ssl_context, self._network)
+        return self._hosts[key]
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for host in self._hosts.values():
+            await host.aclose()
+
+
+def _nothing() -> None:
+    """Does nothing: for requests that do not need to know when they start."""
+
+
+class HostConnections:
+    """The connections to one host: each request has its own connection until its response is read.
+
+    A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request closes its
+    connection and leaves nothing to clean up. httpcore's own pool also lists the connections in use, and leaks them if
+    a task is cancelled at the wrong moment (docs/decisions.md).
+    """
+
+    def __init__(
+        self, origin: httpcore.Origin, ssl_context: ssl.SSLContext, network: httpcore.AsyncNetworkBackend
+    ) -> None:
+        self._origin = origin
+        self._ssl_context = ssl_context
+        self._network = network
+        self._places = asyncio.Semaphore(REQUESTS_PER_HOST)
+        self._connecting = asyncio.Semaphore(CONNECTING_PER_HOST)
+        self._idle: list[httpcore.AsyncHTTPConnection] = []
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
+        """Send a request; returns the response's head and its body. Raises httpcore's errors."""
+        await self._places.acquire()
+        connection = self._idle_connection()
+        opening = ExitStack()
+        if connection is None:
+            try:
+                await self._connecting.acquire()
+            except BaseException:
+                self._places.release()
+                raise
+            opening.callback(self._connecting.release)
+            connection = self._idle_connection() or self._new_connection()
+
+        begins = request.extensions.get(BEGINS, _nothing)
+
+        async def trace(event: str, info: Mapping[str, Any]) -> None:
+            if event == "http11.send_request_headers.started":
+                opening.close()
+                begins()
+
+        request.extensions = {**request.extensions, "trace": trace}
+        begins()
+        try:
+            answer = await connection.handle_async_request(request)
+        except BaseException:
+            self.give_back(connection)
+            raise
+        finally:
+            opening.close()
+        return answer, _Body(self, connection, answer)
+
+    def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Keep a connection after its request if it can be reused; otherwise close it."""
+        self._places.release()
+        is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
+        if is_usable and len(self._idle) < IDLE_PER_HOST:
+            self._idle.append(connection)
+            asyncio.get_running_loop().call_later(IDLE_S + 1, self._close_expired)
+        else:
+            self._close(connection)
+
+    async def aclose(self) -> None:
+        """Close every idle connection."""
+        while self._idle:
+            self._close(self._idle.pop())
+        if self._closing:
+            await asyncio.wait(self._closing)
+
+    def _idle_connection(self) -> httpcore.AsyncHTTPConnection | None:
+        self._close_expired()
+        return self._idle.pop() if self._idle else None
+
+    def _new_connection(self) -> httpcore.AsyncHTTPConnection:
+        return httpcore.AsyncHTTPConnection(
+            self._origin, self._ssl_context, keepalive_expiry=IDLE_S, network_backend=self._network
+        )
+
+    def _close_expired(self) -> None:
+        """Close the connections that have been idle for too long, or that the host has closed."""
+        for connection in [connection for connection in self._idle if connection.has_expired()]:
+            self._idle.remove(connection)
+            self._close(connection)
+
+    def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
+        """Close a connection in its own task, so that cancelling the request does not interrupt it."""
+        task = asyncio.create_task(connection.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled():
+            task.exception()  # errors on closing do not matter
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body of a response, as it arrives. Closing it gives its connection back; closing it twice is harmless."""
+
+    def __init__(
+        self, host: HostConnections, connection: httpcore.AsyncHTTPConnection, answer: httpcore.Response
+    ) -> None:
+        self._host = host
+        self._connection = connection
+        self._answer = answer
+        self._is_closed = False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx():
+            async for chunk in self._answer.aiter_stream():
+                yield chunk
+
+    async def aclose(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            await self._answer.aclose()
+        finally:
+            self._host.give_back(self._connection)
+
+
+@contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Convert the errors of httpcore and TLS to httpx's."""
+    try:
+        yield
+    except _FAULTS as error:
+        kind = getattr(httpx, type(error).__name__, httpx.TransportError)
+        if isinstance(error.__cause__, ssl.SSLCertVerificationError):
+            kind = UntrustedCertificate
+        elif isinstance(error, httpcore.RemoteProtocolError) and error.__cause__ is None:
+            kind = Disconnected
+        raise kind(str(error)) from error
+    except OSError as error:  # a TLS record that cannot be decrypted; httpcore does not convert this
+        raise httpx.ReadError("the TLS connection failed") from error
+
+
+class CheckedNetwork(httpcore.AsyncNetworkBackend):
+    """Opens connections to allowed addresses only; see `is_allowed`."""
+
+    def __init__(self, private_hosts: Collection[str], resolve: Resolve) -> None:
+        self._private_hosts = private_hosts
+        self._resolve = resolve
+        self._threads = Threads(each=4)
+        self._network = httpcore.AnyIOBackend()
+        self._resolving: dict[tuple[str, int], asyncio.Task[Sequence[str]]] = {}
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address of `host` that answers, IPv4 first; `timeout` includes resolving the name.
+
+        Raises NoAddress, PrivateAddress, and httpcore's errors.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                *others, last = await self._addresses(host, port)
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout(f"{host} is not resolved in time") from error
+        for address in others:
+            limit = FIRST_TRY_S if timeout is None else min(timeout, FIRST_TRY_S)
+            try:
+                return _Stream(await self._network.connect_tcp(address, port, limit, local_address, socket_options))
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
+
+    async def _addresses(self, host: str, port: int) -> Sequence[str]:
+        try:
+            socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.strip("[]"))
+            found: Sequence[str] = [host]
+        except OSError:  # the host is a name
+            found = await self._resolved(host, port)
+        allowed = [address for address in dict.fromkeys(found) if is_allowed(host, address, self._private_hosts)]
+        if not allowed:
+            raise PrivateAddress(f"{host} has only private or link-local addresses")
+        return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
+
+    async def _resolved(self, host: str, port: int) -> Sequence[str]:
+        """The addresses of a name. Concurrent requests share one DNS lookup, because each takes a thread."""
+        task = self._resolving.get((host, port))
+        if task is None:
+            task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
+            self._resolving[host, port] = task
+            task.add_done_callback(lambda _: self._resolving.pop((host, port)))
+        try:
+            found = await asyncio.shield(task)
+        except (OSError, UnicodeError) as error:
+            raise NoAddress(f"{host} has no address") from error
+        if not found:
+            raise NoAddress(f"{host} has no address")
+        return found
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
+
+    If a server sends more than its response, the next request, perhaps for another call, would read the rest as its own
+    response. The connection then reports that it is closed.
+    """
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._received = bytearray()
+        self._has_surplus = False
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - of httpcore
+        data = await self._stream.read(max_bytes, timeout)
+        if len(self._received) <= ANSWER_LIMIT:
+            self._received += data
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - of httpcore
+        self._received.clear()
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the interface of httpcore
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return _Stream(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        """See httpcore, which does not reuse an idle connection with unread data."""
+        if info == "is_readable":
+            if self._received:
+                self._has_surplus = not _is_one_answer(bytes(self._received))
+                self._received.clear()
+            if self._has_surplus:
+                return True
+        return self._stream.get_extra_info(info)
+
+
+def _is_one_answer(received: bytes) -> bool:
+    """Whether the bytes are exactly one complete response to a GET or POST."""
+    parser = h11.Connection(h11.CLIENT)
+    parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
+    parser.send(h11.EndOfMessage())
+    parser.receive_data(received)
+    try:
+        event = parser.next_event()
+        while isinstance(event, h11.InformationalResponse | h11.Response | h11.Data):
+            event = parser.next_event()
+    except h11.RemoteProtocolError:
+        return False
+    return isinstance(event, h11.EndOfMessage) and not parser.trailing_data[0]

@@ -1,0 +1,87 @@
+"""Encrypts the sensitive values of a placed call until its last attempt is over.
+
+The key of a call is derived from the server's key and a random salt in the call's row. Every end of the call deletes
+the salt. Without it, nobody can decrypt the values, not even with the server's key: what remains of each is a token.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ncco_server.service.written_rows import MASKED
+
+_KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
+_LABEL: Final = b"ncco-server: values of placed calls, first version"
+
+
+def new_salt() -> str:
+    """A random salt, as it is stored."""
+    return secrets.token_hex(16)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCipher:
+    """Encrypts and decrypts the values of one placed call; see `ncco_server.engine.session.Cipher`."""
+
+    _ciphers: tuple[AESGCM, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
+        """The cipher of a call with this salt; None if the call keeps nothing, or no longer.
+
+        Args:
+            keys: the server's keys: the first one encrypts, all of them decrypt.
+            salt: `PlacedRow.salt`.
+        """
+        return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
+
+    def encrypt(self, text: str) -> str:
+        """The token of a text, different each time."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = nonce + self._ciphers[0].encrypt(nonce, text.encode(), None)
+        return MASKED + urlsafe_b64encode(sealed).decode()
+
+    def decrypt(self, token: str) -> str | None:
+        """The text of a token; None for any other text."""
+        if not token.startswith(MASKED):
+            return None
+        try:
+            sealed = urlsafe_b64decode(token.removeprefix(MASKED))
+        except ValueError:
+            return None
+        for cipher in self._ciphers if len(sealed) > _NONCE_BYTES else ():
+            try:
+                return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None).decode()
+            except InvalidTag:
+                continue
+        return None
+
+
+def decrypted(ncco: bytes, cipher: PlacedCipher | None) -> bytes | None:
+    """An NCCO with the values of its tokens; None if a token cannot be decrypted."""
+    actions: list[dict[str, Any]] = orjson.loads(ncco)
+    for action in actions:
+        for name, token in action.items():
+            if isinstance(token, str) and _TOKEN.fullmatch(token):
+                text = cipher.decrypt(token) if cipher is not None else None
+                if text is None:
+                    return None
+                action[name] = orjson.loads(text)
+    return orjson.dumps(actions)
+
+
+def _derived(key: bytes, salt: str) -> bytes:
+    return HKDF(SHA256(), _KEY_BYTES, salt.encode(), _LABEL).derive(key)

@@ -1,0 +1,82 @@
+"""Decides what follows an attempt: another attempt, or the end of the placed call."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from ncco_server.flow.hours.calendar import Calendar
+from ncco_server.flow.language.outbound import UNKNOWN, Outbound
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.service.placing.times import next_moment, why_not, zones_of
+from ncco_server.store import PlacedRow, milliseconds
+
+ANSWERED: Final = "answered"
+"""The outcome of an answered call."""
+SILENT_S: Final = 30
+"""How long to wait for a webhook after an attempt should have stopped ringing, or after its end, in seconds."""
+LOOK_S: Final = 10 * 60
+"""How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
+LONGEST_CALL_S: Final = 24 * 60 * 60
+"""Number of seconds after which every call is over, even if Vonage reports otherwise.
+
+Source: Voice API specification, length_timer.
+"""
+
+
+def missed_outcome(status: str) -> str:
+    """The outcome of an attempt that was not answered, from the status with which it ended.
+
+    `completed` alone does not show whether anybody answered: Vonage may send it before other events.
+    """
+    if status == "cancelled":
+        return "unanswered"
+    return status if status in DIAL_FAILURES else UNKNOWN
+
+
+def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
+    """The first time from `wanted_at` on at which the number may be called; None if there is no such time."""
+    outbound = outbound_of(flow)
+    return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
+
+
+def why_later(flow: Flow, number: str, moment: datetime) -> str:
+    """Why the number may not be called at a time, in one sentence; "" if it may."""
+    outbound = outbound_of(flow)
+    return why_not(moment, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
+
+
+def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed: float = 1.0) -> datetime | None:
+    """The time of the next attempt; None if there will be none.
+
+    Args:
+        flow: the flow whose `outbound` decides this.
+        row: the placed call; its `tries` include the last attempt.
+        outcome: the last attempt's outcome.
+        now: the current time, aware.
+        speed: how many times as fast the pause between attempts passes.
+    """
+    outbound = outbound_of(flow)
+    retry = outbound.retry
+    if outcome not in retry.on or row.tries >= retry.tries:
+        return None
+    moment = first_moment(flow, row.number, now + timedelta(seconds=retry.after_s / speed))
+    return None if moment is None or is_too_late(row, moment) else moment
+
+
+def is_too_late(row: PlacedRow, moment: datetime) -> bool:
+    """Whether a placed call has expired at `moment`."""
+    return row.expires_at is not None and milliseconds(moment) >= row.expires_at
+
+
+def _calendar(flow: Flow, outbound: Outbound) -> Calendar | None:
+    within = outbound.retry.within
+    return flow.calendars[within] if within else None
+
+
+def outbound_of(flow: Flow) -> Outbound:
+    """The `outbound` of a flow that places calls."""
+    if flow.outbound is None:
+        raise ValueError(f"flow {flow.name} does not place calls")
+    return flow.outbound

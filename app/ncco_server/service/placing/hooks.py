@@ -1,0 +1,68 @@
+"""Hooks that place calls. Each writes its placed call to the store once, even if the hook is sent several times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import orjson
+
+from ncco_server.engine.session import from_json
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.language.hooks import PLACE
+from ncco_server.service.outbox import Post, Verdict
+from ncco_server.service.placing.ends import SESSION
+from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.service.turns import Turns
+from ncco_server.store import HookRow
+
+LIBRARY_S = 5.0
+"""Seconds until the next attempt if the flows are not loaded yet because the store is unavailable."""
+
+
+def places_calls(post: Post, calls: Callable[[], Turns]) -> Post:
+    """Make a function that stores the call that a hook places, and sends any other hook with `post`.
+
+    Args:
+        post: sends the other hooks.
+        calls: returns the service, which has the store and the flows.
+    """
+
+    async def send(hook: HookRow, now: datetime) -> Verdict:
+        return await (_place(calls(), hook, now) if hook.url.startswith(PLACE) else post(hook, now))
+
+    return send
+
+
+async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
+    """Write the call that a hook places to the store. The hook's ID identifies repeated attempts."""
+    if turns.library.is_awaited:
+        return Verdict("later", "the flows are not loaded yet", LIBRARY_S)
+    wanted = orjson.loads(hook.body)
+    try:
+        call = WantedCall(
+            flow=wanted["flow"],
+            to=wanted["to"],
+            values=wanted["with"],
+            at=datetime.fromisoformat(wanted["at"]) if wanted["at"] else None,
+            origin="hook",
+            key=hook.id,
+            chain=await _chain(turns, hook.session) + 1,
+        )
+        row = checked(call, turns.library.current.flows, turns.policy.dial_allow, now, turns.policy.keys)
+        await turns.store.placed.add([row])
+    except RefusedRequest as error:
+        return Verdict("never", f"no call can be placed: {error}")
+    except StoreUnavailable as error:
+        return Verdict("again", f"the store is unavailable: {error}")
+    return Verdict("sent")
+
+
+async def _chain(turns: Turns, session: str) -> int:
+    """The position of a session's call in a chain of placed calls; 0 for an incoming call. Raises StoreUnavailable."""
+    request = session.removeprefix(SESSION)
+    if request == session:
+        row = await turns.store.load(session)
+        request = from_json(row.state).call.request if row is not None else ""
+    placed = await turns.store.placed.get(request) if request else None
+    return placed.chain if placed is not None else 0

@@ -1,0 +1,294 @@
+"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
+
+Several hosts can work on one store: the transaction that commits an attempt decides which of them requests the call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+from ncco_server.engine.dialling import refusal
+from ncco_server.errors import VonageApiError
+from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.statuses import OVER
+from ncco_server.service.outbox import seconds_until
+from ncco_server.service.placed_values import PlacedCipher
+from ncco_server.service.placing.attempts import (
+    ANSWERED,
+    LONGEST_CALL_S,
+    LOOK_S,
+    SILENT_S,
+    first_moment,
+    is_too_late,
+    missed_outcome,
+    outbound_of,
+    why_later,
+)
+from ncco_server.service.placing.ends import end_attempt, end_waiting, is_readable
+from ncco_server.service.placing.webhooks import urls_of
+from ncco_server.service.poller import Poller, PollListener, Schedule
+from ncco_server.service.turns import Turns
+from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts, PlacedRow, PlacingLimits, milliseconds
+from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
+
+AT_ONCE: Final = 20
+"""Number of rows to read at once."""
+REPLY_S: Final = 20
+"""Time limit of a request for a call in seconds, including the connection. `vonage.voice_api` gives up earlier."""
+POLLING: Final = Schedule(poll_s=1.0, slots=16)
+GONE: Final = "gone"
+FLOW_S: Final = 60 * 60
+"""How long an expired call is left to other hosts if only they may have its flow and its hooks, in seconds."""
+AGAIN_S: Final = 5
+"""Seconds until the next attempt to hang up."""
+LONGEST_HOLD_S: Final = 5 * 60
+"""Maximum number of seconds between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s.
+"""
+LONGEST_ASKED_S: Final = 60 * 60
+"""Maximum number of seconds for which a `Retry-After` is honoured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlacingPolicy:
+    """The settings of a placer.
+
+    Attributes:
+        base_url: base URL of the webhooks, without a trailing slash.
+        limits: the limits for all hosts together.
+        keeps_hours: whether calls wait for the hours in which a number may be called. Not if nobody real is called.
+        schedule: how to poll. Its number of attempts does not apply.
+    """
+
+    base_url: str
+    limits: PlacingLimits
+    keeps_hours: bool = True
+    schedule: Schedule = POLLING
+
+
+class PlacesCalls(Protocol):
+    """The part of the Voice API that a placer needs; see `VoiceApi`."""
+
+    async def create_call(self, call: NewCall) -> CreatedCall:
+        """Place a call. Raises VoiceApiError."""
+
+    async def call(self, uuid: str) -> CallDetails:
+        """Return the details of a call, even if it has ended. Raises VoiceApiError."""
+
+    async def hang_up(self, uuid: str) -> None:
+        """End a leg. Raises VonageApiError."""
+
+
+class Placer(Poller[AttemptRow, PlacedCounts]):
+    """Looks for calls that are due, and places them.
+
+    Args:
+        turns: provides the store, the flows and the policy.
+        api: requests calls.
+        policy: the placer's settings.
+        listener: is notified of problems.
+        clock: returns the current time, aware, UTC.
+    """
+
+    def __init__(
+        self,
+        turns: Turns,
+        api: PlacesCalls,
+        policy: PlacingPolicy,
+        listener: PollListener[PlacedCounts],
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__(policy.schedule, listener, clock)
+        self._turns = turns
+        self._placed = turns.store.placed
+        self._api = api
+        self._policy = policy
+        self._dials = 0
+        self._refusals = 0  # in a row, without those of requests that were sent at the same time
+        self._held_until = 0
+        self._hang_up_at = 0
+
+    def count_dials(self, dials: int) -> None:
+        """Count the dials of a turn that was just written. They have priority: new calls wait until there is room."""
+        self._dials += dials
+
+    async def claim(self, limit: int) -> Sequence[AttemptRow]:
+        """Commit the next attempt: only one at a time, because calls are placed at intervals."""
+        if self._dials:
+            dials, self._dials = self._dials, 0
+            await self._placed.yield_to(dials, self.now())
+        await self._hang_up_cancelled(limit)
+        for attempt in await self._placed.silent(self.now(), limit):
+            await self._give_up(attempt)
+        flows = self._flows()
+        await self._expire(flows)
+        while rows := await self._placed.due(self.now(), AT_ONCE, list(flows)):
+            now = self.clock()
+            ready = await self._first_ready(rows, flows, now)
+            if ready is not None and (begun := await self._begin(ready, flows[ready.flow], now)) is not None:
+                return begun
+        return ()
+
+    async def _first_ready(
+        self, rows: Sequence[PlacedRow], flows: Mapping[str, Flow], now: datetime
+    ) -> PlacedRow | None:
+        """The first call that may be placed now. Calls before it end, or are postponed to their hours."""
+        ready = None
+        later = list[tuple[PlacedRow, int, str]]()
+        for row in rows:
+            moment = await self._moment(row, flows[row.flow], now)
+            if moment is not None and moment > now:
+                later.append((row, milliseconds(moment), why_later(flows[row.flow], row.number, now)))
+            elif moment is not None:
+                ready = row
+                break
+        if later:
+            await self._placed.postpone(later, milliseconds(now))
+        return ready
+
+    def _flows(self) -> dict[str, Flow]:
+        """The flows with which this server places calls. It leaves the calls of other flows to hosts that have them."""
+        flows = self._turns.library.current.flows
+        return {name: flow for name, flow in flows.items() if flow.outbound is not None}
+
+    async def _expire(self, flows: Mapping[str, Flow]) -> None:
+        """End calls that have expired."""
+        now = self.clock()
+        at = milliseconds(now)
+        for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
+            problem = row.problem if row.flow in flows else f"no server has the flow {row.flow}"
+            await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
+
+    async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
+        """When a due call may be placed; None if it has ended instead."""
+        if why := refusal(row.number, self._turns.policy.dial_allow):
+            await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
+            return None
+        if not is_readable(flow, row, PlacedCipher.of(self._turns.policy.keys, row.salt)):
+            problem = "its sensitive params were encrypted with another key: check NCCO_KEY where it was requested"
+            await end_waiting(self._turns, row, flow, AttemptResult("failed", problem), now)
+            return None
+        moment = first_moment(flow, row.number, now) if self._policy.keeps_hours else now
+        if moment is None or is_too_late(row, moment):
+            await end_waiting(self._turns, row, flow, AttemptResult(EXPIRED, row.problem), now)
+            return None
+        return moment
+
+    async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
+        """Commit an attempt of a call; () if no call can be placed now, None if this call is no longer due."""
+        at = milliseconds(now)
+        begun = await self._placed.begin(
+            row, flow.revision, at, self._give_up_at(outbound_of(flow)), self._policy.limits
+        )
+        if begun.attempt is not None:
+            return [begun.attempt]
+        if begun.look_at:
+            self.wake_in((begun.look_at - at) / 1000)
+            return ()
+        return None
+
+    async def run_one(self, row: AttemptRow) -> None:
+        """Request the call of an attempt, and store the result."""
+        flow = await self._turns.library.pinned(row.flow, row.revision)
+        if flow is None or flow.outbound is None:
+            await self._not_sent(row, f"revision {row.revision} of flow {row.flow} is lost")
+            return
+        answer_url, event_url = urls_of(self._policy.base_url, self._turns.policy.keys[0], row)
+        try:
+            created = await self._api.create_call(_new_call(flow.outbound, row, answer_url, event_url))
+        except VoiceApiError as error:
+            await self._failed(row, flow.outbound, error)
+            return
+        self._refusals = 0
+        await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
+
+    async def count(self) -> PlacedCounts:
+        """Count the waiting calls and the calls in progress."""
+        return await self._placed.count_active()
+
+    async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
+        problem = str(error)
+        if error.status == HTTPStatus.UNAUTHORIZED:
+            self._reports.troubled(f"placing is paused: {problem}")
+            await self.write(self._placed.pause(self.now(), "this server", problem))
+            await self._not_sent(row, problem)
+        elif error.outcome == "not_sent":
+            await self._hold(problem, seconds_until(error.retry_after, self.clock()))
+            await self._not_sent(row, problem)
+        elif error.outcome == "refused":
+            await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
+        else:
+            await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
+
+    async def _hold(self, problem: str, asked_s: float) -> None:
+        """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""
+        now = self.now()
+        if now >= self._held_until:
+            self._refusals += 1
+        own_s = min(self.schedule.wait_s(self._refusals), LONGEST_HOLD_S)
+        self._held_until = now + round(max(own_s, min(asked_s, LONGEST_ASKED_S)) * 1000)
+        await self.write(self._placed.hold(self._held_until, problem))
+
+    async def _not_sent(self, row: AttemptRow, problem: str) -> None:
+        now = self.now()
+        await self.write(self._placed.not_sent(row, max(self._held_until, now + AGAIN_S * 1000), problem, now))
+
+    async def _hang_up_cancelled(self, limit: int) -> None:
+        for attempt in await self._placed.cancelled(limit) if self.now() >= self._hang_up_at else ():
+            try:
+                await self._api.hang_up(attempt.leg)
+            except VonageApiError as error:
+                if error.status != HTTPStatus.NOT_FOUND:
+                    self._reports.troubled(f"a cancelled call cannot be hung up: {error}")
+                    self._hang_up_at = self.now() + AGAIN_S * 1000
+                    continue
+            await self._placed.hung_up(attempt)
+
+    async def _give_up(self, attempt: AttemptRow) -> None:
+        """End an attempt whose webhooks did not arrive. If its leg is known, ask Vonage first."""
+        outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
+        is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
+        if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
+            if status not in OVER and attempt.outcome != COMPLETED:
+                is_answered = ANSWERED in (outcome, status)
+                look_at = milliseconds(self.clock() + timedelta(seconds=LOOK_S if is_answered else SILENT_S))
+                if is_answered:
+                    await self._placed.answered(*attempt[:2], attempt.leg, self.now(), look_at, is_certain=False)
+                await self._placed.look_again(attempt, look_at)
+                return
+            if outcome == UNKNOWN:
+                outcome = missed_outcome(status)
+        await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
+
+    async def _status_of(self, attempt: AttemptRow) -> str:
+        """The status of a call at Vonage; GONE if Vonage does not know the call, "" if the request fails."""
+        try:
+            return (await self._api.call(attempt.leg)).status
+        except VoiceApiError as error:
+            return GONE if error.status == HTTPStatus.NOT_FOUND else ""
+
+    def _give_up_at(self, outbound: Outbound) -> int:
+        return milliseconds(self.clock() + timedelta(seconds=REPLY_S + outbound.ringing_timer_s + SILENT_S))
+
+
+def _new_call(outbound: Outbound, attempt: AttemptRow, answer_url: str, event_url: str) -> NewCall:
+    detection: dict[str, Any] = {}
+    match outbound.machine_detection:
+        case "continue" | "hangup":
+            detection = {"machine_detection": outbound.machine_detection}
+        case "detect" | "detect_beep":
+            advanced = {"behavior": "continue", "mode": outbound.machine_detection}
+            detection = {"advanced_machine_detection": advanced}
+    return NewCall(
+        to=attempt.to_number,
+        from_=outbound.from_number or None,
+        random_from_number=not outbound.from_number,
+        answer_url=answer_url,
+        event_url=event_url,
+        ringing_timer=outbound.ringing_timer_s,
+        **detection,
+    )

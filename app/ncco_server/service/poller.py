@@ -1,0 +1,206 @@
+"""Processes the rows of a store that are due, several at once, until the server stops.
+
+Several processes can work on one store: a claimed row belongs to one of them for the duration of a lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.store import milliseconds
+
+BACKOFF_FACTOR: Final = 4.0
+LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
+"""Maximum number of seconds between two attempts, which are 5, 20, 80, ... seconds apart. Ten attempts take 19 hours,
+in case the other side is down overnight.
+"""
+JITTER: Final = 0.25
+"""Maximum random variation of each wait, as a share, so that rows that failed together are not retried together."""
+COUNT_S: Final = 5.0
+"""How often waiting rows are counted for the metrics, in seconds."""
+WAKE_AFTER_S: Final = 0.05
+"""Delay after a wake-up in seconds, so that the reply to the webhook is sent first."""
+
+R = TypeVar("R")
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many attempts are made, when, how many at once, and within which time limits.
+
+    Attributes:
+        tries: maximum number of attempts.
+        draw: returns a random number from 0 to 1.
+        first_s: seconds before the second attempt.
+        poll_s: seconds between searches for due rows, which other processes may have written.
+        slots: maximum number of concurrent attempts of one process.
+        drain_s: seconds that running attempts get when the server stops; unfinished ones are repeated after the next
+            start.
+        look_s: time limit for claiming rows; rows that arrive later are processed another time.
+        limit_s: time limit of an attempt, and of storing its result; both together must be shorter than the lease.
+    """
+
+    tries: int = 10
+    draw: Callable[[], float] = random.random
+    first_s: float = 5.0
+    poll_s: float = 1.0
+    slots: int = 64
+    drain_s: float = 5.0
+    look_s: float = 3.0
+    limit_s: float = 30.0
+
+    def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
+        """Seconds to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
+        grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
+        own = grown * (1 - JITTER + 2 * JITTER * self.draw())
+        return max(own, min(asked_s, LONGEST_BACKOFF_S))
+
+
+class PollListener(Generic[C]):
+    """Receives events for the log and the metrics. This base class ignores them. Its methods must not raise."""
+
+    def counted(self, counts: C) -> None:
+        """Called every few seconds with the number of waiting rows."""
+
+    def troubled(self, problem: str) -> None:
+        """Called when the store, or something else that an attempt needs, is unavailable. Nothing is lost."""
+
+
+class Poller(ABC, Generic[R, C]):
+    """Claims due rows and makes an attempt for each, until it is cancelled.
+
+    Args:
+        schedule: how many attempts to make at once, and how to poll.
+        listener: receives events.
+        clock: returns the current time, aware, UTC.
+    """
+
+    def __init__(self, schedule: Schedule, listener: PollListener[C], clock: Callable[[], datetime]) -> None:
+        self.schedule = schedule
+        self.clock = clock
+        self._reports = listener
+        self._woken = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._count_at = 0.0
+
+    @abstractmethod
+    async def claim(self, limit: int) -> Sequence[R]:
+        """Claim and return up to `limit` due rows. Writes nothing if none is due."""
+
+    @abstractmethod
+    async def run_one(self, row: R) -> None:
+        """Make one attempt and store its result, even if cancelled."""
+
+    @abstractmethod
+    async def count(self) -> C:
+        """Count waiting rows."""
+
+    def now(self) -> int:
+        """The current time in milliseconds since 1970."""
+        return milliseconds(self.clock())
+
+    def wake(self) -> None:
+        """Look for due rows soon, because a row was written. Cheap. Must be called in the event loop."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
+
+    def wake_in(self, seconds: float) -> None:
+        """Look for due rows after some seconds, unless the next poll is earlier."""
+        if seconds < self.schedule.poll_s:
+            asyncio.get_running_loop().call_later(max(seconds, 0.0), self._woken.set)
+
+    def _wake_now(self) -> None:
+        self._timer = None
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Work until cancelled; then give running attempts some time to finish."""
+        try:
+            while True:
+                self._woken.clear()
+                is_fine = await self._succeeds(self._look(), self.schedule.look_s)
+                if not (is_fine and await self._succeeds(self._wait(), self.schedule.look_s + self.schedule.poll_s)):
+                    await asyncio.sleep(self.schedule.poll_s)
+        finally:
+            await self._drain()
+
+    async def write(self, written: Awaitable[object]) -> bool:
+        """Whether the store has written a result in time. If not, the row is processed again when its lease ends."""
+        try:
+            async with asyncio.timeout(self.schedule.limit_s):
+                await written
+        except StoreUnavailable as error:
+            self._reports.troubled(str(error))
+        except TimeoutError:
+            self._reports.troubled(f"the store wrote nothing within {self.schedule.limit_s:g} s")
+        else:
+            return True
+        return False
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.schedule.poll_s):
+                await self._woken.wait()
+
+    async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
+        """Do some work; returns whether it succeeded in time. Re-raises a cancellation only of the poller itself."""
+        try:
+            async with asyncio.timeout(limit_s):
+                await work
+        except StoreUnavailable as error:
+            self._reports.troubled(str(error))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._reports.troubled("what it waited for was cancelled")
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the work for good
+            self._reports.troubled(f"{type(error).__name__}: {error}")
+        else:
+            return True
+        return False
+
+    async def _look(self) -> None:
+        """Start an attempt for each due row, as long as slots are free."""
+        await self._count()
+        while (free := self.schedule.slots - len(self._running)) > 0:
+            claimed = await self.claim(free)
+            if not claimed:  # no row is due, or another process was faster
+                return
+            for row in claimed:
+                task = asyncio.create_task(self.run_one(row))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    async def _count(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._count_at:
+            self._count_at = now + COUNT_S
+            self._reports.counted(await self.count())
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Look for rows again: a slot is free, and the next row of the same call may be due."""
+        self._running.discard(task)
+        self._woken.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._reports.troubled(f"{type(error).__name__}: {error}")
+
+    async def _drain(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._running:
+            return
+        _, late = await asyncio.wait(self._running, timeout=self.schedule.drain_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,321 @@
+"""Recorded calls as JSON and as text: the call, the webhooks of its timeline, and its unsent hooks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import orjson
+
+from ncco_server.ncco.actions import ACTIONS
+from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text, decode_json_fields
+from ncco_server.service.delivery import ANSWER_FIELDS
+from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.written_rows import MASKED
+from ncco_server.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
+
+_TAG: Final = re.compile("<[^>]*>")
+
+
+def call_document(row: CallRow, now: int) -> dict[str, Any]:
+    """A call as JSON, at the time `now` in milliseconds since 1970.
+
+    The call's state is `open`, `ended` (the flow was played to the end, and the leg ended), `hung-up` (the leg ended
+    earlier) or `lost` (the end was not reported, or could not be, because the call has no leg). `step` is the step that
+    the call is in, or was in when it ended.
+    """
+    session = row.session
+    state = json_object(session.state)
+    call = state.get("call", {})
+    flow = str(state.get("at", ""))
+    step = str(state.get("step", ""))
+    ended_at = session.updated_at if session.is_over and not row.is_lost else None
+    if ended_at is not None:
+        name = "ended" if state.get("is_over") else "hung-up"
+    else:
+        is_lost = row.is_lost or not session.leg or now - session.created_at > LONGEST_CALL_MS
+        name = "lost" if is_lost else "open"
+    return {
+        "id": session.id,
+        "leg": session.leg,
+        "conversation": session.conversation,
+        "from": str(call.get("from_number") or call.get("from_user") or ""),
+        "to": str(call.get("to", "")),
+        "flow": session.flow,
+        "revision": session.revision,
+        "state": name,
+        "step": f"{flow}.{step}" if flow and step else step,
+        "failed": row.has_failed,
+        "began_at": json_time(session.created_at),
+        "ended_at": json_time(ended_at),
+        "seconds": None if name == "lost" else round(((ended_at or now) - session.created_at) / 1000, 3),
+        "turns": row.turns,
+        "parent": state.get("parent") or None,
+    }
+
+
+def json_object(text: bytes) -> Mapping[str, Any]:
+    """Parse a JSON object. Anything else becomes {}, so that damaged rows can still be shown."""
+    try:
+        document = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One webhook of a call.
+
+    Attributes:
+        fields: the content of the webhook, as stored.
+        turn: the turn that the webhook caused; None if it does not affect the call.
+        is_again: whether it repeats an earlier webhook.
+    """
+
+    webhook: WebhookRow
+    fields: Mapping[str, Any]
+    turn: TurnRow | None
+    is_again: bool
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The other inputs of the turn: the time and the results of lookups."""
+        return json_object(self.turn.inputs) if self.turn is not None else {}
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """The params of the answer URL. Earlier versions kept them only in the query of a GET, with other fields."""
+        if "params" in self.inputs or self.webhook.method != "GET":
+            return dict(self.inputs.get("params", {}))
+        return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The webhook, in summary and in full, and the turn that it caused, as JSON."""
+        row = self.webhook
+        turn = None
+        inputs = self.inputs
+        if self.turn is not None:
+            turn = {
+                "number": self.turn.number,
+                "outcome": inputs.get("outcome"),
+                "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
+                "lookups": inputs.get("lookups", {}),
+                "why": orjson.loads(self.turn.trace),
+                "ncco": orjson.loads(self.turn.ncco or b"null"),
+            }
+        # Repeats of an input are always masked.
+        is_masked = self.is_again and row.kind.startswith("input") and MASKED.encode() in row.body
+        return {
+            "at": json_time(row.received_at),
+            "kind": row.kind,
+            "told": "" if is_masked else summary(row.kind, self.fields),
+            "status": row.status,
+            "wait": {"turn": row.turn, "index": row.wait} if row.wait >= 0 else None,
+            "method": row.method,
+            "fallback": _fallback_reason(self.fields) or None,
+            "fields": self.fields,
+            "again": self.is_again,
+            "turn": turn,
+        }
+
+
+def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
+    """The webhooks of a call, in the order in which they were written."""
+    turns = {turn.webhook: turn for turn in timeline.turns}
+    seen: set[tuple[int, int, str]] = set()
+    for webhook in timeline.webhooks:
+        delivery = (webhook.turn, webhook.wait, webhook.status)
+        is_again = webhook.id not in turns and webhook.wait >= 0 and delivery in seen
+        seen.add(delivery)
+        yield TimelineEntry(webhook, fields_of(webhook), turns.get(webhook.id), is_again)
+
+
+def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
+    """The fields of a stored webhook: JSON, a query string or a form."""
+    document = _document(webhook.body)
+    return document if isinstance(document, dict) else {}
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return decode_json_fields(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
+
+
+def spoken_in(body: bytes) -> Iterator[str]:
+    """The texts that a stored NCCO says, without SSML tags, or those that the caller said in a stored webhook."""
+    waiting = [_document(body)]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting += part
+        elif isinstance(part, dict):
+            waiting += part.values()
+            if isinstance(text := part.get("text"), str) and not text.startswith(MASKED):
+                yield _TAG.sub("", text)
+
+
+def told_by(webhook: WebhookRow) -> str:
+    """A summary of a stored webhook; "" if there is nothing to add to its kind."""
+    return summary(webhook.kind, fields_of(webhook))
+
+
+def summary(kind: str, fields: Mapping[str, Any]) -> str:
+    """A summary of a webhook; "" if there is nothing to add to its kind."""
+    if "not_kept" in fields:
+        return f"not readable: {fields['not_kept']}"
+    what = ""
+    payload = fields.get("payload")
+    match kind.partition("-")[0]:
+        case "error" | "fallback":
+            return str(fields.get("reason", ""))
+        case "input":
+            what = _input(fields)
+        case "event":
+            what = _event(fields)
+        case "notify" if isinstance(payload, dict) and "checkpoint" in payload:
+            what = f"checkpoint {payload['checkpoint']}"
+        case "lost":
+            what = "its end was never reported; it counts as over"
+        case "record" if fields.get("size"):
+            what = f"a recording of {fields['size']} bytes"
+    reason = _fallback_reason(fields)
+    return ", ".join(part for part in (what, reason and f"by the fallback URL ({reason})") if part)
+
+
+def _fallback_reason(fields: Mapping[str, Any]) -> str:
+    """Why a webhook was sent to the fallback URL; "" if it was not."""
+    reason = str(fields.get("reason") or "no reason")
+    return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
+
+
+def _input(fields: Mapping[str, Any]) -> str:
+    dtmf, speech = fields.get("dtmf"), fields.get("speech")
+    digits = dtmf.get("digits") if isinstance(dtmf, dict) else dtmf
+    if digits:
+        return "pressed keys (not stored)" if str(digits).startswith(MASKED) else f"pressed {digits}"
+    speech = speech if isinstance(speech, dict) else {}
+    best = next((each for each in speech.get("results") or () if isinstance(each, dict)), None)
+    if best is None:
+        return f"not understood: {speech['error']}" if speech.get("error") else "silence"
+    text = str(best.get("text", ""))
+    confidence = best.get("confidence")
+    if text.startswith(MASKED):
+        return "said words (not stored)"
+    return f'said "{text}"' + (f" (confidence {confidence})" if confidence else "")
+
+
+def _event(fields: Mapping[str, Any]) -> str:
+    parts = [str(fields[name]) for name in ("sub_state", "detail", "reason") if fields.get(name)]
+    if fields.get("direction") == "outbound" and fields.get("to"):
+        parts.insert(0, f"to {fields['to']}")
+    if fields.get("duration"):
+        parts.append(f"after {fields['duration']} s")
+    return ", ".join(parts)
+
+
+def hook_document(hook: HookRow) -> dict[str, Any]:
+    """A hook without its address, headers and body, which may contain secrets."""
+    return {
+        "id": hook.id,
+        "hook": hook.name,
+        "state": "parked" if hook.is_parked else "waiting",
+        "tries": hook.tries,
+        "problem": hook.problem,
+        "written_at": json_time(hook.created_at),
+        "next_try_at": json_time(hook.due_at),
+    }
+
+
+_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
+
+
+def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]], *, has_names: bool = True) -> str:
+    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe.
+
+    The names of the columns are left out if `has_names` is false.
+    """
+    text = io.StringIO()
+    table = csv.writer(text)
+    if has_names:
+        table.writerow(names)
+    for row in rows:
+        table.writerow(_cell(row[name]) for name in names)
+    return text.getvalue()
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return f"'{text}" if text[:1] in _FORMULA else text
+
+
+def json_time(at_ms: int | None) -> str | None:
+    """Milliseconds since 1970 in UTC, as ISO 8601."""
+    if at_ms is None:
+        return None
+    time = moment_of(at_ms)
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state_of(call: Mapping[str, Any]) -> str:
+    """The state of a call in a few words."""
+    step = call["step"]
+    words = "played to the end"
+    if not call["flow"]:
+        return "no flow took the call; the failsafe was played"
+    match call["state"]:
+        case "open":
+            words = f"waits in {step}" if step else "saying goodbye"
+        case "hung-up":
+            words = f"hung up in {step}" if step else "hung up"
+        case "lost":
+            words = "the end was not reported" if call["leg"] else "not a Vonage call"
+            words += f", last in {step}" if step else ""
+    return f"{words}; something failed" if call["failed"] else words
+
+
+def duration_text(seconds: float | None) -> str:
+    """A duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
+    if seconds is None:
+        return "?"
+    minutes, rest = divmod(max(0, round(seconds)), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def action_summary(action: Mapping[str, Any]) -> str:
+    """One line about an action of an NCCO: its prompt, called party or input."""
+    name = str(action.get("action", "?"))
+    value = action.get(ACTIONS[name].main) if name in ACTIONS else None
+    words = "" if value is None else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value.startswith(MASKED):
+        words = "(not stored)"
+    match name:
+        case "connect":
+            endpoints = (each for each in action.get("endpoint") or () if isinstance(each, dict))
+            words = ", ".join(f"{each.get('type', '')} {_address(each)}".strip() for each in endpoints)
+            words += f", for {action['timeout']} s" if "timeout" in action else ""
+        case "input":
+            most = (action.get("dtmf") or {}).get("maxDigits")
+            words = " or ".join(str(kind) for kind in action.get("type") or ())
+            words += f", up to {most} digits" if most and most > 1 else ""
+        case "record":
+            ends = ("endOnKey", "endOnSilence", "timeOut")
+            words = ", ".join(f"{name} {action[name]}" for name in ends if name in action)
+    return f"{name} {words}".rstrip()
+
+
+def _address(endpoint: Mapping[str, Any]) -> str:
+    names = ("number", "uri", "user", "extension", "domain")
+    return next((str(endpoint[name]) for name in names if endpoint.get(name)), "")

@@ -1,0 +1,215 @@
+"""Storage of recordings' audio: the interface of the folder and the bucket.
+
+    with closing(files.begin(id_)) as file:      # invisible to others until it is kept
+        file.write(block) file.keep()
+    with files.open(id_) as audio:               # FileNotFoundError when there is none
+        audio.seek(1000)
+
+All methods block; use `in_thread`, so that calls do not wait.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from secrets import token_hex
+from typing import IO, Any, Final, NamedTuple, ParamSpec, TypeVar
+
+from ncco_server.service.threads import Threads
+
+LEAST_FREE_BYTES: Final = 200_000_000
+"""Free space below this is reserved for the database, which calls need. Our choice."""
+ID: Final = re.compile(r"[0-9a-f]{32}")
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_THREADS: Final = Threads(16)
+"""A separate pool, so that a bucket that hangs does not occupy the threads that calls need."""
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a blocking operation on the folder or the bucket in a thread. Raises the operation's errors."""
+    return await _THREADS.run("recordings", partial(work, *args, **kwargs))
+
+
+def new_recording_id() -> str:
+    """A random ID that is safe in a file name."""
+    return token_hex(16)
+
+
+def checked_id(id_: str) -> str:
+    """Return a valid ID. Raises ValueError for any other text, which could lead to another file."""
+    if not ID.fullmatch(id_):
+        raise ValueError("not the id of a recording")
+    return id_
+
+
+def require_space(folder: Path) -> None:
+    """Raise an OSError that names the folder if its disk is nearly full."""
+    if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+
+
+class StoredAudio(NamedTuple):
+    """A recording in the list of stored audio; `changed_s` is in seconds since 1970."""
+
+    id: str
+    changed_s: float
+
+
+class StorageProblem(NamedTuple):
+    """A problem that somebody should fix: an error or a warning."""
+
+    is_error: bool
+    message: str
+    cure: str
+
+
+class UnfinishedFile(ABC):
+    """A new audio file, which `close` removes unless `keep` was called before.
+
+    Attributes:
+        size: the number of bytes so far.
+        beginning: the first bytes, which reveal the type.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.beginning = b""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the bytes so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    def write(self, block: bytes) -> None:
+        """Append bytes."""
+        self._file.write(block)
+        self._hash.update(block)
+        self.beginning = (self.beginning + block[:16])[:16]
+        self.size += len(block)
+
+    @abstractmethod
+    def keep(self) -> None:
+        """Store the file completely, and then make it visible under its ID."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Remove the file unless it has been kept."""
+
+
+class RecordingFiles(ABC):
+    """The stored audio of recordings, by ID. The methods block, and raise OSError."""
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The name of the folder or bucket, as shown to people."""
+
+    @abstractmethod
+    def begin(self, id_: str) -> UnfinishedFile:
+        """Begin a new audio file. Also raises OSError if the disk is nearly full."""
+
+    @abstractmethod
+    def open(self, id_: str) -> IO[bytes]:
+        """Open audio for reading, from any position. Raises FileNotFoundError, and ValueError for an invalid ID."""
+
+    @abstractmethod
+    def stored(self) -> Iterator[StoredAudio]:
+        """The audio of all kept recordings."""
+
+    @abstractmethod
+    def remove(self, ids: Iterable[str]) -> None:
+        """Remove the audio of these recordings, if it exists."""
+
+    @abstractmethod
+    def sweep(self, before_s: float) -> int:
+        """Remove abandoned unfinished files, and files from before `before_s` (seconds since 1970).
+
+        Returns the number of removed files. The old files contain audio that a restored database does not know about.
+        """
+
+    @abstractmethod
+    def problems(self) -> Iterator[StorageProblem]:
+        """Problems with storing recordings here. The check writes to a bucket, but not to a folder."""
+
+    @abstractmethod
+    def is_empty(self) -> bool:
+        """Whether `replace` would remove nothing."""
+
+    @abstractmethod
+    def draft_folder(self, beside: Path) -> Path:
+        """The parent folder for the new files of `replace`: `beside`, or one on the same disk as the final folder."""
+
+    @abstractmethod
+    def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
+        """Replace all kept audio with the files in a folder.
+
+        `undo` restores the previous files; `done` removes them.
+        """
+
+    def put(self, id_: str, audio: bytes) -> None:
+        """Store audio that is already complete."""
+        with closing(self.begin(id_)) as file:
+            file.write(audio)
+            file.keep()
+
+
+class BucketAddress(NamedTuple):
+    """A bucket and its credentials.
+
+    Attributes:
+        prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
+        endpoint: scheme, host and port; "" for Amazon S3.
+        region: the bucket's region; "" for the region in the environment.
+        key_id: the access key ID that belongs to `secret_key`; "" to use the machine's role.
+        token: the session token of temporary keys.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+    key_id: str
+    secret_key: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
+
+
+def opened_bucket(
+    address: BucketAddress, current: Callable[[BucketAddress], BucketAddress] = lambda address: address
+) -> RecordingFiles:
+    """The bucket at an address. Raises ValueError for unusable options or if the library is missing.
+
+    `current` is called regularly and returns the address with the current keys. If it raises AppError or OSError, the
+    previous keys stay in use.
+    """
+    try:
+        module = import_module("ncco_server.service.recording_bucket")
+    except ModuleNotFoundError as missing:
+        if missing.name != "obstore":
+            raise
+        raise ValueError("S3 needs the package obstore") from missing
+    files: RecordingFiles = module.RecordingBucket(address, current)
+    return files
+
+
+def size_of(file: IO[bytes] | Any) -> int:
+    """The size of an open file in bytes. Afterwards, the position is at its start."""
+    size: int = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size

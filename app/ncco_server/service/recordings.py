@@ -1,0 +1,438 @@
+"""Recordings: a webhook announces them, they are downloaded in the background, and removed later.
+
+A recording's row is written in the same transaction as its webhook. Its file gets its final name before the row says
+`kept`, and is removed after the row says `deleted`. After a crash in between, it is fetched or removed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from secrets import token_hex
+from typing import Final, Literal
+
+from ncco_server.engine import Session
+from ncco_server.errors import AppError
+from ncco_server.flow.model import Flow, Step
+from ncco_server.ncco import RECORD_ENDS
+from ncco_server.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
+from ncco_server.service.delivery import Delivery
+from ncco_server.service.media import (
+    AUDIO_LIMIT,
+    TRANSCRIPT_LIMIT,
+    WAIT,
+    DownloadFailed,
+    MediaClient,
+    Take,
+    audio_type,
+    shortage,
+    transcript_text,
+)
+from ncco_server.service.poller import Poller, PollListener, Schedule
+from ncco_server.service.recording_files import RecordingFiles, UnfinishedFile, in_thread, new_recording_id
+from ncco_server.store import RecordingCounts, RecordingKind, RecordingRow, Recordings, Records, milliseconds
+
+LEASE_MS: Final = 30_000
+"""How long a claimed recording belongs to its process, in milliseconds, unless the claim is extended. If the process
+has crashed, another one can then fetch the recording.
+"""
+EARLY_TRIES: Final = 3
+"""Number of attempts for a missing file, because Vonage may report a recording before its file exists. Our choice."""
+NO_KEY_S: Final = 60.0
+"""How often recordings that wait for the application's key are checked, in seconds."""
+UNDO_FOR: Final = timedelta(days=1)
+"""How long a deleted recording can be restored."""
+SWEEP_S: Final = 60.0
+"""How often to look for recordings to remove, in seconds."""
+BATCH: Final = 100
+NEWEST: Final = 100
+"""Only this many of the newest recordings are checked for lost files: each may cost a request to a bucket."""
+
+NO_KEY: Final = "the server has no key to fetch it"
+SET_KEY: Final = (
+    "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
+)
+PUT_BACK: Final = (
+    "restore the folder or bucket in NCCO_RECORDINGS, from a backup if needed; then `ncco recordings retry --lost` "
+    "fetches what is still missing from Vonage"
+)
+_OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
+_DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_URL_LIMIT: Final = 2_000
+_ABOUT_LIMIT: Final = 200
+CALLER_NAME: Final = "caller_name"
+"""The variable in which a flow stores the caller's name, for the list of messages."""
+_LARGEST: Final = 1 << 50
+_LONGEST: Final = timedelta(days=2)
+
+FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
+"""The same schedule as for hooks, but with fewer concurrent attempts."""
+
+
+def announced(
+    delivery: Delivery,
+    session: Session | None = None,
+    place: tuple[str, str] = ("", ""),
+    flow: Flow | None = None,
+) -> RecordingRow | None:
+    """The recording or transcript that a webhook announces, or None.
+
+    Args:
+        delivery: the webhook; it must not contain sensitive values.
+        session: the session of the call, if known.
+        place: the names of the flow and the step that made the recording; "" if not known.
+        flow: that flow, if known.
+    """
+    webhook = delivery.webhook
+    url = "" if delivery.problem else _url(webhook)
+    if not url:
+        return None
+    call = session.call if session is not None else delivery.call
+    row = RecordingRow(
+        new_recording_id(),
+        _uuid(webhook, url),
+        _kind(webhook, flow.steps.get(place[1]) if flow is not None else None),
+        delivery.received_ms,
+        session=session.id if session is not None else "",
+        conversation=webhook.conversation_uuid or "",
+        flow=place[0] or (session.flow if session is not None else ""),
+        step=place[1],
+        about=about_call(flow, session) if flow is not None and session is not None else "",
+        caller_name=name_of_caller(flow, session) if flow is not None and session is not None else "",
+        from_number=call.from_number or call.from_user,
+        to_number=call.to,
+        due_at=delivery.received_ms,
+    )
+    if isinstance(webhook, TranscriptionWebhook):
+        return row._replace(transcript_url=url, transcript_state="waiting")
+    if isinstance(webhook, RecordWebhook):
+        began = _time(webhook.start_time)
+        ended = _time(webhook.end_time)
+        lasted = ended - began if began is not None and ended is not None else timedelta(-1)
+        row = row._replace(
+            started_at=milliseconds(began) if began is not None else None,
+            duration_ms=int(lasted.total_seconds() * 1000) if timedelta() <= lasted <= _LONGEST else None,
+            size=webhook.size if webhook.size is not None and 0 <= webhook.size < _LARGEST else None,
+        )
+    return row._replace(url=url)
+
+
+def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
+    """The kind of a recording. A `record` that stops by itself takes a message; any other records a conversation."""
+    if isinstance(webhook, InputWebhook):
+        return "voice-input"
+    parts = step.parts if step is not None else ()
+    records = [action for part in parts for action in part.actions if action.word == "record"]
+    ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)
+    is_known = bool(parts) and all(part.actions for part in parts)
+    return "record" if ends_itself or not is_known else "conversation"
+
+
+def about_call(flow: Flow, session: Session) -> str:
+    """The values of the flow's text params, such as the team that a message is for; "" after a handover."""
+    if flow.name != (session.at or session.flow):
+        return ""
+    given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
+    texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
+    return ", ".join(texts)[:_ABOUT_LIMIT]
+
+
+def name_of_caller(flow: Flow, session: Session) -> str:
+    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    variable = flow.variables.get(CALLER_NAME)
+    value = session.variables.get(CALLER_NAME)
+    is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
+    return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
+
+
+def _url(webhook: Webhook) -> str:
+    match webhook:
+        case TranscriptionWebhook():
+            url = webhook.transcription_url
+        case RecordWebhook() | InputWebhook():
+            url = webhook.recording_url
+        case _:
+            url = None
+    return url if url and len(url) <= _URL_LIMIT else ""
+
+
+def _uuid(webhook: Webhook, url: str) -> str:
+    """Vonage's ID of the recording, or a hash if the ID is missing or invalid."""
+    given = getattr(webhook, "recording_uuid", None) or url
+    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+
+
+def _time(text: str | None) -> datetime | None:
+    """Parse a time from Vonage; None if it is invalid or not in this century."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if 2000 <= found.year < 2100 else None
+
+
+class FetchListener(PollListener[RecordingCounts]):
+    """Receives the results of downloads."""
+
+    def fetched(self, row: RecordingRow, next_s: float | None) -> None:
+        """Called after an attempt. The next attempt is in `next_s` seconds; None if there is none."""
+
+
+class Fetcher(Poller[RecordingRow, RecordingCounts]):
+    """Fetches the recordings and transcripts that a store lists as pending.
+
+    Args:
+        recordings: the recordings of a store, which must be open while the fetcher runs.
+        files: the storage of the audio.
+        media: downloads files; None if the application's key is missing, which waiting recordings then report.
+        schedule: number and times of attempts.
+        listener: receives the results.
+        clock: returns the current time, aware, UTC.
+        lease_ms: see `LEASE_MS`.
+    """
+
+    def __init__(
+        self,
+        recordings: Recordings,
+        files: RecordingFiles,
+        media: MediaClient | None,
+        schedule: Schedule = FETCH_SCHEDULE,
+        listener: FetchListener | None = None,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        lease_ms: int = LEASE_MS,
+    ) -> None:
+        self._listener = listener or FetchListener()
+        super().__init__(schedule, self._listener, clock)
+        self._lease_ms = lease_ms
+        self._recordings = recordings
+        self.files = files
+        self._media = media
+        self._is_newest_first = False
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._media is not None:
+            await self._media.http.aclose()
+
+    async def claim(self, limit: int) -> Sequence[RecordingRow]:
+        """See `Poller`. Claims the newest and the oldest recordings in turn.
+
+        So a new message does not wait behind a thousand others, and old messages are fetched too.
+        """
+        now = self.now()
+        if not await self._recordings.has_due(now):
+            return ()
+        if self._media is None:
+            await self._recordings.explain(NO_KEY, SET_KEY, now, now + round(NO_KEY_S * 1000))
+            return ()
+        self._is_newest_first = not self._is_newest_first
+        return await self._recordings.claim(
+            now, now + self._lease_ms, token_hex(8), limit, is_newest_first=self._is_newest_first
+        )
+
+    async def count(self) -> RecordingCounts:
+        """See `Poller`."""
+        return await self._recordings.count()
+
+    async def run_one(self, row: RecordingRow) -> None:
+        """See `Poller`."""
+        row = row._replace(problem="", cure="")
+        wait_s = 0.0
+        try:
+            if row.url and row.state == "waiting":
+                try:
+                    row = await self._fetch_audio(row)
+                except DownloadFailed as failure:
+                    row = self._failed(row, "state", failure)
+                    wait_s = failure.wait_s
+            if row.transcript_state == "waiting":
+                try:
+                    row = await self._fetch_transcript(row)
+                except DownloadFailed as failure:
+                    row = self._failed(row, "transcript_state", failure)
+                    wait_s = max(wait_s, failure.wait_s)
+        except LostClaim:  # the recording was deleted, or this took too long and another process is fetching it
+            return
+        except asyncio.CancelledError:
+            stopped = row._replace(problem="the server was stopped", cure=WAIT)
+            await self.write(self._recordings.finish(stopped, self.now()))
+            raise
+        is_waiting = "waiting" in (row.state if row.url else "", row.transcript_state)
+        next_s = self.schedule.wait_s(row.tries, wait_s) if is_waiting else None
+        if await self.write(self._recordings.finish(row, self.now() + round((next_s or 0) * 1000))):
+            self._listener.fetched(row, next_s)
+
+    async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
+        """Fetch audio and return the updated row. Raises DownloadFailed, LostClaim."""
+        try:
+            was_kept = row.content_type != ""
+            if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and has come back
+                return row._replace(state="kept")
+            file = await in_thread(self.files.begin, row.id)
+            try:
+
+                async def take(chunk: bytes) -> None:
+                    await asyncio.to_thread(file.write, chunk)
+
+                lease = await self._download(row, row.url, AUDIO_LIMIT, take)
+                content_type = audio_type(file.beginning)
+                problem = shortage(file.beginning, file.size, row.size or 0)
+                if problem and file.sha256 != row.sha256:  # the same bytes again: Vonage has no more
+                    raise DownloadFailed("waiting", problem, sha256=file.sha256)
+                await lease.renew(is_forced=True)
+                await self._keep(file, lease)
+            finally:
+                await asyncio.shield(asyncio.to_thread(file.close))
+        except OSError as error:
+            raise _storage_failure(error) from error
+        return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
+
+    async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
+        """Keep a file and extend the claim meanwhile, because an upload may take minutes. Raises OSError, LostClaim."""
+        keeping = asyncio.ensure_future(in_thread(file.keep))
+        try:
+            while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
+                await lease.renew(is_forced=True)
+        except LostClaim:
+            file.close()  # ends the upload
+            with suppress(OSError, ValueError):
+                await keeping
+            row = await self._recordings.get(lease.row.id)
+            if row is None or row.state == "deleted":  # a removal may have come before the file existed
+                await in_thread(self.files.remove, [lease.row.id])
+            raise
+        finally:
+            keeping.cancel()
+        await keeping
+
+    async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
+        """Fetch a transcript and return the updated row. Raises DownloadFailed, LostClaim."""
+        document = bytearray()
+
+        async def take(chunk: bytes) -> None:
+            document.extend(chunk)
+
+        await self._download(row, row.transcript_url, TRANSCRIPT_LIMIT, take)
+        text = await asyncio.to_thread(transcript_text, bytes(document))
+        return row._replace(transcript_state="kept", transcript=text)
+
+    async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
+        """Download a file and extend the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
+        if row.tries > self.schedule.tries:  # in every attempt, the process died
+            raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
+        if self._media is None:
+            raise DownloadFailed("waiting", NO_KEY, SET_KEY)
+        lease = _Lease(self._recordings, row, self.now, self._lease_ms)
+
+        async def take_on(chunk: bytes) -> None:
+            await lease.renew()
+            await take(chunk)
+
+        await self._media.download(url, limit, self.clock(), take_on)
+        return lease
+
+    def _failed(
+        self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
+    ) -> RecordingRow:
+        """The row after a failed attempt. If both parts failed, it reports the first failure."""
+        state = why.state
+        if state == "gone" and row.tries < EARLY_TRIES:
+            state = "waiting"
+        if state == "waiting" and row.tries >= self.schedule.tries:
+            state = "failed"
+        named = row if row.problem else row._replace(problem=f"{_OF_PART[part]}{why}", cure=why.cure)
+        if part == "transcript_state":
+            return named._replace(transcript_state=state)
+        return named._replace(state=state, sha256=why.sha256 or row.sha256)
+
+
+class LostClaim(Exception):
+    """Another process fetches the recording, or the recording was deleted."""
+
+
+class _Lease:
+    """Extends the claim of a recording while it is being fetched."""
+
+    def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
+        self._recordings = recordings
+        self.row = row
+        self._now = now
+        self._lease_ms = lease_ms
+        self._renewed_at = now()
+
+    async def renew(self, *, is_forced: bool = False) -> None:
+        """Extend the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
+        now = self._now()
+        if is_forced or now - self._renewed_at > self._lease_ms / 3:
+            if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
+                raise LostClaim
+            self._renewed_at = now
+
+
+def _storage_failure(error: OSError) -> DownloadFailed:
+    if isinstance(error, AppError):  # raised by a bucket
+        return DownloadFailed("waiting", str(error), error.cure)
+    if error.errno in _DISK_FULL:
+        place = f" at {error.filename}" if error.filename else ""
+        return DownloadFailed("waiting", "the disk is full", f"make room{place}; the server retries")
+    cure = "give the user who runs the server permission to write to the recordings folder"
+    return DownloadFailed("waiting", f"the recordings folder cannot be written to: {error.strerror}", cure)
+
+
+async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
+    """Remove the files of permanently deleted recordings; returns their number. Raises OSError, StoreUnavailable.
+
+    Files that are being fetched are left for the next time.
+    """
+    removed = 0
+    now_ms = milliseconds(now)
+    while ids := await recordings.removable(now_ms, BATCH):
+        await in_thread(files.remove, ids)
+        await recordings.removed(ids)
+        removed += len(ids)
+    return removed
+
+
+async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
+    """The IDs of kept recordings without a file. Raises OSError, StoreUnavailable."""
+    stored = await in_thread(lambda: {audio.id for audio in files.stored()})
+    return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
+
+
+async def count_lost(records: Records, files: RecordingFiles) -> int:
+    """How many of the `NEWEST` kept recordings have no file. Raises OSError, StoreUnavailable."""
+    return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
+
+
+def has_file(files: RecordingFiles, id_: str) -> bool:
+    """Whether the audio of a recording is stored. Raises OSError."""
+    try:
+        files.open(id_).close()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+async def sweep_recordings(
+    recordings: Recordings, files: RecordingFiles, now: datetime, kept_for: timedelta | None
+) -> int:
+    """Remove recordings older than `kept_for` (None: no limit), or deleted longer ago than `UNDO_FOR`.
+
+    Returns the number of removed files. Raises OSError and StoreUnavailable; the rest is then removed next time.
+    """
+    now_ms = milliseconds(now)
+    before = milliseconds(now - kept_for) if kept_for is not None else 0
+    deleted_until = milliseconds(now - UNDO_FOR)
+    while ids := await recordings.expired(now_ms, deleted_until, before, BATCH):
+        await recordings.erase(ids)
+    removed = await remove_files(recordings, files, now)
+    await recordings.delete_remains(before)
+    return removed + await in_thread(files.sweep, before / 1000)

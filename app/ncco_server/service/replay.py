@@ -1,0 +1,148 @@
+"""Replays the turns of a recorded call and compares the replies."""
+
+from __future__ import annotations
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Generator, Iterator, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any, Final
+
+import orjson
+
+from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
+from ncco_server.engine.session import from_json
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import FallbackWebhook, recognise
+from ncco_server.service.recorded_calls import TimelineEntry, entries_of
+from ncco_server.service.tokens import MAC_BYTES
+from ncco_server.service.turns import Policy
+from ncco_server.service.written_rows import MASKED, REFUSED
+from ncco_server.store import Timeline, WebhookRow
+
+REPLAY_KEY: Final = b"ncco replay signs callbacks that nobody calls"
+_CALLBACK_URL: Final = re.compile(rb"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)")
+
+Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
+
+
+class CannotReplay(Exception):
+    """A turn cannot be replayed, because something that it needs was not stored."""
+
+
+def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
+    """Replay the turns of a call, up to the first that cannot be replayed. Yields a JSON document for each turn."""
+    session: Session | None = None
+    final = from_json(timeline.call.session.state)
+    before: list[WebhookRow] = []
+    for entry in entries_of(timeline):
+        before.append(entry.webhook)
+        if entry.turn is None:
+            continue
+        document = {"number": entry.turn.number, "same": False, "because": "", "differs": None}
+        context = policy.turn_context(
+            datetime.fromisoformat(str(entry.inputs["now"])), str(entry.inputs.get("base_url", ""))
+        )
+        try:
+            if session is None:
+                turn = _played(_begun(final, entry, flow, context), entry)
+            else:
+                turn = _played(_resumed(session, entry, flow, context, before), entry)
+        except CannotReplay as reason:
+            yield {**document, "because": str(reason)}
+            return
+        is_sent = session is None or turn.ncco or entry.webhook.kind.startswith("input")
+        session = turn.session
+        then, now = _unsigned(entry.turn.ncco), _unsigned(orjson.dumps(turn.ncco) if is_sent else b"")
+        if then == now:
+            yield {**document, "same": True}
+        else:
+            path, was, is_ = first_difference(orjson.loads(then or b"null"), orjson.loads(now or b"null"))
+            yield {**document, "differs": {"path": path, "then": was, "now": is_}}
+
+
+def _played(playing: Playing, entry: TimelineEntry) -> Turn:
+    """Play a turn with the recorded results of lookups. Raises CannotReplay."""
+    recorded = entry.inputs.get("lookups", {})
+    try:
+        lookups = next(playing)
+        while True:
+            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name)) for lookup in lookups))
+    except StopIteration as done:
+        if done.value is None:
+            raise CannotReplay("its webhook no longer steers the call") from done
+        turn: Turn = done.value
+        return turn
+
+
+def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
+    """Begin a call whose last session is `final`; `entry` is its answer webhook. Raises CannotReplay."""
+    if final.parent:
+        raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
+    if final.call.request:
+        raise CannotReplay("the server placed it, with params that are not stored with the call")
+    is_named = flow.name in final.id.split("/")[1:]  # only a URL that names the flow has params
+    given = {name: text for name, text in entry.params.items() if is_named and name in flow.params}
+    if any(text.startswith(MASKED) for text in given.values()):
+        raise CannotReplay("a param in the answer URL is sensitive, so it was not stored")
+    return begin(flow, final.id, final.call, context, given)
+
+
+def _resumed(
+    session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
+) -> Playing:
+    """Resume a call with a webhook; `before` contains the call's webhooks up to this one. Raises CannotReplay."""
+    row = entry.webhook
+    if entry.turn is not None and entry.turn.cause_status == REFUSED:
+        return fail(flow, session, context, "Vonage refused it")
+    if not 0 <= row.wait < len(session.waits):
+        raise CannotReplay("with the current flows, the call does not wait for its webhook here")
+    wait = session.waits[row.wait]
+    if wait.sensitive or MASKED.encode() in row.body:
+        raise CannotReplay("what the caller said or pressed is sensitive, so it was not stored")
+    webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
+    if isinstance(webhook, FallbackWebhook):
+        webhook = webhook.original
+    # The statuses that were recorded for the turn's waits before a checkpoint arrived.
+    seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
+    return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
+
+
+def _answer(lookup: Lookup, record: Any) -> LookupAnswer:
+    """The recorded answer of a lookup. Raises CannotReplay if the lookup was not made, or its answer was not stored."""
+    if not isinstance(record, dict):
+        raise CannotReplay(f"the recorded call did not make the lookup {lookup.name}")
+    if f'"{MASKED}'.encode() in orjson.dumps(record):
+        raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
+    if not record.get("ok"):
+        return LookupAnswer(None, "it was not ok")
+    return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
+
+
+def _unsigned(ncco: bytes) -> bytes:
+    """An NCCO with unsigned callback URLs, because the key may have changed since."""
+
+    def without_mac(url: re.Match[bytes]) -> bytes:
+        token = url[2]
+        try:
+            payload = urlsafe_b64decode(token + b"=" * (-len(token) % 4))[:-MAC_BYTES]
+        except ValueError:
+            return url[0]
+        # An empty payload: the token is not ours, because a flow can name any URL.
+        return b"/webhooks/" + url[1] + b"/" + payload.hex().encode() if payload else url[0]
+
+    return _CALLBACK_URL.sub(without_mac, ncco)
+
+
+def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
+    """The first difference between two JSON values, as a JSON Pointer and both values. A missing value is None."""
+    pairs: list[tuple[str, Any, Any]] = []
+    if isinstance(then, dict) and isinstance(now, dict):
+        pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]
+    elif isinstance(then, list) and isinstance(now, list):
+        pairs = [(str(index), *both) for index, both in enumerate(zip_longest(then, now))]
+    for name, one, other in pairs:
+        if one != other:
+            return first_difference(one, other, f"{place}/{name}")
+    return place, then, now

@@ -1,0 +1,58 @@
+"""Deletes data that is older than the retention period, in small batches while calls are answered."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.library import Library
+from ncco_server.store import Store, give_way, milliseconds
+
+BATCH_SIZE: Final = 20
+"""Number of calls deleted in one transaction."""
+
+REST_FACTOR: Final = 9
+"""After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
+
+
+class Swept(NamedTuple):
+    """How many rows (calls, webhooks and hooks) and revisions a sweep deleted. `problem` says why it stopped early."""
+
+    rows: int = 0
+    revisions: int = 0
+    problem: str = ""
+
+
+async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
+    """Delete the data that is too old. Never raises: after a problem, the rest is deleted next time.
+
+    Args:
+        store: an open store.
+        library: the flows in use, which are kept even if no call uses them.
+        now: the current time (aware, UTC).
+        kept_for: how long a call is kept after its last change: at least a day, the maximum duration of a call. Source:
+            Voice API specification, length_timer.
+    """
+    before, until = milliseconds(now - kept_for), milliseconds(now)
+    rows = 0
+    revisions = 0
+    try:
+        while gone := await _sweep_batch(store, before, until):
+            rows += gone
+        kept = await library.save_again()
+        revisions = await store.sweep_revisions(before, kept)
+    except StoreUnavailable as error:
+        return Swept(rows, revisions, str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sweeping for good
+        return Swept(rows, revisions, f"{type(error).__name__}: {error}")
+    return Swept(rows, revisions)
+
+
+async def _sweep_batch(store: Store, before: int, now: int) -> int:
+    """Delete one batch, then pause; returns the number of deleted rows."""
+    started = time.monotonic()
+    gone = await store.sweep(before, BATCH_SIZE, now)
+    await give_way(started, REST_FACTOR)
+    return gone

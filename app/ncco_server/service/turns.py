@@ -1,0 +1,411 @@
+"""Plays turns, and stores them with the webhooks that caused them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+import orjson
+
+from ncco_server import engine
+from ncco_server.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
+from ncco_server.engine.interpreter import Playing, Result
+from ncco_server.engine.session import NOTHING, Cipher, from_json
+from ncco_server.errors import Conflict, StoreUnavailable
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import InputWebhook
+from ncco_server.results import DecidedResult
+from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
+from ncco_server.service.library import Library
+from ncco_server.service.placed_values import PlacedCipher, decrypted
+from ncco_server.service.recordings import announced, name_of_caller
+from ncco_server.service.tokens import make_token
+from ncco_server.service.written_rows import MASKED, answer_row, end_rows, hook_rows, mask, session_row, turn_row
+from ncco_server.store import (
+    EndOfCall,
+    HookRow,
+    RecordingRow,
+    ResultRow,
+    SessionRow,
+    Store,
+    WebhookRow,
+    milliseconds,
+    moment_of,
+)
+
+AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
+
+ATTEMPTS: Final = 5
+"""How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
+LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
+"""A call that began more than this many milliseconds ago counts as over, even without `completed`, which may be lost.
+Vonage ends calls after 24 hours.
+
+Source: Voice API specification, length_timer.
+"""
+ANSWERED: Final = (-1, -1)
+"""The turn and wait numbers in the row of an answer webhook, which does not belong to a wait."""
+
+
+async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    """Answer each lookup with a problem, because this server has no lookup client."""
+    return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The settings of a `CallService`.
+
+    Attributes:
+        keys: the keys for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
+        failsafe: a valid NCCO, for when no flow can be played.
+        env: the variables for flows, by name without the prefix `FLOW_`.
+        dial_allow: the prefixes of computed numbers that may be dialled.
+        dial_limit: maximum number of dials per call.
+        keeps_recordings: whether recordings are fetched.
+        speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
+    """
+
+    keys: tuple[bytes, ...] = field(repr=False)
+    failsafe: tuple[Mapping[str, Any], ...]
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    dial_allow: tuple[str, ...] = ()
+    dial_limit: int = 10
+    keeps_recordings: bool = False
+    speed: float = 1.0
+
+    def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
+        """The external inputs of a turn. Its callback URLs start with `base_url`."""
+
+        def link(ref: WaitRef) -> str:
+            return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
+
+        def hide(session: str, secret: str) -> str:
+            return mask(self.keys[0], session, secret)
+
+        return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit, cipher)
+
+
+def _stored(turn: Turn, ncco: bytes) -> bytes:
+    """The NCCO of a turn as it is stored."""
+    return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
+
+
+class Turns:
+    """Plays the turns of calls and stores them. The state of calls is only in the store.
+
+    Args:
+        store: the store, which must be open while webhooks arrive.
+        library: the flows in use.
+        policy: the service's settings.
+        look_ups: makes a function that answers the lookups of one turn within one budget.
+        hooks_written: called after hooks have been stored.
+        dialled: called with the number of dials of a stored turn, which Vonage counts as new calls.
+        ended: called with the result of each call that has ended.
+
+    Attributes:
+        failsafe: the failsafe NCCO as bytes.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        library: Library,
+        policy: Policy,
+        *,
+        look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
+        hooks_written: Callable[[], None] = lambda: None,
+        dialled: Callable[[int], None] = lambda dials: None,
+        ended: Callable[[ResultRow], None] = lambda row: None,
+    ) -> None:
+        self.store = store
+        self.library = library
+        self.policy = policy
+        self.look_ups = look_ups
+        self.hooks_written = hooks_written
+        self.dialled = dialled
+        self.ended = ended
+        self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
+
+    async def begin(
+        self,
+        turn: Turn,
+        received: WebhookRow,
+        delivery: Delivery,
+        leg: str = "",
+        params: Mapping[str, str] = NOTHING,
+    ) -> Reply:
+        """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen.
+
+        `params` are those of the answer URL, with tokens in place of sensitive values.
+        """
+        ncco = orjson.dumps(turn.ncco)
+        now = received.received_at
+        hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
+        row = session_row(turn.session, 1, now, now, leg)
+        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
+        is_written = await self.store.open_call(row, played, received, hooks=hooks, parent=turn.session.parent)
+        if hooks and is_written:
+            self.hooks_written()
+        if turn.session.dialled:
+            self.dialled(turn.session.dialled)
+        return Reply.of_turn(turn, ncco, received.kind, received)
+
+    async def cipher_of(self, flow: Flow, session: Session) -> PlacedCipher | None:
+        """Decrypts the params that a placed call keeps; None if it keeps none."""
+        keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
+        return await self._placed_cipher(session.call.request) if keeps else None
+
+    async def _placed_cipher(self, request: str) -> PlacedCipher | None:
+        row = await self.store.placed.get(request) if request else None
+        return PlacedCipher.of(self.policy.keys, row.salt) if row is not None else None
+
+    async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
+        """The NCCO that answered a delivery; see `Store.reply`.
+
+        If it spoke a sensitive param of the placed call `request`, the param is decrypted. Once that is no longer
+        possible, the failsafe NCCO is returned.
+        """
+        stored = await self.store.reply(id_, turn, wait, status)
+        if stored is None or not request or MASKED.encode() not in stored:
+            return stored
+        cipher = await self._placed_cipher(request)
+        return decrypted(stored, cipher) or self.failsafe
+
+    async def repeat_answer(
+        self,
+        id_: str,
+        delivery: Delivery,
+        kind: str = "answer",
+        *,
+        request: str = "",
+        secret: Collection[str] = (),
+    ) -> Reply | None:
+        """The stored reply to a repeated answer webhook; None if it is not a repeat.
+
+        `request` is the placed call, and `secret` are the sensitive params of the URL's flow.
+        """
+        stored = await self.stored_reply(id_, *ANSWERED, "", request)
+        if stored is None:
+            return None
+        await self.record(answer_row(delivery, id_, self.policy.keys[0], kind, secret))
+        return Reply.repeat(stored, kind, delivery.call)
+
+    async def play(self, playing: Playing[Result]) -> Result:
+        """Drive the interpreter and answer its lookups until it returns."""
+        try:
+            wanted = next(playing)
+            look_up = self.look_ups()
+            while True:
+                wanted = playing.send(await look_up(wanted))
+        except StopIteration as done:
+            result: Result = done.value
+            return result
+
+    def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
+        """The hooks for an event on a wait. The store ignores the hooks of a repeated delivery."""
+        if flow is None or delivery.problem:
+            return ()
+        context = self.policy.turn_context(delivery.received_at, delivery.base_url)
+        hooks = engine.observe(flow, session, ref, delivery.webhook, context)
+        return hook_rows(hooks, session.id, delivery.received_ms)
+
+    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: Sequence[HookRow] = ()) -> None:
+        """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
+
+        Args:
+            leg: the leg of the calls.
+            received: the row of the webhook that reports the end.
+            delivery: that webhook's delivery.
+            before: the hooks for the webhook itself.
+
+        Raises StoreUnavailable if other webhooks keep moving the calls.
+        """
+        context = self.policy.turn_context(moment_of(received.received_at), delivery.base_url)
+        for _ in range(ATTEMPTS):
+            calls = await self.store.calls_of(leg)
+            hooks = list(before)
+            last: tuple[HookRow, ...] = ()
+            ends = []
+            for row in calls:
+                session = session_of(row)
+                flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
+                ends.append(end_of_call(row, session, flow))
+                if session is None or flow is None:
+                    continue
+                reports_end = not session.parent and engine.may_report_end(flow)
+                if not reports_end and not engine.may_report_hang_up(flow, session):
+                    continue
+                statuses = await self.store.statuses(session.id, session.turn)
+                seen = frozenset(status.partition(":")[0] for _, status in statuses)
+                hooks += hook_rows(
+                    engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
+                )
+                if reports_end:
+                    decided = await self._decided(session, is_lost=False)
+                    ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
+                    last = end_rows(ended, row, received.received_at) or last
+            if last and not await self._has_reported_end(leg):
+                hooks += last
+            try:
+                results = await self.store.end(leg, ends, received, hooks=hooks)
+            except Conflict:
+                continue
+            if hooks:
+                self.hooks_written()
+            for result in results:
+                self.ended(result)
+            return
+        raise StoreUnavailable("other webhooks keep moving the calls of this leg")
+
+    async def end_lost(self, id_: str, now: datetime) -> bool:
+        """Store that the end of a call was never reported, with the hooks for the end; False if the call moved on."""
+        row = await self.store.load(id_)
+        if row is None or row.is_over:
+            return False
+        now_ms = milliseconds(now)
+        hooks: tuple[HookRow, ...] = ()
+        session = session_of(row)
+        flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
+        may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
+        if session and flow and may_report and not await self._has_reported_end(row.leg):
+            context = self.policy.turn_context(now, "")
+            decided = await self._decided(session, is_lost=True)
+            hooks = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
+        results = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
+        if results is None:
+            return False
+        if hooks:
+            self.hooks_written()
+        for result in results:
+            self.ended(result)
+        return True
+
+    async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:
+        """The result that a call has at its end, so far."""
+        is_incoming = session.call.direction != "outbound"
+        return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
+
+    async def _has_reported_end(self, leg: str) -> bool:
+        """Whether an ended call of the leg has already sent the hooks for the leg's end.
+
+        This happens if a transfer is answered late: after the leg's end, the answer webhook opens another session.
+        """
+        for name, revision in await self.store.ended_flows(leg):
+            flow = await self.library.pinned(name, revision)
+            if flow is not None and engine.may_report_end(flow):
+                return True
+        return False
+
+    async def advance(
+        self,
+        row: SessionRow,
+        turn: Turn,
+        received: WebhookRow,
+        delivery: Delivery,
+        kind: CallbackKind,
+        *,
+        hooks: tuple[HookRow, ...] = (),
+        recording: RecordingRow | None = None,
+    ) -> Reply:
+        """Store the next turn, then reply with it. `hooks` come before the turn's own. Raises Conflict."""
+        ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
+        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
+        played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
+        parent = turn.session.parent
+        await self.store.advance(moved, played, received, hooks=hooks, recording=recording, parent=parent)
+        if hooks:
+            self.hooks_written()
+        if turn.dials:
+            self.dialled(turn.dials)
+        return Reply.of_turn(turn, ncco or None, delivery.kind, received)
+
+    async def record(
+        self, received: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
+        """Store a webhook that does not change the call, with its hooks and recording."""
+        await self.store.record(received, hooks=hooks, recording=recording)
+        if hooks:
+            self.hooks_written()
+
+    def announced(
+        self,
+        delivery: Delivery,
+        session: Session | None = None,
+        ref: WaitRef | None = None,
+        flow: Flow | None = None,
+        *,
+        may_be_input: bool = False,
+    ) -> RecordingRow | None:
+        """The recording that a webhook announces, if recordings are kept.
+
+        The audio of an input counts only with `may_be_input`, which must be False if the input is sensitive.
+        """
+        if not self.policy.keeps_recordings:
+            return None
+        webhook = delivery.webhook
+        if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
+            return None
+        place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
+        if flow is not None and place is not None:
+            flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
+        return announced(delivery, session, place or ("", ""), flow)
+
+    def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
+        """Reply with the failsafe NCCO. A called party is connected in silence instead."""
+        return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
+
+
+def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
+    """The wait that a token names, if it was opened by the session's latest turn."""
+    if ref.turn != session.turn or ref.index >= len(session.waits):
+        return None
+    return session.waits[ref.index]
+
+
+def has_ended(row: SessionRow, delivery: Delivery) -> bool:
+    """Whether the leg of a call has ended, or must have ended by now."""
+    return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
+
+
+def session_of(row: SessionRow) -> Session | None:
+    """The session of a call; None if it is damaged, or of a version that this one cannot read."""
+    try:
+        return from_json(row.state)
+    except ValueError:
+        return None
+
+
+def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
+    """What the result of a call needs from its session, when the call ends.
+
+    `session` is None if it is damaged: then nothing but the row is known. `flow` is None if its revision is lost.
+    """
+    if session is None:
+        return EndOfCall(row.id, row.version, "inbound")
+    if session.parent:
+        return EndOfCall(row.id, row.version, "")
+    call = session.call
+    caller = call.from_number or call.from_user
+    is_outbound = call.direction == "outbound"
+    at = session.at or session.flow
+    return EndOfCall(
+        row.id,
+        row.version,
+        "outbound" if is_outbound else "inbound",
+        party=call.to if is_outbound else caller,
+        line=caller if is_outbound else call.to,
+        name=name_of_caller(flow.named(session.at), session) if flow is not None else "",
+        step=f"{at}.{session.step}" if session.step else "",
+        is_played=session.is_over,
+    )
+
+
+def lost_revision(session: Session) -> str:
+    """The problem of a call whose revision is lost, as one sentence."""
+    return f"revision {session.revision} of flow {session.flow} is lost"

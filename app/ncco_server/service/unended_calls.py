@@ -1,0 +1,131 @@
+"""Ends calls whose end was not noticed, because `completed` came before the call was stored, or never came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+import orjson
+
+from ncco_server.engine.session import from_json
+from ncco_server.ncco.statuses import OVER
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery
+from ncco_server.service.recorded_calls import fields_of
+from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.store import OpenCall, Records, milliseconds, moment_of
+from ncco_server.vonage.voice_api import VoiceApi, VoiceApiError
+
+LOOKBACK: Final = 100_000
+"""Number of webhooks from before the server's start to search for early ends: more than arrive between two searches."""
+SILENT_MS: Final = 60 * 60 * 1000
+"""Vonage is asked about a call after this many milliseconds without a turn, then at the same interval. Our choice."""
+MOST_ASKED: Final = 100
+"""Maximum number of requests to Vonage in one search. This leaves most of Vonage's rate limit to other requests."""
+BEFORE_DELETION: Final = timedelta(hours=1)
+"""A call is ended at least this long before the retention period allows deleting it."""
+
+
+@dataclass
+class Looked:
+    """How many calls a search has ended, by reason.
+
+    Attributes:
+        early: number of calls whose end was reported before they were stored.
+        known: number of calls that were over according to Vonage.
+        lost: number of calls that were too old.
+        problem: why Vonage could not be asked, or "".
+    """
+
+    early: int = 0
+    known: int = 0
+    lost: int = 0
+    problem: str = ""
+
+
+@dataclass
+class UnendedCalls:
+    """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
+
+    Args:
+        service: ends the calls.
+        voice: asks Vonage about calls; None without a private key.
+        kept_for: the retention period; None if calls are kept forever.
+    """
+
+    service: CallService
+    voice: VoiceApi | None = None
+    kept_for: timedelta | None = None
+    _webhooks: tuple[int, int] | None = None
+    """The keys of two webhooks. The next search for early ends covers those after the first, up to the second."""
+    _done: tuple[int, int] = (-1, -1)
+    """The start time and the key of the last call that was too old."""
+    _asked_at: dict[str, int] = field(default_factory=dict)
+    """When Vonage was last asked about each open call."""
+
+    async def look(self, now: datetime) -> Looked:
+        """End the calls that can be ended now. Raises StoreError."""
+        now_ms = milliseconds(now)
+        too_old = milliseconds(now - self._longest)
+        looked = Looked()
+        done = self._done
+        asked_at = dict[str, int]()
+        async with self.service.store.records() as records:
+            looked.early = await self._end_early(records)
+            async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
+                is_too_old = call.created_at < too_old
+                is_over = False
+                is_due = call.leg and self._asked_at.get(call.id, call.updated_at) < now_ms - SILENT_MS
+                if self.voice is not None and is_due and not looked.problem:
+                    if len(asked_at) == MOST_ASKED:
+                        break  # the next search continues here
+                    asked_at[call.id] = now_ms
+                    is_over = await self._ask(self.voice, call, now, looked)
+                if is_too_old and not is_over:
+                    looked.lost += await self.service.end_lost(call.id, now)
+                if is_too_old:
+                    done = (call.created_at, call.key)
+        self._done = done
+        self._asked_at = {id_: at for id_, at in self._asked_at.items() if at > too_old} | asked_at
+        return looked
+
+    @property
+    def _longest(self) -> timedelta:
+        """The age at which a call is ended in any case, so that this happens before it is deleted."""
+        longest = timedelta(milliseconds=LONGEST_CALL_MS)
+        return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
+
+    async def _end_early(self, records: Records) -> int:
+        """Process every `completed` again that came before its call was stored; returns how many there were.
+
+        Webhooks since the previous search are left for the next one, because their calls may not be stored yet.
+        """
+        last = await records.last_webhook()
+        if self._webhooks is None:
+            self._webhooks = last - LOOKBACK, last
+            return 0
+        rows = await records.early_ends(*self._webhooks)
+        for row in rows:
+            at = moment_of(row.received_at)
+            await self.service.event(Delivery(row.method, row.body, fields_of(row), "", at))
+        self._webhooks = self._webhooks[1], last
+        return len(rows)
+
+    async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
+        """End a call if Vonage knows that it is over; returns whether it is over."""
+        row = await self.service.store.load(call.id)
+        if row is None or row.is_over:
+            return True
+        try:
+            details = await voice.call(row.leg, from_json(row.state).call.region_url)
+        except VoiceApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                looked.problem = str(error)
+            return False
+        if details.status in OVER:
+            fields = details.model_dump(exclude={"status"}) | {"status": "completed", "uuid": row.leg}
+            await self.service.event(Delivery("GET", orjson.dumps(fields), fields, "", now))
+            looked.known += 1
+        return details.status in OVER

@@ -1,0 +1,125 @@
+"""The webhooks of waits: each resumes its call, gets the same reply as its first delivery, or is only recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ncco_server import engine
+from ncco_server.engine import Call, OpenWait, Session, WaitRef
+from ncco_server.engine.session import from_json
+from ncco_server.errors import Conflict, StoreUnavailable
+from ncco_server.flow.frame import CallbackKind
+from ncco_server.ncco.webhooks import StatusWebhook
+from ncco_server.service import called_parties
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.tokens import read_token
+from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
+from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
+from ncco_server.store import HookRow, RecordingRow, SessionRow, WebhookRow
+
+
+async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
+    """Reply to the webhook of a wait with an NCCO, or with an empty reply.
+
+    Raises UnknownWait if this server did not sign the token.
+    """
+    ref = read_token(turns.policy.keys, kind, token)
+    if kind == "onanswer":
+        return await called_parties.answer(turns, ref, delivery)
+    for _ in range(ATTEMPTS):
+        row = await turns.store.load(ref.session)
+        if row is None:
+            return await _resume_unknown(turns, ref, delivery)
+        try:
+            return await _resume_from(turns, row, ref, delivery)
+        except Conflict:
+            continue
+    raise StoreUnavailable("other webhooks keep moving this session")
+
+
+async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: Delivery) -> Reply:
+    session = from_json(row.state)
+    wait = wait_of(session, ref)
+    if wait is None or has_ended(row, delivery):
+        return await _resume_closed(turns, session, ref, delivery)
+    received = _wait_row(turns, ref, delivery, hides=_hides_input(wait))
+    flow = await turns.library.pinned(session.flow, session.revision)
+    if flow is None:
+        await turns.record(received, recording=turns.announced(delivery, session, ref))
+        is_called = bool(session.parent)
+        return turns.failsafe_reply(delivery.kind, lost_revision(session), session.call, is_called=is_called)
+    seen = await _seen(turns, session) if ref.kind == "notify" else frozenset()
+    read = None if delivery.problem else delivery.webhook
+    cipher = await turns.cipher_of(flow, session)
+    context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
+    turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
+    hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
+    recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
+    if turn is None:
+        await _record_on_wait(turns, received, hooks, ref, delivery, recording=recording)
+        return Reply.recorded(session, delivery.kind, received)
+    return await turns.advance(row, turn, received, delivery, ref.kind, hooks=hooks, recording=recording)
+
+
+async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
+    """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
+    received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
+    request = session.call.request
+    stored = await turns.stored_reply(session.id, ref.turn, ref.index, REFUSED, request)
+    if stored is None:
+        stored = await turns.stored_reply(session.id, ref.turn, ref.index, received.status, request)
+    flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
+    recording = turns.announced(delivery, session, ref, flow)
+    await _record_on_wait(
+        turns, received, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
+    )
+    if stored is None:
+        return Reply.recorded(session, delivery.kind, received)
+    return Reply.repeat(stored, delivery.kind, session.call, session)
+
+
+async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
+    """Reply with the failsafe NCCO: the token is valid, so a caller is on the line, but the call is not stored."""
+    await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
+    return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
+
+
+async def _seen(turns: Turns, session: Session) -> frozenset[str]:
+    statuses = await turns.store.statuses(session.id, session.turn)
+    return frozenset(status.partition(":")[0] for _, status in statuses) | await called_parties.refusals(turns, session)
+
+
+def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | None) -> WebhookRow:
+    status = "" if ref.kind == "input" else status_of(delivery.webhook)
+    return webhook_row(turns.policy.keys[0], delivery, delivery.kind, ref.session, ref, status=status, hides=hides)
+
+
+async def _record_on_wait(
+    turns: Turns,
+    received: WebhookRow,
+    hooks: Sequence[HookRow],
+    ref: WaitRef,
+    delivery: Delivery,
+    *,
+    recording: RecordingRow | None,
+) -> None:
+    """Store a webhook that does not affect the call. `completed` on a called party's leg ends the party's session.
+
+    The `onanswer` wait of a called party has the index after that of the `event` wait of the same `connect`.
+    """
+    webhook = delivery.webhook
+    party = None
+    if ref.kind == "event" and isinstance(webhook, StatusWebhook) and webhook.status == "completed":
+        party = await turns.store.load(
+            called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
+        )
+    if party is None or party.is_over or delivery.problem:
+        await turns.record(received, hooks, recording)
+    else:
+        await turns.end(party.leg, received, delivery, hooks)
+
+
+def _hides_input(wait: OpenWait) -> bool | None:
+    """Whether the webhook of a wait contains secret input. None if the wait does not ask for input."""
+    asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
+    return wait.sensitive if asks else wait.sensitive or None

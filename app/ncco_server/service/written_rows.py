@@ -1,0 +1,246 @@
+"""The rows to store for webhooks, turns and hooks. Tokens replace sensitive values."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
+from time import perf_counter
+from typing import Any, Final
+
+import orjson
+
+from ncco_server.engine import Session, Turn, WaitRef
+from ncco_server.engine.session import NOTHING, to_json
+from ncco_server.flow.language.hooks import Hook
+from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
+from ncco_server.service.delivery import Delivery
+from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
+
+_INPUT_FIELDS: Final = frozenset(
+    {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
+)
+"""The names of the fields of an input webhook. The names are stored, the values are not."""
+
+_PUBLIC_FIELDS: Final = frozenset(
+    {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
+)
+"""Fields that never contain callers' secrets."""
+
+MASKED: Final = "secret:"
+"""Prefix of the tokens in place of sensitive values."""
+REFUSED: Final = "refused"
+"""The status in the row of a webhook that reports a refused NCCO."""
+
+
+def mask(key: bytes, session: str, secret: str) -> str:
+    """The token that replaces a secret. Equal secrets of a call get the same token."""
+    digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
+    return f"{MASKED}{digest[:8].hex()}"
+
+
+def status_of(webhook: Webhook) -> str:
+    """The text that tells the webhooks of one wait apart: a status with its sub-state, "" for an input, or the kind."""
+    if not isinstance(webhook, StatusWebhook):
+        return "" if isinstance(webhook, InputWebhook) else webhook.kind
+    return f"{webhook.status or ''}:{webhook.sub_state}" if webhook.sub_state else webhook.status or ""
+
+
+def webhook_row(
+    key: bytes,
+    delivery: Delivery,
+    kind: str,
+    session: str,
+    ref: WaitRef | None = None,
+    *,
+    status: str = "",
+    hides: bool | None = None,
+) -> WebhookRow:
+    """The row of a webhook, with its values or with tokens; `body_of` explains `key` and `hides`."""
+    webhook = delivery.webhook
+    return WebhookRow(
+        secrets.token_hex(16),
+        kind,
+        session,
+        ref.turn if ref else -1,
+        ref.index if ref else -1,
+        status,
+        (webhook.uuid or "") if isinstance(webhook, LegWebhook) else "",
+        webhook.conversation_uuid or "",
+        delivery.method,
+        body_of(delivery, session, key, hides=hides),
+        delivery.received_ms,
+    )
+
+
+def answer_row(
+    delivery: Delivery, session: str, key: bytes, kind: str = "answer", secret: Collection[str] = ()
+) -> WebhookRow:
+    """The row of an answer webhook. Its session is "" if the webhook opened none.
+
+    `secret` are the sensitive params of its flow, which may be in the query of its URL.
+    """
+    call = delivery.call
+    body = body_of(delivery, session, key)
+    if secret and body is delivery.raw:
+        kept = {
+            name: mask(key, session, str(value)) if name in secret else value for name, value in delivery.fields.items()
+        }
+        body = orjson.dumps(kept | ({"reason": delivery.reason} if delivery.reason else {}), default=str)
+    leg = call.uuid
+    conversation = call.conversation_uuid
+    at = delivery.received_ms
+    return WebhookRow(secrets.token_hex(16), kind, session, -1, -1, "", leg, conversation, delivery.method, body, at)
+
+
+def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
+    """The body or the query of a webhook, as it is stored.
+
+    Args:
+        delivery: the webhook.
+        session: the call's session.
+        key: makes the tokens that replace digits and words.
+        hides: whether the webhook may contain a secret. None if no question was asked; it is then hidden only if it
+            contains a caller's keys or words, or cannot be read.
+    """
+    is_hidden = may_hold_input(delivery) if hides is None else hides
+    return _masked(delivery, session, key) if is_hidden else delivery.raw
+
+
+def may_hold_input(delivery: Delivery) -> bool:
+    """Whether a webhook may contain a caller's input in any place, escaped or not."""
+    raw = delivery.raw.decode("latin-1").lower()
+    if delivery.problem or _names_input(raw):
+        return True
+    return ("%" in raw or "\\u" in raw) and _names_input(repr(delivery.fields).lower())
+
+
+def _names_input(text: str) -> bool:
+    return "dtmf" in text or "speech" in text or "digits" in text
+
+
+def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
+    """The row of a session whose leg has not ended yet.
+
+    `leg` is the leg of a called party; by default, the leg is the call's.
+    """
+    call = session.call
+    return SessionRow(
+        session.id,
+        leg or call.uuid,
+        call.conversation_uuid,
+        session.flow,
+        session.revision,
+        version,
+        to_json(session),
+        False,
+        opened_at,
+        now,
+    )
+
+
+def turn_row(
+    turn: Turn,
+    ncco: bytes,
+    received: WebhookRow,
+    delivery: Delivery,
+    hooks: Sequence[HookRow] = (),
+    *,
+    params: Mapping[str, str] = NOTHING,
+) -> TurnRow:
+    """The row of a turn, with what a replay needs: its time, its webhook, the results of lookups, and the URL's params.
+
+    The row contains the names of the turn's hooks by ID, because hooks are deleted once they are sent.
+
+    `us` is the time in microseconds from receiving the webhook to finishing the turn, without storing the turn.
+    """
+    inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
+    if params:
+        inputs["params"] = params
+    if turn.lookups:
+        inputs["lookups"] = turn.lookups
+    if hooks:
+        inputs["hooks"] = {hook.id: hook.name for hook in hooks}
+    if delivery.came_at:
+        inputs["us"] = int((perf_counter() - delivery.came_at) * 1_000_000)
+    return TurnRow(
+        turn.session.id,
+        turn.session.turn,
+        ncco,
+        turn.trace_json or orjson.dumps(turn.trace),
+        orjson.dumps(inputs),
+        received.id,
+        received.turn,
+        received.wait,
+        received.status,
+        received.received_at,
+        turn.has_fault and any(line.did == "failed" for line in turn.trace),
+        *turn.facts,
+    )
+
+
+def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
+    """The rows of hooks of a turn or an event, in order; `now` is in milliseconds since 1970.
+
+    Each hook has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
+    """
+    return tuple([_hook_row(hook, session, now) for hook in hooks])
+
+
+def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
+    """The rows of hooks for the end of a call. Their IDs depend only on the leg, so receivers recognise repeats."""
+    rows = enumerate(hook_rows(hooks, call.id, now))
+    return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+
+
+def _digest(*parts: object) -> str:
+    return sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
+    problem = hook.problem
+    body = b""
+    headers = b"{}"
+    try:
+        body = orjson.dumps(hook.json)
+        headers = orjson.dumps(dict(hook.headers))
+    except TypeError:  # a lone surrogate, which is not valid in JSON
+        problem = problem or "its body or headers contain something that JSON cannot express"
+    return HookRow(
+        id=f"msg_{secrets.token_hex(16)}",
+        session=session,
+        name=hook.name,
+        url="" if problem else hook.url,
+        headers=headers,
+        body=body,
+        created_at=now,
+        due_at=now,
+        problem=problem,
+        is_parked=bool(problem),
+    )
+
+
+def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
+    """The fields with digits and recognised words replaced. A body that cannot be read is not stored."""
+    if delivery.problem:
+        return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
+    kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
+    if delivery.reason:
+        kept["reason"] = delivery.reason
+    return orjson.dumps(kept, default=str)
+
+
+def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
+    """A field as it is stored: known names, public fields, empty values and booleans are kept, the rest is masked."""
+    if name in _PUBLIC_FIELDS:
+        return name, value
+    return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
+
+
+def _hidden(value: Any, session: str, key: bytes) -> Any:
+    if isinstance(value, dict):
+        return dict(_kept(str(name), inner, session, key) for name, inner in value.items())
+    if isinstance(value, list):
+        return [_hidden(inner, session, key) for inner in value]
+    return value if value is None or value == "" or isinstance(value, bool) else mask(key, session, str(value))

@@ -1,0 +1,577 @@
+"""Every setting: its type, range and effect. `Cure` is the fix for a wrong value."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ncco_server.errors import SettingsError
+from ncco_server.service.lookup_sources import PythonModules
+from ncco_server.service.mail import MailServer
+from ncco_server.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
+from ncco_server.service.recording_folder import RecordingFolder
+from ncco_server.service.turns import Policy
+from ncco_server.settings import values
+from ncco_server.settings.logins import Login, Role
+from ncco_server.settings.secrets import CONSOLE, CONSOLE_KEY_SUFFIX, derived_keys, stored_secret
+from ncco_server.store import open_store
+from ncco_server.vonage.signatures import Verifier
+
+PREFIX: Final = "NCCO_"
+_EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+BUCKET_SECRETS: Final = ("s3_key_id", "s3_secret_key", "s3_session_token")
+SECRETS: Final = (
+    "key",
+    "key_previous",
+    "hook_secret",
+    "hook_secret_previous",
+    "signature_secret",
+    "signature_secret_previous",
+    "smtp_url",
+    *BUCKET_SECRETS,
+)
+"""The settings whose values may be in files, and may change while the server runs."""
+PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
+"""The placeholder that the guides use for the signature secret."""
+UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class Cure:
+    """What to write instead of a wrong value, in one sentence."""
+
+    text: str
+
+
+class VoiceAccess(NamedTuple):
+    """Access to the API that places calls.
+
+    Attributes:
+        api_url: the URL of Vonage's API, or of a virtual Vonage on this machine.
+        private_key: the application's private key as PEM.
+    """
+
+    api_url: str
+    application_id: str
+    private_key: str
+
+
+_AnyCase = BeforeValidator(values.read_word)
+_PORT: Final = (Field(ge=0, le=65535), Cure("Write a whole number from 0 to 65535, such as 8000."))
+_Host = Annotated[
+    str,
+    AfterValidator(values.read_host),
+    Cure("Write only an address, such as 127.0.0.1; the port is a separate setting."),
+]
+_Switch = Annotated[bool, Cure("Write 1 or 0.")]
+
+
+def _read_by(read: Callable[[str], str]) -> AfterValidator:
+    """Make a validator that passes the text of a secret to `read`."""
+    return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
+
+
+_COPY: Final = Cure("Copy the signature secret from the API settings of the Vonage dashboard.")
+_COPY_API: Final = Cure("Copy the API secret from the API settings of the Vonage dashboard.")
+_ENCODE: Final = Cure("Write whsec_ and 24 to 64 random bytes in base64; `openssl rand -base64 32` prints some.")
+_Secret = Annotated[SecretStr, _read_by(values.read_secret), _COPY]
+_HookSecret = Annotated[SecretStr, _read_by(values.read_hook_secret), _ENCODE]
+_PasswordHash = Annotated[
+    SecretStr,
+    _read_by(values.read_password_hash),
+    Cure("Copy the whole line that `ncco console password` prints, with its single quotes."),
+]
+_COPY_S3: Final = Cure("Copy the key from your storage provider.")
+_S3Secret = Annotated[SecretStr, _read_by(values.secret_text), _COPY_S3]
+_Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write at least 32 random characters.")]
+
+
+class Settings(BaseSettings):
+    """Settings from the environment, which takes precedence, and from `.env`. An empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        validate_default=True,
+        hide_input_in_errors=True,
+    )
+
+    host: _Host = "127.0.0.1"
+    """Address to listen on. 0.0.0.0 means all addresses of the machine."""
+    port: Annotated[int, *_PORT] = 8000
+    """Port to listen on, 0 to 65535; 0 picks any free port."""
+    public_url: Annotated[
+        str,
+        AfterValidator(values.read_public_url),
+        Cure("Write the address at which Vonage reaches this server, such as https://calls.example.com."),
+    ] = ""
+    """URL at which Vonage reaches this server; every callback URL starts with it. Optional with `--dev`."""
+    flows: Annotated[Path, Cure("Write the path of a folder.")] = Path("flows")
+    """Folder with the flow files."""
+    templates: Annotated[Path, Cure("Write the path of a folder.")] = Path("templates")
+    """Folder with the Jinja2 templates."""
+    database_url: Annotated[
+        str,
+        AfterValidator(values.read_database_url),
+        Cure(
+            "Write sqlite:///ncco.db (a path after three slashes), postgresql://user:password@host/database, or "
+            "memory:// to keep nothing."
+        ),
+    ] = "sqlite:///ncco.db"
+    """Where calls are stored: `sqlite:///path` (with four slashes for an absolute path),
+    `postgresql://user:password@host/database?sslmode=verify-full` for several hosts, or `memory://`.
+    """
+    retention_days: Annotated[
+        int | None, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 90, or 0 to keep all calls.")
+    ] = None
+    """Number of days after a call's last webhook until the call is deleted, 1 to 36500. 0 keeps all calls. Not set: 90
+    if version 0.2 or later created the database, otherwise 0.
+    """
+    backup_days: Annotated[
+        int, Field(ge=0, le=36_500), Cure("Write a whole number of days, such as 7, or 0 if others make the backups.")
+    ] = 7
+    """Greatest age in days of the last `ncco backup`, 0 to 36500. After that, and if none was ever made, *Health* and
+    the alert `NccoBackupOld` report it. 0: other programs back up the database. With `--dev`, no backup is expected.
+    """
+    recordings: Annotated[
+        str,
+        AfterValidator(values.read_recordings),
+        Cure("Write the path of a folder, s3://bucket/prefix, or off."),
+    ] = ""
+    """Where recordings are kept: a folder, `s3://bucket/prefix` (S3-compatible storage), or `off`. Not set:
+    `ncco.db-recordings` next to the SQLite database `ncco.db`, otherwise `recordings`. Several hosts need a bucket or a
+    shared folder.
+    """
+    s3_endpoint: Annotated[
+        str,
+        AfterValidator(values.read_s3_endpoint),
+        Cure("Write the address of your storage, such as https://s3.example.com."),
+    ] = ""
+    """URL of the S3-compatible storage, without a path. Not needed for Amazon S3. Must be https, except for this
+    machine, private addresses and names without dots.
+    """
+    media_url: Annotated[
+        str,
+        AfterValidator(values.read_media_url),
+        Cure("Write the address of your proxy, such as https://media.example.com."),
+    ] = ""
+    """URL of a host, such as a proxy, that recordings may be fetched from in addition to vonage.com and nexmo.com. The
+    host receives the application's token. https, or http on this machine; without a path.
+    """
+    lookup_budget_ms: Annotated[
+        int, Field(ge=0, le=3500), Cure("Write milliseconds, 0 to 3500: Vonage waits 5 seconds for the whole reply.")
+    ] = 2000
+    """Time limit for all lookups of one webhook together in milliseconds, 0 to 3500."""
+    private_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_hosts),
+        Cure("Write host names separated by commas, such as crm.corp.example.com."),
+    ] = ()
+    """Host names, separated by commas, that are allowed to resolve to private addresses. `localhost` and names without
+    dots are always allowed to.
+    """
+    python_lookups: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_modules),
+        Cure("Write module names separated by commas, such as crm,shop.stock, without function names."),
+    ] = ()
+    """Python modules, separated by commas, whose functions lookups with `python` may call. Not set: none. Anyone who
+    can edit flows, in files or in the console, can call every function of these modules with any arguments.
+    """
+    dial_allow: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(values.read_prefixes),
+        Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
+    ] = ()
+    """Prefixes, separated by commas, of the computed numbers that may be dialled. Numbers written in a flow are always
+    allowed.
+
+    A premium-rate or satellite number needs a prefix that includes its whole premium-rate or satellite prefix.
+    """
+    failsafe: Annotated[
+        tuple[Mapping[str, Any], ...],
+        NoDecode,
+        BeforeValidator(values.read_failsafe),
+        Cure("Write the text to say, or an NCCO as JSON."),
+    ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
+    """What a caller hears if no flow can be played: a text to say, or an NCCO as JSON."""
+    insecure: _Switch = False
+    """1 lets the server start without a signature secret, even without `--dev`. Anyone can then send webhooks."""
+    key: _Key = SecretStr("")
+    """Secret that signs callback URLs and encrypts the sensitive params of placed calls. Not set: derived from the
+    signature secret; without a signature secret, generated and kept next to the database.
+    """
+    key_previous: _Key = SecretStr("")
+    """The previous secret, during a rotation. Callback URLs of running calls stay valid, and waiting calls readable."""
+    hook_secret: _HookSecret = SecretStr("")
+    """Secret that signs hooks as Standard Webhooks defines (`whsec_...`). Not set: hooks are not signed."""
+    hook_secret_previous: _HookSecret = SecretStr("")
+    """The previous hook secret, during a rotation. Hooks are then signed with both."""
+    hook_tries: Annotated[int, Field(ge=1, le=50), Cure("Write a whole number from 1 to 50.")] = 10
+    """Maximum number of attempts to deliver a hook before it is parked, 1 to 50; ten attempts take 19 hours. See `ncco
+    hooks`.
+    """
+    api_host: _Host = "127.0.0.1"
+    """Address that the API for placing calls listens on. The API has no TLS of its own."""
+    api_port: Annotated[int | None, *_PORT] = None
+    """Port of the API for placing calls. Not set: there is no API. See `ncco api-key`."""
+    place_per_minute: Annotated[int, Field(ge=1, le=180), Cure("Write a whole number from 1 to 180.")] = 60
+    """Maximum number of calls that all hosts together place in a minute, 1 to 180; Vonage accepts 3 calls a second."""
+    place_per_day: Annotated[int, Field(ge=1, le=200_000), Cure("Write a whole number from 1 to 200000.")] = 1000
+    """Maximum number of calls that all hosts together place in 24 hours."""
+    smtp_url: Annotated[
+        SecretStr,
+        _read_by(values.read_smtp_url),
+        Cure("Write smtps://user:password@host or, with STARTTLS, smtp://user:password@host:587."),
+    ] = SecretStr("")
+    """Mail server for hooks with `mail`: `smtps://user:password@host` (port 465), or `smtp://` (port 587, STARTTLS).
+
+    TLS is required unless the host is this machine.
+    """
+    mail_from: Annotated[
+        str, AfterValidator(values.read_mail_address), Cure("Write one address, such as phone@example.com.")
+    ] = ""
+    """Sender address of emails from hooks."""
+    log: Annotated[
+        Literal["json", "console", "pretty", "auto"], _AnyCase, Cure("Write json, console, pretty or auto.")
+    ] = "auto"
+    """Log format: json, console, pretty or auto. auto is json unless the output is a terminal; there it is pretty with
+    `--dev` and console without. pretty is for development: it shows callers' numbers, keypresses and words, except
+    sensitive ones.
+    """
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _AnyCase, Cure("Write debug, info, warning or error.")
+    ] = "info"
+    """Minimum severity of log lines: debug, info, warning or error. Each webhook is an info line."""
+    metrics_host: _Host = "127.0.0.1"
+    """Address to serve metrics on."""
+    metrics_port: Annotated[int | None, *_PORT] = None
+    """Port that serves only `/metrics`. Not set: only `--dev` serves metrics, on the port of the webhooks."""
+    commit: Annotated[
+        str, Field(pattern="^([0-9a-f]{7,64})?$"), Cure("Write what `git rev-parse HEAD` prints, or remove it.")
+    ] = ""
+    """Commit of the installed code, shown by `ncco_build_info`. The image build sets it."""
+    reload: _Switch = True
+    """1 reloads the flows and templates when their files change, if they have no errors."""
+    drain_s: Annotated[int, Field(ge=0, le=300), Cure("Write a whole number of seconds from 0 to 300.")] = 0
+    """How long the port stays open after SIGTERM while `/readyz` returns 503, in seconds, 0 to 300.
+
+    If a load balancer polls `/readyz`, set this a little higher than the time that the load balancer takes to notice.
+    """
+    body_limit: Annotated[int, Field(ge=1024, le=67_108_864), Cure("Write bytes, 1024 to 67108864.")] = 1_048_576
+    """Maximum size of a request body in bytes, 1024 to 67108864."""
+    vonage_api_url: Annotated[
+        str,
+        AfterValidator(values.read_api_url),
+        Cure("Write https://api.nexmo.com; the API secret is only sent to vonage.com, nexmo.com and this machine."),
+    ] = "https://api.nexmo.com"
+    """URL of Vonage's API for placed calls, `ncco doctor` and `ncco go-live`: a host of vonage.com or nexmo.com, or a
+    stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
+    """
+
+    console: _Switch = True
+    """0 disables the console. Without `--dev`, it also needs a password."""
+    console_host: _Host = "127.0.0.1"
+    """Address that the console listens on. Any address other than 127.0.0.1 is meant for containers and requires a
+    login. Browsers reach the console at `NCCO_CONSOLE_URL`, or through a port on their own machine.
+    """
+    console_port: Annotated[int, *_PORT] = 8001
+    """Port of the console, 0 to 65535; 0 picks any free port.
+
+    Not set: `--dev` uses the port after `NCCO_PORT`, or any free port if that one is in use.
+    """
+    console_url: Annotated[
+        str,
+        AfterValidator(values.read_console_url),
+        Cure("Write the address at which a proxy serves the console, such as https://console.example.com."),
+    ] = ""
+    """URL at which a proxy serves the console: https, without a path. Not needed with an SSH tunnel."""
+    console_password_hash: _PasswordHash = SecretStr("")
+    """Hash of the shared console password that allows changes. `ncco console password` prints the hash."""
+    console_viewer_password_hash: _PasswordHash = SecretStr("")
+    """Hash of the shared console password for viewing and listening only."""
+    console_logins: Annotated[Path, Cure("Write the path of a file.")] = Path("console-logins.json")
+    """File with the named console logins, written by `ncco console password --name`. The file need not exist. In
+    Docker, it is on the volume.
+    """
+
+    s3_region: Annotated[
+        str, AfterValidator(values.read_plain), Cure("Write the name of the region, such as eu-central-1.")
+    ] = Field(default="", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    """Region of the bucket, such as eu-central-1, or the provider's own name for it (auto, garage). Also read from
+    AWS_DEFAULT_REGION. Not set: us-east-1.
+    """
+    s3_key_id: Annotated[SecretStr, _read_by(values.read_plain), _COPY_S3] = Field(
+        default=SecretStr(""), validation_alias="AWS_ACCESS_KEY_ID"
+    )
+    """Access key ID for the bucket. Not set: the role of the machine, container or pod."""
+    s3_secret_key: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SECRET_ACCESS_KEY")
+    """Secret access key for the bucket."""
+    s3_session_token: _S3Secret = Field(default=SecretStr(""), validation_alias="AWS_SESSION_TOKEN")
+    """Session token, if the credentials for the bucket are temporary."""
+
+    application_id: str = Field(default="", validation_alias="VONAGE_APPLICATION_ID")
+    """ID of the Vonage application. Signed webhooks of other applications are refused."""
+    api_key: str = Field(default="", validation_alias="VONAGE_API_KEY")
+    """API key of the Vonage account. Signed webhooks of other accounts are refused."""
+    api_secret: Annotated[SecretStr, _read_by(values.secret_text), _COPY_API] = Field(
+        default=SecretStr(""), validation_alias="VONAGE_API_SECRET"
+    )
+    """API secret of the account. Only used by `ncco doctor` and `ncco go-live`."""
+    private_key: Annotated[
+        SecretStr,
+        _read_by(values.read_private_key),
+        Cure("Write the path of the application's private.key, or the key itself."),
+    ] = Field(default=SecretStr(""), validation_alias="VONAGE_PRIVATE_KEY")
+    """Private key of the application: a path or the PEM text. Signs requests for recordings and placed calls."""
+    signature_secret: _Secret = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("VONAGE_SIGNATURE_SECRET", "VONAGE_API_SIGNATURE_SECRET"),
+    )
+    """Signature secret of the account; webhooks must be signed with it. Also read from VONAGE_API_SIGNATURE_SECRET.
+
+    A secret of fewer than 16 characters causes a warning.
+    """
+    signature_secret_previous: _Secret = Field(
+        default=SecretStr(""), validation_alias="VONAGE_SIGNATURE_SECRET_PREVIOUS"
+    )
+    """The previous signature secret, during a rotation. Webhooks signed with it are still accepted."""
+
+    _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+    _secret_files: tuple[Path, ...] = PrivateAttr(default=())
+    _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
+    _speed: float = PrivateAttr(default=1.0)
+    _virtual_vonage: tuple[VoiceAccess | None, ...] = PrivateAttr(default=())
+
+    def add_origin(
+        self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
+    ) -> None:
+        """Remember the variables of flows, the files of secrets, and how to read the settings again."""
+        self._flow_env = flow_env
+        self._secret_files = secret_files
+        self._read_again = read_again
+
+    def place_calls_with(self, virtual: VoiceAccess | None) -> None:
+        """Place calls with a virtual Vonage instead of the real one; None to place no calls."""
+        self._virtual_vonage = (virtual,)
+
+    def shorten_pauses(self, speed: float) -> None:
+        """Let the pauses between attempts to place a call pass `speed` times as fast, in development."""
+        self._speed = speed
+
+    @property
+    def has_virtual_vonage(self) -> bool:
+        """Whether placed calls go to a virtual Vonage."""
+        return bool(self._virtual_vonage)
+
+    @property
+    def voice_access(self) -> VoiceAccess | None:
+        """The access for placing calls; None without an application ID and its private key."""
+        if self._virtual_vonage:
+            return self._virtual_vonage[0]
+        if self.missing_to_fetch:
+            return None
+        return VoiceAccess(self.vonage_api_url, self.application_id, self.private_key.get_secret_value())
+
+    def add_warnings(self, warnings: tuple[str, ...]) -> None:
+        """Store warnings about values that are valid but probably not intended."""
+        self._warnings = warnings
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether webhooks must be signed."""
+        return bool(self.signature_secret.get_secret_value())
+
+    @property
+    def hook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign hooks, the current one first; empty if hooks are not signed."""
+        texts = (self.hook_secret.get_secret_value(), self.hook_secret_previous.get_secret_value())
+        return tuple(text for text in texts if text)
+
+    @property
+    def recordings_folder(self) -> Path | None:
+        """The folder of recordings; None if they are in a bucket or not kept at all."""
+        if self.recordings:
+            return None if self.recordings == "off" or self.bucket is not None else Path(self.recordings).expanduser()
+        store = open_store(self.database_url)
+        if store.path is not None:
+            return store.path.with_name(f"{store.path.name}-recordings")
+        return Path("recordings") if store.is_durable else None
+
+    @property
+    def keeps_recordings(self) -> bool:
+        """Whether recordings are fetched and kept."""
+        return self.bucket is not None or self.recordings_folder is not None
+
+    @property
+    def bucket(self) -> BucketAddress | None:
+        """The bucket of recordings; None if they are in a folder or not kept at all."""
+        if not self.recordings.startswith("s3://"):
+            return None
+        bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
+        keys = (getattr(self, name).get_secret_value() for name in BUCKET_SECRETS)
+        return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
+
+    def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
+        """The bucket with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
+        fresh = self._read_again() if self._read_again is not None else self
+        key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
+        return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
+
+    @cached_property
+    def recording_files(self) -> RecordingFiles | None:
+        """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
+        if (bucket := self.bucket) is not None:
+            try:
+                return opened_bucket(bucket, self.current_bucket)
+            except ValueError as error:
+                cure = (
+                    'Run `pip install ".[s3]"` in a copy of the repository, or check AWS_REGION and AWS_ACCESS_KEY_ID.'
+                )
+                raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
+        return RecordingFolder(folder) if (folder := self.recordings_folder) is not None else None
+
+    @property
+    def missing_to_fetch(self) -> tuple[str, ...]:
+        """The variables that must be set to fetch recordings but are not set."""
+        given = {"private_key": self.private_key.get_secret_value(), "application_id": self.application_id}
+        return tuple(variable(name) for name, value in given.items() if not value)
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The mail server for hooks; None if no server or no sender is set."""
+        text = self.smtp_url.get_secret_value()
+        if not (text and self.mail_from):
+            return None
+        url = urlsplit(text)
+        host = url.hostname or ""
+        is_tls = url.scheme == "smtps"
+        return MailServer(
+            host,
+            url.port or (465 if is_tls else 587),
+            unquote(url.username or ""),
+            unquote(url.password or ""),
+            is_tls,
+            values.is_loopback(host),
+            self.mail_from,
+        )
+
+    @property
+    def shared_logins(self) -> tuple[Login, ...]:
+        """The shared logins, whose passwords are settings."""
+        hashes: dict[Role, SecretStr] = {
+            "listen": self.console_viewer_password_hash,
+            "change": self.console_password_hash,
+        }
+        return tuple(Login("", role, text) for role, hash_ in hashes.items() if (text := hash_.get_secret_value()))
+
+    @property
+    def has_logins(self) -> bool:
+        """Whether anyone can log in to the console with a password."""
+        return bool(self.shared_logins) or os.access(self.console_logins, os.F_OK)
+
+    @property
+    def has_memory_store(self) -> bool:
+        """Whether calls are stored only in the memory of the server's process."""
+        return self.database_url.startswith("memory:")
+
+    def has_console(self, dev: bool) -> bool:
+        """Whether the console is enabled. In production, it needs a password."""
+        return self.console and (dev or self.has_logins)
+
+    @property
+    def base_url(self) -> str:
+        """Base URL of callbacks: the public URL, or the address to listen on. No trailing slash."""
+        return self.public_url or self.address
+
+    @property
+    def address(self) -> str:
+        """URL of the server on this machine. No trailing slash."""
+        return _url_of(self.host, self.port)
+
+    @property
+    def has_local_vonage(self) -> bool:
+        """Whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
+        return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
+
+    @property
+    def console_address(self) -> str:
+        """URL of the console on this machine. No trailing slash."""
+        return _url_of(self.console_host, self.console_port)
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The files that contain secrets."""
+        return self._secret_files
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Warnings about values that are valid but probably not intended, each in one sentence."""
+        return self._warnings
+
+    def verifier(self) -> Verifier | None:
+        """Verifies the signatures of webhooks; None without a signature secret."""
+        secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
+        known = [text for text in secrets if text]
+        return Verifier(known, self.api_key, self.application_id) if self.is_signed else None
+
+    def keys(self) -> tuple[bytes, ...]:
+        """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError."""
+        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
+
+    def console_keys(self) -> tuple[bytes, ...]:
+        """The keys that sign console sessions, the current one first. Raises SettingsError.
+
+        May create the key file. If no secret is set and calls are kept in memory, each call returns a new key.
+        """
+        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
+
+    def _shared_secrets(self) -> list[str]:
+        """The secrets that all hosts share.
+
+        All deployments of an account have the same signature secret, so the public URL is added to it.
+        """
+        own = [text.get_secret_value() for text in (self.key, self.key_previous)]
+        secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
+        shared = [f"{secret}\0{self.public_url}" if secret else "" for secret in secrets]
+        return [text for text in (*own, *shared) if text]
+
+    @property
+    def python_modules(self) -> PythonModules:
+        """The modules whose functions lookups may call. The modules can be next to the flows folder."""
+        return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
+
+    def policy(self) -> Policy:
+        """The settings that the service needs. May create the key file next to the database. Raises SettingsError."""
+        own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
+        return Policy(*own, keeps_recordings=self.keeps_recordings, speed=self._speed)
+
+
+def _url_of(host: str, port: int) -> str:
+    host = _EVERY_ADDRESS.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return str(alias.choices[0])
+    return alias if isinstance(alias, str) else PREFIX + field.upper()

@@ -1,0 +1,152 @@
+"""Loads the settings and reports wrong values with their fixes."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from dotenv import dotenv_values
+from pydantic import SecretStr, ValidationError
+
+from ncco_server.errors import SettingsError
+from ncco_server.settings import values
+from ncco_server.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
+from ncco_server.settings.safety import unreachable, weak_secrets
+from ncco_server.settings.secrets import FILE_SUFFIX, named_files, read_file
+from ncco_server.suggest import nearest
+
+FLOW_PREFIX: Final = "FLOW_"
+DOTENV: Final = Path(".env")
+PREVIOUS_SUFFIX: Final = "_previous"
+"""Suffix of the fields with a previous secret, which is only set during a rotation."""
+MAX_SHOWN_CHARACTERS: Final = 100
+"""Maximum number of characters of a wrong value that a message shows."""
+_SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
+"""Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
+_OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
+_ALMOST_THE_SAME: Final = 0.9
+"""How similar such a variable must be to a setting, from 0 to 1."""
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
+    """Load the settings from the environment and `env_file`. Overrides that are not None take precedence.
+
+    Raises:
+        SettingsError: a value is wrong; if several are, the first one, with the others attached.
+    """
+    written = _written(env_file)
+    given = {name: value for name, value in overrides.items() if value is not None}
+    files = named_files(_secrets(), written)
+    texts = {
+        field: read_file(variable(field), file, is_optional=field.endswith(PREVIOUS_SUFFIX))
+        for field, file in files.items()
+    }
+    try:
+        settings = Settings(_env_file=env_file, **{**texts, **given})
+    except ValidationError as fault:
+        raise _settings_error(fault, written) from fault
+    except UnicodeEncodeError as fault:  # undecodable bytes arrive as lone surrogates
+        names = (name for name in map(variable, Settings.model_fields) if _LONE_SURROGATE.search(written.get(name, "")))
+        raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
+    flow_env = {
+        name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
+    }
+    settings.add_origin(flow_env, tuple(files.values()), partial(load_settings, env_file, **given))
+    settings.add_warnings((*_unknown(written), *_questionable(settings)))
+    return settings
+
+
+def _secrets() -> dict[str, str]:
+    """The field of each secret that may be in a file, by variable."""
+    aliases = {"VONAGE_API_SIGNATURE_SECRET": "signature_secret"}
+    return {variable(field): field for field in SECRETS} | aliases
+
+
+def _written(env_file: Path | None) -> Mapping[str, str]:
+    """All variables in the environment and the file. The environment takes precedence."""
+    try:
+        from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(
+            str(env_file), f"cannot be read: {fault}", "Save it as UTF-8 text, or delete it."
+        ) from fault
+    return {name: value for name, value in from_file.items() if value is not None} | dict(os.environ)
+
+
+def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> SettingsError:
+    errors = [_translated(error, written) for error in fault.errors(include_url=False)]
+    first, *others = {error.setting: error for error in errors}.values()
+    first.others = tuple(others)
+    return first
+
+
+def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
+    field = _field(str(error["loc"][0]))
+    name = variable(field)
+    value = written.get(name, "")
+    shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
+    if error["type"] == "value_error":
+        said = str(error["ctx"]["error"]).replace(value, shown)
+    elif Settings.model_fields[field].annotation is SecretStr:
+        said = "is not text"  # the value is left out, because it is a secret
+    else:
+        said = f'"{shown}" is not valid'
+    cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
+    return SettingsError(name, said, cure)
+
+
+def _field(place: str) -> str:
+    """The name of the field that an error is about. If a field has an alias, pydantic reports the alias."""
+    by_variable = {variable(field): field for field in Settings.model_fields}
+    return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
+
+
+def python_environment() -> dict[str, str]:
+    """The environment variables that Python functions of the operator may need: all but the server's own settings."""
+    own = _known()
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in own and not name.upper().startswith(_OWN_PREFIXES)
+    }
+
+
+def _known() -> frozenset[str]:
+    """The names of all variables that may contain a setting, or the path of a file with a secret."""
+    names = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
+
+
+def _unknown(written: Iterable[str]) -> Iterator[str]:
+    """Warnings about variables that look like settings but are not."""
+    known = _known()
+    for name in sorted(written):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            meant = nearest(name, known)
+            yield f"{name} is not a setting" + (f"; did you mean {meant}?" if meant else " and has no effect.")
+        for prefix in _SHARED_PREFIXES if name not in known else ():
+            if name.startswith(prefix) and (found := get_close_matches(name, known, n=1, cutoff=_ALMOST_THE_SAME)):
+                yield f"{name} is not a setting; did you mean {found[0]}?"
+
+
+def _questionable(settings: Settings) -> Iterator[str]:
+    """Warnings about values that are valid but probably not intended."""
+    if settings.insecure and settings.is_signed:
+        yield "NCCO_INSECURE does nothing: a signature secret is set, so signatures are checked."
+    elif settings.insecure:
+        yield "NCCO_INSECURE is set: signatures are not checked, so anyone can send webhooks."
+    if settings.is_signed and not settings.public_url and values.is_loopback(settings.host):
+        yield f"NCCO_PUBLIC_URL is not set: callback URLs start with {settings.base_url}, which Vonage cannot reach."
+    elif settings.is_signed:
+        yield from map(str, unreachable(settings))
+    if settings.hook_secret_previous.get_secret_value() and not settings.hook_secret.get_secret_value():
+        yield "NCCO_HOOK_SECRET is not set: hooks are signed only with NCCO_HOOK_SECRET_PREVIOUS."
+    yield from (f"{weak}. {weak.cure}" for weak in weak_secrets(settings))
+    if not settings.flows.is_dir():
+        yield f"NCCO_FLOWS: there is no folder {settings.flows}."

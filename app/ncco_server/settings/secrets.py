@@ -1,0 +1,131 @@
+"""Secrets in files, and the keys that sign callback URLs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from ncco_server.errors import SettingsError
+
+FILE_SUFFIX: Final = "_FILE"
+MAX_BYTES: Final = 4096
+
+
+def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
+    """The files with secrets, by field.
+
+    Args:
+        variables: the field of each secret, by variable.
+        written: all variables in the environment and `.env`.
+
+    Raises:
+        SettingsError: a secret is set both directly and as a file.
+    """
+    found = {}
+    for variable, field in variables.items():
+        name = written.get(f"{variable}{FILE_SUFFIX}", "")
+        if name and written.get(variable):
+            raise SettingsError(f"{variable}{FILE_SUFFIX}", f"is set, and so is {variable}", "Remove one of them.")
+        if name:
+            found[field] = Path(name).expanduser()
+    return found
+
+
+def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
+    """The secret in a file, without surrounding spaces and line breaks. Raises SettingsError.
+
+    Args:
+        variable: the setting that the file replaces.
+        file: the path of the file.
+        is_optional: whether the file may be missing or empty; the secret is then "".
+    """
+    name = f"{variable}{FILE_SUFFIX}"
+    cure = "Put only the secret in the file, readable by the user who runs the server."
+    try:
+        with file.open("rb") as secret:
+            text = secret.read(MAX_BYTES + 1).decode("utf-8").strip(" \t\r\n")
+    except (OSError, UnicodeDecodeError, ValueError) as fault:
+        if is_optional and isinstance(fault, FileNotFoundError):
+            return ""
+        why = fault.strerror if isinstance(fault, OSError) else "it is not text"
+        raise SettingsError(name, f"{file} cannot be read: {why}", cure) from fault
+    if is_optional and not text:
+        return ""
+    if not text or len(text) >= MAX_BYTES:
+        raise SettingsError(name, f"{file} {'is larger than any secret' if text else 'is empty'}", cure)
+    return text
+
+
+WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
+CONSOLE: Final = b"ncco-server: console, first version"
+KEY_SUFFIX: Final = "-key"
+"""The suffix of the key file for callback URLs, which is named after the SQLite database. Every backup includes it."""
+CONSOLE_KEY_SUFFIX: Final = "-console-key"
+"""The suffix of the console's key file. No backup includes it: anyone who can read a backup could log in with it, and
+anyone who can forge one could plant a key.
+"""
+_KEY_BYTES: Final = 32
+_CURE: Final = "Set NCCO_KEY to at least 32 random characters."
+
+
+def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
+    """Derive one key from each text, in order, without duplicates.
+
+    A secret is never used directly as a key. The label ensures that a wait token is never valid as another signature
+    with the same secret, or as a console session.
+    """
+    keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
+    return tuple(dict.fromkeys(keys))
+
+
+def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
+    """The generated secret of a server whose settings have none.
+
+    It is kept in a file next to the SQLite database. Only the file's owner can read it. Without this file, every
+    restart would lose the running calls. With a memory store, neither the calls nor the secret are kept.
+
+    Raises:
+        SettingsError: the file cannot be read or written, or several hosts may share the database.
+    """
+    scheme, _, path = database_url.partition(":///")
+    if scheme.lower().startswith("memory"):
+        return token_hex(_KEY_BYTES)
+    if scheme.lower() != "sqlite":
+        raise SettingsError("NCCO_KEY", "is not set, and several hosts must share one", _CURE)
+    file = Path(f"{path}{suffix}").expanduser()
+    try:
+        return _read(file) if file.exists() else _create(file)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError("NCCO_KEY", f"is not set, and {file} cannot be used: {fault}", _CURE) from fault
+
+
+def _read(file: Path) -> str:
+    text = file.read_text("ascii").strip()
+    if len(text) < 2 * _KEY_BYTES or not text.isprintable():
+        raise SettingsError(
+            "NCCO_KEY", f"is not set, and {file} does not contain a key", f"Delete {file}, or set NCCO_KEY."
+        )
+    return text
+
+
+def _create(file: Path) -> str:
+    """Write a new key to another file and link it, so that all processes use one key and none reads half a key."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(f"{file.name}.{os.getpid()}.{token_hex(4)}")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(token_hex(_KEY_BYTES) + "\n")
+            out.flush()
+            os.fsync(out.fileno())
+        with suppress(FileExistsError):  # another process was faster: use its key
+            file.hardlink_to(draft)
+    finally:
+        draft.unlink()
+    return _read(file)

@@ -1,0 +1,286 @@
+"""Call control: ends, moves and reports legs, and keeps the state that calls share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
+
+from ncco_server.ncco.statuses import STATUSES
+from ncco_server.simulator import payloads
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.deliveries import Deliveries, replacement
+from ncco_server.simulator.delivery import Application, Chaos, ReplyResult, WebhookDelivery
+from ncco_server.simulator.durations import Durations
+from ncco_server.simulator.legs import NO_SETTINGS, EndedBy, Identity, Leg, Recording, SimulatedConversation, ids_of
+from ncco_server.simulator.parties import Parties
+from ncco_server.simulator.scheduler import Process, Scheduler, Steps, pause
+from ncco_server.simulator.servers import Server, Target, ask_in_time
+from ncco_server.simulator.transcript import Action, Ncco
+
+COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
+"""The failures of a dial that `completed` follows. It does not follow declined calls. Unverified in detail."""
+
+RECORDING_S: Final = 0.64
+TRANSCRIPTION_S: Final = 10.0
+"""Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
+BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
+"""Bytes per second of audio. For mp3, this is 32 kbit/s. Source: recording guide of 2022. The rest are our estimates.
+"""
+
+
+class CallControl(ABC):
+    """Ends, moves and reports legs. The arguments are those of `Vonage`."""
+
+    def __init__(
+        self,
+        application: Application,
+        server: Server,
+        clock: VirtualClock,
+        parties: Parties | None = None,
+        *,
+        durations: Durations | None = None,
+        chaos: Chaos | None = None,
+        seed: str = "",
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        self.application = application
+        self.clock = clock
+        self.parties = Parties() if parties is None else parties
+        self.durations = durations or Durations()
+        self.ids = ids_of(seed)
+        self.scheduler = scheduler or Scheduler(clock, partial(ask_in_time, server))
+        self.deliveries = Deliveries(self.scheduler, server, application, ids_of(f"tokens of {seed}"), chaos)
+        self.legs: dict[str, Leg] = {}
+        self.conversations: dict[str, SimulatedConversation] = {}
+        self.named: dict[str, SimulatedConversation] = {}
+
+    def new_leg(
+        self, identity: Identity, conversation: SimulatedConversation, target: Target, root: Leg | None = None
+    ) -> Leg:
+        """Make a leg; the arguments are those of `Leg`."""
+        leg = Leg(
+            identity, conversation, target, root=root, scheduler=self.scheduler, durations=self.durations, end=self.end
+        )
+        self.legs[leg.uuid] = leg
+        return leg
+
+    def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
+        """Put a leg into a conversation that the leg's own NCCO controls."""
+        conversation.controller = leg
+        self.conversations.setdefault(conversation.uuid, conversation)
+        conversation.join(leg)
+
+    def conversation_named(self, name: str) -> SimulatedConversation:
+        """Get the conversation with this name, or create it.
+
+        Source: NCCO reference, Conversation: within an application, the same name means the same conversation.
+        """
+        conversation = self.named.get(name)
+        if conversation is None or conversation.over.is_fired:
+            conversation = self.named[name] = SimulatedConversation(
+                conversation.uuid if conversation is not None else f"CON-{next(self.ids)}", name
+            )
+            self.conversations[conversation.uuid] = conversation
+        return conversation
+
+    @property
+    def event_target(self) -> Target:
+        """The URL and method for webhooks that have no URL of their own."""
+        return self.application.event_url, self.application.event_method
+
+    def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
+        """The URL and method for the webhooks of a leg's action.
+
+        Source: webhooks guide, precedence: that of the action, else that of the request for the call, else the
+        application's.
+        """
+        written = action.get("eventUrl")
+        if not written:
+            return leg.root.target
+        url = written if isinstance(written, str) else written[0]
+        return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
+
+    def new_file(self) -> str:
+        """A URL for a recording or transcription. The file and the host do not exist (RFC 2606)."""
+        return f"https://files.invalid/v1/files/{next(self.ids)}"
+
+    def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
+        """Send a webhook whose reply does not matter."""
+        self.deliveries.send(WebhookDelivery(kind, *target, fields, leg.uuid), leg)
+
+    def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
+        """Send a leg's status event."""
+        if STATUSES[name].in_rest:
+            leg.status = name
+        self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
+
+    def ask(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> Process[ReplyResult]:
+        """Send a webhook whose reply is played."""
+        is_answer = kind in ("answer", "onanswer")
+        delivery = WebhookDelivery(kind, *target, fields, leg.uuid, is_played=True, is_answer=is_answer)
+        return self.deliveries.ask(delivery, leg)
+
+    def end(self, leg: Leg, by: EndedBy) -> None:
+        """End a leg, its NCCO, its recordings, and the legs that it has dialled.
+
+        Source: webhook reference, completed. It is unverified that the called party's leg ends with the caller's.
+        """
+        if leg.over.is_fired:
+            return
+        leg.ended_ms = self.clock.ms
+        leg.ended_by = by
+        leg.stop_waiting()
+        leg.note("hung up" if by == "user" else "ended")
+        for recording in leg.recordings:
+            self.end_recording(recording)
+        for process in leg.processes:
+            process.cancel()
+        self.leave(leg)
+        self._end_dialled(leg)
+        leg.over.fire()
+        if leg.is_answered or by == "platform":  # unverified for a leg that was not answered
+            leg.status = "completed"
+            self.send("event", leg.target, payloads.completed(leg), leg)
+        else:
+            self.send_status(leg, "cancelled")
+            self.complete_after(leg, "cancelled")
+
+    def _end_dialled(self, leg: Leg) -> None:
+        for other in leg.dialled:
+            if not other.is_answered:
+                self.give_up(other)
+            elif not other.is_transferred:
+                self.end(other, "platform")
+
+    def hang_up(self, leg: Leg) -> None:
+        """End a leg as the REST API does. It is unverified that a ringing leg becomes `cancelled`."""
+        if leg.is_answered or leg.identity.direction == "inbound":
+            self.end(leg, "platform")
+        else:
+            if leg.player is not None:
+                leg.player.cancel()
+            self.give_up(leg)
+
+    def give_up(self, leg: Leg, status: str = "cancelled", **extra: Any) -> None:
+        """End a dialled leg that was not answered. Source: webhook reference, Call status events."""
+        if leg.over.is_fired:
+            return
+        leg.ended_ms = self.clock.ms
+        leg.ended_by = "platform"
+        leg.over.fire()
+        self.send_status(leg, status, **extra)
+        self.complete_after(leg, status)
+
+    def complete_after(self, leg: Leg, status: str) -> None:
+        """Send the `completed` event that follows some failures. Source: support article 360057200092."""
+        if status in COMPLETED_AFTER:
+            self.send("event", leg.target, payloads.completed(leg), leg)
+
+    def leave(self, leg: Leg) -> None:
+        """Remove a leg from its conversation, and end what depends on the leg.
+
+        A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
+        conversation ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference,
+        Conversation (endOnExit).
+        """
+        conversation = leg.conversation
+        if leg not in conversation.legs:
+            return
+        conversation.leave(leg)
+        for listener in conversation.legs:
+            listener.note("left", leg.name)
+        if conversation.name and (leg in conversation.moderators or not conversation.legs):
+            self.close(conversation)
+        elif leg is conversation.controller:
+            self._end_guests(conversation)
+
+    def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
+        """Move a leg into a conversation.
+
+        The transfer webhook is also sent when a conversation action moves a leg. Source: webhook reference, Transfer.
+        """
+        left = leg.conversation.uuid
+        self.leave(leg)
+        for listener in conversation.legs:
+            listener.note("joined", leg.name)
+        conversation.join(leg, action)
+        if left != conversation.uuid:
+            self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
+
+    def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
+        """Let a leg play another NCCO, in a new conversation. If `ncco` is a target, the NCCO is requested there first.
+
+        The legs that this leg has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer.
+        What happens to the other parties is unverified.
+        """
+        if leg.player is not None:
+            leg.player.cancel()
+        self._end_dialled(leg)
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        self.conversations[conversation.uuid] = conversation
+        self.move(leg, conversation)
+        conversation.controller = leg
+        self.begin(leg, self.play_to_the_end(leg, ncco))
+
+    def begin(self, leg: Leg, steps: Steps[None]) -> None:
+        """Start a process that plays a leg's NCCOs. It ends with the leg."""
+        leg.player = self.scheduler.spawn(steps)
+        leg.processes.append(leg.player)
+
+    def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
+        """Play an NCCO, or the one that a target replies with, then end the leg."""
+        found: Ncco | None
+        if isinstance(ncco, tuple):
+            fields = payloads.answer(leg, self.application.region_url)
+            found = yield from replacement(self.ask("answer", ncco, fields, leg))
+        else:
+            found = ncco
+        yield from self.play(leg, found or [])
+        self.end(leg, "platform")
+
+    def close(self, conversation: SimulatedConversation) -> None:
+        """Close a named conversation: its recordings end, and each leg continues with its own NCCO."""
+        for recording in conversation.recordings:
+            self.end_recording(recording)
+        conversation.over.fire()
+        self._end_guests(conversation)
+
+    def _end_guests(self, conversation: SimulatedConversation) -> None:
+        """End the legs that were moved into a conversation and have no NCCO of their own to continue with."""
+        for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
+            self.end(guest, "platform")
+
+    def new_recording(self, leg: Leg, action: Action) -> Recording:
+        """Start to record a leg. Its conversation or its end must end the recording."""
+        return Recording(str(next(self.ids)), leg, leg.conversation, action, self.clock())
+
+    def end_recording(self, recording: Recording) -> None:
+        """End a recording now; its webhook follows later. Does nothing if it has ended before.
+
+        Source: webhook reference, Record and Transcription.
+        """
+        if recording.ended is None:
+            recording.ended = self.clock()
+            self.scheduler.spawn(self._report(recording, (recording.ended - recording.begun).total_seconds()))
+
+    def _report(self, recording: Recording, seconds: float) -> Steps[None]:
+        leg, action = recording.leg, recording.action
+        yield from pause(RECORDING_S)
+        size = int(seconds * BYTES_A_SECOND[_format(action)])
+        self.send("record", self.target(action, leg), payloads.record(recording, self.new_file(), size), leg)
+        if action.get("transcription") is not None:
+            yield from pause(TRANSCRIPTION_S)
+            target = self.target({**action, **action["transcription"]}, leg)
+            self.send("transcription", target, payloads.transcription(recording, self.new_file()), leg)
+
+    @abstractmethod
+    def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
+        """Play an NCCO for a leg."""
+
+
+def _format(action: Mapping[str, Any]) -> str:
+    """The audio format. Source: NCCO reference, Record (format): wav is the default for more than two channels."""
+    written = action.get("format")
+    return str(written) if written else "wav" if int(action.get("channels") or 1) > 2 else "mp3"

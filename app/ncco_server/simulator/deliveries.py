@@ -1,0 +1,175 @@
+"""Delivers an application's webhooks with signatures, a retry and the fallback.
+
+Source: delivery rules; webhook reference, Fallback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from ncco_server.simulator import payloads
+from ncco_server.simulator.delivery import (
+    ANSWER_S,
+    CONNECT_S,
+    EVENT_S,
+    INVALID,
+    NO_FAULT,
+    NOT_RETRIEVED,
+    RETRY_AFTER_S,
+    SYNTAX_ERROR,
+    Application,
+    Attempt,
+    Chaos,
+    NetworkFault,
+    ReplyResult,
+    WebhookDelivery,
+    read_reply,
+)
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.scheduler import Process, Scheduler, Steps, first_of, pause
+from ncco_server.simulator.servers import (
+    Request,
+    Response,
+    Server,
+    authorization,
+    compact_json,
+    payload_hash,
+    with_query,
+)
+
+
+class Deliveries:
+    """Delivers webhooks and logs them."""
+
+    def __init__(
+        self, scheduler: Scheduler, server: Server, application: Application, ids: Iterator[UUID], chaos: Chaos | None
+    ) -> None:
+        self._scheduler = scheduler
+        self._server = server
+        self._application = application
+        self._ids = ids
+        self._chaos = chaos
+        self.log: list[WebhookDelivery] = []
+
+    def send(self, delivery: WebhookDelivery, leg: Leg) -> None:
+        """Deliver a webhook without waiting. Without a URL, nothing is sent, but an error event is logged anyway."""
+        if delivery.url:
+            self._scheduler.spawn(self._attempts(delivery, leg))
+        else:
+            delivery.is_over = True
+            if delivery.kind == "error":
+                self._begin(delivery, leg)
+
+    def ask(self, delivery: WebhookDelivery, leg: Leg) -> Process[ReplyResult]:
+        """Deliver a webhook whose reply is played. The result of the process is the final reply.
+
+        The process does not depend on the leg: a hang-up does not cancel the request.
+        """
+        return self._scheduler.spawn(self._deliver_or_fall_back(delivery, leg))
+
+    def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
+        """Deliver a webhook; if that fails, request the fallback.
+
+        If both fail, a new call ends, and a running NCCO continues.
+
+        Source: webhook reference, Fallback.
+        """
+        if not delivery.url:
+            return ReplyResult()
+        own = self._application
+        result = yield from self._attempts(delivery, leg)
+        if result.failure and own.fallback_url:
+            if result.failure == INVALID:
+                self._report(leg, SYNTAX_ERROR)
+            kind = "answer" if delivery.is_answer else "event"
+            fields = payloads.fallback(delivery.fields, delivery.url, kind, result.failure)
+            result = yield from self._attempts(
+                WebhookDelivery(
+                    "fallback", own.fallback_url, own.answer_method, fields, delivery.leg,
+                    is_played=True, is_answer=delivery.is_answer,
+                ),
+                leg,
+            )  # fmt: skip
+        if result.failure:
+            self._report(leg, SYNTAX_ERROR if result.failure == INVALID else NOT_RETRIEVED)
+        return result
+
+    def _report(self, leg: Leg, reason: str) -> None:
+        """Send the error event for an invalid NCCO or a failed fallback (unverified in detail for the fallback).
+
+        Source: webhook reference, Answer (reply) and Error.
+        """
+        self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg.uuid), leg)
+
+    def _begin(self, delivery: WebhookDelivery, leg: Leg) -> None:
+        delivery.at = self._scheduler.clock.ms / 1000
+        self.log.append(delivery)
+        leg.log.append(delivery)
+
+    def _attempts(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
+        self._begin(delivery, leg)
+        fault = self._next_fault(delivery)
+        if fault.late_s:
+            yield from pause(fault.late_s)
+        result = yield from self._attempt(delivery, fault)
+        if result.is_retried:
+            yield from pause(RETRY_AFTER_S)
+            result = yield from self._attempt(delivery, fault.of_retry)
+        delivery.is_over = True
+        return result
+
+    def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
+        """The faults to add. A fallback gets none, because it must succeed after another delivery has failed."""
+        if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
+            return NO_FAULT
+        return self._chaos.next_fault(is_awaited=delivery.is_played)
+
+    def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault) -> Steps[ReplyResult]:
+        sent_at = self._scheduler.clock.ms / 1000
+        request = self._request(delivery, is_signed=not fault.is_unsigned)
+        response: Response = yield request
+        if fault.is_doubled:
+            self._scheduler.spawn(_resend(request, fault.again_s))
+        if fault.slow_s:
+            yield from pause(fault.slow_s)
+        if fault.loses_reply:
+            yield from pause(request.answer_s)
+            response = Response(0, failure="timeout", seconds=request.answer_s)
+        result = read_reply(response, is_played=delivery.is_played, is_answer=delivery.is_answer)
+        delivery.attempts.append(Attempt(sent_at, request, response, result, str(fault)))
+        delivery.result = result
+        return result
+
+    def _request(self, delivery: WebhookDelivery, *, is_signed: bool) -> Request:
+        own = self._application
+        method = delivery.method
+        url = delivery.url
+        body = b""
+        headers = {"user-agent": "Apache-HttpAsyncClient/4.1 (simulated)"}
+        if method == "POST":
+            body = compact_json(delivery.fields).encode()
+            headers["content-type"] = "application/json"
+        else:
+            url = with_query(url, delivery.fields)
+        if is_signed and own.signature_secret:
+            hashed = payload_hash(method, url, body)
+            jti = str(next(self._ids))
+            accounts = {"api_key": own.api_key, "application_id": own.application_id}
+            headers |= authorization(own.signature_secret, self._server.now, jti, hashed, **accounts)
+        is_awaited = delivery.is_played and delivery.kind != "fallback"
+        answer_s = ANSWER_S if delivery.is_played else EVENT_S
+        return Request(method, url, headers, body, CONNECT_S, answer_s, is_awaited)
+
+
+def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
+    """Wait for the reply; returns the NCCO in it, or None if the current one continues."""
+    yield from first_of(asking.done)
+    return asking.result.ncco if asking.result is not None else None
+
+
+def _resend(request: Request, seconds: float) -> Steps[None]:
+    """Send the same request again, and ignore the reply."""
+    yield from pause(seconds)
+    yield request

@@ -1,0 +1,271 @@
+"""Webhooks, the faults of the network, and what a reply does. Source: delivery rules; webhook reference, Fallback."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ncco_server.ncco import Issue, check
+from ncco_server.simulator.parties import AfterConnect
+from ncco_server.simulator.servers import (
+    Method,
+    Request,
+    Response,
+)
+
+CONNECT_S: Final = 1.0
+ANSWER_S: Final = 5.0
+EVENT_S: Final = 10.0
+"""Time limits in seconds for a connection, a reply that is played, and any other reply. Source: delivery rules."""
+RETRY_AFTER_S: Final = 1.0
+"""Seconds before the only retry. Source: delivery rules; older articles mention two retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application's settings in the dashboard, and what Vonage does where its documents disagree.
+
+    Attributes:
+        answer_url: the URL that is requested for the first NCCO.
+        event_url: the URL for all other webhooks that have no URL of their own.
+        fallback_url: the URL that is requested if another request for an NCCO fails; "" for none.
+        answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
+            POST).
+        signature_secret: the account's signature secret; "" to send unsigned webhooks.
+        numbers: the application's numbers. Only these can be used to call phones; () for any number.
+        region_url: the URL of the REST API, as given in webhooks.
+        after_connect: what follows a `connect` whose called party hangs up.
+    """
+
+    answer_url: str
+    event_url: str
+    fallback_url: str = ""
+    answer_method: Method = "POST"
+    event_method: Method = "POST"
+    signature_secret: str = ""
+    api_key: str = ""
+    application_id: str = ""
+    numbers: tuple[str, ...] = ()
+    region_url: str = "https://api-eu-3.vonage.com"
+    after_connect: AfterConnect = "continues"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFault:
+    """The faults of one delivery. It always succeeds in the end, by a retry or the fallback.
+
+    Attributes:
+        late_s: seconds before the webhook is sent; later webhooks may overtake it, unless the call waits for its reply.
+        slow_s: how many seconds late the reply is; less than the timeout.
+        is_doubled: whether the webhook is repeated `again_s` seconds later; the second reply is ignored.
+        loses_reply: whether the server receives the webhook but its reply is lost, which causes a timeout and a retry.
+        loses_every_reply: whether the retry times out too. Then the fallback is requested, which succeeds.
+        is_unsigned: whether the first attempt has no signature. Source: webhooks guide (internal signing failure).
+    """
+
+    late_s: float = 0.0
+    slow_s: float = 0.0
+    is_doubled: bool = False
+    again_s: float = 0.0
+    loses_reply: bool = False
+    loses_every_reply: bool = False
+    is_unsigned: bool = False
+
+    def __str__(self) -> str:
+        """What happens, in words; "" for no fault."""
+        effects = {
+            f"late by {self.late_s:g} s": self.late_s,
+            f"slow by {self.slow_s:g} s": self.slow_s,
+            f"sent again {self.again_s:g} s later": self.is_doubled,
+            "reply lost": self.loses_reply,
+            "and so are all others": self.loses_every_reply,
+            "not signed": self.is_unsigned,
+        }
+        return ", ".join(text for text, happened in effects.items() if happened)
+
+    @property
+    def of_retry(self) -> NetworkFault:
+        """The faults of the retry."""
+        return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
+
+
+NO_FAULT: Final = NetworkFault()
+
+
+MOST_LATE_S: Final = 20.0
+"""Maximum delay in seconds of a delivery if the call does not wait for its reply."""
+MOST_SLOW_S: Final = 2.0
+"""Maximum delay in seconds of a delivery if the call waits for its reply, and of any reply."""
+
+
+class Chaos:
+    """Random network faults for each delivery.
+
+    Args:
+        seed: seed of the random numbers.
+        rate: probability of each kind of fault, from 0 to 1.
+        fallback_rate: probability that a delivery that the call waits for loses every reply; if it is more than 0, the
+            application needs a fallback URL.
+    """
+
+    def __init__(self, seed: int, rate: float = 0.25, fallback_rate: float = 0.0) -> None:
+        self.seed = seed
+        self._rate = rate
+        self._fallback_rate = fallback_rate
+        self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
+
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
+        """The faults of the next delivery.
+
+        Args:
+            is_awaited: whether the call waits for the delivery's reply.
+        """
+        luck = [self._random.random() for _ in range(8)]
+        hit = [chance < self._rate for chance in luck]
+        loses_every = is_awaited and self._fallback_rate > 0 and self._random.random() < self._fallback_rate
+        return NetworkFault(
+            late_s=round(luck[5] * (MOST_SLOW_S if is_awaited else MOST_LATE_S), 3) if hit[0] else 0.0,
+            slow_s=round(luck[6] * MOST_SLOW_S, 3) if hit[1] else 0.0,
+            is_doubled=hit[2],
+            again_s=round(max(luck[7] * 2 - 1, 0) * MOST_LATE_S, 3) if hit[2] else 0.0,
+            loses_reply=hit[3] or loses_every,
+            loses_every_reply=loses_every,
+            is_unsigned=hit[4] and not hit[3] and not loses_every,
+        )
+
+
+RETRIED: Final = frozenset({429, 503, 504})
+"""A request is sent again after these statuses. Source: support article 115016024247."""
+GOOD: Final = range(200, 206)
+"""The statuses of a successful reply. Source: webhooks guide, 200 to 205."""
+INVALID: Final = "Invalid NCCO."
+BAD_STATUS: Final = "Invalid response code."
+REASONS: Final = {
+    "connect timeout": "Socket timeout.",
+    "timeout": "Socket timeout.",
+    "closed": "Connection closed.",
+    "reset": "Connection reset.",
+}
+"""The `reason` of a fallback request, by failure. It is unverified that a connect timeout has no reason of its own.
+
+Source: webhook reference, Fallback.
+"""
+REFUSED_TYPES: Final = ("text/html", "application/xml", "text/xml")
+"""A reply with one of these content types is refused unread. Source: support article 115016024247."""
+PLAYED_ANYWAY: Final = frozenset({"N301", "N302", "N303"})
+"""An NCCO with these errors, which are about the order of its actions, is still played (unverified).
+
+Source: webhook reference, Error: a refused NCCO has an "invalid value type or action".
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyResult:
+    """The effect of a reply.
+
+    Attributes:
+        ncco: the NCCO to play now; None if the current one continues.
+        failure: the `reason` of the fallback request; "" if the reply is valid.
+        is_retried: whether the same request is sent again.
+        problem: what is wrong, in one sentence, or "".
+        issues: the errors and warnings of the NCCO.
+    """
+
+    ncco: list[dict[str, Any]] | None = None
+    failure: str = ""
+    is_retried: bool = False
+    problem: str = ""
+    issues: tuple[Issue, ...] = ()
+
+
+def read_reply(response: Response, *, is_played: bool, is_answer: bool) -> ReplyResult:
+    """Validate a reply.
+
+    Args:
+        response: the reply.
+        is_played: whether an NCCO in the reply is played; if not, only the reply's status matters.
+        is_answer: whether the leg has no NCCO yet, in which case an empty reply is an error.
+    """
+    if response.failure:
+        reason = REASONS[response.failure]
+        return ReplyResult(failure=reason, is_retried=True, problem=f"no reply: {response.failure}")
+    if response.status not in GOOD:
+        problem = f"the status is {response.status}"
+        return ReplyResult(failure=BAD_STATUS, is_retried=response.status in RETRIED, problem=problem)
+    is_empty = response.status == 204 or not response.body.strip()
+    if not is_played or (is_empty and not is_answer):
+        return ReplyResult()
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if is_empty or kind in REFUSED_TYPES:
+        return ReplyResult(failure=INVALID, problem=f"the reply is {'empty' if is_empty else kind}")
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return ReplyResult(failure=INVALID, problem="the reply is not JSON")
+    if not is_answer and document in (None, []):  # Vonage's own sample replies `[]` to an event; its effect is unclear
+        return ReplyResult()
+    issues = tuple(check(document))
+    error = next((issue for issue in issues if issue.is_error and issue.code not in PLAYED_ANYWAY), None)
+    if error is not None:
+        return ReplyResult(failure=INVALID, problem=f"{error.code} {error.path}: {error.message}", issues=issues)
+    return ReplyResult(ncco=document, issues=issues)
+
+
+SYNTAX_ERROR: Final = "Syntax error in NCCO. Invalid value type or action."
+NOT_RETRIEVED: Final = "failed to retrieve the ncco"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request of a delivery, and the response.
+
+    Attributes:
+        at: when it was sent, in seconds of the clock.
+        result: what the response does.
+        fault: the added faults as text; "" for none.
+    """
+
+    at: float
+    request: Request
+    response: Response
+    result: ReplyResult
+    fault: str = ""
+
+
+@dataclass(eq=False, slots=True)
+class WebhookDelivery:
+    """A webhook in the log, with its attempts and its result.
+
+    Attributes:
+        kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
+        fields: the fields of the webhook.
+        leg: the uuid of the leg that the webhook is about.
+        is_played: whether the call waits for the reply, and plays the NCCO in it.
+        is_answer: whether the leg has no NCCO yet.
+        skips_chaos: whether the delivery gets no random faults.
+        at: when the webhook was due, in seconds of the clock.
+        attempts: the requests; the fallback is a separate delivery.
+        result: the result of the last attempt; None before the first.
+        is_over: whether there will be no more attempts.
+    """
+
+    kind: str
+    url: str
+    method: Method
+    fields: Mapping[str, Any]
+    leg: str
+    is_played: bool = False
+    is_answer: bool = False
+    skips_chaos: bool = False
+    at: float = 0.0
+    attempts: list[Attempt] = field(default_factory=list)
+    result: ReplyResult | None = None
+    is_over: bool = False
+
+    @property
+    def ncco(self) -> list[dict[str, Any]] | None:
+        """The NCCO in the reply if it is played, or None."""
+        return self.result.ncco if self.result is not None else None

@@ -1,0 +1,132 @@
+"""Performs `input`: what it collects, and when it ends. Source: NCCO reference, Input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
+
+from ncco_server.simulator import payloads
+from ncco_server.simulator.clock import milliseconds
+from ncco_server.simulator.control import CallControl
+from ncco_server.simulator.deliveries import replacement
+from ncco_server.simulator.legs import InputQueue, Leg
+from ncco_server.simulator.playback import Playback
+from ncco_server.simulator.scheduler import Steps
+from ncco_server.simulator.servers import Target
+from ncco_server.simulator.transcript import Action, Ncco, PartyInput, PressedKey, Speech, Waited
+
+Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""The `speech` and `dtmf` fields of the webhook."""
+
+
+def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
+    """Collect input, send it, and return the NCCO in the reply.
+
+    After an empty reply, the current NCCO continues with the next action. Source: webhook reference, Input (reply;
+    unverified for input).
+    """
+    if action.get("mode") == "asynchronous":
+        yield from _each_key(playback, action)
+        return None
+    platform = playback.platform
+    leg = playback.leg
+    leg.open = Waited("input", action, frozenset(action["type"]))
+    try:
+        collected = yield from _collected(playback, action, leg.open)
+    finally:
+        leg.stop_waiting()
+    speech = dict(collected["speech"])
+    if "timeout_reason" in speech and (action.get("speech") or {}).get("saveAudio"):
+        speech["recording_url"] = platform.new_file()
+    fields = payloads.collected(leg, {**collected, "speech": speech})
+    return (yield from replacement(platform.ask("input", platform.target(action, leg), fields, leg)))
+
+
+def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
+    """Collect keypresses or speech until a key ends the input or the time is up. Keypresses take precedence.
+
+    Timeouts start at the end of the prompts, and an input for both uses the timeouts of speech (both unverified).
+    Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
+    """
+    clock = playback.platform.clock
+    leg = playback.leg
+    takes = waited.takes
+    dtmf, speech = action.get("dtmf") or {}, action.get("speech") or {}
+    time_out_ms = milliseconds(dtmf.get("timeOut", 3))
+    most = max(int(dtmf.get("maxDigits", 4)), 1)
+    digits = ""
+    spoken_ms = 0
+    said: Mapping[str, Any] | None = None
+    is_timed_out = True
+    with InputQueue(*_sources(leg, takes, speech)) as queue:
+        given = yield from playback.play_until(queue)
+        if given is None:
+            leg.wait_for_party(waited)
+        first_ms = milliseconds(speech.get("startTimeout", 10)) if "speech" in takes else time_out_ms
+        deadline_ms = clock.ms + first_ms
+        while True:
+            if isinstance(given, PressedKey):
+                is_submitted = given.digit == "#" and bool(dtmf.get("submitOnHash"))
+                digits += "" if is_submitted else given.digit
+                if is_submitted or len(digits) >= most:
+                    is_timed_out = False
+                    break
+                deadline_ms = clock.ms + time_out_ms
+            elif given is not None and not digits:
+                spoken_ms = clock.ms if said is None else spoken_ms
+                ends_ms = clock.ms + milliseconds(given.seconds)
+                latest_ms = spoken_ms + milliseconds(speech.get("maxDuration", 60))
+                reason = "max_duration" if ends_ms > latest_ms else "end_on_silence_timeout"
+                heard = {"timeout_reason": reason, "results": [dict(each) for each in given.results]}
+                said = {"error": given.error} if given.error else heard
+                deadline_ms = min(ends_ms + milliseconds(speech.get("endOnSilence", 2.0)), latest_ms)
+            given = yield from queue.take(within=(deadline_ms - clock.ms) / 1000)
+            if given is None:
+                break
+    if digits or not is_timed_out or "speech" not in takes:
+        keys = {"digits": digits, "timed_out": is_timed_out}
+        # Source: webhook reference, Input (speech.error). If only keys were collected, the platform may send the error
+        # "Speech was not enabled"; the simulator sends no results instead.
+        speech = {"error": "Speech overridden by DTMF"} if "speech" in takes else {"results": []}
+        return {"speech": speech, "dtmf": keys}
+    if said is not None:
+        return {"speech": said, "dtmf": {"digits": None, "timed_out": False}}
+    is_for_both = "dtmf" in takes
+    nothing = {"digits": "" if is_for_both else None, "timed_out": is_for_both}
+    return {"speech": {"timeout_reason": "start_timeout", "results": []}, "dtmf": nothing}
+
+
+def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
+    """The legs and kinds of input to collect.
+
+    Speech is only collected from the first leg in `uuid`. Source: NCCO reference, Speech Recognition Settings (uuid).
+    """
+    if "dtmf" in takes:
+        yield leg, PressedKey
+    if "speech" in takes:
+        wanted = (speech.get("uuid") or [leg.uuid])[0]
+        yield from ((other, Speech) for other in leg.conversation.legs if other.uuid == wanted)
+
+
+def _each_key(playback: Playback, action: Action) -> Steps[None]:
+    """Asynchronous mode: the NCCO continues, and each key is sent at once, until the leg ends (unverified).
+
+    Source: NCCO reference, Input (mode).
+    """
+    platform = playback.platform
+    leg = playback.leg
+    with InputQueue((leg, PressedKey)) as queue:  # until the prompts end, or a key interrupts them
+        first = yield from playback.play_until(queue)
+    leg.processes.append(platform.scheduler.spawn(listen_for_keys(platform, leg, platform.target(action, leg), first)))
+
+
+def listen_for_keys(platform: CallControl, leg: Leg, target: Target, first: PartyInput | None = None) -> Steps[None]:
+    """Send each key that a party presses, beginning with `first` if a key was pressed before."""
+    with InputQueue((leg, PressedKey)) as queue:
+        if first is not None:
+            queue.put(first)
+        while True:
+            key = yield from queue.take(within=None)
+            if isinstance(key, PressedKey):
+                fields = payloads.collected(leg, {"dtmf": {"digits": key.digit, "timed_out": False}})
+                platform.send("input", target, fields, leg)

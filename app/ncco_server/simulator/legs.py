@@ -1,0 +1,483 @@
+"""Legs and conversations: which parties are connected, what each of them hears, and what it can do."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal, Self, TypeAlias
+
+from ncco_server.errors import AppError
+from ncco_server.simulator.clock import milliseconds
+from ncco_server.simulator.delivery import WebhookDelivery
+from ncco_server.simulator.durations import Durations
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.scheduler import LONGEST_MS, Process, Scheduler, Signal, Steps, first_of, pause
+from ncco_server.simulator.servers import Target
+from ncco_server.simulator.transcript import (
+    Action,
+    CallMoment,
+    Heard,
+    HeardKind,
+    PartyInput,
+    PressedKey,
+    Speech,
+    Waited,
+)
+
+EndedBy: TypeAlias = Literal["user", "platform"]
+"""Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
+BETWEEN_KEYS_S: Final = 0.25
+"""Seconds between two keys. Our estimate."""
+SURE: Final = 0.9
+"""The default confidence of speech."""
+
+
+class CallIsOver(AppError):
+    """A party cannot act, because the call is over."""
+
+
+class NothingToDecide(AppError):
+    """There is nothing to decide, because no dial waits for a decision."""
+
+
+def ids_of(seed: str) -> Iterator[uuid.UUID]:
+    """An endless series of IDs, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
+    for count in itertools.count(1):
+        yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The fields of webhooks that identify a leg.
+
+    Attributes:
+        from_: the calling number or URI; None for a Client SDK user, who is named in `from_user` instead.
+        headers: SIP headers, or the metadata of a WebSocket.
+        custom_data: data that a Client SDK application sent.
+    """
+
+    uuid: str
+    direction: Literal["inbound", "outbound"]
+    endpoint_type: str
+    to: str
+    from_: str | None
+    from_user: str = ""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    custom_data: Any = None
+
+
+class Leg:
+    """A party's connection.
+
+    The coroutines act as the party, and advance the virtual time of all legs of the platform.
+
+    Args:
+        target: where the leg's status events are sent.
+        root: the leg of the call that dials this leg; None if it is not dialled by a call.
+        scheduler, durations: those of the platform.
+        end: ends a leg, for its party or for the platform.
+
+    Attributes:
+        conversation: the conversation that the leg is in.
+        root: the leg of the call that dialled this leg, or the leg itself if it was not dialled by a call.
+        log: the call's webhooks with their replies, including those of legs that the call dialled.
+        open: the input, recording or dial that the party can act on, even if a prompt is still playing before an input.
+        waited: the same as `open`, but only while the call waits for the party: no prompt is playing, and the party has
+            not acted.
+        player: the process that plays the leg's NCCO; None if the leg has no NCCO of its own.
+        processes: the processes that are cancelled when the leg ends, including the player.
+        is_transferred: whether a transfer moved the leg to its conversation. Then it only ends with that conversation.
+        dialled: the legs that this leg has dialled, which end with it.
+        recordings: the recordings that end with the leg.
+        status: the leg's status in the REST API. Source: Voice API specification, status of a call.
+        is_muted, is_earmuffed: whether others cannot hear this leg, and whether it cannot hear them, as set by the REST
+            API; `is_muted` is None if the NCCO decides.
+        decision, decided: the behaviour that `decide` set, and the signal that fires then.
+        listeners: the queues that collect the party's input, each with the type of input.
+        performed: for a root, the NCCO actions that its call has performed, as written and in order.
+        problem: why the leg could not be dialled, or "".
+        declined: fires when the party declines the call.
+        over: fires when the leg ends.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        conversation: SimulatedConversation,
+        target: Target,
+        *,
+        root: Leg | None,
+        scheduler: Scheduler,
+        durations: Durations,
+        end: Callable[[Leg, EndedBy], None],
+    ) -> None:
+        self.identity = identity
+        self.uuid = identity.uuid
+        self.scheduler = scheduler
+        self.clock = scheduler.clock
+        self.conversation = conversation
+        self.target = target
+        self.root = root or self
+        self.log: list[WebhookDelivery] = [] if root is None else root.log
+        self.is_transferred = False
+        self.status = "started"
+        self.is_muted: bool | None = None
+        self.is_earmuffed = False
+        self.started_ms = self.clock.ms
+        self.answered_ms: int | None = None
+        self.ended_ms: int | None = None
+        self.ended_by: EndedBy | None = None
+        self.waited: Waited | None = None
+        self.open: Waited | None = None
+        self.player: Process[Any] | None = None
+        self.processes: list[Process[Any]] = []
+        self.decision = Behaviour("timeout")
+        self.dialled: list[Leg] = []
+        self.problem = ""
+        self.recordings: list[Recording] = []
+        self.performed: list[Mapping[str, Any]] = []
+        self.waits = Signal()
+        self.declined = Signal()
+        self.decided = Signal()
+        self.over = Signal()
+        self.listeners: list[tuple[InputQueue, type[PartyInput]]] = []
+        self._heard: list[tuple[int, Heard]] = []
+        self._durations = durations
+        self._end = end
+
+    @property
+    def name(self) -> str:
+        """The number or name that other parties see."""
+        identity = self.identity
+        return identity.to if identity.direction == "outbound" else identity.from_ or identity.from_user
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the leg has been answered."""
+        return self.answered_ms is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the leg has ended."""
+        return self.over.is_fired
+
+    @property
+    def at(self) -> float:
+        """Seconds since `zero_ms`."""
+        return (self.clock.ms - self.zero_ms) / 1000
+
+    @property
+    def zero_ms(self) -> int:
+        """When the leg was answered, or when it began if it was not answered, in milliseconds of the clock."""
+        return self.started_ms if self.answered_ms is None else self.answered_ms
+
+    @property
+    def transcript(self) -> tuple[Heard, ...]:
+        """What the party heard and did. Times are relative to `zero_ms`."""
+        return self.heard_since(0)
+
+    @property
+    def heard_count(self) -> int:
+        """The number of entries in the transcript."""
+        return len(self._heard)
+
+    def heard_since(self, first: int) -> tuple[Heard, ...]:
+        """The entries of the transcript, starting at index `first`."""
+        zero_ms = self.zero_ms
+        return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
+
+    def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
+        """Add what the party hears or does now to the transcript; returns the index of the entry."""
+        self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
+        return len(self._heard) - 1
+
+    def cut(self, number: int) -> None:
+        """End a sound in the transcript now, unless it has ended before."""
+        begun, heard = self._heard[number]
+        lasted = (self.clock.ms - begun) / 1000
+        if heard.seconds is None or lasted < heard.seconds:
+            self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
+
+    def dispatch(self, given: PartyInput) -> None:
+        """Pass the party's input to all queues that collect this type of input."""
+        if self.waited is not None and self.waited.is_ended_by(given):
+            self.waited = None
+        for queue, kind in self.listeners:
+            if isinstance(given, kind):
+                queue.put(given)
+
+    def pressing(self, digits: str) -> Steps[None]:
+        """Press keys one after another, as the party of this leg."""
+        for index, digit in enumerate(digits):
+            if index:
+                yield from pause(BETWEEN_KEYS_S)
+            self.note("pressed", digit)
+            self.dispatch(PressedKey(digit))
+
+    def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
+        """Say something, as the party of this leg. `results` are the recognised texts, best first."""
+        text = results[0]["text"] if results else ""
+        self.note("spoke", text, seconds)
+        self.conversation.relay_speech(self, text, seconds)
+        self.dispatch(Speech(seconds, tuple(results), error))
+        yield from pause(seconds)
+
+    def wait_for_party(self, waited: Waited) -> None:
+        """Mark the call as waiting for the party."""
+        self.open = self.waited = waited
+        waits = self.waits
+        self.waits = Signal()
+        waits.fire()
+
+    def stop_waiting(self) -> None:
+        """Mark the call as no longer waiting for the party."""
+        self.open = self.waited = None
+
+    async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
+        """Continue the call until it waits for the party or ends, or until `until` seconds after the answer.
+
+        Without `until`, this returns at once if the call already waits for the party, and the result is `idle` if the
+        call does not wait for the party within `at_most` seconds. With `until`, the party stays silent until then.
+        """
+        if until is not None:
+            await self.scheduler.advance(lambda: self.is_over, self.zero_ms + milliseconds(until))
+            return self._moment("until")
+        latest_ms = self.clock.ms + milliseconds(at_most)
+        await self.scheduler.advance(lambda: self.is_over or self.waited is not None, latest_ms=latest_ms)
+        return self._moment("idle")
+
+    async def hear(self) -> CallMoment:
+        """Continue the call until the transcript grows, the call waits for the party, or it ends."""
+        before = len(self._heard)
+        await self.scheduler.advance(lambda: self.is_over or self.waited is not None or len(self._heard) > before)
+        return self._moment("idle" if len(self._heard) == before else "until")
+
+    def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
+        """When and why virtual time stopped in the call."""
+        if self.is_over:
+            return CallMoment(self.at, "end")
+        if self.waited is not None:
+            return CallMoment(self.at, self.waited.kind, self.waited)
+        return CallMoment(self.at, otherwise)
+
+    async def press(self, digits: str) -> None:
+        """Press keys (0 to 9, * and #). Raises CallIsOver."""
+        await self._do(self.pressing(digits))
+
+    async def speak(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> None:
+        """Say something. Raises CallIsOver.
+
+        Args:
+            results: the recognised texts, best first, each as text or (text, confidence); none for noise.
+            seconds: how long the speech takes; by default, this is estimated from the first text.
+            error: a speech recognition error, instead of results.
+        """
+        await self._do(self.saying(*results, seconds=seconds, error=error))
+
+    def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Steps[None]:
+        """See `speak`."""
+        guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
+        wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
+        lasts = self._durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
+        return self.speaking(lasts, wire, error)
+
+    async def silence(self) -> None:
+        """Stay silent until the current input, recording or dial ends; if there is none, until the next one ends."""
+        if self.open is None:
+            await self.listen()
+        if (waited := self.open) is not None:
+            await self.scheduler.advance(lambda: self.open is not waited or self.is_over)
+
+    async def decide(self, behaviour: Behaviour) -> None:
+        """Set the behaviour of the party that is being dialled. Raises NothingToDecide if no dial waits."""
+        if self.open is None or self.open.kind != "dial":
+            raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
+        self.waited = None
+        self.decision = behaviour
+        self.decided.fire()
+
+    def end(self, by: EndedBy) -> None:
+        """End the leg at once, unless it is over."""
+        self._end(self, by)
+
+    async def hang_up(self) -> None:
+        """Hang up, unless the call is over. A party that is being dialled declines the call."""
+        if self.is_answered or self.identity.direction == "inbound":
+            self.end("user")
+        else:
+            self.declined.fire()
+        await self.scheduler.advance(lambda: True)
+
+    def begin(self, steps: Steps[None]) -> Process[None]:
+        """Start something that the party does, without advancing time. Raises CallIsOver."""
+        if self.is_over:
+            ended = ((self.ended_ms or 0) - self.zero_ms) / 1000
+            raise CallIsOver(f"the call ended {ended:g} s after the answer")
+        given = self.scheduler.spawn(steps)
+        self.processes.append(given)
+        return given
+
+    async def _do(self, steps: Steps[None]) -> None:
+        given = self.begin(steps)
+        await self.scheduler.advance(lambda: given.is_over)
+
+
+class InputQueue:
+    """Collects parties' inputs in order while it is open. Open it with `with`.
+
+    Args:
+        sources: pairs of a leg and a type of input to collect.
+    """
+
+    def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
+        self._sources = sources
+        self._items: deque[PartyInput] = deque()
+        self._arrived = Signal()
+
+    def __enter__(self) -> Self:
+        for leg, kind in self._sources:
+            leg.listeners.append((self, kind))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for leg, kind in self._sources:
+            leg.listeners.remove((self, kind))
+
+    def put(self, item: PartyInput) -> None:
+        """Add an input."""
+        self._items.append(item)
+        self._arrived.fire()
+
+    def take(self, within: float | None, unless: Signal | None = None) -> Steps[PartyInput | None]:
+        """Wait for the next input; None if `within` seconds have passed, or `unless` fires first."""
+        if not self._items:
+            self._arrived = Signal()
+            yield from first_of(self._arrived, *([unless] if unless is not None else ()), within=within)
+        return self._items.popleft() if self._items else None
+
+
+NO_SETTINGS: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(eq=False, slots=True)
+class Sound:
+    """A sound that is being played to a conversation.
+
+    Attributes:
+        kind, text, seconds, action: as in `Heard`.
+        hearers: the legs that hear the sound, each with the index of the entry in its transcript.
+    """
+
+    conversation: SimulatedConversation
+    kind: HeardKind
+    text: str
+    seconds: float | None
+    action: Action | None
+    hearers: dict[Leg, int] = field(default_factory=dict)
+
+    def reach(self, leg: Leg) -> None:
+        """Start the sound for a leg."""
+        self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
+
+    def leave(self, leg: Leg) -> None:
+        """Stop the sound for a leg."""
+        if leg in self.hearers:
+            leg.cut(self.hearers.pop(leg))
+
+    def stop(self) -> None:
+        """Stop the sound for every leg. A leg that joins later does not hear it."""
+        if self in self.conversation.sounds:
+            self.conversation.sounds.remove(self)
+        for leg in tuple(self.hearers):
+            self.leave(leg)
+
+
+class SimulatedConversation:
+    """One conversation.
+
+    Attributes:
+        uuid: its conversation_uuid.
+        name: the name of a named conversation; "" for the conversation of a call.
+        legs: the legs in the conversation, in the order in which they joined, each with the action that added it.
+        started: fires when a named conversation starts and its parties hear each other.
+        controller: the leg whose NCCO is played in it; None for a named conversation.
+        moderators: the legs that end it when they leave.
+        over: fires when a named conversation ends for everyone.
+        sounds: the sounds that are being played.
+    """
+
+    def __init__(self, uuid: str, name: str = "") -> None:
+        self.uuid = uuid
+        self.name = name
+        self.legs: dict[Leg, Mapping[str, Any]] = {}
+        self.over = Signal()
+        self.started = Signal()
+        self.recordings: list[Recording] = []
+        self.controller: Leg | None = None
+        self.moderators: set[Leg] = set()
+        self.sounds: list[Sound] = []
+
+    def join(self, leg: Leg, action: Mapping[str, Any] = NO_SETTINGS) -> None:
+        """Add a leg, which then hears the sounds that are being played."""
+        self.legs[leg] = action
+        leg.conversation = self
+        for sound in self.sounds:
+            sound.reach(leg)
+
+    def leave(self, leg: Leg) -> None:
+        """Remove a leg, if it is in the conversation."""
+        if self.legs.pop(leg, None) is not None:
+            for sound in self.sounds:
+                sound.leave(leg)
+
+    def play(self, kind: HeardKind, text: str, seconds: float | None, action: Action | None = None) -> Sound:
+        """Play something to everybody in the conversation. Source: NCCO reference, Talk (to a Conversation)."""
+        sound = Sound(self, kind, text, seconds, action)
+        for leg in self.legs:
+            sound.reach(leg)
+        self.sounds.append(sound)
+        return sound
+
+    def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
+        """Let the legs that can hear the speaker hear the text. Before a named conversation starts, nobody can."""
+        if self.name and not self.started.is_fired:
+            return
+        for listener in self.legs:
+            if listener is not speaker and self._hears(listener, speaker):
+                listener.note("voice", text, seconds)
+
+    def _hears(self, listener: Leg, speaker: Leg) -> bool:
+        """Whether one leg hears another. Both sides must allow it.
+
+        Source: NCCO reference, Conversation (canSpeak, canHear, mute).
+        """
+        speaks = self.legs[speaker]
+        hears = self.legs[listener]
+        is_muted = str(speaks.get("mute", "")).lower() == "true" if speaker.is_muted is None else speaker.is_muted
+        if is_muted or listener.is_earmuffed:
+            return False
+        is_allowed = listener.uuid in speaks.get("canSpeak", (listener.uuid,))
+        return is_allowed and speaker.uuid in hears.get("canHear", (speaker.uuid,))
+
+
+@dataclass(eq=False, slots=True)
+class Recording:
+    """A recording, in progress or finished.
+
+    Attributes:
+        leg: the recorded leg.
+        action: the record or conversation action that started it.
+        begun, ended: when the recording began and ended; `ended` is None while it is in progress.
+    """
+
+    uuid: str
+    leg: Leg
+    conversation: SimulatedConversation
+    action: Mapping[str, Any]
+    begun: datetime
+    ended: datetime | None = None

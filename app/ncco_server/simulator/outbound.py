@@ -1,0 +1,85 @@
+"""Calls that the REST API places.
+
+Source: Voice API specification, createCall; webhook reference, Answer (outbound: only after the callee has answered).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ncco_server.simulator.connect import detect, detections, follow, ring
+from ncco_server.simulator.control import CallControl
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import DETAILS, Behaviour
+from ncco_server.simulator.scheduler import Steps, first_of
+from ncco_server.simulator.servers import Target
+from ncco_server.simulator.transcript import Action, Ncco
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundCall:
+    """The parameters of a call.
+
+    Attributes:
+        action: a `connect` action with the same effect: `endpoint`, `from`, `timeout` (for ringing), and machine
+            detection.
+        ncco: the NCCO for the person who answers, or the target that replies with it.
+        event: where the status events are sent.
+        longest_s: the platform ends the call this many seconds after the answer.
+    """
+
+    action: Action
+    ncco: Ncco | Target
+    event: Target
+    longest_s: float = 7200.0
+
+
+def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
+    """Ring, play the NCCO to the person who answers, then end the leg.
+
+    The status events come before the answer webhook. Two things are unverified: that synchronous machine detection
+    delays the answer webhook, and that an NCCO in the reply to a detection event replaces the current one. Source:
+    webhook reference, Answer (live timing) and Machine detection.
+    """
+    platform.send_status(leg, "started")
+    platform.send_status(leg, "ringing")
+    behaviour = yield from ring(platform, leg, leg, call.action)
+    if behaviour.outcome in DETAILS:
+        detail, sip_code = DETAILS[behaviour.outcome]
+        platform.give_up(
+            leg, behaviour.outcome, detail=behaviour.detail or detail, sip_code=behaviour.sip_code or sip_code
+        )
+        return
+    leg.answered_ms = platform.clock.ms
+    platform.send_status(leg, "answered")
+    keys = call.action["endpoint"][0].get("dtmfAnswer")
+    if keys:
+        leg.note("keys", keys)
+    leg.processes.append(platform.scheduler.spawn(_end_at_the_limit(leg, call.longest_s)))
+    leg.processes.append(platform.scheduler.spawn(follow(platform, leg, behaviour)))
+    yield from _detect_and_play(platform, leg, call, behaviour)
+
+
+def _detect_and_play(platform: CallControl, leg: Leg, call: OutboundCall, behaviour: Behaviour) -> Steps[None]:
+    events = detections(call.action, behaviour)
+    ncco = call.ncco
+    if events and events[0].delays_joining:
+        ncco = (yield from detect(platform, leg, events)) or ncco
+        events = ()
+    if leg.is_over:
+        return
+
+    def detecting() -> Steps[None]:
+        replaced = yield from detect(platform, leg, events)
+        if replaced is not None and not leg.is_over:
+            platform.replace(leg, replaced)
+
+    if events:
+        leg.processes.append(platform.scheduler.spawn(detecting()))
+    yield from platform.play_to_the_end(leg, ncco)
+
+
+def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
+    """End the leg after its maximum length. Source: Voice API specification, length_timer."""
+    yield from first_of(within=seconds)
+    leg.end("platform")

@@ -1,0 +1,136 @@
+"""The simulated platform: places calls, and plays their NCCOs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ncco_server.simulator import payloads
+from ncco_server.simulator.clock import milliseconds
+from ncco_server.simulator.control import CallControl
+from ncco_server.simulator.deliveries import replacement
+from ncco_server.simulator.delivery import WebhookDelivery
+from ncco_server.simulator.legs import Identity, Leg, SimulatedConversation
+from ncco_server.simulator.outbound import OutboundCall, run
+from ncco_server.simulator.parties import address_of
+from ncco_server.simulator.playback import Playback
+from ncco_server.simulator.player import play
+from ncco_server.simulator.scheduler import LONGEST_MS, Steps
+from ncco_server.simulator.transcript import Ncco
+
+RANDOM_NUMBER: Final = "442079460999"
+"""The number for `randomFromNumber` if the application's numbers are not known. It is reserved for fiction."""
+
+
+class Vonage(CallControl):
+    """The simulated platform: its clock, conversations, IDs and deliveries.
+
+    Virtual time only advances while a method of this class or of its legs is awaited, so runs are reproducible. Await
+    one method at a time.
+
+    Args:
+        application: the URLs of the server, and how webhooks are signed.
+        server: `AsgiServer` or `HttpServer`.
+        clock: the clock, which the server under test should use too, if it can.
+        parties: what called parties do; by default, all of them answer after 4 seconds and talk for 30.
+        durations: how long speech and audio last.
+        chaos: random network faults; None for no faults.
+        seed: determines the IDs, so they are the same in every run.
+        scheduler: how time passes; None for as fast as possible.
+    """
+
+    def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
+        """Play an NCCO for a leg."""
+        return play(Playback(self, leg), ncco)
+
+    async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:
+        """Send an event about a leg. `fields` override the usual fields."""
+        now = payloads.stamp(self.clock())
+        conversation = leg.conversation.uuid
+        fields = {"uuid": leg.uuid, "conversation_uuid": conversation, "timestamp": now, **fields}
+        delivery = WebhookDelivery("event", *leg.root.target, fields, leg.uuid, skips_chaos=True)
+        self.deliveries.send(delivery, leg)
+        await self.scheduler.advance(lambda: delivery.is_over)
+
+    def forget_ended(self, keep: int) -> None:
+        """Forget the legs that have ended, except the last `keep`, with their webhooks and conversations."""
+        over = [uuid for uuid, leg in self.legs.items() if leg.is_over]
+        for uuid in over[: max(len(over) - keep, 0)]:
+            del self.legs[uuid]
+        kept = {leg.conversation.uuid for leg in self.legs.values()}
+        self.conversations = {uuid: each for uuid, each in self.conversations.items() if each.legs or uuid in kept}
+        self.deliveries.log = [each for each in self.deliveries.log if each.leg in self.legs or not each.is_over]
+
+    @property
+    def log(self) -> tuple[WebhookDelivery, ...]:
+        """All webhooks so far, in the order in which they were due."""
+        return tuple(self.deliveries.log)
+
+    async def call(
+        self,
+        to: str,
+        from_: str | None = None,
+        *,
+        endpoint_type: str = "phone",
+        from_user: str = "",
+        sip_headers: Mapping[str, str] | None = None,
+        custom_data: Any = None,
+    ) -> Leg:
+        """Place an inbound call; returns once it has been answered or has ended.
+
+        Args:
+            to: the called number.
+            from_: the calling number or SIP URI; None for a Client SDK user.
+            from_user: the name of the Client SDK user.
+            endpoint_type: phone, sip, app or vbc.
+            sip_headers: SIP headers under their own names, e.g. `X-Tenant` or `User-to-User`.
+            custom_data: data that a Client SDK application sends.
+        """
+        identity = Identity(
+            next(self.ids).hex, "inbound", endpoint_type, to, from_, from_user, sip_headers or {}, custom_data
+        )
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = self.new_leg(identity, conversation, self.event_target)
+        self.own_conversation(leg, conversation)
+        self.begin(leg, self._answer(leg))
+        await self.scheduler.advance(lambda: leg.is_answered or leg.is_over)
+        return leg
+
+    def place(self, call: OutboundCall) -> Leg:
+        """Place an outbound call, as the REST API does. Nothing happens until virtual time advances."""
+        endpoint = call.action["endpoint"][0]
+        from_ = call.action.get("from") or next(iter(self.application.numbers), RANDOM_NUMBER)
+        headers = endpoint.get("headers") or {}
+        identity = Identity(
+            next(self.ids).hex, "outbound", endpoint["type"], address_of(endpoint), from_, headers=headers
+        )
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = self.new_leg(identity, conversation, call.event)
+        self.own_conversation(leg, conversation)
+        self.begin(leg, run(self, leg, call))
+        return leg
+
+    def _answer(self, leg: Leg) -> Steps[None]:
+        """Request the first NCCO and play it.
+
+        Source: webhook reference, Answer: a valid reply answers the call; if the fallback returns no NCCO either, the
+        call ends.
+        """
+        own = self.application
+        self.send_status(leg, "started")
+        self.send_status(leg, "ringing")
+        fields = payloads.answer(leg, own.region_url)
+        ncco = yield from replacement(self.ask("answer", (own.answer_url, own.answer_method), fields, leg))
+        if ncco is not None:
+            leg.answered_ms = self.clock.ms
+            self.send_status(leg, "answered")
+            yield from self.play(leg, ncco)
+        self.end(leg, "platform")
+
+    async def run(self, seconds: float | None = None) -> None:
+        """Advance virtual time by `seconds`. Without `seconds`, advance until no event is left, but at most a day.
+
+        After a call, this delivers late webhooks, such as those of recordings.
+        """
+        until_ms = None if seconds is None else self.clock.ms + milliseconds(seconds)
+        await self.scheduler.advance(lambda: False, until_ms, self.clock.ms + LONGEST_MS)

@@ -1,0 +1,97 @@
+"""The prompts of an NCCO that is being played for a leg."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ncco_server.ncco.actions import ACTIONS
+from ncco_server.simulator.control import CallControl
+from ncco_server.simulator.durations import repeated
+from ncco_server.simulator.legs import InputQueue, Leg
+from ncco_server.simulator.scheduler import Process, Signal, Steps, first_of
+from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput
+
+
+class Playback:
+    """An NCCO that is being played for a leg, and its prompts.
+
+    Attributes:
+        leg: the leg that plays the NCCO.
+        allows_barge_in: whether prompts can be interrupted. This is so from the first prompt with `bargeIn` until the
+            next input.
+    """
+
+    def __init__(self, platform: CallControl, leg: Leg) -> None:
+        self.platform = platform
+        self.leg = leg
+        self.allows_barge_in = False
+        self._queued: deque[Action] = deque()
+        self._prompt_process: Process[None] | None = None
+
+    def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
+        """Stop the prompts of the previous NCCO; returns the new actions, each in normal form and as written.
+
+        In normal form, numbers are not text, and single values are arrays.
+        """
+        self.allows_barge_in = False
+        self.silence()
+        return deque((ACTIONS[action["action"]].shape().read(action), action) for action in ncco)
+
+    def prompt(self, action: Action) -> Steps[None]:
+        """Play a `talk` or `stream`, or only start it if it can be interrupted.
+
+        A prompt with `bargeIn` is asynchronous: the NCCO continues, and the input listens while the prompt plays. This
+        also applies to all later prompts before that input, even with `bargeIn: false`. Source: NCCO reference, NCCO
+        actions (Synchronous), Talk and Stream (bargeIn); nexmo-developer pull request 1662.
+        """
+        self.allows_barge_in = self.allows_barge_in or bool(action.get("bargeIn"))
+        if not self.allows_barge_in:
+            yield from self._play_prompt(action)
+            return
+        self._queued.append(action)
+        if self._prompt_process is None or self._prompt_process.is_over:
+            self._prompt_process = self.platform.scheduler.spawn(self._play_queued())
+            self.leg.processes.append(self._prompt_process)
+
+    def _play_queued(self) -> Steps[None]:
+        while self._queued:
+            yield from self._play_prompt(self._queued.popleft())
+
+    def _play_prompt(self, action: Action) -> Steps[None]:
+        """Play one prompt. Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
+        durations = self.platform.durations
+        kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
+        if kind == "talk":
+            text = str(action["text"])
+            once = durations.talk(text, action.get("language", "en-US"))
+        else:
+            text = str(action["streamUrl"][0])
+            once = durations.stream(text)
+        seconds = repeated(once, int(action.get("loop", 1)))
+        sound = self.leg.conversation.play(kind, text, seconds, action)
+        try:
+            yield from first_of(within=seconds)
+        finally:
+            sound.stop()
+
+    def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
+        """Play the prompts that have started until the party acts; returns its input, or None if all have finished."""
+        self.allows_barge_in = False
+        given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
+        self.silence()
+        return given
+
+    @property
+    def prompts_over(self) -> Signal:
+        """A signal that fires when the prompts that have started are over."""
+        if self._prompt_process is not None:
+            return self._prompt_process.done
+        signal = Signal()
+        signal.fire()
+        return signal
+
+    def silence(self) -> None:
+        """Stop the prompts that have started."""
+        self._queued.clear()
+        if self._prompt_process is not None:
+            self._prompt_process.cancel()

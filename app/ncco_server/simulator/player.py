@@ -1,0 +1,175 @@
+"""Plays an NCCO for a leg, action by action. Source: NCCO reference, NCCO actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from ncco_server.simulator import payloads
+from ncco_server.simulator.clock import milliseconds
+from ncco_server.simulator.connect import connect
+from ncco_server.simulator.deliveries import replacement
+from ncco_server.simulator.input import collect
+from ncco_server.simulator.legs import InputQueue, Leg, Recording, SimulatedConversation
+from ncco_server.simulator.playback import Playback
+from ncco_server.simulator.scheduler import Steps, first_of, pause
+from ncco_server.simulator.transcript import Action, Ncco, PressedKey, Speech, Waited
+
+Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
+
+BEEP_S: Final = 0.5
+"""Length of the beep in seconds. Our estimate."""
+CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
+
+
+def play(playback: Playback, ncco: Ncco) -> Steps[None]:
+    """Play a valid NCCO, and each one that replaces it. Does not end the leg."""
+    pending = playback.load(ncco)
+    try:
+        while pending:
+            action, written = pending.popleft()
+            # An action is added when its turn comes, because later actions may never be performed.
+            playback.leg.root.performed.append(written)
+            following = yield from PERFORMERS[action["action"]](playback, action)
+            if following is not None:
+                pending = playback.load(following)
+        yield from first_of(playback.prompts_over)
+    finally:
+        playback.silence()
+
+
+def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
+    """Send the payload. An NCCO in the reply replaces the current one. Without one, the current NCCO continues.
+
+    Source: NCCO reference, Notify.
+    """
+    leg = playback.leg
+    platform = playback.platform
+    fields = payloads.notify(leg, action["payload"])
+    return (yield from replacement(platform.ask("notify", platform.target(action, leg), fields, leg)))
+
+
+def wait(_: Playback, action: Action) -> Steps[None]:
+    """Pause, by default for 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
+
+    Source: NCCO reference, Wait.
+    """
+    timeout = action.get("timeout", 10)
+    seconds = float(timeout) if isinstance(timeout, str) else timeout
+    yield from pause(float(min(max(seconds, 0.1), 7200.0)))
+
+
+def record(playback: Playback, action: Action) -> Steps[None]:
+    """Record until an end condition is met. Without one, record until the call ends, while the NCCO continues.
+
+    Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
+    actions says that it does not.
+    """
+    platform = playback.platform
+    leg = playback.leg
+    if action.get("beepStart"):
+        beep = leg.conversation.play("beep", "", BEEP_S, action)
+        yield from first_of(within=BEEP_S)
+        beep.stop()
+    recording = platform.new_recording(leg, action)
+    leg.recordings.append(recording)
+    if any(action.get(name) is not None for name in CONDITIONS):
+        leg.wait_for_party(Waited("record", action))
+        try:
+            yield from _until_over(playback, action, recording)
+        finally:
+            leg.stop_waiting()
+
+
+def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
+    """Wait for the first end condition (silence, a key, or the maximum duration), then end the recording."""
+    clock = playback.platform.clock
+    leg = playback.leg
+    silence = action.get("endOnSilence")
+    longest = action.get("timeOut")
+    quiet_ms = clock.ms
+    begun_ms = clock.ms
+    with InputQueue((leg, PressedKey), (leg, Speech)) as queue:
+        while True:
+            ends = [] if longest is None else [begun_ms + milliseconds(longest)]
+            ends += [] if silence is None else [quiet_ms + milliseconds(silence)]
+            given = yield from queue.take(within=(min(ends) - clock.ms) / 1000 if ends else None)
+            if given is None or (isinstance(given, PressedKey) and given.digit == action.get("endOnKey")):
+                break
+            if isinstance(given, Speech):
+                quiet_ms = clock.ms + milliseconds(given.seconds)
+    playback.platform.end_recording(recording)
+
+
+def converse(playback: Playback, action: Action) -> Steps[None]:
+    """Move the leg into the named conversation. When that ends, the NCCO continues (unverified).
+
+    Recording starts when a moderator joins; in a standard conversation, when anybody joins. Source: NCCO reference,
+    Conversation (record).
+    """
+    platform = playback.platform
+    leg = playback.leg
+    conversation = platform.conversation_named(action["name"])
+    platform.move(leg, conversation, action)
+    if action.get("endOnExit"):
+        conversation.moderators.add(leg)
+    if action.get("startOnEnter", True):
+        conversation.started.fire()
+        if action.get("record") and not conversation.recordings:
+            conversation.recordings.append(platform.new_recording(leg, action))
+    yield from _on_hold(leg, conversation, action)
+    yield from first_of(conversation.over)
+    if leg in conversation.legs:
+        conversation.leave(leg)
+        platform.own_conversation(leg, SimulatedConversation(conversation.uuid))
+
+
+def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
+    """Wait for the conversation to start, with hold music if the action has any.
+
+    Source: NCCO reference, Conversation (musicOnHoldUrl).
+    """
+    if conversation.started.is_fired:
+        return
+    music = action.get("musicOnHoldUrl")
+    url = music[0] if isinstance(music, list) else music
+    number = leg.note("music", url or "", None, action)
+    try:
+        yield from first_of(conversation.started, conversation.over)
+    finally:
+        leg.cut(number)
+
+
+def transfer(playback: Playback, action: Action) -> Steps[None]:
+    """Move all legs of this conversation into another conversation, whose NCCO controls them from now on.
+
+    Source: NCCO reference, Transfer. It is unverified that an unknown conversation ends the call with an error event.
+    """
+    platform = playback.platform
+    leg = playback.leg
+    conversation = platform.conversations.get(action["conversationId"])
+    if conversation is None or not conversation.legs:
+        fields = payloads.error(leg, f"Conversation {action['conversationId']} not found")
+        platform.send("error", leg.root.target, fields, leg)
+        platform.end(leg, "platform")
+    else:
+        leg.conversation.controller = None
+        for moved in tuple(leg.conversation.legs):
+            platform.move(moved, conversation, action)
+            moved.is_transferred = True
+            if moved.player is not None:
+                moved.player.cancel()
+    yield from first_of()  # never returns, because this player has been cancelled
+
+
+PERFORMERS: Final[Mapping[str, Perform]] = {
+    "talk": Playback.prompt,
+    "stream": Playback.prompt,
+    "input": collect,
+    "record": record,
+    "notify": notify,
+    "wait": wait,
+    "connect": connect,
+    "conversation": converse,
+    "transfer": transfer,
+}

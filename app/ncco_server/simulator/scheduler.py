@@ -1,0 +1,223 @@
+"""Discrete-event simulation: virtual time, and the processes that run in it.
+
+A process is a generator. It yields what it waits for, and is resumed with the result. Only the HTTP requests that
+processes yield take real time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+from ncco_server.errors import AppError
+from ncco_server.simulator.clock import VirtualClock, milliseconds
+from ncco_server.simulator.servers import Request, Response
+
+T = TypeVar("T")
+
+LONGEST_MS: Final = 24 * 3600 * 1000
+"""How far time advances by default, in milliseconds; no call lasts longer. Source: Voice API specification,
+length_timer (maximum).
+"""
+
+MOST_STEPS: Final = 20_000
+"""Maximum number of process steps at one moment of virtual time; more steps raise NoProgress."""
+
+
+class NoProgress(AppError):
+    """Processes keep running while no virtual time passes, e.g. if the reply to a notify is the same notify again."""
+
+
+class Signal:
+    """An event that fires once and resumes every process that waits for it."""
+
+    __slots__ = ("_waiting", "is_fired")
+
+    def __init__(self) -> None:
+        self.is_fired = False
+        self._waiting: list[Callable[[], None]] = []
+
+    def fire(self) -> None:
+        """Fire the signal. A second call has no effect."""
+        self.is_fired = True
+        waiting = self._waiting
+        self._waiting = []
+        for resume in waiting:
+            resume()
+
+    def subscribe(self, resume: Callable[[], None]) -> None:
+        """Call `resume` when the signal fires."""
+        self._waiting.append(resume)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """A wait for the first of several signals, for at most `ms` milliseconds. The result is the signal, or None."""
+
+    signals: tuple[Signal, ...]
+    ms: int | None = None
+
+
+Command: TypeAlias = Until | Request
+Steps: TypeAlias = Generator[Command, Any, T]
+"""The generator of a process, whose result is `T`. It may yield a request, and is resumed with the response."""
+
+
+def pause(seconds: float) -> Steps[None]:
+    """Let virtual time pass."""
+    yield Until((), milliseconds(seconds))
+
+
+def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
+    """Wait for the first of several signals; returns the signal, or None after `within` seconds."""
+    found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
+    return found
+
+
+class Process(Generic[T]):
+    """A running generator.
+
+    Attributes:
+        done: fires when the process has ended or has been cancelled.
+        result: the return value; None until the process ends, or if it was cancelled.
+        turn: how many times the process has been resumed; timers and signals of an earlier turn are ignored.
+    """
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self._steps = steps
+        self.done = Signal()
+        self.result: T | None = None
+        self.turn = 0
+        self._is_cancelled = self._is_running = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the process has ended."""
+        return self.done.is_fired
+
+    def cancel(self) -> None:
+        """Stop the process, but run its `finally` blocks. A process that cancels itself ends at its next wait."""
+        self._is_cancelled = True
+        if not (self.is_over or self._is_running):
+            self._close()
+
+    def step(self, value: object) -> Command | None:
+        """Resume the process; returns what it waits for next, or None if it is over."""
+        self.turn += 1
+        self._is_running = True
+        try:
+            command = self._steps.send(value)
+        except StopIteration as stop:
+            self.result = stop.value
+            self.done.fire()
+            return None
+        finally:
+            self._is_running = False
+        if not self._is_cancelled:
+            return command
+        self._close()
+        return None
+
+    def _close(self) -> None:
+        self.turn += 1
+        self._is_running = True
+        self._steps.close()
+        self.done.fire()
+
+
+class Scheduler:
+    """Runs processes in order of virtual time, and in the order in which they became ready.
+
+    Args:
+        clock: the clock, which only the scheduler advances.
+        ask: sends a request.
+    """
+
+    def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]]) -> None:
+        self.clock = clock
+        self._ask = ask
+        self._ready: deque[tuple[Process[Any], int, object]] = deque()
+        self._timers: list[tuple[int, int, Process[Any], int, object]] = []
+        self._count = self._steps = 0
+
+    def spawn(self, steps: Steps[T]) -> Process[T]:
+        """Start a process. It first runs after the processes that are already ready."""
+        process = Process(steps)
+        self._ready.append((process, process.turn, None))
+        return process
+
+    async def advance(
+        self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
+    ) -> None:
+        """Advance virtual time until `stop` returns true.
+
+        Everything that is due now happens before `stop` is called.
+
+        Args:
+            stop: returns whether to stop.
+            until_ms: stop at exactly this time, even if no event occurs then.
+            latest_ms: stop before the first event after this time; None to stop when no event is left.
+        """
+        await self._settle()
+        limit = latest_ms if until_ms is None else until_ms
+        while not stop():
+            moment = self.next_moment()
+            if moment is None or (limit is not None and moment > limit):
+                self.clock.ms = max(self.clock.ms, until_ms or 0)
+                return
+            if moment > self.clock.ms:
+                self._steps = 0
+            self.clock.ms = moment
+            while self._timers and self._timers[0][0] == moment:
+                self._ready.append(heapq.heappop(self._timers)[2:])
+            await self._settle()
+
+    def next_moment(self) -> int | None:
+        """The time of the next event; None if there is none."""
+        while self._timers and self._timers[0][2].turn != self._timers[0][3]:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] if self._timers else None
+
+    async def _settle(self) -> None:
+        """Run all processes that are ready now."""
+        while self._ready:
+            process, turn, value = self._ready.popleft()
+            if process.turn == turn and not process.is_over:
+                self._steps += 1
+                if self._steps > MOST_STEPS:
+                    message = (
+                        f"{MOST_STEPS:,} steps at one moment: NCCOs keep replacing each other while no time passes"
+                    )
+                    raise NoProgress(message)
+                await self._wait(process, process.step(value))
+
+    async def _wait(self, process: Process[Any], command: Command | None) -> None:
+        """Make a process continue when its wait is over."""
+        turn = process.turn
+        if isinstance(command, Request):
+            await self._request(process, command)
+        elif command is not None:
+            fired = next((signal for signal in command.signals if signal.is_fired), None)
+            if fired is not None:
+                self._ready.append((process, turn, fired))
+                return
+            for signal in command.signals:
+                signal.subscribe(partial(self._ready.append, (process, turn, signal)))
+            if command.ms is not None:
+                self._at(command.ms, process, turn, None)
+
+    async def _request(self, process: Process[Any], request: Request) -> None:
+        """Send a request, and resume the process after the virtual time that it took."""
+        await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
+        turn = process.turn
+        response = await self._ask(request)
+        self._at(milliseconds(response.seconds), process, turn, response)
+
+    def _at(self, ms: int, process: Process[Any], turn: int, value: object) -> None:
+        self._count += 1
+        heapq.heappush(self._timers, (self.clock.ms + ms, self._count, process, turn, value))

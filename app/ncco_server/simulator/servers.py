@@ -1,0 +1,205 @@
+"""The servers under test (an ASGI application, or any server at a URL), and signed requests to them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol, Self, TypeAlias
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+import httpx
+import jwt
+
+from ncco_server.simulator.clock import VirtualClock
+
+Method: TypeAlias = Literal["GET", "POST"]
+Target: TypeAlias = tuple[str, Method]
+"""The URL and the method of a webhook."""
+Failure: TypeAlias = Literal["", "connect timeout", "timeout", "closed", "reset"]
+App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request.
+
+    Attributes:
+        body: the body of a POST; b"" for a GET.
+        connect_s: time limit for the connection in seconds.
+        answer_s: time limit for the reply in seconds.
+        is_awaited: whether the call waits for the reply in order to play it; False for a fallback request.
+    """
+
+    method: Method
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+    connect_s: float = 1.0
+    answer_s: float = 5.0
+    is_awaited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The result of a request.
+
+    Attributes:
+        status: the HTTP status; 0 if there was no response.
+        headers: by lower-case name.
+        seconds: the virtual time that the server took.
+        failure: why there was no response, or "".
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    seconds: float = 0.0
+    failure: Failure = ""
+
+
+class Server(Protocol):
+    """A webhook server under test."""
+
+    @property
+    def now(self) -> datetime:
+        """The current time of the server's clock. Tokens for the server contain it."""
+
+    async def deliver(self, request: Request) -> Response:
+        """Send a request. Never raises if the server fails."""
+
+
+async def ask_in_time(server: Server, request: Request) -> Response:
+    """Send a request. A response that comes too late becomes a timeout."""
+    return in_time(request, await server.deliver(request))
+
+
+def in_time(request: Request, response: Response) -> Response:
+    """The response, or a timeout if it took too long.
+
+    Source: delivery rules, connection and socket time-out.
+    """
+    if response.failure == "connect timeout":
+        return replace(response, seconds=request.connect_s)
+    if response.seconds <= request.answer_s and response.failure != "timeout":
+        return response
+    return Response(0, seconds=request.answer_s, failure="timeout")
+
+
+def compact_json(value: object) -> str:
+    """Encode a value as in webhooks: as JSON without spaces, and without escapes for non-ASCII letters."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def with_query(url: str, fields: Mapping[str, Any]) -> str:
+    """The URL of a GET with these fields. A nested value becomes a JSON parameter. Nulls are left out (unverified).
+
+    Source: webhook reference, the two kinds of request (GET).
+    """
+    texts = {name: value if isinstance(value, str) else compact_json(value) for name, value in fields.items()}
+    query = urlencode([pair for pair in texts.items() if fields[pair[0]] is not None], quote_via=quote, safe="")
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=f"{parts.query}&{query}" if parts.query else query, fragment=""))
+
+
+def payload_hash(method: Method, url: str, body: bytes) -> str:
+    """The claim `payload_hash`: a hash of a POST's raw body, or of a GET's query as compact JSON in URL order.
+
+    It is not documented whether non-ASCII letters are escaped in this JSON; here they are not.
+    """
+    query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    return hashlib.sha256(body if method == "POST" else compact_json(query).encode()).hexdigest()
+
+
+def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **accounts: str) -> Mapping[str, str]:
+    """The `Authorization` header of a signed webhook.
+
+    Args:
+        secret: the account's signature secret.
+        issued_at: the current time of the server's clock.
+        jti: the ID of this token.
+        hashed: the result of `payload_hash`.
+        accounts: `api_key` and `application_id`; empty ones are left out.
+    """
+    claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
+    claims |= {name: value for name, value in accounts.items() if value}
+    with warnings.catch_warnings(action="ignore"):  # PyJWT warns of a short secret, which may be the account's
+        return {"authorization": f"Bearer {jwt.encode(claims, secret, algorithm='HS256')}"}
+
+
+class HttpServer:
+    """Any webhook server, in any language, at the application's URLs. Use it with `async with`.
+
+    Tokens contain the real time, because the server uses its own clock, but timestamps in webhooks are virtual. A
+    request takes no virtual time.
+
+    Args:
+        transport: an httpx transport; None for the network.
+        patience_s: time limit of a request in real seconds; None for the request's own limits.
+
+    Attributes:
+        faults: exceptions raised by an application in this process. Each of them became a reply with status 500.
+    """
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None, patience_s: float | None = None) -> None:
+        self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False)
+        self._patience_s = patience_s
+        self.faults: list[Exception] = []
+
+    @property
+    def now(self) -> datetime:
+        """The real time."""
+        return datetime.now(UTC)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.aclose()
+
+    async def deliver(self, request: Request) -> Response:
+        """Send a request. Redirects are not followed: the platform treats them as bad statuses (unverified)."""
+        connect_s, answer_s = self._patience_s or request.connect_s, self._patience_s or request.answer_s
+        limits = {"timeout": httpx.Timeout(answer_s, connect=connect_s).as_dict()}
+        try:
+            async with asyncio.timeout(self._patience_s or connect_s + answer_s):
+                sent = httpx.Request(
+                    request.method, request.url, headers=request.headers, content=request.body, extensions=limits
+                )
+                reply = await self._transport.handle_async_request(sent)
+                body = await reply.aread()
+        except httpx.ConnectTimeout:
+            return Response(0, failure="connect timeout")
+        except (httpx.TimeoutException, TimeoutError):
+            return Response(0, failure="timeout")
+        except httpx.ConnectError:
+            return Response(0, failure="closed")
+        except (httpx.HTTPError, httpx.InvalidURL):
+            return Response(0, failure="reset")
+        except Exception as fault:  # noqa: BLE001 - a web server replies 500 to whatever an application raises
+            self.faults.append(fault)
+            return Response(500)
+        return Response(reply.status_code, {name.lower(): value for name, value in reply.headers.items()}, body)
+
+
+class AsgiServer(HttpServer):
+    """Any ASGI application in this process. This class does not start or stop it.
+
+    Args:
+        app: the application.
+        clock: the virtual clock, which the application should use too.
+        patience_s: time limit of a request in real seconds.
+    """
+
+    def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:
+        super().__init__(httpx.ASGITransport(app, client=("203.0.113.1", 40000)), patience_s)
+        self._clock = clock
+
+    @property
+    def now(self) -> datetime:
+        """The virtual time."""
+        return self._clock()

@@ -1,0 +1,336 @@
+-- version 0001
+-- Tables that version 0.2 creates outside its schema. They may exist already. The SQL works in both databases. Calls
+-- wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the index by
+-- time. The transcript is the last column, because SQLite would read through it to reach a later one.
+
+CREATE TABLE IF NOT EXISTS ncco_recordings (
+    id text NOT NULL,
+    uuid text NOT NULL,
+    kind text NOT NULL,
+    created_at bigint NOT NULL,
+    session text NOT NULL,
+    conversation text NOT NULL,
+    flow text NOT NULL,
+    step text NOT NULL,
+    about text NOT NULL,
+    caller_name text NOT NULL,
+    from_number text NOT NULL,
+    to_number text NOT NULL,
+    url text NOT NULL,
+    started_at bigint,
+    duration_ms bigint,
+    size bigint,
+    content_type text NOT NULL,
+    sha256 text NOT NULL,
+    state text NOT NULL,
+    problem text NOT NULL,
+    cure text NOT NULL,
+    due_at bigint,
+    leased_until bigint NOT NULL,
+    claim text NOT NULL,
+    tries bigint NOT NULL,
+    has_file bigint NOT NULL,
+    transcript_url text NOT NULL,
+    transcript_state text NOT NULL,
+    heard_at bigint,
+    heard_by text NOT NULL,
+    done_at bigint,
+    done_by text NOT NULL,
+    deleted_at bigint,
+    deleted_by text NOT NULL,
+    transcript text NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (uuid)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_by_time
+    ON ncco_recordings (created_at, id, from_number, to_number);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_by_call
+    ON ncco_recordings (session);
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_due
+    ON ncco_recordings (due_at)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_deleted
+    ON ncco_recordings (deleted_at)
+    WHERE deleted_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_removable
+    ON ncco_recordings (id)
+    WHERE state = 'deleted' AND has_file = 1;
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_new
+    ON ncco_recordings (created_at)
+    WHERE kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted';
+
+CREATE INDEX IF NOT EXISTS ncco_recordings_failed
+    ON ncco_recordings (created_at)
+    WHERE deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'));
+
+CREATE TABLE IF NOT EXISTS ncco_backups (made_at bigint NOT NULL, bytes bigint NOT NULL);
+
+-- version 0002
+-- Whether something in the turn could not be played. NULL in rows from hosts of version 0.2, which lack this column.
+
+ALTER TABLE turns ADD COLUMN has_failed boolean;
+
+-- version 0003
+-- Hashes of the legs, conversations and sessions of forgotten calls. Late webhooks of these calls are not written.
+
+CREATE TABLE IF NOT EXISTS ncco_forgotten (
+    name text NOT NULL,
+    forgotten_at bigint NOT NULL,
+    PRIMARY KEY (name)
+);
+
+-- version 0004
+-- Calls that this server places, and their attempts. `key` identifies a repeated request, and `digest` shows whether
+-- its body is the same. An attempt without over_at is in progress: there is at most one for each flow and number.
+
+CREATE TABLE IF NOT EXISTS ncco_placed (
+    id text NOT NULL,
+    key text NOT NULL,
+    digest text NOT NULL,
+    owner text NOT NULL,
+    batch text NOT NULL,
+    flow text NOT NULL,
+    number text NOT NULL,
+    params text NOT NULL,
+    chain bigint NOT NULL,
+    state text NOT NULL,
+    outcome text NOT NULL,
+    problem text NOT NULL,
+    tries bigint NOT NULL,
+    wanted_at bigint NOT NULL,
+    expires_at bigint,
+    due_at bigint,
+    cancelled_at bigint,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    PRIMARY KEY (id),
+    UNIQUE (key)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_placed_due
+    ON ncco_placed (due_at)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_by_time
+    ON ncco_placed (created_at, id);
+
+CREATE INDEX IF NOT EXISTS ncco_placed_by_batch
+    ON ncco_placed (batch)
+    WHERE batch <> '';
+
+CREATE TABLE IF NOT EXISTS ncco_attempts (
+    placed text NOT NULL,
+    number bigint NOT NULL,
+    flow text NOT NULL,
+    to_number text NOT NULL,
+    revision text NOT NULL,
+    state text NOT NULL,
+    leg text NOT NULL,
+    conversation text NOT NULL,
+    placing_at bigint NOT NULL,
+    give_up_at bigint,
+    answered_at bigint,
+    over_at bigint,
+    outcome text NOT NULL,
+    problem text NOT NULL,
+    PRIMARY KEY (placed, number)
+);
+
+CREATE UNIQUE INDEX IF NOT EXISTS ncco_attempts_under_way
+    ON ncco_attempts (flow, to_number)
+    WHERE over_at IS NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_attempts_by_time
+    ON ncco_attempts (placing_at);
+
+CREATE INDEX IF NOT EXISTS ncco_attempts_to_give_up
+    ON ncco_attempts (give_up_at)
+    WHERE give_up_at IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS ncco_placing (
+    id bigint NOT NULL,
+    next_at bigint NOT NULL,
+    paused_at bigint,
+    paused_by text NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- version 0005
+-- API keys of programs that may request calls: the SHA-256 of each key. Commas separate the names in `flows`.
+
+CREATE TABLE IF NOT EXISTS ncco_api_keys (
+    hash text NOT NULL,
+    name text NOT NULL,
+    flows text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (hash)
+);
+
+-- version 0006
+-- The sensitive params of a placed call are encrypted with this salt and the server's key. '' once the call is over.
+
+ALTER TABLE ncco_placed ADD COLUMN salt text NOT NULL DEFAULT '';
+
+-- version 0007
+-- The next call to place is found in the index alone, however many calls wait for a busy number or for another host's
+-- flow.
+
+DROP INDEX IF EXISTS ncco_placed_due;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_next
+    ON ncco_placed (due_at, id, flow, number)
+    WHERE due_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_placed_to_stop
+    ON ncco_placed (batch, due_at)
+    WHERE due_at IS NOT NULL AND batch <> '';
+
+CREATE INDEX IF NOT EXISTS ncco_placed_expiring
+    ON ncco_placed (expires_at, flow)
+    WHERE due_at IS NOT NULL AND expires_at IS NOT NULL;
+
+-- version 0008
+-- No call is placed before held_until, because Vonage accepts none.
+
+ALTER TABLE ncco_placing ADD COLUMN held_until bigint;
+
+ALTER TABLE ncco_placing ADD COLUMN held_for text NOT NULL DEFAULT '';
+
+-- version 0009
+-- How a call was requested, which `owner` told before, mixed with the names of API keys. '' in rows of older hosts: the
+-- API shows only calls with 'api'.
+
+ALTER TABLE ncco_placed ADD COLUMN origin text NOT NULL DEFAULT '';
+
+UPDATE ncco_placed
+SET origin = CASE
+        WHEN owner IN ('cli', 'hook') THEN owner
+        WHEN owner = 'console' OR owner LIKE 'console %' THEN 'console'
+        ELSE 'api'
+    END,
+    owner = CASE
+        WHEN owner IN ('cli', 'hook', 'console') THEN ''
+        WHEN owner LIKE 'console %' THEN substr(owner, 9)
+        ELSE owner
+    END;
+
+-- version 0010
+-- The results of calls. A turn's heard, rang and result are its facts (app/ncco_server/results.py); they are NULL in turns
+-- of older hosts. `party` is the person on the other side, `line` our number; `party_end` is `party` backwards, so that
+-- an index finds its last digits. Keys grow with time, so most indexes end with the key, by which lists are sorted. The
+-- database's own collation could sort digits after punctuation. ended_at is NULL if the end was never reported. A
+-- result is not `is_last` if the leg has a later session. version and webhook are the call's version and last webhook
+-- that the result covers. The counted columns are what ncco_sums contains of the row: a row with counted_result = '' is
+-- not in it. Each call is in three sums: by quarter, result and flow (level 0), by quarter and everything (1), and by
+-- day and everything (2). A report reads the days, the quarters at its edges, and when calls began.
+
+ALTER TABLE turns ADD COLUMN heard bigint;
+
+ALTER TABLE turns ADD COLUMN rang text;
+
+ALTER TABLE turns ADD COLUMN result text;
+
+CREATE TABLE IF NOT EXISTS ncco_results (
+    call_key bigint NOT NULL REFERENCES calls (key) ON DELETE CASCADE,
+    id text NOT NULL,
+    previous text NOT NULL,
+    is_last boolean NOT NULL,
+    direction text NOT NULL,
+    flow text NOT NULL,
+    party text COLLATE "C" NOT NULL,
+    party_end text COLLATE "C" NOT NULL,
+    line text NOT NULL,
+    name text NOT NULL,
+    step text NOT NULL,
+    is_played boolean NOT NULL,
+    has_failed boolean NOT NULL,
+    result text NOT NULL,
+    own text NOT NULL,
+    rang text NOT NULL,
+    began_at bigint NOT NULL,
+    person_at bigint,
+    ended_at bigint,
+    version bigint NOT NULL,
+    webhook bigint NOT NULL,
+    changed_at bigint NOT NULL,
+    is_counted boolean NOT NULL,
+    returned_at bigint,
+    returned_by text NOT NULL DEFAULT '',
+    release text NOT NULL DEFAULT '',
+    cohort text NOT NULL DEFAULT '',
+    counted_result text NOT NULL DEFAULT '',
+    counted_own text NOT NULL DEFAULT '',
+    counted_ms bigint NOT NULL DEFAULT 0,
+    counted_until_s bigint NOT NULL DEFAULT -1,
+    PRIMARY KEY (call_key)
+);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_time
+    ON ncco_results (began_at);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_result
+    ON ncco_results (result, call_key);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_flow
+    ON ncco_results (flow, call_key);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_party
+    ON ncco_results (party, call_key);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_party_end
+    ON ncco_results (party_end, call_key);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_line
+    ON ncco_results (line, call_key);
+
+CREATE INDEX IF NOT EXISTS ncco_results_by_own
+    ON ncco_results (own, call_key)
+    WHERE own <> '';
+
+CREATE INDEX IF NOT EXISTS ncco_results_failed
+    ON ncco_results (call_key)
+    WHERE has_failed;
+
+CREATE INDEX IF NOT EXISTS ncco_results_returned
+    ON ncco_results (began_at)
+    WHERE returned_at IS NOT NULL;
+
+CREATE INDEX IF NOT EXISTS ncco_results_uncounted
+    ON ncco_results (call_key)
+    WHERE NOT is_counted;
+
+CREATE TABLE IF NOT EXISTS ncco_sums (
+    level bigint NOT NULL,
+    quarter bigint NOT NULL,
+    result text NOT NULL,
+    flow text NOT NULL,
+    line text NOT NULL,
+    own text NOT NULL,
+    until_s bigint NOT NULL,
+    calls bigint NOT NULL,
+    ms bigint NOT NULL,
+    PRIMARY KEY (level, quarter, result, flow, line, own, until_s)
+);
+
+CREATE TABLE IF NOT EXISTS ncco_result_progress (
+    id bigint NOT NULL,
+    oldest bigint NOT NULL,
+    webhook bigint NOT NULL,
+    complete_since bigint,
+    leased_until bigint NOT NULL,
+    PRIMARY KEY (id)
+);
+
+-- version 0011
+-- Rows that lack the facts of an older host's turns.
+
+CREATE INDEX IF NOT EXISTS ncco_results_to_complete
+    ON ncco_results (call_key)
+    WHERE version = 0;

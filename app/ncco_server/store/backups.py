@@ -1,0 +1,49 @@
+"""Stores when the last backup was made."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, NamedTuple
+
+from ncco_server.store.database import Database, Work
+
+BACKUPS_TABLE: Final = "ncco_backups"
+
+DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
+INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
+SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
+SELECT_FIRST_REVISION: Final = "SELECT min(created_at) FROM revisions"
+
+
+class BackupRow(NamedTuple):
+    """A backup: the time of its data in milliseconds since 1970, and the size of its file in bytes."""
+
+    made_at: int
+    bytes: int
+
+
+class Backups:
+    """Stores the last backup in an open database. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def last(self) -> BackupRow | None:
+        """The last backup; None if none was recorded."""
+        rows = await self._database.read(SELECT)
+        return BackupRow(*rows[0]) if rows else None
+
+    async def first_data_at(self) -> int | None:
+        """When the oldest stored revision of a flow was stored, in milliseconds since 1970; no call is older."""
+        rows = await self._database.read(SELECT_FIRST_REVISION)
+        created_at: int | None = rows[0][0]
+        return created_at
+
+    async def add(self, row: BackupRow) -> None:
+        """Record a backup."""
+        await self._database.write(partial(_add, row))
+
+
+def _add(row: BackupRow) -> Work[None]:
+    yield DELETE, ()
+    yield INSERT, row

@@ -1,0 +1,170 @@
+"""Copies a database for a backup. The copy is always a SQLite file.
+
+A copy is a snapshot. It leaves out the console sessions of version 0.2, so a restore logs nobody in.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from ncco_server.errors import StoreUnavailable, StoreUnusable
+from ncco_server.store import sqlite_file
+from ncco_server.store.migrations import (
+    ADDITIONS_TABLE,
+    PROBES_TABLE,
+    RETENTION_TABLE,
+    SQLITE,
+    TABLES,
+    VERSION_TABLE,
+    upgrade,
+)
+
+WAIT_MS: Final = 5_000
+"""How long to wait while another process writes, in milliseconds."""
+
+COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
+"""The tables that are copied between SQLite and PostgreSQL. A table comes before the tables that refer to it."""
+
+SESSIONS_OF_0_2: Final = "ncco_console_sessions"
+"""If hosts of version 0.2 share the database, this table contains their console sessions."""
+_CURE: Final = "take another backup"
+IN_USE: Final = "stop every server, console and `ncco` command that uses it"
+
+
+@contextmanager
+def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
+    """Open a copy, a single file without a write-ahead log. Commits to disk at the end. Raises StoreError.
+
+    Args:
+        path: absolute path of the copy.
+        is_new: create it, with empty tables.
+    """
+    try:
+        if is_new:
+            sqlite_file.prepare(path, WAIT_MS)
+        with closing(sqlite_file.connect(path, WAIT_MS)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+            connection.execute("BEGIN")
+            yield connection
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise sqlite_file.unusable(str(path), error) from error
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a database with SQLite's online backup, even while servers write. Raises StoreError. Blocks.
+
+    The database is read in one step, because any write in between would restart the copy. In WAL mode, other processes
+    do not wait for the copy.
+    """
+    try:
+        with (
+            closing(sqlite_file.connect(source, WAIT_MS, "ro")) as reading,
+            closing(sqlite3.connect(target)) as writing,
+        ):
+            reading.backup(writing)
+    except sqlite3.Error as error:
+        raise sqlite_file.unusable(str(target if sqlite_file.is_full(error) else source), error) from error
+    with opened_copy(target) as copy, suppress(sqlite3.OperationalError):  # the table may not exist
+        copy.execute(f"DELETE FROM {SESSIONS_OF_0_2}")
+
+
+def check_copy(path: Path) -> None:
+    """Migrate a copy to the newest schema, read it completely, and drop the sessions of version 0.2.
+
+    Raises StoreUnusable if the copy is damaged, empty or of a newer version, or contains anything besides our tables
+    and rows: a backup must be complete and must not run code.
+    """
+    if not sqlite_file.schema_of(path, WAIT_MS).found:
+        raise StoreUnusable(f"{path} is empty", _CURE)
+    with opened_copy(path) as copy:
+        strange = copy.execute("SELECT type, name FROM sqlite_master WHERE rootpage = 0").fetchall()
+    if strange:
+        raise StoreUnusable(
+            f"{path} contains the {' '.join(map(str, strange[0]))!r}, which is not part of a backup", _CURE
+        )
+    sqlite_file.prepare(path, WAIT_MS)
+    with opened_copy(path) as copy:
+        found = copy.execute("PRAGMA integrity_check(1)").fetchall()[0][0]
+        missing = _missing_columns(copy)
+        copy.execute(f"DROP TABLE IF EXISTS {SESSIONS_OF_0_2}")
+    if found != "ok" or missing:
+        raise StoreUnusable(f"{path} is damaged ({found if found != 'ok' else f'{missing[0]} is missing'})", _CURE)
+
+
+def _missing_columns(copy: sqlite3.Connection) -> list[str]:
+    """The columns that a copy lacks although a new database has them, as `table.column`."""
+    with closing(sqlite_file.connect(None, 0)) as new:
+        sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
+        return [
+            f"{table}.{column}"
+            for table in TABLES
+            if table != RETENTION_TABLE  # databases of version 0.1 have no such table
+            for column in columns_of(new, table)
+            if column not in columns_of(copy, table)
+        ]
+
+
+def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of a table."""
+    return [row[1] for row in copy.execute(f"PRAGMA table_info({table})")]
+
+
+def require_unused(path: Path) -> None:
+    """Raise StoreUnavailable if another process has the file open. Empties the write-ahead log. Blocks.
+
+    Also raises StoreUnavailable if there is a log without its database file, because the log's calls may exist nowhere
+    else. Every connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another
+    connection.
+    """
+    sqlite_file.require_no_lost_log(path)
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite_file.connect(path, 0)) as connection:
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+    except sqlite3.Error as error:
+        if sqlite_file.is_busy(error):
+            raise StoreUnavailable(f"{path} is in use", IN_USE) from error
+
+
+def replace_file(path: Path, copy: Path) -> None:
+    """Replace a database with a copy. Raises StoreUnavailable if a process uses the database. Blocks."""
+    require_unused(path)
+    for name in ("-wal", "-shm"):  # a damaged file may have left a log, which would be applied to the copy
+        path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
+    copy.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Sync a folder's entries to disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
+    """Move a file, or the files of a folder, to their destination; `undo` restores the previous files.
+
+    The folder itself stays, because it may be a mount point.
+    """
+    before = draft.with_name("before")
+    before.mkdir()
+    steps = [(draft, target)]
+    if target.is_dir():
+        steps = [(path, target / path.name) for path in draft.iterdir()]
+        old = [path for path in target.iterdir() if path.is_file()]
+    else:
+        old = [target] if target.exists() else []
+    for source, goal in (*((path, before / path.name) for path in old), *steps):
+        source.replace(goal)
+        undo.callback(goal.replace, source)
+    sync_folder(target if target.is_dir() else target.parent)

@@ -1,0 +1,267 @@
+"""The interface that the SQLite and PostgreSQL databases implement: they run statements in transactions.
+
+Every operation that writes is a generator: it yields statements and receives their rows. This way, both databases share
+the code of the operations.
+
+    def hook_sent(id_, now):
+        for (session,) in (yield DELETE_HOOK, (id_,)):
+            yield FREE_NEXT, (now, session)
+
+The SQL is PostgreSQL's, with `$1` for the first value; a table in `ncco_server.store.sqlite_file` lists the
+differences in SQLite. An operation raises StoreError only before it has written anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.store.rows import Schema
+
+Row: TypeAlias = tuple[Any, ...]
+
+
+class Many(NamedTuple):
+    """A statement that runs once for each row of values. Its result is all rows that the runs return."""
+
+    sql: str
+    rows: Sequence[Sequence[Any]]
+
+
+class Keyed(NamedTuple):
+    """A statement whose result rows each start with the first of its `values`.
+
+    If several operations send the same statement together, that value shows which operation a row belongs to. In
+    grouped operations, only `Keyed` and `Insert` statements may return rows.
+    """
+
+    sql: str
+    values: Sequence[Any]
+
+
+class Insert(NamedTuple):
+    """An INSERT of one row, which may exist already.
+
+    Its result contains the first value and the key of the new row; it is empty if the row existed. In SQLite the key is
+    read without RETURNING, which would make the INSERT 50% slower.
+    """
+
+    sql: str
+    values: Sequence[Any]
+
+
+Statement: TypeAlias = tuple[str, Sequence[Any]] | Keyed | Many | Insert
+
+T = TypeVar("T")
+Work: TypeAlias = Generator[Statement, list[Row], T]
+
+
+SHORTEST_REST_S: Final = 0.02
+"""Longer than a process waits between two attempts to write to a SQLite file that another process is writing to."""
+
+
+async def give_way(began: float, factor: float = 1.0) -> None:
+    """Rest after a part of a bulk write, so that calls can use the database.
+
+    Args:
+        began: when the part began, by `time.monotonic`.
+        factor: how long to rest, as a multiple of the time that the part took.
+    """
+    await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
+
+
+class Read(Protocol):
+    """Reads a database, even while servers write to it."""
+
+    async def __call__(self, sql: str, *values: object) -> list[Row]:
+        """All rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
+
+
+class Database(Protocol):
+    """Runs the store's reads and writes.
+
+    Attributes:
+        label: the database's name in messages, without user and password.
+        path: the file of a SQLite database.
+        is_durable: whether the data outlives the process.
+    """
+
+    label: str
+    path: Path | None
+    is_durable: bool
+
+    async def open(self) -> None:
+        """Connect, migrate to the newest schema, and check that the database is writable.
+
+        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
+        """
+
+    async def close(self) -> None:
+        """Finish pending writes and disconnect. A closed database can be opened again."""
+
+    async def schema(self) -> Schema:
+        """Read the schema. Does not change or create the database, which need not be open.
+
+        Raises StoreUnavailable, or StoreUnusable if the database belongs to a newer version or to another program.
+        """
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """All rows of a query, as of the last commit. Raises StoreUnavailable."""
+
+    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
+        """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
+
+        If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
+        rows that cannot be stored, and StoreUnavailable.
+
+        Args:
+            work: makes the generator; called again if the transaction is retried.
+            keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
+                it has priority and is grouped. It must not contain `Many` statements, and only its `Keyed` and `Insert`
+                statements may return rows.
+        """
+
+    async def trim(self) -> None:
+        """Remove deleted rows from the write-ahead log too, unless that would take too long."""
+
+    async def copy_to(self, path: Path) -> None:
+        """Write a snapshot (see `ncco_server.store.copies`) to the new file `path`, even while servers are running.
+
+        The database need not be open. Raises StoreError.
+        """
+
+    async def require_unused(self) -> None:
+        """Raise StoreUnavailable if a server has the database open; may raise StoreError.
+
+        This object must not have it open.
+        """
+
+    async def replace_by(self, path: Path) -> None:
+        """Atomically replace everything with a checked copy. The database must not be open.
+
+        Raises StoreUnavailable if a server has the database open; may raise StoreError.
+        """
+
+    async def purge(self, *, rewrite: bool) -> bool | None:
+        """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
+
+        Returns True if the data is removed, False if another program prevents that, and None if deleted rows stay in
+        the files until their space is reused.
+        """
+
+    def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
+        """Yield a reader with its own connection, and the schema. The database need not be open.
+
+        Raises StoreUnusable if the database is not ours, or this version cannot read it.
+        """
+
+
+@dataclass(slots=True, eq=False)
+class WriteItem:
+    """A write in the queue, and the task that awaits it."""
+
+    work: Callable[[], Work[Any]]
+    done: asyncio.Future[Any]
+    keys: Sequence[str]
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        """Pass the result or error to the waiting task, unless it was cancelled. Call this in the task's event loop."""
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+            self.done.exception()  # mark the error as seen, because a task that is being cancelled never reads it
+
+
+class GroupWriter(ABC):
+    """Commits operations in groups: while one group waits for the disk, the next one fills.
+
+    A group starts after all tasks that are ready have run, so it contains their writes.
+
+    Args:
+        label: the database's name in messages.
+        queue_limit: maximum number of waiting writes; more are refused, because they would miss the caller's deadline.
+    """
+
+    def __init__(self, label: str, queue_limit: int) -> None:
+        self.label = label
+        self.queue: deque[WriteItem] = deque()
+        self._queue_limit = queue_limit
+        self._task: asyncio.Task[None] | None = None
+
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
+        """Write an operation as part of a group; returns its result or raises its error after the commit."""
+        if len(self.queue) >= self._queue_limit:
+            raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
+        item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
+        self.queue.append(item)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"writer of {self.label}")
+        try:
+            result: T = await item.done
+        except asyncio.CancelledError as error:
+            raise error from store_wait(self.label)
+        return result
+
+    async def close(self) -> None:
+        """Wait until all queued operations are written."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task})
+
+    @abstractmethod
+    def next_group(self) -> list[WriteItem]:
+        """Take the operations of the next group from the queue."""
+
+    @abstractmethod
+    async def commit(self, group: list[WriteItem]) -> None:
+        """Write operations in one transaction, and pass on their results. Never raises."""
+
+    async def _run(self) -> None:
+        group: list[WriteItem] = []
+        try:
+            while self.queue:
+                group = [item for item in self.next_group() if not item.done.cancelled()]
+                if group:
+                    await self.commit(group)
+        finally:
+            for item in (*group, *self.queue):  # if the event loop stops, tasks must not wait forever
+                if not item.done.done():
+                    item.error = item.error or StoreUnavailable(f"{self.label} is not open")
+                    item.settle()
+
+
+def contains(column: str, value: str) -> str:
+    """An SQL condition that is true if a text or binary column contains a value."""
+    return f'"position"({column}, {value}) > 0'
+
+
+def has_word(column: str, word: str) -> str:
+    """An SQL condition that is true if a binary column contains a word. It ignores the case of ASCII letters.
+
+    The column's bytes may not be valid text, so the word is encoded rather than the column decoded.
+    """
+    return contains(
+        f"lower(encode({column}, 'escape') COLLATE \"C\")", f"lower(encode({word}, 'escape') COLLATE \"C\")"
+    )
+
+
+def store_wait(label: str) -> StoreUnavailable:
+    """The exception that becomes the cause of a CancelledError while a task waits for the store."""
+    return StoreUnavailable(f"{label} has not answered yet")
+
+
+def is_store_wait(error: BaseException | None) -> bool:
+    """Whether `error` is the cancellation of a task that was waiting for the store."""
+    return error is not None and isinstance(error.__cause__, StoreUnavailable)

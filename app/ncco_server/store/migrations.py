@@ -1,0 +1,157 @@
+"""The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
+
+During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
+server refuses a schema version that it does not know. A change that must not stop hosts of the previous version, during
+a restart or after a downgrade, is an addition: tables and columns with a version of their own, which older servers
+ignore.
+
+Keys are ascending integers, so rows that are written together are stored together. An index with random entries adds a
+page to every commit, so only the index of call IDs has them. PostgreSQL sorts text by its bytes, as SQLite does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from ncco_server.errors import StoreUnusable
+from ncco_server.store.api_keys import API_KEYS_TABLE
+from ncco_server.store.backups import BACKUPS_TABLE
+from ncco_server.store.database import Work
+from ncco_server.store.placed_rows import PLACED_TABLES
+from ncco_server.store.recordings import RECORDINGS_TABLE
+from ncco_server.store.results import RESULT_TABLES
+from ncco_server.store.rows import Schema
+
+VERSION_TABLE: Final = "ncco_schema"
+"""The table with the database's version. A database that has our tables but not this one belongs to another program."""
+
+RETENTION_TABLE: Final = "ncco_retention"
+"""The table with the default retention in days. Databases created by version 0.1 lack it."""
+
+DEFAULT_RETENTION_DAYS: Final = 90
+
+FIRST_READABLE: Final = "0002"
+"""The oldest version that can be read without migrating it."""
+
+PROBES_TABLE: Final = "probes"
+"""A table that is always empty: `probe` writes a row and deletes it."""
+
+ADDITIONS_TABLE: Final = "ncco_additions"
+"""The table with the version of the additions. Version 0.2 of the server does not create it."""
+
+FORGOTTEN_TABLE: Final = "ncco_forgotten"
+"""The table with hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
+
+TABLES: Final = (
+    *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
+    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
+    *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES),
+)
+
+PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
+"""The row that a probe writes, which fails if the disk is full: it is larger than the free space of any page, and
+PostgreSQL cannot compress it.
+"""
+
+INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
+
+DELETE_PROBES: Final = "DELETE FROM probes"
+
+
+class Migration(NamedTuple):
+    """The statements that turn the previous version into this one."""
+
+    version: str
+    statements: tuple[str, ...]
+
+
+def _read_migrations(name: str) -> tuple[Migration, ...]:
+    """Read the migrations in a file of this folder: each starts with `-- version` and ends its statements with `;`."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
+    _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
+    return tuple(
+        Migration(version, tuple(statement.strip() for statement in statements.split(";\n") if statement.strip()))
+        for version, statements in zip(parts[::2], parts[1::2], strict=True)
+    )
+
+
+SQLITE: Final = _read_migrations("sqlite.sql")
+POSTGRES: Final = _read_migrations("postgres.sql")
+ADDITIONS: Final = _read_migrations("additions.sql")
+
+
+def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[Schema]:
+    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database.
+
+    Args:
+        migrations: the migrations for this kind of database.
+        list_tables: the query for the database's tables; it may leave out other programs' tables.
+        label: the database's name in messages.
+    """
+    tables = {row[0] for row in (yield list_tables, ())}
+    found = yield from _version(VERSION_TABLE, tables)
+    added = yield from _version(ADDITIONS_TABLE, tables)
+    versions = tuple(migration.version for migration in migrations)
+    if found == "" and (others := sorted(tables - {VERSION_TABLE})):
+        cure = "name an empty database in NCCO_DATABASE_URL"
+        raise StoreUnusable(f"{label} belongs to another program: it has a table {others[0]}", cure)
+    if found not in ("", *versions):
+        cure = "start the newer version that created it, or name another database in NCCO_DATABASE_URL"
+        raise StoreUnusable(
+            f"{label} has schema {found}, but this version knows only versions up to {versions[-1]}", cure
+        )
+    days = (yield f"SELECT days FROM {RETENTION_TABLE}", ()) if RETENTION_TABLE in tables else []
+    missing = tuple(version for version in versions if version > found)
+    additions = tuple(addition.version for addition in ADDITIONS if addition.version > added)
+    return Schema(found, versions[-1], missing, days[0][0] if days else None, additions)
+
+
+def _version(table: str, tables: Collection[str]) -> Work[str]:
+    rows = (yield f"SELECT max(version_num) FROM {table}", ()) if table in tables else []
+    return str(rows[0][0] or "") if rows else ""
+
+
+def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
+    """Create missing tables and columns. The transaction must keep other writers out. Raises StoreUnusable."""
+    schema = yield from find_schema(migrations, list_tables, label)
+    if schema.missing:
+        yield from _run(migrations, schema.missing, VERSION_TABLE)
+    if not schema.found:
+        yield f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)", ()
+        yield f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)", (DEFAULT_RETENTION_DAYS,)
+    if schema.additions:
+        yield from _run(ADDITIONS, schema.additions, ADDITIONS_TABLE)
+
+
+def is_complete(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[bool]:
+    """Whether `upgrade` would change nothing. Raises StoreUnusable."""
+    schema = yield from find_schema(migrations, list_tables, label)
+    return schema.is_complete
+
+
+def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_table: str) -> Work[None]:
+    yield f"CREATE TABLE IF NOT EXISTS {version_table} (version_num text NOT NULL)", ()
+    for migration in migrations:
+        if migration.version in missing:
+            for statement in migration.statements:
+                yield statement, ()
+    yield f"DELETE FROM {version_table}", ()
+    yield f"INSERT INTO {version_table} (version_num) VALUES ($1)", (missing[-1],)
+
+
+def require_readable(schema: Schema, label: str) -> None:
+    """Raise StoreUnusable if the database is empty, or too old to be read without migrating it."""
+    if not schema.found:
+        raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
+    if schema.found < FIRST_READABLE:
+        raise StoreUnusable(f"{label} has the old schema {schema.found}", "run `ncco db upgrade`")
+
+
+def probe() -> Work[None]:
+    """Write a row and delete it. The commit shows whether the database is writable and can grow."""
+    yield INSERT_PROBE, (PROBE,)
+    yield DELETE_PROBES, ()

@@ -1,0 +1,96 @@
+"""Copies the rows of a PostgreSQL database to a SQLite file, and back. Only a few rows are in memory at a time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.store.copies import COPIED, IN_USE, columns_of, opened_copy
+from ncco_server.store.postgres_text import loaded_text, stored_text
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+ROWS: Final = 100
+"""Rows per read. A single row can be a megabyte long."""
+
+NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+
+SELECT_COLUMNS: Final = """
+    SELECT column_name, data_type = 'boolean', is_identity = 'YES'
+    FROM information_schema.columns
+    WHERE table_schema = current_schema() AND table_name = $1
+"""
+
+# A running server always has a connection, because it probes the database every few seconds.
+COUNT_OTHERS: Final = """
+    SELECT count(*)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+        AND application_name = current_setting('application_name')
+"""
+
+
+async def copy_out(connection: Connection, path: Path) -> None:
+    """Write a consistent copy to a new SQLite file, even while servers are running."""
+    with opened_copy(path, is_new=True) as copy:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.execute(NO_LIMITS)
+            for table in COPIED:
+                copy.execute(f"DELETE FROM {table}")
+                known = {row[0] for row in await connection.fetch(SELECT_COLUMNS, table)}
+                names = [name for name in columns_of(copy, table) if name in known]
+                if names:
+                    await _copy_table_out(connection, copy, table, names)
+
+
+async def _copy_table_out(connection: Connection, copy: sqlite3.Connection, table: str, names: Sequence[str]) -> None:
+    insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    cursor = await connection.cursor(f"SELECT {', '.join(names)} FROM {table}")
+    while rows := await cursor.fetch(ROWS):
+        loaded = ([loaded_text(value) if isinstance(value, str) else value for value in row] for row in rows)
+        copy.executemany(insert, loaded)
+
+
+async def require_unused(connection: Connection, label: str) -> None:
+    """Raise StoreUnavailable if a server has the database open."""
+    if others := await connection.fetchval(COUNT_OTHERS):
+        raise StoreUnavailable(f"{label} is in use, by {others} connections", IN_USE)
+
+
+async def copy_in(connection: Connection, path: Path) -> None:
+    """Replace all rows with those of a copy, in the current transaction. Both must have the newest schema."""
+    with opened_copy(path) as copy:
+        columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
+        present = [table for table in COPIED if columns[table]]
+        await connection.execute(f"TRUNCATE {', '.join(present)}")
+        for table in present:
+            both = set(columns_of(copy, table))
+            names = [(name, is_boolean) for name, is_boolean, _ in columns[table] if name in both]
+            await connection.copy_records_to_table(
+                table, records=_rows(copy, table, names), columns=[name for name, _ in names]
+            )
+            for name in (name for name, _, is_identity in columns[table] if is_identity):
+                sequence = f"pg_get_serial_sequence('{table}', '{name}')"
+                await connection.execute(f"SELECT setval({sequence}, coalesce(max({name}), 0) + 1, false) FROM {table}")
+
+
+async def _rows(
+    copy: sqlite3.Connection, table: str, names: Sequence[tuple[str, bool]]
+) -> AsyncIterator[tuple[object, ...]]:
+    cursor = copy.execute(f"SELECT {', '.join(name for name, _ in names)} FROM {table}")
+    while rows := cursor.fetchmany(ROWS):
+        for row in rows:
+            yield tuple(_value(value, is_boolean) for value, (_, is_boolean) in zip(row, names, strict=True))
+
+
+def _value(value: object, is_boolean: bool) -> object:
+    if isinstance(value, str):
+        return stored_text(value)
+    return bool(value) if is_boolean else value

@@ -1,0 +1,515 @@
+"""Recordings of `record` actions, and of speech input if its audio is kept.
+
+    rows = await store.recordings.list(50, wanted=RecordingFilter(kind="record", is_done=False))
+    rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
+    await store.recordings.mark_heard(rows[0].id, now, "anna")
+
+`ncco_server.service.turns` writes a recording in the same transaction as the webhook that announces it;
+`ncco_server.service.recordings` fetches its audio and transcript. The audio is a file or an object named after the ID.
+
+Combinations of the columns:
+
+    waiting              state waiting, due_at set
+    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
+    kept                 state kept, content_type and sha256 set; due_at only if its transcript is still waiting
+    given up             state failed or gone, problem and cure set, due_at NULL
+    deleted              deleted_at set, all else as before; this can be undone
+    deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
+
+The table is an addition to the schema (`ncco_server.store.migrations`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.store.database import Database, Keyed, Many, Row, Work, contains
+from ncco_server.store.rows import moment_of
+
+RECORDINGS_TABLE: Final = "ncco_recordings"
+
+RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
+"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: what an `input` with `saveAudio` heard.
+"""
+
+RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
+"""`waiting` for its next attempt, or being fetched; `kept`; `failed`: given up; `gone`: Vonage no longer has it;
+`deleted` for good: only its ID is left, so that a second webhook does not restore it.
+"""
+
+
+_SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".ogg"}
+
+
+class RecordingRow(NamedTuple):
+    """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
+
+    Attributes:
+        id: random, 32 hexadecimal digits; the file is named after it.
+        uuid: Vonage's ID, or a hash of the URL if there is none; unique.
+        kind: see `RecordingKind`.
+        session: the call's session; "" if unknown.
+        conversation: its `conversation_uuid`.
+        flow, step: where in the flows it was recorded; "" if unknown.
+        about: the flow's text parameters, such as the team that a message is for; never sensitive.
+        caller_name: the caller's name, if the flow knows it; never sensitive.
+        from_number, to_number: the call's numbers: digits with the country code, or a user's name.
+        url: Vonage's URL of the audio; never shown. "" until a webhook announces it: the transcript may come first.
+        started_at, duration_ms: start and duration of the audio, as announced.
+        size: the audio's size in bytes, first as announced and later as fetched.
+        content_type: the audio's content type, "" until it is kept.
+        sha256: the hash of the last audio that was fetched, whether it was kept or not.
+        state: see `RecordingState`.
+        problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
+        due_at: when to fetch it next; None if there is nothing to fetch.
+        leased_until: before this time, only the process that claimed it may fetch it.
+        claim: random, the same for recordings that are claimed together; "" while no process fetches it.
+        tries: how many times it was claimed.
+        has_file: 1 if a file may exist, otherwise 0.
+        transcript_url: like `url`.
+        transcript_state: like `state`; "" if no transcript was announced.
+        transcript: the spoken words, one line per channel.
+        heard_at, heard_by: who first listened to it, and when.
+        done_at, done_by: who marked it as done, and when.
+        deleted_at, deleted_by: who deleted it, and when. This can be undone until the state is `deleted`.
+        created_at: when the webhook arrived.
+    """
+
+    id: str
+    uuid: str
+    kind: RecordingKind
+    created_at: int
+    session: str = ""
+    conversation: str = ""
+    flow: str = ""
+    step: str = ""
+    about: str = ""
+    caller_name: str = ""
+    from_number: str = ""
+    to_number: str = ""
+    url: str = ""
+    started_at: int | None = None
+    duration_ms: int | None = None
+    size: int | None = None
+    content_type: str = ""
+    sha256: str = ""
+    state: RecordingState = "waiting"
+    problem: str = ""
+    cure: str = ""
+    due_at: int | None = None
+    leased_until: int = 0
+    claim: str = ""
+    tries: int = 0
+    has_file: int = 0
+    transcript_url: str = ""
+    transcript_state: RecordingState | Literal[""] = ""
+    transcript: str = ""
+    heard_at: int | None = None
+    heard_by: str = ""
+    done_at: int | None = None
+    done_by: str = ""
+    deleted_at: int | None = None
+    deleted_by: str = ""
+
+    @property
+    def suffix(self) -> str:
+        """File name extension of the audio; "" until its type is known."""
+        return _SUFFIXES.get(self.content_type, "")
+
+    @property
+    def file_name(self) -> str:
+        """The file name for downloads of the audio, such as `message-2026-11-21-0812.mp3`; the time is UTC."""
+        at = moment_of(self.started_at or self.created_at)
+        return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
+
+    def is_being_fetched(self, now: int) -> bool:
+        """Whether a process is fetching the recording now."""
+        return self.due_at is not None and self.leased_until > now
+
+
+class RecordingFilter(NamedTuple):
+    """Which recordings to list; "" and None mean any. Recordings deleted for good are never listed.
+
+    Attributes:
+        kind: as in the row.
+        session, flow, state: as in the row.
+        number: digits that the caller's or the called number contains.
+        is_heard, is_done: whether somebody has listened to it, or marked it as done.
+        is_deleted: whether it is deleted and can be restored.
+    """
+
+    kind: str = ""
+    session: str = ""
+    flow: str = ""
+    state: str = ""
+    number: str = ""
+    is_heard: bool | None = None
+    is_done: bool | None = None
+    is_deleted: bool | None = False
+
+
+ANY_RECORDING: Final = RecordingFilter()
+"""All recordings that are not deleted."""
+
+
+class RecordingCounts(NamedTuple):
+    """How many recordings there are.
+
+    Attributes:
+        new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
+        waiting: recordings and transcripts that have yet to be fetched.
+        failed: recordings that are not deleted and were given up, or that Vonage no longer has.
+    """
+
+    new: int = 0
+    waiting: int = 0
+    failed: int = 0
+
+
+_FIELDS: Final = RecordingRow._fields
+RECORDING_COLUMNS: Final = ", ".join(_FIELDS)
+_IS_NEW: Final = (
+    "kind = 'record' AND heard_at IS NULL AND done_at IS NULL AND deleted_at IS NULL AND state <> 'deleted'"
+)
+_HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))"
+
+INSERT: Final = f"""
+    INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(_FIELDS) + 1))})
+    ON CONFLICT (uuid)
+"""
+
+# A second webhook finds the URL that the first one has set. It does not restore recordings that were deleted for good,
+# and a webhook of one call never changes another call's recording.
+_MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
+
+ADD_AUDIO: Final = f"""
+    {INSERT} DO UPDATE
+    SET url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size,
+        due_at = excluded.due_at, tries = 0
+    WHERE known.url = '' AND {_MAY_ADD}
+"""
+
+ADD_TRANSCRIPT: Final = f"""
+    {INSERT} DO UPDATE
+    SET transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state,
+        due_at = excluded.due_at, tries = 0
+    WHERE known.transcript_url = '' AND {_MAY_ADD}
+"""
+
+SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE id = $1"
+
+SELECT_BY_UUID: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE uuid = $1"
+
+SELECT_PAGE: Final = f"""
+    SELECT {RECORDING_COLUMNS}
+    FROM {RECORDINGS_TABLE}
+    WHERE state <> 'deleted'
+        AND (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
+        AND (CAST($3 AS text) = '' OR kind = $3) AND (CAST($4 AS text) = '' OR session = $4)
+        AND (CAST($5 AS text) = '' OR flow = $5) AND (CAST($6 AS text) = '' OR state = $6)
+        AND (CAST($7 AS text) = '' OR {contains("from_number", "$7")} OR {contains("to_number", "$7")})
+        AND (CAST($8 AS bigint) IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($9 AS bigint) IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
+        AND (CAST($10 AS bigint) IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+
+SELECT_CHANGES: Final = f"""
+    SELECT id, state, problem, transcript_state, heard_at, done_at, deleted_at
+    FROM {RECORDINGS_TABLE}
+    ORDER BY created_at DESC, id DESC
+    LIMIT $1
+"""
+
+COUNT: Final = f"""
+    SELECT
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_IS_NEW}),
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE due_at IS NOT NULL),
+        (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_HAS_FAILED})
+"""
+
+_DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $1"
+
+SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
+
+SELECT_OLDEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"
+SELECT_NEWEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
+
+CLAIM: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET leased_until = $2, claim = $3, tries = tries + 1, has_file = 1 WHERE id = $1
+"""
+
+RENEW: Final = f"UPDATE {RECORDINGS_TABLE} SET leased_until = $3 WHERE id = $1 AND claim = $2 RETURNING id"
+
+SELECT_CLAIMED: Final = f"{SELECT} AND claim = $2 FOR UPDATE"
+
+FINISH: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET state = $2, size = $3, content_type = $4, sha256 = $5, problem = $6, cure = $7, due_at = $8, tries = $9,
+        transcript_state = $10, transcript = $11, leased_until = 0, claim = ''
+    WHERE id = $1
+"""
+
+EXPLAIN: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
+    WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
+"""
+"""Changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
+
+RETRY: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET due_at = $1, tries = 0,
+        state = CASE WHEN state IN ('failed', 'gone') THEN 'waiting' ELSE state END,
+        transcript_state = CASE WHEN transcript_state IN ('failed', 'gone') THEN 'waiting' ELSE transcript_state END
+    WHERE state <> 'deleted' AND leased_until <= $1 AND (CAST($2 AS text) = '' OR id = $2)
+        AND (due_at IS NOT NULL OR state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
+    RETURNING id
+"""
+
+SELECT_KEPT: Final = f"SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL"
+
+LOSE: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET state = 'waiting', due_at = $1, tries = 0
+    WHERE id = $2 AND state = 'kept' AND leased_until <= $1
+    RETURNING id
+"""
+
+HEAR: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET heard_at = $2, heard_by = $3 WHERE id = $1 AND heard_at IS NULL RETURNING id
+"""
+
+SET_DONE: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET done_at = $2, done_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
+"""
+
+SET_DELETED: Final = f"""
+    UPDATE {RECORDINGS_TABLE} SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
+"""
+
+SELECT_EXPIRED: Final = f"""
+    SELECT id FROM (
+        SELECT id FROM {RECORDINGS_TABLE} WHERE deleted_at <= $2 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
+    ) AS deleted
+    UNION
+    SELECT id FROM (
+        SELECT id FROM {RECORDINGS_TABLE} WHERE created_at < $3 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
+    ) AS old
+    LIMIT $4
+"""
+
+# The other columns reveal nothing about the call.
+ERASE: Final = f"""
+    UPDATE {RECORDINGS_TABLE}
+    SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', caller_name = '',
+        from_number = '', to_number = '', url = '', transcript_url = '', transcript_state = '', transcript = '',
+        sha256 = '', size = NULL, started_at = NULL, duration_ms = NULL, problem = '', cure = '', due_at = NULL,
+        claim = ''
+    WHERE id = $1
+    RETURNING id, uuid
+"""
+
+FORGET_UUID: Final = f"UPDATE {RECORDINGS_TABLE} SET uuid = $2 WHERE id = $1"
+
+SELECT_UUID: Final = f"SELECT uuid FROM {RECORDINGS_TABLE} WHERE uuid = $1"
+
+SELECT_REMOVABLE: Final = f"""
+    SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 1 AND leased_until <= $1 LIMIT $2
+"""
+
+REMOVED: Final = f"UPDATE {RECORDINGS_TABLE} SET has_file = 0 WHERE id = $1"
+
+DELETE_REMAINS: Final = f"""
+    DELETE FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 0 AND created_at < $1
+"""
+
+
+def add_recording(row: RecordingRow) -> Work[None]:
+    """Write a recording, or only its transcript if `url` is "". A repeated webhook changes nothing."""
+    if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # the call was forgotten
+        return
+    yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
+
+
+def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
+    """Delete recordings for good, except their files, which `Recordings.removable` lists; returns their IDs.
+
+    With `with_uuid`, Vonage's ID is replaced with a hash. A second webhook does not restore any of them.
+    """
+    erased = yield Many(ERASE, [(id_,) for id_ in ids])
+    if with_uuid:
+        yield Many(FORGET_UUID, [(id_, _hash(uuid)) for id_, uuid in erased])
+    return [id_ for id_, _ in erased]
+
+
+def _hash(uuid: str) -> str:
+    """The hash that is stored instead of a forgotten ID."""
+    return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
+
+
+class Recordings:
+    """The recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # For people
+
+    async def list(
+        self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
+    ) -> Sequence[RecordingRow]:
+        """Up to `limit` recordings, newest first, starting after the recording with the ID `before`."""
+        flags = (None if flag is None else int(flag) for flag in wanted[-3:])
+        rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
+        return list(map(RecordingRow._make, rows))
+
+    async def changes(self, limit: int) -> Sequence[Row]:
+        """A value that changes whenever one of the newest `limit` recordings does."""
+        return await self._database.read(SELECT_CHANGES, limit)
+
+    async def get(self, id_: str) -> RecordingRow | None:
+        """The recording with this ID, even if deleted, or None."""
+        rows = await self._database.read(SELECT, id_)
+        return RecordingRow._make(rows[0]) if rows else None
+
+    async def find(self, uuid: str) -> RecordingRow | None:
+        """The recording with this `uuid`, even if deleted, or None."""
+        rows = await self._database.read(SELECT_BY_UUID, uuid)
+        return RecordingRow._make(rows[0]) if rows else None
+
+    async def count(self) -> RecordingCounts:
+        """The numbers of new, waiting and failed recordings."""
+        return RecordingCounts(*(await self._database.read(COUNT))[0])
+
+    async def mark_heard(self, id_: str, now: int, by: str) -> bool:
+        """Mark a recording as heard; returns False if somebody had listened to it before."""
+        return await self._changed(HEAR, id_, now, by)
+
+    async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
+        """Mark a recording as done (`now` None: undo that); returns False if it is missing or deleted for good."""
+        return await self._changed(SET_DONE, id_, now, by if now is not None else "")
+
+    async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
+        """Mark a recording as deleted (`now` None: undo that); returns False if it is missing or deleted for good."""
+        return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
+
+    async def retry(self, now: int, id_: str = "") -> int:
+        """Make a waiting, failed or gone recording (no ID: all of them) due `now`, and count its attempts from 0 again.
+
+        Returns the number of recordings that are now due.
+        """
+        return len(await self._database.write(partial(_rows, RETRY, now, id_)))
+
+    async def kept(self) -> Sequence[str]:
+        """The IDs of all kept recordings that are not deleted. Reads the whole table, so only commands may use it."""
+        return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
+
+    async def mark_lost(self, id_: str, now: int) -> bool:
+        """Make a kept recording whose file is lost due `now`, to fetch it again; returns False if it is not kept."""
+        return await self._changed(LOSE, now, id_)
+
+    # For fetching and removing
+
+    async def add(self, row: RecordingRow) -> None:
+        """Write a recording, unless its `uuid` exists. See `add_recording`."""
+        await self._database.write(partial(add_recording, row))
+
+    async def has_due(self, now: int) -> bool:
+        """Whether `claim` would return any recordings. Writes nothing."""
+        return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
+
+    async def claim(
+        self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
+    ) -> Sequence[RecordingRow]:
+        """Claim up to `limit` due, unclaimed recordings: the longest overdue, or with `is_newest_first` the newest due.
+
+        Returns the updated rows. No other process can claim these before `leased_until`.
+        """
+        due = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
+        return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
+
+    async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
+        """Extend the claim of a recording; returns False if another process has claimed it."""
+        return await self._changed(RENEW, id_, claim, leased_until)
+
+    async def finish(self, row: RecordingRow, next_at: int) -> bool:
+        """Store the result of an attempt; returns False if the claim is gone or the recording is deleted for good.
+
+        Args:
+            row: the claimed row, with the result.
+            next_at: the time of the next attempt, if the audio or transcript is `waiting`.
+        """
+        return await self._database.write(partial(_finish, row, next_at))
+
+    async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
+        """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
+        await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
+
+    async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
+        """The IDs of up to `limit` recordings deleted at `deleted_until` or earlier, or created before `before`."""
+        rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
+        return [row[0] for row in rows]
+
+    async def erase(self, ids: Sequence[str]) -> Sequence[str]:
+        """Delete recordings for good, except their files."""
+        return await self._database.write(partial(erase, ids))
+
+    async def removable(self, now: int, limit: int) -> Sequence[str]:
+        """The IDs of up to `limit` recordings whose files can be removed."""
+        return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
+
+    async def removed(self, ids: Sequence[str]) -> None:
+        """Record that the files of these recordings are removed."""
+        await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
+
+    async def delete_remains(self, before: int) -> None:
+        """Delete the rows of recordings that were created before `before` and are deleted for good."""
+        await self._database.write(partial(_rows, DELETE_REMAINS, before))
+
+    async def _changed(self, sql: str, *values: object) -> bool:
+        return bool(await self._database.write(partial(_rows, sql, *values)))
+
+
+def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+    return (yield sql, values)
+
+
+def _many(sql: str, rows: Sequence[Sequence[Any]]) -> Work[None]:
+    yield Many(sql, rows)
+
+
+def _claim(sql: str, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
+    due = list(map(RecordingRow._make, (yield sql, (now, limit))))
+    yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
+    return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
+
+
+def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
+    found = yield SELECT_CLAIMED, (row.id, row.claim)
+    if not found:
+        return False
+    now = RecordingRow._make(found[0])
+    audio = row if row.url else now  # `now` may have a URL, if the audio was announced in the meantime
+    text = row if row.transcript_url else now
+    is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
+    yield (
+        FINISH,
+        (
+            row.id,
+            audio.state,
+            audio.size,
+            audio.content_type,
+            audio.sha256,
+            row.problem,
+            row.cure,
+            next_at if is_waiting else None,
+            now.tries,
+            text.transcript_state,
+            text.transcript,
+        ),
+    )
+    return True

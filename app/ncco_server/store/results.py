@@ -1,0 +1,859 @@
+"""The results of calls: one row per ended call, and sums for each quarter of an hour.
+
+The transaction that ends a call writes its row; one that stores a later fact updates the row. Both read the call's own
+turns and webhooks while the call is locked, so facts may arrive in any order. A changed row is counted in the sums
+later, by one process at a time, so that no call waits for a counter.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
+from ncco_server.store.database import Database, Keyed, Many, Row, Work
+from ncco_server.store.rows import WebhookRow
+
+RESULTS_TABLE: Final = "ncco_results"
+SUMS_TABLE: Final = "ncco_sums"
+PROGRESS_TABLE: Final = "ncco_result_progress"
+RESULT_TABLES: Final = (RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE)
+
+QUARTER_MS: Final = 15 * 60 * 1000
+"""The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
+DAY: Final = 96
+"""The number of quarters in a day."""
+BY_START: Final = 0
+"""The level of sums that tell when calls began: by quarter, result and flow alone."""
+BY_QUARTER: Final = 1
+"""The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
+BY_DAY: Final = 2
+"""The level of sums by day (UTC) and everything else. They are a fraction of those by quarter."""
+NOBODY_ANSWERED: Final = -1
+"""`until_s` in the sums for calls that no person answered."""
+TO_COMPLETE: Final = 0
+"""The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
+AT_ONCE: Final = 200
+"""Maximum number of rows that one transaction counts."""
+LONGEST_NAME: Final = 200
+"""Maximum number of characters of a party or a line in a row, because PostgreSQL's indexes refuse long texts."""
+
+LOST: Final = "lost"
+CALLED_BACK: Final = "called-back"
+TO_CALL_BACK: Final = "to-call-back"
+NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
+"""Kinds of entries that older versions add to a call's webhooks: its end was never reported; its caller was called back
+by the person whose name is the body; the latter is undone.
+"""
+
+Direction: TypeAlias = Literal["inbound", "outbound"]
+
+
+class EndOfCall(NamedTuple):
+    """What the row of a call needs from its session when it ends.
+
+    Attributes:
+        id, version: the session's ID and the stored version that ends.
+        direction: `inbound`, `outbound`, or "" for a called party's leg, which gets no row.
+        party: the digits or the name of the person on the other side; "" if withheld.
+        line: our number.
+        name: the name of the caller, if the flow knows it.
+        step: the step that the call was in, as `flow.step`; "" if the flow had ended.
+        is_played: whether the flow was played to its end.
+    """
+
+    id: str
+    version: int
+    direction: Direction | Literal[""]
+    party: str = ""
+    line: str = ""
+    name: str = ""
+    step: str = ""
+    is_played: bool = False
+
+
+class StoredCall(NamedTuple):
+    """What the store knows of a call that is over: its key, the flow that it began in, and when."""
+
+    key: int
+    flow: str
+    began_at: int
+
+
+class OldCall(NamedTuple):
+    """What the row of a call that an older version stored or ended needs.
+
+    Attributes:
+        call: the call, at its stored version.
+        facts: the facts of its turns that have none, by number.
+        ended_at: when it ended, in milliseconds since 1970; None if that was not reported.
+        reported_at: when its end was first reported; None if that is unknown.
+        returned_at, returned_by: when and by whom its caller was called back; None and "" if nobody did.
+        is_returned_newly: whether an older host has changed this since the last round.
+    """
+
+    call: EndOfCall
+    facts: Mapping[int, TurnFacts]
+    ended_at: int | None
+    reported_at: int | None = None
+    returned_at: int | None = None
+    returned_by: str = ""
+    is_returned_newly: bool = False
+
+
+class ResultRow(NamedTuple):
+    """The result of one call. Times are in milliseconds since 1970.
+
+    Attributes:
+        id: the session's ID.
+        previous: the ID of the leg's previous session; "" if there is none.
+        is_last: whether the leg has no later session. Lists and counts show only the last one.
+        party_end: `party` backwards.
+        result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
+        has_failed: whether a part of the call could not be played.
+        ended_at: None if the end was never reported.
+        returned_at, returned_by: when and by whom the caller was called back.
+        release, cohort: for comparisons of revisions; "" for now.
+        version, webhook: the call's version, and the key of its last webhook, that the row covers.
+        is_counted: whether the sums contain the row as it is.
+        counted_result, counted_own, counted_ms, counted_until_s: what the sums contain of the row; "" for nothing.
+    """
+
+    call_key: int
+    id: str
+    previous: str
+    is_last: bool
+    direction: str
+    flow: str
+    party: str
+    party_end: str
+    line: str
+    name: str
+    step: str
+    is_played: bool
+    has_failed: bool
+    result: ResultName
+    own: str
+    rang: str
+    began_at: int
+    person_at: int | None
+    ended_at: int | None
+    version: int
+    webhook: int
+    changed_at: int
+    is_counted: bool
+    returned_at: int | None = None
+    returned_by: str = ""
+    release: str = ""
+    cohort: str = ""
+    counted_result: str = ""
+    counted_own: str = ""
+    counted_ms: int = 0
+    counted_until_s: int = NOBODY_ANSWERED
+
+
+COLUMNS: Final = ", ".join(ResultRow._fields)
+
+GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
+"""The columns of a new row; the others have the table's defaults."""
+
+
+def _select_facts(call_key: str) -> str:
+    """SQL for a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
+    return f"""
+        SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result, has_failed
+        FROM turns
+        WHERE call_key = {call_key}
+        UNION ALL
+        SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
+        FROM webhooks
+        WHERE call_key = {call_key}
+    """
+
+
+# The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.
+SELECT_FACTS: Final = _select_facts("$1")
+
+SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
+
+SELECT_RESULT: Final = f"""
+    SELECT calls.id, calls.version, {RESULTS_TABLE}.call_key, direction, ended_at
+    FROM calls JOIN {RESULTS_TABLE} ON call_key = key
+    WHERE calls.id = $1
+"""
+
+# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
+_OF_LEG: Final = "(calls.id = $1 OR calls.id > $1 || '/' AND calls.id < $1 || '0') AND leg = $1"
+
+SELECT_ENDED_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} AND is_over ORDER BY key"
+
+LOCK_LOST_SESSIONS: Final = f"""
+    SELECT leg, id
+    FROM calls
+    WHERE {_OF_LEG} AND EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = key AND ended_at IS NULL)
+    ORDER BY id
+    FOR NO KEY UPDATE
+"""
+
+INSERT_RESULT: Final = f"""
+    INSERT INTO {RESULTS_TABLE} ({", ".join(GIVEN)})
+    VALUES ({", ".join(f"${number}" for number in range(1, len(GIVEN) + 1))})
+    ON CONFLICT (call_key) DO NOTHING
+"""
+
+# If two hosts record the same delivery at the same time, one of them waits here for the other.
+LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
+
+SET_RESULT: Final = """
+    UPDATE turns
+    SET result = $2
+    WHERE call_key = (SELECT key FROM calls WHERE id = $1)
+        AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
+"""
+
+# $1 is the call's key in the statements that change a row.
+ADD_FACTS: Final = """
+    UPDATE turns SET heard = $3, rang = $4, result = coalesce(result, $5)
+    WHERE call_key = $1 AND number = $2 AND heard IS NULL
+"""
+
+LOCK_ENDED_CALL: Final = """
+    SELECT leg, key, flow, created_at FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE
+"""
+
+SELECT_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key"
+
+RETURN_BY_KEY: Final = f"""
+    UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
+"""
+
+# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
+# end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
+# once. The end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN
+# in SQLite, and BETWEEN and the subqueries in PostgreSQL, make the database look these up instead of reading tables.
+SELECT_BEHIND: Final = f"""
+    SELECT key, min(reported_at)
+    FROM (
+        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END AS reported_at
+        FROM webhooks
+        JOIN calls ON calls.key = webhooks.call_key
+        LEFT JOIN {RESULTS_TABLE} ON {RESULTS_TABLE}.call_key = calls.key
+        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND calls.is_over AND (
+            {RESULTS_TABLE}.version IS NULL
+            OR {RESULTS_TABLE}.version < calls.version
+            OR webhooks.key > {RESULTS_TABLE}.webhook
+                AND webhooks.kind IN ({", ".join(f"'{kind}'" for kind in EVENTS)})
+            OR webhooks.key > $3 AND webhooks.kind IN ('{CALLED_BACK}', '{TO_CALL_BACK}')
+            OR webhooks.kind = 'event-completed' AND {RESULTS_TABLE}.ended_at IS NULL
+        )
+        UNION ALL
+        SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END
+        FROM webhooks
+        CROSS JOIN calls
+        WHERE webhooks.key > $1 AND webhooks.key <= $2 AND webhooks.kind IN ('event-completed', '{LOST}')
+            AND webhooks.leg <> '' AND calls.id > webhooks.leg || '/' AND calls.id < webhooks.leg || '0'
+            AND calls.leg BETWEEN webhooks.leg AND webhooks.leg AND calls.is_over AND (
+                coalesce((SELECT version FROM {RESULTS_TABLE} WHERE call_key = calls.key), -1) < calls.version
+                OR webhooks.kind = 'event-completed'
+                    AND (SELECT ended_at FROM {RESULTS_TABLE} WHERE call_key = calls.key) IS NULL
+            )
+        UNION ALL
+        SELECT call_key, CAST(NULL AS bigint) FROM {RESULTS_TABLE} WHERE version = {TO_COMPLETE}
+    ) AS behind
+    GROUP BY key
+"""
+
+SELECT_WITHOUT_RESULT: Final = f"""
+    SELECT calls.key
+    FROM calls LEFT JOIN {RESULTS_TABLE} ON call_key = calls.key
+    WHERE calls.key < $1 AND is_over AND (call_key IS NULL OR {RESULTS_TABLE}.version < calls.version)
+    ORDER BY calls.key DESC
+    LIMIT $2
+"""
+
+SELECT_WEBHOOK_BEFORE: Final = """
+    SELECT coalesce(max(key), 0) FROM (
+        SELECT key, received_at FROM webhooks WHERE key > $1 ORDER BY key LIMIT $3
+    ) AS newer
+    WHERE received_at < $2
+"""
+
+START_PROGRESS: Final = f"""
+    INSERT INTO {PROGRESS_TABLE} (id, oldest, webhook, complete_since, leased_until)
+    SELECT 1, (SELECT coalesce(max(key), 0) + 1 FROM calls), (SELECT coalesce(max(key), 0) FROM webhooks),
+        CAST($1 AS bigint), 0
+    WHERE true
+    ON CONFLICT (id) DO NOTHING
+"""
+
+LEASE_PROGRESS: Final = f"""
+    UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE id = 1 AND leased_until <= $1
+    RETURNING oldest, webhook, complete_since
+"""
+
+SAVE_PROGRESS: Final = f"""
+    UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3, leased_until = 0
+    WHERE id = 1 AND leased_until = $4
+"""
+
+SELECT_PROGRESS: Final = f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1"
+
+UPDATE_RESULT: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET result = $2, own = $3, rang = $4, person_at = $5, ended_at = $6, version = $7, webhook = $8, changed_at = $9,
+        is_counted = (direction = 'outbound')
+    WHERE call_key = $1
+"""
+
+SUPERSEDE_RESULT: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET is_last = false, is_counted = (direction = 'outbound'), changed_at = $2
+    WHERE call_key = $1 AND is_last
+"""
+
+RETURN_CALL: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET returned_at = $2, returned_by = $3, changed_at = $4
+    WHERE call_key = (SELECT key FROM calls WHERE id = $1)
+    RETURNING call_key
+"""
+
+SELECT_UNCOUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_counted LIMIT $1 FOR UPDATE SKIP LOCKED"
+
+SELECT_UNCOUNTED_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted FOR UPDATE"
+
+SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)"
+
+LOCK_ROW: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 FOR UPDATE"
+
+_SUM_KEY: Final = "level, quarter, result, flow, line, own, until_s"
+
+ADD_TO_SUMS: Final = f"""
+    INSERT INTO {SUMS_TABLE} ({_SUM_KEY}, calls, ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    ON CONFLICT ({_SUM_KEY}) DO UPDATE
+    SET calls = {SUMS_TABLE}.calls + excluded.calls, ms = {SUMS_TABLE}.ms + excluded.ms
+"""
+
+DELETE_EMPTY_SUM: Final = f"""
+    DELETE FROM {SUMS_TABLE}
+    WHERE level = $1 AND quarter = $2 AND result = $3 AND flow = $4 AND line = $5 AND own = $6 AND until_s = $7
+        AND calls = 0
+"""
+
+SET_COUNTED: Final = f"""
+    UPDATE {RESULTS_TABLE}
+    SET is_counted = true, counted_result = $2, counted_own = $3, counted_ms = $4, counted_until_s = $5
+    WHERE call_key = $1
+"""
+
+# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
+_UNCOUNTED: Final = f"""
+    SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
+        CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
+            AS until_s,
+        1 AS calls, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END AS ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+    UNION ALL
+    SELECT began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s, -1, -counted_ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+"""
+
+# The days from $3 to $4 are complete; the period begins with the quarter $1 and ends before $2.
+SUM_BY_LINE: Final = f"""
+    SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
+    FROM (
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_DAY} AND quarter >= $3 AND quarter < $4
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $1 AND quarter < $3
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $4 AND quarter < $2
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
+    WHERE CAST($5 AS text) = '' OR flow = $5
+    GROUP BY flow, line, result, own, until_s
+    HAVING sum(calls) <> 0
+"""
+
+SUM_BY_START: Final = f"""
+    SELECT quarter, result, sum(calls)
+    FROM (
+        SELECT quarter, result, flow, calls
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_START} AND quarter >= $1 AND quarter < $2
+        UNION ALL
+        SELECT quarter, result, flow, calls FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
+    WHERE CAST($3 AS text) = '' OR flow = $3
+    GROUP BY quarter, result
+    HAVING sum(calls) <> 0
+"""
+
+# Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
+SELECT_OLDEST_CHANGE: Final = "SELECT min(updated_at) FROM calls"
+
+# What the sums of some quarters and days lack compared with the rows that they contain; negative if they are too great.
+SELECT_DIFFERENCES: Final = f"""
+    WITH counted AS (
+        SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
+            counted_until_s AS until_s, count(*) AS calls, sum(counted_ms) AS ms
+        FROM {RESULTS_TABLE}
+        WHERE counted_result <> '' AND began_at / {QUARTER_MS} >= $1
+        GROUP BY began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s
+    )
+    SELECT {_SUM_KEY}, sum(calls), sum(ms)
+    FROM (
+        SELECT {BY_START} AS level, quarter, result, flow, '' AS line, '' AS own, {NOBODY_ANSWERED} AS until_s,
+            calls, ms
+        FROM counted
+        UNION ALL
+        SELECT {BY_QUARTER}, quarter, result, flow, line, own, until_s, calls, ms FROM counted
+        UNION ALL
+        SELECT {BY_DAY}, quarter / {DAY} * {DAY}, result, flow, line, own, until_s, calls, ms
+        FROM counted
+        WHERE quarter >= $2
+        UNION ALL
+        SELECT {_SUM_KEY}, -calls, -ms
+        FROM {SUMS_TABLE}
+        WHERE level <> {BY_DAY} AND quarter >= $1 OR level = {BY_DAY} AND quarter >= $2
+    ) AS differences
+    GROUP BY {_SUM_KEY}
+    HAVING sum(calls) <> 0 OR sum(ms) <> 0
+"""
+
+SELECT_RESULTS_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key"
+
+
+# Each step finds the next line by the index.
+SELECT_LINES: Final = f"""
+    WITH RECURSIVE lines (line) AS (
+        SELECT min(line) FROM {RESULTS_TABLE}
+        UNION ALL
+        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
+    )
+    SELECT line FROM lines WHERE line <> ''
+"""
+
+SELECT_OWN: Final = f"""
+    WITH RECURSIVE names (own) AS (
+        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
+        UNION ALL
+        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
+        FROM names
+        WHERE names.own IS NOT NULL
+    )
+    SELECT own FROM names WHERE own IS NOT NULL
+"""
+
+SELECT_FIRST_SINCE: Final = f"""
+    SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
+"""
+
+SELECT_RESULTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2"
+
+COUNT_RESULTS: Final = f"""
+    SELECT count(*) FROM {RESULTS_TABLE}
+    WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
+"""
+
+
+def last_before(moment: str) -> str:
+    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
+    return (
+        f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
+    )
+
+
+SELECT_MISSED: Final = f"""
+    SELECT party, call_key
+    FROM {RESULTS_TABLE} AS missed
+    WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
+        AND NOT EXISTS (
+        SELECT 1 FROM {RESULTS_TABLE} AS later
+        WHERE later.party = missed.party AND later.party <> '' AND later.began_at >= missed.began_at
+            AND later.call_key > missed.call_key AND later.is_last AND later.direction = 'inbound'
+            AND (later.result <> 'missed' OR later.returned_at IS NOT NULL)
+    )
+    ORDER BY began_at DESC, call_key DESC
+"""
+
+_RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL"
+
+SELECT_RETURNED: Final = f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2"
+
+COUNT_RETURNED: Final = f"SELECT count(*) {_RETURNED}"
+
+
+class ResultProgress(NamedTuple):
+    """How far the upkeep of the rows has come.
+
+    Attributes:
+        oldest: older calls, those with smaller keys, may have no row yet; 0 if all ended calls have one.
+        webhook: webhooks up to this key have been checked for older hosts' writes.
+        complete_since: results are complete for calls that began at this time (milliseconds since 1970) or later; None
+            if they are complete.
+    """
+
+    oldest: int
+    webhook: int
+    complete_since: int | None
+
+
+class SummedCalls(NamedTuple):
+    """The calls that have all of these in common, with their total duration in milliseconds."""
+
+    flow: str
+    line: str
+    result: str
+    own: str
+    until_s: int
+    calls: int
+    ms: int
+
+
+# Writing rows
+
+
+def end_results(
+    calls: Sequence[tuple[EndOfCall, StoredCall]], at: int, *, leg: str, is_lost: bool
+) -> Work[list[ResultRow]]:
+    """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
+
+    Args:
+        calls: the calls, whose versions have grown by one.
+        at: the time of the end, or the current time if the end was not reported.
+        leg: the leg; "" for calls without one.
+        is_lost: whether the end was not reported.
+    """
+    rows = [(call._replace(version=call.version + 1), stored) for call, stored in calls if call.direction]
+    previous = ""
+    if leg and any(call.id != leg for call, _ in rows):  # the leg may have earlier sessions, which ended before
+        ending = {call.id for call, _ in rows}
+        for _, id_, key in (yield Keyed(SELECT_ENDED_SESSIONS, (leg,))):
+            if id_ not in ending:
+                previous = id_
+                yield SUPERSEDE_RESULT, (key, at)
+    written = []
+    for number, (call, stored) in enumerate(rows, 1):
+        is_last = number == len(rows)
+        written.append((yield from _insert(call, stored, previous, at, is_last=is_last, is_lost=is_lost)))
+        previous = call.id
+    return written
+
+
+def _insert(
+    call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
+) -> Work[ResultRow]:
+    """Write and return the row of a call that is over."""
+    party = call.party[:LONGEST_NAME]
+    is_incoming = call.direction == "inbound"
+    facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
+    decided = facts.decide(is_incoming=is_incoming, is_lost=is_lost)
+    row = ResultRow(
+        call_key=stored.key,
+        id=call.id,
+        previous=previous,
+        is_last=is_last,
+        direction=call.direction,
+        flow=stored.flow,
+        party=party,
+        party_end=party[::-1],
+        line=call.line[:LONGEST_NAME],
+        name=call.name,
+        step=call.step,
+        is_played=call.is_played,
+        has_failed=facts.has_failed,
+        result=decided.result,
+        own=decided.own,
+        rang=decided.rang,
+        began_at=stored.began_at,
+        person_at=decided.person_at,
+        ended_at=None if is_lost else at,
+        version=facts.covered(call.version),
+        webhook=facts.webhook,
+        changed_at=at,
+        is_counted=not is_incoming,
+    )
+    yield INSERT_RESULT, row[: len(GIVEN)]
+    return row
+
+
+class _Facts(NamedTuple):
+    """What the result of a call is decided from.
+
+    Attributes:
+        turns: the number and the facts of each turn, in order; None if an older version stored the turn.
+        has_failed: whether a turn has failed.
+        events: the webhooks that can change the result.
+        webhook: the key of the last webhook; 0 if there is none.
+    """
+
+    turns: list[tuple[int, TurnFacts | None]]
+    has_failed: bool
+    events: list[ResultEvent]
+    webhook: int
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> _Facts:
+        """The facts in the rows of `SELECT_FACTS`."""
+        turns = list[tuple[int, TurnFacts | None]]()
+        events = []
+        has_failed = False
+        last = 0
+        for _, number, kind, of_kind, at, webhook, rang, own, failed in rows:
+            last = max(last, webhook)
+            if kind in EVENTS:
+                events.append(ResultEvent(kind, number, of_kind, at))
+            elif not kind:
+                turns.append((number, None if of_kind is None else TurnFacts(of_kind, rang or "", own or "")))
+                has_failed = has_failed or bool(failed)
+        return cls(sorted(turns, key=lambda turn: turn[0]), has_failed, events, last)
+
+    def covered(self, version: int) -> int:
+        """The call's version if the facts of all turns are known."""
+        return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
+
+    def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
+        """The call's result."""
+        return decide(self.turns, self.events, is_incoming=is_incoming, is_lost=is_lost)
+
+
+def set_result(id_: str, result: str, at: int) -> Work[None]:
+    """Set the own result of a call on behalf of a called party, as of the call's latest turn."""
+    if (yield Keyed(LOCK_CALL, (id_,))):
+        yield SET_RESULT, (id_, result)
+        yield from refresh_result(id_, at)
+
+
+def may_change_result(webhook: WebhookRow) -> bool:
+    """Whether a webhook that does not move its call can change the call's result."""
+    return webhook.kind in EVENTS and bool(webhook.session)
+
+
+def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
+    """Decide the result of a call again, after a later fact was written; nothing happens while the call has no row.
+
+    The call must be locked. `ended_at` is the time of an end that was reported late; the first one counts.
+    """
+    for _, version, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
+        end = known_end if known_end is not None else ended_at
+        facts = _Facts.of((yield Keyed(SELECT_FACTS, (key,))))
+        decided = facts.decide(is_incoming=direction == "inbound", is_lost=end is None)
+        covered = facts.covered(version), facts.webhook
+        yield UPDATE_RESULT, (key, decided.result, decided.own, decided.rang, decided.person_at, end, *covered, at)
+
+
+def end_lost_results(leg: str, at: int) -> Work[None]:
+    """Update the rows of a leg's calls whose end was not reported until now."""
+    for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
+        yield from refresh_result(id_, at, ended_at=at)
+
+
+def _write_old(calls: Sequence[OldCall], now: int) -> Work[None]:
+    for old in sorted(calls, key=lambda each: each.call.id):
+        yield from _write_result(old, now)
+
+
+def _write_result(old: OldCall, now: int) -> Work[None]:
+    call = old.call
+    found = yield LOCK_ENDED_CALL, (call.id, call.version)
+    if not found or not call.direction:
+        return
+    (leg, key, *rest), *_ = found
+    yield Many(ADD_FACTS, [(key, number, *facts) for number, facts in old.facts.items()])
+    if (yield SELECT_RESULT, (call.id,)):
+        yield from refresh_result(call.id, now, ended_at=old.reported_at)
+        if old.is_returned_newly:
+            yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
+        return
+    sessions = [(other, id_) for _, id_, other in (yield SELECT_SESSIONS, (leg,))] if leg else []
+    earlier = [each for each in sessions if each[0] < key]
+    is_last = all(other <= key for other, _ in sessions)
+    end = now if old.ended_at is None else old.ended_at
+    previous = earlier[-1][1] if earlier else ""
+    yield from _insert(call, StoredCall(key, *rest), previous, end, is_last=is_last, is_lost=old.ended_at is None)
+    yield Many(SUPERSEDE_RESULT, [(other, now) for other, _ in earlier])
+    if old.returned_at is not None:
+        yield RETURN_BY_KEY, (key, old.returned_at, old.returned_by)
+
+
+# Sums
+
+
+class SumKey(NamedTuple):
+    """What the sums are counted by.
+
+    Attributes:
+        level: `BY_START`, `BY_QUARTER` or `BY_DAY`.
+        quarter: the number of quarters of an hour since 1970, in UTC; at `BY_DAY`, that of midnight.
+        until_s: seconds from the answer webhook until a person answered, rounded down; NOBODY_ANSWERED for none.
+    """
+
+    level: int
+    quarter: int
+    result: str
+    flow: str
+    line: str = ""
+    own: str = ""
+    until_s: int = NOBODY_ANSWERED
+
+
+def _counts(row: ResultRow) -> tuple[str, str, int, int]:
+    """What the sums should contain of a row: result, own result, duration in milliseconds, seconds until a person."""
+    if not row.is_last or row.direction != "inbound":
+        return "", "", 0, NOBODY_ANSWERED
+    ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
+    until_s = NOBODY_ANSWERED if row.person_at is None else max(0, row.person_at - row.began_at) // 1000
+    return row.result, row.own, ms, until_s
+
+
+def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, str, int, int], sign: int) -> None:
+    result, own, ms, until_s = counted
+    if result:
+        quarter = row.began_at // QUARTER_MS
+        for key in (
+            SumKey(BY_START, quarter, result, row.flow),
+            SumKey(BY_QUARTER, quarter, result, row.flow, row.line, own, until_s),
+            SumKey(BY_DAY, quarter // DAY * DAY, result, row.flow, row.line, own, until_s),
+        ):
+            changes[key][0] += sign
+            changes[key][1] += sign * ms
+
+
+def read_result(row: Sequence[object]) -> ResultRow:
+    """A row; SQLite returns booleans as 0 and 1."""
+    read = ResultRow._make(row)
+    return read._replace(
+        is_last=bool(read.is_last),
+        is_played=bool(read.is_played),
+        has_failed=bool(read.has_failed),
+        is_counted=bool(read.is_counted),
+    )
+
+
+def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
+    """Add changes to the sums. Their order is the same on all hosts, so that two of them never wait for each other."""
+    kept = sorted((key, change) for key, change in changes.items() if any(change))
+    yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
+    yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
+
+
+def _count(limit: int) -> Work[int]:
+    return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
+
+
+def count_before_deletion(keys: Iterable[int]) -> Work[None]:
+    """Add the changed rows of calls to the sums, before the calls are deleted. The calls must be locked."""
+    yield from _count_rows((yield Many(SELECT_UNCOUNTED_OF, [(key,) for key in keys])))
+
+
+def _count_rows(found: Iterable[Row]) -> Work[int]:
+    rows = [read_result(row) for row in found]
+    changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
+    counted = []
+    for row in rows:
+        _add(changes, row, (row.counted_result, row.counted_own, row.counted_ms, row.counted_until_s), -1)
+        counts = _counts(row)
+        _add(changes, row, counts, 1)
+        counted.append((row.call_key, *counts))
+    yield from _write_sums(changes)
+    yield Many(SET_COUNTED, counted)
+    return len(rows)
+
+
+def comparable_since(oldest_change: int | None) -> tuple[int, int]:
+    """The first quarter and the first day whose calls are all stored, so that their sums can be compared with them."""
+    first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
+    return first, -(-first // DAY) * DAY
+
+
+def whole_days(first: int, end: int) -> tuple[int, int]:
+    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
+    since, until = -(-first // DAY) * DAY, end // DAY * DAY
+    return (since, until) if since < until else (first, first)
+
+
+def _recount() -> Work[int]:
+    ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
+    # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
+    rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
+    yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
+    return len(rows)
+
+
+def subtract(keys: Iterable[int]) -> Work[None]:
+    """Take the rows of calls out of the sums, before the calls are deleted. The calls must be locked."""
+    changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
+    for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
+        row = read_result(found)
+        _add(changes, row, (row.counted_result, row.counted_own, row.counted_ms, row.counted_until_s), -1)
+    yield from _write_sums(changes)
+
+
+class Results:
+    """Decides and writes the results of calls in an open database. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
+        """The result that a call would have if it ended now."""
+        facts = _Facts.of(await self._database.read(SELECT_FACTS_OF, id_))
+        return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
+
+    async def has_uncounted(self) -> bool:
+        """Whether `count` would find any rows. Writes nothing."""
+        return bool((await self._database.read(SELECT_ANY_UNCOUNTED))[0][0])
+
+    async def count(self, limit: int = AT_ONCE) -> int:
+        """Add up to `limit` changed rows to the sums; returns how many, 0 if none are left."""
+        return await self._database.write(partial(_count, limit))
+
+    async def recount(self) -> int:
+        """Correct the sums that differ from the stored calls; returns how many. Sums of deleted calls stay."""
+        return await self._database.write(_recount)
+
+    async def write(self, calls: Sequence[OldCall], now: int) -> None:
+        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""
+        await self._database.write(partial(_write_old, calls, now))
+
+    async def lease(self, now: int, until: int) -> ResultProgress | None:
+        """Claim the upkeep of the rows until a time; None if another process has claimed it."""
+        rows = await self._database.write(partial(_lease, now, until))
+        return ResultProgress(*rows[0]) if rows else None
+
+    async def save(self, progress: ResultProgress, until: int) -> None:
+        """Store the progress, and release the claim until this time; nothing happens if another process took over."""
+        await self._database.write(partial(_save, progress, until))
+
+    async def mark_returned(self, id_: str, now: int, by: str) -> bool:
+        """Record that the caller of a call was called back; False if the call has no row."""
+        return bool(await self._database.write(partial(_mark_returned, id_, now, by, now)))
+
+    async def mark_to_return(self, id_: str, now: int) -> bool:
+        """Undo `mark_returned`; False if the call has no row."""
+        return bool(await self._database.write(partial(_mark_returned, id_, None, "", now)))
+
+
+def _lease(now: int, until: int) -> Work[list[Row]]:
+    yield START_PROGRESS, (now,)
+    return (yield LEASE_PROGRESS, (now, until))
+
+
+def _save(progress: ResultProgress, until: int) -> Work[None]:
+    yield SAVE_PROGRESS, (*progress, until)
+
+
+def _mark_returned(id_: str, at: int | None, by: str, now: int) -> Work[int]:
+    return len((yield RETURN_CALL, (id_, at, by, now)))

@@ -1,0 +1,348 @@
+"""Deletes old rows in small batches, and all rows that contain a given phone number.
+
+Keys grow with time, so old rows come first: the first newer row ends the search, and no index is needed. Deleting a
+call also deletes its turns and webhooks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from operator import add
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from ncco_server.store.database import Database, Many, Row, Work
+from ncco_server.store.migrations import FORGOTTEN_TABLE
+from ncco_server.store.placed import erase_placed, sweep_placed
+from ncco_server.store.placed_rows import PLACED_TABLE
+from ncco_server.store.recordings import RECORDINGS_TABLE, erase
+from ncco_server.store.results import PROGRESS_TABLE, count_before_deletion, subtract
+from ncco_server.store.rows import IS_MAIL, Forgotten
+
+PIECE: Final = 500
+"""Rows per read, and per transaction."""
+
+ROUNDS: Final = 3
+"""How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
+
+_OLDEST_ROWS: Final = 64
+"""How many of the oldest rows a statement reads."""
+
+# Each of these queries returns a row's key, when it was created, and whether it may be deleted.
+OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
+
+OLDEST_WEBHOOKS: Final = """
+    SELECT key, received_at, call_key IS NULL AND received_at < $1 FROM webhooks WHERE key > $2 ORDER BY key LIMIT $3
+"""
+
+OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
+
+# A call of an older version is kept until it has a result.
+LOCK_OLD_CALL: Final = f"""
+    SELECT key FROM calls
+    WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE id = 1 AND oldest > $1)
+    FOR UPDATE
+"""
+
+LOCK_CALL: Final = "SELECT key FROM calls WHERE key = $1 FOR UPDATE"
+
+DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
+
+DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
+
+DELETE_HOOK_BY_KEY: Final = "DELETE FROM hooks WHERE key = $1 RETURNING session"
+
+RELEASE_NEXT_HOOK: Final = f"""
+    UPDATE hooks
+    SET due_at = created_at
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
+    )
+"""
+
+SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < $1"
+
+SELECT_REVISIONS_IN_USE: Final = "SELECT key, revision FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
+
+DELETE_REVISION: Final = """
+    DELETE FROM revisions
+    WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE key > $2 AND revision = hash)
+    RETURNING hash
+"""
+
+_CALLS: Final = "SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
+_TURNS: Final = """
+    SELECT call_key, number, ncco, trace, inputs
+    FROM turns
+    WHERE call_key > $1 OR call_key = $1 AND number > $3
+    ORDER BY call_key, number
+    LIMIT $2
+"""
+_WEBHOOKS: Final = "SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2"
+_UNATTACHED: Final = """
+    SELECT key, received_at, session, leg, conversation
+    FROM webhooks
+    WHERE key > $1 AND call_key IS NULL
+    ORDER BY key
+    LIMIT $2
+"""
+_HOOKS: Final = "SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2"
+_RECORDINGS: Final = f"""
+    SELECT id, session, conversation, from_number, to_number, transcript
+    FROM {RECORDINGS_TABLE}
+    WHERE id > $1 AND state <> 'deleted'
+    ORDER BY id
+    LIMIT $2
+"""
+_PLACED: Final = f"SELECT id, number, params FROM {PLACED_TABLE} WHERE id > $1 AND number <> '' ORDER BY id LIMIT $2"
+_COUNTED: Final = """
+    SELECT id, leg, conversation, is_over,
+        (SELECT count(*) FROM turns WHERE call_key = calls.key),
+        (SELECT count(*) FROM webhooks WHERE call_key = calls.key),
+        updated_at
+    FROM calls
+    WHERE key = $1
+"""
+INSERT_FORGOTTEN: Final = f"""
+    INSERT INTO {FORGOTTEN_TABLE} (name, forgotten_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name
+"""
+_DELETE_OLD_FORGOTTEN: Final = f"DELETE FROM {FORGOTTEN_TABLE} WHERE forgotten_at < $1"
+_SOURCES: Final = "SELECT sources FROM revisions"
+
+_ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
+
+
+class Numbers:
+    """Finds phone numbers in stored data.
+
+    Args:
+        numbers: digits with the country code.
+    """
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        written = b"|".join(re.escape(number.encode("ascii")) for number in numbers)
+        self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
+
+    def are_in(self, *documents: bytes) -> bool:
+        """Whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
+        return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
+
+    def _is_hidden_in(self, document: bytes) -> bool:
+        if b"%" in document and self.pattern.search(unquote_to_bytes(document)):
+            return True
+        return b"\\u00" in document and bool(self.pattern.search(_ESCAPED.sub(_character, document)))
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),))
+
+
+def hash_of(name: str) -> str:
+    """The hash that is stored in place of the name of a forgotten leg, conversation or session."""
+    return sha256(name.encode("utf-8", "replace")).hexdigest()
+
+
+def sweep(before: int, limit: int, now: int) -> Work[int]:
+    """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
+
+    Old calls are deleted first, with their webhooks; then other old webhooks, placed calls and hooks. The hashes of
+    forgotten calls' names are kept as long as the calls' last webhooks would have been.
+    """
+    calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
+    old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
+    yield from count_before_deletion(old)
+    deleted = len((yield Many(DELETE_CALL, [(key,) for key in old])))
+    if len(calls) < limit:
+        webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit, now)
+        deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
+    yield _DELETE_OLD_FORGOTTEN, (before,)
+    deleted += yield from sweep_placed(before, limit)
+    hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
+    return deleted + (yield from delete_hooks(hooks))
+
+
+def _old_keys(sql: str, before: int, limit: int, now: int) -> Work[list[int]]:
+    """The keys of up to `limit` rows that may be deleted.
+
+    The search ends at the first row created since `before`, except rows from the future, which a wrong clock wrote.
+    """
+    found: list[int] = []
+    key = -1
+    while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
+        for key, began_at, is_old in rows:
+            if before <= began_at <= now:
+                return found[:limit]
+            if is_old:
+                found.append(key)
+    return found[:limit]
+
+
+def delete_hooks(keys: Iterable[int]) -> Work[int]:
+    """Delete hooks, even waiting ones. The next hook of each session becomes due."""
+    deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
+    yield Many(RELEASE_NEXT_HOOK, [*dict.fromkeys(deleted)])
+    return len(deleted)
+
+
+async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
+    """Delete revisions older than `before` that no call uses and that are not in `keep`; returns how many.
+
+    The calls are read in batches before the transaction, which then only reads calls that were added since.
+    """
+    unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
+    seen = 0
+    while unused and (calls := await database.read(SELECT_REVISIONS_IN_USE, seen, PIECE)):
+        unused.difference_update(revision for _, revision in calls)
+        seen = calls[-1][0]
+    rows = [(hash_, seen) for hash_ in unused]
+    deleted = await database.write(partial(_delete_all, DELETE_REVISION, rows)) if rows else 0
+    await database.trim()
+    return deleted
+
+
+def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
+    return len((yield Many(sql, rows)))
+
+
+@dataclass(slots=True)
+class _MatchingRows:
+    """The keys of the rows that contain a phone number.
+
+    `counted` has the result of `_COUNTED` for each call. `names` are the sessions, legs and conversations of the rows,
+    each with its latest time in milliseconds.
+    """
+
+    calls: set[int]
+    counted: list[Row]
+    webhooks: set[int]
+    hooks: set[int]
+    recordings: list[str]
+    placed: list[str]
+    names: dict[str, int]
+
+    def count(self) -> Forgotten:
+        """The numbers of rows, including those that are deleted with the calls."""
+        return Forgotten(
+            calls=len(self.calls),
+            running=sum(not row[3] for row in self.counted),
+            turns=sum(row[4] for row in self.counted),
+            webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
+            hooks=len(self.hooks),
+            recordings=len(self.recordings),
+            placed=len(self.placed),
+        )
+
+
+async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
+    """See `Store.forget`. Others can write in the meantime: transactions are short, and rows are read in batches."""
+    wanted = Numbers(numbers)
+    total = Forgotten()
+    for _ in range(ROUNDS):
+        found = await _find(database, wanted)
+        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed):
+            break
+        total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
+        if dry_run:
+            break
+        await _delete(database, found)
+    revisions = sum(bool(wanted.pattern.search(row[0])) for row in await database.read(_SOURCES))
+    purged = None if dry_run else await database.purge(rewrite=rewrite)
+    return total._replace(revisions=revisions, purged=purged)
+
+
+async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
+    """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
+    named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
+    calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
+    counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
+    names = {name: row[6] for row in counted for name in row[:3] if name}
+    related = frozenset(names)
+    webhooks = {key for key, call in named if call is None}
+    async for key, received_at, *others in _rows_in_batches(database, _UNATTACHED):
+        if key in webhooks or not related.isdisjoint(others):
+            webhooks.add(key)
+            names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
+    return _MatchingRows(
+        calls=calls,
+        counted=counted,
+        webhooks=webhooks,
+        hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
+        recordings=await _find_recordings(database, wanted, related),
+        placed=await _find_placed(database, wanted),
+        names=names,
+    )
+
+
+async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
+    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
+    async for call, _, *documents in _rows_in_batches(database, _TURNS, 2):
+        if wanted.are_in(*documents):
+            calls.add(call)
+    return calls
+
+
+async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:
+    """The hooks that contain a number or belong to one of the sessions."""
+    return {
+        key
+        async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
+        if session in sessions or wanted.are_in(url.encode(), *documents)
+    }
+
+
+async def _find_recordings(database: Database, wanted: Numbers, related: frozenset[str]) -> list[str]:
+    """The recordings that contain a number or belong to a related session or conversation."""
+    return [
+        id_
+        async for id_, session, conversation, *texts in _rows_in_batches(database, _RECORDINGS, first="")
+        if {session, conversation} & related or wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
+    ]
+
+
+async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
+    return [
+        id_
+        async for id_, number, params in _rows_in_batches(database, _PLACED, first="")
+        if wanted.are_in(number.encode(), params.encode())
+    ]
+
+
+async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
+    """Yield the rows of a query, which are sorted by their first `keys` columns and start after `first`."""
+    key, *more = [first] * keys
+    while rows := await database.read(sql, key, PIECE, *more):
+        for row in rows:
+            yield row
+        key, *more = rows[-1][:keys]
+
+
+async def _delete(database: Database, found: _MatchingRows) -> None:
+    marks = [(hash_of(name), at) for name, at in found.names.items()]
+    if marks:
+        await database.write(partial(_delete_all, INSERT_FORGOTTEN, marks))
+    for keys in _batches(found.hooks):
+        await database.write(partial(delete_hooks, keys))
+    for keys in _batches(found.calls):
+        await database.write(partial(_delete_calls, keys))
+    for keys in _batches(found.webhooks):
+        await database.write(partial(_delete_all, DELETE_WEBHOOK, [(key,) for key in keys]))
+    for start in range(0, len(found.recordings), PIECE):
+        await database.write(partial(erase, found.recordings[start : start + PIECE], with_uuid=True))
+    for start in range(0, len(found.placed), PIECE):
+        await database.write(partial(erase_placed, found.placed[start : start + PIECE]))
+
+
+def _delete_calls(keys: Sequence[int]) -> Work[None]:
+    yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
+    yield from subtract(keys)
+    yield Many(DELETE_CALL, [(key,) for key in keys])
+
+
+def _batches(keys: Iterable[int]) -> Iterator[list[int]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), PIECE):
+        yield ordered[start : start + PIECE]

@@ -1,0 +1,326 @@
+"""The rows of a store's tables.
+
+All times are integers: milliseconds since 1970-01-01 UTC. Documents (`state`, `ncco`, `trace`, `body`, ...) are bytes;
+the store never parses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple, Self
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return int(moment.timestamp() * 1000)
+
+
+def moment_of(ms: int) -> datetime:
+    """The time, in UTC, of a number of milliseconds since 1970-01-01 UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+class WebhookRow(NamedTuple):
+    """A webhook as received, with secrets masked.
+
+    Attributes:
+        id: random, chosen by the code that stores the webhook.
+        kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
+        session: the session's ID; "" if unknown.
+        turn, wait: the turn and number of the wait that it arrived on; -1 for none.
+        status: a call status with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
+        leg, conversation: as sent, "" if missing.
+        method: `GET` or `POST`.
+        body: the raw body or query string.
+    """
+
+    id: str
+    kind: str
+    session: str
+    turn: int
+    wait: int
+    status: str
+    leg: str
+    conversation: str
+    method: str
+    body: bytes
+    received_at: int
+
+
+class SessionRow(NamedTuple):
+    """One call. `version` counts its writes from 1; `state` is the session as JSON."""
+
+    id: str
+    leg: str
+    conversation: str
+    flow: str
+    revision: str
+    version: int
+    state: bytes
+    is_over: bool
+    created_at: int
+    updated_at: int
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Self:
+        """Read a row of `SESSION_COLUMNS`; SQLite returns booleans as 0 and 1."""
+        *before, is_over, created_at, updated_at = row
+        return cls._make((*before, bool(is_over), created_at, updated_at))
+
+
+SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
+
+
+class TurnRow(NamedTuple):
+    """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
+
+    `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
+    delivery gets the same bytes. They are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
+    turn could not be played; it is None if a host of version 0.2 wrote the row. `heard`, `rang` and `result` are the
+    turn's facts (`ncco_server.results.TurnFacts`); they are None if an older host wrote the row.
+    """
+
+    session: str
+    number: int
+    ncco: bytes
+    trace: bytes
+    inputs: bytes
+    webhook: str
+    cause_turn: int
+    cause_wait: int
+    cause_status: str
+    created_at: int
+    has_failed: bool | None = None
+    heard: int | None = None
+    rang: str | None = None
+    result: str | None = None
+
+
+class RevisionRow(NamedTuple):
+    """The sources of one revision of a flow as JSON, so that any host can finish any call."""
+
+    hash: str
+    flow: str
+    sources: bytes
+    created_at: int
+
+
+class HookRow(NamedTuple):
+    """An unsent hook. Its row is deleted once it is sent.
+
+    The hooks of a session are sent in the order in which they were written: none is due while an earlier one is
+    waiting. Parked hooks do not delay others. Emails have no order: they neither wait for other hooks nor delay them.
+
+    Attributes:
+        id: random; lets the receiver recognise repeats.
+        name: the hook's name in its flow.
+        headers: the headers that the flow sets, as JSON.
+        due_at: when to send it next; None while an earlier hook of its session is waiting.
+        leased_until: before this time, only the process that claimed it may send it.
+        tries: how many times it was claimed.
+        problem: why the last attempt failed; "" before the first attempt.
+        is_parked: whether the hook is given up, until somebody retries it. A hook that could not be rendered is parked
+            from the start.
+    """
+
+    id: str
+    session: str
+    name: str
+    url: str
+    headers: bytes
+    body: bytes
+    created_at: int
+    due_at: int | None
+    leased_until: int = 0
+    tries: int = 0
+    problem: str = ""
+    is_parked: bool = False
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Self:
+        """Read a row of `HOOK_COLUMNS`; SQLite returns booleans as 0 and 1."""
+        *before, is_parked = row
+        return cls._make((*before, bool(is_parked)))
+
+    @property
+    def is_mail(self) -> bool:
+        """Whether the hook is an email. Its URL is then `mailto:` followed by the addresses."""
+        return self.url.startswith("mailto:")
+
+
+IS_MAIL: Final = "url LIKE 'mailto:%'"
+HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
+
+
+class HookCounts(NamedTuple):
+    """The numbers of waiting and parked hooks."""
+
+    waiting: int
+    parked: int
+
+
+class Schema(NamedTuple):
+    """The version of a store's tables, and the missing versions.
+
+    Attributes:
+        found: the version of the tables; "" if the store is empty or does not exist.
+        newest: the newest version that this program knows.
+        missing: the versions after `found`, from oldest to newest.
+        retention_days: the default retention; None if version 0.1 created the store, which keeps calls forever.
+        additions: the versions of missing additions, from oldest to newest; version 0.2 does not create additions.
+    """
+
+    found: str
+    newest: str
+    missing: tuple[str, ...]
+    retention_days: int | None = None
+    additions: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no versions are missing."""
+        return not (self.missing or self.additions)
+
+
+class CallFilter(NamedTuple):
+    """Which calls to list; "", 0 and False mean any.
+
+    Attributes:
+        number: the first or the last digits of a number that called or was called.
+        flow: the flow in which the call began.
+        since, until: the call began at or after `since`, and before `until` (milliseconds since 1970).
+        is_open: the call has a leg and is not marked as over.
+        has_failed: one of its turns could not be played as written.
+        result: the result of a call that is over.
+        own: the flow's own result.
+    """
+
+    number: str = ""
+    flow: str = ""
+    since: int = 0
+    until: int = 0
+    is_open: bool = False
+    has_failed: bool = False
+    result: str = ""
+    own: str = ""
+
+    @property
+    def needs_result(self) -> bool:
+        """Whether ended calls are found by their results, which have indexes for this."""
+        wants = self.number or self.flow or self.has_failed or self.result or self.own
+        return bool(wants) and not self.is_open
+
+
+ANY_CALL: Final = CallFilter()
+"""All calls."""
+
+
+class CallRow(NamedTuple):
+    """A call in a list: its session, the number of its turns, and whether one of them failed.
+
+    `key` is its position in the list: later calls have higher keys. `is_lost` says whether the call is over, but its
+    end was never reported.
+    """
+
+    key: int
+    session: SessionRow
+    turns: int
+    has_failed: bool
+    is_lost: bool = False
+
+
+class ReportedCall(NamedTuple):
+    """A call whose way through its flow is counted. `is_over` says whether the leg has ended."""
+
+    key: int
+    flow: str
+    leg: str
+    state: bytes
+    is_over: bool
+    created_at: int
+    updated_at: int
+
+
+class OpenCall(NamedTuple):
+    """A call that is not over. `leg` is "" if it has none."""
+
+    key: int
+    id: str
+    leg: str
+    flow: str
+    revision: str
+    created_at: int
+    updated_at: int
+
+
+class PastTurn(NamedTuple):
+    """A turn of a `PastCall`; `heard` is None if a host of an older version stored it."""
+
+    number: int
+    heard: int | None
+    created_at: int
+    trace: bytes
+    ncco: bytes
+
+
+class PastNote(NamedTuple):
+    """A webhook of a `PastCall`, or an entry that a host of an older version added: key, kind, time and content."""
+
+    key: int
+    kind: str
+    at: int
+    body: bytes
+
+
+class PastCall(NamedTuple):
+    """A call, with everything that decides its result: its turns, its ends, and who called its caller back."""
+
+    key: int
+    session: SessionRow
+    turns: Sequence[PastTurn]
+    notes: Sequence[PastNote]
+
+
+class ConnectStatus(NamedTuple):
+    """An event of a called party: the call's key, the turn and wait, and the status."""
+
+    call: int
+    turn: int
+    wait: int
+    status: str
+
+
+class Timeline(NamedTuple):
+    """Everything about a call: its webhooks and turns in the order in which they were written, and its unsent hooks.
+
+    Parked hooks come before waiting ones, each from oldest to newest.
+    """
+
+    call: CallRow
+    webhooks: tuple[WebhookRow, ...]
+    turns: tuple[TurnRow, ...]
+    hooks: tuple[HookRow, ...]
+
+
+class Forgotten(NamedTuple):
+    """How many rows were deleted, or would be deleted.
+
+    Attributes:
+        calls, turns, webhooks, hooks: numbers of rows.
+        running: calls in progress; their callers hear the failsafe NCCO next.
+        revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
+        recordings: rows of recordings; the server or `ncco forget` removes their files.
+        placed: calls that this server has placed or would have placed.
+        purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
+    """
+
+    calls: int = 0
+    running: int = 0
+    turns: int = 0
+    webhooks: int = 0
+    hooks: int = 0
+    revisions: int = 0
+    recordings: int = 0
+    placed: int = 0
+    purged: bool | None = None

@@ -1,0 +1,430 @@
+"""A SQLite database: in one file, which several processes of a host can share, or in memory.
+
+Writes are committed in groups: those of one round of the event loop, or those that arrive while a commit waits for the
+disk. A database in memory never waits.
+
+The statements of single calls run in the event loop: one takes about 10 µs, while a round trip to another thread takes
+ten times as long and waits for the interpreter lock several times. COMMIT waits for the disk, so it runs in a thread.
+In WAL mode, readers do not wait for writers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from ncco_server.errors import AppError, StoreUnavailable, StoreUnusable
+from ncco_server.store import sqlite_file
+from ncco_server.store.copies import copy_file, replace_file, require_unused
+from ncco_server.store.database import GroupWriter, Read, Row, T, Work, WriteItem
+from ncco_server.store.migrations import SQLITE, find_schema, require_readable, upgrade
+from ncco_server.store.rows import Schema
+
+BUSY_MS: Final = 1_500
+"""How long a write waits for another process, in milliseconds. Two such waits fit into Vonage's time limit (5 s)."""
+
+OPEN_WAIT_MS: Final = 5_000
+"""How long `open` waits for another process, which may be migrating the same file, in milliseconds."""
+
+QUEUE_LIMIT: Final = 2_000
+"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
+
+GROUP_LIMIT: Final = 256
+"""Maximum number of writes per group, so that the first one does not wait forever."""
+
+CHECKPOINT_AFTER: Final = 250
+"""The write-ahead log is written back after this many writes. It is then about 2 MB long."""
+
+TRIM_S: Final = 1.0
+"""Time limit in seconds for `trim`, which tries to empty the write-ahead log while it is in use."""
+
+_PAUSE_S: Final = 0.01
+
+Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
+"""A function that runs one operation of a group."""
+
+
+class SqliteDatabase:
+    """A file in WAL mode, synced at every commit.
+
+    Args:
+        path: the file, which is created with its folder if missing; None for a database in memory.
+        busy_ms: how long a write waits while another process writes, in milliseconds.
+        open_wait_ms: how long `open` waits while another process writes, in milliseconds.
+        queue_limit: maximum number of waiting writes.
+
+    Attributes:
+        label, path, is_durable: see `Database`.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        busy_ms: int = BUSY_MS,
+        open_wait_ms: int = OPEN_WAIT_MS,
+        queue_limit: int = QUEUE_LIMIT,
+    ) -> None:
+        self.path = path
+        self.label = str(path) if path else "memory"
+        self.is_durable = path is not None
+        self._busy_ms = busy_ms
+        self._open_wait_ms = open_wait_ms
+        self._queue_limit = queue_limit
+        self._memory = None if path else sqlite_file.connect(None, 0)
+        self._place: Path | None = None
+        self._writer: _Writer | None = None
+        self._connection: sqlite3.Connection | None = None
+
+    async def open(self) -> None:
+        """See `Database.open`."""
+        if self._place is not None or self._connection is not None:
+            return
+        if self._memory is not None:
+            sqlite_file.run(self._memory, upgrade(SQLITE, sqlite_file.LIST_TABLES, self.label))
+            self._connection = self._memory
+            self._writer = _Writer(self.label, self._queue_limit, self._memory)
+            return
+        path = await asyncio.to_thread(self._absolute)
+        await asyncio.to_thread(sqlite_file.prepare, path, self._open_wait_ms)
+        if self._writer is None:  # another task may have opened it meanwhile
+            self._place = path
+            self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
+
+    async def close(self) -> None:
+        """See `Database.close`. A database in memory keeps its data until the process ends."""
+        writer = self._writer
+        connection = self._connection
+        self._writer = self._connection = self._place = None
+        if connection is not None and connection is not self._memory:
+            connection.close()
+        if writer is not None:
+            await writer.close()
+
+    async def schema(self) -> Schema:
+        """See `Database.schema`."""
+        return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Database.read`. Waits briefly if another process is recovering the log after a crash."""
+        until = time.monotonic() + self._busy_ms / 1000
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = sqlite_file.connect(self._require_open(), 0)
+                # Fetch all rows at once: an open cursor would keep the log in use and see old data.
+                return sqlite_file.fetch(self._connection, sql, values)
+            except sqlite3.Error as error:
+                if not sqlite_file.is_busy(error) or time.monotonic() > until:
+                    raise sqlite_file.unavailable(self.label, error) from error
+            await asyncio.sleep(_PAUSE_S)
+
+    def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
+        """See `Database.write`."""
+        if self._writer is None:
+            raise self._not_open()
+        return self._writer.write(work, keys)
+
+    async def trim(self) -> None:
+        """See `Database.trim`."""
+        if self.path is not None:
+            with suppress(sqlite3.Error):  # the next trim will do it
+                await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
+
+    async def purge(self, *, rewrite: bool) -> bool:
+        """See `Database.purge`. SQLite overwrites deleted data itself, so this only empties the log."""
+        if self.path is None:
+            return True
+        path = self._require_open()
+        patience_s = self._open_wait_ms / 1000
+        try:
+            return await asyncio.to_thread(sqlite_file.purge, path, patience_s, rewrite=rewrite)
+        except sqlite3.Error as error:
+            raise sqlite_file.unavailable(self.label, error) from error
+
+    async def copy_to(self, path: Path) -> None:
+        """See `Database.copy_to`."""
+        require_readable(await self.schema(), self.label)
+        await asyncio.to_thread(copy_file, self._absolute(), path)
+
+    async def require_unused(self) -> None:
+        """See `Database.require_unused`."""
+        await asyncio.to_thread(require_unused, self._absolute())
+
+    async def replace_by(self, path: Path) -> None:
+        """See `Database.replace_by`. The copy is moved, so it must be on the same file system."""
+        await asyncio.to_thread(replace_file, self._absolute(), path)
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
+        """See `Database.reading`. A file is read in other threads."""
+        schema = await self._readable_schema()
+        reader = _Reader(self)
+        try:
+            yield reader.read, schema
+        finally:
+            reader.close()
+
+    async def _readable_schema(self) -> Schema:
+        if self._memory is not None:
+            return sqlite_file.run(self._memory, find_schema(SQLITE, sqlite_file.LIST_TABLES, self.label))
+        schema = await self.schema()
+        path = await asyncio.to_thread(self._absolute)
+        if not await asyncio.to_thread(path.is_file):
+            cure = "set NCCO_DATABASE_URL to the server's database, or run commands in the server's folder"
+            raise StoreUnusable(f"there is no database at {path}", cure)
+        require_readable(schema, self.label)
+        return schema
+
+    def connect_apart(self) -> sqlite3.Connection:
+        """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
+        return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
+
+    def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """All rows of a query, over a separate read-only connection. Raises StoreUnavailable. Blocks."""
+        reader = _Reader(self)
+        try:
+            return reader.fetch(sql, values)
+        finally:
+            reader.close()
+
+    def _absolute(self) -> Path:
+        return (self.path or Path()).absolute()
+
+    def _require_open(self) -> Path:
+        if self._place is None:
+            raise self._not_open()
+        return self._place
+
+    def _not_open(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.label} is not open")
+
+
+class _Reader:
+    """Reads a database over one connection of its own, which threads use one after the other.
+
+    Opening a connection takes as long as a hundred small queries.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._connection: sqlite3.Connection | None = None
+        self._is_free = threading.Lock()
+        self._is_closed = False
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Read`."""
+        if self._database.path is None:
+            return self.fetch(sql, values)
+        return await asyncio.to_thread(self.fetch, sql, values)
+
+    def fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+        """All rows of a query. Raises StoreUnavailable. Blocks."""
+        with self._is_free:
+            if self._is_closed:  # before a thread came to this query
+                raise StoreUnavailable(f"{self._database.label} is not open")
+            try:
+                if self._connection is None:
+                    self._connection = self._database.connect_apart()
+                return sqlite_file.fetch(self._connection, sql, values)
+            except sqlite3.Error as error:
+                raise sqlite_file.unavailable(self._database.label, error) from error
+
+    def close(self) -> None:
+        """Close the connection; if the task that waited for a query was cancelled, once the query has ended."""
+        if self._database.path is None:
+            return
+        self._is_closed = True
+        if self._is_free.locked():
+            threading.Thread(target=self._disconnect, name=f"closes {self._database.label}").start()
+        else:
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        with self._is_free:
+            if self._connection is not None:
+                self._connection.close()
+
+
+class _Writer(GroupWriter):
+    """Writes groups to one connection."""
+
+    def __init__(self, label: str, queue_limit: int, connection: sqlite3.Connection | None = None) -> None:
+        super().__init__(label, queue_limit)
+        self._connection = connection
+
+    def next_group(self) -> list[WriteItem]:
+        """Take the oldest operations from the queue, in order."""
+        return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
+
+    async def commit(self, group: list[WriteItem]) -> None:
+        """See `GroupWriter.commit`. If the database fails, all operations get that error.
+
+        Savepoints take time, so they are only used if the group has failed because of one operation.
+        """
+        try:
+            try:
+                await self._write(group, _run)
+            except Exception as error:
+                if sqlite_file.own_error(self.label, error) is None:
+                    raise
+                await self._write(group, self._run_alone)
+        except Exception as error:  # noqa: BLE001 - handed to every waiting task
+            for item in group:
+                item.error = sqlite_file.unavailable(self.label, error)
+        for item in group:
+            item.settle()
+
+    async def _write(self, group: list[WriteItem], run: Run) -> None:
+        """Run operations in one transaction, and store the result or error of each in its item."""
+        connection = await self._begun()
+        try:
+            if all(item.keys for item in group):
+                _run_all(connection, group, run)
+            else:  # this may take long
+                await self._apart(_run_all, connection, group, run)
+            await self._apart(connection.execute, "COMMIT")
+        finally:
+            if connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+
+    def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
+        """Run one operation. If only this one fails, it is rolled back and gets its own error."""
+        connection.execute("SAVEPOINT item")
+        try:
+            _run(connection, item)
+        except Exception as error:
+            item.error = sqlite_file.own_error(self.label, error)
+            if item.error is None:
+                raise
+            connection.execute("ROLLBACK TO item")
+        connection.execute("RELEASE item")
+
+    async def _begun(self) -> sqlite3.Connection:
+        """Start a transaction; returns its connection."""
+        assert self._connection is not None  # noqa: S101 - for the type
+        self._connection.execute("BEGIN IMMEDIATE")
+        return self._connection
+
+    async def _apart(self, work: Callable[..., object], *args: object) -> None:
+        """Run a part of the transaction that may take long or wait for the disk."""
+        work(*args)
+
+
+class _FileWriter(_Writer):
+    """Writes groups to a file.
+
+    If the open file or its log is moved, replaced or deleted, writes are refused, because they would be lost.
+    """
+
+    def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
+        super().__init__(str(path), queue_limit)
+        self._path = path
+        self._busy_ms = busy_ms
+        self._file = _identity(path)
+        self._log_path = path.with_name(f"{path.name}-wal")
+        self._log: tuple[int, int] | None = None
+        self._written = 0  # writes since the log was last written back
+        self._written_back: asyncio.Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
+
+    async def close(self) -> None:
+        """Write the queued operations, and disconnect."""
+        await super().close()
+        if self._written_back is not None:
+            await asyncio.wait({self._written_back})
+        await self._apart(self._disconnect)
+        self._thread.shutdown()
+
+    async def commit(self, group: list[WriteItem]) -> None:
+        """See `GroupWriter.commit`. Also writes a long log back, because SQLite would do so while callers wait.
+
+        Another thread writes most of the log back during commits. The last few pages are written back here when no
+        write is waiting, because SQLite only restarts a log that is written back completely.
+        """
+        await super().commit(group)
+        self._log = self._log or _identity(self._log_path)
+        self._written += len(group)
+        if self._written_back is None:
+            if self._written >= CHECKPOINT_AFTER:
+                self._written = 0
+                loop = asyncio.get_running_loop()
+                self._written_back = loop.run_in_executor(None, sqlite_file.write_back, self._path)
+        elif self._written_back.done() and not self.queue and self._connection is not None:
+            self._written_back = None
+            with suppress(sqlite3.Error):  # a failure is harmless: the next checkpoint writes the log back
+                await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
+
+    async def _begun(self) -> sqlite3.Connection:
+        """Start a transaction; returns its connection. Waits while another process writes."""
+        until = time.monotonic() + self._busy_ms / 1000
+        while True:
+            self._require_in_place()
+            if self._connection is not None and self._connection.in_transaction:
+                self._disconnect()  # the last transaction could not even be rolled back
+            try:
+                if self._connection is None:
+                    self._connection = sqlite_file.connect(self._path, 0)
+                self._connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.Error as error:
+                if not sqlite_file.is_busy(error) or time.monotonic() > until:
+                    raise
+            else:
+                return self._connection
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _apart(self, work: Callable[..., object], *args: object) -> None:
+        """Run a part of the transaction in the writer's thread. A task that is cancelled still waits for it."""
+        done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        try:
+            await asyncio.shield(done)
+        except asyncio.CancelledError:
+            await asyncio.wait({done})
+            raise
+
+    def _require_in_place(self) -> None:
+        if _identity(self._path) != self._file:
+            raise FileNotFoundError(
+                "it was moved or replaced while the server was running; put it back, or move its -wal next to it and "
+                "restart"
+            )
+        if self._log is not None and _identity(self._log_path) != self._log:
+            raise FileNotFoundError("its write-ahead log was deleted while the server was running; restart the server")
+
+    def _disconnect(self) -> None:
+        connection = self._connection
+        self._connection = None
+        self._log = None
+        if connection is not None:
+            with suppress(Exception):  # the file may be damaged
+                connection.close()
+
+
+def _run_all(connection: sqlite3.Connection, group: list[WriteItem], run: Run) -> None:
+    for item in group:
+        run(connection, item)
+
+
+def _run(connection: sqlite3.Connection, item: WriteItem) -> None:
+    """Run one operation. An operation raises AppError only before it has written anything."""
+    item.error = None
+    try:
+        item.result = sqlite_file.run(connection, item.work())
+    except AppError as error:
+        item.error = error
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

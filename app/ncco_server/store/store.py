@@ -1,0 +1,649 @@
+"""The store contains calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL.
+
+Each operation is one transaction: a generator that yields statements (see `ncco_server.store.database`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, Self
+
+from ncco_server.errors import AlreadyOpen, Conflict
+from ncco_server.store import retention
+from ncco_server.store.api_keys import ApiKeys
+from ncco_server.store.database import Database, Insert, Keyed, Many, T, Work
+from ncco_server.store.hooks import add_hooks
+from ncco_server.store.migrations import FORGOTTEN_TABLE, probe
+from ncco_server.store.placed import PlacedCalls
+from ncco_server.store.recordings import RecordingRow, Recordings, add_recording
+from ncco_server.store.records import SELECT_REVISION, Records
+from ncco_server.store.results import (
+    LOCK_CALL,
+    EndOfCall,
+    ResultRow,
+    Results,
+    StoredCall,
+    end_lost_results,
+    end_results,
+    may_change_result,
+    refresh_result,
+    set_result,
+)
+from ncco_server.store.rows import (
+    HOOK_COLUMNS,
+    IS_MAIL,
+    SESSION_COLUMNS,
+    Forgotten,
+    HookCounts,
+    HookRow,
+    RevisionRow,
+    Schema,
+    SessionRow,
+    TurnRow,
+    WebhookRow,
+)
+
+# Until a call is forgotten for the first time, this statement is enough to open a call. It needs no hashes.
+INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
+    INSERT INTO calls ({SESSION_COLUMNS})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})
+    ON CONFLICT (id) DO NOTHING
+"""
+
+# Three conditions, because SQLite builds a table for `name IN (...)`.
+INSERT_CALL_UNLESS_FORGOTTEN: Final = f"""
+    INSERT INTO calls ({SESSION_COLUMNS})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
+    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $11)
+        AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $12)
+        AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $13)
+    ON CONFLICT (id) DO NOTHING
+"""
+
+UPDATE_CALL: Final = """
+    UPDATE calls
+    SET leg = $2, conversation = $3, flow = $4, revision = $5, version = $6, state = $7, is_over = $8, created_at = $9,
+        updated_at = $10
+    WHERE id = $1 AND version + 1 = $6
+        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.call_key = calls.key AND turns.number = $11)
+    RETURNING id, key
+"""
+
+INSERT_TURN: Final = """
+    INSERT INTO turns (
+        call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed,
+        heard, rang, result
+    )
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+"""
+
+# call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
+INSERT_WEBHOOK: Final = """
+    INSERT INTO webhooks (
+        call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
+    )
+    VALUES (
+        coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3)),
+        $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+    )
+"""
+
+SELECT_ANY_FORGOTTEN: Final = f"SELECT CAST($1 AS text) FROM {FORGOTTEN_TABLE} LIMIT 1"
+
+SELECT_FORGOTTEN: Final = f"""
+    SELECT CAST($1 AS text)
+    WHERE EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $1)
+        OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $2)
+        OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $3)
+"""
+
+SELECT_DELIVERED: Final = """
+    SELECT calls.id
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait = $3 AND webhooks.status = $4
+    LIMIT 1
+"""
+
+SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
+
+# The ID of nearly every call is its leg. The index of legs only contains the other calls. Each part is searched for in
+# its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
+# another host has just changed the call.
+_BY_ID: Final = "id = $1 AND leg = id AND NOT is_over"
+_BY_LEG: Final = "left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over"
+
+SELECT_CALLS_OF_LEG: Final = f"""
+    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_ID}
+    UNION ALL
+    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_LEG}
+"""
+
+LOCK_OPEN_CALLS: Final = f"""
+    SELECT leg, id, version, key, flow, created_at
+    FROM calls
+    WHERE ({_BY_ID}) OR ({_BY_LEG})
+    FOR NO KEY UPDATE
+"""
+
+# The call is locked.
+END_CALL: Final = "UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1"
+
+# The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
+END_LOST_CALL: Final = """
+    UPDATE calls SET is_over = true, version = version + 1
+    WHERE id = $1 AND version = $2 AND NOT is_over
+    RETURNING id, key, flow, created_at
+"""
+
+# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
+SELECT_ENDED: Final = """
+    SELECT flow, revision FROM calls WHERE id = $1 AND is_over
+    UNION ALL
+    SELECT flow, revision FROM calls WHERE id > $1 || '/' AND id < $1 || '0' AND leg = $1 AND is_over
+"""
+
+SELECT_REPLY: Final = """
+    SELECT turns.ncco
+    FROM calls
+    JOIN turns ON turns.call_key = calls.key
+    WHERE calls.id = $1 AND turns.cause_turn = $2 AND turns.cause_wait = $3
+        AND coalesce(CAST($4 AS text), cause_status) = cause_status
+    ORDER BY turns.number
+    LIMIT 1
+"""
+
+SELECT_STATUSES: Final = """
+    SELECT webhooks.wait, webhooks.status
+    FROM calls
+    JOIN webhooks ON webhooks.call_key = calls.key
+    WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait >= 0
+    ORDER BY webhooks.key
+"""
+
+INSERT_REVISION: Final = """
+    INSERT INTO revisions (hash, flow, sources, created_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO NOTHING
+"""
+
+REPLACE_REVISION: Final = """
+    INSERT INTO revisions (hash, flow, sources, created_at)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (hash) DO UPDATE
+    SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
+"""
+
+# The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
+# behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
+# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email may wait for
+# its recording, and other hooks should not wait with it.
+
+_DUE: Final = f"""
+    FROM hooks AS hook
+    WHERE NOT is_parked AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
+        SELECT 1 FROM hooks AS earlier
+        WHERE earlier.session = hook.session AND NOT earlier.is_parked AND earlier.key < hook.key
+            AND NOT {IS_MAIL}
+    ))
+"""
+
+SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
+
+SELECT_DUE: Final = f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED"
+
+CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1"
+
+DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
+
+# This is a separate statement after the DELETE, so that it sees hooks written in the meantime.
+FREE_NEXT: Final = f"""
+    UPDATE hooks
+    SET due_at = $1
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked AND NOT {IS_MAIL}
+    )
+"""
+
+FAIL_HOOK: Final = """
+    UPDATE hooks
+    SET due_at = $3, leased_until = 0, problem = $4
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+"""
+
+PUT_OFF_HOOK: Final = """
+    UPDATE hooks
+    SET due_at = $3, leased_until = 0, tries = tries - 1
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+"""
+
+PARK_HOOK: Final = """
+    UPDATE hooks
+    SET is_parked = true, due_at = NULL, leased_until = 0, problem = $3
+    WHERE id = $1 AND tries = $2 AND NOT is_parked
+    RETURNING session
+"""
+
+_RETRY: Final = """
+    UPDATE hooks
+    SET due_at = $1, tries = CASE WHEN is_parked THEN 0 ELSE tries END, is_parked = false
+    WHERE (is_parked OR due_at IS NOT NULL)
+"""
+
+RETRY_HOOKS: Final = f"{_RETRY} RETURNING id"
+
+RETRY_HOOK: Final = f"{_RETRY} AND id = $2 RETURNING id"
+
+DROP_HOOKS: Final = "DELETE FROM hooks WHERE is_parked RETURNING id"
+
+DROP_HOOK: Final = "DELETE FROM hooks WHERE is_parked AND id = $1 RETURNING id"
+
+SELECT_HOOKS: Final = f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1"
+
+COUNT_HOOKS: Final = "SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks"
+
+P = ParamSpec("P")
+
+
+def _advance(
+    session: SessionRow,
+    turn: TurnRow,
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    recording: RecordingRow | None,
+    *,
+    parent: str,
+) -> Work[None]:
+    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
+    written = yield Keyed(UPDATE_CALL, (*session, turn.number))
+    if not written:
+        raise Conflict(session.id)
+    yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
+    if recording is not None:
+        yield from add_recording(recording)
+
+
+def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str) -> Work[None]:
+    yield INSERT_TURN, (call_key, *turn[1:])
+    yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
+    if hooks:
+        yield from add_hooks(hooks)
+    if parent and turn.result:
+        yield from set_result(parent, turn.result, webhook.received_at)
+
+
+def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
+    """Write a webhook that does not change the call. The hooks are written unless the webhook is a repeat.
+
+    For a forgotten call, nothing is written.
+    """
+    names = (webhook.session, webhook.leg, webhook.conversation)
+    if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
+        return
+    is_repeated = False
+    may_change = may_change_result(webhook)
+    is_known = bool((hooks and webhook.wait >= 0) or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
+    if is_known and hooks and webhook.wait >= 0:
+        delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
+        is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
+    yield INSERT_WEBHOOK, (*webhook, None)
+    if not is_repeated:
+        yield from add_hooks(hooks)
+    if recording is not None:
+        yield from add_recording(recording)
+    if may_change and is_known:
+        yield from refresh_result(webhook.session, webhook.received_at)
+
+
+def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[list[ResultRow]]:
+    """Write a webhook and end the open calls of a leg; returns their results."""
+    at = webhook.received_at
+    found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
+    if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
+        raise Conflict(leg)
+    stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
+    for call in calls:
+        yield END_CALL, (stored[call.id].key, at)
+    yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
+    if calls:
+        return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
+    if leg:
+        yield from end_lost_results(leg, at)
+    return []
+
+
+def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[list[ResultRow] | None]:
+    """End a call whose end was not reported; returns its result, or None if it was not open in this version."""
+    found = yield Keyed(END_LOST_CALL, (call.id, call.version))
+    if not found:
+        return None
+    yield from add_hooks(hooks)
+    return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
+
+
+def _hashes(names: Sequence[str]) -> list[str]:
+    """The hashes that are stored in place of the names of a forgotten call."""
+    known = {name: retention.hash_of(name) for name in names}  # two of the names are nearly always the same
+    return [known[name] for name in names]
+
+
+def _in_one_transaction(
+    work: Callable[Concatenate[Store, P], Work[T]],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """Make a store method that runs `work` in one transaction."""
+
+    @wraps(work)
+    async def write(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await store.database.write(partial(work, store, *args, **kwargs))
+
+    return write
+
+
+class Store:
+    """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
+
+    Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
+    its rows are written or none. Hooks are written in the transaction that causes them.
+
+    Args:
+        database: the database, which is not open yet.
+
+    Attributes:
+        database: the database.
+        label: the database's name in messages, without user and password.
+        path: the file of a SQLite database.
+        is_durable: whether calls outlive the process.
+        recordings: the recordings of calls.
+        placed: calls that this server places.
+        api_keys: the API keys of programs that request calls.
+        results: the results of calls.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.label = database.label
+        self.path: Path | None = database.path
+        self.is_durable = database.is_durable
+        self.recordings = Recordings(database)
+        self.placed = PlacedCalls(database)
+        self.api_keys = ApiKeys(database)
+        self.results = Results(database)
+        self._has_forgotten = False
+
+    async def open(self) -> None:
+        """Connect, migrate to the newest schema, and check that the database is writable.
+
+        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
+        """
+        await self.database.open()
+
+    async def close(self) -> None:
+        """Finish pending writes and disconnect. A closed store can be opened again."""
+        await self.database.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def schema(self) -> Schema:
+        """Read the schema of the database. Does not change or create the database. The store need not be open.
+
+        Raises StoreUnusable if the database belongs to a newer version or to another program.
+        """
+        return await self.database.schema()
+
+    @asynccontextmanager
+    async def records(self) -> AsyncIterator[Records]:
+        """Yield a reader of recorded calls. The store need not be open.
+
+        Raises StoreUnusable if the database is not ours, or this version cannot read it.
+        """
+        async with self.database.reading() as (read, schema):
+            yield Records(read, schema)
+
+    async def check(self) -> None:
+        """Write a row and delete it, to check that the database is writable and can grow."""
+        await self.database.write(probe)
+
+    # Calls
+
+    def open_call(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        parent: str = "",
+    ) -> Coroutine[Any, Any, bool]:
+        """Write a new call with its first turn. Raises AlreadyOpen.
+
+        If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
+        the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
+        """
+        work = partial(self._open_call, session, turn, webhook, hooks, parent)
+        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
+
+    def _open_call(
+        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str
+    ) -> Work[bool]:
+        """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
+        written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
+        if not written:
+            names = (session.id, session.leg, session.conversation)
+            hashes = _hashes(names)
+            written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
+            if written:  # the first INSERT only wrote nothing because some calls are forgotten
+                self._has_forgotten = True
+            elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
+                for name, hash_ in zip(names, hashes, strict=True):
+                    if name:
+                        yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
+                return False
+            else:
+                raise AlreadyOpen(session.id)
+        yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
+        return True
+
+    def advance(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        parent: str = "",
+    ) -> Coroutine[Any, Any, None]:
+        """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
+
+        Also raises Conflict if the turn exists already. For `parent`, see `open_call`.
+        """
+        work = partial(_advance, session, turn, webhook, hooks, recording, parent=parent)
+        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
+
+    def record(
+        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> Coroutine[Any, Any, None]:
+        """Write a webhook that does not change the call.
+
+        The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
+        that the webhook announces is written once. For a forgotten call, nothing is written.
+        """
+        return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
+
+    def end(
+        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> Coroutine[Any, Any, list[ResultRow]]:
+        """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
+
+        `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
+        ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a
+        repeated delivery are not written. If no call was open, the hooks of a webhook without a wait are not written
+        either, and the leg's calls whose end had not been reported get this end. Returns the results of the calls that
+        were open, oldest first; called parties have none.
+        """
+        return self.database.write(partial(_end, leg, calls, webhook, hooks), (leg, webhook.session))
+
+    def end_lost(
+        self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
+    ) -> Coroutine[Any, Any, list[ResultRow] | None]:
+        """Mark a call as over whose end was not reported, and write its result and hooks. Its `updated_at` stays.
+
+        Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
+        """
+        return self.database.write(partial(_end_lost, call, leg, at, hooks), (leg, call.id))
+
+    async def load(self, session: str) -> SessionRow | None:
+        """The call with this session ID, or None."""
+        rows = await self.database.read(SELECT_CALL, session)
+        return SessionRow.read(rows[0]) if rows else None
+
+    async def calls_of(self, leg: str) -> list[SessionRow]:
+        """The open calls of a leg, oldest first; a missing leg ("") has none."""
+        rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
+        return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
+
+    async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
+        """The flows in which the ended calls of this leg began, each with its revision."""
+        return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
+
+    async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
+        """The NCCO that answered a delivery with this wait and status (None: any status); None if there was none.
+
+        If `turn` and `wait` are -1, this is the reply to the answer webhook.
+        """
+        rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
+        return bytes(rows[0][0]) if rows else None
+
+    async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
+        """The wait and status of each webhook recorded for a turn's waits, in the order in which they were written.
+
+        Webhooks that were recorded before their call was opened are left out.
+        """
+        rows = await self.database.read(SELECT_STATUSES, session, turn)
+        return tuple((wait, status) for wait, status in rows)
+
+    # Revisions
+
+    @_in_one_transaction
+    def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
+        """Write the revisions that are not stored yet."""
+        yield Many(INSERT_REVISION, sorted(revisions))
+
+    @_in_one_transaction
+    def replace_revision(self, revision: RevisionRow) -> Work[None]:
+        """Write a revision, replacing one with the same hash."""
+        yield REPLACE_REVISION, revision
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        rows = await self.database.read(SELECT_REVISION, hash_)
+        return RevisionRow(*rows[0]) if rows else None
+
+    # Unsent hooks
+
+    async def has_due_hooks(self, now: int) -> bool:
+        """Whether `claim_hooks` would return any hooks. Writes nothing."""
+        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
+
+    @_in_one_transaction
+    def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
+        """Claim up to `limit` due, unclaimed hooks, longest due first.
+
+        Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
+        Apart from emails, it returns at most one hook per session.
+        """
+        due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
+        yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
+        return [hook._replace(leased_until=leased_until, tries=hook.tries + 1) for hook in due]
+
+    @_in_one_transaction
+    def hook_sent(self, id_: str, now: int) -> Work[None]:
+        """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
+        for (session,) in (yield DELETE_HOOK, (id_,)):
+            yield FREE_NEXT, (now, session)
+
+    @_in_one_transaction
+    def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
+        """Release a hook, to be sent again at `due_at`, unless another process has claimed it (`tries` differs)."""
+        yield FAIL_HOOK, (id_, tries, due_at, problem)
+
+    @_in_one_transaction
+    def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
+        """Release a hook until `due_at`, without counting an attempt, unless another process has claimed it."""
+        yield PUT_OFF_HOOK, (id_, tries, due_at)
+
+    @_in_one_transaction
+    def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
+        """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
+        for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
+            yield FREE_NEXT, (now, session)
+
+    @_in_one_transaction
+    def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
+        """Make hooks with these IDs (None: all) due `now`; returns how many. Attempts of parked hooks start again at 0.
+
+        Hooks that wait for an earlier hook of their session keep waiting. They are not counted, nor are missing hooks.
+        """
+        if ids is None:
+            return len((yield RETRY_HOOKS, (now,)))
+        return len((yield Many(RETRY_HOOK, [(now, id_) for id_ in dict.fromkeys(ids)])))
+
+    @_in_one_transaction
+    def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
+        """Delete parked hooks with these IDs (None: all parked hooks); returns how many. Waiting hooks are kept."""
+        if ids is None:
+            return len((yield DROP_HOOKS, ()))
+        return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
+
+    async def hooks(self, limit: int) -> list[HookRow]:
+        """Up to `limit` hooks, parked before waiting ones, each from oldest to newest."""
+        return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
+
+    async def count_hooks(self) -> HookCounts:
+        """The numbers of waiting and parked hooks."""
+        return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
+
+    # Deletion
+
+    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
+        """Delete all calls that contain one of the numbers, with their turns, webhooks and hooks.
+
+        A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
+        results. Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are
+        not written. To recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as
+        long as it keeps calls. Deleted data is also removed from the files, as far as the store controls them; see
+        `Forgotten.purged`.
+
+        Args:
+            numbers: digits with the country code.
+            dry_run: only count the rows.
+            rewrite: rewrite all data, which blocks writers meanwhile.
+        """
+        return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
+
+    async def sweep(self, before: int, limit: int, now: int) -> int:
+        """Delete some rows older than `before`; both times are in milliseconds since 1970.
+
+        Deletes up to `limit` calls whose last change is older, with their turns and webhooks. If there are fewer, it
+        also deletes up to `limit` webhooks without a call. Then it deletes up to `limit` placed calls and up to `limit`
+        hooks. The time this takes does not depend on how many rows are too old. Returns the number of deleted calls,
+        webhooks without a call, placed calls and hooks; 0 means that none are left.
+        """
+        self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
+        return await self.database.write(partial(retention.sweep, before, limit, now))
+
+    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
+        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; returns how many.
+
+        Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
+        """
+        return await retention.sweep_revisions(self.database, before, keep)

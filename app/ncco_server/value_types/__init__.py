@@ -1,0 +1,119 @@
+"""The types of values in NCCO options, flow files, variables, params and lookup results.
+
+Each type is a `Kind`. It reads literals in flow files, casts values of running calls, checks values in NCCOs, and has a
+JSON Schema, a sample value and a way to escape values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, get_args, get_origin
+
+from ncco_server.value_types.addresses import E164, Phone, Url, without_trunk_prefix
+from ncco_server.value_types.collections import (
+    MAX_ENTRIES,
+    MAX_ITEMS,
+    MAX_NESTING,
+    ListOf,
+    MapOf,
+    Sample,
+    open_record,
+    record,
+)
+from ncco_server.value_types.kind import ANY, SAMPLE, Escape, JsonSchema, Kind
+from ncco_server.value_types.scalars import Flag, Number, PlainText, WholeNumber, Word, write
+from ncco_server.value_types.times import Date, Point, PointInTime, TimeOfDay, in_utc, point_of
+
+__all__ = [
+    "ANY",
+    "DATETIME",
+    "E164",
+    "MAX_ENTRIES",
+    "MAX_ITEMS",
+    "MAX_NESTING",
+    "NO_BEGINNING",
+    "POINTS",
+    "SAMPLE",
+    "TYPES",
+    "Escape",
+    "Flag",
+    "JsonSchema",
+    "Kind",
+    "ListOf",
+    "MapOf",
+    "Number",
+    "Phone",
+    "PlainText",
+    "Point",
+    "PointInTime",
+    "Sample",
+    "Url",
+    "WholeNumber",
+    "Word",
+    "common_type",
+    "in_utc",
+    "kind_of",
+    "list_of",
+    "open_record",
+    "point_of",
+    "record",
+    "without_trunk_prefix",
+    "write",
+]
+
+TYPES: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        PlainText(),
+        WholeNumber(),
+        Number(),
+        Flag(),
+        Phone(),
+        Url(),
+        Date(),
+        TimeOfDay(),
+        PointInTime(),
+        ListOf(),
+        MapOf(),
+    )
+}
+"""The types that flow files can name, by name."""
+
+DATETIME: Final = TYPES["datetime"]
+"""The type of `now`."""
+
+POINTS: Final = ("datetime", "date", "time")
+"""The families of the types whose values expressions use as `Point`s."""
+
+
+@dataclass(frozen=True)
+class _NoBeginning(PlainText):
+    sample = Url().sample
+
+
+NO_BEGINNING: Final = _NoBeginning()
+"""The type of a url variable inside expressions. A value of this type must not be the beginning of a URL, since the
+value may come from a caller.
+"""
+
+
+_PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
+
+
+def kind_of(annotation: Any) -> Kind | None:
+    """The kind of a plain type or a Literal; None for any other annotation."""
+    return Word(get_args(annotation)) if get_origin(annotation) is Literal else _PLAIN.get(annotation)
+
+
+def list_of(item: Kind) -> ListOf:
+    """The type of a list whose entries have the type `item`; ANY if their type is unknown."""
+    return ListOf(None if item == ANY else item)
+
+
+def common_type(left: Kind | None, right: Kind | None) -> Kind:
+    """The type that covers the values of two types. None stands for an unknown type."""
+    if left is None or right is None or left.family != right.family:
+        return ANY
+    if left == right:
+        return left
+    return list_of(common_type(left.entry, right.entry)) if left.family == "list" else TYPES.get(left.family, left)

@@ -1,0 +1,251 @@
+"""Phone numbers and URLs."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
+
+import phonenumbers
+
+from ncco_server.issue import RULES, Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.value_types.kind import Escape, JsonSchema, Kind
+from ncco_server.value_types.scalars import is_whole_number
+
+E164 = re.compile(r"[1-9][0-9]{6,14}")
+
+_FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
+
+
+def as_digits(value: object) -> object:
+    """A whole number as text; anything else is returned unchanged."""
+    return shown(value) if is_whole_number(value) else value
+
+
+def digits_as_number(value: object, text: str) -> list[Issue]:
+    """A warning if digits are written as a JSON number; [] if they are text."""
+    return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
+
+
+def write_text(text: str) -> Fix:
+    """The fix that writes `text` instead of the current text."""
+    return Fix(f'Write "{text}".', "word", text)
+
+
+@lru_cache(4096)
+def without_trunk_prefix(digits: str) -> str:
+    """A number without the digits that are only dialled within its country: 449098790000 for 4409098790000.
+
+    Some networks ignore such digits, so they would hide which number is dialled. A number to which they belong, as in
+    Italy or in the free numbers of Botswana, is unchanged, and so is one that would have fewer than 7 digits, or has no
+    known country code.
+
+    Args:
+        digits: the number with its country code, as in `E164`.
+    """
+    try:
+        found = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return digits
+    national = phonenumbers.national_significant_number(found)
+    is_trunk = not (phonenumbers.is_valid_number(found) or _may_begin_with_zero(found.country_code))
+    if is_trunk and national.startswith("0"):
+        national = national.lstrip("0")
+    plain = f"{found.country_code}{national}"
+    return plain if E164.fullmatch(plain) else digits
+
+
+@lru_cache
+def _may_begin_with_zero(country_code: int) -> bool:
+    """Whether national numbers may begin with 0, as the typical numbers of some of the code's countries do."""
+    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
+    kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
+    typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
+    return any(number is not None and number.italian_leading_zero for number in typical)
+
+
+def _in_e164(digits: str) -> str:
+    """`without_trunk_prefix`, if that has a length that its country uses; otherwise the digits."""
+    plain = without_trunk_prefix(digits)
+    return plain if plain == digits or phonenumbers.is_possible_number(phonenumbers.parse(f"+{plain}")) else digits
+
+
+@dataclass(frozen=True)
+class Phone(Kind):
+    """A phone number: 7 to 15 digits, the first not 0, and no digits that are only dialled within the country.
+
+    In an NCCO it must be in E.164 format, which has no trunk prefix. A plus sign or a JSON number causes a warning.
+    """
+
+    escape: Escape = field(default="number", compare=False, kw_only=True)
+
+    name = "phone"
+    family = "text"
+    described = "a phone number"
+    sample = "447700900123"
+    begins_unknown = True
+    input_type = "tel"
+
+    def cast(self, value: object) -> str:
+        """The digits, with the country code. Spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ValueError("a phone number is needed, such as 447700900123")
+        written = str(value).strip()
+        if "(0)" in written:
+            raise ValueError('a phone number is needed without the "(0)" that is only dialled within the country')
+        digits = _FILLING.sub("", written)
+        digits = digits.removeprefix("+") if digits.startswith("+") else digits.removeprefix("00")
+        if E164.fullmatch(digits):
+            if (number := without_trunk_prefix(digits)) != digits:
+                message = (
+                    f"a phone number is needed without the digits that are only dialled within its country: {number}"
+                )
+                raise ValueError(message)
+            return digits
+        if digits.startswith("0") and digits.isdigit():
+            raise ValueError("a phone number is needed with its country code, such as 447700900123 for 07700 900123")
+        raise ValueError("a phone number is needed: 7 to 15 digits with the country code, such as 447700900123")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        text = as_digits(value)
+        if not isinstance(text, str):
+            return [wrong_type(value, "a phone number", RULES["N113"].cure)]
+        digits = re.sub(r"\(0\)|[\s().\-/]", "", text[:40]).removeprefix("+").removeprefix("00")
+        number = _in_e164(digits) if E164.fullmatch(digits) else None
+        if number == text:
+            return digits_as_number(value, text)
+        if number == text.removeprefix("+"):
+            return [fault("N954", f"{shown(text)} begins with a plus sign.", write_text(number))]
+        cure = write_text(number) if number is not None else None
+        return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
+
+    def normalised(self, value: object) -> object:
+        """A number becomes text, and a plus sign is dropped."""
+        text = as_digits(value)
+        is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
+        return text[1:] if isinstance(text, str) and is_plus else text
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for the digits, with or without a plus sign, as text or as a number."""
+        return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
+
+
+_URL = re.compile(r"(?:https?|wss?)://[^\s/?#\\\"<>^`{|}@]+(?:[/?#][^\s\\\"<>^`{|}]*)?", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"[a-z]+://[^\s/?#@]+@", re.IGNORECASE)
+_BLANKS_BEHIND_HOST = re.compile(r"[a-z]+://[^\s/?#]+[/?#]", re.IGNORECASE)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+_PARTS = re.compile(r"(?:([a-z][a-z0-9+.-]*):)?(?://([^/?#]*))?(.*)", re.IGNORECASE | re.DOTALL)
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(\[[0-9A-Fa-f:.%]+\]|[^:\[\]@]+)(?::([0-9]*))?")
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
+_ALLOWED_IN_URLS = "%/:?#[]@!$&'()*+,;=-._~"
+_NOT_IN_URLS = re.compile(r"[<>\"{}|\\^`]")
+_OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
+_BROKEN_SCHEME = re.compile(
+    r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
+)
+"""A URL whose scheme lacks a letter or a slash."""
+_BARE_HOST = re.compile(
+    r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
+)
+"""A host without a scheme, with an optional port and path. Names of files do not match."""
+
+
+@dataclass(frozen=True)
+class Url(Kind):
+    """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
+
+    Attributes:
+        schemes: the schemes that the NCCO option allows. A cast accepts http, https, ws and wss in any case.
+        array_of_one: whether an array with one URL causes only a warning in an NCCO.
+    """
+
+    schemes: tuple[str, ...] = ("http", "https")
+    array_of_one: bool = False
+    escape: Escape = field(default="url", compare=False, kw_only=True)
+
+    name = "url"
+    family = "text"
+    begins_unknown = True
+
+    @property
+    def described(self) -> str:
+        """The type with its allowed hosts, as a phrase for messages."""
+        return f"a URL of {' or '.join(self.hosts)}" if self.hosts else "a URL"
+
+    @property
+    def sample(self) -> str:
+        """A URL with the first of the allowed hosts."""
+        return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`. Any port is allowed."""
+        if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(url := value.strip()):
+            if self.hosts and urlsplit(url).hostname not in self.hosts:
+                raise ValueError(f"a URL of {' or '.join(self.hosts)} is needed")
+            return url
+        written = value.strip() if isinstance(value, str) else ""
+        if _BLANKS_BEHIND_HOST.match(written) and _URL.fullmatch(written.replace(" ", "%20")):
+            raise ValueError("a URL without spaces is needed: write %20 for each")
+        if _CREDENTIALS.match(written):
+            raise ValueError("a URL without user and password is needed: credentials in a URL are refused")
+        raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if self.array_of_one and isinstance(value, list) and len(value) == 1:
+            inner = [issue.inside(0) for issue in Url(self.schemes).check(value[0])]
+            url = json.dumps(value[0], ensure_ascii=False) if isinstance(value[0], str) else ""
+            cure = Fix("Leave out the square brackets.", "characters", url) if url else None
+            return [fault("N964", "An array is given where a single URL is required.", cure), *inner]
+        if not isinstance(value, str):
+            return [wrong_type(value, "a URL", self._url_meant(value))]
+        if reason := self._fault(value):
+            return [fault("N112", f"{shown(value)} {reason}.", self._url_meant(value))]
+        if _NOT_IN_URLS.search(value) or not value.isascii():
+            encoded = quote(value, safe=_ALLOWED_IN_URLS)
+            cure = Fix(f"Write {shown(encoded)}.", "word", encoded)
+            return [fault("N961", f"{shown(value)} has characters that are not allowed in a URL.", cure)]
+        return []
+
+    def _fault(self, value: str) -> str | None:
+        if _BLANK.search(value):
+            return "contains spaces or control characters"
+        parts = _PARTS.fullmatch(value)
+        scheme, authority = (parts[1], parts[2]) if parts else (None, None)
+        if scheme is None or scheme.lower() not in self.schemes or authority is None:
+            return f"is not an absolute {listed([name + '://' for name in self.schemes])} URL"
+        found = _AUTHORITY.fullmatch(authority)
+        if not found or not re.search(r"\w", found[1]):
+            return "names no host"
+        return "has an invalid port" if found[2] and int(found[2][:9]) > 65535 else None
+
+    def _url_meant(self, value: object) -> str | Fix:
+        scheme = self.schemes[-1]
+        bare = value.strip().strip("<>\"'") if isinstance(value, str) and len(value) < 200 else ""
+        if bare and bare != value and self._fault(bare) is None:
+            return Fix(f"Write {shown(bare)}.", "word", bare)
+        other = _OTHER_SCHEME.fullmatch(bare)
+        if other and other[1] not in self.schemes:
+            return write_text(f"{scheme}://{other[2]}")
+        broken = _BROKEN_SCHEME.fullmatch(bare)
+        if broken and self._fault(f"{scheme}://{broken[1]}") is None:
+            return write_text(f"{scheme}://{broken[1]}")
+        if _BARE_HOST.fullmatch(bare):
+            return f'Write "{scheme}://{bare}".'
+        return f"Write the whole URL, e.g. {scheme}://example.com/path."
+
+    def normalised(self, value: object) -> object:
+        """An array with one URL becomes the URL, if only the URL is expected."""
+        return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for text that begins with an allowed scheme."""
+        pattern = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in scheme) for scheme in self.schemes)
+        single = {"type": "string", "pattern": f"^({pattern})://[^\\s/?#]\\S*$"}
+        if not self.array_of_one:
+            return single
+        return {"anyOf": [single, {"type": "array", "items": single, "minItems": 1, "maxItems": 1}]}

@@ -1,0 +1,234 @@
+"""Lists and maps, of limited size."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import ItemsView, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import Any
+
+from ncco_server.issue import Fix, Issue, fault, shown, wrong_type
+from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
+from ncco_server.value_types.scalars import LARGE, write
+
+MAX_ITEMS = 200
+"""Maximum number of entries of a list or map. Our choice, so that data from callers cannot cause long loops."""
+
+MAX_ENTRIES = 5_000
+"""Maximum number of entries of a list or map, including all nested ones. Our choice."""
+
+MAX_NESTING = 10
+"""Maximum nesting depth of lists and maps. Our choice."""
+
+
+def entries(value: object) -> list[object] | tuple[object, ...]:
+    """Check that `value` is a list of allowed length, and return it. Raises ValueError."""
+    if not isinstance(value, list | tuple):
+        raise ValueError("a list is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a list of at most {MAX_ITEMS} entries is needed")
+    return value
+
+
+def pairs(value: object) -> ItemsView[str, object]:
+    """Check that `value` is a map of allowed size, and return its entries. Raises ValueError."""
+    if not isinstance(value, Mapping):
+        raise ValueError("a map is needed")
+    if len(value) > MAX_ITEMS:
+        raise ValueError(f"a map of at most {MAX_ITEMS} entries is needed")
+    return value.items()
+
+
+class _SizeBudget:
+    """Limits the size and depth of one list or map."""
+
+    def __init__(self) -> None:
+        self.left = MAX_ENTRIES + 1
+
+    def copied(self, value: object, depth: int = 1) -> Any:
+        """A copy of an entry in a form that JSON can store: dates and times become text."""
+        self.left -= 1
+        if self.left < 0:
+            raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
+        if depth > MAX_NESTING:
+            raise ValueError(f"lists and maps nested at most {MAX_NESTING} deep are needed")
+        match value:
+            case str() | bool() | None:
+                return value
+            case list() | tuple():
+                return [self.copied(item, depth + 1) for item in value]
+            case Mapping():
+                return {str(key): self.copied(item, depth + 1) for key, item in value.items()}
+            case int() | float() if abs(value) < LARGE and math.isfinite(value):
+                return value
+            case date() | time():
+                return write(value)
+        raise ValueError("entries that are texts, numbers, true or false, lists or maps are needed")
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """A list whose entries have the type `item`, or any type if `item` is None. The attributes matter only in NCCOs.
+
+    Attributes:
+        low: minimum number of entries.
+        high: maximum number of entries; None for no limit.
+        usually_one: whether more than one entry causes a warning.
+        distinct: whether entries must differ.
+        noun: the name of the entries in messages.
+    """
+
+    item: Kind | None = None
+    low: int = 0
+    high: int | None = None
+    usually_one: bool = False
+    distinct: bool = False
+    noun: str = "entry"
+
+    name = "list"
+    family = "list"
+    described = "a list"
+
+    @property
+    def sample(self) -> Any:
+        """A list with one entry."""
+        return (SAMPLE,) if self.item is None else [self.item.sample]
+
+    @property
+    def empty(self) -> list[Any]:
+        """A new empty list."""
+        return []
+
+    def cast(self, value: object) -> list[Any]:
+        """A copy of the list in a form that JSON can store."""
+        if self.item is None:
+            found: list[Any] = _SizeBudget().copied(entries(value), 0)
+            return found
+        cast = self.item.cast
+        return [cast(entry) for entry in entries(value)]
+
+    def operand(self, value: Any) -> Any:
+        """A list with the entries as expressions use them."""
+        return [*map(self.item.operand, value)] if self.item is not None and isinstance(value, list | tuple) else value
+
+    def check(self, value: object) -> list[Issue]:
+        """Check the length of an array and each entry. A single value is an error, but is checked as an entry too."""
+        if isinstance(value, (str, dict)):
+            return self._check_single(value)
+        if not isinstance(value, list):
+            return [wrong_type(value, "an array", "Write an array: [ ... ].")]
+        issues = self._check_count(value)
+        for index, entry in enumerate(value):
+            if found := check_value(self.entry, entry):
+                issues += [issue.inside(index) for issue in found]
+        return issues
+
+    def _check_single(self, value: object) -> list[Issue]:
+        """The error about a value that is not an array. If it is not a valid entry either, the cure describes one."""
+        message = f"{shown(value)} is not an array."
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            return [fault("N110", message, "Write the array itself, not text that contains it.")]
+        found = check_value(self.entry, value)
+        wrong = next((issue for issue in found if issue.code == "N107" and issue.path == ""), None)
+        words = self.entry.words_in(value)
+        if wrong:
+            return [fault("N110", message, f"{wrong.cure.removesuffix('.')}, in square brackets.")]
+        entries = (shown(each) if isinstance(each, str) else "{ ... }" for each in words or (value,))
+        cure = f"Write [{', '.join(entries)}]."
+        fix = Fix(cure, "characters", json.dumps(words, ensure_ascii=False)) if words else Fix(cure, "wrap")
+        return [fault("N110", message, fix), *(() if words else found)]
+
+    def _check_count(self, value: list[object]) -> list[Issue]:
+        count = len(value)
+        if count < self.low:
+            return [fault("N111", f"The array has no {self.noun}.", f"Write one {self.noun} in it.")]
+        if self.high is not None and count > self.high:
+            return [
+                fault("N111", f"The array has {count} entries; {self.high} is the limit.", f"Leave {self.high} in it.")
+            ]
+        if count != 1 and self.usually_one:
+            return [fault("N959", f"The array has {f'{count} URLs' if value else 'no URL'}.")]
+        if self.distinct and any(entry in value[:index] for index, entry in enumerate(value)):
+            return [fault("N111", "The array repeats an entry.", "Write each entry once.")]
+        return []
+
+    def normalised(self, value: object) -> object:
+        """A single value becomes an array with one entry."""
+        entries = value if isinstance(value, (list, tuple)) else [value]
+        return [self.entry.normalised(entry) for entry in entries]
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for an array of entries."""
+        schema: JsonSchema = {"type": "array", "items": self.entry.json_schema()}
+        schema |= {"minItems": self.low} if self.low else {}
+        schema |= {"maxItems": self.high} if self.high is not None else {}
+        return schema | ({"uniqueItems": True} if self.distinct else {})
+
+
+class Sample(dict[str, Any]):
+    """A map that has the same typical text for every key.
+
+    Attributes:
+        text: the typical text.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def __missing__(self, name: str) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class MapOf(Kind):
+    """A map. A record has the entries in `fields`, and other entries only if `item` gives their type.
+
+    Attributes:
+        typical: a typical text for an entry.
+    """
+
+    typical: str = field(default=SAMPLE, kw_only=True)
+
+    name = "map"
+    family = "map"
+    described = "a map"
+
+    @property
+    def sample(self) -> Any:
+        """A map with a sample of each field. For an open record, every key gives the typical text."""
+        if self.is_record and self.item is not None and not self.fields:
+            return Sample(self.typical)
+        return {name: inner.sample for name, inner in self.fields.items()}
+
+    @property
+    def empty(self) -> dict[str, Any]:
+        """A map with the empty value of each field."""
+        return {name: inner.empty for name, inner in self.fields.items()}
+
+    def cast(self, value: object) -> dict[str, Any]:
+        """A copy of the map in a form that JSON can store."""
+        found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
+        return found
+
+    def operand(self, value: Any) -> Any:
+        """A map with the fields as expressions use them."""
+        if not self.fields or not isinstance(value, Mapping):
+            return value
+        return {name: self.fields[name].operand(each) if name in self.fields else each for name, each in value.items()}
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for any object."""
+        return {"type": "object"}
+
+
+def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
+    """The type of a map with all `fields`. Other entries must have the type `item`; None allows no other entries."""
+    return MapOf(fields=fields, item=item, is_record=True)
+
+
+def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
+    """The type of a map with any keys, whose entries have the type `item`; `typical` is the text of a typical entry."""
+    return MapOf(item=item, is_record=True, typical=typical)

@@ -1,0 +1,229 @@
+"""The base class of value types, which cast, check, write and describe values."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+
+from ncco_server.issue import Issue, fault, shown, wrong_type
+
+JsonSchema: TypeAlias = dict[str, Any]
+
+Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
+"""How values are escaped when they are inserted into a text with braces. It depends on what the text is used for."""
+
+SAMPLE = "sample"
+"""A typical text."""
+
+MAX_JSON_DEPTH = 200
+"""A nesting depth that every JSON parser and writer used here can handle. Our choice."""
+
+
+class LiteralReader(Protocol):
+    """Reads a flow file (`ncco_server.flow.grammar.reader`)."""
+
+    def literal(self, node: Any, kind: Kind, what: str) -> Any:
+        """The value of a node, cast to a kind. A wrong value is reported, and None is returned."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind(ABC):
+    """One type of value: for NCCO options, flow files, variables, params and lookup results.
+
+    Attributes:
+        words: the allowed words; () for any text.
+        hosts: the allowed hosts of a URL, in lower case; () for any host.
+        item: the type of the entries of a list or map, if known.
+        fields: the types of the known entries of a map.
+        is_record: whether a map can have entries other than `fields` only if `item` gives their type.
+        may_be_empty: whether a lookup may return "" instead of a value of this type.
+        escape: how other values are escaped when they are inserted into a value of this type.
+    """
+
+    words: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    item: Kind | None = None
+    fields: Mapping[str, Kind] = field(default_factory=dict, hash=False)
+    is_record: bool = False
+    may_be_empty: bool = False
+    escape: Escape = field(default="text", compare=False)
+
+    name: ClassVar[str]
+    """The name in flow files (`text`, `int`, ...)."""
+    family: ClassVar[str]
+    """Values of the same family can be compared: phone, url and words belong to text, int to number."""
+    begins_unknown: ClassVar[bool] = False
+    """Whether a variable without a default begins as `""`, although that is not a value of the type."""
+    input_type: ClassVar[str] = "text"
+    """The `type` of an `input` in HTML for a value."""
+
+    @property
+    @abstractmethod
+    def described(self) -> str:
+        """The type as a phrase for messages: `text`, `a number`, `a list`, ..."""
+
+    @property
+    @abstractmethod
+    def sample(self) -> Any:
+        """A typical value, for trying a step out."""
+
+    @abstractmethod
+    def cast(self, value: object) -> Any:
+        """Cast a value of a flow file or a running call, mostly text, to this type.
+
+        Raises ValueError, whose message says what is required. The message never contains the value, which may be a
+        caller's PIN.
+        """
+
+    @abstractmethod
+    def json_schema(self) -> JsonSchema:
+        """The JSON Schema of valid values, as far as JSON Schema can express it."""
+
+    def operand(self, value: Any) -> Any:
+        """A stored value as expressions use it: a date, a time of day or a point in time instead of its text."""
+        return value
+
+    @property
+    def is_text(self) -> bool:
+        """Whether values are stored as text."""
+        return self.family == "text" or (self.is_timed and self.item is None and not self.fields)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether expressions use the value, or a part of it, as a date or a time."""
+        return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
+
+    def with_zone(self, zone: str) -> Kind:
+        """The type in a file with this time zone (an IANA name, or "")."""
+        return self
+
+    def read(self, node: Any, what: str, source: LiteralReader) -> Any:
+        """The value of a node of a flow file. A wrong value is reported, and None is returned.
+
+        Args:
+            node: a node of the file.
+            what: what messages call the value.
+            source: reads the node and collects the errors.
+        """
+        return source.literal(node, self, what)
+
+    def literal(self, text: str) -> Any:
+        """Read a text of a flow file as this type, within its limits. Raises ValueError."""
+        return self.cast(text)
+
+    def check(self, value: object) -> list[Issue]:
+        """The issues of a value of any type in an NCCO. The paths of the issues are relative to the value."""
+        try:
+            self.cast(value)
+        except ValueError:
+            return [wrong_type(value, self.described, f"Write {self.described}.")]
+        return []
+
+    def normalised(self, value: object) -> object:
+        """The value in the form of the NCCO models, if possible: a number for "45", an array for a single URL."""
+        return value
+
+    def words_in(self, value: object) -> tuple[str, ...]:
+        """The values of this kind in a text such as `dtmf, speech`; () if there are fewer than two."""
+        return ()
+
+    @property
+    def cure(self) -> str:
+        """What to write in a flow file; "" if the error message of the cast already says it."""
+        return ""
+
+    @property
+    def empty(self) -> Any:
+        """The initial value: `""`, 0, an empty list, ...; None if only certain words are allowed."""
+        return ""
+
+    @property
+    def entry(self) -> Kind:
+        """The type of an entry of a list, or of a map with any keys."""
+        return self.item or ANY
+
+    def at(self, key: str) -> Kind | None:
+        """The type of the entry with this key; None if the map has no such entry, or the type is not a map."""
+        if self.is_record:
+            return self.fields.get(key, self.item)
+        return self.entry if self.family == "map" else None
+
+
+@dataclass(frozen=True)
+class AnyValue(Kind):
+    """A value whose type is only known during the call: an entry of a list, of a map or of `call.custom_data`."""
+
+    name = "any"
+    family = "any"
+    described = "a value of any type"
+    sample = SAMPLE
+
+    def cast(self, value: object) -> Any:
+        """The unchanged value."""
+        return value
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for anything except null."""
+        return {"type": ["string", "number", "boolean", "object", "array"]}
+
+
+ANY = AnyValue()
+
+
+def check_value(kind: Kind, value: object) -> list[Issue]:
+    """The issues of a value, including one if JSON cannot represent it."""
+    reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
+    found = [] if reason and not isinstance(value, int) else kind.check(value)
+    return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])
+
+
+def unwritable(value: object) -> str | None:
+    """Why the value cannot be written as JSON in UTF-8, or None. The value may be nested to any depth."""
+    layer = [value]
+    depth = 0
+    while layer:
+        inner: list[object] = []
+        for each in layer:
+            if isinstance(each, dict):
+                inner += (*each.values(), *each.keys())
+                if not all(isinstance(key, str) for key in each):
+                    return "it has a key that is not text"
+            elif isinstance(each, list):
+                inner += each
+            elif reason := _unwritable_scalar(each):
+                return reason
+        layer = inner
+        depth = depth + 1
+        if layer and depth > MAX_JSON_DEPTH:
+            return f"it is nested more than {MAX_JSON_DEPTH} levels deep"
+    return None
+
+
+def _unwritable_scalar(value: object) -> str | None:
+    if isinstance(value, str):
+        return None if is_encodable(value) else "it contains half of a surrogate pair"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "NaN and Infinity are not JSON numbers"
+    if isinstance(value, int):
+        return None if -(2**63) <= value < 2**64 else "a number has more than 64 bits"
+    if value is None:
+        return None
+    return f"a {type(value).__name__} is not a JSON value"
+
+
+def is_encodable(text: str) -> bool:
+    """Whether the text can be written in UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def size_as_json(value: object) -> int:
+    """The size of the value as compact JSON in bytes; 0 if it cannot be written."""
+    return 0 if unwritable(value) else len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

@@ -1,0 +1,345 @@
+"""Text, numbers, booleans and words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from typing import TypeGuard
+
+from ncco_server.issue import Fix, Issue, fault, listed, shown, wrong_type
+from ncco_server.suggest import folded, near, nearest
+from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind
+
+LARGE = 10**18
+"""Numbers of this size or larger are refused, because some JSON parsers lose their last digits."""
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
+_NUMERAL = re.compile(r"\s*[-+]?[0-9]{1,15}(?:\.[0-9]{1,15})?\s*", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|ours?)?", re.IGNORECASE)
+
+
+def write(value: object) -> str:
+    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for lists, maps and None."""
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() if abs(value) < LARGE:
+            return str(value)
+        case float() if math.isfinite(value):
+            return str(int(value)) if value.is_integer() and abs(value) < LARGE else repr(value)
+        case date():
+            return value.isoformat()
+        case time():
+            return value.isoformat("auto" if value.second or value.microsecond else "minutes")
+    raise ValueError("a text, a number, true or false is needed")
+
+
+@dataclass(frozen=True)
+class PlainText(Kind):
+    """Any text."""
+
+    name = "text"
+    family = "text"
+    described = "text"
+    sample = SAMPLE
+
+    def cast(self, value: object) -> str:
+        """A single value as text."""
+        return write(value)
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        return [] if isinstance(value, str) else [wrong_type(value, "text", "Write text in quotes.")]
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for any text."""
+        return {"type": "string"}
+
+
+def is_true(value: object) -> bool:
+    """Whether Vonage treats the value as true."""
+    return value is True or (isinstance(value, str) and value.strip().lower() == "true")
+
+
+def is_false(value: object) -> bool:
+    """Whether Vonage treats the value as false."""
+    return value is False or (isinstance(value, str) and value.strip().lower() == "false")
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """A boolean: true or false. In an NCCO, "true" or "false" in quotes causes a warning."""
+
+    name = "bool"
+    family = "bool"
+    described = "true or false"
+    sample = True
+    empty = False
+
+    def cast(self, value: object) -> bool:
+        """See `Kind`."""
+        written = str(value).strip() if isinstance(value, bool | str) else ""
+        if written in ("true", "True", "false", "False"):
+            return written in ("true", "True")
+        meant = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+        cure = f": write {meant[written.lower()]}" if written.lower() in meant else ""
+        raise ValueError(f"true or false is needed{cure}")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if isinstance(value, bool):
+            return []
+        if is_true(value) or is_false(value):
+            word = str(value).strip().lower()
+            return [fault("N952", f"{shown(value)} is text.", Fix(f"Write {word} without quotes.", "characters", word))]
+        return [wrong_type(value, "true or false", "Write true or false, without quotes.")]
+
+    def normalised(self, value: object) -> object:
+        """The words true and false as text become booleans."""
+        return is_true(value) if is_true(value) or is_false(value) else value
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for a boolean, or for true or false as text."""
+        return {"type": ["boolean", "string"], "pattern": "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$"}
+
+
+def as_number(value: object) -> int | float | None:
+    """The value as a number, if it is a number or text made of digits; otherwise None."""
+    if isinstance(value, str) and _NUMERAL.fullmatch(value):
+        number = float(value)
+        return int(number) if number.is_integer() else number
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if isinstance(value, int) or math.isfinite(value) else None
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether the value is an int or a float, but not a bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_whole_number(value: object) -> bool:
+    """Whether the value is an int, but not a bool."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A number from `low` to `high` (inclusive; None for no limit). In an NCCO, digits as text cause a warning.
+
+    A cast ignores the limits: a running call's values are checked as part of their NCCO.
+
+    Attributes:
+        disputed: values that only some of Vonage's documents allow, which cause a warning.
+        clamps: whether a value out of range causes only a warning, because Vonage uses the nearest limit.
+        tenths: whether more than one decimal place is an error.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    disputed: tuple[float, ...] = ()
+    clamps: bool = False
+    tenths: bool = False
+    unit: str = ""
+
+    name = "number"
+    family = "number"
+    described = "a number"
+    sample = 0.5
+    empty = 0
+    noun = "a number"
+
+    def cast(self, value: object) -> int | float:
+        """See `Kind`."""
+        if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
+            return float(value) if "." in value else int(value)
+        if is_number(value) and abs(value) < LARGE:
+            return value
+        raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 2 or 0.5'}")
+
+    def literal(self, text: str) -> int | float:
+        """See `Kind`."""
+        number = self.cast(text)
+        if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            raise ValueError(self.cure)
+        return number
+
+    @property
+    def cure(self) -> str:
+        """A cure that gives the range of allowed numbers; "" without a range."""
+        is_bounded = self.low is not None and self.high is not None
+        return f"write {self.noun} from {self.low:,} to {self.high:,}" if is_bounded else ""
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        number = as_number(value)
+        if number is None:
+            return [wrong_type(value, "a number", f"Write {self._expected()}, without quotes.")]
+        issues = []
+        if isinstance(value, str):
+            fix = Fix(f"Write {shown(number)} without quotes.", "characters", shown(number))
+            issues.append(fault("N951", f"{shown(value)} is text.", fix))
+        if number in self.disputed:
+            issues.append(fault("N956", f"Sources disagree on {shown(number)}.", f"Write {self._expected()}."))
+        elif (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
+            code = "N904" if self.clamps else "N108"
+            limits = f"{self.low} or more" if self.high is None else f"between {self.low} and {self.high}"
+            issues.append(fault(code, f"{shown(number)} is not {limits}.", f"Write {self._expected()}."))
+        if isinstance(number, float) and not number.is_integer():
+            issues += self._check_fraction(number)
+        return issues
+
+    def _check_fraction(self, number: float) -> list[Issue]:
+        if self.tenths and abs(number * 10 - round(number * 10)) > 1e-6:
+            fix = Fix(f"Write {round(number, 1)}.", "characters", str(round(number, 1)))
+            return [fault("N119", f"{shown(number)} has more than one decimal place.", fix)]
+        return []
+
+    def _expected(self) -> str:
+        noun = self.noun + (f" of {self.unit}" if self.unit else "")
+        if self.high is None:
+            return noun if self.low is None else f"{noun}, {self.low} or more"
+        return f"{noun} from {self.low} to {self.high}"
+
+    def normalised(self, value: object) -> object:
+        """Text made of digits becomes a number."""
+        number = as_number(value)
+        return value if number is None else number
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for a number, or digits as text. It has no limits if a value out of range causes only a warning."""
+        kind = "integer" if self.name == "int" else "number"
+        limits = self.disputed if self.low is None else (*self.disputed, self.low)
+        bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
+        known = {keyword: bound for keyword, bound in bounds.items() if bound is not None}
+        return {"type": [kind, "string"], "pattern": f"^(?:{_NUMERAL.pattern})$", **known}
+
+
+@dataclass(frozen=True)
+class WholeNumber(Number):
+    """A whole number.
+
+    Attributes:
+        is_usual: whether a fraction causes only a warning in an NCCO.
+    """
+
+    is_usual: bool = field(default=False, kw_only=True)
+
+    name = "int"
+    described = "a whole number"
+    sample = 1
+    noun = "a whole number"
+
+    def cast(self, value: object) -> int:
+        """See `Kind`."""
+        if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+            return int(value)
+        if is_number(value) and abs(value) < LARGE and value == int(value):
+            return int(value)
+        raise ValueError(f"a whole number{_in_seconds(value) or ' is needed, such as 2'}")
+
+    def _check_fraction(self, number: float) -> list[Issue]:
+        code = "N957" if self.is_usual else "N118"
+        message = f"{shown(number)} is not a whole number."
+        return [*super()._check_fraction(number), fault(code, message, f"Write {self._expected()}.")]
+
+    def normalised(self, value: object) -> object:
+        """Text made of digits becomes a number, and a float without a fraction becomes an int."""
+        number = super().normalised(value)
+        return int(number) if isinstance(number, float) and number.is_integer() else number
+
+    def json_schema(self) -> JsonSchema:
+        """See `Number`. The schema allows a fraction if that causes only a warning."""
+        schema = super().json_schema()
+        return schema | {"type": ["number", "string"]} if self.is_usual else schema
+
+
+def _in_seconds(value: object) -> str:
+    """The end of the error message for a number with a unit of time, such as `5 min`; "" for anything else."""
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        return ""
+    return f" of seconds is needed: write {int(found[1]) * {'s': 1, 'm': 60, 'h': 3600}[found[2].lower()]}"
+
+
+@dataclass(frozen=True)
+class Word(Kind):
+    """One of a few allowed words.
+
+    Attributes:
+        disputed: words that only some of Vonage's documents allow, each with its fix; they cause a warning in an NCCO.
+        any_case: whether a word in another case causes only a warning in an NCCO.
+        other_words: words of other platforms, folded → Vonage's word.
+    """
+
+    words: tuple[str, ...]
+    disputed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    any_case: bool = False
+    other_words: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    name = "words"
+    family = "text"
+    empty = None
+
+    @property
+    def sample(self) -> str:
+        """The first of the words."""
+        return self.words[0]
+
+    @property
+    def described(self) -> str:
+        """A phrase for messages that lists the words."""
+        return f"one of {', '.join(self.words)}"
+
+    @property
+    def cure(self) -> str:
+        """A cure that lists the words."""
+        return f"write {' or '.join(self.words)}"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`."""
+        if isinstance(value, str) and (value in self.words or value in self.disputed):
+            return value
+        meant = nearest(value, self.words) if isinstance(value, str) else None
+        hint = f'; did you mean "{meant}"?' if meant else ""
+        raise ValueError(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}")
+
+    def check(self, value: object) -> list[Issue]:
+        """See `Kind`."""
+        if isinstance(value, str) and value in self.words:
+            return []
+        expected = listed([f'"{word}"' for word in self.words])
+        if not isinstance(value, str):
+            return [wrong_type(value, "text", f"Write {expected}.")]
+        if value in self.disputed:
+            return [fault("N956", f'Sources disagree on "{value}".', self.disputed[value])]
+        if self.any_case and value.upper() in self.words:
+            fix = Fix(f'Write "{value.upper()}".', "word", value.upper())
+            return [fault("N955", f"{shown(value)} is not written as in the reference.", fix)]
+        if words := self.words_in(value):
+            cure: str | Fix = f"Write {', '.join(map(shown, words))}, each in its own quotes."
+        else:
+            meant = self.other_words.get(folded(value)) or near(value, self.words)
+            cure = Fix(f'Did you mean "{meant}"?', "word", meant) if meant else f"Write {expected}."
+        return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
+
+    def words_in(self, value: object) -> tuple[str, ...]:
+        """The words in a text such as `dtmf, speech`, in order, without duplicates; () if there are fewer than two."""
+        words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
+        return words if len(words) > 1 and all(word in self.words for word in words) else ()
+
+    def normalised(self, value: object) -> object:
+        """The word in the reference's case, if another case causes only a warning."""
+        is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
+        return value.upper() if isinstance(value, str) and is_other_case else value
+
+    def json_schema(self) -> JsonSchema:
+        """A schema that allows the words, including the disputed ones."""
+        lower = [word.lower() for word in self.words] if self.any_case else []
+        return {"enum": [*self.words, *self.disputed, *lower]}

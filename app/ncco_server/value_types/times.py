@@ -1,0 +1,182 @@
+"""Dates, times of day, and points in time.
+
+They are stored as text in ISO 8601, which every host and JSON can hold. Expressions use the values of Python's
+`datetime` module, see `Kind.operand`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Final, Self, TypeAlias
+from zoneinfo import ZoneInfo
+
+from ncco_server.value_types.kind import JsonSchema, Kind
+from ncco_server.value_types.scalars import write
+
+Point: TypeAlias = datetime | date | time
+
+_MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d(:?\d\d)?)?", re.ASCII)
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
+
+
+def point_of(value: object) -> Point | None:
+    """A point in time, a date or a time of day, or its text: `2026-03-05T09:30`, `2026-03-05`, `09:30`.
+
+    None for anything else, such as the 30th of February.
+    """
+    if isinstance(value, datetime | date | time):
+        return value
+    text = value.strip() if isinstance(value, str) else ""
+    try:
+        if _MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text)
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+        if _TIME.fullmatch(text):
+            return time.fromisoformat(text if text[1] != ":" else f"0{text}")
+    except ValueError:
+        return None
+    return None
+
+
+def in_utc(moment: datetime) -> datetime | None:
+    """An aware point in time, in UTC; None if it is not in the calendar there.
+
+    Python compares two points in time in the same zone by their clocks, which repeat an hour every autumn.
+    """
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+@dataclass(frozen=True)
+class Date(Kind):
+    """A date of the Gregorian calendar: `2026-03-05`."""
+
+    name = "date"
+    family = "date"
+    described = "a date"
+    sample = "2026-03-05"
+    begins_unknown = True
+    is_timed = True
+    input_type = "date"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`. A point in time has a different date in each time zone, so it is refused."""
+        point = point_of(value)
+        if isinstance(point, date) and not isinstance(point, datetime):
+            return write(point)
+        raise ValueError("a date is needed, such as 2026-03-05")
+
+    def operand(self, value: object) -> object:
+        """See `Kind`."""
+        return _read(date.fromisoformat, value)
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for a date in ISO 8601."""
+        return {"type": "string", "format": "date"}
+
+
+@dataclass(frozen=True)
+class TimeOfDay(Kind):
+    """A time of day without a date or a time zone: `09:30`, `09:30:15`."""
+
+    name = "time"
+    family = "time"
+    described = "a time of day"
+    sample = "09:30"
+    begins_unknown = True
+    is_timed = True
+    input_type = "time"
+
+    def cast(self, value: object) -> str:
+        """See `Kind`. Seconds are left out if they are 0."""
+        point = point_of(value)
+        if isinstance(point, time):
+            return write(point)
+        raise ValueError("a time of day is needed, such as 09:30")
+
+    def operand(self, value: object) -> object:
+        """See `Kind`."""
+        return _read(time.fromisoformat, value)
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for hours, minutes and, if needed, seconds."""
+        return {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}
+
+
+@dataclass(frozen=True)
+class PointInTime(Kind):
+    """A date with a time of day in a time zone, such as `now`.
+
+    Attributes:
+        zone: the IANA name of the time zone of values without a UTC offset. All values are converted to it. Without a
+            zone, a value needs an offset, and keeps it.
+    """
+
+    zone: str = ""
+
+    name = "datetime"
+    family = "datetime"
+    described = "a point in time"
+    begins_unknown = True
+    is_timed = True
+    input_type = "datetime-local"
+
+    @property
+    def sample(self) -> str:
+        """A point in time in the zone."""
+        return self.cast("2026-01-05T09:30+00:00")
+
+    def with_zone(self, zone: str) -> Self:
+        """See `Kind`."""
+        return replace(self, zone=zone)
+
+    def cast(self, value: object) -> str:
+        """See `Kind`.
+
+        An hour that the clocks skip in the zone is refused. In an hour that they repeat, the first one is meant.
+        """
+        point = point_of(value)
+        if not isinstance(point, datetime):
+            raise ValueError("a point in time is needed, such as 2026-03-05T09:30")
+        if point.tzinfo is None and not self.zone:
+            raise ValueError(
+                "a point in time with a UTC offset is needed, such as 2026-03-05T09:30+00:00, if there is no `timezone`"
+            )
+        written = point
+        zone = ZoneInfo(self.zone) if self.zone else None
+        moment = in_utc(point.replace(tzinfo=zone) if point.tzinfo is None else point)
+        try:
+            point = moment.astimezone(zone) if moment is not None and zone is not None else point
+        except OverflowError:
+            moment = None
+        if moment is None:
+            raise ValueError("a point in time from the year 1 to 9999 is needed")
+        if written.tzinfo is None and point.replace(tzinfo=None) != written:
+            raise ValueError(f"a time that exists is needed: the clocks in {self.zone} skip this one")
+        return write(point)
+
+    def operand(self, value: object) -> object:
+        """See `Kind`."""
+        return _read(datetime.fromisoformat, value)
+
+    def json_schema(self) -> JsonSchema:
+        """A schema for a date and a time in ISO 8601; with a zone, the UTC offset may be missing."""
+        return {"type": "string", "pattern": f"^{_MOMENT.pattern}$"} if self.zone else _WITH_OFFSET
+
+
+_WITH_OFFSET: Final[JsonSchema] = {"type": "string", "format": "date-time"}
+
+
+def _read(read: Callable[[str], Point], value: object) -> object:
+    """A stored value as expressions use it; anything else, such as "" or a token, unchanged."""
+    try:
+        return read(value) if isinstance(value, str) else value
+    except ValueError:
+        return value

@@ -1,0 +1,176 @@
+"""Outcome coverage: counts the outcomes of each flow that scenarios take, and reports or draws the counts."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from ncco_server.engine.session import TraceLine
+from ncco_server.flow.graph import Drawing, OutcomeKey, draw
+from ncco_server.flow.model import Flow
+from ncco_server.service.outcomes import (
+    ENTERED,
+    FlowOutcome,
+    Following,
+    by_file,
+    completed_last,
+    error_exit,
+    error_exits_of,
+    outcomes_of,
+    paint_taken,
+)
+from ncco_server.verify.scenarios.result import Result
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCoverage:
+    """The coverage of one flow.
+
+    Attributes:
+        outcomes: every outcome of the flow, with the number of scenarios that took it.
+        error_exits: every error exit, with the number of scenarios that took it; not included in `percent`.
+    """
+
+    flow: Flow
+    outcomes: Mapping[FlowOutcome, int]
+    error_exits: Mapping[FlowOutcome, int]
+
+    @property
+    def taken(self) -> int:
+        """The number of outcomes taken."""
+        return sum(1 for count in self.outcomes.values() if count)
+
+    @property
+    def missing(self) -> tuple[FlowOutcome, ...]:
+        """The outcomes never taken, in file order."""
+        return tuple(outcome for outcome, count in self.outcomes.items() if not count)
+
+    @property
+    def percent(self) -> float:
+        """The percentage of outcomes taken, 0 to 100. Every flow has at least one outcome."""
+        return 100 * self.taken / len(self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The coverage of all flows of a project, by flow name."""
+
+    flows: Mapping[str, FlowCoverage]
+
+    @property
+    def outcomes(self) -> int:
+        """The number of outcomes of all flows."""
+        return sum(len(flow.outcomes) for flow in self.flows.values())
+
+    @property
+    def taken(self) -> int:
+        """The number of outcomes taken in all flows."""
+        return sum(flow.taken for flow in self.flows.values())
+
+    @property
+    def percent(self) -> float:
+        """The percentage of outcomes taken in all flows, 0 to 100."""
+        return 100 * self.taken / self.outcomes if self.outcomes else 100.0
+
+    @property
+    def missing(self) -> tuple[FlowOutcome, ...]:
+        """The outcomes never taken, sorted by flow."""
+        return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
+
+
+class OutcomeCounter:
+    """Counts the outcomes that calls take in the flows of a project.
+
+    Args:
+        flows: the project's flows.
+        path_of: returns the path of a flow file for display.
+    """
+
+    def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
+        self._path_of = path_of
+        self._flows: Mapping[str, Flow] = {flow.name: flow for flow in flows}
+        self._files = by_file(self._flows.values())
+        self._counts: Counter[OutcomeKey] = Counter()
+        self._read = cache(_lines_of)  # many turns have the same trace, so each trace is read only once
+
+    def add(self, result: Result) -> None:
+        """Count each outcome that a scenario's calls took, once per scenario."""
+        self._counts.update(self.taken(result))
+
+    def taken(self, result: Result) -> set[OutcomeKey]:
+        """The outcomes that a scenario's calls took."""
+        found: set[OutcomeKey] = set()
+        for record in result.records:
+            for turn in record.turns:
+                found.update(self._taken_in(self._read(turn.trace)))
+            found.update(completed_last(self._flows, record.session, record.statuses))
+        return found
+
+    def coverage(self) -> Coverage:
+        """The coverage so far, by flow name."""
+        return Coverage(
+            {
+                name: FlowCoverage(flow, self._counted(outcomes_of(flow)), self._counted(error_exits_of(flow)))
+                for name, flow in sorted(self._flows.items())
+            }
+        )
+
+    def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
+        return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
+
+    def _shown(self, outcome: FlowOutcome) -> FlowOutcome:
+        return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
+
+    def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
+        """The outcomes taken in one turn."""
+        follow = Following(self._files).read(lines)
+        if follow.begun is not None:
+            yield follow.begun.name, follow.begun.start, ENTERED
+        for name, step in follow.entered:
+            if step == self._flows[name].start:
+                yield name, step, ENTERED
+        for name, step, _ in follow.failed:
+            yield error_exit(self._flows[name], step)
+        yield from follow.taken
+
+
+def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
+    """The lines of a stored trace."""
+    return tuple(map(TraceLine.read, json.loads(trace)))
+
+
+def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
+    """The coverage as uncoloured lines: a table of the flows, then the outcomes never taken.
+
+    `is_whole`: whether all scenarios were played; if not, the outcomes never taken are omitted.
+    """
+    if not coverage.flows:
+        return
+    width = max(len(name) for name in coverage.flows)
+    yield "outcomes taken:"
+    for name, flow in coverage.flows.items():
+        exits = len(flow.error_exits)
+        faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
+        taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
+        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}".rstrip()
+    missing = coverage.missing if is_whole else ()
+    if missing:
+        yield ""
+        yield "never taken:"
+    for outcome in missing:
+        yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
+
+
+def percent(value: float) -> str:
+    """A percentage as text; a value below 100 is never rounded up to 100 %."""
+    return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
+
+
+def paint(coverage: Coverage) -> Drawing:
+    """Draw every flow of a project, with the number of scenarios that took each outcome."""
+    flows = [flow.flow for flow in coverage.flows.values()]
+    counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
+    return paint_taken(draw(flows), counts)

@@ -1,0 +1,81 @@
+"""The faults that calls can have: `ncco prove` looks for them in all calls, `without` of a scenario in the played one.
+
+`faults.yaml` has the words and the default limit of each fault. What both searches decide, they decide here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from ncco_server.flow.issues import FlowRule
+from ncco_server.flow.model import Step
+from ncco_server.issue import RuleBook
+from ncco_server.ncco.statuses import DETECTIONS, DISCONNECTED
+
+_TOLERANCE: Final = 0.01
+"""How far a measure can be over its limit: times in a call are rounded."""
+_AFTER_CONVERSATION: Final = frozenset({"completed", DISCONNECTED, *DETECTIONS})
+"""Dial outcomes after which the caller has talked to somebody, or is talking: after machine detection, the party is
+connected to the caller unless the reply is an NCCO. Source: webhook reference, machine detection (`continue`).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFault(FlowRule):
+    """A fault; `code` is its name.
+
+    Attributes:
+        message: the message about a measure that is over its limit (see `exceeded`); "" for other faults.
+        limit: the default limit; None if the fault has none.
+        in_call: whether a single call can show it.
+        lasts: whether a call shows it only by continuing after its script.
+    """
+
+    message: str = ""
+    limit: float | None = None
+    in_call: bool = True
+    lasts: bool = False
+
+    def exceeded(self, found: float, most: float, shown: str = "", **names: str) -> str:
+        """The message if a measure is over its limit; otherwise "".
+
+        Args:
+            found: the measure.
+            most: the limit.
+            shown: how the message shows the measure.
+            names: the other words of the message.
+        """
+        if not is_over(found, most):
+            return ""
+        return self.message.format(found=shown or f"{found:.10g}", most=f"{most:.10g}", **names)
+
+
+FAULTS: Final[Mapping[str, CallFault]] = RuleBook(CallFault, Path(__file__).with_name("faults.yaml"))
+LIMITS: Final[Mapping[str, float]] = {name: each.limit for name, each in FAULTS.items() if each.limit is not None}
+"""The default limits."""
+
+
+def is_over(found: float, most: float) -> bool:
+    """Whether a measure is over its limit."""
+    return found > most + _TOLERANCE
+
+
+def failure_of(code: str, step: Step | None) -> str:
+    """The fault of a step that fails with this issue code; "" if the step expects it, with an error exit of its own."""
+    if code.startswith("N"):
+        return "invalid_ncco"
+    return "" if step is not None and step.error is not None else "error_exit"
+
+
+def may_end_silently(dial_outcome: str, *, is_chosen: bool, enters: bool) -> bool:
+    """Whether a call may end without a word, which is a dead end otherwise.
+
+    Args:
+        dial_outcome: how a dial has just ended; "" if none has.
+        is_chosen: whether the caller has just chosen or entered something.
+        enters: whether the call has entered a step since.
+    """
+    return dial_outcome in _AFTER_CONVERSATION or (is_chosen and not enters)

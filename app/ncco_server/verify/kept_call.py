@@ -1,0 +1,109 @@
+"""Writes a played call into a scenario file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from ncco_server.errors import AppError
+from ncco_server.flow.files import SUFFIXES, replace_text
+from ncco_server.verify.played_call import PlayedCall
+from ncco_server.verify.recorder import script_of
+from ncco_server.verify.scenarios.answers import NOBODY
+from ncco_server.verify.scenarios.files import WrittenScenario, free_name, read_file
+from ncco_server.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
+from ncco_server.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
+
+MOST_ACTS: Final = 6
+"""Maximum number of the caller's actions that the name of a scenario lists."""
+_WRITING: Final = Lock()
+"""Held while a scenario file is read and rewritten, because two calls can be saved to it at the same time."""
+
+
+class CannotKeep(AppError):
+    """A scenario cannot be written."""
+
+
+def check_path(path: Path) -> None:
+    """Check before the call that a scenario can be written to this file. Raises CannotKeep."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
+    if path.is_dir():
+        raise CannotKeep(f"{path} is a folder", "name a file in it")
+    _read(path)
+    found = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not os.access(found, os.W_OK) or (found != path and not found.is_dir()):
+        raise CannotKeep(f"{path} cannot be written", "name a file in a folder of your own")
+
+
+def keep(
+    path: Path,
+    call: ScenarioCall,
+    played: PlayedCall,
+    given: Mapping[str, Sequence[Any]],
+    *,
+    env: Mapping[str, str] | None = None,
+    note: str = "",
+) -> str:
+    """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
+
+    Lookups that got no answer are omitted, unless the `defaults` of the file could answer them.
+
+    Args:
+        path: the file's path.
+        call: who calls whom.
+        played: the played call; if it is not over, the scenario does not check how it ends.
+        given: the lookup answers, as returned by `LookupAnswers.as_given`.
+        env: the environment variables of the flows.
+        note: a one-line comment to write above the scenario, or "".
+
+    Raises CannotKeep, OSError.
+    """
+    result = played.result
+    phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
+    script = script_of(played)
+    after = played.placed.vonage.application.after_connect
+    with _WRITING:
+        text, before = _read(path)
+        shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
+        hooks = {"hooks": [hook.name for hook in result.hooks]} if result.hooks else {}
+        written = {
+            "call": {**call.as_written(), "at": call.made_at.isoformat()},
+            "env": dict(env or {}),
+            "after_connect": "" if after == "continues" else after,
+            "given": {
+                name: [{"error": NOBODY.problem} if each is None else each for each in found]
+                for name, found in given.items()
+                if name in shared or any(each is not None for each in found)
+            },
+            "script": [step.as_written() for step in (*phone, *script)],
+            "expect": {"end": result.ended} | hooks if played.leg.is_over else {},
+        }
+        body = {word: value for word, value in written.items() if value or word == "script"}
+        name = free_name(name_of(script), {*(scenario.name for scenario in before), DEFAULTS})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        added = WrittenScenario(name, body, (note,) if note else ()).text
+        replace_text(path, f"{text.rstrip()}\n\n{added}" if text.strip() else added)
+    return name
+
+
+def name_of(script: Sequence[ScriptStep]) -> str:
+    """A scenario name that describes what the caller does: `a caller presses 1, is silent and hangs up`."""
+    acts = [step.summary.format(step) for step in script if step.summary]
+    *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
+    return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
+
+
+def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
+    """The text and the scenarios of a file; both empty if it does not exist. Raises CannotKeep if it has errors."""
+    if not path.exists():
+        return "", ()
+    file = read_file(path)
+    if not file.text.strip() and not any(issue.code == "S110" for issue in file.issues):
+        return "", ()
+    for first in (issue for issue in file.issues if issue.is_error):
+        raise CannotKeep(f"{first.place} has an issue, so nothing is added: {first.message}", first.cure)
+    return file.text, file.scenarios

@@ -1,0 +1,540 @@
+"""A call played step by step: at a terminal, on the console's phone, from a recording, or by a scenario.
+
+Each action is a script step, so the call can be saved as a scenario.
+
+    call = PlayedCall(await stage.ring(...), stage.flows)
+    await call.play()
+    await call.do(PressStep(keys="1"))
+    script_of(call)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+from ncco_server.engine import Session, TraceLine
+from ncco_server.engine.secrets import Secrets
+from ncco_server.engine.session import from_json
+from ncco_server.errors import AppError
+from ncco_server.flow.model import Flow
+from ncco_server.flow.phrases import fold
+from ncco_server.flow.report import printable
+from ncco_server.flow.runtime import Asked
+from ncco_server.simulator.legs import CallIsOver, Leg
+from ncco_server.simulator.parties import Outcome
+from ncco_server.simulator.scheduler import NoProgress
+from ncco_server.simulator.transcript import CallMoment, Waited
+from ncco_server.store import TurnRow
+from ncco_server.verify.scenarios.model import Scenario
+from ncco_server.verify.scenarios.result import Result, trace_of
+from ncco_server.verify.scenarios.script import (
+    DialStep,
+    HangUpStep,
+    PressStep,
+    RecordStep,
+    ScriptedParty,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    WaitStep,
+)
+from ncco_server.verify.scenarios.server import PlacedCall, StoredTurn
+
+MOST_STEPS: Final = 300
+MOST_HEARD: Final = 1_000
+MOST_WEBHOOKS: Final = 1_000
+LONGEST_S: Final = 3600.0
+"""Maximum number of seconds that the clock of an interactive call advances in one step."""
+MOST_SHOWN: Final = 8
+"""Maximum number of keys or phrases to list."""
+FOR_PHONES: Final[tuple[Outcome, ...]] = (
+    "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
+)  # fmt: skip
+"""The outcomes of any dial except to a WebSocket."""
+FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
+"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
+TOLERANCE_S: Final = 0.0005
+"""Times that differ by no more than this are equal; half the resolution of the virtual clock, which is 1 ms."""
+MOST_ROUNDS: Final = 10_000
+"""Maximum number of consecutive attempts to continue a call without any event."""
+_PIECE_S: Final = 60.0
+"""Maximum number of seconds to play at a time. In between, the webhooks are counted."""
+
+
+class CannotDo(AppError):
+    """The step is not possible at this point of the call; the message says which steps are."""
+
+
+class Where(NamedTuple):
+    """The position of a call: flow and step ("" for none), what the call waits for, and the address it dials."""
+
+    flow: str
+    step: str
+    waits: str
+    address: str = ""
+
+    def __str__(self) -> str:
+        step = f"at step “{self.step}”" if self.step else "at no step"
+        waits = {"input": "waits for the caller", "record": "records the caller", "end": "is over"}
+        does = f"dials {self.address}" if self.waits == "dial" else waits.get(self.waits, "plays on")
+        return f"{does} {step}" if self.waits != "end" else "is over"
+
+
+class Noted(NamedTuple):
+    """A finished step, or the start of a wait for the caller.
+
+    Attributes:
+        step: the finished step; None for the start of a wait, and for the moment before a `wait` step.
+        moment: why and when the call stopped before the step.
+        at: seconds since the answer.
+        open, waited: the values of `Leg.open` and `Leg.waited`.
+        heard, turns: the number of transcript entries and of turns before the step; for a `wait` step, after it.
+        after_s: seconds since the previous action, or since the answer if there was none.
+    """
+
+    step: ScriptStep | None
+    moment: CallMoment
+    at: float
+    open: Waited | None
+    waited: Waited | None
+    heard: int
+    turns: int
+    after_s: float
+
+
+class Done(NamedTuple):
+    """A completed step, the call's position before it, and the seconds since the previous action."""
+
+    step: ScriptStep
+    where: Where
+    after_s: float
+
+
+class Ways(NamedTuple):
+    """What the caller can do at an input: as text, and as lists of the accepted keys and phrases."""
+
+    text: str = ""
+    keys: tuple[str, ...] = ()
+    phrases: tuple[str, ...] = ()
+
+
+def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
+    """The possible outcomes of a dial; `human` and `beep` only if the `connect` uses machine detection."""
+    if dialled.address.startswith(("ws:", "wss:")):
+        return FOR_WEBSOCKETS
+    is_heard_out = "advancedMachineDetection" in dialled.action
+    detected: tuple[Outcome, ...] = ("human",) if is_heard_out or "machineDetection" in dialled.action else ()
+    beep: tuple[Outcome, ...] = ("beep",) if is_heard_out else ()
+    return (*FOR_PHONES, *detected, *beep)
+
+
+class PlayedCall:
+    """One call, played step by step. Await one method at a time.
+
+    Args:
+        placed: the call.
+        flows: the flows of the server; () if unknown.
+        outcome_of: returns the outcome of dialling an address; None if a separate `dial` step decides it.
+        result: records what the server does.
+
+    Attributes:
+        moment: why and when the call last stopped.
+        notes: the finished steps, and the start of each wait.
+        stopped: a sentence that names the limit at which the call was ended, or "".
+        diverged: for `repeat`, the second at which a step could no longer be repeated, and why; None if all were.
+    """
+
+    def __init__(
+        self,
+        placed: PlacedCall,
+        flows: Iterable[Flow] = (),
+        outcome_of: Callable[[str], Outcome | None] = lambda _: None,
+        result: Result | None = None,
+    ) -> None:
+        self.placed = placed
+        self.moment = CallMoment(0, "until")
+        self.notes: list[Noted] = []
+        self.stopped = ""
+        self.diverged: tuple[float, str] | None = None
+        self._result = result or Result(Scenario())
+        self._observed: CallMoment | None = None
+        """The moment at which `_result` was last updated."""
+        self._flows = {flow.name: flow for flow in flows}
+        self._flow_of = {flow.place.file: flow.name for flow in self._flows.values()}
+        self._outcome_of = outcome_of
+        self._acted_at = 0.0
+        self._rounds = 0
+        """The number of attempts to continue the call since the last event."""
+
+    @property
+    def leg(self) -> Leg:
+        """The caller's leg."""
+        return self.placed.leg
+
+    @property
+    def result(self) -> Result:
+        """What the server has done up to now."""
+        if self._observed is not self.moment:
+            self.observe()
+        return self._result
+
+    @property
+    def session(self) -> Session | None:
+        """The server's state of the call; None before the answer, or if the server's turns are not accessible."""
+        return _session_after(self.placed.turns)
+
+    @property
+    def turns(self) -> list[TurnRow]:
+        """The turns of the call and of its called parties, in order."""
+        return [each.turn for each in self.placed.turns]
+
+    @property
+    def done(self) -> list[Done]:
+        """The completed steps so far, except `wait` steps."""
+        return list(self._done_steps())
+
+    @property
+    def lost(self) -> set[int]:
+        """The transcript indices of keys and speech that were lost because no input was open."""
+        return {note.heard for note in self.notes if isinstance(note.step, PressStep | SpeakStep) and note.open is None}
+
+    @property
+    def secrets(self) -> Secrets:
+        """The caller's input to sensitive steps."""
+        found = Secrets()
+        keyed: tuple[Waited | None, str] = (None, "")
+        for note in self.notes:
+            if isinstance(note.step, PressStep):
+                keyed = note.open, keyed[1] * (note.open is keyed[0]) + note.step.keys
+            if not isinstance(note.step, PressStep | SpeakStep):
+                continue
+            session = _session_after(self.placed.turns[: note.turns])
+            if session is None or not any(wait.sensitive for wait in session.waits):
+                continue
+            if isinstance(note.step, PressStep):
+                found.learn(keyed[1].rstrip("#"))
+            else:
+                found.learn([text for text, _ in note.step.speech.results])
+        return found
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Errors of the server and of NCCOs, and the server's logged warnings."""
+        result = self.result
+        return (*result.broken, *(line for line in result.log if line not in result.broken), *self.placed.problems)
+
+    @property
+    def next_at(self) -> float | None:
+        """When the next event is due, in seconds since the answer; None if nothing happens until somebody acts."""
+        next_ms = None if self.leg.is_over else self.leg.scheduler.next_moment()
+        return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
+
+    @property
+    def where(self) -> Where:
+        """The current position of the call."""
+        return self._where_at(self.moment, self.turns)
+
+    def ways(self, verb: str = "say") -> Ways:
+        """What the caller can do at the open input, according to the flow's step or, if unknown, to the NCCO."""
+        waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
+        if waited is None or waited.kind != "input":
+            return Ways()
+        return _ways(waited, _asked_in(self.session, self._flows), verb)
+
+    # playing
+
+    async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+        """Continue to a second of the call or to its end; stop earlier if too many webhooks arrive.
+
+        Inputs, recordings and dials can time out in the meantime.
+        """
+        at_s = round(at_s, 3)  # rounded like the clock: half a millisecond would never be reached
+        await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
+        most = len(self.leg.log) + most_webhooks
+        while at_s - self.leg.at > TOLERANCE_S and not self.leg.is_over and len(self.leg.log) < most:
+            await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
+        return self.moment
+
+    async def hear(self) -> CallMoment:
+        """Continue to the next sound, the next wait for the caller, or the end."""
+        self.moment = await self.leg.hear()
+        return self.moment
+
+    async def play_to_wait(self, longest_s: float = LONGEST_S, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
+        """Continue to the next wait for the caller, the next dial, or the end, but not beyond the limits."""
+        latest_s = self.leg.at + longest_s
+        most = len(self.leg.log) + most_webhooks
+        await self._play_on(at_most=min(_PIECE_S, longest_s))
+        while self.moment.kind == "idle" and len(self.leg.log) < most:
+            next_at = self.next_at
+            if next_at is None or next_at > latest_s:
+                break
+            await self._play_on(at_most=min(max(next_at, self.leg.at + _PIECE_S), latest_s) - self.leg.at)
+        return self.moment
+
+    async def _play_on(self, **limit: float) -> None:
+        """Call `Leg.listen` with this limit. Raises NoProgress if many attempts in a row have no effect."""
+        before = self._state
+        self.moment = await self.leg.listen(**limit)
+        self._rounds = 0 if self._state != before else self._rounds + 1
+        if self._rounds > MOST_ROUNDS:
+            raise NoProgress(f"the call does not continue past {self.leg.at:.3f} s: nothing more happens in it")
+
+    @property
+    def _state(self) -> tuple[float, int, int]:
+        """A value that changes with every event."""
+        return self.leg.at, self.leg.heard_count, len(self.leg.log)
+
+    async def play(
+        self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
+    ) -> None:
+        """Continue to a second of the call, or to the next wait for the caller.
+
+        Stops earlier at a dial without a given outcome, and at the end.
+
+        Args:
+            until_s: seconds since the answer, at most `LONGEST_S` from now; None for the next wait.
+            stops_at_wait: with `until_s`, also stop at waits for the caller.
+            decides_dials: let dialled parties behave as `outcome_of` says.
+        """
+        latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
+        await self.reach(self.leg.at)
+        while not self._end_if_too_long():
+            if until_s is None:
+                await self.play_to_wait(max(latest_s - self.leg.at, 0.0))
+            if self.leg.is_over or (stops_at_wait and self.moment.kind in ("input", "record")):
+                break
+            if self.moment.kind == "dial":
+                self._note_wait()
+                if not (decides_dials and await self._decide_dial()):
+                    break
+                continue
+            next_at = self.next_at
+            if until_s is None or next_at is None or next_at > latest_s:
+                if until_s is not None and latest_s > self.leg.at:
+                    await self.reach(latest_s)
+                break
+            await self._play_moment(next_at)
+        self._end_if_too_long()
+        await self._settle(is_idle=until_s is None)
+
+    async def do(self, step: ScriptStep, at_s: float | None = None) -> None:
+        """Perform a step at a second of the call (None: at the step's own second, or now). Raises CannotDo."""
+        if step.moment_s is not None and step.moment_s < self.leg.at:
+            raise CannotDo(f"{step.moment_s:g} s have already passed: it is {self.leg.at:.1f} s since the answer")
+        at_s = step.moment_s if at_s is None else at_s
+        if at_s is not None and at_s > self.leg.at:
+            await self.play(at_s)
+        self._require_possible(step)
+        if isinstance(step, WaitStep):
+            await self._wait(step.seconds)
+        else:
+            with suppress(CallIsOver):
+                await self.perform(self._step_now(step))
+        await self._settle()
+
+    async def perform(self, step: ScriptStep) -> None:
+        """Perform the caller's or a dialled party's action now. Raises CallIsOver."""
+        self._note(step, CallMoment(self.leg.at, self.moment.kind, self.moment.waited))
+        try:
+            await step.perform(self.placed)
+        finally:
+            self._acted_at = self.leg.at
+
+    async def repeat(self, steps: Sequence[Done]) -> None:
+        """Repeat the steps of another call until this call differs from it, and then set `diverged`."""
+        for done in steps:
+            if problem := await self._repeated(done):
+                self.diverged = self.leg.at, f"From here the call takes another path: {problem}."
+                return
+
+    async def _repeated(self, done: Done) -> str:
+        """Repeat a step; return why this is impossible, or ""."""
+        is_awaited = bool(done.where.waits)
+        until_s = None if is_awaited else self._acted_at + done.after_s
+        await self.play(until_s, stops_at_wait=True, decides_dials=False)
+        now = self.where if is_awaited else self.where._replace(waits=done.where.waits)
+        if now != done.where:
+            return f"now it {self.where}; before, it {done.where}"
+        step = done.step
+        if isinstance(step, DialStep) and (outcome := self._outcome_of(step.party.to)) is not None:
+            step = DialStep(party=replace(step.party, outcome=outcome))
+        try:
+            await self.do(step)
+        except CannotDo as error:
+            return str(error)
+        return ""
+
+    def observe(self) -> None:
+        """Update the result with what the server has done so far, even during a step."""
+        self.placed.observe(self._result)
+        self._observed = self.moment
+
+    async def _settle(self, *, is_idle: bool = False) -> None:
+        """Stop here and set the kind of the moment; after the end of the call, deliver late webhooks.
+
+        `is_idle`: set `idle` instead of `until`, even if more events are due.
+        """
+        await self.reach(self.leg.at)
+        if self.leg.is_over:
+            await self.placed.vonage.run()
+            self.moment = CallMoment(self.moment.at, "end")
+        elif self.moment.kind == "until" and (is_idle or self.next_at is None):
+            self.moment = CallMoment(self.moment.at, "idle")
+        self._note_wait()
+
+    async def _decide_dial(self) -> bool:
+        """Decide a dial as `outcome_of` says; return False if a separate step decides it."""
+        address = self.moment.waited.address if self.moment.waited else ""
+        outcome = self._outcome_of(address)
+        if outcome is None:
+            return False
+        await self.perform(DialStep(party=ScriptedParty(to=address, outcome=outcome)))
+        await self.reach(self.leg.at)
+        return True
+
+    async def _play_moment(self, at: float) -> None:
+        """Continue to the next event. A wait that times out is recorded as silence."""
+        waited = self.leg.waited
+        before = self.moment
+        turns = len(self.placed.turns)
+        await self.reach(at)
+        if waited is not None and waited.kind != "dial" and self.leg.open is not waited and not self.leg.is_over:
+            self._note(SilenceStep(), CallMoment(before.at, "until", waited), turns)
+            self._acted_at = self.leg.at
+        self._note_wait()
+
+    def _end_if_too_long(self) -> bool:
+        """End the call if it has reached a limit; return whether it was ended."""
+        for what, count, most in (
+            ("things to hear", self.leg.heard_count, MOST_HEARD),
+            ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
+        ):
+            if count > most and not self.leg.is_over:
+                self.stopped = f"This call has reached the limit of {most:,} {what}, so it was ended here."
+                self.leg.end("user")
+                return True
+        return False
+
+    # the finished steps
+
+    def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
+        """Record a step at a moment or, if `step` is None, the sounds up to that moment.
+
+        `turns`: the number of turns at that moment; None for the current number.
+        """
+        leg = self.leg
+        after_s = round(max(moment.at - self._acted_at, 0.0), 3)
+        turns = len(self.placed.turns) if turns is None else turns
+        self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
+
+    def _note_wait(self) -> None:
+        """Record the start of the current wait, once."""
+        waited = self.leg.waited
+        if waited is not None and not (self.notes and waited is self.notes[-1].waited):
+            self._note(None, self.moment)
+
+    def _done_steps(self) -> Iterator[Done]:
+        turns = self.turns
+        for note in self.notes:
+            if note.step is not None and not isinstance(note.step, WaitStep):
+                yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
+
+    def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
+        """The position of the call after some turns."""
+        kind = moment.waited.kind if moment.waited is not None else moment.kind
+        waits = kind if kind in ("input", "record", "dial", "end") else ""
+        address = moment.waited.address if moment.waited is not None else ""
+        lines = (line for turn in reversed(turns) for line in reversed(trace_of(turn)))
+        entered = next((line for line in lines if line.did == "entered"), None)
+        if entered is None:
+            return Where("", "", waits, address)
+        return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
+
+    def _require_possible(self, step: ScriptStep) -> None:
+        """Check that a step is possible now. Raises CannotDo."""
+        problem = step.problem_at(self.moment, self.leg)
+        seconds = step.seconds if isinstance(step, WaitStep) else 0.0
+        seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
+        if self.leg.is_over:
+            problem = "the call is over; call again"
+        elif sum(note.step is not None for note in self.notes) >= MOST_STEPS and not isinstance(step, HangUpStep):
+            problem = f"this call has reached the limit of {MOST_STEPS} inputs; call again"
+        elif seconds > LONGEST_S:
+            problem = "a caller can wait or speak for at most an hour at once"
+        if problem:
+            raise CannotDo(problem)
+
+    def _step_now(self, step: ScriptStep) -> ScriptStep:
+        """The step as it is performed now: with the dialled address, and without its time."""
+        if isinstance(step, DialStep) and self.moment.waited is not None:
+            return DialStep(party=replace(step.party, to=self.moment.waited.address))
+        if isinstance(step, PressStep | SpeakStep):
+            return replace(step, at_s=None)
+        return HangUpStep() if isinstance(step, HangUpStep) else step
+
+    async def _wait(self, seconds: float) -> None:
+        """Let time pass, but stop at the next dial, so that a step can decide it."""
+        begun = self.moment
+        until = round(self.leg.at + seconds, 3)
+        dialled = begun.waited if begun.kind == "dial" else None
+        if begun.kind != "until":
+            self._note(None, begun)
+        while not self.leg.is_over and self.leg.at < until:
+            next_at = self.next_at
+            await self.reach(until if next_at is None else min(next_at, until))
+            if self.moment.kind == "dial" and self.moment.waited is not dialled:
+                break
+        self._note(WaitStep(seconds=round(self.leg.at - begun.at, 3)), begun)
+
+
+def _file_of(line: TraceLine) -> str:
+    return line.where.rpartition(":")[0]
+
+
+def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
+    """The state of a call after these turns; None if there are none."""
+    own = turns[0].session.id if turns else ""
+    return next((from_json(each.session.state) for each in reversed(turns) if each.session.id == own), None)
+
+
+def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:
+    """What the call's current step asks the caller for; None if it asks for nothing."""
+    flow = flows.get(session.at or session.flow) if session is not None else None
+    step = flow.steps.get(session.step) if flow is not None and session is not None else None
+    if session is None or step is None or step.exit.asked is None:
+        return None
+    return step.exit.asked.by_locale.get(session.locale, step.exit.asked)
+
+
+def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
+    """What the caller can do: `press 1 (sales) or 2 (support), or say sales or support`; phrases as written."""
+    dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
+    phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
+    keys: Mapping[str, str] = {}
+    lengths = (1, int(dtmf.get("maxDigits", 4))) if "dtmf" in waited.takes else None
+    listens = "speech" in waited.takes
+    if asked is not None:
+        written = {fold(phrase): phrase for phrase in phrases}
+        firsts = {name: written.get(phrase, phrase) for phrase, name in reversed(list(asked.phrases.items()))}
+        phrases = [firsts[name] for name in dict.fromkeys(asked.phrases.values())]
+        keys = asked.keys
+        lengths = asked.lengths
+        listens = asked.free_speech
+    press = ""
+    if keys:
+        press = f"press {_or([f'{key} ({name})' for key, name in keys.items()])}"
+    elif lengths is not None:
+        low, high = lengths
+        end = ", # ends them" if dtmf.get("submitOnHash") else ""
+        press = "press a key" if high == 1 else f"press {low if low == high else f'{low} to {high}'} keys{end}"
+    say = f"{verb} {_or(phrases)}" if phrases else f"{verb} something" if listens else ""
+    return Ways(printable(", or ".join(way for way in (press, say) if way)), tuple(keys), tuple(phrases))
+
+
+def _or(words: Sequence[str]) -> str:
+    shown = [*words[:MOST_SHOWN], "..."] if len(words) > MOST_SHOWN else list(words)
+    return f"{', '.join(shown[:-1])} or {shown[-1]}" if len(shown) > 1 else "".join(shown)

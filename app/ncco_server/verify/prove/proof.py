@@ -1,0 +1,131 @@
+"""The proof of a flow: the explored state space, its violations, and how complete the exploration was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+from ncco_server.flow.model import Flow
+from ncco_server.service.outcomes import FlowOutcome, outcomes_of
+from ncco_server.verify.prove.environment import moments_of, variables_for
+from ncco_server.verify.prove.explore import Explorer
+from ncco_server.verify.prove.graph import Paths
+from ncco_server.verify.prove.literals import Literals
+from ncco_server.verify.prove.not_reached import untold
+from ncco_server.verify.prove.properties import (
+    CallLimits,
+    Violation,
+    is_certain,
+    violations,
+)
+from ncco_server.verify.prove.samples import Representatives
+from ncco_server.verify.prove.space import SearchLimits, StateSpace
+from ncco_server.verify.prove.states import Growth
+from ncco_server.verify.prove.uses import flows_run_from
+
+Status = Literal["proved", "walked", "stopped", "refuted"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The result of exploring a flow.
+
+    Attributes:
+        representatives: input → the sample values that represent all its values; empty if every value was tried.
+        env: the environment variables of the server during the exploration.
+        ranges: the explored range of each variable that can leave it, by (flow, name).
+        is_certain: whether it is certain that no call takes the outcomes in `never`.
+        growth: what makes the exploration large; None if it is not.
+    """
+
+    flow: Flow
+    space: StateSpace
+    violations: tuple[Violation, ...]
+    representatives: Mapping[str, tuple[Any, ...]]
+    env: Mapping[str, str]
+    ranges: Mapping[tuple[str, str], tuple[float, float]]
+    call_limits: CallLimits
+    is_certain: bool
+    growth: Growth | None = None
+
+    @property
+    def status(self) -> Status:
+        """The result in one word.
+
+        `refuted`: a property is violated. `stopped`: the exploration ended early. `walked`: everything was explored,
+        but some inputs only with sample values. `proved`: everything was explored.
+        """
+        is_refuted = any(each.is_error for each in self.violations)
+        return status_of(self.space.stopped, self.representatives, is_refuted=is_refuted)
+
+    @cached_property
+    def paths(self) -> Paths:
+        """Finds paths through the state space."""
+        return Paths(self.space)
+
+    @property
+    def taken(self) -> frozenset[tuple[str, str, str]]:
+        """The outcomes that some caller takes."""
+        return frozenset(key for each in self.space.transitions if each.kind != "fault" for key in each.taken)
+
+    @property
+    def never(self) -> tuple[FlowOutcome, ...]:
+        """The outcomes of the flow that no caller takes."""
+        taken = self.taken
+        return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
+
+
+def status_of(stopped: str, representatives: Mapping[str, Any], *, is_refuted: bool) -> Status:
+    """See `Proof.status`."""
+    if is_refuted:
+        return "refuted"
+    return "stopped" if stopped else "walked" if representatives else "proved"
+
+
+def prove(
+    flow: Flow,
+    now: datetime,
+    *,
+    env: Mapping[str, str] | None = None,
+    bounds: SearchLimits | None = None,
+    call_limits: CallLimits | None = None,
+    progress: Callable[[int, int], None] = lambda _found, _waiting: None,
+) -> Proof:
+    """Explore a flow and all flows that it can run.
+
+    Args:
+        flow: a flow of a project without errors.
+        now: the earliest time of a call, with a time zone.
+        env: the environment variables of the server that are set; the others get suitable values.
+        bounds: when to stop exploring.
+        call_limits: the limits that no call may exceed.
+        progress: called every few seconds with the number of states found and the number still to explore.
+    """
+    literals = Literals(flow)
+    values = Representatives(literals, now, variables_for(flow, literals, env or {}))
+    moments = moments_of(flow, values, now)
+    explorer = Explorer(values, moments, bounds or SearchLimits(), progress)
+    space = explorer.explore()
+    states = explorer.states
+    if explorer.liveness.tests_now:
+        values.chosen["now"] = tuple(moment.isoformat() for moment in moments)
+    for name, (low, high) in states.clamped.items():
+        values.chosen[".".join(name)] = (f"numbers from {low:g} to {high:g}",)
+    for name, most in states.shortened.items():
+        values.chosen[".".join(name)] = (f"no more than {most} entries or characters",)
+    is_sure = is_certain(space, literals, values.chosen)
+    limits = call_limits or CallLimits()
+    found = violations(space, limits, is_certain=is_sure)
+    grown = states.growth(space.states)
+    lost = untold(flow, explorer.placed, explorer.envs, moments[0])
+    return Proof(flow, space, (*found, *lost), dict(values.chosen), values.env, states.clamped, limits, is_sure, grown)
+
+
+def roots_of(flows: Mapping[str, Flow]) -> list[Flow]:
+    """The entry flows; if there are none, the flows that no other flow runs."""
+    startable = [flow for flow in flows.values() if flow.is_startable or flow.outbound is not None]
+    run = {name for flow in flows.values() for name in flows_run_from(flow) if name != flow.name}
+    return startable or [flow for flow in flows.values() if flow.name not in run] or list(flows.values())

@@ -1,0 +1,207 @@
+"""The state space of a flow: the states in which calls wait, and the turns between them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.engine import Call, Session
+from ncco_server.flow.graph import OutcomeKey
+from ncco_server.flow.model import Flow
+from ncco_server.ncco import Issue
+from ncco_server.verify.prove.listening import CONVERSATION, TurnAudio
+from ncco_server.verify.prove.triggers import Answers, Trigger
+
+DIALS: Final = 10
+"""Default maximum number of dials in a call."""
+
+TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
+"""accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
+turn. fault: a webhook or its reply failed. other: everything else, such as silence, unknown input or a dial outcome."""
+Where: TypeAlias = tuple[str, str]
+"""A flow and one of its steps."""
+
+
+class PlayedNcco(NamedTuple):
+    """An NCCO, the errors for which Vonage would refuse it, and its audio. `is_party`: a dialled party hears it."""
+
+    actions: Sequence[Mapping[str, Any]]
+    issues: tuple[Issue, ...]
+    heard: TurnAudio
+    is_party: bool = False
+
+
+NO_PARAMS: Final[Mapping[str, Any]] = {}
+
+NOTHING: Final = PlayedNcco((), (), CONVERSATION)
+"""Stands for the empty reply at the end of a conversation."""
+
+
+@dataclass(eq=False, slots=True)
+class State:
+    """A point at which calls wait for a webhook.
+
+    Attributes:
+        number: counts from 0, in the order of discovery.
+        session: the session of the first call that reached the state.
+        first: the first turn found that leads to the state.
+        key: identifies the state without its failed attempts; None for a copy made while a dial loop is unrolled.
+        given: the params of a placed call that machine detection can still move.
+    """
+
+    number: int
+    session: Session
+    key: Any
+    given: Mapping[str, Any]
+    first: Transition = field(init=False)
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether this state is a copy of another, made while a dial loop was unrolled."""
+        return self.key is None
+
+    @property
+    def where(self) -> Where:
+        """The step in which the call waits."""
+        return self.session.at or self.session.flow, self.session.step
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """One turn: what happened in a state, and where it led.
+
+    Attributes:
+        source: the state before the turn; None for the first turn of a call or dialled party.
+        target: the state after the turn; None when the call is over.
+        trigger: what caused the turn.
+        call: the call, if this is its first turn.
+        given: the params of the call, as in `Arrival`.
+        moment: when the turn happened.
+        is_timed: whether the turn depends on the time.
+        env: the environment variables of the server; constant within a call.
+        before: the step in which the call waited; for the first turn, the step that it entered first.
+        kind: what kind of turn it is.
+        ncco: the NCCO of the reply.
+        answers: the lookup answers.
+        entered: the steps entered.
+        taken: the outcomes taken.
+        failed: the failed steps, as (flow, step, code, reason).
+        dialled_by: for the first turn of a dialled party, the turn that dialled it.
+        is_failsafe: whether only the failsafe NCCO could be played.
+        unsent: the names of hooks that cannot be sent, each with its problem.
+    """
+
+    source: State | None
+    target: State | None
+    trigger: Trigger
+    moment: datetime
+    env: Mapping[str, str]
+    before: Where
+    kind: TurnKind
+    ncco: PlayedNcco = NOTHING
+    answers: Answers = ()
+    entered: tuple[Where, ...] = ()
+    taken: tuple[OutcomeKey, ...] = ()
+    failed: tuple[tuple[str, str, str, str], ...] = ()
+    call: Call | None = None
+    given: Mapping[str, Any] = field(default_factory=dict)
+    dialled_by: Transition | None = None
+    is_failsafe: bool = False
+    is_timed: bool = False
+    unsent: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def detected(self) -> str:
+        """The result of machine detection that a placed call begins with, or that moves it; otherwise ""."""
+        return self._outcome if self.trigger.kind in ("call", "detected") else ""
+
+    @property
+    def heard(self) -> TurnAudio:
+        """The audio of the NCCO."""
+        return self.ncco.heard
+
+    @property
+    def is_party(self) -> bool:
+        """Whether a dialled party, not the caller, hears the NCCO."""
+        return self.ncco.is_party
+
+    @property
+    def dials(self) -> int:
+        """The number of `connect` actions in the NCCO."""
+        return sum(action["action"] == "connect" for action in self.ncco.actions)
+
+    @property
+    def dial_outcome(self) -> str:
+        """The dial outcome that triggered the turn; "" for any other trigger."""
+        return self._outcome if self.trigger.kind not in ("call", "detected") else ""
+
+    @property
+    def _outcome(self) -> str:
+        return str(self.trigger.line.get("dial", {}).get("outcome", ""))
+
+    @property
+    def where(self) -> Where:
+        """The last step that the turn entered; `before` if it entered none."""
+        return self.entered[-1] if self.entered else self.before
+
+    @property
+    def previous(self) -> Transition | None:
+        """The previous turn on the first path found; for a dialled party's first turn, the turn that dialled it."""
+        return self.source.first if self.source is not None else self.dialled_by
+
+    @property
+    def first_path(self) -> list[Transition]:
+        """The first path found to this turn, including this turn."""
+        path = [self]
+        before = self.previous
+        while before is not None:
+            path.append(before)
+            before = before.previous
+        return path[::-1]
+
+
+class SearchLimits(NamedTuple):
+    """Limits of an exploration: the number of states, and seconds of real time."""
+
+    states: int = 200_000
+    seconds: float = 300.0
+
+
+@dataclass(slots=True)
+class StateSpace:
+    """Every state and turn that was found.
+
+    Attributes:
+        out: the turns that leave each state; under None the first turns of all calls and dialled parties.
+        nccos: how many different NCCOs were played.
+        stopped: the limit that ended the exploration early; "" if none did.
+        seconds: real time taken.
+    """
+
+    root: Flow
+    states: list[State] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    out: defaultdict[State | None, list[Transition]] = field(default_factory=lambda: defaultdict(list))
+    nccos: int = 0
+    stopped: str = ""
+    seconds: float = 0.0
+
+    def new_state(self, session: Session, key: Any = None, given: Mapping[str, Any] = NO_PARAMS) -> State:
+        """Add a state. The next transition must lead to it."""
+        self.states.append(State(len(self.states), session, key, given))
+        return self.states[-1]
+
+    def add(self, made: Transition) -> None:
+        """Add a turn."""
+        self.transitions.append(made)
+        self.out[made.source].append(made)
+        if made.target is not None and not hasattr(made.target, "first"):
+            made.target.first = made
+
+    @property
+    def entered(self) -> frozenset[Where]:
+        """The steps that some call enters."""
+        return frozenset(where for each in self.transitions for where in each.entered)

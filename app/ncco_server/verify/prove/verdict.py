@@ -1,0 +1,135 @@
+"""The verdict on a flow: what is left of a proof when the explored states are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ncco_server.flow.model import Flow, Project
+from ncco_server.flow.nodes import Place
+from ncco_server.service.outcomes import FlowOutcome
+from ncco_server.verify.prove.proof import Proof, Status, status_of
+from ncco_server.verify.prove.properties import Violation, unreached
+from ncco_server.verify.prove.uses import flows_run_from
+from ncco_server.verify.scenarios.files import WrittenScenario
+
+
+@dataclass(frozen=True, slots=True)
+class FoundViolation:
+    """A violation, and a call that shows it.
+
+    Attributes:
+        kind, flow, step, place, message, cure, severity: those of the `Violation`.
+        proved: the flow whose proof found it; "" if no single proof did, such as for an unreachable step.
+        example: the shortest call that shows the violation, as played; None if no call can.
+    """
+
+    kind: str
+    flow: str
+    step: str
+    place: Place
+    message: str
+    cure: str
+    severity: Literal["error", "warning"]
+    proved: str = ""
+    example: WrittenScenario | None = None
+
+    @classmethod
+    def of(cls, each: Violation, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
+        """The violation of a proof, without the explored states."""
+        return cls(each.kind, each.flow, each.step, each.place, each.message, each.cure, each.severity, proved, example)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the violation is certain."""
+        return self.severity == "error"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Equal for one violation in a sub-flow that several flows run."""
+        return self.kind, self.flow, self.step, self.message
+
+
+@dataclass(frozen=True, slots=True)
+class FlowVerdict:
+    """The result of a proof. It can be sent from another process, and stored as JSON.
+
+    Attributes:
+        flows: the names of the flow and of all flows that it can run.
+        violations: those that the simulator reproduces, and those that no call can show.
+        stopped: why the exploration ended early; "" if it did not.
+        states, edges, nccos: how much was explored.
+        seconds: real time taken.
+        representatives, is_certain: as in `Proof`.
+        never: the outcomes that no caller takes.
+        growth: what makes the exploration large; "" if it is not.
+        entered: the steps that some call enters, as (flow, step).
+    """
+
+    flow: str
+    flows: tuple[str, ...]
+    violations: tuple[FoundViolation, ...]
+    stopped: str
+    states: int
+    edges: int
+    nccos: int
+    seconds: float
+    representatives: Mapping[str, tuple[Any, ...]]
+    never: tuple[FlowOutcome, ...]
+    is_certain: bool
+    growth: str
+    entered: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> FlowVerdict:
+        """The verdict of a proof, with those of its violations that were confirmed."""
+        space = proof.space
+        return cls(
+            flow=proof.flow.name,
+            flows=tuple(flows_run_from(proof.flow)),
+            violations=tuple(violations),
+            stopped=space.stopped or stopped,
+            states=len(space.states),
+            edges=len(space.transitions),
+            nccos=space.nccos,
+            seconds=round(space.seconds, 3),
+            representatives={name: tuple(values) for name, values in proof.representatives.items()},
+            never=proof.never,
+            is_certain=proof.is_certain,
+            growth="" if proof.growth is None else str(proof.growth),
+            entered=space.entered,
+        )
+
+    @property
+    def status(self) -> Status:
+        """The result in one word; see `Proof`."""
+        is_refuted = any(each.is_error for each in self.violations)
+        return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
+
+    def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
+        """The verdict with additional violations: those that are in this flow or in flows that it runs."""
+        return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in self.flows)))
+
+
+def placed_forever(project: Project, verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """A violation for each loop of proved flows that place calls to each other without anybody's input (W298)."""
+    proved = {name for verdict in verdicts for name in verdict.flows}
+    names = {flow.place.file: flow.name for flow in project.flows.values() if flow.name in proved}
+    return [
+        FoundViolation("placed_forever", names[each.place.file], "", each.place, each.message, each.cure, "error")
+        for each in project.issues
+        if each.code == "W298" and each.place.file in names
+    ]
+
+
+def never_run(flows: Mapping[str, Flow], verdicts: Iterable[FlowVerdict]) -> list[FoundViolation]:
+    """A violation for each step of a sub-flow that no proof reaches; [] if any exploration stopped early."""
+    verdicts = list(verdicts)
+    if any(verdict.stopped for verdict in verdicts):
+        return []
+    entered = frozenset[tuple[str, str]]().union(*(verdict.entered for verdict in verdicts))
+    run = {name for verdict in verdicts for name in verdict.flows} - {verdict.flow for verdict in verdicts}
+    is_sure = all(verdict.is_certain for verdict in verdicts)
+    lost = (each for name in sorted(run) for each in unreached(flows[name], flows, entered, is_certain=is_sure))
+    return [FoundViolation.of(each) for each in lost]

@@ -1,0 +1,109 @@
+"""Writes a played call as the script of a scenario."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ncco_server.simulator.durations import plain
+from ncco_server.simulator.legs import BETWEEN_KEYS_S, Leg
+from ncco_server.simulator.transcript import CallMoment, Waited
+from ncco_server.verify.played_call import Noted, PlayedCall
+from ncco_server.verify.scenarios.listener import SPOKEN
+from ncco_server.verify.scenarios.script import (
+    EndStep,
+    HangUpStep,
+    HearStep,
+    PressStep,
+    ScriptStep,
+    SilenceStep,
+    SpeakStep,
+    WaitStep,
+)
+from ncco_server.verify.scenarios.values import Excerpt
+
+
+def script_of(call: PlayedCall) -> list[ScriptStep]:
+    """The script steps for the sounds and actions of a call so far, and for its end if it is over."""
+    writer = _ScriptWriter(call.leg)
+    for note in call.notes:
+        writer.write(note)
+    writer.end()
+    return writer.script
+
+
+class _ScriptWriter:
+    """Writes the notes of a call as the steps of a script."""
+
+    def __init__(self, leg: Leg) -> None:
+        self.script: list[ScriptStep] = []
+        self._leg = leg
+        self._transcript = leg.transcript
+        self._written = 0
+        """The number of transcript entries already written."""
+        self._waits_at = 0.0
+        self._awaited: Waited | None = None
+        self._key_at = 0.0
+        self._keyed: Waited | None = None
+        """The input that was open when the last step pressed keys; None if the last step was something else."""
+        self._thought_s = 0.0
+        """Reaction time to leave out, in seconds: a scenario's caller acts as soon as the call waits for input."""
+
+    def write(self, note: Noted) -> None:
+        """Write the sounds before a note, and its step; keys that continue an input extend the previous step."""
+        step = note.step
+        moment = note.moment
+        if step is None:
+            self._hear(note.heard, moment)
+            if note.waited is not self._awaited:
+                self._awaited = note.waited
+                self._waits_at = moment.at
+            return
+        if isinstance(step, WaitStep):  # a scenario skips the prompts in between
+            self.script.append(step)
+            self._written = note.heard
+            self._awaited = note.waited
+            self._waits_at = note.at
+            return
+        last = self.script[-1] if self.script else None
+        is_continued = self._keyed is not None and self._keyed is note.open
+        if isinstance(step, PressStep) and isinstance(last, PressStep) and is_continued:
+            self.script[-1] = replace(last, keys=last.keys + step.keys)
+            self._thought_s += note.at - self._key_at - BETWEEN_KEYS_S
+        else:
+            self._hear(note.heard, moment)
+            self.script.append(self._timed(step, moment))
+        self._key_at = moment.at
+        self._keyed = note.open if isinstance(step, PressStep) else None
+
+    def end(self) -> None:
+        """Write the end of a call that is over."""
+        if self._leg.is_over:
+            self._hear(len(self._transcript), CallMoment(self._leg.at, "end"))
+            if self._leg.ended_by == "platform":
+                self.script.append(EndStep())
+
+    def _timed(self, step: ScriptStep, moment: CallMoment) -> ScriptStep:
+        """The script step, with its time only if the call is not waiting for it.
+
+        The time leaves out how long the person took to react at earlier waits.
+        """
+        now = round(max(moment.at - self._thought_s, 0.0), 3)
+        is_awaited = moment.kind in ("input", "record")
+        if isinstance(step, HangUpStep):
+            is_clear = self.script and isinstance(self.script[-1], HearStep) and moment.kind in ("input", "dial")
+            return HangUpStep() if is_clear else HangUpStep(when=now)
+        if is_awaited and not isinstance(step, SilenceStep):
+            self._thought_s += moment.at - self._waits_at
+            self._waits_at = moment.at
+        if isinstance(step, PressStep | SpeakStep):
+            return replace(step, at_s=None if is_awaited else now)
+        return step
+
+    def _hear(self, heard: int, moment: CallMoment) -> None:
+        """Write the sounds up to a moment. Sounds that started after an `until` are written later."""
+        for each in self._transcript[self._written : heard]:
+            if moment.kind == "until" and each.at > moment.at:
+                return
+            if each.kind in SPOKEN and (text := plain(each.text)):
+                self.script.append(HearStep(texts=(Excerpt(text),)))
+            self._written += 1

@@ -1,0 +1,207 @@
+"""Answers a call's lookups: from the scenario, by sending the real request, or with the default."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias, TypeGuard
+
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.grammar.reader import Reader, items
+from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.model import Flow
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.service.turns import AnswerLookups
+from ncco_server.value_types import Kind
+from ncco_server.verify.scenarios.values import json_of
+
+ANSWERS: Final = ("timeout", "error", "value")
+"""The keys of an answer in `given` that are written instead of the lookup's own fields."""
+NOBODY: Final = LookupAnswer(None, "nobody was asked")
+"""The answer of a lookup that is not sent; a saved scenario omits it."""
+
+Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
+"""Lookups by flow name and lookup name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer in `given`; `node` is read with the types that the lookup declares.
+
+    Attributes:
+        is_free: whether the answer may have fields that the lookup does not declare.
+    """
+
+    node: Node
+    is_free: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """A lookup that fails. `error` is a status or a reason; "" is a timeout."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenAnswers:
+    """The answers of a lookup in order, at least one; the last one repeats."""
+
+    place: Place
+    answers: tuple[Answer | NoAnswer, ...]
+
+
+def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
+    """Read the entry of a lookup in a scenario's `given`."""
+    if isinstance(entry.value, Seq) and not entry.value.items:
+        cure = "write the first answer, then the next"
+        reader.report("S103", entry.value.place, "the list has no answers", cure)
+    answers = tuple(_read_answer(item, reader) for item in items(entry.value))
+    return GivenAnswers(entry.key.place, answers or (NoAnswer(),))
+
+
+def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
+    """Read `{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
+    (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
+    if word == "timeout" and isinstance(value, Text) and value.value == "true":
+        return NoAnswer()
+    if word == "error":
+        text = reader.text(value, "`error`")
+        return NoAnswer(text.value if text else FAILED)
+    return Answer(value, is_free=True) if word == "value" else Answer(node)
+
+
+def _is_single(node: Node) -> TypeGuard[Map]:
+    return isinstance(node, Map) and len(node.entries) == 1
+
+
+FAILED: Final = "it failed"
+"""The reason for a failed lookup if the scenario does not give one."""
+
+
+def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
+    """The answer that the engine gets for a failed lookup. `error` is a status or a reason; "" is a timeout."""
+    if not error:
+        return LookupAnswer(None, f"timed out after {timeout_ms} ms", timeout_ms)
+    is_status = error.isascii() and error.isdigit()
+    return LookupAnswer(None, f"status {error}" if is_status else error, status=int(error) if is_status else 0)
+
+
+def lookups_of(flows: Iterable[Flow]) -> Definitions:
+    """The lookups in the steps of these flows."""
+    return {
+        (flow.name, asked.name): asked.definition
+        for flow in flows
+        for step in flow.steps.values()
+        for asked in step.asks
+    }
+
+
+class LookupAnswers:
+    """Answers the lookups of one call, and remembers the answers.
+
+    Args:
+        definitions: the lookups of the call's flows.
+        look_ups: returns a function that sends the lookups of one turn; None to send nothing.
+
+    Attributes:
+        answered: each lookup so far, with its answer.
+    """
+
+    def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
+        self.definitions = definitions
+        self.answered: list[tuple[Lookup, LookupAnswer]] = []
+        self._look_ups = look_ups
+        self._outside: AnswerLookups | None = None
+        self._known: dict[str, LookupAnswer] = {}
+
+    def of_turn(self) -> AnswerLookups:
+        """A function that answers the lookups of one turn, which share one time limit."""
+        self._outside = self._look_ups() if self._look_ups is not None else None
+        return self.ask
+
+    async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """One answer for each lookup, in order; the same key always gets the same answer."""
+        new = [lookup for lookup in lookups if lookup.key not in self._known]
+        chosen = {lookup.key: await self.chosen(lookup) for lookup in new}
+        left = tuple(lookup for lookup in new if chosen[lookup.key] is None)
+        found = (await self._outside(left)) if self._outside is not None and left else [NOBODY] * len(left)
+        others = dict(zip((lookup.key for lookup in left), found, strict=True))
+        for lookup in new:
+            self._known[lookup.key] = chosen[lookup.key] or others[lookup.key]
+            self.answered.append((lookup, self._known[lookup.key]))
+        return tuple([self._known[lookup.key] for lookup in lookups])
+
+    async def chosen(self, _: Lookup) -> LookupAnswer | None:
+        """The answer to use without sending the lookup; None to send it."""
+        return None
+
+    def as_given(self) -> Mapping[str, list[Any]]:
+        """The answers of each lookup in order, by name, as written in `given`; None if a lookup was not sent."""
+        given: dict[str, list[Any]] = {}
+        for lookup, answer in self.answered:
+            given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
+        return given
+
+
+def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str, Any] | None:
+    """An answer as written in `given`: the declared fields, a timeout or an error; None if the lookup was not sent."""
+    if answer is NOBODY:
+        return None
+    _, problem = definition.cast_answer(answer.value, answer.problem)
+    if not problem:
+        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+    if answer.ms == definition.timeout_ms:
+        return {"timeout": True}
+    return {"error": str(answer.status) if answer.status else problem}
+
+
+class ScenarioAnswers(LookupAnswers):
+    """Answers lookups from a scenario; other lookups are sent, if `look_ups` is not None."""
+
+    def __init__(
+        self,
+        given: Mapping[str, GivenAnswers],
+        definitions: Definitions,
+        look_ups: Callable[[], AnswerLookups] | None = None,
+    ) -> None:
+        super().__init__(definitions, look_ups)
+        self._given = given
+        self._asked = Counter[str]()
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """One sentence for each lookup that took its default although the scenario does not ask for it."""
+        for name in dict.fromkeys(lookup.name for lookup, answer in self.answered if answer is NOBODY):
+            yield f'the lookup "{name}" had no answer, so its default was used; `given: {{{name}: ..}}` provides one'
+        misfits = {
+            lookup.name: problem
+            for lookup, answer in self.answered
+            if not answer.problem and (problem := self.definitions[lookup.flow, lookup.name].misfit(answer.value))
+        }
+        for name, problem in misfits.items():
+            yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
+
+    async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
+        """See `LookupAnswers`."""
+        name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
+        if name is None:
+            return None
+        answers = self._given[name].answers
+        answer = answers[min(self._asked[name], len(answers) - 1)]
+        self._asked[name] += 1
+        if isinstance(answer, NoAnswer):
+            return no_answer(answer.error, lookup.request.timeout_ms)
+        return LookupAnswer(answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
+
+
+def answer_of(node: Node, type_: Kind | None) -> Any:
+    """An answer as JSON. If the lookup declares text, `123` stays text."""
+    if isinstance(node, Map):
+        fields = type_.fields if type_ else {}
+        return {entry.key.value: answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}
+    if isinstance(node, Seq):
+        item = type_.item if type_ else None
+        return [answer_of(each, item) for each in node.items]
+    return node.value if type_ and type_.is_text else json_of(node)

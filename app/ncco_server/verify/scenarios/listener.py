@@ -1,0 +1,111 @@
+"""Matches the texts of a scenario against what the caller hears."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final
+
+from ncco_server.simulator.durations import plain
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.transcript import Heard
+from ncco_server.verify.scenarios.values import Excerpt
+
+SPOKEN: Final = frozenset({"talk", "stream", "music"})
+"""The transcript kinds that texts match: speech by its text, audio files by their URL."""
+
+
+class PromptListener:
+    """Matches texts against what is heard in a call, from start to end. A piece is the prompt of one action."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._starts: list[int] = []
+        """The start of each piece in `_text`."""
+        self._entries: list[int] = []
+        """The transcript index of each piece."""
+        self._text = ""
+        """All pieces, joined with spaces."""
+        self._at = 0
+        """The read position in `_text`: matching continues here."""
+        self._seen = 0
+
+    def take(self, leg: Leg) -> None:
+        """Add what a party has heard since the last time."""
+        for number, heard in enumerate(leg.heard_since(self._seen), self._seen):
+            if heard.kind in SPOKEN and (piece := plain(heard.text)):
+                self._starts.append(len(self._text) + 1 if self._pieces else 0)
+                self._pieces.append(piece)
+                self._entries.append(number)
+                self._text = " ".join(self._pieces)
+        self._seen = leg.heard_count
+
+    def skip(self) -> None:
+        """Move the read position to the end."""
+        self._at = len(self._text) + 1 if self._pieces else 0
+
+    def finds(self, wanted: str) -> bool:
+        """Whether a text is heard next; if so, move past it.
+
+        The text must start in the rest of the current piece or in the next piece, and can span several pieces.
+        """
+        number = self._next
+        sought = plain(wanted)
+        end = self._starts[number] + len(self._pieces[number]) if number < len(self._pieces) else len(self._text)
+        return bool(sought) and self._move_past(sought, end)
+
+    def finds_later(self, wanted: str) -> bool:
+        """Whether a text is heard anywhere after the read position; if so, move past it."""
+        return self._move_past(plain(wanted), len(self._text) + 1)
+
+    def may_find(self, wanted: str) -> bool:
+        """Whether the unread part ends with the beginning of a text, so that the rest of the text may still follow."""
+        sought = plain(wanted)
+        rest = f"{self._text[self._at :]} "
+        return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
+
+    def _move_past(self, sought: str, before: int) -> bool:
+        """Move past a text if it is heard and starts before a position."""
+        found = self._text.find(sought, self._at)
+        if not 0 <= found < before:
+            return False
+        self._at = found + len(sought)
+        if self._at == len(self._text) or self._at + 1 in self._starts:
+            self._at += 1  # the piece has ended
+        return True
+
+    @property
+    def _next(self) -> int:
+        """The index of the next complete piece."""
+        return bisect_left(self._starts, self._at)
+
+    @property
+    def next_piece(self) -> str:
+        """The next complete piece; "" if there is none."""
+        return self._pieces[self._next] if self._next < len(self._pieces) else ""
+
+    @property
+    def next_entry(self) -> int | None:
+        """The transcript index of the next complete piece; None if there is none."""
+        return self._entries[self._next] if self._next < len(self._pieces) else None
+
+    def take_next(self) -> str:
+        """Move past the next complete piece and return it; "" if there is none."""
+        number = self._next
+        found = self.next_piece
+        if found:
+            self._at = self._starts[number] + len(found) + 1
+        return found
+
+
+def first_unheard(wanted: Iterable[Excerpt], transcript: tuple[Heard, ...]) -> Excerpt | None:
+    """The first text that is not heard after the previous text; None if all are heard in order."""
+    text = " ".join(plain(heard.text) for heard in transcript if heard.kind in SPOKEN)
+    at = 0
+    for each in wanted:
+        sought = plain(each.text or "")
+        found = text.find(sought, at)
+        if found < 0:
+            return each
+        at = found + len(sought)
+    return None

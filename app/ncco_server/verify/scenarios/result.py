@@ -1,0 +1,170 @@
+"""The result of a scenario."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from ncco_server.engine import Session, TraceLine
+from ncco_server.flow.nodes import Place
+from ncco_server.results import DecidedResult
+from ncco_server.service.placing.attempts import ANSWERED
+from ncco_server.simulator.delivery import WebhookDelivery
+from ncco_server.simulator.transcript import Heard
+from ncco_server.store import HookRow, TurnRow
+from ncco_server.verify.scenarios.model import Scenario
+from ncco_server.verify.scenarios.values import Excerpt
+
+Line = TypeVar("Line", bound=TraceLine)
+DECIDING: Final = ("decided", "failed", "refused")
+"""Kinds of trace lines that report a decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference from the scenario.
+
+    Attributes:
+        place: the place in the scenario file.
+        message: what is wrong, in one sentence.
+        expected, found: the expected and the actual value; "" if the message is enough.
+        entry: the transcript index of the difference; None: after the last entry.
+        at: seconds since the call was answered.
+        fault: the entry of `without` that occurred; "" for any other difference.
+    """
+
+    place: Place
+    message: str
+    expected: str = ""
+    found: str = ""
+    entry: int | None = None
+    at: float = 0.0
+    fault: str = ""
+
+
+@dataclass
+class Decided(TraceLine):
+    """A line of a turn's trace.
+
+    Attributes:
+        at: seconds since the call was answered.
+        turn: the number of the turn in its session.
+        shown: `where` with a path for display; "" if no flow line decided.
+    """
+
+    at: float = 0.0
+    turn: int = 0
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session of a call, as stored by the server.
+
+    Attributes:
+        session: the final state.
+        turns: the turns, oldest first.
+        statuses: the statuses reported for the waits of its last turn, as (wait, status).
+    """
+
+    session: Session
+    turns: tuple[TurnRow, ...]
+    statuses: tuple[tuple[int, str], ...]
+
+
+@dataclass(slots=True, repr=False)  # see `Suite`
+class Result:
+    """The result of playing a scenario.
+
+    Attributes:
+        differences: empty if the scenario holds; the first is the most important.
+        transcript: what the caller heard and did.
+        called: the transcripts of the dialled parties.
+        records: the sessions of the call: the caller's, then those of called parties.
+        decided: every trace line, sorted by time.
+        hooks: the hooks sent, in order.
+        is_answered: whether an NCCO was played at all.
+        performed: the NCCO actions performed, in order.
+        seconds: how long the call lasted.
+        broken: internal errors of the server.
+        log: warnings and errors that the server logged.
+        notes: further hints, such as log lines and lookups without an answer.
+        heard: each `hear` without a text, with the prompt that was heard.
+        webhooks: every webhook of the call, in order of their due times.
+        answered_s: when the call was answered, on the clock of `webhooks`.
+        unjudged: the parts of the scenario that cannot be checked on this server, with the reason.
+        is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
+        took_s: how long playing the scenario took, in seconds of real time.
+        became: what became of the call, if the scenario asks for it.
+        attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
+    """
+
+    scenario: Scenario
+    differences: list[Difference] = field(default_factory=list)
+    transcript: tuple[Heard, ...] = ()
+    called: tuple[tuple[Heard, ...], ...] = ()
+    records: tuple[SessionRecord, ...] = ()
+    decided: tuple[Decided, ...] = ()
+    hooks: Sequence[HookRow] = ()
+    is_answered: bool = False
+    performed: Sequence[Mapping[str, Any]] = ()
+    seconds: float = 0.0
+    broken: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    heard: list[tuple[Excerpt, str]] = field(default_factory=list)
+    webhooks: tuple[WebhookDelivery, ...] = ()
+    answered_s: float = 0.0
+    unjudged: tuple[str, ...] = ()
+    is_endless: bool = False
+    took_s: float = 0.0
+    became: DecidedResult | None = None
+    attempts: Sequence[tuple[datetime, str]] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether there is no difference."""
+        return not self.differences
+
+    @property
+    def ended(self) -> str:
+        """How the call ended: `hangup`, `completed`, or `failsafe` if the failsafe NCCO or nothing was played.
+
+        `not_reached` if it was placed, and no attempt reached anybody.
+        """
+        if self.attempts is not None and all(outcome != ANSWERED for _, outcome in self.attempts):
+            return "not_reached"
+        if not self.is_answered or failsafe_in(self.decided) is not None:
+            return "failsafe"
+        return "hangup" if any(heard.kind == "hung up" for heard in self.transcript) else "completed"
+
+
+def failsafe_in(lines: Iterable[Line]) -> Line | None:
+    """The trace line with the reason for the failsafe; None if it is not played."""
+    return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
+
+
+def trace_of(turn: TurnRow) -> list[TraceLine]:
+    """The trace lines of a turn."""
+    return [TraceLine.read(line) for line in json.loads(turn.trace)]
+
+
+def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
+    """The trace lines of some turns, sorted by time.
+
+    Args:
+        turns: the turns that the lines belong to.
+        zero_ms: when the call was answered, in milliseconds since 1970.
+        path_of: returns the path of a flow file for display.
+    """
+    found = []
+    for turn in turns:
+        at = (turn.created_at - zero_ms) / 1000
+        for line in trace_of(turn):
+            file, colon, number = line.where.rpartition(":")
+            shown = f"{path_of(file)}{colon}{number}" if file else ""
+            found.append(Decided(**vars(line), at=at, turn=turn.number, shown=shown))
+    return sorted(found, key=lambda line: line.at)

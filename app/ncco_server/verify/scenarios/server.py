@@ -1,0 +1,358 @@
+"""Places calls to a server, observes them, and injects the faults of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from ncco_server.errors import AppError, StoreUnavailable
+from ncco_server.flow.model import Flow
+from ncco_server.service.turns import AnswerLookups
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
+from ncco_server.simulator.durations import Durations
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.parties import AfterConnect, Behaviour, Parties
+from ncco_server.simulator.platform import Vonage
+from ncco_server.simulator.servers import Request, Response, Server
+from ncco_server.store import (
+    EndOfCall,
+    HookRow,
+    RecordingRow,
+    ResultRow,
+    SessionRow,
+    SqliteDatabase,
+    Store,
+    TurnRow,
+    WebhookRow,
+)
+from ncco_server.store.database import Row, Work
+from ncco_server.verify.scenarios.model import ANY_NUMBER, ScenarioCall
+from ncco_server.verify.scenarios.result import Result
+from ncco_server.verify.scenarios.script import FaultKind, ScriptStep
+
+
+class NoServer(AppError):
+    """There is no server at the answer URL.
+
+    Attributes:
+        url: the answer URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        cure = "start it, or write its answer URL as you would enter it at Vonage"
+        super().__init__(f"there is no server at {url}", cure)
+        self.url = url
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The real environment, lookups and hooks, for `--live`.
+
+    Attributes:
+        env: the environment variables for flows.
+        look_ups: returns a function that answers lookups without a given answer.
+        post: sends a hook; returns the error, "" if it was sent.
+    """
+
+    env: Mapping[str, str]
+    look_ups: Callable[[], AnswerLookups]
+    post: Callable[[HookRow], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class CallConditions:
+    """The parties, the platform and the network of a call.
+
+    Attributes:
+        parties: the parties that can be dialled.
+        streams: the length of audio files in seconds, by URL.
+        chaos: the seed of random network faults; None: no faults.
+        faults: the faults of the first webhooks, in order.
+        script: what the caller does.
+        phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
+        after_connect: as in `Application`.
+    """
+
+    parties: Parties
+    streams: Mapping[str, float]
+    chaos: int | None = None
+    faults: Sequence[FaultKind] = ()
+    script: tuple[ScriptStep, ...] = ()
+    phone: tuple[Behaviour, ...] = ()
+    after_connect: AfterConnect = "continues"
+
+
+class PlacedCall:
+    """A call to a server, observed from outside.
+
+    Args:
+        application: the URLs of the server.
+        network: the connection to the server.
+        clock: the virtual clock.
+        conditions: the parties and the network faults.
+        seed: determines the ids of the call.
+
+    Attributes:
+        leg: the caller's leg, once the call is placed.
+        phone: as in `CallConditions`.
+    """
+
+    leg: Leg
+
+    def __init__(
+        self,
+        application: Application,
+        network: FaultyServer,
+        clock: VirtualClock,
+        conditions: CallConditions,
+        seed: str,
+    ) -> None:
+        chaos = None if conditions.chaos is None else Chaos(conditions.chaos)
+        durations = Durations(conditions.streams)
+        self.pending_faults = network.pending_faults
+        self.pending_faults += conditions.faults
+        self.phone = conditions.phone
+        application = replace(application, after_connect=conditions.after_connect)
+        parties = conditions.parties
+        self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
+
+    async def place(self, call: ScenarioCall, flows: Iterable[Flow] = ()) -> None:
+        """Call the server, and wait for the answer."""
+        numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
+        is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
+        kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
+        self.leg = await self.vonage.call(
+            call.to or numbers[0],
+            None if call.user else call.from_,
+            endpoint_type=call.endpoint_type or kind,
+            from_user=call.user,
+            sip_headers=call.sip,
+            custom_data=call.custom_data,
+        )
+
+    async def attempts(self) -> Sequence[tuple[datetime, str]]:
+        """The time and outcome ("" for none yet) of each attempt of a placed call; () for an incoming call."""
+        return ()
+
+    @property
+    def turns(self) -> Sequence[StoredTurn]:
+        """The turns of the call and of its called parties, in order; () if the server does not show them."""
+        return ()
+
+    def observe(self, result: Result) -> None:
+        """Copy everything observed so far into the result."""
+        leg = self.leg
+        result.transcript = leg.transcript
+        result.called = tuple(other.transcript for other in leg.dialled)
+        result.seconds = max((heard.at for heard in leg.transcript if heard.kind in ("ended", "hung up")), default=0.0)
+        result.is_answered = leg.is_answered
+        result.performed = tuple(leg.performed)
+        result.webhooks = tuple(sent for sent in leg.log if sent.attempts)
+        result.answered_s = leg.zero_ms / 1000
+
+    @property
+    def problems(self) -> Iterator[str]:
+        """NCCOs that the platform could not play, and parties that it could not dial."""
+        yield from filter(None, map(problem_of, self.leg.log))
+        yield from (other.problem for other in self.leg.dialled if other.problem)
+
+
+def problem_of(delivery: WebhookDelivery) -> str:
+    """The problem with the reply to a webhook, or the problem that an error webhook reports; "" for none."""
+    result = delivery.result
+    if result is not None and result.failure and delivery.is_over:
+        return f"{delivery.kind} webhook to {delivery.url}: {result.failure} {result.problem}".rstrip()
+    if delivery.kind == "error" and delivery.fields["reason"] not in (SYNTAX_ERROR, NOT_RETRIEVED):
+        return f"the platform reports an error: {delivery.fields['reason']}"
+    return ""
+
+
+def warnings_of(delivery: WebhookDelivery) -> Iterator[str]:
+    """The issues of an NCCO that is played despite them."""
+    if delivery.ncco is not None and delivery.result is not None:
+        for issue in delivery.result.issues:
+            yield f"{delivery.kind} webhook: {issue.code} {issue.path}: {issue.message}"
+
+
+FALLBACK: Final = "/fallback"
+"""The end of the path of the fallback URL."""
+_REFUSED: Final = b'[{"action": "refused"}]'
+_MOST_HOOKS: Final = 10_000
+T = TypeVar("T")
+
+
+class FailingDatabase(SqliteDatabase):
+    """A database in memory that is unavailable while `is_away` is set."""
+
+    is_away: bool = False
+
+    async def read(self, sql: str, *values: object) -> list[Row]:
+        """See `Database`."""
+        self._require()
+        return await super().read(sql, *values)
+
+    async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> T:
+        """See `Database`."""
+        self._require()
+        return await super().write(work, keys)
+
+    def _require(self) -> None:
+        if self.is_away:
+            raise StoreUnavailable("the scenario made it unavailable")
+
+
+class StoredTurn(NamedTuple):
+    """A written turn, and the session after it."""
+
+    session: SessionRow
+    turn: TurnRow
+
+
+class CallStore(Store):
+    """A store that also collects the turns, webhooks and hooks of calls in the order in which they are written.
+
+    Attributes:
+        turns: the turns of all calls.
+        webhooks: the webhooks that belong to a wait.
+        sent: the hooks, all marked as sent.
+    """
+
+    def __init__(self, database: FailingDatabase) -> None:
+        super().__init__(database)
+        self.turns: list[StoredTurn] = []
+        self.webhooks: list[WebhookRow] = []
+        self.sent: list[HookRow] = []
+
+    async def open_call(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        parent: str = "",
+    ) -> bool:
+        """See `Store`."""
+        is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent)
+        self.turns.append(StoredTurn(session, turn))
+        await self._remember(webhook, hooks)
+        return is_written
+
+    async def advance(
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        parent: str = "",
+    ) -> None:
+        """See `Store`."""
+        await super().advance(session, turn, webhook, hooks=hooks, recording=recording, parent=parent)
+        self.turns.append(StoredTurn(session, turn))
+        await self._remember(webhook, hooks)
+
+    async def record(
+        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+    ) -> None:
+        """See `Store`."""
+        await super().record(webhook, hooks=hooks, recording=recording)
+        await self._remember(webhook, hooks)
+
+    async def end(
+        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+    ) -> list[ResultRow]:
+        """See `Store`."""
+        ended = await super().end(leg, calls, webhook, hooks=hooks)
+        await self._remember(webhook, hooks)
+        return ended
+
+    async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
+        """Collect a webhook and its hooks.
+
+        Hooks are read from the database, since the hooks of a repeated delivery are not written to it.
+        """
+        if webhook.wait >= 0:
+            self.webhooks.append(webhook)
+        if hooks:
+            await self.take_hooks()
+
+    async def take_hooks(self) -> None:
+        """Mark all waiting hooks as sent."""
+        for row in await self.hooks(_MOST_HOOKS):
+            await self.hook_sent(row.id, row.created_at)
+            self.sent.append(row)
+
+
+class FaultyServer:
+    """A server behind a network that injects faults.
+
+    Args:
+        server: receives the webhooks.
+        database: the database of that server, made unavailable for `away`; None: `away` is simulated by a 503.
+
+    Attributes:
+        pending_faults: the next faults, in order.
+    """
+
+    def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:
+        self._server = server
+        self._database = database
+        self._awaits_fallback = False
+        self._gone: Any = None
+        self.pending_faults: list[FaultKind] = []
+
+    @property
+    def now(self) -> datetime:
+        """See `Server`."""
+        return self._server.now
+
+    async def deliver(self, request: Request) -> Response:
+        """Deliver a request; apply the next fault if the reply to the request would be played."""
+        if self._awaits_fallback:
+            return await self._without_database(request)
+        if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
+            return _lost(request)
+        if not self.pending_faults or not request.is_awaited:
+            return await self._server.deliver(request)
+        match self.pending_faults.pop(0):
+            case "unreadable":
+                return await self._server.deliver(_unreadable(request))
+            case "refused":
+                return replace(await self._server.deliver(request), body=_REFUSED)
+            case "away":
+                return await self._without_database(request)
+            case "gone":
+                self._gone = request.url, request.body
+        return _lost(request)
+
+    async def _without_database(self, request: Request) -> Response:
+        """Deliver without a database: first the request, then its retry, then the fallback."""
+        if self._database is None:
+            self._awaits_fallback = request.is_awaited and not self._awaits_fallback
+            return Response(503) if request.is_awaited else await self._server.deliver(request)
+        is_last = _is_fallback(request)
+        self._awaits_fallback = not is_last
+        self._database.is_away = request.is_awaited or is_last
+        try:
+            return await self._server.deliver(request)
+        finally:
+            self._database.is_away = False
+
+
+def _is_fallback(request: Request) -> bool:
+    return urlsplit(request.url).path.endswith(FALLBACK)
+
+
+def _lost(request: Request) -> Response:
+    return Response(0, seconds=request.answer_s, failure="timeout")
+
+
+def _unreadable(request: Request) -> Request:
+    """The request with its body cut off or, for a GET, without its query."""
+    return replace(request, body=b"{") if request.body else replace(request, url=request.url.partition("?")[0])

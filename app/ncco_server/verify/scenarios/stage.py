@@ -1,0 +1,433 @@
+"""The server that scenarios are played against: the server of a project in this process, or one at a URL."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlencode
+
+import httpx
+
+from ncco_server.engine.session import from_json
+from ncco_server.errors import AppError
+from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.model import Flow, Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import Library
+from ncco_server.service.phone_numbers import digits_of
+from ncco_server.service.turns import AnswerLookups, Policy
+from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
+from ncco_server.settings.values import read_failsafe
+from ncco_server.simulator.clock import VirtualClock
+from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.parties import Behaviour
+from ncco_server.simulator.servers import App, AsgiServer, HttpServer
+from ncco_server.store import PlacedRow, WebhookRow
+from ncco_server.verify.scenarios.answers import ScenarioAnswers, lookups_of
+from ncco_server.verify.scenarios.caller import Caller, parties_of
+from ncco_server.verify.scenarios.fitting import AnyCall, Fitting, placeholder_env
+from ncco_server.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
+from ncco_server.verify.scenarios.placing import PlacedAttempts, phone_of, row_of
+from ncco_server.verify.scenarios.result import Result, SessionRecord, decided_in
+from ncco_server.verify.scenarios.script import EventStep, FaultStep, ScriptStep
+from ncco_server.verify.scenarios.server import (
+    CallConditions,
+    CallStore,
+    FailingDatabase,
+    FaultyServer,
+    NoServer,
+    Outside,
+    PlacedCall,
+    StoredTurn,
+    warnings_of,
+)
+from ncco_server.verify.scenarios.values import ScenarioReader
+
+BASE: Final = "https://ncco.example"
+"""The public URL of the server in this process; nothing is sent there."""
+BROKEN: Final = "the server: error: "
+"""The start of log lines that report an internal error of the server."""
+DECIDED: Final = frozenset({"error_exit", "invalid_ncco", "failsafe", "steps", "menu_options"})
+"""Entries of `without` that need the trace of a flow."""
+_DIAL_ALLOW: Final = 'to allow computed numbers, list their first digits next to `script`, such as `dial_allow: ["44"]`'
+_KEY: Final = b"scenarios sign the callbacks of calls that nobody makes"
+"""Constant, so that NCCOs are reproducible."""
+_NOT_VISIBLE: Final = "a server at a URL does not show it"
+_OWN_SETTINGS: Final = "the server has its own"
+
+PathOf: TypeAlias = Callable[[str], str]
+"""Returns the path of a flow file for display: `shop/flows/acme.yaml` for `flows/acme.yaml`."""
+
+MakeApp: TypeAlias = Callable[[CallService, Callable[[], datetime], list[str]], App]
+"""Makes the ASGI application under test from its service, its clock and a list that it appends warnings and errors to.
+It is passed in because `verify` does not import `web`."""
+
+
+class CannotPlace(AppError):
+    """No flow answers the call, or it is unclear which flow does."""
+
+
+class LocalCall(PlacedCall):
+    """A call to the server in this process. The server's sessions, hooks and log are visible too."""
+
+    def __init__(
+        self, stage: LocalStage, application: Application, direct: AsgiServer, conditions: CallConditions, seed: str
+    ) -> None:
+        super().__init__(application, FaultyServer(direct, stage.database), stage.clock, conditions, seed)
+        self._stage = stage
+        self._direct = direct
+        self._attempts: PlacedAttempts | None = None
+        store = stage.store
+        self._before = len(store.turns), len(store.webhooks), len(store.sent), len(stage.log)
+
+    async def place_out(self, attempts: PlacedAttempts, row: PlacedRow, flow: Flow) -> None:
+        """Let the server call a number, until somebody hears the flow or no attempt is left."""
+        self._attempts = attempts
+        self.leg = await attempts.ring(row, flow)
+
+    async def attempts(self) -> Sequence[tuple[datetime, str]]:
+        """See `PlacedCall`."""
+        if self._attempts is None:
+            return ()
+        await self._stage.store.take_hooks()
+        return await self._attempts.made()
+
+    @property
+    def turns(self) -> Sequence[StoredTurn]:
+        """See `PlacedCall`."""
+        return self._stage.store.turns[self._before[0] :]
+
+    def observe(self, result: Result) -> None:
+        """See `PlacedCall`."""
+        super().observe(result)
+        _, webhooks, hooks, logged = self._before
+        written = defaultdict[str, list[StoredTurn]](list)
+        for each in self.turns:
+            written[each.session.id].append(each)
+        came = self._stage.store.webhooks[webhooks:]
+        result.records = tuple([_record_of(turns, came) for turns in written.values()])
+        zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
+        turns = (turn for each in result.records for turn in each.turns)
+        result.decided = tuple(decided_in(turns, zero_ms, self._stage.path_of))
+        result.hooks = sorted(self._stage.store.sent[hooks:], key=lambda row: row.created_at)
+        result.log = tuple(self._stage.log[logged:])
+        raised = (f"the server raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
+        result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
+
+
+def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
+    """The record of one session. `came`: the webhooks of all waits."""
+    state = from_json(turns[-1].session.state)
+    own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
+    statuses = tuple([(each.wait, each.status) for each in own])
+    return SessionRecord(state, tuple([each.turn for each in turns]), statuses)
+
+
+class LocalStage:
+    """Plays the scenarios of one project, one after another, against the real server in this process.
+
+    The store is in memory, and the server sends no hooks.
+
+    Args:
+        project: the project, without errors.
+        make_app: makes the application, see `MakeApp`.
+        dial_allow: the default for prefixes of computed numbers that may be dialled.
+        outside: real environment variables, lookups and hooks; also an attribute. None: no request leaves the process,
+            missing environment variables get placeholders, and lookups without an answer take their defaults.
+        chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
+            of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
+        path_of: see `PathOf`; also an attribute.
+
+    Attributes:
+        clock: the clock of the latest call.
+        database, store: the database and the store of the server.
+        log: warnings and errors that the server logged.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        make_app: MakeApp,
+        dial_allow: tuple[str, ...] = (),
+        *,
+        outside: Outside | None = None,
+        chaos: int | None = None,
+        path_of: PathOf = str,
+    ) -> None:
+        self._project = project
+        self._make_app = make_app
+        self.flows: tuple[Flow, ...] = tuple(project.flows.values())
+        self.outside = outside
+        self.path_of = path_of
+        self._fitting = Fitting(self.flows)
+        self._lookups = lookups_of(self.flows)
+        self._dial_allow = dial_allow
+        self._env = placeholder_env(self.flows) if outside is None else outside.env
+        self._chaos = chaos
+        self._played = Counter[str]()
+        self.clock = VirtualClock(AT)
+        self.database = FailingDatabase()
+        self.store = CallStore(self.database)
+        self.log: list[str] = []
+        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(DEFAULT_FAILSAFE))
+        self._service = CallService(self.store, Library(self.store, lambda: project), policy)
+        self._app = make_app(self._service, lambda: self.clock.at(self.clock.ms), self.log)
+        self._is_open = False
+
+    def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
+        """The scenario with its number and flow filled in; problems are reported to `reader`."""
+        return self._fitting.fit(scenario, reader)
+
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
+        """The call with its number and flow filled in; problems are reported to `reader`."""
+        return self._fitting.fit_call(call, reader)
+
+    async def play(self, scenario: Scenario) -> Result:
+        """Play one scenario from ringing to the last webhook.
+
+        A placed call gets its own store, because the placer reads all calls and expects time to move forward only.
+        """
+        if not scenario.places:
+            return await self.play_here(scenario)
+        stage = LocalStage(
+            self._project,
+            self._make_app,
+            self._dial_allow,
+            outside=self.outside,
+            chaos=self._chaos,
+            path_of=self.path_of,
+        )
+        try:
+            return await stage.play_here(scenario)
+        finally:
+            await stage.store.close()
+
+    async def play_here(self, scenario: Scenario) -> Result:
+        """Play a scenario on this stage's own clock, with its own store."""
+        began = time.perf_counter()
+        conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
+        result = Result(_judged(scenario, conditions))
+        answers = ScenarioAnswers(scenario.given, self._lookups, self.outside.look_ups if self.outside else None)
+        name = f"{scenario.place.file}:{scenario.name}"
+        self._played[name] += 1
+        # The ids are the same in every run, but differ each time that a scenario is repeated within a run.
+        seed = f"{self._played[name]}:{name}"
+        placed = await self.ring(
+            scenario,
+            conditions,
+            look_ups=answers.of_turn,
+            env=scenario.env,
+            dial_allow=scenario.dial_allow,
+            seed=seed,
+        )
+        await _play(scenario, conditions, placed, result)
+        if scenario.places:
+            result.attempts = await placed.attempts()
+            placed.observe(result)
+        if scenario.expect.result and result.records:
+            call = result.records[0].session.id
+            is_incoming = not scenario.places
+            result.became = await self.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
+        refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
+        result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
+        if self.outside is not None:
+            problems = [(hook.name, await self.outside.post(hook)) for hook in result.hooks]
+            result.notes += tuple(f"the hook {name} was not sent: {problem}" for name, problem in problems if problem)
+        result.took_s = time.perf_counter() - began
+        return result
+
+    async def ring(
+        self,
+        call: ScenarioCall,
+        conditions: CallConditions,
+        *,
+        look_ups: Callable[[], AnswerLookups],
+        env: Mapping[str, str],
+        dial_allow: tuple[str, ...] | None = None,
+        seed: str,
+        patience_s: float = 10.0,
+    ) -> LocalCall:
+        """Place a call.
+
+        Args:
+            call: the call, with its number and flow filled in.
+            conditions: the parties and the network.
+            look_ups: returns a function that answers the lookups of one turn.
+            env: environment variables that override the default ones.
+            dial_allow: prefixes of computed numbers that may be dialled; None: the default.
+            seed: determines the ids of the call.
+            patience_s: see `AsgiServer`.
+        """
+        if not self._is_open:
+            await self.store.open()
+            await self._service.library.reload()
+            self._is_open = True
+        allowed = self._dial_allow if dial_allow is None else dial_allow
+        self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
+        self._service.look_ups = look_ups
+        self.clock = VirtualClock(call.made_at)
+        direct = AsgiServer(self._app, self.clock, patience_s)
+        application = Application(
+            answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
+            event_url=f"{BASE}/webhooks/event",
+            fallback_url=f"{BASE}/webhooks/fallback",
+        )
+        placed = LocalCall(self, application, direct, conditions, seed)
+        flow = self._flow_named(call.places)
+        if flow is None:
+            await placed.place(call, self.flows)
+            return placed
+        self._service.policy = replace(self._service.policy, dial_allow=(*allowed, digits_of(call.to)))
+        attempts = PlacedAttempts(self._service, placed.vonage, conditions.phone, BASE)
+        await placed.place_out(attempts, row_of(call, self.flows, allowed, self._service.policy.keys), flow)
+        return placed
+
+    def _flow_named(self, name: str) -> Flow | None:
+        return next((flow for flow in self.flows if flow.name == name), None)
+
+
+class RemoteStage:
+    """Plays scenarios against a server at a URL. Parts that cannot be set or seen there go into `Result.unjudged`.
+
+    Args:
+        application: the URLs, and how webhooks are signed.
+        chaos: as in `LocalStage`.
+        transport: an httpx transport for tests; None: the network.
+        numbers: the number to call for each flow, if the project is known.
+    """
+
+    flows: tuple[Flow, ...] = ()
+    path_of: PathOf = str
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        chaos: int | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        numbers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.application = application
+        self._numbers = numbers or {}
+        self._chaos = chaos
+        self._transport = transport
+
+    def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
+        """The call or scenario, with a number to call.
+
+        Its flow is not checked, since the server's flows are unknown.
+        """
+        if call.places:
+            cure = "play it with the flows of the project, without a URL"
+            reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)
+        return replace(call, to=call.to or self._numbers.get(call.flow, ANY_NUMBER))
+
+    fit = fit_call
+
+    @asynccontextmanager
+    async def ring(self, call: ScenarioCall, conditions: CallConditions) -> AsyncIterator[PlacedCall]:
+        """Place a call with random ids, since the server may remember earlier calls. Raises NoServer."""
+        clock = VirtualClock(call.made_at)
+        seed = secrets.token_hex(16)
+        async with HttpServer(self._transport) as http:
+            placed = PlacedCall(self.application, FaultyServer(http), clock, conditions, seed)
+            await placed.place(call)
+            attempts = [attempt for each in placed.leg.log if each.kind == "answer" for attempt in each.attempts]
+            failures = {attempt.response.failure for attempt in attempts}
+            if not placed.leg.is_answered and failures <= {"closed", "connect timeout"}:
+                raise NoServer(attempts[0].request.url.partition("?")[0])
+            yield placed
+
+    async def play(self, scenario: Scenario) -> Result:
+        """Play one scenario from ringing to the last webhook. Raises NoServer."""
+        began = time.perf_counter()
+        conditions = _conditions_of(scenario, self._chaos)
+        expect = scenario.expect
+        kept = {name: bound for name, bound in expect.without.items() if name not in DECIDED}
+        result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}))
+        async with self.ring(scenario, conditions) as placed:
+            await _play(scenario, conditions, placed, result)
+        warnings = dict.fromkeys(text for sent in placed.leg.log for text in warnings_of(sent))
+        result.notes = (*placed.problems, *warnings)
+        if not self.application.fallback_url and _has(scenario, FaultStep):
+            result.notes += ("without --fallback-url, nothing happens after this scenario's `fault`",)
+        result.unjudged = tuple(self._unjudged(scenario, result))
+        if expect.end == "failsafe" != result.ended:
+            result.scenario = _judged(result.scenario, conditions, end=None)
+        result.took_s = time.perf_counter() - began
+        return result
+
+    def _unjudged(self, scenario: Scenario, result: Result) -> Iterator[str]:
+        """The parts of a scenario that are not applied or not checked on this server, with the reason."""
+        expect = scenario.expect
+        said = {
+            "given (the server makes its own lookups)": scenario.given,
+            f"env ({_OWN_SETTINGS})": scenario.env,
+            f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
+            "query (it is part of the answer URL)": scenario.query,
+            "flow (the answer URL determines it)": scenario.flow and self._numbers.get(scenario.flow) != scenario.to,
+            "at (the server uses its own clock)": scenario.made_at != AT,
+            f"expect.hooks ({_NOT_VISIBLE})": expect.hooks is not None,
+            f"expect.variables ({_NOT_VISIBLE})": expect.variables,
+            f"expect.result ({_NOT_VISIBLE})": expect.result,
+            f"expect.without for things that are visible only in a flow ({_NOT_VISIBLE})": DECIDED
+            & expect.without.keys(),
+            f"expect.end: failsafe ({_NOT_VISIBLE})": expect.end == "failsafe" != result.ended,
+            "event (no --event-url was given)": not self.application.event_url and _has(scenario, EventStep),
+        }
+        yield from (what for what, is_said in said.items() if is_said)
+
+
+Stage: TypeAlias = LocalStage | RemoteStage
+"""The server that scenarios are played against."""
+
+
+def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
+    """The call with its number and flow filled in. Raises CannotPlace."""
+    reader = ScenarioReader()
+    fit = stage.fit_call(call, reader)
+    for issue in reader.issues:
+        raise CannotPlace(issue.message, issue.cure)
+    return fit
+
+
+async def _play(scenario: Scenario, conditions: CallConditions, placed: PlacedCall, result: Result) -> None:
+    """Play the script after the faults at its start, which are already set."""
+    await Caller(placed, result).play(conditions.script)
+    await placed.vonage.run()
+    placed.observe(result)
+
+
+def _query_of(call: ScenarioCall) -> str:
+    return f"?{urlencode(call.query)}" if call.query else ""
+
+
+def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:
+    """The conditions of a scenario; no random faults if it has its own `fault` steps."""
+    first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
+    faults = [step.fault for step in first if isinstance(step, FaultStep)]
+    luck = None if _has(scenario, FaultStep) else chaos
+    script = scenario.script[len(faults) :]
+    phone: tuple[Behaviour, ...] = ()
+    if scenario.places:
+        phone, script = phone_of(script, placed)
+    parties = parties_of(script)
+    parties.known = {scenario.to: phone} if phone else {}
+    return CallConditions(parties, scenario.streams, luck, faults, script, phone, scenario.after_connect)
+
+
+def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
+    return any(isinstance(step, kind) for step in scenario.script)
+
+
+def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
+    """The scenario with some expectations replaced. With random faults, length and hooks are not checked."""
+    expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
+    return replace(scenario, expect=replace(scenario.expect, **expected))

@@ -1,0 +1,202 @@
+"""Reads the keys and values of scenario files; every error is reported at its place with an S code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
+
+from ncco_server.flow.grammar.forms import Notation, milliseconds
+from ncco_server.flow.grammar.json_schema import TEXT
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode
+from ncco_server.flow.grammar.reader import UNWRITTEN, Fields, N, Reader, items
+from ncco_server.flow.issues import Fix, FlowRule
+from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.issue import RuleBook
+from ncco_server.value_types import JsonSchema
+
+RULES: Final[Mapping[str, FlowRule]] = RuleBook(FlowRule, Path(__file__).with_name("rules.yaml"))
+"""The rules by code. YAML syntax errors have the E1xx codes of flow files."""
+
+ANY_MAP: Final[JsonSchema] = {"type": "object"}
+
+T = TypeVar("T")
+
+_CODES: Final = {"E201": "S101", "E202": "S102", "E203": "S104", "E204": "S103"}
+"""Issue code of a flow file → the code in a scenario file."""
+_NUMBER: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
+_SECONDS: Final = re.compile(r"\d{1,6}(\.\d{1,3})?")
+_KEYS: Final = re.compile(r"[0-9*#]{1,40}")
+_OPEN: Final = ("?", "")
+"""Texts of a `hear` that match anything."""
+
+
+@dataclass
+class ScenarioReader(Reader):
+    """Reads the nodes of a scenario file. Empty values are not reported, since the YAML reader already did."""
+
+    def report(
+        self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
+    ) -> None:
+        """See `Reader`; codes of flow files are replaced with codes of scenario files."""
+        self.issues.append(RULES[_CODES.get(code, code)].at(place, message, cure, names))
+
+    def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
+        return None if is_missing(node) else super()._shaped(node, shape, what, cure)
+
+
+class ScenarioModel(MapForm):
+    """A map of a scenario file. Commands also create instances without a file."""
+
+    short: ClassVar[str] = ""
+    """The key for a value that is written without a map; "" if a map is required."""
+
+    written: SetByCode[Fields] = UNWRITTEN
+
+    @classmethod
+    def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
+        """See `MapForm`; a value without a map is the value of the key `short`."""
+        if cls.short and isinstance(node, Text):
+            node = Map((Entry(Text(cls.short, node.place), node),), node.place)
+        return super().read(node, what, reader, place=place, **made)
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """See `MapForm`."""
+        return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
+
+    def as_written(self) -> Any:
+        """The fields that differ from their defaults, as plain YAML values."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            default = each.default if each.default_factory is MISSING else each.default_factory()
+            if each.name != "written" and value != default:
+                found[each.metadata.get("word", each.name)] = _plain(value)
+        return found
+
+
+def _plain(value: Any) -> Any:
+    """A field's value as plain YAML values."""
+    if isinstance(value, ScenarioModel):
+        return ScenarioModel.as_written(value)
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+class Excerpt(NamedTuple):
+    """Text that must be heard.
+
+    Attributes:
+        text: the text; None matches anything, and `ncco test --update` replaces it with what was heard.
+        place: the place of the text in the file, or of the word `hear` if it has no text.
+    """
+
+    text: str | None
+    place: Place = NOWHERE
+
+
+class UpperLimit(NamedTuple):
+    """A limit in `without`, and the place of its key."""
+
+    most: float
+    place: Place
+
+
+def listed(read: Callable[[Any, str, Reader], Any], schema: JsonSchema) -> Notation:
+    """The notation of a field that has one value or a list of values."""
+
+    def read_all(node: Node, what: str, reader: Reader) -> tuple[Any, ...]:
+        return tuple(found for item in items(node) if (found := read(item, what, reader)) is not None)
+
+    return Notation(read_all, {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1}]})
+
+
+def named(read: Callable[[Entry, Reader], Any], cure: str, schema: Mapping[str, Any] | None = None) -> Notation:
+    """The notation of a field that maps names to values; `cure` shows how to write it, `schema` describes a value."""
+
+    def read_all(node: Node, what: str, reader: Reader) -> dict[str, Any]:
+        found = {entry.key.value: read(entry, reader) for entry in reader.entries(node, what, cure)}
+        return {name: value for name, value in found.items() if value is not None}
+
+    return Notation(read_all, {**ANY_MAP, **({"additionalProperties": schema} if schema else {})})
+
+
+def json_of(node: Node) -> Any:
+    """A node as JSON; unquoted `true`, `false` and numbers are converted."""
+    if isinstance(node, Map):
+        return {entry.key.value: json_of(entry.value) for entry in node.entries}
+    if isinstance(node, Seq):
+        return [json_of(item) for item in node.items]
+    is_typed = not node.quoted and (node.value in ("true", "false") or _NUMBER.fullmatch(node.value))
+    return json.loads(node.value) if is_typed else node.value
+
+
+def node_of(value: object) -> Node:
+    """Plain values as a node: the inverse of `json_of`."""
+    if isinstance(value, Mapping):
+        entries = (Entry(Text(str(name), NOWHERE), node_of(each)) for name, each in value.items())
+        return Map(tuple(entries), NOWHERE)
+    if isinstance(value, list | tuple):
+        return Seq(tuple(map(node_of, value)), NOWHERE)
+    return Text(str(value), NOWHERE)
+
+
+def read_json(node: Node, what: str, reader: Reader) -> Any:
+    """Read any value, as JSON."""
+    return json_of(node)
+
+
+def read_as(parse: Callable[[str], T | None], cure: str) -> Callable[[Node, str, Reader], T | None]:
+    """A function that reads a text with `parse`, and reports S104 with this fix if `parse` returns None."""
+
+    def read(node: Node, what: str, reader: Reader) -> T | None:
+        text = reader.text(node, what)
+        value = parse(text.value) if text is not None else None
+        if text is not None and value is None:
+            reader.report("S104", text.place, f'{what} cannot be "{text.value}"', cure)
+        return value
+
+    return read
+
+
+def seconds_of(text: str) -> float | None:
+    """The seconds of a duration such as `30s` or `2m`, or of a plain number of seconds; None for other texts."""
+    ms = milliseconds(text)
+    if ms is not None:
+        return ms / 1000
+    return float(text) if _SECONDS.fullmatch(text) else None
+
+
+def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> str | None:
+    """Read a known word; report S104 for any other."""
+    text = reader.text(node, what)
+    if text is None or text.value in known:
+        return text.value if text else None
+    reader.unknown("S104", text, known, f'{what} cannot be "{text.value}"')
+    return None
+
+
+def read_excerpt(node: Node, what: str, reader: Reader) -> Excerpt | None:
+    """Read a text that must be heard."""
+    text = reader.text(node, what)
+    return None if text is None else Excerpt(None if text.value in _OPEN else text.value, text.place)
+
+
+read_text: Final = read_as(str, "")
+read_seconds: Final = read_as(seconds_of, "write seconds, such as 12s or 12")
+read_keys: Final = read_as(
+    lambda text: text if _KEYS.fullmatch(text) else None, "write keys: digits, * and #, in quotes"
+)
+SECONDS: Final = Notation(
+    read_seconds, {"type": ["number", "string"], "description": "seconds, such as 12, 12s, 500ms or 2m"}
+)
+KEYS: Final = Notation(read_keys, TEXT)
+EXCERPTS: Final = listed(read_excerpt, TEXT)
+TEXT_MAP: Final = named(
+    lambda entry, reader: read_text(entry.value, f"`{entry.key.value}`", reader), "write it as {name: text}"
+)

@@ -1,0 +1,240 @@
+"""The wording of a call's transcript. Terminals, reports and pages use the same wording, each in its own format."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.engine import TraceLine
+from ncco_server.flow.report import printable
+from ncco_server.simulator.delivery import WebhookDelivery
+from ncco_server.simulator.durations import plain
+from ncco_server.simulator.legs import Leg
+from ncco_server.simulator.transcript import Heard, HeardKind
+from ncco_server.store import TurnRow
+from ncco_server.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
+
+MOST_STEPS: Final = 4
+"""Maximum number of steps to list for one turn."""
+_DONE: Final = frozenset({"pressed", "spoke", "hung up"})
+"""The caller's actions, which come before their effects."""
+_OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
+"""The kinds of a called party's transcript entries that are shown for the time before the party is connected."""
+_VERB_WIDTH: Final = 10
+
+HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
+"""The kind of an entry: speech from the server, another sound, an action of the caller, or a note."""
+
+
+class _Wording(NamedTuple):
+    """The wording of an entry.
+
+    Attributes:
+        verb, noun: for a line that starts with the second of the call, such as `hears` and `a beep`.
+        alone: for the entry on its own. `{}` stands for the text of the entry.
+    """
+
+    heard_as: HeardAs
+    verb: str
+    noun: str
+    alone: str
+
+
+_WORDS: Final[Mapping[HeardKind, _Wording]] = {
+    "ringing": _Wording("sound", "rings", "{}", "{} rings"),
+    "talk": _Wording("said", "hears", '"{}"', "{}"),
+    "stream": _Wording("sound", "hears", "{}", "audio {}"),
+    "tone": _Wording("sound", "hears", "{}", "ringback tone {}"),
+    "music": _Wording("sound", "hears", "{}", "hold music {}"),
+    "beep": _Wording("sound", "hears", "a beep", "beep"),
+    "voice": _Wording("note", "hears", '"{}"', "another party says “{}”"),
+    "pressed": _Wording("did", "presses", "{}", "{}"),
+    "spoke": _Wording("did", "says", '"{}"', "{}"),
+    "keys": _Wording("note", "sends", "{}", "sends {}"),
+    "joined": _Wording("note", "joined by", "{}", "{} joins the call"),
+    "left": _Wording("note", "left by", "{}", "{} leaves the call"),
+    "hung up": _Wording("note", "hangs up", "", "The caller hangs up."),
+    "ended": _Wording("note", "is over", "", "The call is over."),
+}
+_WORDLESS: Final[Mapping[HeardKind, tuple[str, str]]] = {
+    "talk": ("", ""),
+    "voice": ("something, for {:g} s", "another party speaks for {:g} s"),
+    "spoke": ("something, for {:g} s", "speaks for {:g} s"),
+}
+"""`noun` and `alone` for speech without a text; `{}` stands for its duration in seconds."""
+
+
+def heard_as(heard: Heard) -> HeardAs:
+    """The kind of a transcript entry; see `HeardAs`."""
+    return _WORDS[heard.kind].heard_as
+
+
+def sentence_of(heard: Heard) -> str:
+    """A transcript entry as a sentence; SSML tags are removed from prompts."""
+    if not heard.text and heard.kind in _WORDLESS:
+        return _WORDLESS[heard.kind][1].format(heard.seconds or 0)
+    text = plain(heard.text) if heard.kind == "talk" else heard.text
+    return _WORDS[heard.kind].alone.format(text).strip()
+
+
+def line_of(heard: Heard) -> str:
+    """A transcript entry as a line: the second of the call, a verb and a noun."""
+    noun = _WORDS[heard.kind].noun
+    if not heard.text and heard.kind in _WORDLESS:
+        noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
+    cut = " (cut short)" if heard.is_cut and heard.kind in ("talk", "stream") else ""
+    return f"{line_start(heard.at, _WORDS[heard.kind].verb)}{noun.format(one_line(heard.text))}{cut}".rstrip()
+
+
+def line_start(at: float, verb: str) -> str:
+    """The start of a line: the second of the call and a verb."""
+    return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
+
+
+def one_line(text: str) -> str:
+    """A multi-line text on one printable line."""
+    return printable(" ".join(text.split()))
+
+
+def heard_by_others(leg: Leg) -> Iterator[tuple[str, Heard]]:
+    """What called parties hear and do before being connected: a key, and the entry timed on the caller's clock."""
+    for number, other in enumerate(leg.dialled):
+        for index, heard in enumerate(other.transcript):
+            if heard.kind in _OF_OTHERS:
+                yield f"o{number}-{index}", replace(heard, at=round(heard.at + leg.at - other.at, 3))
+
+
+class Order:
+    """Finds the position in a transcript for an event that the transcript does not contain."""
+
+    def __init__(self, transcript: Sequence[Heard]) -> None:
+        self._transcript = transcript
+        self._moments = [_moment(heard.at) for heard in transcript]
+
+    def index_at(self, at: float) -> int:
+        """The transcript index for an event at `at` seconds: after the caller's actions at the same time."""
+        first = bisect_left(self._moments, _moment(at))
+        same = range(first, bisect_right(self._moments, _moment(at)))
+        return max((index + 1 for index in same if self._transcript[index].kind in _DONE), default=first)
+
+
+def _moment(at: float) -> int:
+    """A time in hundredths of a second; rounding can make equal times differ by less."""
+    return round(at * 100)
+
+
+class PlayedReply(NamedTuple):
+    """A webhook whose reply is played, and the turn that produced the reply (None if no flow produced it)."""
+
+    delivery: WebhookDelivery
+    turn: TurnRow | None
+    at: float
+
+    @property
+    def trace(self) -> Sequence[TraceLine]:
+        """The trace of the turn; empty if no flow produced the reply."""
+        return trace_of(self.turn) if self.turn is not None else ()
+
+    @property
+    def decided(self) -> TraceLine | None:
+        """The trace line that decided the reply; None if no flow produced it."""
+        trace = self.trace
+        return next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the failsafe is played, or Vonage could not use the reply."""
+        result = self.delivery.result
+        return bool(self._failure or (result is not None and result.failure))
+
+    @property
+    def _failure(self) -> str:
+        """Why the failsafe is played; "" if it is not."""
+        found = failsafe_in(self.trace)
+        return found.because if found is not None else ""
+
+    @property
+    def sentence(self) -> str:
+        """The webhook and its result: `pressed 2 → support`."""
+        return f"{cause_of(self.delivery)} → {self._effect}"
+
+    @property
+    def _effect(self) -> str:
+        result = self.delivery.result
+        decided = self.decided
+        entered = [line.step for line in self.trace if line.did == "entered"]
+        if self._failure:
+            return f"the caller hears the failsafe, because {self._failure}"
+        if result is not None and result.failure:
+            return f"{result.failure} {result.problem}".strip()
+        if entered:
+            return " → ".join(entered[-MOST_STEPS:])
+        if decided is None:
+            return actions_of(self.delivery) or "the NCCO continues"
+        if decided.attempt:
+            return f"{decided.step} again, try {decided.attempt + 1} of {decided.attempts}"
+        return decided.what or decided.step
+
+
+def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
+    """The webhooks whose replies are played, each with its turn, in chronological order."""
+    left = list(turns)
+    found = []
+    for delivery in leg.log:
+        if not delivery.attempts or not delivery.is_played:
+            continue
+        body = delivery.attempts[-1].response.body
+        turn = next((each for each in left if each.ncco == body), None)
+        if turn is not None:
+            left.remove(turn)
+        found.append(PlayedReply(delivery, turn, delivery.at - leg.zero_ms / 1000))
+    return found
+
+
+def actions_of(delivery: WebhookDelivery) -> str:
+    """The names of the actions in the reply to a webhook, joined with commas; "" if there are none."""
+    return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
+
+
+def cause_of(delivery: WebhookDelivery) -> str:
+    """A webhook in words: `pressed 2`, `silent`, `447700900111 is busy`."""
+    fields: Mapping[str, Any] = delivery.fields
+    if delivery.kind == "answer":
+        return "called"
+    if delivery.kind == "input":
+        digits = (fields.get("dtmf") or {}).get("digits")
+        speech = fields.get("speech") or {}
+        results = speech.get("results") or ()
+        if digits:
+            return f"pressed {digits}"
+        if results:
+            return f"said “{results[0].get('text', '')}”"
+        return f"speech error {speech['error']}" if speech.get("error") else "silent"
+    if delivery.kind == "event":
+        return f"{fields.get('to', '')}: {fields.get('status', '')}".strip(": ")
+    if delivery.kind == "fallback":
+        return f"fallback, since {fields.get('reason', 'the reply was bad')}"
+    return delivery.kind
+
+
+def decision(line: Decided) -> str:
+    """A line of the trace as text: place, step, outcome and reason."""
+    step = f' step "{line.step}",' if line.step else ""
+    verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
+    return printable(
+        f"{line.shown or 'the server'}:{step} {verb}{line.what}{f': {line.because}' if line.because else ''}"
+    )
+
+
+def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:
+    """A webhook as a line: its time, kind, URL and reply. `answered_s`: when the call was answered, in seconds."""
+    attempt = delivery.attempts[-1]
+    came = "" if delivery.ncco is None else f": {actions_of(delivery)}"
+    failure = f" {attempt.result.failure}" if attempt.result.failure else ""
+    fault = f"  ({attempt.fault})" if attempt.fault else ""
+    status = attempt.response.status or attempt.response.failure
+    what = line_start(delivery.at - answered_s, str(delivery.fields.get("status") or delivery.kind))
+    url = attempt.request.url.partition("?")[0]
+    return printable(f"{what}{attempt.request.method} {url}  {status}{came}{failure}{fault}")

@@ -1,0 +1,230 @@
+"""Reads the configuration and numbers of a Vonage application, and replaces its webhook URLs.
+
+Source: Application API 2.4.1, `GET` and `PUT /v2/applications/{id}`: Basic authentication with the API key and secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Final, NamedTuple
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from ncco_server.errors import VonageApiError
+
+WITHIN_S: Final = 10.0
+MAX_BYTES: Final = 1_000_000
+_NUMBERS_URL: Final = "https://rest.nexmo.com"
+_REPLY_ONLY: Final = ("id", "_links")
+"""Keys of the API's reply that cannot be written."""
+_LATER: Final = "Try again later, or check the application in the Vonage dashboard."
+
+
+class ApiDocument(BaseModel):
+    """Part of an API reply. Keys that are not listed are ignored, and null is treated as missing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if value is not None}
+
+
+class ConfiguredUrl(ApiDocument):
+    """A webhook URL of an application; "" if none is set."""
+
+    address: str = ""
+    http_method: str = ""
+    socket_timeout: int | None = None
+    """Milliseconds that Vonage waits for a reply."""
+
+
+class VoiceUrls(ApiDocument):
+    """The three webhook URLs of the Voice capability."""
+
+    answer_url: ConfiguredUrl = ConfiguredUrl()
+    fallback_answer_url: ConfiguredUrl = ConfiguredUrl()
+    event_url: ConfiguredUrl = ConfiguredUrl()
+
+
+class VoiceCapability(ApiDocument):
+    """The Voice capability of an application."""
+
+    webhooks: VoiceUrls = VoiceUrls()
+    signed_callbacks: bool | None = None
+    region: str = ""
+
+
+class Capabilities(ApiDocument):
+    """The capabilities of an application. A capability that is switched off is None."""
+
+    voice: VoiceCapability | None = None
+
+
+class ApplicationKeys(ApiDocument):
+    """The keys of an application."""
+
+    public_key: str = ""
+
+
+class VonageApplication(ApiDocument):
+    """The configuration of an application.
+
+    Attributes:
+        date: the `Date` header of the reply, or "".
+    """
+
+    id: str
+    name: str = ""
+    capabilities: Capabilities = Capabilities()
+    keys: ApplicationKeys = ApplicationKeys()
+    date: str = Field(default="", exclude=True)
+
+
+class OwnedNumber(ApiDocument):
+    """A number that the account owns: digits with the country code."""
+
+    msisdn: str
+
+
+class OwnedNumbers(ApiDocument):
+    """The first page of the numbers, and the total count."""
+
+    count: int = 0
+    numbers: tuple[OwnedNumber, ...] = ()
+
+
+class Account(NamedTuple):
+    """How to reach the APIs of an account.
+
+    Attributes:
+        client: must not follow redirects, which could send the secret to another host.
+        api_url: `https://api.nexmo.com`, or the URL of a stand-in for all APIs; without a trailing slash.
+    """
+
+    client: httpx.AsyncClient
+    api_url: str
+    api_key: str
+    api_secret: str
+
+
+async def read_application(account: Account, application_id: str) -> VonageApplication:
+    """Read the configuration of an application by its UUID. Raises VonageApiError."""
+    found, _ = await _read(account, application_id)
+    return found
+
+
+async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
+    """As `read_application`, but also return the document with everything that can be written, even unknown keys."""
+    found, document = await _read(account, application_id)
+    return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
+
+
+def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The webhook URLs in an application's document, by the API's names; {} if it has none."""
+    voice = (document.get("capabilities") or {}).get("voice") or {}
+    return voice.get("webhooks") or {}
+
+
+def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Any]:
+    """A copy of an application's document with other webhook URLs. The application must have Voice.
+
+    Keys of an entry replace those in the document, None removes a key, and None instead of an entry removes the URL.
+    Everything else is kept, because a `PUT` replaces the whole application. For example, leaving out `signed_callbacks`
+    would disable signatures.
+    """
+    changed = deepcopy(dict(document))
+    webhooks = dict(webhooks_of(changed))
+    for name, entry in entries.items():
+        found = webhooks.pop(name, None) or {}
+        if entry is not None:
+            webhooks[name] = {key: value for key, value in {**found, **entry}.items() if value is not None}
+    changed["capabilities"]["voice"]["webhooks"] = webhooks
+    return changed
+
+
+async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
+    """Replace an application with a document that `read_document` returned. Raises VonageApiError."""
+    url = f"{account.api_url}/v2/applications/{application_id}"
+    response, _ = await _request(account, "PUT", url, document)
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, response.headers.get("date", ""))
+
+
+async def _read(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
+    response, body = await _request(account, "GET", f"{account.api_url}/v2/applications/{application_id}")
+    date = response.headers.get("date", "")
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, date)
+    try:
+        found = VonageApplication.model_validate_json(body)
+    except ValidationError as error:
+        raise VonageApiError(f"{account.api_url} does not reply with an application", _LATER, 200, date) from error
+    return found.model_copy(update={"date": date}), json.loads(body)
+
+
+async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
+    """Read the first 100 numbers that are linked to an application. Raises VonageApiError.
+
+    Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
+    """
+    base = _NUMBERS_URL if account.api_url.startswith("https:") else account.api_url
+    response, body = await _request(account, "GET", f"{base}/account/numbers?application_id={application_id}&size=100")
+    if response.status_code != httpx.codes.OK:
+        raise _refused(response.status_code, application_id, "")
+    try:
+        return OwnedNumbers.model_validate_json(body)
+    except ValidationError as error:
+        raise VonageApiError(f"{base} does not reply with numbers", _LATER, 200) from error
+
+
+async def _request(
+    account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
+) -> tuple[httpx.Response, bytes]:
+    """The response and its body. Reads at most a little more than `MAX_BYTES` of the body."""
+    auth = (account.api_key, account.api_secret)
+    base = url.partition("?")[0]
+    body = b""
+    try:
+        async with (
+            asyncio.timeout(WITHIN_S),
+            account.client.stream(method, url, auth=auth, json=document) as response,
+        ):
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > MAX_BYTES:
+                    break
+    except (TimeoutError, httpx.TimeoutException) as error:
+        raise VonageApiError(f"{base} does not reply in time", _LATER) from error
+    except httpx.HTTPError as error:
+        cure = f"Allow this machine to reach {base}, or check the Vonage dashboard."
+        raise VonageApiError(f"{base} cannot be reached: {error}", cure) from error
+    return response, body
+
+
+def _refused(status: int, application_id: str, date: str) -> VonageApiError:
+    setting = ""
+    match status:
+        case 401 | 403:
+            setting = "VONAGE_API_KEY"
+            message = "Vonage does not accept VONAGE_API_KEY with VONAGE_API_SECRET"
+            cure = "Copy both from the API settings of the Vonage dashboard."
+        case 404:
+            setting = "VONAGE_APPLICATION_ID"
+            message = f"this account has no application {application_id}"
+            cure = (
+                "Copy VONAGE_APPLICATION_ID from the Vonage "
+                "dashboard, and check which account VONAGE_API_KEY belongs to."
+            )
+        case 429:
+            message = "Vonage refuses further requests for now (429)"
+            cure = "Try again in a minute."
+        case _:
+            message = f"Vonage's API replies with status {status}"
+            cure = _LATER
+    return VonageApiError(message, cure, status, date, setting)

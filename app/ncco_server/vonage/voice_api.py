@@ -1,0 +1,363 @@
+"""Places, reads and controls calls through Vonage's Voice API.
+
+    created = await api.create_call(NewCall(to="447700900123", from_="442079460001", answer_url="https://..."))
+    await api.hang_up(created.uuid)
+
+Source: Voice API specification 1.10.0; Outbound REST.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+
+import httpx
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ncco_server.errors import VonageApiError
+from ncco_server.value_types.addresses import E164
+from ncco_server.vonage.application_token import ApplicationTokens, token_url
+from ncco_server.vonage.applications import ApiDocument
+from ncco_server.vonage.pace import NEW_CALLS_A_SECOND, OTHERS_A_SECOND, Pace
+
+Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
+"""The effect of a failed request.
+
+- `not_sent`: Vonage did nothing, for a reason unrelated to the request. The request can be sent again.
+- `refused`: Vonage did nothing, and would refuse the same request again.
+- `unknown`: Vonage may have done what was requested.
+"""
+
+CONNECT_S: Final = 3.0
+"""Time limit in seconds for each of these: resolving the name, connecting, and the TLS handshake."""
+REPLY_S: Final = 10.0
+"""Time limit in seconds for the start of the reply, and for each pause in it."""
+WITHIN_S: Final = 12.0
+"""Time limit of a request in seconds, not counting the wait for its turn. It is longer than connecting can take."""
+MAX_BYTES: Final = 1_000_000
+"""Maximum size of a reply in bytes."""
+MAX_CHARACTERS: Final = 300
+"""Maximum number of characters of Vonage's explanation that are kept."""
+TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
+"""Seconds to wait before each repeat of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after
+the 201).
+"""
+_UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+_ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
+_SIP: Final = re.compile(r"sips?:[!-~]{1,200}")
+_LATER: Final = "Try again later."
+_CURES: Final[Mapping[int, str]] = {
+    401: "Check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to one application, and restart the server.",
+    403: "Check in the Vonage dashboard that the application may place calls from this number.",
+    404: "Nothing: the call is over.",
+    429: "Nothing: try again in a second.",
+}
+
+
+class VoiceApiError(VonageApiError):
+    """A request to the Voice API failed.
+
+    Attributes:
+        status: the status of the reply; None if there was none.
+        title, detail: Vonage's explanation, from its problem document; "" if there was none.
+        outcome: what effect the request may have had.
+        retry_after: the header `Retry-After`, or "".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        cure: str,
+        outcome: Outcome,
+        status: int | None = None,
+        *,
+        title: str = "",
+        detail: str = "",
+        retry_after: str = "",
+    ) -> None:
+        super().__init__(
+            message, cure, status, setting="VONAGE_PRIVATE_KEY" if status == HTTPStatus.UNAUTHORIZED else ""
+        )
+        self.outcome: Outcome = outcome
+        self.title = title
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+def _address(text: str) -> str:
+    if not (E164.fullmatch(text) or _SIP.fullmatch(text)):
+        raise ValueError("write a number with its country code, such as 447700900123, or a SIP URI")
+    return text
+
+
+Address: TypeAlias = Annotated[str, AfterValidator(_address)]
+_Reply = TypeVar("_Reply", bound=ApiDocument)
+
+
+class NewCall(BaseModel):
+    """A call to place.
+
+    Attributes:
+        to: the number or SIP URI to call.
+        from_: the number or SIP URI that is shown as the caller; None with `random_from_number`.
+        ncco, answer_url: what the person who answers hears; exactly one is set.
+        event_url: receives status events; "" for the application's event URL.
+        machine_detection: what to do if a machine answers; None for no detection.
+        advanced_machine_detection: used instead of `machine_detection`; has `behavior`, `mode` and `beep_timeout`.
+        ringing_timer, length_timer: seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: Address
+    from_: Address | None = None
+    random_from_number: bool = False
+    ncco: Sequence[Mapping[str, Any]] | None = None
+    answer_url: str = ""
+    event_url: str = ""
+    machine_detection: Literal["continue", "hangup"] | None = None
+    advanced_machine_detection: Mapping[str, Any] | None = None
+    ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
+    length_timer: Annotated[int, Field(ge=1, le=86_400)] = 7_200
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> NewCall:
+        if (self.from_ is None) != self.random_from_number:
+            raise ValueError("set `from_` or `random_from_number`, and not both")
+        if (self.ncco is None) != bool(self.answer_url):
+            raise ValueError("set `ncco` or `answer_url`, and not both")
+        if self.machine_detection is not None and self.advanced_machine_detection is not None:
+            raise ValueError("set `machine_detection` or `advanced_machine_detection`, and not both")
+        return self
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body of the request. All webhooks are POSTs."""
+        own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
+        document = {name: value for name in own if (value := getattr(self, name)) is not None}
+        kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
+        document["to"] = [{"type": kind, name: self.to}]
+        shown = {"type": "phone", "number": self.from_}
+        document |= {"random_from_number": True} if self.from_ is None else {"from": shown}
+        for url, method in (("answer_url", "answer_method"), ("event_url", "event_method")):
+            if getattr(self, url):
+                document |= {url: [getattr(self, url)], method: "POST"}
+        return document
+
+
+class CreatedCall(ApiDocument):
+    """The reply to a new call."""
+
+    uuid: Annotated[str, Field(pattern=f"^{_ID.pattern}$")]
+    conversation_uuid: str = ""
+    status: str = ""
+    direction: str = ""
+
+
+class CallDetails(CreatedCall):
+    """Vonage's data about a call; a field is "" if Vonage does not have a value for it (yet).
+
+    Attributes:
+        start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
+        duration: seconds.
+        price, rate: amounts in EUR.
+    """
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
+    start_time: str = ""
+    end_time: str = ""
+    duration: str = ""
+    price: str = ""
+    rate: str = ""
+    network: str = ""
+
+
+class InvalidParameter(ApiDocument):
+    """A parameter that Vonage refuses."""
+
+    name: str = ""
+    reason: str = ""
+
+
+class Problem(ApiDocument):
+    """The body of a refusal. Source: RFC 7807; Outbound REST, Errors."""
+
+    title: str = ""
+    detail: str = ""
+    invalid_parameters: tuple[InvalidParameter, ...] = ()
+
+    @property
+    def explanation(self) -> str:
+        """The detail, with the invalid parameters."""
+        wrong = (f"{each.name}: {each.reason}" for each in self.invalid_parameters)
+        return "; ".join(filter(None, (self.detail, *wrong)))
+
+
+class VoiceApi:
+    """The Voice API of one application. Its methods raise VoiceApiError.
+
+    `region_url` comes from the call's answer webhook, because a call exists only in its own region. "" means the API's
+    own address. Source: Outbound REST, Region trap.
+
+    Args:
+        client: must not follow redirects, which could send the token to another host.
+        base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
+        tokens: makes the application's tokens.
+        clock: returns the time for tokens, in UTC with a time zone.
+        sleep: waits for a number of seconds.
+
+    Attributes:
+        new_calls, others: the pace of requests from this process.
+    """
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        base_url: str,
+        tokens: ApplicationTokens,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._client = client
+        self._base_url = base_url
+        self._tokens = tokens
+        self._clock = clock
+        self._sleep = sleep
+        self.new_calls = Pace(NEW_CALLS_A_SECOND)
+        self.others = Pace(OTHERS_A_SECOND)
+
+    async def create_call(self, new: NewCall) -> CreatedCall:
+        """Place a call. The phone starts to ring later, but webhooks can arrive before this method returns."""
+        return _read(CreatedCall, await self._request("POST", "", body=new.body))
+
+    async def call(self, uuid: str, region_url: str = "") -> CallDetails:
+        """Read a call, even one that has ended."""
+        return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
+
+    async def hang_up(self, uuid: str, region_url: str = "") -> None:
+        """End a call. Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
+        waits_s = iter(TOO_EARLY_S)
+        while True:
+            try:
+                await self._request("PUT", _path(uuid), region_url, {"action": "hangup"})
+                return
+            except VoiceApiError as error:
+                wait_s = next(waits_s, None)
+                if error.status != HTTPStatus.BAD_REQUEST or wait_s is None:
+                    raise
+            await self._sleep(wait_s)
+
+    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
+        """Make a call play another NCCO."""
+        body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+        await self._request("PUT", _path(uuid), region_url, body)
+
+    async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
+        """Speak a text in a call, over any audio that is playing."""
+        await self._request("PUT", _path(uuid, "/talk"), region_url, {"text": text, "language": language})
+
+    async def _request(
+        self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """Send a request as soon as the pace allows; return the body of the reply."""
+        base = token_url(region_url or self._base_url, self._base_url)
+        if base is None:
+            message = "the call's region is not a Vonage address"
+            raise VoiceApiError(message, "Set NCCO_VONAGE_API_URL if a proxy is in between.", "not_sent")
+        where = f"{base.scheme}://{base.netloc.decode()}"
+        prefix = "" if region_url else base.path.rstrip("/")
+        url = httpx.URL(f"{where}{prefix}/v1/calls{path}")
+        pace = self.new_calls if method == "POST" else self.others
+        await self._sleep(pace.wait_s())
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                status, headers, reply = await self._reply(method, url, body)
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise _lost(where, error) from error
+        if not httpx.codes.is_success(status):
+            raise _refusal(status, headers.get("retry-after", ""), reply)
+        return reply
+
+    async def _reply(
+        self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
+    ) -> tuple[int, httpx.Headers, bytes]:
+        """The status, the headers and the body. Reads at most a little more than `MAX_BYTES` of the body.
+
+        Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
+        be unclear whether the request arrived.
+        """
+        headers = {
+            "authorization": f"Bearer {self._tokens.make(self._clock())}",
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "connection": "close",
+        }
+        request = self._client.build_request(
+            method, url, json=body, headers=headers, timeout=httpx.Timeout(REPLY_S, connect=CONNECT_S)
+        )
+        response = await self._client.send(request, stream=True, follow_redirects=False)
+        received = bytearray()
+        try:
+            async for part in response.aiter_raw():
+                received += part
+                if len(received) > MAX_BYTES:
+                    break
+        finally:
+            await response.aclose()
+        return response.status_code, response.headers, bytes(received)
+
+
+def _path(uuid: str, part: str = "") -> str:
+    """The path of a call. Raises VoiceApiError if the ID has characters that could change the path."""
+    if not _ID.fullmatch(uuid):
+        raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
+    return f"/{uuid}{part}"
+
+
+def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
+    """The error for a request that got no reply."""
+    outcome: Outcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return VoiceApiError(f"{where} does not reply in time", _LATER, outcome)
+    reason = str(error) or type(error).__name__
+    if outcome == "not_sent":
+        return VoiceApiError(f"{where} cannot be reached: {reason}", f"Allow this machine to reach {where}.", outcome)
+    return VoiceApiError(f"the connection to {where} was lost: {reason}", _LATER, outcome)
+
+
+def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
+    """The error for a reply that is not a success."""
+    try:
+        problem = Problem.model_validate_json(reply)
+    except ValidationError:
+        problem = Problem()
+    title = _on_one_line(problem.title)
+    detail = _on_one_line(problem.explanation)
+    explanation = ": ".join(filter(None, (title, detail)))
+    message = f"Vonage refuses the request: status {status}{explanation and f' ({explanation})'}"
+    match status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            outcome: Outcome = "not_sent"
+        case _ if httpx.codes.is_client_error(status):
+            outcome = "refused"
+        case _:
+            outcome = "unknown"
+    cure = _CURES.get(status, _LATER)
+    return VoiceApiError(message, cure, outcome, status, title=title, detail=detail, retry_after=retry_after)
+
+
+def _read(kind: type[_Reply], reply: bytes) -> _Reply:
+    """Parse a reply of the API. Raises VoiceApiError if that fails, since the request's effect is then unknown."""
+    try:
+        return kind.model_validate_json(reply)
+    except ValidationError as error:
+        raise VoiceApiError("Vonage's API does not reply with a call", _LATER, "unknown", HTTPStatus.OK) from error
+
+
+def _on_one_line(text: str) -> str:
+    return "".join(letter if letter.isprintable() else " " for letter in text[:MAX_CHARACTERS]).strip()

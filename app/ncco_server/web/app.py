@@ -1,0 +1,122 @@
+"""Builds the application from routes, middleware and error handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from http import HTTPStatus
+from secrets import token_hex
+from typing import Final, cast
+
+import structlog
+from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+from structlog.typing import FilteringBoundLogger
+
+from ncco_server.service.calls import CallService
+from ncco_server.settings import Settings
+from ncco_server.version import VERSION
+from ncco_server.web import health, webhooks
+from ncco_server.web.api_page import add_api_page
+from ncco_server.web.health import Readiness
+from ncco_server.web.lifespan import make_lifespan
+from ncco_server.web.log import WriteLine, writing_to
+from ncco_server.web.methods import HeadMiddleware, allow_header
+from ncco_server.web.metrics import Metrics
+from ncco_server.web.openapi import document_of
+from ncco_server.web.own_service import OwnService
+from ncco_server.web.request_head import RequestHeadMiddleware
+from ncco_server.web.webhook_http import DEADLINE_S, WebhookConfig, error_response
+
+_CURES = {
+    404: (
+        "The webhook URLs are /webhooks/answer, /webhooks/event and /webhooks/fallback; /healthz and /readyz exist too."
+    ),
+    405: "See the Allow header.",
+}
+
+_ROUTES: Final = APIRouter()
+"""The routes of all applications of this process."""
+for _router in (webhooks.router, webhooks.rtc_router, health.router):  # middleware serves webhooks; /docs lists them
+    _ROUTES.include_router(_router)
+
+
+def create_app(
+    settings: Settings,
+    *,
+    service: CallService | None = None,
+    dev: bool = False,
+    metrics: Metrics | None = None,
+    deadline_s: float = DEADLINE_S,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    log: FilteringBoundLogger | None = None,
+    write_line: WriteLine | None = None,
+    server_id: str = "",
+) -> FastAPI:
+    """Make the server, as an ASGI application.
+
+    Args:
+        settings: checked settings; `require_safe` has been called.
+        service: serves the calls, with an open store and loaded flows; None to make it from the settings, and open and
+            close it with the application.
+        dev: development mode: documentation and metrics are served on the webhooks' port, and without a public URL
+            callback URLs use the address of the request.
+        metrics: counts webhooks, lookups and hooks; None to use new counters.
+        deadline_s: seconds until a caller hears the failsafe NCCO.
+        clock: returns the current time, in UTC.
+        log: the log; None for the log of the process.
+        write_line: writes the line of each webhook; None to use `log`.
+        server_id: the ID that `/healthz` shows, the same for all workers of a server; "" for a random one.
+
+    Raises:
+        SettingsError: the settings do not allow the service to be made.
+    """
+    lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
+    counters = metrics or Metrics(settings.commit)
+    own: OwnService | None = None
+    if service is None:
+        own = OwnService(settings, counters, lines.bind(), clock)
+        service = own.calls
+    readiness = Readiness(service)
+    line_of_webhook = write_line or writing_to(lines.bind())
+    config = WebhookConfig(settings, service, counters, lines.bind(), line_of_webhook, dev, deadline_s, clock)
+    app = FastAPI(
+        title="NCCO server",
+        description="Webhooks of Vonage voice calls.",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if dev else None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own handler would log exceptions
+        lifespan=None if own is None else make_lifespan(config, own, readiness),
+    )
+    app.state.webhooks = config
+    app.state.readiness = readiness
+    app.state.server_id = server_id or token_hex(8)
+    app.routes.extend(_ROUTES.routes)
+    if dev:
+        app.include_router(health.dev_router)
+        add_api_page(app)
+    if settings.has_console(dev):
+        app.include_router(health.console_router)
+    app.openapi = partial(document_of, app)  # type: ignore[method-assign]  # as FastAPI documents it
+    app.add_middleware(HeadMiddleware)
+    app.add_middleware(RequestHeadMiddleware, readiness=readiness, webhooks=webhooks.router.routes)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _server_error)
+    return app
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """Reply in JSON to an unknown path, a wrong method or any other framework error."""
+    refused = cast(HTTPException, error)
+    headers = allow_header(request) if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED else refused.headers
+    cure = _CURES.get(refused.status_code, "See the documentation.")
+    return error_response(refused.status_code, str(refused.detail).lower(), cure, headers)
+
+
+async def _server_error(_: Request, __: Exception) -> Response:
+    """Reply in JSON to an unexpected error outside the webhook routes."""
+    return error_response(500, "internal error", "See the server's log.")

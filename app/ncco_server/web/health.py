@@ -1,0 +1,155 @@
+"""The routes for operators: health, readiness and metrics."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from starlette.exceptions import HTTPException
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.nodes import Place
+from ncco_server.service.calls import CallService
+from ncco_server.service.library import CURE
+from ncco_server.settings.values import is_direct
+from ncco_server.web.metrics import CONTENT_TYPE, Metrics
+
+PROBE_S: Final = 2.0
+"""How often the store is probed, and how long a probe may take, in seconds."""
+AWAY_AFTER: Final = 2
+"""How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
+retry, which gets the whole flow; our choice.
+"""
+ISSUES_SHOWN: Final = 20
+DRAINING: Final = "the server is shutting down, but still answers"
+
+router = APIRouter(tags=["health"])
+dev_router = APIRouter(tags=["health"])
+"""Routes that are served in development only."""
+console_router = APIRouter(include_in_schema=False)
+"""Routes that are served if there is a console."""
+
+
+class Readiness:
+    """Whether the server can take new calls. While it drains, it cannot.
+
+    Once AWAY_AFTER probes in a row have failed, new calls are answered without the store (`service.outages`).
+
+    The store is probed in the background and not on each request, because a probe writes, and anyone can request
+    `/readyz`.
+
+    Args:
+        calls: serves the calls.
+
+    Attributes:
+        is_draining: whether the server is draining: it still answers, but is not ready and closes each connection after
+            its response.
+    """
+
+    def __init__(self, calls: CallService) -> None:
+        self.is_draining = False
+        self._calls = calls
+        self._store_problem = "the store has not been checked yet"
+        self._failed = 0
+
+    async def probe_forever(self) -> None:
+        """Probe the store every `PROBE_S` seconds."""
+        while True:
+            await self.probe()
+            await asyncio.sleep(PROBE_S)
+
+    async def probe(self) -> None:
+        """Check once whether the store can be written to."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._calls.store.check()
+        except StoreUnavailable as error:
+            self._store_problem = f"the store cannot be written to: {error}"
+        except TimeoutError:
+            self._store_problem = f"the store does not answer within {PROBE_S:g} seconds"
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
+            self._store_problem = f"the store cannot be checked: {type(error).__name__}"
+        else:
+            self._store_problem = ""
+        self._failed = self._failed + 1 if self._store_problem else 0
+        self._calls.store_problem = self._store_problem if self._failed >= AWAY_AFTER else ""
+
+    def state(self) -> dict[str, Any]:
+        """The content of `/readyz`.
+
+        A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
+        would take every host out of service. `rejected` lists the errors and the unconfirmed removals.
+        """
+        library = self._calls.library
+        reasons = [DRAINING] if self.is_draining else []
+        if not library.current.flows:
+            reasons.append("no flows are loaded")
+        if self._store_problem:
+            reasons.append(self._store_problem)
+        errors = (issue for issue in library.last.issues if issue.is_error)
+        rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
+        rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]
+        return {
+            "ready": not reasons,
+            "reasons": reasons,
+            "flows": sorted(library.current.flows),
+            "loaded_at": library.loaded_at.isoformat() if library.loaded_at else None,
+            "rejected": rejected[:ISSUES_SHOWN],
+        }
+
+
+async def _server_id(request: Request) -> str:
+    server_id: str = request.app.state.server_id
+    return server_id
+
+
+async def _readiness(request: Request) -> Readiness:
+    readiness: Readiness = request.app.state.readiness
+    return readiness
+
+
+async def _counters(request: Request) -> Metrics:
+    counters: Metrics = request.app.state.webhooks.metrics
+    return counters
+
+
+@router.get("/healthz", summary="The process is up")
+async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
+    """Always returns 200. `server` is random at each start, so `ncco doctor` can tell which server a URL leads to."""
+    return _json({"status": "up", "server": server_id})
+
+
+@router.get(
+    "/readyz",
+    summary="Flows are loaded and the store can be written; 503 with the reasons otherwise",
+    responses={503: {"description": "The server can't take calls; the body is like that of 200"}},
+)
+async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Response:
+    """See `Readiness`."""
+    state = readiness.state()
+    return _json(state, 200 if state["ready"] else 503)
+
+
+@dev_router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
+async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
+    """The metrics in Prometheus's exposition format."""
+    return Response(counters.render(), media_type=CONTENT_TYPE)
+
+
+@console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def lead_to_console(request: Request) -> Response:
+    """Redirect a browser on this machine to the console. Anyone else gets a 404."""
+    if request.method not in ("GET", "HEAD") or not is_direct(request.headers):
+        raise HTTPException(404)
+    return RedirectResponse(f"{request.app.state.webhooks.settings.console_address}/", 302)
+
+
+def _shown(place: Place, problem: str, cure: str) -> str:
+    return f"{place.file}:{place.line}:{place.column} {problem} ({cure})"
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(content), status, media_type="application/json")

@@ -1,0 +1,312 @@
+"""Writes the log, with one line for each webhook, as JSON or for a terminal.
+
+Callers' input and numbers only appear in the format `pretty`; sensitive values never do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import select
+import stat
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final, TextIO, TypeAlias, cast
+
+import orjson
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+from ncco_server.engine.secrets import Secrets
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.recorded_calls import told_by
+from ncco_server.settings import Settings
+from ncco_server.web.pretty_log import PrettyRenderer, escaped, shows_colours
+
+TEXT_LIMIT: Final = 300
+"""Maximum number of characters of external text in a line."""
+FRAMES: Final = 12
+"""Maximum number of stack frames in a line. Only the innermost frames are logged."""
+PIPE_BYTES: Final = 4096
+"""How many bytes a writable pipe accepts at once. Source: POSIX, PIPE_BUF on Linux."""
+
+WriteLine: TypeAlias = Callable[[str, EventDict], None]
+"""A function that writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
+
+
+def with_log_form(settings: Settings, *, dev: bool) -> Settings:
+    """The settings, with the log format `auto` replaced by one for terminals if standard output is a terminal."""
+    if settings.log != "auto" or not sys.stdout.isatty():
+        return settings
+    return settings.model_copy(update={"log": "pretty" if dev else "console"})
+
+
+def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
+    """Send the log of this process and its libraries to `out` (None: standard output).
+
+    Returns a function that writes lines as structlog does, but without the cost of its bound loggers.
+    """
+    stream = sys.stdout if out is None else out
+    is_json = settings.log == "json" or (settings.log == "auto" and not stream.isatty())
+    lines = LineStream(stream)
+    rendered: list[Processor] = [_json]
+    if settings.log == "pretty":
+        rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
+    elif not is_json:
+        plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
+        rendered = [
+            structlog.processors.format_exc_info,
+            _escaped,
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), sort_keys=False, exception_formatter=plain),
+            _encoded,
+        ]
+    processors = (_stamped, *rendered)
+    levels = {name.lower(): number for name, number in logging.getLevelNamesMapping().items()}
+    least = levels[settings.log_level]
+    structlog.configure(
+        processors=list(processors),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        context_class=dict,
+        logger_factory=lambda: lines,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(cast("TextIO", lines))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_stamped, _without_values],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered, _decoded],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+    def write_line(level: str, line: EventDict) -> None:
+        if levels[level] >= least:
+            text: Any = line
+            for process in processors:
+                text = process(None, level, text)
+            lines.info(text)
+
+    return write_line
+
+
+def writing_to(log: FilteringBoundLogger) -> WriteLine:
+    """Make a function that writes lines to a structlog logger."""
+    return lambda level, line: getattr(log, level)(**line)
+
+
+class LineStream:
+    """A text stream that never blocks or raises, so a failing log cannot break a call.
+
+    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; the next line
+    that can be written comes after a line with their number. Lines are written at the end of each round of the event
+    loop, in one write if the log is a file, because each write is a system call.
+
+    Args:
+        stream: a text stream. Lines are written to its binary buffer.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream  # keep a reference: when a stream is garbage-collected, it closes its buffer
+        buffer = stream.buffer
+        self._write = getattr(buffer, "raw", buffer).write
+        self._poll = _poll(stream)
+        self._lost = 0
+        self._is_cut = False
+        self._waiting: deque[bytes] = deque()
+
+    def write(self, text: str) -> int:
+        """Write a line, or drop it."""
+        self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
+        return len(text)
+
+    def info(self, line: bytes) -> None:
+        """Write a line, given without a line break, or drop it. structlog calls the method named after the level."""
+        self._waiting.append(line + b"\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write_waiting()
+        else:
+            if len(self._waiting) == 1:
+                loop.call_soon(self._write_waiting)
+
+    debug = warning = error = critical = info
+
+    def _write_waiting(self) -> None:
+        lines = []
+        with suppress(IndexError):  # until none is left; another thread may write some too
+            while True:
+                lines.append(self._waiting.popleft())
+        for text in [b"".join(lines)] if self._poll is None else lines:
+            self._write_or_drop(text)
+
+    def _write_or_drop(self, text: bytes) -> None:
+        whole = self._notice() + text if self._lost else text
+        rest = whole
+        size = len(whole) if self._poll is None else PIPE_BYTES
+        with suppress(OSError, ValueError):  # nobody reads anymore, as in `ncco serve | head`
+            while rest and self._is_writable():
+                rest = rest[self._write(rest[:size]) or len(rest) :]
+        if not rest:
+            self._lost = 0
+            self._is_cut = False
+        elif rest is whole:
+            self._lost += 1
+        else:
+            self._lost = 1
+            self._is_cut = True
+
+    def flush(self) -> None:
+        """Do nothing, so that callers do not wait after each line."""
+
+    def _is_writable(self) -> bool:
+        return self._poll is None or bool(self._poll.poll(0))
+
+    def _notice(self) -> bytes:
+        """The text before the next line: the end of a truncated line, and a line with the number of dropped lines."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
+        return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
+
+
+def _poll(stream: TextIO) -> select.poll | None:
+    """A poll object that shows whether a write would block; None for a file on disk, where writes never block."""
+    try:
+        number = stream.fileno()
+        mode = os.fstat(number).st_mode
+    except (OSError, ValueError):
+        return None
+    never_waits = stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and not os.isatty(number))
+    if never_waits or not hasattr(select, "poll"):
+        return None
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return poll
+
+
+def _stamped(_: object, level: str, line: EventDict) -> EventDict:
+    line["level"] = level
+    line["timestamp"] = datetime.now(UTC)
+    return line
+
+
+def _json(logger: object, level: str, line: EventDict) -> bytes:
+    """Render a line as JSON, with non-ASCII characters escaped."""
+    if "exc_info" in line:
+        line = structlog.processors.format_exc_info(logger, level, line)
+    try:
+        text = orjson.dumps(line, option=orjson.OPT_UTC_Z)
+    except TypeError:  # orjson refuses some types of values, and lone surrogates in text
+        text = b""
+    if not (text and text.isascii()):
+        text = json.dumps({**line, "timestamp": _written(line["timestamp"])}, default=repr).encode()
+    return text.replace(b"\x7f", b"\\u007f")
+
+
+def _written(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _encoded(_: object, __: str, text: EventDict) -> bytes:
+    return str(text).encode("utf-8", "replace")
+
+
+def _decoded(_: object, __: str, text: EventDict) -> str:
+    return cast("bytes", text).decode()
+
+
+def _escaped(_: object, __: str, line: EventDict) -> EventDict:
+    """Escape control and bidirectional characters, which could change what a terminal shows."""
+    line["timestamp"] = _written(line["timestamp"])
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
+
+
+def _without_values(_: object, __: str, line: EventDict) -> EventDict:
+    """Shorten a library's log line to the first line of its text, and an exception to its type and stack.
+
+    Event loops log the whole text of a failed task's exception, and uvicorn logs a failed start as a stack trace.
+    """
+    found = line.pop("exc_info", None)
+    error = found[1] if isinstance(found, tuple) else found
+    text = str(line["event"]).strip()
+    if text.startswith("Traceback "):
+        text = text.rpartition("\n")[2].partition(":")[0]
+    line["event"] = text.partition("\n")[0]
+    line.update(_place(error) if isinstance(error, BaseException) else {})
+    return line
+
+
+def log_webhook(
+    write_line: WriteLine,
+    reply: Reply,
+    *,
+    route: str,
+    method: str,
+    status: int,
+    seconds: float,
+    delivery: Delivery | None,
+    error: BaseException | None,
+    shows_values: bool,
+    shows_call: bool = False,
+) -> None:
+    """Write the line of a webhook, with its request and the exception behind its reply, if any.
+
+    Two options are for development only: `shows_values` also logs exception messages, which may contain a caller's
+    number; `shows_call` also logs who called, and input that is not sensitive.
+    """
+    line: dict[str, Any] = {
+        "route": route,
+        "method": method,
+        "kind": _short(reply.kind),
+        "outcome": reply.outcome,
+        "flow": reply.flow,
+        "step": reply.step,
+        "uuid": _short(reply.uuid),
+        "conversation_uuid": _short(reply.conversation_uuid),
+        "status": status,
+        "ms": round(seconds * 1000, 2),
+    }
+    if shows_call:
+        line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
+    level = "info"
+    problem = reply.problem or (delivery.problem if delivery is not None else "")
+    if problem or error is not None:
+        level = "warning"
+        line["problem"] = _short(problem)
+    if error is not None:
+        level = "error"
+        line |= _place(error)
+        if shows_values:
+            line["message"] = _message(error, delivery)
+    line["event"] = "webhook"
+    write_line(level, line)
+
+
+def _place(error: BaseException) -> dict[str, Any]:
+    """The type of an exception and its stack."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+    return {"error": type(error).__name__, "frames": names}
+
+
+def _message(error: BaseException, delivery: Delivery | None) -> str:
+    """The message of an exception, unless it contains the caller's input, which may be sensitive."""
+    given = Secrets()
+    fields = delivery.fields if delivery is not None else {}
+    given.learn([fields.get("dtmf"), fields.get("speech")])
+    return "not shown: it contains what the caller said or pressed" if given.are_in(str(error)) else str(error)
+
+
+def _short(text: str) -> str:
+    """Make external text safe for a log line: short, without control characters."""
+    if len(text) <= TEXT_LIMIT and text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])

@@ -1,0 +1,54 @@
+"""The OpenAPI document, including the models of webhooks and the NCCO."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+
+from ncco_server.ncco import json_schema, webhooks
+from ncco_server.ncco.webhooks import Webhook
+
+_SCHEMAS: Final = "#/components/schemas/"
+
+
+def reference(name: str) -> dict[str, str]:
+    """A reference to a model in the document."""
+    return {"$ref": f"{_SCHEMAS}{name}"}
+
+
+def body_of(*models: type[Webhook]) -> dict[str, Any]:
+    """The part of the document that describes the request body of these webhooks."""
+    any_of = [reference(model.__name__) for model in models]
+    schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
+    return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """The document of an application, which is built only once.
+
+    Source: FastAPI, Extending OpenAPI.
+    """
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= _webhook_schemas() | _ncco_schemas()
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _webhook_schemas() -> dict[str, Any]:
+    models = [each for each in vars(webhooks).values() if isinstance(each, type) and issubclass(each, Webhook)]
+    _, found = models_json_schema([(model, "validation") for model in models], ref_template=f"{_SCHEMAS}{{model}}")
+    schemas: dict[str, Any] = found["$defs"]
+    return schemas
+
+
+def _ncco_schemas() -> dict[str, Any]:
+    """The NCCO and its definitions, with their references changed to paths in the document."""
+    ncco: dict[str, Any] = orjson.loads(orjson.dumps(json_schema()).replace(b"#/$defs/", _SCHEMAS.encode()))
+    own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
+    return {"NCCO": own, **ncco["$defs"]}

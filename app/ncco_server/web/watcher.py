@@ -1,0 +1,144 @@
+"""Reloads the flows when one of their files changes or a removal is confirmed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from ncco_server.errors import AppError
+from ncco_server.flow.files import Stamps, stamps
+from ncco_server.service.library import CURE, Library
+from ncco_server.web.metrics import Metrics
+
+FLOWS_POLL_S: Final = 0.5
+"""How often the server checks the files for changes, in seconds. File system notifications would not be enough: network
+drives, some mounts and replaced folders send none.
+"""
+SETTLE_S: Final = 0.1
+"""Seconds that files must be unchanged before they are read, so that saving many files causes only one read."""
+SETTLE_LIMIT_S: Final = 2.0
+"""After this many seconds, files are read even if they are still changing."""
+REMOVAL_WAIT_S: Final = 3.0
+"""How long to wait before a removal is refused, in seconds: a file that is being replaced is missing for a moment."""
+FIRST_TRIES: Final = 10
+"""How many times to try to load the flows at startup, while the store cannot save them."""
+FIRST_WAIT_S: Final = 0.5
+
+ISSUES_LOGGED: Final = 100
+
+
+class FlowReader:
+    """Reads the flow files into the library, and reports the result to the log and the metrics.
+
+    Args:
+        folders: the folders with flows and templates.
+        library: loads the flows, and uses them if they have no errors.
+        metrics: counts the reads.
+        log: gets a line for each issue and for each read.
+        is_pretty: whether to log the issues of a read together, with the lines of the files.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        library: Library,
+        metrics: Metrics,
+        log: FilteringBoundLogger,
+        *,
+        is_pretty: bool = False,
+    ) -> None:
+        self.library = library
+        self._is_pretty = is_pretty
+        self._folders = folders
+        self._metrics = metrics
+        self._log = log
+        self._seen: Stamps = {}
+
+    async def stamps(self) -> Stamps:
+        """The files and their modification times. Runs in a thread, because a network drive may be slow."""
+        return await asyncio.to_thread(stamps, self._folders)
+
+    async def has_changed(self) -> bool:
+        """Whether the files have changed since they were read."""
+        return await self.stamps() != self._seen
+
+    async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
+        """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
+
+        If something that callers can reach was removed, the flows are loaded again `removal_wait_s` seconds later. They
+        are only refused if it is still missing then.
+        """
+        library = self.library
+        log = self._log
+        self._seen = await self.stamps()
+        try:
+            project = await library.reload(confirms_removals=confirms_removals)
+            if library.removed and removal_wait_s:
+                await asyncio.sleep(removal_wait_s)
+                self._seen = await self.stamps()
+                project = await library.reload()
+        except (AppError, OSError) as error:
+            log.error("flows not read", problem=str(error))
+            return
+        except Exception:  # an error in the loader must end neither calls nor the watcher
+            log.exception("flows not read", problem="internal error")
+            return
+        self._metrics.loaded(project, library.current, len(library.removed))
+        logged = sorted(project.issues, key=lambda issue: not issue.is_error)[:ISSUES_LOGGED]
+        if self._is_pretty and logged:
+            log.warning("flow issues", issues=logged, texts=project.texts)
+        for issue in () if self._is_pretty else logged:
+            place = issue.place
+            write = log.error if issue.is_error else log.warning
+            write(
+                "flow issue",
+                where=f"{place.file}:{place.line}:{place.column}",
+                code=issue.code,
+                problem=issue.message,
+                cure=issue.cure,
+            )
+        if more := len(project.issues) - len(logged):
+            log.warning("flow issues not logged", more=more, cure="run `ncco check`")
+        for place, message in library.removed:
+            log.error("removal refused", where=f"{place.file}:{place.line}:{place.column}", problem=message, cure=CURE)
+        if project.has_errors or library.removed:
+            log.error("flows refused", in_use=sorted(library.current.flows))
+        else:
+            log.info("flows loaded", flows=sorted(project.flows))
+
+    async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
+        """Load the flows at startup; if the store cannot save them, retry for a few seconds."""
+        for _ in range(FIRST_TRIES):
+            await self.read(confirms_removals=confirms_removals)
+            if not self.library.is_stale:
+                return
+            await asyncio.sleep(FIRST_WAIT_S)
+
+
+async def watch_flows(reader: FlowReader) -> None:
+    """Reload the flows whenever files change, a removal is confirmed, or the store has not saved the flows yet.
+
+    Runs until cancelled.
+    """
+    while True:
+        await asyncio.sleep(FLOWS_POLL_S)
+        if await reader.has_changed():
+            await _settled(reader)
+        elif not (reader.library.is_stale or await reader.library.is_confirmed()):
+            continue
+        await reader.read(removal_wait_s=REMOVAL_WAIT_S)
+
+
+async def _settled(reader: FlowReader) -> None:
+    """Wait until the files have not changed for a moment."""
+    before = await reader.stamps()
+    for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
+        await asyncio.sleep(SETTLE_S)
+        now = await reader.stamps()
+        if now == before:
+            return
+        before = now

@@ -1,0 +1,108 @@
+"""The response to a webhook that failed: an NCCO if a caller must hear something, otherwise an HTTP status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from ncco_server.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
+from ncco_server.ncco.statuses import STEERING
+from ncco_server.ncco.webhooks import StatusWebhook, Webhook
+from ncco_server.service.delivery import JOIN_SILENTLY, Reply
+from ncco_server.store.database import is_store_wait
+from ncco_server.vonage.signatures import Refusal
+from ncco_server.web.webhook_http import BodyTooLarge, WebhookRequest, WebhookResponse, error_body
+
+_SIGN: Final = "Switch on signed webhooks for the application in the Vonage dashboard."
+_COMPARE: Final = "Compare VONAGE_SIGNATURE_SECRET with the API settings of the Vonage dashboard."
+_CLOCK: Final = "Check that the clock of this host is right (NTP): signatures are valid for five minutes."
+_CURES: Final[Mapping[str, str]] = {
+    Refusal.API_KEY: "Compare VONAGE_API_KEY with the Vonage dashboard, or leave it unset.",
+    Refusal.APPLICATION: "Compare VONAGE_APPLICATION_ID with the Vonage dashboard, or leave it unset.",
+    Refusal.TOO_OLD: _CLOCK,
+    Refusal.TOO_NEW: _CLOCK,
+    Refusal.NOT_VALID_NOW: _CLOCK,
+    Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
+    Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
+}
+"""The fix for each reason. For any other reason, the secret is the most likely cause."""
+_SEND_AGAIN: Final = "Send it again; the server's log has the details."
+_OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
+
+
+class Failure(NamedTuple):
+    """A failure, with the response to send if no NCCO is played.
+
+    Attributes:
+        outcome: the failure's name in the log and the metrics.
+        status: the HTTP status.
+        problem, cure: the content of the body.
+        is_playable: whether a caller on the line hears the failsafe NCCO instead.
+        is_fault: whether the server itself is at fault; then the exception's stack is logged.
+    """
+
+    outcome: str
+    status: int
+    problem: str
+    cure: str = _SEND_AGAIN
+    is_playable: bool = False
+    is_fault: bool = False
+
+
+def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
+    """The failure for an exception; `path` is the route's template (`/webhooks/input/{wait}`)."""
+    limit = _within(request)
+    is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
+    match error:
+        case MissingSignature():  # Vonage rarely forgets the signature, and retries after a 503
+            return Failure("unsigned", 503, f"not signed: {error}", _SIGN)
+        case SignatureError():
+            return Failure("wrong-signature", 401, f"wrong signature: {error}", _CURES.get(error.reason, _COMPARE))
+        case UnknownWait() if "/{" in path:
+            return Failure("unknown-wait", 404, str(error), _OWN_URLS)
+        case StoreUnavailable():
+            return Failure("no-store", 503, f"the store is unavailable: {error}", is_playable=is_last)
+        case BodyTooLarge():
+            problem = f"the body is larger than {request.config.settings.body_limit} bytes"
+            return Failure("too-large", 413, problem, "Send less, or raise NCCO_BODY_LIMIT.", is_playable=True)
+        case TimeoutError() if is_store_wait(error.__context__):  # Python before 3.11.3 sets no cause
+            return Failure("no-store", 503, f"the store is unavailable: no answer {limit}", is_playable=is_last)
+        case TimeoutError() if not request.is_read:
+            return Failure("too-slow", 408, f"the body did not arrive {limit}", "Send it in one go.", is_playable=True)
+        case TimeoutError():
+            return Failure("failed", 503, f"no answer {limit}", is_playable=True, is_fault=True)
+    return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
+
+
+def _within(request: WebhookRequest) -> str:
+    return f"within {request.config.deadline_s:g} seconds"
+
+
+def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
+    """The response to a webhook that failed with `error`. Closes the connection unless the whole body has arrived."""
+    failure = failure_of(error, request, path)
+    delivery = request.delivery
+    route = path.split("/")[2]
+    fault = error if failure.is_fault else None
+    if failure.outcome == "no-store" and failure.is_playable and delivery is not None:
+        try:
+            return WebhookResponse(request.calls.without_store(delivery, None, f"no answer {_within(request)}"))
+        except Exception as broken:  # noqa: BLE001 - as in `WebhookRoute`: a caller is on the line
+            return failure_response(broken, request, path)
+    closes = not request.is_read
+    webhook = delivery.webhook if delivery is not None else None
+    if not (failure.is_playable and plays_reply(path, webhook)):
+        reply = Reply(None, route, failure.outcome, problem=failure.problem)
+        body = error_body(failure.problem, failure.cure)
+        return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
+    leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
+    ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # a called party hears no failsafe
+    reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
+    return WebhookResponse(reply, error=fault, closes=closes)
+
+
+def plays_reply(path: str, webhook: Webhook | None) -> bool:
+    """Whether Vonage plays the reply, so it must contain an NCCO for the caller."""
+    if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
+        return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
+    return path != "/webhooks/event"

@@ -1,0 +1,289 @@
+"""The HTTP request of a webhook, which is verified and parsed here, and the HTTP response."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import Response
+from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.types import Receive, Scope
+from structlog.typing import FilteringBoundLogger
+
+from ncco_server.errors import SignatureError, WrongSignature
+from ncco_server.ncco.webhooks import repaired
+from ncco_server.service.calls import CallService
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.settings import Settings
+from ncco_server.vonage.signatures import Refusal, Verifier, verify_payload
+from ncco_server.web.log import WriteLine
+from ncco_server.web.metrics import Metrics
+
+DEADLINE_S: Final = 4.0
+"""Time limit for a reply, in seconds. Vonage waits 5 seconds for it. Source: delivery rules, socket timeout."""
+
+REFUSED_BODY_S: Final = 0.25
+"""How long a request without a valid signature may take to send its body, in seconds. A client that is still sending
+when the connection closes may miss the response.
+"""
+
+DISCARDED_LIMITS: Final = 16
+"""A body that is too large is read and discarded, up to this many times the limit, so that the client still gets the
+response.
+"""
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+
+DEPTH_LIMIT: Final = 64
+"""Maximum depth of a JSON body. Our choice: real webhooks have four levels, and deeper nesting may be an attack on the
+parser.
+"""
+FIELD_LIMIT: Final = 1000
+"""Maximum number of fields in a form or a query."""
+_FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
+
+PROBLEM_LIMIT: Final = 200
+"""Maximum length of the `ncco-problem` header in characters."""
+
+_NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
+
+
+class BodyTooLarge(Exception):
+    """The body is larger than the limit."""
+
+
+@dataclass
+class WebhookConfig:
+    """The shared state of webhook requests, in `app.state.webhooks`.
+
+    Attributes:
+        settings: checked settings.
+        calls: serves the calls.
+        metrics: counts every webhook.
+        log: for events other than webhooks.
+        write_line: gets a line for every webhook.
+        dev: development mode: without a public URL, callback URLs use the address of the request.
+        deadline_s: seconds until a caller hears the failsafe NCCO.
+        clock: returns the current time, in UTC.
+        verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
+    """
+
+    settings: Settings
+    calls: CallService
+    metrics: Metrics
+    log: FilteringBoundLogger
+    write_line: WriteLine
+    dev: bool = False
+    deadline_s: float = DEADLINE_S
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    verifier: Verifier | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.verifier = self.settings.verifier()
+
+    def base_url(self, request: HTTPConnection) -> str:
+        """The base of callback URLs. The Host header is only used in development, because any client can forge it."""
+        if self.dev and not self.settings.public_url:
+            host = request.headers.get("host", "")
+            if _HOST.fullmatch(host):
+                return f"{request.scope['scheme']}://{host}"
+        return self.settings.base_url
+
+
+class WebhookRequest(HTTPConnection):
+    """A request to a webhook route. It verifies and parses itself.
+
+    Attributes:
+        delivery: the webhook, once it has been verified and parsed.
+        is_read: whether the whole body has been read.
+        method: `GET` or `POST`.
+        config: the configuration of the application.
+        calls: serves the calls.
+    """
+
+    delivery: Delivery | None = None
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope)
+        self.method: str = scope["method"]
+        self.is_read = self.method == "GET"
+        self.config: WebhookConfig = scope["app"].state["webhooks"]
+        self.calls: CallService = self.config.calls
+        self._receive = receive
+
+    @property
+    def verified(self) -> Delivery:
+        """The delivery. For endpoints, which only run after it has been verified and parsed."""
+        assert self.delivery is not None  # noqa: S101 - for the type
+        return self.delivery
+
+    async def receive_webhook(self) -> None:
+        """Verify, read and parse the request. Raises SignatureError (if possible, before reading) or BodyTooLarge."""
+        config = self.config
+        scope = self.scope
+        now = config.clock()
+        method = self.method
+        query = scope["query_string"]
+        claims = None
+        given = scope["headers"]
+        headers: dict[bytes, bytes] = dict(reversed(given))  # of a repeated header, the first value
+        if config.verifier is not None:
+            try:
+                if len(headers) < len(given) and sum(name == b"authorization" for name, _ in given) > 1:
+                    raise WrongSignature(Refusal.SEVERAL)  # a proxy may have checked a different one
+                token = config.verifier.token(headers.get(b"authorization"))
+                claims = config.verifier.verify_token(token, now.timestamp())
+            except SignatureError:
+                await self._discard_body()
+                raise
+        body = await self._read_body()
+        came_at = perf_counter()
+        is_get = method == "GET"
+        payload = query if is_get else body
+        if claims is not None:
+            verify_payload(claims, method, payload)
+        written = read_query(query) if query else ({}, "")
+        if is_get or (query and not body and claims is None):  # no hash covers the query of a POST
+            fields, problem = written
+        else:
+            fields, problem = read_fields(body, headers.get(b"content-type", b"").lower())
+        self.delivery = Delivery(
+            method, payload, fields, config.base_url(self), now, problem, came_at, query={} if is_get else written[0]
+        )
+
+    async def _read_body(self) -> bytes:
+        """Read the whole body. Raises BodyTooLarge, ClientDisconnect."""
+        if self.is_read:
+            return b""
+        limit = self.config.settings.body_limit
+        size = 0
+        chunks = []
+        is_whole = False
+        while not is_whole:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            is_whole = not message.get("more_body", False)
+            size += len(chunk)
+            if size <= limit:
+                chunks.append(chunk)
+            elif size > limit * DISCARDED_LIMITS:
+                raise BodyTooLarge
+        if size > limit:
+            raise BodyTooLarge
+        self.is_read = True
+        return b"".join(chunks)
+
+    async def _discard_body(self) -> None:
+        """Read the body of a refused request, if it arrives at once."""
+        try:
+            async with asyncio.timeout(REFUSED_BODY_S):
+                await self._read_body()
+        except (TimeoutError, BodyTooLarge, ClientDisconnect):
+            return
+
+
+Fields: TypeAlias = tuple[dict[str, Any], str]
+"""The fields of a webhook, and why they cannot be read ("" if they can)."""
+
+
+def read_query(query: bytes, source: str = "query") -> Fields:
+    """The fields of a query string or a form: percent-decoded, including empty ones.
+
+    If a name occurs twice, the last one counts, because Vonage appends its parameters to those of the configured URL.
+    """
+    try:
+        text = query.decode("utf-8", "replace")
+        return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
+    except ValueError:
+        return {}, f"the {source} has more than {FIELD_LIMIT} fields"
+
+
+def read_fields(body: bytes, content_type: bytes) -> Fields:
+    """The fields of a body, which is a JSON object or a form.
+
+    A body that looks like a form is parsed as a form unless the content type is JSON, and any other body as JSON.
+    """
+    if not body or body.isspace():
+        return {}, "the body is empty"
+    if content_type.startswith(b"multipart/"):
+        return {}, "the body is multipart, but JSON or a form is expected"
+    is_form = _FORM.match(body) is not None and b"json" not in content_type
+    return read_query(body.strip(), "form") if is_form else _read_json(body)
+
+
+def _read_json(body: bytes) -> Fields:
+    if body.count(b"[") + body.count(b"{") > DEPTH_LIMIT and _is_deep(body):
+        return {}, f"the body is nested deeper than {DEPTH_LIMIT} levels"
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as fault:
+        value = repaired(body.decode("utf-8-sig", "replace"))
+        if value is None:
+            return {}, f"the body is not JSON: {fault.msg} at byte {fault.pos}"
+    if not isinstance(value, dict):
+        return {}, f"the body is a JSON {_NAMES[type(value)]}, but an object is expected"
+    return value, ""
+
+
+_NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number", float: "number", type(None): "null"}
+
+
+def _is_deep(body: bytes) -> bool:
+    """Whether brackets outside strings are nested deeper than allowed. Takes linear time, without recursion."""
+    depth = 0
+    for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
+        match bracket[0]:
+            case b"[" | b"{":
+                depth += 1
+                if depth > DEPTH_LIMIT:
+                    return True
+            case b"]" | b"}":
+                depth -= 1
+    return False
+
+
+class WebhookResponse(Response):
+    """The response to a webhook.
+
+    Attributes:
+        reply: what the service decided, for the log and the metrics.
+        error: the exception that caused the response, for the log; it is never sent.
+    """
+
+    def __init__(
+        self,
+        reply: Reply,
+        status_code: int = 200,
+        content: bytes | None = None,
+        *,
+        error: BaseException | None = None,
+        closes: bool = False,
+    ) -> None:
+        """Send `content`, or the NCCO of the reply. With `closes`, close the connection afterwards."""
+        body = content if content is not None else reply.ncco or b""
+        super().__init__(body, status_code, media_type="application/json" if body else None)
+        self.reply = reply
+        self.error = error
+        if closes:
+            self.headers["connection"] = "close"
+        if reply.problem:
+            self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
+
+
+def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:
+    """An error as JSON, with its fix."""
+    return Response(error_body(error, cure), status, headers, "application/json")
+
+
+def error_body(error: str, cure: str) -> bytes:
+    """The JSON of an error."""
+    return orjson.dumps({"error": error, "cure": cure})

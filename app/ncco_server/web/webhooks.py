@@ -1,0 +1,259 @@
+"""The webhook routes: each webhook that Vonage sends by POST or GET is verified, read, answered, counted and logged.
+
+Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from time import perf_counter
+from typing import Any, Final
+
+import orjson
+from fastapi import APIRouter, Response
+from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from ncco_server.errors import SignatureError
+from ncco_server.ncco.webhooks import (
+    AnswerWebhook,
+    ErrorWebhook,
+    FallbackWebhook,
+    InputWebhook,
+    NotifyWebhook,
+    PaymentWebhook,
+    RecordWebhook,
+    StatusWebhook,
+    TranscriptionWebhook,
+    TransferWebhook,
+)
+from ncco_server.service.delivery import Reply
+from ncco_server.web.log import log_webhook
+from ncco_server.web.openapi import body_of, reference
+from ncco_server.web.webhook_failures import failure_response
+from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse, error_response
+
+
+class Deadline:
+    """Like `asyncio.timeout`: cancels the current task after a time limit, and raises TimeoutError.
+
+    `asyncio.timeout` takes more than twice as many instructions (docs/decisions.md).
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._is_over = False
+
+    def __enter__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(loop)
+        self._timer = loop.call_later(self._seconds, self._end)
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Raise TimeoutError if the deadline cancelled the task, and nothing else did."""
+        self._timer.cancel()
+        if self._is_over and self._task is not None:
+            others = self._task.uncancel()
+            if kind is asyncio.CancelledError and not others:
+                raise TimeoutError
+
+
+class WebhookRoute(APIRoute):
+    """A route whose endpoint gets a verified `WebhookRequest` and returns a `WebhookResponse`.
+
+    Endpoints only have path parameters, so FastAPI has nothing else to parse.
+    """
+
+    @cached_property
+    def kind(self) -> str:
+        """The path segment after `/webhooks/`."""
+        return self.path.split("/")[2]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Always send a response. Then count and log the webhook: an error there can no longer affect the caller."""
+        if scope["method"] not in (self.methods or ()):
+            refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
+            await refused(scope, receive, send)
+            return
+        started = perf_counter()
+        request = WebhookRequest(scope, receive)
+        response = await self._response(request)
+        await response(scope, receive, send)
+        if isinstance(response, WebhookResponse):
+            self._record(request, response, perf_counter() - started)
+
+    async def _response(self, request: WebhookRequest) -> Response:
+        config = request.config
+        try:
+            with Deadline(config.deadline_s):
+                await request.receive_webhook()
+                response: WebhookResponse = await self.endpoint(request, **request.scope["path_params"])
+                _require_playable(response.reply, must_play=self.kind == "answer")
+        except ClientDisconnect:
+            config.log.debug("client gone", route=self.kind)
+            return Response(status_code=400)
+        except asyncio.CancelledError as error:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            cancelled = RuntimeError("what it waited for was cancelled").with_traceback(error.__traceback__)
+            return failure_response(cancelled, request, self.path)
+        except Exception as error:  # noqa: BLE001 - the one broad except: a caller is on the line
+            if isinstance(error, SignatureError):
+                config.metrics.refused_signatures.labels(error.reason).inc()
+            return failure_response(error, request, self.path)
+        return response
+
+    def _record(self, request: WebhookRequest, response: WebhookResponse, seconds: float) -> None:
+        config = request.config
+        kind = self.kind
+        config.metrics.webhook(kind, response.reply, response.status_code, seconds)
+        log_webhook(
+            config.write_line,
+            response.reply,
+            route=kind,
+            method=request.method,
+            status=response.status_code,
+            seconds=seconds,
+            delivery=request.delivery,
+            error=response.error,
+            shows_values=config.dev,
+            shows_call=config.settings.log == "pretty",
+        )
+
+
+def _require_playable(reply: Reply, *, must_play: bool) -> None:
+    """Raise ValueError if Vonage could not play the reply, or if it is empty and `must_play` is set.
+
+    The service validates the actions that it renders; a stored NCCO is parsed here.
+    """
+    ncco = reply.ncco
+    if ncco is None:
+        if must_play:
+            raise ValueError("an answer webhook got no NCCO")
+    elif ncco[:1] != b"[" or ncco[-1:] != b"]":
+        raise ValueError("a reply is not an NCCO")
+    elif reply.is_repeat:
+        orjson.loads(ncco)  # the NCCO may be empty, because a flow may end the call at once
+
+
+_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "An NCCO, or an empty reply, which leaves the call as it is",
+        "content": {"application/json": {"schema": reference("NCCO")}},
+    },
+    401: {"description": "The signature is wrong"},
+    503: {"description": "Not signed, or the store is unavailable: send it again"},
+    "default": {"description": "An error: what is wrong, and how to fix it"},
+}
+
+EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, TransferWebhook, ErrorWebhook, PaymentWebhook)
+ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, InputWebhook, ErrorWebhook)
+"""`EVENTS` are sent to the application's event URL, and `ACTION_EVENTS` to the event URL of an action."""
+
+CHECK_PATH: Final = "/webhooks/check"
+CHALLENGE_LIMIT: Final = 64
+"""Maximum number of characters of a challenge that are returned."""
+
+router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
+rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
+
+# Routes are tried in this order: the most frequent first, and each GET after all POSTs (see the last lines).
+
+
+@router.get("/answer")
+@router.post("/answer", openapi_extra=body_of(AnswerWebhook))
+async def answer(request: WebhookRequest) -> WebhookResponse:
+    """Reply with the first NCCO of a call. The called number determines the flow."""
+    return WebhookResponse(await request.calls.answer(request.verified))
+
+
+@router.get("/input/{wait}")
+@router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
+async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Resume the call that is waiting for this input."""
+    return WebhookResponse(await request.calls.resume("input", wait, request.verified))
+
+
+@router.get("/event")
+@router.post(
+    "/event",
+    openapi_extra=body_of(*EVENTS),
+)
+async def event(request: WebhookRequest) -> WebhookResponse:
+    """Record an event of the application."""
+    return WebhookResponse(await request.calls.event(request.verified))
+
+
+@router.get("/event/{wait}")
+@router.post(
+    "/event/{wait}",
+    openapi_extra=body_of(*ACTION_EVENTS),
+)
+async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Handle an event of a dialled party, a recording or a transcription."""
+    return WebhookResponse(await request.calls.resume("event", wait, request.verified))
+
+
+@router.get("/notify/{wait}")
+@router.post("/notify/{wait}", openapi_extra=body_of(NotifyWebhook))
+async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Resume a call that reached a checkpoint."""
+    return WebhookResponse(await request.calls.resume("notify", wait, request.verified))
+
+
+@router.get("/onanswer/{wait}")
+@router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
+async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
+    """Reply with the NCCO that a called party hears before being connected."""
+    return WebhookResponse(await request.calls.resume("onanswer", wait, request.verified))
+
+
+@router.get("/answer/{flow}")
+@router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
+async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
+    """Reply with the first NCCO of a call. The URL names the flow."""
+    return WebhookResponse(await request.calls.answer(request.verified, flow))
+
+
+@router.get("/placed/{attempt}")
+@router.post("/placed/{attempt}", openapi_extra=body_of(AnswerWebhook))
+async def placed_answer(request: WebhookRequest, attempt: str) -> WebhookResponse:
+    """Reply with the first NCCO of a call that this server placed."""
+    return WebhookResponse(await request.calls.placed_answer(attempt, request.verified))
+
+
+@router.get("/placed/{attempt}/event")
+@router.post("/placed/{attempt}/event", openapi_extra=body_of(StatusWebhook))
+async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse:
+    """Handle an event of a call that this server placed."""
+    return WebhookResponse(await request.calls.placed_event(attempt, request.verified))
+
+
+@router.get("/fallback")
+@router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
+async def fallback(request: WebhookRequest) -> WebhookResponse:
+    """Reply with an NCCO after one of our replies failed."""
+    return WebhookResponse(await request.calls.fallback(request.verified))
+
+
+@router.post(CHECK_PATH.removeprefix(router.prefix), include_in_schema=False)
+async def check(request: WebhookRequest) -> WebhookResponse:
+    """Return the text of a signed request, which proves to `ncco doctor` that webhooks reach this server unchanged."""
+    challenge = str(request.verified.fields.get("challenge", ""))[:CHALLENGE_LIMIT]
+    return WebhookResponse(Reply(None, "check", "checked"), content=orjson.dumps({"challenge": challenge}))
+
+
+@rtc_router.api_route("/rtc", methods=["GET", "POST"])
+async def rtc() -> Response:
+    """Ignore events of Vonage's other voice interface, which an application may be configured to send here."""
+    return Response(status_code=204)
+
+
+router.routes.sort(key=lambda route: isinstance(route, APIRoute) and "GET" in (route.methods or ()))

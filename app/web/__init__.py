@@ -1,7 +1,0 @@
-"""The web layer: webhooks in, NCCOs out."""
-
-from __future__ import annotations
-
-from app.web.app import create_app
-
-__all__ = ["create_app"]
