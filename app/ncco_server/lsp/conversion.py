@@ -60,7 +60,7 @@ def diagnostic(issue: Json) -> types.Diagnostic:
 def documented() -> Mapping[str, str]:
     """The URI of each code in docs/errors.md; the fragment is the number of the line."""
     package = Path(ncco_server.__file__).parent
-    pages = (package / "lsp" / "errors.md", package.parent / "docs" / "errors.md")
+    pages = (package / "lsp" / "errors.md", package.parents[1] / "docs" / "errors.md")
     page = next((page for page in pages if page.is_file()), None)
     lines = page.read_text(encoding="utf-8").split("\n") if page else []
     codes = ((number, re.match(r"\*\*([A-Z]\d+)\*\*", line)) for number, line in enumerate(lines, 1))

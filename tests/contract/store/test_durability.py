@@ -15,7 +15,7 @@ from ncco_server.store import Store, open_store
 from tests.support.postgres_stores import ask, empty_database
 from tests.support.stored_rows import new_call, next_turn, rows_of
 
-PROGRAMS = Path(__file__).parent
+ROOT = Path(__file__).parents[3]
 
 DATABASES: dict[str, Callable[[Path], str]] = {
     "sqlite": lambda folder: f"sqlite:///{folder}/calls.db",
@@ -47,8 +47,8 @@ def half_written(url: str) -> list[object]:
 
 
 def start(program: str, *arguments: object) -> subprocess.Popen[str]:
-    command = [sys.executable, str(PROGRAMS / program), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, "-m", f"tests.contract.store.{program}", *map(str, arguments)]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def kill_after(process: subprocess.Popen[str], lines: int) -> list[str]:
@@ -84,8 +84,8 @@ def as_written(id_: str) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("lines", [1, 150])
 def test_what_was_acknowledged_is_there_after_kill_9(url: str, lines: int) -> None:
-    first = kill_after(start("writing_process.py", url, "first"), lines)
-    second = kill_after(start("writing_process.py", url, "second"), lines)
+    first = kill_after(start("writing_process", url, "first"), lines)
+    second = kill_after(start("writing_process", url, "second"), lines)
     found = asyncio.run(load_all(url, first + second))
 
     assert lines <= len(first)
@@ -94,7 +94,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(url: str, lines: int) -> No
 
 
 def test_two_processes_write_to_one_database(url: str) -> None:
-    processes = [start("writing_process.py", url, name, 100) for name in ("first", "second")]
+    processes = [start("writing_process", url, name, 100) for name in ("first", "second")]
     written = [id_ for process in processes for id_ in finish(process)]
     found = asyncio.run(load_all(url, written))
 
@@ -105,7 +105,7 @@ def test_two_processes_write_to_one_database(url: str) -> None:
 
 def test_two_processes_that_advance_one_call_lose_no_turn(url: str) -> None:
     asyncio.run(write_one(open_store(url)))
-    processes = [start("racing_process.py", url, "leg-1", 40) for _ in range(2)]
+    processes = [start("racing_process", url, "leg-1", 40) for _ in range(2)]
     for process in processes:
         finish(process)
 

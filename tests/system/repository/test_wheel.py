@@ -176,7 +176,7 @@ async def test_the_installed_language_server_links_issues_to_their_page(installe
         page = editor.issues("flows/main.yaml")[0].code_description
 
     assert page is not None
-    assert page.href.partition("#")[0].endswith("/site-packages/app/ncco_server/lsp/errors.md")
+    assert page.href.partition("#")[0].endswith("/site-packages/ncco_server/lsp/errors.md")
 
 
 def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_assets(installed: Installed) -> None:
