@@ -24,6 +24,7 @@ from ncco_server.settings import Settings, values
 from ncco_server.settings.fields import VoiceAccess, variable
 from ncco_server.settings.safety import console_fault
 from ncco_server.vonage.keys import new_private_key
+from ncco_server.web.figures import PATH as FIGURES_PATH
 from ncco_server.web.log import configure_log
 from ncco_server.web.server import config_of, end_with_parent, listening
 
@@ -53,7 +54,7 @@ class ConsoleProcess:
     Args:
         settings: checked settings.
         bound: the socket that it listens on. The socket outlives the process, so browsers wait for the next one.
-        metrics: the socket of the server's metrics, which the pages show.
+        figures: the socket of the server's figures, which the pages show.
         dev: whether this is development.
         say: prints a line.
         virtual_vonage: how the server places calls that ring in the console, with the socket of the virtual Vonage;
@@ -62,7 +63,7 @@ class ConsoleProcess:
     Attributes:
         url: the address of the console; in development without passwords, a link.
         port: the port of the socket.
-        metrics: the socket of the server's metrics.
+        figures: the socket of the server's figures.
         voice_access: how the server places calls that ring in the console; None if they do not ring there.
     """
 
@@ -70,13 +71,13 @@ class ConsoleProcess:
         self,
         settings: Settings,
         bound: socket.socket,
-        metrics: socket.socket,
+        figures: socket.socket,
         *,
         dev: bool,
         say: Callable[[str], None],
         virtual_vonage: tuple[VoiceAccess, socket.socket] | None = None,
     ) -> None:
-        self.metrics = metrics
+        self.figures = figures
         self.voice_access = virtual_vonage[0] if virtual_vonage is not None else None
         self._virtual_vonage = virtual_vonage
         self.port = int(bound.getsockname()[1])
@@ -95,7 +96,7 @@ class ConsoleProcess:
 
     def start(self, server_url: str) -> None:
         """Start the process, for the server at this URL."""
-        self._served = (server_url, f"http://{_LOOPBACK}:{self.metrics.getsockname()[1]}")
+        self._served = (server_url, f"http://{_LOOPBACK}:{self.figures.getsockname()[1]}{FIGURES_PATH}")
         self._watcher.start()
 
     def stop(self) -> None:
@@ -158,7 +159,7 @@ def console_beside(
 ) -> Iterator[ConsoleProcess | None]:
     """The console of a server that has not started yet. It stops when the context ends.
 
-    Its port is bound, and so are those of the metrics and of a virtual Vonage. None if the console is off, or if its
+    Its port is bound, and so are those of the figures and of a virtual Vonage. None if the console is off, or if its
     port cannot be used, which is reported.
     """
     with ExitStack() as stack:
@@ -173,13 +174,13 @@ def console_beside(
         if bound is None:
             yield None
             return
-        metrics = stack.enter_context(listening(_LOOPBACK, 0))
+        figures = stack.enter_context(listening(_LOOPBACK, 0))
         virtual = None
         if has_virtual_vonage:
             line = stack.enter_context(listening(_LOOPBACK, 0))
             url = f"http://{_LOOPBACK}:{line.getsockname()[1]}"
             virtual = VoiceAccess(url, settings.application_id or str(uuid4()), new_private_key()), line
-        console = ConsoleProcess(settings, bound, metrics, dev=dev, say=say, virtual_vonage=virtual)
+        console = ConsoleProcess(settings, bound, figures, dev=dev, say=say, virtual_vonage=virtual)
         stack.callback(console.stop)
         yield console
 
@@ -219,7 +220,7 @@ def run_console(
 ) -> None:
     """Serve the console until SIGTERM, or until the parent process exits.
 
-    `served` contains the URLs of the webhook server and its metrics. For `virtual_vonage` see `ConsoleProcess`; for the
+    `served` contains the URLs of the webhook server and its figures. For `virtual_vonage` see `ConsoleProcess`; for the
     rest, `create_console`.
     """
     end_with_parent(signal.SIGKILL)  # end at once, even during a call

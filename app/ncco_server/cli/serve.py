@@ -125,7 +125,7 @@ def command(
             if console:
                 console.start(bound.address)
 
-        serve(settings, dev=dev, workers=workers, ready=greet, metrics=console.metrics if console else None)
+        serve(settings, dev=dev, workers=workers, ready=greet, figures=console.figures if console else None)
     return FINE
 
 

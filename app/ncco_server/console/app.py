@@ -20,7 +20,6 @@ from ncco_server.console import calls, editor, flows, health, home, login, messa
 from ncco_server.console.access import RequireSession
 from ncco_server.console.call_changes import CallChanges
 from ncco_server.console.change import page as change
-from ncco_server.console.figures import Figures
 from ncco_server.console.guard import HEADERS, Guard
 from ncco_server.console.pages import STATIC, refused, wants_page
 from ncco_server.console.passwords import Passwords
@@ -28,6 +27,7 @@ from ncco_server.console.phone import page as phone
 from ncco_server.console.phone.calls import PhoneCalls
 from ncco_server.console.phone.incoming import IncomingCalls
 from ncco_server.console.result_cache import ResultCache
+from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.services import Services
 from ncco_server.console.sessions import Sessions
 from ncco_server.console.state import Console
@@ -93,7 +93,7 @@ def create_console(
         pictures=ResultCache(flows.MOST_PICTURES),
         results=ResultCache(MOST_RESULTS),
         lists=ResultCache(MOST_RESULTS),
-        figures=Figures(services.served),
+        server=ServerReader(services.served),
         store=store,
         changes=CallChanges(store),
         logins=logins,
@@ -123,16 +123,16 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Read the server's figures and take its calls while the console runs, and close resources on exit."""
+    """Take the server's calls while the console runs, and close resources on exit."""
     console: Console = app.state.console
-    tasks = [asyncio.create_task(console.figures.read_forever())]
+    serving = None
     if console.incoming is not None:
-        tasks.append(asyncio.create_task(console.incoming.serve()))
-        tasks[-1].add_done_callback(_log_failure)
+        serving = asyncio.create_task(console.incoming.serve())
+        serving.add_done_callback(_log_failure)
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    if serving is not None:
+        serving.cancel()
+        await asyncio.wait([serving])
     await console.close()
 
 

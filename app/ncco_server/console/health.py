@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import socket
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from ncco_server.console.access import CanLook
-from ncco_server.console.figures import Figures, Series, quantile, sum_of
 from ncco_server.console.pages import render
+from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.state import Console, TheConsole
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
+from ncco_server.service.figures import LookupFigures, ServerFigures
 from ncco_server.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.settings import Settings
@@ -65,40 +65,27 @@ class HealthProblem(NamedTuple):
     link: str = ""
 
 
-class LookupFigures(NamedTuple):
-    """Statistics of a lookup: numbers of requests, failures and late answers, and its mean time in milliseconds."""
-
-    name: str
-    asked: int
-    failed: int
-    late: int
-    mean_ms: float
-
-
 @router.get("/health")
 async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
     """The page. It reloads every few seconds."""
-    figures = console.figures
     settings = console.settings
     now = datetime.now(UTC)
     revisions, away = await _revisions(console, now)
     problems = await problems_of(console, now, away)
-    hour = figures.hour()
-    gauges = figures.gauges
+    figures = console.server.figures
     read = await console.read_project()
     latest = {name: flow.revision for name, flow in read.project.flows.items()}
-    backup = _moment(gauges, "ncco_last_backup_timestamp_seconds")
+    backup = _moment(figures.last_backup)
     return render(
         request,
         "health.html",
-        is_unreachable=not (hour or settings.public_url or settings.is_signed),
+        is_unreachable=not (figures.webhooks or settings.public_url or settings.is_signed),
         problems=problems,
-        state=figures.state,
+        state=console.server.state,
+        figures=figures,
         host=socket.gethostname(),
-        answered=_answered(hour, settings),
-        sentences=list(_sentences(hour, settings)),
-        lookups=list(_lookups(hour)),
-        waiting={series: round(value) for series, value in gauges.items() if len(series) == 2},
+        answered=_answered(figures, settings),
+        sentences=list(_sentences(figures, settings)),
         backup=backup.isoformat(timespec="seconds") if backup else "",
         knows_calls=away is None,
         revisions=[(flow, revision, calls, latest.get(flow) == revision) for flow, revision, calls in revisions],
@@ -109,30 +96,28 @@ async def health(request: Request, console: TheConsole, _: CanLook) -> Response:
 
 async def problems_of(console: Console, now: datetime, away: StoreError | None) -> list[HealthProblem]:
     """The problems that need attention, errors first. `away` says why the database cannot be used."""
-    figures = console.figures
-    await figures.read()
-    hour = figures.hour()
-    gauges = figures.gauges
+    server = console.server
+    await server.read()
+    figures = server.figures
     project = (await console.read_project()).project
     problems = [
-        *_of_server(figures),
-        *_of_hour(hour, list(_lookups(hour)), project),
-        *_of_gauges(gauges),
-        *_of_backup(gauges, now),
-        *_of_waiting(hour, gauges, console.settings),
+        *_of_server(server),
+        *_of_hour(figures, project),
+        *_of_lost(figures),
+        *_of_backup(figures, now),
+        *_of_waiting(figures, console.settings),
         *([_of_store(away)] if away else await _of_placing(console)),
     ]
     return sorted(problems, key=lambda problem: problem.severity)
 
 
-def _moment(gauges: Mapping[Series, float], name: str) -> datetime | None:
-    seconds = gauges.get((name,), 0.0)
+def _moment(seconds: float) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
-def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
+def _answered(figures: ServerFigures, settings: Settings) -> str:
     """How many webhooks arrived in the last hour, in words; "" if none did. Unsigned ones may be from anyone."""
-    webhooks = sum_of(hour, "ncco_webhooks_total")
+    webhooks = figures.webhooks
     if not webhooks:
         return ""
     if settings.is_signed:
@@ -140,16 +125,15 @@ def _answered(hour: Mapping[Series, float], settings: Settings) -> str:
     return counted(webhooks, "request without a signature", "requests without a signature")
 
 
-def _sentences(hour: Mapping[Series, float], settings: Settings) -> Iterator[str]:
+def _sentences(figures: ServerFigures, settings: Settings) -> Iterator[str]:
     """The last hour in words."""
-    middle = quantile(hour, 0.5)
-    slow = quantile(hour, 0.99)
-    if middle is None:
-        yield "This console has not seen any calls in the last hour."
+    if figures.median_s is None or figures.p99_s is None:
+        yield "The server has answered no webhooks in the last hour."
         return
-    yield f"The server answered {_answered(hour, settings)} (webhooks)."
-    yield f"Answers usually take {_ms(middle)} (p50); the slowest one in a hundred takes {_ms(slow)} (p99)."
-    yield f"Callers heard the emergency announcement (failsafe): {sum_of(hour, 'ncco_failsafes_total') or 'none'}."
+    usual, slow = _ms(figures.median_s), _ms(figures.p99_s)
+    yield f"The server answered {_answered(figures, settings)} (webhooks)."
+    yield f"Answers usually take {usual} (p50); the slowest one in a hundred takes {slow} (p99)."
+    yield f"Callers heard the emergency announcement (failsafe): {figures.failsafes or 'none'}."
 
 
 async def _revisions(console: Console, now: datetime) -> tuple[list[tuple[str, str, int]], StoreError | None]:
@@ -171,9 +155,9 @@ def _of_store(error: StoreError) -> HealthProblem:
     return HealthProblem("error", plain, text, cure, FAULTS)
 
 
-def _of_server(figures: Figures) -> Iterator[HealthProblem]:
+def _of_server(server: ServerReader) -> Iterator[HealthProblem]:
     """Problems that the server reports, or the problem that it does not respond."""
-    state = figures.state
+    state = server.state
     if state is None:
         cure = "Open the console that `ncco serve` starts, which reads the counters of that server."
         plain = "These pages cannot see the telephone service."
@@ -183,7 +167,7 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
         cure = "Check its log and its service (`systemctl status ncco`), and start it again."
         text = f"The server on this host is down, and callers hear nothing: {state.problem}."
         yield HealthProblem("error", "The telephone service is down: callers hear nothing.", text, cure, FAULTS)
-    elif not figures.is_counted:
+    elif not server.is_counted:
         text = "The server answers, but its counters cannot be read."
         plain = "The telephone service works, but its figures are missing."
         yield HealthProblem("warning", plain, text, "Start it again.", MONITOR)
@@ -204,23 +188,18 @@ def _of_server(figures: Figures) -> Iterator[HealthProblem]:
 _STORE_CURE: Final = "Check the database, its disk, and the log."
 
 
-def _of_hour(
-    hour: Mapping[Series, float], lookups: Iterable[LookupFigures], project: Project
-) -> Iterator[HealthProblem]:
+def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem]:
     """Problems that occurred in the last hour."""
-    webhooks = sum_of(hour, "ncco_webhooks_total")
-    failsafes = sum_of(hour, "ncco_failsafes_total")
-    if failsafes:
+    if failsafes := figures.failsafes:
         text = f"{counted(failsafes, 'caller')} heard the emergency announcement (failsafe) in the last hour."
         cure = "Open the failed calls: each shows which step failed, and why."
         plain = f"{counted(failsafes, 'caller')} heard only the emergency announcement in the last hour."
         yield HealthProblem("error", plain, text, cure, FAULTS, "such calls", "/calls?state=failed&since=hour")
-    refused = {series[1]: value for series, value in hour.items() if series[0] == "ncco_signature_rejections_total"}
-    if refused:
-        reasons = ", ".join(f"{reason} ({value:.0f})" for reason, value in refused.items())
-        many = counted(round(sum(refused.values())), "webhook")
+    if refused := figures.refused:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in refused.items())
+        many = counted(sum(refused.values()), "webhook")
         text = f"{many} did not have a valid Vonage signature in the last hour: {reasons}."
-        if webhooks:
+        if figures.webhooks:
             cure = f"If strangers sent them, nothing is wrong. If Vonage did: {_SIGNATURE_CURE}"
             plain = "Strangers tried to reach this server in the last hour, and were refused."
             yield HealthProblem("warning", plain, text, cure, SECURITY)
@@ -228,54 +207,53 @@ def _of_hour(
             text += " None had a valid signature, so callers hear nothing."
             plain = "All calls in the last hour were refused: callers hear nothing."
             yield HealthProblem("error", plain, text, _SIGNATURE_CURE, SECURITY)
-    if away := sum_of(hour, "ncco_store_unavailable_total"):
+    if away := figures.unanswered:
         text = (
             f"{counted(away, 'webhook')} could not be answered in the last hour, because the database was unavailable."
         )
         plain = "Some callers were not served in the last hour."
         yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
-    if unstored := sum_of(hour, "ncco_answers_without_store_total"):
-        failsafe = sum_of(hour, "ncco_answers_without_store_total", "failsafe")
+    if unstored := sum(figures.unstored.values()):
+        failsafe = figures.unstored.get("failsafe", 0)
         text = (
             f"The server answered {counted(unstored, 'caller')} without the database in the last hour; no list "
-            f"contains these calls. The error exit of a flow was played {unstored - failsafe:.0f} times, the emergency "
-            f"announcement (failsafe) {failsafe:.0f} times."
+            f"contains these calls. The error exit of a flow was played {unstored - failsafe} times, the emergency "
+            f"announcement (failsafe) {failsafe} times."
         )
         plain = f"{counted(unstored, 'caller')} did not hear the usual menu in the last hour."
         yield HealthProblem("error", plain, text, _STORE_CURE, FAULTS)
-    slowest = quantile(hour, 0.99)
-    if slowest is not None and slowest >= SLOW_S:
-        text = f"One answer in a hundred takes {slowest:.1f} seconds or more; Vonage gives up after 5."
+    if figures.p99_s is not None and figures.p99_s >= SLOW_S:
+        text = f"One answer in a hundred takes {figures.p99_s:.1f} seconds or more; Vonage gives up after 5."
         cure = "Check the slow lookups below, the database's disk and the load."
         yield HealthProblem("error", "Some callers wait too long before they hear anything.", text, cure, MONITOR)
-    for lookup in lookups:
+    for lookup in figures.lookups:
         yield from _of_lookup(lookup, project)
 
 
-def _of_gauges(gauges: Mapping[Series, float]) -> Iterator[HealthProblem]:
+def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
     """Problems that need attention: something failed for good."""
-    if parked := sum_of(gauges, "ncco_hooks", "parked"):
+    if parked := figures.hooks.get("parked"):
         text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
         plain = f"{counted(parked, 'notification')} could not be sent."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
-    if failed := sum_of(gauges, "ncco_recordings", "failed"):
+    if failed := figures.recordings.get("failed"):
         text = f"{counted(failed, 'recording')} could not be fetched from Vonage."
         cure = "Each says why, and can be fetched again."
         plain = f"{counted(failed, 'message')} could not be fetched."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
-    if lost := sum_of(gauges, "ncco_recordings", "lost"):
+    if lost := figures.recordings.get("lost"):
         text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were checked."
         plain = f"{counted(lost, 'message')} can no longer be played."
         yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
 
 
-def _of_backup(gauges: Mapping[Series, float], now: datetime) -> Iterator[HealthProblem]:
+def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
     """The problem that a backup is overdue."""
-    due = _moment(gauges, "ncco_backup_due_timestamp_seconds")
+    due = _moment(figures.backup_due)
     if due is None or now < due:
         return
-    last = _moment(gauges, "ncco_last_backup_timestamp_seconds")
+    last = _moment(figures.last_backup)
     if last is None:
         text, cure = "This server has never been backed up.", "Run `ncco backup` now, and then every night."
     else:
@@ -285,26 +263,24 @@ def _of_backup(gauges: Mapping[Series, float], now: datetime) -> Iterator[Health
     yield HealthProblem("warning", text, text, cure, BACKUP)
 
 
-def _of_waiting(
-    hour: Mapping[Series, float], gauges: Mapping[Series, float], settings: Settings
-) -> Iterator[HealthProblem]:
+def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:
     """Hooks and recordings that are still waiting after a failed attempt, or that cannot be attempted."""
-    tries = sum_of(hour, "ncco_hook_tries_total", "failed")
-    if (waiting := sum_of(gauges, "ncco_hooks", "waiting")) and tries >= MANY_FAILED_TRIES:
+    tries = figures.hook_tries.get("failed", 0)
+    if (waiting := figures.hooks.get("waiting")) and tries >= MANY_FAILED_TRIES:
         waits = f"{counted(waiting, 'hook')} {'waits' if waiting == 1 else 'wait'}"
         text = f"{waits}: {tries} attempts failed in the last hour."
         cure = "`ncco hooks` says why. The server retries them."
         plain = f"{counted(waiting, 'notification')} {'has' if waiting == 1 else 'have'} not been sent yet."
         yield HealthProblem("warning", plain, text, cure, MONITOR)
-    if not (waiting := sum_of(gauges, "ncco_recordings", "waiting")):
+    if not (waiting := figures.recordings.get("waiting")):
         return
     text = f"{counted(waiting, 'recording')} {'is' if waiting == 1 else 'are'} not here yet: "
     plain = f"{counted(waiting, 'message')} {'has' if waiting == 1 else 'have'} not arrived yet."
-    tries = sum_of(hour, "ncco_recording_tries_total", "failed")
+    tries = figures.recording_tries.get("failed", 0)
     if settings.missing_to_fetch:
         cure = f"{as_sentence(SET_KEY)}."
         yield HealthProblem("warning", plain, f"{text}{NO_KEY}.", cure, RECORDINGS, "the messages", "/messages")
-    elif tries >= MANY_FAILED_TRIES and not hour.get(("ncco_recording_tries_total", "kept")):
+    elif tries >= MANY_FAILED_TRIES and not figures.recording_tries.get("kept"):
         cure = "Each says why. The server retries them."
         text += f"{tries} attempts failed in the last hour."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
@@ -363,19 +339,5 @@ def _of_lookup(lookup: LookupFigures, project: Project) -> Iterator[HealthProble
     yield HealthProblem(severity, plain, text, cure, LOOKUPS, f"flow {flow}, step {step}" if flow else "", link)
 
 
-def _lookups(hour: Mapping[Series, float]) -> Iterator[LookupFigures]:
-    """The lookups that were made, worst first."""
-    results: dict[str, Counter[str]] = {}
-    for series, value in hour.items():
-        if series[0] == "ncco_lookups_total":
-            results.setdefault(series[1], Counter())[series[2]] += round(value)
-    found = []
-    for name, counts in results.items():
-        took_s = hour.get(("ncco_lookup_seconds_sum", name), 0.0)
-        asked = counts.total()
-        found.append(LookupFigures(name, asked, counts["failed"], counts["late"], 1000 * took_s / asked))
-    yield from sorted(found, key=lambda each: (-each.failed - each.late, each.name))
-
-
-def _ms(seconds: float | None) -> str:
-    return "-" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.01 else f"{seconds * 1000:.1f} ms"

@@ -8,15 +8,15 @@ from typing import Any, Final, NamedTuple
 
 
 class Served(NamedTuple):
-    """The addresses of the webhook server on this host, such as `http://127.0.0.1:8000`; "" if unknown.
+    """The addresses of the webhook server on this host; "" if unknown.
 
     Attributes:
-        url: where it serves webhooks and probes.
-        metrics_url: where it serves its counters.
+        url: where it serves webhooks and probes, such as `http://127.0.0.1:8000`.
+        figures_url: the address of its figures, such as `http://127.0.0.1:40123/figures`.
     """
 
     url: str = ""
-    metrics_url: str = ""
+    figures_url: str = ""
 
 
 _NOT_KNOWN: Final = Served()

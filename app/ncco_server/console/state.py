@@ -12,11 +12,11 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from ncco_server.console.call_changes import CallChanges
-from ncco_server.console.figures import Figures
 from ncco_server.console.passwords import Passwords
 from ncco_server.console.phone.calls import PhoneCalls
 from ncco_server.console.phone.incoming import IncomingCalls
 from ncco_server.console.result_cache import ResultCache
+from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.services import Services
 from ncco_server.console.sessions import Sessions
 from ncco_server.editor.project import ProjectFolder, ReadProject
@@ -50,7 +50,7 @@ class Console:
     pictures: ResultCache
     results: ResultCache
     lists: ResultCache
-    figures: Figures
+    server: ServerReader
     store: Store
     changes: CallChanges
     logins: Logins
@@ -77,7 +77,7 @@ class Console:
 
     async def close(self) -> None:
         """Close the resources that requests have opened."""
-        for part in (self.figures, self.worker, self.prover, self.phone_calls, self.changes, self.store):
+        for part in (self.server, self.worker, self.prover, self.phone_calls, self.changes, self.store):
             await part.close()
 
 

@@ -31,6 +31,7 @@ from ncco_server.settings import Settings, require_safe
 from ncco_server.store import Schema, open_store
 from ncco_server.web.app import create_app
 from ncco_server.web.connections import LimitedProtocol
+from ncco_server.web.figures import LastHour, figures_app
 from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
 from ncco_server.web.placing_api import placing_api
@@ -58,7 +59,7 @@ def serve(
     dev: bool = False,
     workers: int = 1,
     ready: Ready | None = None,
-    metrics: socket.socket | None = None,
+    figures: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; returns when all requests are finished. Prints nothing but its log.
 
@@ -69,7 +70,7 @@ def serve(
         dev: see `create_app`.
         workers: number of processes that serve, at least 1.
         ready: called when the port is bound, before the first request.
-        metrics: a bound socket that serves the metrics, in addition to the port in the settings.
+        figures: a bound socket that serves the figures for the console; None to serve none.
 
     Raises:
         SettingsError: it is unsafe to serve with these settings, or an address cannot be used.
@@ -93,7 +94,7 @@ def serve(
             if ready is not None:
                 ready(str(host), int(port))
 
-        _run(settings, bound, greet, write_line, dev=dev, workers=workers, own=metrics)
+        _run(settings, bound, greet, write_line, dev=dev, workers=workers, figures=figures)
     structlog.get_logger().info("server stopped")
 
 
@@ -156,7 +157,7 @@ def _run(
     *,
     dev: bool,
     workers: int,
-    own: socket.socket | None,
+    figures: socket.socket | None,
 ) -> None:
     """Serve from this process, or from child processes that share a folder of counters."""
     with ExitStack() as stack:
@@ -182,7 +183,9 @@ def _run(
             run = partial(_run_workers, config, bound, settings.drain_s)
         else:
             run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
-        stack.enter_context(_metrics_ports(settings, registry, own))
+        if figures is not None:
+            stack.enter_context(_beside(figures_app(LastHour(registry)), figures, "figures"))
+        stack.enter_context(_metrics_port(settings, registry))
         stack.enter_context(_api_port(settings))
         ready()
         run()
@@ -330,27 +333,37 @@ def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on",
 
 
 @contextmanager
-def _metrics_ports(settings: Settings, registry: CollectorRegistry, own: socket.socket | None) -> Iterator[None]:
-    """Serve the metrics on the socket `own`, and on the configured port.
+def _beside(
+    app: Callable[..., Any],
+    bound: socket.socket,
+    name: str,
+    *,
+    lifespan: Literal["on", "off"] = "on",
+    finish_s: int = 1,
+) -> Iterator[None]:
+    """Serve another application in a thread with an event loop, in the only process or in the supervisor."""
+    server = Server(config_of(app, lifespan=lifespan, timeout_graceful_shutdown=finish_s))
+    thread = threading.Thread(target=server.run, args=([bound],), name=name)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
 
-    One thread with an event loop serves them, in the only process or in the supervisor.
-    """
-    with ExitStack() as stack:
-        sockets = [own] if own is not None else []
-        if settings.metrics_port is not None:
-            names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
-            sockets.append(stack.enter_context(listening(settings.metrics_host, settings.metrics_port, names=names)))
-        if not sockets:
-            yield
-            return
-        server = Server(config_of(make_asgi_app(registry), lifespan="off", timeout_graceful_shutdown=1))
-        thread = threading.Thread(target=server.run, args=(sockets,), name="metrics")
-        thread.start()
-        try:
-            yield
-        finally:
-            server.should_exit = True
-            thread.join()
+
+@contextmanager
+def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
+    """Serve the metrics on the configured port."""
+    if settings.metrics_port is None:
+        yield
+        return
+    names = ("NCCO_METRICS_HOST", "NCCO_METRICS_PORT")
+    with (
+        listening(settings.metrics_host, settings.metrics_port, names=names) as bound,
+        _beside(make_asgi_app(registry), bound, "metrics", lifespan="off"),
+    ):
+        yield
 
 
 @contextmanager
@@ -367,12 +380,6 @@ def _api_port(settings: Settings) -> Iterator[None]:
         raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
         app = placing_api(open_store(settings.database_url), settings.dial_allow, settings.keys())
-        server = Server(config_of(lambda: app, factory=True, timeout_graceful_shutdown=5))
-        thread = threading.Thread(target=server.run, args=([bound],), name="placing API")
-        thread.start()
-        structlog.get_logger().info("placing API listens", host=settings.api_host, port=bound.getsockname()[1])
-        try:
+        with _beside(app, bound, "placing API", finish_s=5):
+            structlog.get_logger().info("placing API listens", host=settings.api_host, port=bound.getsockname()[1])
             yield
-        finally:
-            server.should_exit = True
-            thread.join()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -12,17 +12,17 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ncco_server.console import health
 from ncco_server.console.app import create_console
-from ncco_server.console.figures import HOUR_S, Figures, sum_of
+from ncco_server.console.server_reader import ServerReader
 from ncco_server.console.services import Served, Services
+from ncco_server.service.figures import ServerFigures
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.settings import Settings
 from ncco_server.store import open_store
 from ncco_server.web import create_app
+from ncco_server.web.figures import LastHour, figures_app
 from tests.support.application_api import APPLICATION_ID
 from tests.support.cases import each_case
 from tests.support.keys import private_pem, rsa_key
@@ -30,6 +30,7 @@ from tests.unit.console.conftest import REPOSITORY, logged_in, settings_for
 from tests.unit.console.test_messages import message
 
 SERVER = "http://127.0.0.1:8000"
+SERVED = Served(SERVER, "http://127.0.0.1:8002/figures")
 FLOWS = """\
 flow: shop
 default: true
@@ -79,14 +80,16 @@ async def watched(tmp_path: Path) -> AsyncIterator[Watched]:
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "shop.yaml").write_text(FLOWS, encoding="utf-8")
     server = create_app(settings(tmp_path), dev=True)
-    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
+    console = create_console(settings(tmp_path), Services(served=SERVED), dev=True)
+    figures = figures_app(LastHour(server.state.webhooks.metrics.registry))
+    mounts = {f"{SERVER}/": httpx.ASGITransport(server), SERVED.figures_url: httpx.ASGITransport(figures)}
     async with (
         server.router.lifespan_context(server),
-        httpx.AsyncClient(transport=httpx.ASGITransport(server), base_url=SERVER) as webhooks,
+        httpx.AsyncClient(transport=mounts[f"{SERVER}/"], base_url=SERVER) as webhooks,
+        httpx.AsyncClient(mounts=mounts) as reader,
         await logged_in(console) as client,
     ):
-        console.state.console.figures = Figures(Served(SERVER, SERVER), webhooks, count(step=10).__next__)
-        await console.state.console.figures.read()
+        console.state.console.server = ServerReader(SERVED, reader, count(step=10).__next__)
         yield Watched(server, webhooks, client)
 
 
@@ -154,29 +157,25 @@ async def test_flows_that_are_refused_are_shown_with_their_place(watched: Watche
     assert "calls continue with the last good ones. flows/shop.yaml:9:" in page
 
 
-def stand_in(figures: Mapping[str, float]) -> httpx.AsyncClient:
-    """A server that is ready, and reports these figures: what is in the mapping when it is asked."""
+async def page_of(settings: Settings, figures: ServerFigures) -> str:
+    """The page over a server that is ready and reports these figures, without markup except for `code`."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/readyz":
             return httpx.Response(200, json={"reasons": [], "flows": ["shop"], "rejected": [], "loaded_at": None})
-        lines = ['ncco_webhook_seconds_bucket{le="+Inf"} 0', *(f"{name} {value}" for name, value in figures.items())]
-        return httpx.Response(200, text="\n".join([*lines, ""]))
+        return httpx.Response(200, text=figures.model_dump_json())
 
-    return httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    settings.flows.mkdir()
+    console = create_console(settings, Services(served=SERVED), dev=True)
+    console.state.console.server = ServerReader(SERVED, httpx.AsyncClient(transport=httpx.MockTransport(answer)))
+    async with await logged_in(console) as client:
+        page = (await client.get("/health")).text
+    return " ".join(re.sub(r"<(?!/?code>)[^>]*>", "", page).split())
 
 
 async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
-    shown = {
-        'ncco_hooks{state="parked"}': 1,
-        'ncco_recordings{state="failed"}': 2,
-        'ncco_recordings{state="lost"}': 3,
-    }
-    console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
-    async with await logged_in(console) as client:
-        page = (await client.get("/health")).text
+    shown = ServerFigures(hooks={"parked": 1}, recordings={"failed": 2, "lost": 3})
+    page = await page_of(settings(tmp_path), shown)
 
     for words in (
         "1 hook could not be delivered, and the server gave up.",
@@ -202,14 +201,9 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
 )
 async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, due: float, words: str) -> None:
     """`backed_up` and `due` are days from now; 0: never."""
-    (tmp_path / "flows").mkdir()
-    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
     now = datetime.now(UTC).timestamp()
-    shown = {"ncco_last_backup_timestamp_seconds": backed_up and now + 86400 * backed_up}
-    shown |= {"ncco_backup_due_timestamp_seconds": due and now + 86400 * due}
-    console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown))
-    async with await logged_in(console) as client:
-        page = (await client.get("/health")).text
+    last, next_ = (moment and now + 86400 * moment for moment in (backed_up, due))
+    page = await page_of(settings(tmp_path), ServerFigures(last_backup=last, backup_due=next_))
 
     assert words in page
     assert ("<code>NCCO_BACKUP_DAYS=0</code>" in page) == (words != "All is well.")
@@ -228,68 +222,25 @@ async def test_a_backup_that_is_due_is_said(tmp_path: Path, backed_up: float, du
     ],
 )
 async def test_a_recording_that_does_not_come_is_said(
-    tmp_path: Path, has_key: bool, tries: Mapping[str, float], words: str
+    tmp_path: Path, has_key: bool, tries: dict[str, int], words: str
 ) -> None:
-    (tmp_path / "flows").mkdir()
     given = {"private_key": private_pem(rsa_key()), "application_id": APPLICATION_ID} if has_key else {}
     fetching = settings_for(tmp_path, **given)
-    console = create_console(fetching, Services(served=Served(SERVER, SERVER)), dev=True)
-    counter = 'ncco_recording_tries_total{outcome="%s"}'
-    shown = {'ncco_recordings{state="waiting"}': 1.0} | {counter % outcome: 0.0 for outcome in tries}
-    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
-    await figures.read()
-    shown |= {counter % outcome: value for outcome, value in tries.items()}
-    async with await logged_in(console) as client:
-        page = re.sub(r"<[^>]*>", "", (await client.get("/health")).text)
 
-    assert words in " ".join(page.split())
+    assert words in await page_of(fetching, ServerFigures(recordings={"waiting": 1}, recording_tries=tries))
 
 
 async def test_callers_who_were_answered_without_the_database_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
-    shown = {f'ncco_answers_without_store_total{{heard="{heard}"}}': 0.0 for heard in ("error", "failsafe")}
-    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
-    await figures.read()
-    shown |= dict(zip(shown, (3.0, 1.0), strict=True))
-    async with await logged_in(console) as client:
-        page = (await client.get("/health")).text
+    page = await page_of(settings(tmp_path), ServerFigures(unstored={"error": 3, "failsafe": 1}))
 
     assert "The server answered 4 callers without the database in the last hour" in page
     assert "The error exit of a flow was played 3 times, the emergency announcement (failsafe) 1 times." in page
 
 
 async def test_a_hook_that_is_tried_in_vain_is_said_before_it_is_given_up(tmp_path: Path) -> None:
-    (tmp_path / "flows").mkdir()
-    console = create_console(settings(tmp_path), Services(served=Served(SERVER, SERVER)), dev=True)
-    shown = {'ncco_hooks{state="waiting"}': 2.0, 'ncco_hook_tries_total{outcome="failed"}': 0.0}
-    figures = console.state.console.figures = Figures(Served(SERVER, SERVER), stand_in(shown), count(step=10).__next__)
-    await figures.read()
-    shown['ncco_hook_tries_total{outcome="failed"}'] = 6.0
-    async with await logged_in(console) as client:
-        page = (await client.get("/health")).text
+    page = await page_of(settings(tmp_path), ServerFigures(hooks={"waiting": 2}, hook_tries={"failed": 6}))
 
     assert "2 hooks wait: 6 attempts failed in the last hour." in page
-
-
-@given(grown=st.lists(st.tuples(st.integers(0, 50), st.booleans(), st.integers(1, 200)), max_size=20))
-async def test_an_hour_is_what_was_counted_in_it_whatever_restarts(grown: list[tuple[int, bool, int]]) -> None:
-    """Each time the counter may begin from 0 again, then grows, and is read some seconds later."""
-    name, now, seen = "ncco_failsafes_total", 0, list[tuple[int, int]]()
-    shown: dict[str, float] = {name: 7}
-    figures = Figures(Served(SERVER, SERVER), stand_in(shown), lambda: now)
-    await figures.read()
-    for more, is_restarted, later_s in grown:
-        before = shown[name]
-        shown[name] = more if is_restarted else before + more
-        now += 2 + later_s
-        await figures.read()
-        seen.append((now, int(shown[name] - before if shown[name] >= before else shown[name])))
-
-    for _ in range(2):
-        expected = sum(count for at, count in seen if at > now - HOUR_S)
-        assert expected == sum_of(figures.hour(), name)
-        now += 1800
 
 
 async def test_a_server_that_is_down_is_said_before_all_else(tmp_path: Path) -> None:

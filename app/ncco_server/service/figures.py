@@ -1,0 +1,54 @@
+"""What a server counts for the console: the document in which the two processes exchange it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict
+
+
+class LookupFigures(NamedTuple):
+    """A lookup in the last hour: numbers of requests, failures and late answers, and its mean time in milliseconds."""
+
+    name: str
+    asked: int
+    failed: int
+    late: int
+    mean_ms: float
+
+
+class ServerFigures(BaseModel):
+    """The figures of the server on one host, with all its processes: counts of the last hour, or since it started.
+
+    Hooks, recordings and backups are those of the whole database.
+
+    Attributes:
+        webhooks: answered webhooks.
+        failsafes: callers who heard the failsafe NCCO.
+        unanswered: webhooks that got 503 because the store was unavailable.
+        unstored: callers who were answered without the store, by what they heard: `error` or `failsafe`.
+        refused: webhooks without a valid signature, by reason.
+        median_s, p99_s: seconds within which half and 99 % of the webhooks were answered; None without webhooks.
+        lookups: the lookups that were made, those with most problems first.
+        hook_tries, recording_tries: attempts by outcome; see `web.metrics.Metrics`.
+        hooks, recordings: how many are not sent or not here at present, by state; see `web.metrics.Metrics`.
+        last_backup: when the last backup was made, in seconds since 1970; 0 if never.
+        backup_due: when a backup is overdue, in seconds since 1970; 0 if none is expected.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    webhooks: int = 0
+    failsafes: int = 0
+    unanswered: int = 0
+    unstored: dict[str, int] = {}
+    refused: dict[str, int] = {}
+    median_s: float | None = None
+    p99_s: float | None = None
+    lookups: tuple[LookupFigures, ...] = ()
+    hook_tries: dict[str, int] = {}
+    recording_tries: dict[str, int] = {}
+    hooks: dict[str, int] = {}
+    recordings: dict[str, int] = {}
+    last_backup: float = 0.0
+    backup_due: float = 0.0
