@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.database import find_database, require_file
 from ncco_server.cli.environment import server_settings
@@ -16,6 +17,7 @@ from ncco_server.cli.work_tree import is_for_git
 from ncco_server.flow.report import counted
 from ncco_server.service.backup import BackupPlaces, write_backup
 from ncco_server.settings import Settings
+from ncco_server.settings.secrets import wait_keys
 from ncco_server.version import VERSION
 
 
@@ -23,7 +25,7 @@ def places_of(settings: Settings) -> BackupPlaces:
     """Where the settings say that the parts of a backup are. Raises CannotRun."""
     store = find_database()
     key = store.path.with_name(f"{store.path.name}-key") if store.path is not None else None
-    return BackupPlaces(store, key, settings.recording_files)
+    return BackupPlaces(store, key, recording_files_of(settings))
 
 
 @click.command(
@@ -59,7 +61,7 @@ def command(file: Path, *, keep: int | None, replace: bool, form: str) -> int:
         raise CannotRun(f"{file} exists", "name another file, or add --replace")
     places = places_of(settings)
     require_file(places.store)
-    size, lost = asyncio.run(write_backup(file.absolute(), places, settings.keys(), VERSION, now))
+    size, lost = asyncio.run(write_backup(file.absolute(), places, wait_keys(settings), VERSION, now))
     if folder and keep and not lost:
         others = sorted(set(folder.glob("ncco-????????T??????Z.tar")) - {file})  # even if a clock was ahead
         for older in others[: max(0, len(others) + 1 - keep)]:

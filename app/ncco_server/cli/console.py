@@ -21,6 +21,7 @@ from ncco_server.console.sessions import new_link
 from ncco_server.flow.report import printable
 from ncco_server.settings.fields import variable
 from ncco_server.settings.logins import NAME, Login, Role, changed_logins, read_logins, tidy_name
+from ncco_server.settings.secrets import console_keys
 
 MIN_PASSWORD_CHARACTERS: Final = 12
 WITHIN_S: Final = 2.0
@@ -170,7 +171,7 @@ def link() -> int:
     if not url:
         cure = f"start `ncco serve --dev`, which prints a link, or set {variable('port')} to the port of that server"
         raise CannotRun(f"no server with a console answers at {settings.address}", cure)
-    click.echo(f"{url}/?token={new_link(settings.console_keys(), datetime.now(UTC))}")
+    click.echo(f"{url}/?token={new_link(console_keys(settings), datetime.now(UTC))}")
     return FINE
 
 

@@ -23,6 +23,7 @@ from ncco_server.errors import SettingsError
 from ncco_server.settings import Settings, values
 from ncco_server.settings.fields import VoiceAccess, variable
 from ncco_server.settings.safety import console_fault
+from ncco_server.settings.secrets import console_keys
 from ncco_server.vonage.keys import new_private_key
 from ncco_server.web.figures import PATH as FIGURES_PATH
 from ncco_server.web.log import configure_log
@@ -84,7 +85,7 @@ class ConsoleProcess:
         self._settings = settings.model_copy(update={"console_port": self.port})
         self._bound = bound
         self._dev = dev
-        self._keys = settings.console_keys()  # only once, because without a database they contain random secrets
+        self._keys = console_keys(settings)  # only once, because without a database they contain random secrets
         self._say = say
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
@@ -154,9 +155,7 @@ class ConsoleProcess:
 
 
 @contextmanager
-def console_beside(
-    settings: Settings, *, dev: bool, say: Callable[[str], None], has_virtual_vonage: bool = False
-) -> Iterator[ConsoleProcess | None]:
+def console_beside(settings: Settings, *, dev: bool, say: Callable[[str], None]) -> Iterator[ConsoleProcess | None]:
     """The console of a server that has not started yet. It stops when the context ends.
 
     Its port is bound, and so are those of the figures and of a virtual Vonage. None if the console is off, or if its
@@ -176,7 +175,7 @@ def console_beside(
             return
         figures = stack.enter_context(listening(_LOOPBACK, 0))
         virtual = None
-        if has_virtual_vonage:
+        if settings.has_virtual_vonage:
             line = stack.enter_context(listening(_LOOPBACK, 0))
             url = f"http://{_LOOPBACK}:{line.getsockname()[1]}"
             virtual = VoiceAccess(url, settings.application_id or str(uuid4()), new_private_key()), line

@@ -15,6 +15,7 @@ from typing import Final
 
 import click
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.environment import DOTENV, flow_variables, variables
 from ncco_server.cli.findings import Finding, Status, count_of, print_findings
@@ -251,7 +252,7 @@ def check_recordings(settings: Settings, flows: Iterable[Flow], *, is_offline: b
         yield Finding("recordings", "unchecked", f"{settings.bucket} is not checked because of --offline")
         return
     try:
-        files = settings.recording_files
+        files = recording_files_of(settings)
         problems = list(files.problems()) if files is not None else []
     except SettingsError as error:
         yield Finding("recordings", "error", str(error), error.cure)
@@ -268,7 +269,7 @@ async def check_audio(settings: Settings, *, is_offline: bool) -> list[Finding]:
     if not settings.keeps_recordings or settings.has_memory_store or (is_offline and settings.bucket is not None):
         return []
     try:
-        files = settings.recording_files
+        files = recording_files_of(settings)
         async with open_store(settings.database_url).records() as records:
             lost = await count_lost(records, files) if files is not None else 0
     except (SettingsError, StoreError, OSError):

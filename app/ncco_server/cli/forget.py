@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
@@ -51,7 +52,7 @@ cannot run.""",
 async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
-    files = server_settings().recording_files
+    files = recording_files_of(server_settings())
     async with server_store() as store:
         found = await store.forget(wanted, dry_run=dry_run, rewrite=rewrite)
         is_removed = True

@@ -25,6 +25,7 @@ from ncco_server.flow.model import Flow
 from ncco_server.flow.report import counted, printable
 from ncco_server.flow.scope import Variable
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import PlacedRow, Store, moment_of
 
 FIRST_TOLD_S: Final = 0.3
@@ -118,7 +119,7 @@ async def command(
     now = datetime.now(UTC)
     settings = server_settings()
     progress = Progress()
-    placing = _Placing(found, settings.dial_allow, now, settings.keys(), progress)
+    placing = _Placing(found, settings.dial_allow, now, wait_keys(settings), progress)
     wanted = WantedCall(flow=flow, to=number, values=values, at=at, expires_s=expires, origin="cli", batch=batch)
     rows, problems = placing.read(_rows_of(wanted, file, found))
     if problems:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
@@ -200,7 +201,7 @@ async def remove_audio(store: Store, files: RecordingFiles) -> bool:
 
 def _files() -> RecordingFiles:
     """Where recordings are stored. Raises CannotRun if they are not kept."""
-    files = server_settings().recording_files
+    files = recording_files_of(server_settings())
     if files is None:
         raise CannotRun("no recordings are kept", "set NCCO_RECORDINGS to a folder or a bucket")
     return files

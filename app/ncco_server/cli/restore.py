@@ -14,6 +14,7 @@ from ncco_server.errors import SettingsError
 from ncco_server.flow.report import counted, printable
 from ncco_server.service.backup import KEY, RECORDINGS, fingerprint, read_manifest, restore_backup
 from ncco_server.settings import Settings
+from ncco_server.settings.secrets import wait_keys
 
 
 @click.command(
@@ -66,6 +67,6 @@ def command(file: Path, *, replace: bool) -> int:
 
 def _own_prints(settings: Settings) -> set[str]:
     try:
-        return {fingerprint(key) for key in settings.keys()}  # noqa: SIM118 - not of a mapping
+        return {fingerprint(key) for key in wait_keys(settings)}
     except SettingsError:  # not set
         return set()

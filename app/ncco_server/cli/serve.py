@@ -99,9 +99,9 @@ def command(
             "use it with --dev, and without --real-calls unless NCCO_VONAGE_API_URL is a stand-in such as `ncco vonage`"
         )
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
-    settings.shorten_pauses(speed)
+    settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
     workers = _usable_workers(settings.database_url, workers)
-    read = partial(Source(settings.flows, settings.templates).load, settings.policy().env)
+    read = partial(Source(settings.flows, settings.templates).load, settings.flow_env)
     project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
     if project is None:
         _say("the server does not start while its flows have errors")
@@ -110,13 +110,12 @@ def command(
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
     with (
-        console_beside(settings, dev=dev, say=_say, has_virtual_vonage=is_virtual) as console,
+        console_beside(settings, dev=dev, say=_say) as console,
         suppress(KeyboardInterrupt),  # before serve handles the signal
     ):
         port = console.port if console else settings.console_port
-        settings = settings.model_copy(update={"console": console is not None, "console_port": port})
-        if is_virtual:
-            settings.place_calls_with(console.voice_access if console else None)
+        beside = {"console": console is not None, "console_port": port}
+        settings = settings.model_copy(update=beside | {"virtual_vonage": console and console.voice_access})
 
         def greet(host: str, port: int) -> None:
             bound = settings.model_copy(update={"host": host, "port": port})

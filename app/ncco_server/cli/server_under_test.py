@@ -38,7 +38,7 @@ def make_app(
     service: CallService, clock: Callable[[], datetime], log: list[str], *, deadline_s: float = DEADLINE_S
 ) -> ASGIApp:
     """The server. Its warnings and errors are added to `log`, one sentence each. `deadline_s` is as in `create_app`."""
-    settings = Settings.model_construct(public_url=BASE)  # without the environment: the same on every machine
+    settings = Settings(public_url=BASE)  # without the environment: the same on every machine
     return create_app(settings, service=service, clock=clock, log=_logger(log), deadline_s=deadline_s)
 
 

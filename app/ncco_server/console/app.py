@@ -38,6 +38,7 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.report import as_sentence
 from ncco_server.settings import Settings, python_environment
 from ncco_server.settings.logins import Logins
+from ncco_server.settings.secrets import console_keys
 from ncco_server.store import open_store
 
 MOST_RESULTS: Final = 16
@@ -81,13 +82,12 @@ def create_console(
     )
     logins = Logins(settings.console_logins, settings.shared_logins)
     store = open_store(settings.database_url)
-    policy = settings.policy()
     app.state.console = Console(
         settings=settings,
         services=services,
         dev=dev,
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
-        project=ProjectFolder(settings.flows, settings.templates, policy.env, settings.python_lookups),
+        project=ProjectFolder(settings.flows, settings.templates, settings.flow_env, settings.python_lookups),
         phone_calls=PhoneCalls(services.play, python_environment() if settings.python_lookups else {}),
         incoming=incoming,
         pictures=ResultCache(flows.MOST_PICTURES),
@@ -99,7 +99,7 @@ def create_console(
         logins=logins,
         passwords=Passwords(logins.current, clock),
         sessions=Sessions(
-            keys or settings.console_keys(),
+            keys or console_keys(settings),
             logins.current,
             clock,
             links_since or clock(),

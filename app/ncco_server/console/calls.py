@@ -14,6 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
+from ncco_server.assembly import policy_of
 from ncco_server.console.access import CanChange, CanLook
 from ncco_server.console.audit import audit
 from ncco_server.console.conversation import conversation
@@ -271,7 +272,7 @@ async def keep_call(request: Request, console: TheConsole, name: str, session: C
         raise HTTPException(404, "there is no such call")
     try:
         call = recorded_of(timeline)
-        values = {"folder": console.project.as_values(), "dial_allow": console.settings.policy().dial_allow}
+        values = {"folder": console.project.as_values(), "dial_allow": console.settings.dial_allow}
         kept = await console.phone_calls.ask(request, session, "keep_recorded", recorded=call, **values)
     except CannotRepeat as error:
         return render(request, "call_kept.html", 422, problem=str(error), kept=None)
@@ -320,5 +321,5 @@ def _replayed(console: Console, timeline: Timeline) -> dict[str, Any]:
     flow = console.project.current().project.flows.get(name)
     if flow is None:
         return {"problem": f"the flow {name} is no longer in the project, or has errors", "turns": []}
-    turns = list(replay(timeline, flow, console.settings.policy()))
+    turns = list(replay(timeline, flow, policy_of(console.settings)))
     return {"problem": "", "turns": turns}

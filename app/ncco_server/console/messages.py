@@ -131,7 +131,7 @@ async def audio(
 ) -> Response:
     """Send the audio of a message, or a part of it, and mark the message as heard."""
     recordings = (await console.opened_store()).recordings
-    files = console.settings.recording_files
+    files = console.recording_files
     row = await recordings.get(id_)
     if row is None or row.state != "kept" or files is None:
         raise HTTPException(404, "This message has no audio.")
@@ -176,7 +176,7 @@ async def change(request: Request, console: TheConsole, id_: MessageId, action: 
 async def _fetch_again(console: Console, id_: str, now: int) -> bool:
     """Fetch a message without a file again; False if the message does not exist."""
     recordings = (await console.opened_store()).recordings
-    files = console.settings.recording_files
+    files = console.recording_files
     if not await recordings.retry(now, id_) and files is not None:
         try:
             if not await in_thread(has_file, files, id_):

@@ -29,6 +29,7 @@ from ncco_server.service.delivery import session_id
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
+from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, milliseconds
 from ncco_server.value_types import Kind, PointInTime
 
@@ -265,7 +266,9 @@ async def place_call(request: Request, console: TheConsole, session: CanChange) 
         return _form(request, project, None, typed, fault)
     try:
         wanted = _wanted(flow, typed, session, zone_of(project), is_virtual=console.incoming is not None)
-        row = checked(wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), console.settings.keys())
+        row = checked(
+            wanted, project.flows, console.settings.dial_allow, datetime.now(UTC), wait_keys(console.settings)
+        )
     except RefusedRequest as error:
         return _form(request, project, flow, typed, {fault.where: fault for fault in error.faults})
     (stored,) = await (await console.opened_store()).placed.add([row])

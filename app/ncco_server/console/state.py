@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.console.call_changes import CallChanges
 from ncco_server.console.passwords import Passwords
 from ncco_server.console.phone.calls import PhoneCalls
@@ -21,6 +23,7 @@ from ncco_server.console.services import Services
 from ncco_server.console.sessions import Sessions
 from ncco_server.editor.project import ProjectFolder, ReadProject
 from ncco_server.editor.worker import Worker
+from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.settings import Settings
 from ncco_server.settings.logins import Logins
 from ncco_server.store import Records, Store
@@ -58,6 +61,11 @@ class Console:
     sessions: Sessions
     worker: Worker
     prover: Worker
+
+    @cached_property
+    def recording_files(self) -> RecordingFiles | None:
+        """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
+        return recording_files_of(self.settings)
 
     async def read_project(self) -> ReadProject:
         """Read the project on disk, in another thread."""

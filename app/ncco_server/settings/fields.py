@@ -6,25 +6,18 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from ncco_server.errors import SettingsError
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.mail import MailServer
-from ncco_server.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
-from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.service.turns import Policy
+from ncco_server.service.recording_files import BucketAddress
 from ncco_server.settings import values
 from ncco_server.settings.logins import Login, Role
-from ncco_server.settings.secrets import CONSOLE, CONSOLE_KEY_SUFFIX, derived_keys, stored_secret
 from ncco_server.store import open_store
-from ncco_server.vonage.signatures import Verifier
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -95,16 +88,14 @@ _S3Secret = Annotated[SecretStr, _read_by(values.secret_text), _COPY_S3]
 _Key = Annotated[SecretStr, _read_by(values.read_key), Cure("Write at least 32 random characters.")]
 
 
-class Settings(BaseSettings):
-    """Settings from the environment, which takes precedence, and from `.env`. An empty variable counts as not set."""
+class Variables(BaseModel):
+    """The settings that are variables of the environment or of `.env`. `load_settings` reads them."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file_encoding="utf-8",
-        env_ignore_empty=True,
-        extra="ignore",
+    model_config = ConfigDict(
+        extra="forbid",
         frozen=True,
         populate_by_name=True,
+        loc_by_alias=False,
         validate_default=True,
         hide_input_in_errors=True,
     )
@@ -177,7 +168,6 @@ class Settings(BaseSettings):
     """Time limit for all lookups of one webhook together in milliseconds, 0 to 3500."""
     private_hosts: Annotated[
         tuple[str, ...],
-        NoDecode,
         BeforeValidator(values.read_hosts),
         Cure("Write host names separated by commas, such as crm.corp.example.com."),
     ] = ()
@@ -186,7 +176,6 @@ class Settings(BaseSettings):
     """
     python_lookups: Annotated[
         tuple[str, ...],
-        NoDecode,
         BeforeValidator(values.read_modules),
         Cure("Write module names separated by commas, such as crm,shop.stock, without function names."),
     ] = ()
@@ -195,7 +184,6 @@ class Settings(BaseSettings):
     """
     dial_allow: Annotated[
         tuple[str, ...],
-        NoDecode,
         BeforeValidator(values.read_prefixes),
         Cure("Write prefixes of international numbers, separated by commas, such as 44,4930."),
     ] = ()
@@ -206,7 +194,6 @@ class Settings(BaseSettings):
     """
     failsafe: Annotated[
         tuple[Mapping[str, Any], ...],
-        NoDecode,
         BeforeValidator(values.read_failsafe),
         Cure("Write the text to say, or an NCCO as JSON."),
     ] = Field(default_factory=lambda: values.read_failsafe(values.DEFAULT))
@@ -353,51 +340,44 @@ class Settings(BaseSettings):
     )
     """The previous signature secret, during a rotation. Webhooks signed with it are still accepted."""
 
-    _flow_env: Mapping[str, str] = PrivateAttr(default_factory=dict)
-    _warnings: tuple[str, ...] = PrivateAttr(default=())
-    _secret_files: tuple[Path, ...] = PrivateAttr(default=())
-    _read_again: Callable[[], Settings] | None = PrivateAttr(default=None)
-    _speed: float = PrivateAttr(default=1.0)
-    _virtual_vonage: tuple[VoiceAccess | None, ...] = PrivateAttr(default=())
 
-    def add_origin(
-        self, flow_env: Mapping[str, str], secret_files: tuple[Path, ...], read_again: Callable[[], Settings]
-    ) -> None:
-        """Remember the variables of flows, the files of secrets, and how to read the settings again."""
-        self._flow_env = flow_env
-        self._secret_files = secret_files
-        self._read_again = read_again
+class Settings(Variables):
+    """The settings of a server: its variables, where they were read, and what a command adds. Read once."""
 
-    def place_calls_with(self, virtual: VoiceAccess | None) -> None:
-        """Place calls with a virtual Vonage instead of the real one; None to place no calls."""
-        self._virtual_vonage = (virtual,)
-
-    def shorten_pauses(self, speed: float) -> None:
-        """Let the pauses between attempts to place a call pass `speed` times as fast, in development."""
-        self._speed = speed
-
-    @property
-    def has_virtual_vonage(self) -> bool:
-        """Whether placed calls go to a virtual Vonage."""
-        return bool(self._virtual_vonage)
+    flow_env: Mapping[str, str] = Field(default={}, repr=False)
+    """The variables that flows may read, without the prefix `FLOW_`."""
+    env_file: Path | None = None
+    """The file that was read beside the environment."""
+    secret_files: tuple[Path, ...] = ()
+    """The files that contain secrets."""
+    warnings: tuple[str, ...] = ()
+    """Warnings about values that are valid but probably not intended, each in one sentence."""
+    speed: float = 1.0
+    """How many times as fast the pauses between attempts to place a call pass; 1 unless in development."""
+    has_virtual_vonage: bool = False
+    """Whether placed calls go to a virtual Vonage."""
+    virtual_vonage: VoiceAccess | None = Field(default=None, repr=False)
+    """The virtual Vonage that calls are placed with; None to place no calls if `has_virtual_vonage`."""
 
     @property
     def voice_access(self) -> VoiceAccess | None:
         """The access for placing calls; None without an application ID and its private key."""
-        if self._virtual_vonage:
-            return self._virtual_vonage[0]
+        if self.has_virtual_vonage:
+            return self.virtual_vonage
         if self.missing_to_fetch:
             return None
         return VoiceAccess(self.vonage_api_url, self.application_id, self.private_key.get_secret_value())
-
-    def add_warnings(self, warnings: tuple[str, ...]) -> None:
-        """Store warnings about values that are valid but probably not intended."""
-        self._warnings = warnings
 
     @property
     def is_signed(self) -> bool:
         """Whether webhooks must be signed."""
         return bool(self.signature_secret.get_secret_value())
+
+    @property
+    def signature_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign webhooks, the current one first; empty if webhooks need not be signed."""
+        texts = (self.signature_secret.get_secret_value(), self.signature_secret_previous.get_secret_value())
+        return tuple(text for text in texts if text)
 
     @property
     def hook_secrets(self) -> tuple[str, ...]:
@@ -428,25 +408,6 @@ class Settings(BaseSettings):
         bucket, _, prefix = self.recordings.removeprefix("s3://").partition("/")
         keys = (getattr(self, name).get_secret_value() for name in BUCKET_SECRETS)
         return BucketAddress(bucket, prefix, self.s3_endpoint, self.s3_region, *keys)
-
-    def current_bucket(self, bucket: BucketAddress) -> BucketAddress:
-        """The bucket with keys read again from the environment, `.env` and files. Raises SettingsError, OSError."""
-        fresh = self._read_again() if self._read_again is not None else self
-        key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
-        return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
-
-    @cached_property
-    def recording_files(self) -> RecordingFiles | None:
-        """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
-        if (bucket := self.bucket) is not None:
-            try:
-                return opened_bucket(bucket, self.current_bucket)
-            except ValueError as error:
-                cure = (
-                    'Run `pip install ".[s3]"` in a copy of the repository, or check AWS_REGION and AWS_ACCESS_KEY_ID.'
-                )
-                raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
-        return RecordingFolder(folder) if (folder := self.recordings_folder) is not None else None
 
     @property
     def missing_to_fetch(self) -> tuple[str, ...]:
@@ -517,51 +478,19 @@ class Settings(BaseSettings):
         return _url_of(self.console_host, self.console_port)
 
     @property
-    def secret_files(self) -> tuple[Path, ...]:
-        """The files that contain secrets."""
-        return self._secret_files
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """Warnings about values that are valid but probably not intended, each in one sentence."""
-        return self._warnings
-
-    def verifier(self) -> Verifier | None:
-        """Verifies the signatures of webhooks; None without a signature secret."""
-        secrets = [secret.get_secret_value() for secret in (self.signature_secret, self.signature_secret_previous)]
-        known = [text for text in secrets if text]
-        return Verifier(known, self.api_key, self.application_id) if self.is_signed else None
-
-    def keys(self) -> tuple[bytes, ...]:
-        """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError."""
-        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url)])
-
-    def console_keys(self) -> tuple[bytes, ...]:
-        """The keys that sign console sessions, the current one first. Raises SettingsError.
-
-        May create the key file. If no secret is set and calls are kept in memory, each call returns a new key.
-        """
-        return derived_keys(self._shared_secrets() or [stored_secret(self.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
-
-    def _shared_secrets(self) -> list[str]:
-        """The secrets that all hosts share.
+    def shared_secrets(self) -> tuple[str, ...]:
+        """The secrets that all hosts share, the current ones first; empty if none is set.
 
         All deployments of an account have the same signature secret, so the public URL is added to it.
         """
         own = [text.get_secret_value() for text in (self.key, self.key_previous)]
-        secrets = [text.get_secret_value() for text in (self.signature_secret, self.signature_secret_previous)]
-        shared = [f"{secret}\0{self.public_url}" if secret else "" for secret in secrets]
-        return [text for text in (*own, *shared) if text]
+        shared = [f"{secret}\0{self.public_url}" for secret in self.signature_secrets]
+        return tuple(text for text in (*own, *shared) if text)
 
     @property
     def python_modules(self) -> PythonModules:
         """The modules whose functions lookups may call. The modules can be next to the flows folder."""
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
-
-    def policy(self) -> Policy:
-        """The settings that the service needs. May create the key file next to the database. Raises SettingsError."""
-        own = (self.keys(), self.failsafe, self._flow_env, self.dial_allow)
-        return Policy(*own, keeps_recordings=self.keeps_recordings, speed=self._speed)
 
 
 def _url_of(host: str, port: int) -> str:
@@ -571,7 +500,7 @@ def _url_of(host: str, port: int) -> str:
 
 def variable(field: str) -> str:
     """The environment variable of a field."""
-    alias = Settings.model_fields[field].validation_alias
+    alias = Variables.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])
     return alias if isinstance(alias, str) else PREFIX + field.upper()

@@ -6,16 +6,15 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from dotenv import dotenv_values
-from pydantic import SecretStr, ValidationError
+from pydantic import AliasChoices, SecretStr, ValidationError
 
 from ncco_server.errors import SettingsError
 from ncco_server.settings import values
-from ncco_server.settings.fields import PREFIX, SECRETS, Cure, Settings, variable
+from ncco_server.settings.fields import PREFIX, SECRETS, Cure, Settings, Variables, variable
 from ncco_server.settings.safety import unreachable, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX, named_files, read_file
 from ncco_server.suggest import nearest
@@ -35,31 +34,50 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
-    """Load the settings from the environment and `env_file`. Overrides that are not None take precedence.
+    """Read the settings from the environment, which takes precedence, and from `env_file`.
+
+    Overrides that are not None take precedence over both. An empty variable counts as not set.
 
     Raises:
         SettingsError: a value is wrong; if several are, the first one, with the others attached.
     """
     written = _written(env_file)
-    given = {name: value for name, value in overrides.items() if value is not None}
     files = named_files(_secrets(), written)
     texts = {
         field: read_file(variable(field), file, is_optional=field.endswith(PREVIOUS_SUFFIX))
         for field, file in files.items()
     }
+    origin: dict[str, Any] = {
+        "flow_env": {
+            name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
+        },
+        "env_file": env_file,
+        "secret_files": tuple(files.values()),
+    }
+    given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        settings = Settings(_env_file=env_file, **{**texts, **given})
+        settings = Settings(**{**origin, **_by_field(written), **texts, **given})
     except ValidationError as fault:
         raise _settings_error(fault, written) from fault
     except UnicodeEncodeError as fault:  # undecodable bytes arrive as lone surrogates
-        names = (name for name in map(variable, Settings.model_fields) if _LONE_SURROGATE.search(written.get(name, "")))
+        names = (
+            name for name in map(variable, Variables.model_fields) if _LONE_SURROGATE.search(written.get(name, ""))
+        )
         raise SettingsError(next(names, "An option"), "is not UTF-8 text", "Write it again.") from fault
-    flow_env = {
-        name.removeprefix(FLOW_PREFIX): value for name, value in written.items() if name.startswith(FLOW_PREFIX)
-    }
-    settings.add_origin(flow_env, tuple(files.values()), partial(load_settings, env_file, **given))
-    settings.add_warnings((*_unknown(written), *_questionable(settings)))
-    return settings
+    return settings.model_copy(update={"warnings": (*_unknown(written), *_questionable(settings))})
+
+
+def _by_field(written: Mapping[str, str]) -> dict[str, str]:
+    """The texts of the settings that are written, by field. The names of variables may be in lower case."""
+    known = {name.upper(): text for name, text in written.items() if text}
+    found = {}
+    for name, field in Variables.model_fields.items():
+        alias = field.validation_alias
+        names = alias.choices if isinstance(alias, AliasChoices) else [variable(name)]
+        texts = (known[str(each)] for each in names if str(each) in known)
+        if (text := next(texts, None)) is not None:
+            found[name] = text
+    return found
 
 
 def _secrets() -> dict[str, str]:
@@ -87,24 +105,18 @@ def _settings_error(fault: ValidationError, written: Mapping[str, str]) -> Setti
 
 
 def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> SettingsError:
-    field = _field(str(error["loc"][0]))
+    field = str(error["loc"][0])
     name = variable(field)
     value = written.get(name, "")
     shown = value if len(value) <= MAX_SHOWN_CHARACTERS else f"{value[:MAX_SHOWN_CHARACTERS]}…"
     if error["type"] == "value_error":
         said = str(error["ctx"]["error"]).replace(value, shown)
-    elif Settings.model_fields[field].annotation is SecretStr:
+    elif Variables.model_fields[field].annotation is SecretStr:
         said = "is not text"  # the value is left out, because it is a secret
     else:
         said = f'"{shown}" is not valid'
-    cure = next((item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)), "")
+    cure = next((item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)), "")
     return SettingsError(name, said, cure)
-
-
-def _field(place: str) -> str:
-    """The name of the field that an error is about. If a field has an alias, pydantic reports the alias."""
-    by_variable = {variable(field): field for field in Settings.model_fields}
-    return place if place in Settings.model_fields else by_variable.get(place, "signature_secret")
 
 
 def python_environment() -> dict[str, str]:
@@ -119,7 +131,7 @@ def python_environment() -> dict[str, str]:
 
 def _known() -> frozenset[str]:
     """The names of all variables that may contain a setting, or the path of a file with a secret."""
-    names = {variable(field) for field in Settings.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
+    names = {variable(field) for field in Variables.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
     return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
 
 

@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import Final
 
 from ncco_server.errors import SettingsError
+from ncco_server.settings.fields import Settings
 
 FILE_SUFFIX: Final = "_FILE"
 MAX_BYTES: Final = 4096
@@ -103,6 +104,19 @@ def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
         return _read(file) if file.exists() else _create(file)
     except (OSError, UnicodeDecodeError) as fault:
         raise SettingsError("NCCO_KEY", f"is not set, and {file} cannot be used: {fault}", _CURE) from fault
+
+
+def wait_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The keys that sign callback URLs, the current one first. May create the key file. Raises SettingsError."""
+    return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url)])
+
+
+def console_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The keys that sign console sessions, the current one first. Raises SettingsError.
+
+    May create the key file. If no secret is set and calls are kept in memory, each call returns a new key.
+    """
+    return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 
 
 def _read(file: Path) -> str:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.assembly import policy_of
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
@@ -102,7 +103,7 @@ class OwnService:
         log: FilteringBoundLogger,
         clock: Callable[[], datetime],
     ) -> None:
-        policy = settings.policy()
+        policy = policy_of(settings)
         store = open_store(settings.database_url)
         hosts = settings.private_hosts
         self.lookups = LookupClient(settings.lookup_budget_ms, hosts, settings.python_modules)

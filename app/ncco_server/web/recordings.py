@@ -9,6 +9,7 @@ from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.assembly import recording_files_of
 from ncco_server.service.media import MediaClient
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.recording_files import RecordingFiles
@@ -58,7 +59,7 @@ def make_fetcher(
     settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> Fetcher | None:
     """Make the fetcher with these settings; None if recordings are not kept."""
-    files = settings.recording_files
+    files = recording_files_of(settings)
     if files is None:
         return None
     tokens = None

@@ -28,6 +28,7 @@ from uvicorn.supervisors import Multiprocess
 
 from ncco_server.errors import SettingsError, StoreUnavailable
 from ncco_server.settings import Settings, require_safe
+from ncco_server.settings.secrets import wait_keys
 from ncco_server.store import Schema, open_store
 from ncco_server.web.app import create_app
 from ncco_server.web.connections import LimitedProtocol
@@ -77,7 +78,7 @@ def serve(
         StoreUnusable: the store cannot be used at all.
     """
     require_safe(settings, dev)
-    settings.policy()  # creates the key file, for the workers
+    wait_keys(settings)  # creates the key file, for the workers
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)
     write_line = configure_log(settings)
@@ -379,7 +380,7 @@ def _api_port(settings: Settings) -> Iterator[None]:
         cure = "Keep the calls in a database: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
-        app = placing_api(open_store(settings.database_url), settings.dial_allow, settings.keys())
+        app = placing_api(open_store(settings.database_url), settings.dial_allow, wait_keys(settings))
         with _beside(app, bound, "placing API", finish_s=5):
             structlog.get_logger().info("placing API listens", host=settings.api_host, port=bound.getsockname()[1])
             yield

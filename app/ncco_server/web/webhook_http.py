@@ -86,7 +86,9 @@ class WebhookConfig:
     verifier: Verifier | None = field(init=False)
 
     def __post_init__(self) -> None:
-        self.verifier = self.settings.verifier()
+        settings = self.settings
+        verifier = Verifier(settings.signature_secrets, settings.api_key, settings.application_id)
+        self.verifier = verifier if settings.is_signed else None
 
     def base_url(self, request: HTTPConnection) -> str:
         """The base of callback URLs. The Host header is only used in development, because any client can forge it."""

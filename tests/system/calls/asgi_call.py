@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from ncco_server.assembly import policy_of
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import Library
@@ -44,7 +45,7 @@ async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b
     library = Library(store, lambda: load_files(flows, flows.parent / "templates"))
     read = await library.reload()
     assert not read.has_errors, read.issues
-    policy = settings.policy()
+    policy = policy_of(settings)
     own = replace(policy, keys=(signature_key,)) if signature_key else policy
     app = create_app(settings, service=CallService(store, library, own), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:

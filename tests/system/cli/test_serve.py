@@ -296,7 +296,7 @@ def test_the_greeting_says_where_placed_calls_ring(
     flow = SHOP.replace("start:", 'outbound: {from: "442079460000", on: {answered: menu}}\nstart:', 1)
     settings = load_settings(None, private_key=key, application_id="an-application" if key else "")
     if not isinstance(virtual, bool):
-        settings.place_calls_with(virtual)
+        settings = settings.model_copy(update={"has_virtual_vonage": True, "virtual_vonage": virtual})
 
     shown = greeting(settings, load({"flows/shop.yaml": flow}).flows.values(), dev=dev)
 

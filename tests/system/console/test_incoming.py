@@ -37,9 +37,14 @@ PLAYED = [
 def process(browser: Browser, project: Path) -> Iterator[ConsoleProcess]:
     """The console as a development server starts it, with a virtual Vonage."""
     settings = load_settings(
-        None, flows=project / "flows", templates=project / "templates", database_url="memory://", console_port=0
+        None,
+        flows=project / "flows",
+        templates=project / "templates",
+        database_url="memory://",
+        console_port=0,
+        has_virtual_vonage=True,
     )
-    with console_beside(settings, dev=True, say=lambda _: None, has_virtual_vonage=True) as console:
+    with console_beside(settings, dev=True, say=lambda _: None) as console:
         assert console is not None
         console.start("http://127.0.0.1:9")
         yield console

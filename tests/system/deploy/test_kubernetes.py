@@ -11,8 +11,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from ncco_server.settings import Settings
-from ncco_server.settings.fields import variable
+from ncco_server.settings.fields import Variables, variable
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT
 
@@ -81,7 +80,7 @@ def test_only_prometheus_reaches_the_figures_and_nothing_the_console() -> None:
 
 
 def test_every_variable_is_a_setting() -> None:
-    known = {variable(name) for name in Settings.model_fields}
+    known = {variable(name) for name in Variables.model_fields}
     for pod in pods():
         for entry in pod["containers"][0]["env"]:
             assert entry["name"].removesuffix("_FILE") in known

@@ -10,8 +10,7 @@ from typing import Final
 from pydantic import SecretStr
 
 from ncco_server.field_docs import field_docs
-from ncco_server.settings import Settings
-from ncco_server.settings.fields import variable
+from ncco_server.settings.fields import Variables, variable
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "settings.md"
@@ -57,8 +56,8 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    docs = field_docs(Settings, Settings)
-    for name, field in Settings.model_fields.items():
+    docs = field_docs(Variables, Variables)
+    for name, field in Variables.model_fields.items():
         yield Row(
             variable(name),
             _written(field.get_default(call_default_factory=True, validated_data={})),

@@ -14,7 +14,7 @@ from pathlib import Path
 import jsonschema
 import yaml
 
-from ncco_server.settings.fields import Settings, variable
+from ncco_server.settings.fields import Variables, variable
 from tests.support.cases import each_case
 from tests.support.tracked import ROOT, tracked_files
 from tests.system.repository.dockerfile import is_sent, stages
@@ -116,7 +116,7 @@ def test_the_compose_file_shows_the_console_to_this_machine_alone_and_figures_to
     assert all(port.startswith("127.0.0.1:") for port in published.values())
     assert {"0.0.0.0"} == {set_by_it[f"NCCO_{name}HOST"] for name in ("", "METRICS_", "CONSOLE_")}  # noqa: S104 - read, not bound
     assert {name for name in set_by_it if name.startswith("NCCO_")} <= {
-        variable(each) for each in Settings.model_fields
+        variable(each) for each in Variables.model_fields
     }
 
 

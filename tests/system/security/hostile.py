@@ -17,6 +17,7 @@ import yaml
 from fastapi import FastAPI
 from starlette.types import Message
 
+from ncco_server.assembly import policy_of
 from ncco_server.engine.outcome import APART, JOINED
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
@@ -164,7 +165,7 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     library = Library(store, lambda: load_files(folder / "flows", templates, env))
     read = await library.reload()
     assert not read.has_errors, read.issues
-    policy = settings.policy()
+    policy = policy_of(settings)
     policy = type(policy)(policy.keys, policy.failsafe, env, policy.dial_allow)
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -9,6 +9,7 @@ import pytest
 import structlog
 from starlette.types import Message
 
+from ncco_server.assembly import policy_of
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import Library
@@ -46,7 +47,7 @@ class Server:
         )
         self.store = MemoryStore()
         library = Library(self.store, lambda: load({"flows/a.yaml": FLOW}))
-        self.service = CallService(self.store, library, settings.policy())
+        self.service = CallService(self.store, library, policy_of(settings))
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
         clock = lambda: datetime.fromtimestamp(NOW_S, UTC)  # noqa: E731 - short
         app = create_app(settings, service=self.service, clock=clock, log=log)

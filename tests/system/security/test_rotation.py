@@ -9,8 +9,9 @@ import pytest
 from ncco_server.engine import WaitRef
 from ncco_server.errors import SettingsError
 from ncco_server.service.tokens import make_token, read_token
-from ncco_server.settings import Settings, load_settings
-from ncco_server.settings.fields import SECRETS, variable
+from ncco_server.settings import load_settings
+from ncco_server.settings.fields import SECRETS, Variables, variable
+from ncco_server.settings.secrets import wait_keys
 
 OLD, NEW = "the-old-signature-secret-of-the-account", "the-new-signature-secret-of-the-account"
 HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -18,7 +19,7 @@ HOOK_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for field in Settings.model_fields:
+    for field in Variables.model_fields:
         monkeypatch.delenv(variable(field), raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -46,12 +47,13 @@ def test_every_secret_may_be_in_a_file(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_callbacks_that_calls_have_been_given_hold_when_the_signature_secret_changes() -> None:
     before, after = load_settings(None, signature_secret=OLD), load_settings(None, signature_secret=NEW)
+    old, new = wait_keys(before), wait_keys(after)
     wait = WaitRef("input", "leg", 1, 0)
 
-    assert wait == read_token((*after.keys(), *before.keys()), "input", make_token(before.keys()[0], wait))
+    assert wait == read_token((*new, *old), "input", make_token(old[0], wait))
 
 
 def test_another_deployment_of_the_same_account_has_other_keys() -> None:
     urls = ("https://calls.example.com", "https://staging.example.com")
 
-    assert 2 == len({load_settings(None, signature_secret=OLD, public_url=url).keys() for url in urls})
+    assert 2 == len({wait_keys(load_settings(None, signature_secret=OLD, public_url=url)) for url in urls})

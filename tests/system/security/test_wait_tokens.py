@@ -11,13 +11,14 @@ import pytest
 from ncco_server.engine import WaitRef
 from ncco_server.service.tokens import make_token
 from ncco_server.settings import load_settings
+from ncco_server.settings.secrets import wait_keys
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"
 KINDS = ("input", "notify", "event", "onanswer")
 ACCOUNT = "the-signature-secret-of-the-account"
-HERE = load_settings(None, signature_secret=ACCOUNT, public_url=BASE).keys()[0]
-THERE = load_settings(None, signature_secret=ACCOUNT, public_url="https://staging.example.com").keys()[0]
+HERE = wait_keys(load_settings(None, signature_secret=ACCOUNT, public_url=BASE))[0]
+THERE = wait_keys(load_settings(None, signature_secret=ACCOUNT, public_url="https://staging.example.com"))[0]
 
 
 @pytest.fixture

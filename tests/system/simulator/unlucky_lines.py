@@ -156,9 +156,7 @@ class Server:
         self.look_up: AnswerLookups = no_lookups
         library = Library(self._store, lambda: line.project)
         self.service = CallService(self._store, library, policy, look_ups=lambda: self.look_up)
-        settings = Settings.model_construct(
-            public_url=BASE, signature_secret=SecretStr(SECRET), api_key=APPLICATION.api_key
-        )
+        settings = Settings(public_url=BASE, signature_secret=SecretStr(SECRET), api_key=APPLICATION.api_key)
         self.now = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
         self.app = create_app(settings, service=self.service, clock=lambda: self.now, log=_silent())
 

@@ -39,7 +39,7 @@ def settings_for(project: Path, **more: Any) -> Settings:
         "console_password_hash": HASHES["change"],
         "console_viewer_password_hash": HASHES["look"],
     }
-    return Settings(_env_file=None, **{**known, **more})
+    return Settings(**{**known, **more})
 
 
 def make_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:

@@ -25,7 +25,7 @@ from ncco_server.console.app import create_console
 from ncco_server.console.passwords import Passwords
 from ncco_server.console.services import Services
 from ncco_server.console.sessions import Sessions, new_link
-from ncco_server.settings.secrets import CONSOLE, derived_keys
+from ncco_server.settings.secrets import CONSOLE, console_keys, derived_keys
 from tests.support.cases import each_case
 from tests.unit.console.conftest import (
     BASE_URL,
@@ -63,7 +63,7 @@ def development(clock: Clock | None = None, proxied_since: datetime | None = Non
 
 
 def link(made_at: datetime = NOON, key: str = KEY) -> str:
-    return new_link(settings_for(REPOSITORY, key=key).console_keys(), made_at)
+    return new_link(console_keys(settings_for(REPOSITORY, key=key)), made_at)
 
 
 def production(clock: Clock | None = None, **settings: Any) -> FastAPI:

@@ -41,7 +41,7 @@ def test_bundled_packages_have_the_locked_version_and_their_licence_is_included(
 
 
 async def test_an_address_has_the_version_of_all_files() -> None:
-    console: FastAPI = create_console(Settings(_env_file=None, database_url="memory://"), Services(), dev=True)
+    console: FastAPI = create_console(Settings(database_url="memory://"), Services(), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
         got = await client.get(f"/static/{static_version()}/console.css")
 
@@ -51,7 +51,7 @@ async def test_an_address_has_the_version_of_all_files() -> None:
 
 
 async def test_static_files_are_compressed_and_pages_are_not() -> None:
-    console: FastAPI = create_console(Settings(_env_file=None, database_url="memory://"), Services(), dev=True)
+    console: FastAPI = create_console(Settings(database_url="memory://"), Services(), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(console), base_url="http://127.0.0.1:8001") as client:
         script = await client.get(f"/static/{static_version()}/vendor/codemirror.js")
         plain = await client.get(script.request.url, headers={"Accept-Encoding": "identity"})

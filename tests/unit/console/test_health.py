@@ -72,7 +72,7 @@ class Watched:
 
 
 def settings(project: Path) -> Settings:
-    return settings_for(project, insecure=True, hook_allow="127.0.0.1")
+    return settings_for(project, insecure=True)
 
 
 @pytest.fixture

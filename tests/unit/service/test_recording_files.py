@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
+from ncco_server.assembly import with_current_keys
 from ncco_server.service.recording_bucket import PART_BYTES, BucketError, RecordingBucket
 from ncco_server.service.recording_files import RecordingFiles, new_recording_id, opened_bucket, size_of
 from ncco_server.service.recording_folder import RecordingFolder
@@ -270,7 +272,7 @@ def test_keys_are_read_again_and_those_before_stay_while_they_cannot_be(
         (tmp_path / name).write_text("AKIAOLD\n")
     settings, id_ = load_settings(), new_recording_id()
     assert settings.bucket is not None
-    files = RecordingBucket(settings.bucket, settings.current_bucket, keys_s=0)
+    files = RecordingBucket(settings.bucket, partial(with_current_keys, settings.env_file), keys_s=0)
     with pytest.raises(BucketError, match="InvalidAccessKeyId") as refused:
         files.put(id_, b"audio")
     assert "correct AWS_ACCESS_KEY_ID" in refused.value.cure

@@ -94,7 +94,7 @@ class Line:
         (folder / "flows" / "ask.yaml").write_text(ASK, encoding="utf-8")
         self.url = f"sqlite:///{folder}/calls.db"
         self.flows = load(read_project(folder / "flows", folder / "templates")[0]).flows
-        settings = Settings(_env_file=None, flows=folder / "flows", database_url=self.url, insecure=True)
+        settings = Settings(flows=folder / "flows", database_url=self.url, insecure=True)
         self.app = create_app(settings)
 
     async def call(self, leg: str, acts: list[str], direction: str = "inbound", *, is_new: bool = True) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from ncco_server.assembly import policy_of
 from ncco_server.errors import SettingsError
 from ncco_server.field_docs import field_docs
 from ncco_server.settings import Settings, load_settings
-from ncco_server.settings.fields import Cure, VoiceAccess, variable
+from ncco_server.settings.fields import Cure, Variables, VoiceAccess, variable
 from tests.support.cases import each_case
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - read, not bound
@@ -23,7 +24,7 @@ PEM = "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----\n"
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for field in Settings.model_fields:
+    for field in Variables.model_fields:
         monkeypatch.delenv(variable(field), raising=False)
     monkeypatch.chdir(tmp_path)
     yield
@@ -56,14 +57,14 @@ def test_the_defaults_serve_this_machine_alone() -> None:
     assert ((), 10) == (settings.hook_secrets, settings.hook_tries)
 
 
-@each_case("field", Settings.model_fields)
+@each_case("field", Variables.model_fields)
 def test_every_setting_is_explained(field: str) -> None:
-    assert field_docs(Settings, Settings)[field].endswith(".")
+    assert field_docs(Variables, Variables)[field].endswith(".")
 
 
-@each_case("field", sorted(set(Settings.model_fields) - {"application_id", "api_key"}))
+@each_case("field", sorted(set(Variables.model_fields) - {"application_id", "api_key"}))
 def test_every_setting_that_can_be_wrong_has_a_cure(field: str) -> None:
-    assert [item.text for item in Settings.model_fields[field].metadata if isinstance(item, Cure)]
+    assert [item.text for item in Variables.model_fields[field].metadata if isinstance(item, Cure)]
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_the_private_key_is_a_path_or_itself(text: str, monkeypatch: pytest.Monk
 def test_the_failsafe_is_a_text_or_an_ncco(expected: list[Any], text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = loaded(monkeypatch, NCCO_FAILSAFE=text)
 
-    assert expected == json.loads(json.dumps(settings.policy().failsafe))
+    assert expected == json.loads(json.dumps(settings.failsafe))
 
 
 def test_the_default_failsafe_is_heard() -> None:
@@ -271,8 +272,8 @@ def test_calls_are_placed_with_the_application_and_its_key(monkeypatch: pytest.M
 def test_a_virtual_vonage_takes_the_place_of_the_real_one_also_in_child_processes(
     virtual: VoiceAccess | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application", VONAGE_PRIVATE_KEY=PEM)
-    settings.place_calls_with(virtual)
+    read = loaded(monkeypatch, VONAGE_APPLICATION_ID="an-application", VONAGE_PRIVATE_KEY=PEM)
+    settings = read.model_copy(update={"has_virtual_vonage": True, "virtual_vonage": virtual})
 
     copies = settings.model_copy(update={"port": 1}), pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
 
@@ -284,7 +285,7 @@ def test_settings_reach_a_child_process_whole(monkeypatch: pytest.MonkeyPatch) -
     settings = loaded(monkeypatch, NCCO_KEY="a-key-of-more-than-16", FLOW_CRM_URL="https://crm.example.com")
     copy = pickle.loads(pickle.dumps(settings))  # noqa: S301 - our own
 
-    assert settings.policy() == copy.policy()
+    assert policy_of(settings) == policy_of(copy)
 
 
 @each_case(

@@ -39,11 +39,11 @@ def test_variables_for_flows_come_from_both_without_their_prefix(
     (in_a_project / ".env").write_text("FLOW_CRM_URL=https://old.example\nFLOW_DESK=447700900333\nFLOW_UNSET\n")
     monkeypatch.setenv("FLOW_CRM_URL", "https://crm.example")
 
-    assert {"CRM_URL": "https://crm.example", "DESK": "447700900333"} == load_settings().policy().env
+    assert {"CRM_URL": "https://crm.example", "DESK": "447700900333"} == load_settings().flow_env
 
 
 def test_the_policy_holds_the_settings_of_the_service() -> None:
-    assert ("44", "49") == load_settings(None, dial_allow="44,49").policy().dial_allow
+    assert ("44", "49") == load_settings(None, dial_allow="44,49").dial_allow
 
 
 @pytest.mark.parametrize(

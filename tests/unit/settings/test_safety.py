@@ -160,11 +160,6 @@ def test_a_server_of_real_calls_must_know_its_address_also_behind_a_proxy(host: 
     assert "NCCO_PUBLIC_URL" == caught.value.setting
 
 
-def test_without_a_secret_there_is_nothing_to_verify_with() -> None:
-    assert load_settings(None).verifier() is None
-    assert load_settings(None, signature_secret=SECRET).verifier() is not None
-
-
 @each_case("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "127.1.2.3"])
 def test_these_hosts_are_this_machine_alone(host: str) -> None:
     assert is_loopback(host)

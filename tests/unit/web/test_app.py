@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ncco_server.assembly import policy_of
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.flow.loader import load, load_files
 from ncco_server.ncco import check
@@ -199,7 +200,7 @@ class BreakingStore(MemoryStore):
 @pytest.mark.parametrize("begins_broken", [True, False])
 async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path, begins_broken: bool) -> None:
     chosen = settings_with(flows=project / "flows", templates=project / "templates")
-    policy, store = chosen.policy(), BreakingStore()
+    policy, store = policy_of(chosen), BreakingStore()
     await store.open()
     library = Library(store, lambda: load_files(project / "flows", project / "templates"))
     await library.reload()
@@ -293,5 +294,5 @@ async def real_app() -> tuple[FastAPI, CallService]:
     await store.open()
     library = Library(store, lambda: load({"flows/desk.yaml": FLOW}))
     await library.reload()
-    service = CallService(store, library, chosen.policy())
+    service = CallService(store, library, policy_of(chosen))
     return create_app(chosen, service=service, dev=True), service

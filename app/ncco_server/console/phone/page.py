@@ -219,14 +219,13 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
         raise HTTPException(403, problem)
     await _check_time(request, session, wanted)
     settings = console.settings
-    policy = settings.policy()
-    live = {"env": dict(policy.env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
+    live = {"env": dict(settings.flow_env), "hosts": settings.private_hosts, "budget_ms": settings.lookup_budget_ms}
     asked = {
         "folder": console.project.as_values(),
         "source": wanted.model_dump(include={"file", "text", "step"}),
         "call": wanted.model_dump(mode="json", include={"flow", "to", "caller", "made_at"}),
         "world": wanted.world.model_dump(),
-        "dial_allow": policy.dial_allow,
+        "dial_allow": settings.dial_allow,
         "env": {name: value for name, value in wanted.env.items() if value},
         "live": live if wanted.is_live else None,
         "again": wanted.again,
@@ -245,7 +244,7 @@ async def _played(request: Request, session: ConsoleSession, method: str, **valu
     if "not_called" in call:
         return render(request, "phone_issues.html", notice=call["not_called"])
     has_kept = False
-    if console.dev and (files := console.settings.recording_files) is not None:
+    if console.dev and (files := console.recording_files) is not None:
         kept = (await console.phone_calls.person(session)).kept
         with suppress(OSError, StoreError):  # the message of a trial call may be missing from the list
             for message in call["messages"][kept[call["id"]] :]:
