@@ -20,7 +20,6 @@ from uuid import uuid4
 from benchmarks.load.machine import fsync_ms, processor
 from benchmarks.load.stored import fill
 from ncco_server.store import SessionRow, Store, TurnRow, WebhookRow, open_store
-from ncco_server.store.sqlite_file import in_sqlite
 from ncco_server.store.store import SELECT_CALL
 
 ROUNDS = 5
@@ -80,7 +79,7 @@ async def measure_reads(folder: Path) -> None:
     direct, hopped = [], []
 
     def read() -> list[object]:
-        return connection.execute(in_sqlite(SELECT_CALL), (session.id,)).fetchall()
+        return connection.execute(SELECT_CALL.sqlite, (session.id,)).fetchall()
 
     for _ in range(READS):
         before = time.perf_counter()

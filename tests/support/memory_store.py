@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ncco_server.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from ncco_server.store.rows import SESSION_COLUMNS
+from ncco_server.store.sql import Sql
 
 
 class MemoryStore(Store):
@@ -17,7 +18,7 @@ class MemoryStore(Store):
     @property
     def sessions(self) -> dict[str, SessionRow]:
         """By id, oldest first."""
-        rows = self.database.read_apart(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key", ())
+        rows = self.database.read_apart(Sql(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key"), ())
         return {row[0]: SessionRow.read(row) for row in rows}
 
     @property
@@ -25,8 +26,10 @@ class MemoryStore(Store):
         """By session, oldest first."""
         found: dict[str, list[TurnRow]] = {id_: [] for id_ in self.sessions}
         for row in self.database.read_apart(
-            f"SELECT id, {', '.join(f'turns.{name}' for name in TurnRow._fields[1:])} FROM turns "
-            "JOIN calls ON calls.key = call_key ORDER BY turns.key",
+            Sql(
+                f"SELECT id, {', '.join(f'turns.{name}' for name in TurnRow._fields[1:])} FROM turns "
+                "JOIN calls ON calls.key = call_key ORDER BY turns.key"
+            ),
             (),
         ):
             found[row[0]].append(TurnRow(*row))
@@ -37,12 +40,13 @@ class MemoryStore(Store):
         """Every one, oldest first."""
         columns = ", ".join(WebhookRow._fields)
         return [
-            WebhookRow(*row) for row in self.database.read_apart(f"SELECT {columns} FROM webhooks ORDER BY key", ())
+            WebhookRow(*row)
+            for row in self.database.read_apart(Sql(f"SELECT {columns} FROM webhooks ORDER BY key"), ())
         ]
 
     @property
     def revisions(self) -> dict[str, RevisionRow]:
         """By hash."""
         columns = ", ".join(RevisionRow._fields)
-        rows = self.database.read_apart(f"SELECT {columns} FROM revisions ORDER BY rowid", ())
+        rows = self.database.read_apart(Sql(f"SELECT {columns} FROM revisions ORDER BY rowid"), ())
         return {row[0]: RevisionRow(*row) for row in rows}

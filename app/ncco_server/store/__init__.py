@@ -68,6 +68,7 @@ from ncco_server.store.rows import (
     milliseconds,
     moment_of,
 )
+from ncco_server.store.sql import Sql
 from ncco_server.store.sqlite import SqliteDatabase
 from ncco_server.store.store import Store
 
@@ -121,6 +122,7 @@ __all__ = [
     "RevisionRow",
     "Schema",
     "SessionRow",
+    "Sql",
     "SqliteDatabase",
     "Store",
     "StoreError",

@@ -1,6 +1,6 @@
 -- version 0001
--- Tables that version 0.2 creates outside its schema. They may exist already. The SQL works in both databases. Calls
--- wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the index by
+-- Tables that version 0.2 creates outside its schema. They may exist already. The SQL works in both databases, except
+-- for statements that begin with a comment `only in PostgreSQL`. Calls wait while SQLite reads, so a server never reads the whole table of recordings: a number is searched in the index by
 -- time. The transcript is the last column, because SQLite would read through it to reach a later one.
 
 CREATE TABLE IF NOT EXISTS ncco_recordings (
@@ -244,8 +244,8 @@ CREATE TABLE IF NOT EXISTS ncco_results (
     is_last boolean NOT NULL,
     direction text NOT NULL,
     flow text NOT NULL,
-    party text COLLATE "C" NOT NULL,
-    party_end text COLLATE "C" NOT NULL,
+    party text NOT NULL,
+    party_end text NOT NULL,
     line text NOT NULL,
     name text NOT NULL,
     step text NOT NULL,
@@ -271,6 +271,11 @@ CREATE TABLE IF NOT EXISTS ncco_results (
     counted_until_s bigint NOT NULL DEFAULT -1,
     PRIMARY KEY (call_key)
 );
+
+-- only in PostgreSQL
+ALTER TABLE ncco_results
+    ALTER COLUMN party TYPE text COLLATE "C",
+    ALTER COLUMN party_end TYPE text COLLATE "C";
 
 CREATE INDEX IF NOT EXISTS ncco_results_by_time
     ON ncco_results (began_at);

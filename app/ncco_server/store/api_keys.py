@@ -10,18 +10,19 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from ncco_server.store.database import Database, Row, Work
+from ncco_server.store.sql import Sql
 
 API_KEYS_TABLE: Final = "ncco_api_keys"
 
-_INSERT: Final = f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)"
-_SELECT: Final = f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1"
-_SELECT_ALL: Final = f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} ORDER BY name, created_at"
-_DELETE: Final = f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash"
-_DELETE_OLD: Final = f"""
+_INSERT: Final = Sql(f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)")
+_SELECT: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1")
+_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} ORDER BY name, created_at")
+_DELETE: Final = Sql(f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash")
+_DELETE_OLD: Final = Sql(f"""
     DELETE FROM {API_KEYS_TABLE}
     WHERE name = $1 AND created_at < (SELECT max(created_at) FROM {API_KEYS_TABLE} WHERE name = $1)
     RETURNING hash
-"""
+""")
 
 
 class ApiKeyRow(NamedTuple):
@@ -60,7 +61,7 @@ def _row(row: Row) -> ApiKeyRow:
     return ApiKeyRow(row[0], tuple(row[1].split(",")), row[2])
 
 
-def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+def _rows(sql: Sql, *values: Any) -> Work[list[Row]]:
     return (yield sql, values)
 
 

@@ -6,13 +6,14 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from ncco_server.store.database import Database, Work
+from ncco_server.store.sql import Sql
 
 BACKUPS_TABLE: Final = "ncco_backups"
 
-DELETE: Final = f"DELETE FROM {BACKUPS_TABLE}"
-INSERT: Final = f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)"
-SELECT: Final = f"SELECT made_at, bytes FROM {BACKUPS_TABLE}"
-SELECT_FIRST_REVISION: Final = "SELECT min(created_at) FROM revisions"
+DELETE: Final = Sql(f"DELETE FROM {BACKUPS_TABLE}")
+INSERT: Final = Sql(f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)")
+SELECT: Final = Sql(f"SELECT made_at, bytes FROM {BACKUPS_TABLE}")
+SELECT_FIRST_REVISION: Final = Sql("SELECT min(created_at) FROM revisions")
 
 
 class BackupRow(NamedTuple):

@@ -18,7 +18,6 @@ from ncco_server.store.migrations import (
     ADDITIONS_TABLE,
     PROBES_TABLE,
     RETENTION_TABLE,
-    SQLITE,
     TABLES,
     VERSION_TABLE,
     upgrade,
@@ -100,7 +99,7 @@ def check_copy(path: Path) -> None:
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
     """The columns that a copy lacks although a new database has them, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
-        sqlite_file.run(new, upgrade(SQLITE, sqlite_file.LIST_TABLES, "a new database"))
+        sqlite_file.run(new, upgrade("sqlite", "a new database"))
         return [
             f"{table}.{column}"
             for table in TABLES

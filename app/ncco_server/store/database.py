@@ -7,8 +7,8 @@ the code of the operations.
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
-The SQL is PostgreSQL's, with `$1` for the first value; a table in `ncco_server.store.sqlite_file` lists the
-differences in SQLite. An operation raises StoreError only before it has written anything.
+A statement contains its SQL for both (`ncco_server.store.sql`). An operation raises StoreError only before it has
+written anything.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.store.rows import Schema
+from ncco_server.store.sql import Dialect, Sql
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -32,7 +33,7 @@ Row: TypeAlias = tuple[Any, ...]
 class Many(NamedTuple):
     """A statement that runs once for each row of values. Its result is all rows that the runs return."""
 
-    sql: str
+    sql: Sql
     rows: Sequence[Sequence[Any]]
 
 
@@ -43,7 +44,7 @@ class Keyed(NamedTuple):
     grouped operations, only `Keyed` and `Insert` statements may return rows.
     """
 
-    sql: str
+    sql: Sql
     values: Sequence[Any]
 
 
@@ -54,11 +55,11 @@ class Insert(NamedTuple):
     read without RETURNING, which would make the INSERT 50% slower.
     """
 
-    sql: str
+    sql: Sql
     values: Sequence[Any]
 
 
-Statement: TypeAlias = tuple[str, Sequence[Any]] | Keyed | Many | Insert
+Statement: TypeAlias = tuple[Sql, Sequence[Any]] | Keyed | Many | Insert
 
 T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
@@ -81,7 +82,7 @@ async def give_way(began: float, factor: float = 1.0) -> None:
 class Read(Protocol):
     """Reads a database, even while servers write to it."""
 
-    async def __call__(self, sql: str, *values: object) -> list[Row]:
+    async def __call__(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
 
 
@@ -92,11 +93,13 @@ class Database(Protocol):
         label: the database's name in messages, without user and password.
         path: the file of a SQLite database.
         is_durable: whether the data outlives the process.
+        dialect: its SQL.
     """
 
     label: str
     path: Path | None
     is_durable: bool
+    dialect: Dialect
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable.
@@ -113,7 +116,7 @@ class Database(Protocol):
         Raises StoreUnavailable, or StoreUnusable if the database belongs to a newer version or to another program.
         """
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of a query, as of the last commit. Raises StoreUnavailable."""
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
@@ -240,21 +243,6 @@ class GroupWriter(ABC):
                 if not item.done.done():
                     item.error = item.error or StoreUnavailable(f"{self.label} is not open")
                     item.settle()
-
-
-def contains(column: str, value: str) -> str:
-    """An SQL condition that is true if a text or binary column contains a value."""
-    return f'"position"({column}, {value}) > 0'
-
-
-def has_word(column: str, word: str) -> str:
-    """An SQL condition that is true if a binary column contains a word. It ignores the case of ASCII letters.
-
-    The column's bytes may not be valid text, so the word is encoded rather than the column decoded.
-    """
-    return contains(
-        f"lower(encode({column}, 'escape') COLLATE \"C\")", f"lower(encode({word}, 'escape') COLLATE \"C\")"
-    )
 
 
 def store_wait(label: str) -> StoreUnavailable:

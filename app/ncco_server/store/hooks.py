@@ -7,22 +7,50 @@ from typing import Final
 
 from ncco_server.store.database import Keyed, Work
 from ncco_server.store.rows import HOOK_COLUMNS, IS_MAIL, HookRow
+from ncco_server.store.sql import Sql
 
 # The lock keeps another host from sending the last waiting hook before the new hook is written. Otherwise the new hook
 # would never become due.
-LOCK_LAST_WAITING: Final = f"""
+LOCK_LAST_WAITING: Final = Sql(
+    f"""
     SELECT session FROM hooks
     WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
     ORDER BY key DESC
     LIMIT 1
     FOR SHARE
-"""
+    """,
+    sqlite=f"""
+    SELECT session FROM hooks
+    WHERE session = $1 AND is_parked = 0 AND NOT {IS_MAIL}
+    ORDER BY key DESC
+    LIMIT 1
+    """,
+)
 
-INSERT_HOOK: Final = f"""
+INSERT_HOOK: Final = Sql(f"""
     INSERT INTO hooks ({HOOK_COLUMNS})
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (id) DO NOTHING
-"""
+""")
+
+# The first waiting hook of a session becomes due: at $2, or at once if that is NULL. This is a separate statement after
+# the DELETE, so that it sees hooks written in the meantime.
+FREE_NEXT: Final = Sql(
+    f"""
+    UPDATE hooks
+    SET due_at = coalesce(CAST($2 AS bigint), created_at)
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
+    )
+    """,
+    sqlite=f"""
+    UPDATE hooks
+    SET due_at = coalesce($2, created_at)
+    WHERE due_at IS NULL AND key = (
+        SELECT min(key) FROM hooks WHERE session = $1 AND is_parked = 0 AND NOT {IS_MAIL}
+    )
+    """,
+)
 
 
 def add_hooks(hooks: Iterable[HookRow]) -> Work[None]:

@@ -25,6 +25,7 @@ from ncco_server.store.placed_rows import PLACED_TABLES
 from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import RESULT_TABLES
 from ncco_server.store.rows import Schema
+from ncco_server.store.sql import Dialect, Sql
 
 VERSION_TABLE: Final = "ncco_schema"
 """The table with the database's version. A database that has our tables but not this one belongs to another program."""
@@ -57,45 +58,71 @@ PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
 PostgreSQL cannot compress it.
 """
 
-INSERT_PROBE: Final = "INSERT INTO probes (body) VALUES ($1)"
+LIST_TABLES: Final = Sql(
+    f"""
+    SELECT name
+    FROM unnest('{{{",".join(TABLES)}}}'::text[]) AS name
+    JOIN pg_class ON pg_class.oid = to_regclass(name)
+    """,
+    sqlite="SELECT name FROM sqlite_master WHERE type = 'table'",
+)
+"""In PostgreSQL, it leaves out other programs' tables. It reads pg_class, so that a connection that waited for another
+host's migration sees the new tables.
+"""
 
-DELETE_PROBES: Final = "DELETE FROM probes"
+INSERT_PROBE: Final = Sql("INSERT INTO probes (body) VALUES ($1)")
+
+DELETE_PROBES: Final = Sql("DELETE FROM probes")
+
+SELECT_RETENTION: Final = Sql(f"SELECT days FROM {RETENTION_TABLE}")
+
+INSERT_RETENTION: Final = Sql(f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)")
 
 
 class Migration(NamedTuple):
     """The statements that turn the previous version into this one."""
 
     version: str
-    statements: tuple[str, ...]
+    statements: tuple[Sql, ...]
 
 
-def _read_migrations(name: str) -> tuple[Migration, ...]:
+def _read_migrations(name: str, dialect: Dialect) -> tuple[Migration, ...]:
     """Read the migrations in a file of this folder: each starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(
-        Migration(version, tuple(statement.strip() for statement in statements.split(";\n") if statement.strip()))
+        Migration(
+            version, tuple(Sql(each) for each in map(str.strip, statements.split(";\n")) if _is_for(dialect, each))
+        )
         for version, statements in zip(parts[::2], parts[1::2], strict=True)
     )
 
 
-SQLITE: Final = _read_migrations("sqlite.sql")
-POSTGRES: Final = _read_migrations("postgres.sql")
-ADDITIONS: Final = _read_migrations("additions.sql")
+def _is_for(dialect: Dialect, statement: str) -> bool:
+    return bool(statement) and (dialect == "postgres" or not statement.startswith("-- only in PostgreSQL\n"))
 
 
-def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[Schema]:
+MIGRATIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
+    "sqlite": _read_migrations("sqlite.sql", "sqlite"),
+    "postgres": _read_migrations("postgres.sql", "postgres"),
+}
+ADDITIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
+    "sqlite": _read_migrations("additions.sql", "sqlite"),
+    "postgres": _read_migrations("additions.sql", "postgres"),
+}
+
+
+def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
     """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database.
 
     Args:
-        migrations: the migrations for this kind of database.
-        list_tables: the query for the database's tables; it may leave out other programs' tables.
+        dialect: the kind of database.
         label: the database's name in messages.
     """
-    tables = {row[0] for row in (yield list_tables, ())}
+    tables = {row[0] for row in (yield LIST_TABLES, ())}
     found = yield from _version(VERSION_TABLE, tables)
     added = yield from _version(ADDITIONS_TABLE, tables)
-    versions = tuple(migration.version for migration in migrations)
+    versions = tuple(migration.version for migration in MIGRATIONS[dialect])
     if found == "" and (others := sorted(tables - {VERSION_TABLE})):
         cure = "name an empty database in NCCO_DATABASE_URL"
         raise StoreUnusable(f"{label} belongs to another program: it has a table {others[0]}", cure)
@@ -104,43 +131,43 @@ def find_schema(migrations: tuple[Migration, ...], list_tables: str, label: str)
         raise StoreUnusable(
             f"{label} has schema {found}, but this version knows only versions up to {versions[-1]}", cure
         )
-    days = (yield f"SELECT days FROM {RETENTION_TABLE}", ()) if RETENTION_TABLE in tables else []
+    days = (yield SELECT_RETENTION, ()) if RETENTION_TABLE in tables else []
     missing = tuple(version for version in versions if version > found)
-    additions = tuple(addition.version for addition in ADDITIONS if addition.version > added)
+    additions = tuple(addition.version for addition in ADDITIONS[dialect] if addition.version > added)
     return Schema(found, versions[-1], missing, days[0][0] if days else None, additions)
 
 
 def _version(table: str, tables: Collection[str]) -> Work[str]:
-    rows = (yield f"SELECT max(version_num) FROM {table}", ()) if table in tables else []
+    rows = (yield Sql(f"SELECT max(version_num) FROM {table}"), ()) if table in tables else []
     return str(rows[0][0] or "") if rows else ""
 
 
-def upgrade(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[None]:
+def upgrade(dialect: Dialect, label: str) -> Work[None]:
     """Create missing tables and columns. The transaction must keep other writers out. Raises StoreUnusable."""
-    schema = yield from find_schema(migrations, list_tables, label)
+    schema = yield from find_schema(dialect, label)
     if schema.missing:
-        yield from _run(migrations, schema.missing, VERSION_TABLE)
+        yield from _run(MIGRATIONS[dialect], schema.missing, VERSION_TABLE)
     if not schema.found:
-        yield f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)", ()
-        yield f"INSERT INTO {RETENTION_TABLE} (days) VALUES ($1)", (DEFAULT_RETENTION_DAYS,)
+        yield Sql(f"CREATE TABLE {RETENTION_TABLE} (days bigint NOT NULL)"), ()
+        yield INSERT_RETENTION, (DEFAULT_RETENTION_DAYS,)
     if schema.additions:
-        yield from _run(ADDITIONS, schema.additions, ADDITIONS_TABLE)
+        yield from _run(ADDITIONS[dialect], schema.additions, ADDITIONS_TABLE)
 
 
-def is_complete(migrations: tuple[Migration, ...], list_tables: str, label: str) -> Work[bool]:
+def is_complete(dialect: Dialect, label: str) -> Work[bool]:
     """Whether `upgrade` would change nothing. Raises StoreUnusable."""
-    schema = yield from find_schema(migrations, list_tables, label)
+    schema = yield from find_schema(dialect, label)
     return schema.is_complete
 
 
 def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_table: str) -> Work[None]:
-    yield f"CREATE TABLE IF NOT EXISTS {version_table} (version_num text NOT NULL)", ()
+    yield Sql(f"CREATE TABLE IF NOT EXISTS {version_table} (version_num text NOT NULL)"), ()
     for migration in migrations:
         if migration.version in missing:
             for statement in migration.statements:
                 yield statement, ()
-    yield f"DELETE FROM {version_table}", ()
-    yield f"INSERT INTO {version_table} (version_num) VALUES ($1)", (missing[-1],)
+    yield Sql(f"DELETE FROM {version_table}"), ()
+    yield Sql(f"INSERT INTO {version_table} (version_num) VALUES ($1)"), (missing[-1],)
 
 
 def require_readable(schema: Schema, label: str) -> None:

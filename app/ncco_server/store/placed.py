@@ -46,6 +46,7 @@ from ncco_server.store.placed_rows import (
     PlacingControl,
     PlacingLimits,
 )
+from ncco_server.store.sql import ListSql, Sql
 
 ADDED_SIZE: Final = 200
 """Number of calls that a bulk write adds in one transaction."""
@@ -53,8 +54,9 @@ STOPPED_SIZE: Final = 500
 """Number of calls that are cancelled in one transaction."""
 _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
-_SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
-_SELECT_DUE: Final = f"""
+_SELECT: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1")
+_SELECT_DUE: Final = ListSql(
+    f"""
     SELECT {_COLUMNS}
     FROM {PLACED_TABLE} AS placed
     WHERE due_at <= $1 AND flow IN (%s) AND NOT EXISTS (
@@ -64,93 +66,98 @@ _SELECT_DUE: Final = f"""
     )
     ORDER BY due_at, id
     LIMIT $2
-"""
-_SELECT_EXPIRED: Final = f"""
+""",
+    2,
+)
+_SELECT_EXPIRED: Final = ListSql(
+    f"""
     SELECT {_COLUMNS}
     FROM {PLACED_TABLE}
     WHERE expires_at <= $1 AND due_at IS NOT NULL AND (expires_at <= $3 OR flow IN (%s))
     ORDER BY expires_at
     LIMIT $2
-"""
-_SELECT_PAGE: Final = f"""
+""",
+    3,
+)
+_SELECT_PAGE: Final = Sql(f"""
     SELECT {_COLUMNS}
     FROM {PLACED_TABLE}
     WHERE (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {PLACED_TABLE} WHERE id = $2))
         AND (CAST($3 AS text) = '' OR flow = $3) AND (CAST($4 AS text) = '' OR state = $4)
         AND (CAST($5 AS text) = '' OR outcome = $5) AND (CAST($6 AS text) = '' OR batch = $6)
-        AND (CAST($7 AS text) = '' OR number LIKE '%' || $7 || '%') AND (CAST($8 AS text) = '' OR owner = $8)
+        AND (CAST($7 AS text) = '' OR replace(number, $7, '') <> number) AND (CAST($8 AS text) = '' OR owner = $8)
         AND (CAST($9 AS text) = '' OR origin = $9)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
-"""
-_COUNT: Final = f"""
+""")
+_COUNT: Final = Sql(f"""
     SELECT state, outcome, count(*)
     FROM {PLACED_TABLE}
     WHERE CAST($1 AS text) = '' OR batch = $1
     GROUP BY state, outcome
     ORDER BY state, outcome
-"""
-_POSTPONE: Final = f"""
+""")
+_POSTPONE: Final = Sql(f"""
     UPDATE {PLACED_TABLE} SET due_at = $3, problem = $4, updated_at = $5
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
-"""
-_STOP_BATCH: Final = f"""
+""")
+_STOP_BATCH: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = 'over', outcome = 'cancelled', due_at = NULL, cancelled_at = $2, updated_at = $2, salt = ''
     WHERE state = 'waiting' AND id IN (
         SELECT id FROM {PLACED_TABLE} WHERE batch = $1 AND batch <> '' AND due_at IS NOT NULL ORDER BY due_at LIMIT $3
     )
     RETURNING id
-"""
-_SELECT_ATTEMPTS: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number"
-_SELECT_CANCELLED: Final = f"""
+""")
+_SELECT_ATTEMPTS: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 ORDER BY number")
+_SELECT_CANCELLED: Final = Sql(f"""
     SELECT {", ".join(f"attempt.{name}" for name in AttemptRow._fields)}
     FROM {ATTEMPTS_TABLE} AS attempt
     JOIN {PLACED_TABLE} AS placed ON placed.id = attempt.placed
     WHERE attempt.over_at IS NULL AND attempt.leg <> '' AND attempt.problem <> '{HUNG_UP}'
         AND placed.cancelled_at IS NOT NULL
     LIMIT $1
-"""
-_COUNT_ACTIVE: Final = f"""
+""")
+_COUNT_ACTIVE: Final = Sql(f"""
     SELECT
         (SELECT count(*) FROM {PLACED_TABLE} WHERE due_at IS NOT NULL),
         (SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE over_at IS NULL)
-"""
-_COUNT_CALLED: Final = f"""
+""")
+_COUNT_CALLED: Final = Sql(f"""
     SELECT count(DISTINCT placed), count(DISTINCT CASE WHEN answered_at IS NOT NULL THEN placed END)
     FROM {ATTEMPTS_TABLE}
     WHERE placing_at >= $1
-"""
-_SELECT_NEWEST: Final = f"""
+""")
+_SELECT_NEWEST: Final = Sql(f"""
     SELECT id, state, outcome, due_at, cancelled_at
     FROM {PLACED_TABLE}
     ORDER BY created_at DESC, id DESC
     LIMIT $1
-"""
-_SELECT_NEWEST_ATTEMPTS: Final = f"""
+""")
+_SELECT_NEWEST_ATTEMPTS: Final = Sql(f"""
     SELECT placed, number, state, outcome FROM {ATTEMPTS_TABLE} ORDER BY placing_at DESC LIMIT $1
-"""
-_SELECT_SILENT: Final = f"""
+""")
+_SELECT_SILENT: Final = Sql(f"""
     SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE give_up_at <= $1 ORDER BY give_up_at LIMIT $2
-"""
-_ERASE: Final = f"""
+""")
+_ERASE: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET number = '', params = '', salt = '', digest = '', problem = '', due_at = NULL, state = 'over',
         outcome = CASE WHEN outcome = '' THEN 'cancelled' ELSE outcome END
     WHERE id = $1
-"""
-_ERASE_ATTEMPTS: Final = f"""
+""")
+_ERASE_ATTEMPTS: Final = Sql(f"""
     UPDATE {ATTEMPTS_TABLE}
     SET to_number = '', leg = '', conversation = '', problem = '', state = 'over', give_up_at = NULL,
         over_at = coalesce(over_at, placing_at), outcome = CASE WHEN state = 'over' THEN outcome ELSE '' END
     WHERE placed = $1
-"""
-_DELETE_ATTEMPTS_OF: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1"
-_DELETE_OLD: Final = f"""
+""")
+_DELETE_ATTEMPTS_OF: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1")
+_DELETE_OLD: Final = Sql(f"""
     DELETE FROM {PLACED_TABLE}
     WHERE id IN (SELECT id FROM {PLACED_TABLE} WHERE created_at < $1 AND state = 'over' AND updated_at < $1 LIMIT $2)
     RETURNING id
-"""
+""")
 
 
 def _ignore(_: int) -> None:
@@ -254,8 +261,9 @@ class PlacedCalls:
 
         It depends on the newest `limit` calls and attempts, the numbers of active ones, and the pause.
         """
-        reads = ((_SELECT_NEWEST, limit), (_SELECT_NEWEST_ATTEMPTS, limit), (_COUNT_ACTIVE,), (SELECT_CONTROL,))
-        return [tuple(row) for read in reads for row in await self._database.read(*read)]
+        read = self._database.read
+        newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
+        return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
 
     # Placing
 
@@ -288,11 +296,10 @@ class PlacedCalls:
         """Up to `limit` waiting calls that have expired: those of these flows, and of any flow those from `before`."""
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
-    async def _waiting(self, sql: str, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
+    async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
         """The rows of a query that has a place for the names of flows."""
         names = flows or ("",)
-        places = ", ".join(f"${len(values) + number}" for number in range(1, len(names) + 1))
-        return list(map(PlacedRow._make, await self._database.read(sql % places, *values, *names)))
+        return list(map(PlacedRow._make, await self._database.read(sql.of(len(names)), *values, *names)))
 
     async def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> None:
         """Make waiting calls due at other times, each with the reason.
@@ -397,7 +404,7 @@ class PlacedCalls:
         return await self._database.write(partial(placing.end_waiting, row, result, now))
 
 
-def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+def _rows(sql: Sql, *values: Any) -> Work[list[Row]]:
     return (yield sql, values)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.store.rows import HookRow
+from ncco_server.store.sql import Sql
 
 PLACED_TABLE: Final = "ncco_placed"
 ATTEMPTS_TABLE: Final = "ncco_attempts"
@@ -140,7 +141,7 @@ class PlacingControl(NamedTuple):
         return self.held_until is not None and self.held_until > now
 
 
-SELECT_CONTROL: Final = f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1"
+SELECT_CONTROL: Final = Sql(f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1")
 
 
 class PlacedCounts(NamedTuple):

@@ -26,6 +26,7 @@ from ncco_server.store.placed_rows import (
     PlacingControl,
     PlacingLimits,
 )
+from ncco_server.store.sql import Sql, marks
 
 GAP_MS: Final = 400
 """Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
@@ -45,66 +46,62 @@ _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
 
 
-def _values(count: int) -> str:
-    return ", ".join(f"${number}" for number in range(1, count + 1))
-
-
-_INSERT: Final = f"""
-    INSERT INTO {PLACED_TABLE} ({_COLUMNS}) VALUES ({_values(len(PlacedRow._fields))})
+_INSERT: Final = Sql(f"""
+    INSERT INTO {PLACED_TABLE} ({_COLUMNS}) VALUES ({marks(len(PlacedRow._fields))})
     ON CONFLICT (key) DO NOTHING
-"""
-_SELECT_BY_KEY: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1"
-_SELECT: Final = f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1"
-_LOCK: Final = f"{_SELECT} FOR UPDATE"
-_BEGIN: Final = f"""
+""")
+_SELECT_BY_KEY: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1")
+_SELECT: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1")
+_LOCK: Final = _SELECT.locking("FOR UPDATE")
+_BEGIN: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = 'calling', due_at = NULL, tries = tries + 1, problem = '', updated_at = $3
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
     RETURNING id
-"""
-_WAIT_AGAIN: Final = f"""
+""")
+_WAIT_AGAIN: Final = Sql(f"""
     UPDATE {PLACED_TABLE} SET state = 'waiting', due_at = $2, tries = tries - 1, problem = $3, updated_at = $4
     WHERE id = $1
-"""
-_END: Final = f"""
+""")
+_END: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = $2, outcome = $3, problem = $4, due_at = $5, updated_at = $6,
         salt = CASE WHEN $2 = 'over' THEN '' ELSE salt END
     WHERE id = $1
-"""
-_END_WAITING: Final = f"""
+""")
+_END_WAITING: Final = Sql(f"""
     UPDATE {PLACED_TABLE}
     SET state = 'over', outcome = $3, problem = $4, due_at = NULL, updated_at = $5, salt = '',
         cancelled_at = CASE WHEN $3 = 'cancelled' THEN $5 ELSE cancelled_at END
     WHERE id = $1 AND tries = $2 AND state = 'waiting'
     RETURNING id
-"""
-_CANCEL: Final = f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id"
-_ADD_CONTROL: Final = f"""
+""")
+_CANCEL: Final = Sql(f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id")
+_ADD_CONTROL: Final = Sql(f"""
     INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
-"""
-_LOCK_CONTROL: Final = f"{SELECT_CONTROL} FOR UPDATE"
-_SET_NEXT: Final = f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1"
-_SET_PAUSED: Final = f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1"
-_HOLD: Final = f"""
+""")
+_LOCK_CONTROL: Final = SELECT_CONTROL.locking("FOR UPDATE")
+_SET_NEXT: Final = Sql(f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1")
+_SET_PAUSED: Final = Sql(f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1")
+_HOLD: Final = Sql(f"""
     UPDATE {PLACING_TABLE} SET held_until = $1, held_for = $2
     WHERE id = 1 AND (held_until IS NULL OR held_until < $1)
-"""
-_COUNT_SINCE: Final = f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1"
-_INSERT_ATTEMPT: Final = f"""
-    INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({_values(len(AttemptRow._fields))})
+""")
+_COUNT_SINCE: Final = Sql(f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1")
+_INSERT_ATTEMPT: Final = Sql(f"""
+    INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({marks(len(AttemptRow._fields))})
     ON CONFLICT DO NOTHING
     RETURNING placed
-"""
-_SELECT_ATTEMPT: Final = f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2"
-_LOCK_ATTEMPT: Final = f"{_SELECT_ATTEMPT} FOR UPDATE"
-_UPDATE_ATTEMPT: Final = f"""
+""")
+_SELECT_ATTEMPT: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
+_LOCK_ATTEMPT: Final = _SELECT_ATTEMPT.locking("FOR UPDATE")
+_UPDATE_ATTEMPT: Final = Sql(f"""
     UPDATE {ATTEMPTS_TABLE}
     SET state = $3, leg = $4, conversation = $5, give_up_at = $6, answered_at = $7, over_at = $8, outcome = $9,
         problem = $10
     WHERE placed = $1 AND number = $2
-"""
-_DELETE_ATTEMPT: Final = f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2"
+""")
+_DELETE_ATTEMPT: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 
 
 def add(rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:

@@ -33,7 +33,7 @@ from ncco_server.store.database import (
     WriteItem,
     store_wait,
 )
-from ncco_server.store.migrations import POSTGRES, TABLES, find_schema, is_complete, probe, require_readable, upgrade
+from ncco_server.store.migrations import find_schema, is_complete, probe, require_readable, upgrade
 from ncco_server.store.postgres_copy import copy_in, copy_out, require_unused
 from ncco_server.store.postgres_faults import (
     DRIVER_ERRORS,
@@ -49,6 +49,7 @@ from ncco_server.store.postgres_faults import (
 from ncco_server.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
 from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.rows import Schema
+from ncco_server.store.sql import Dialect, Sql
 
 if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
@@ -88,13 +89,6 @@ _CALLS: Final = 709_322
 
 _LOCK_CALLS: Final = "SELECT pg_advisory_xact_lock($1, key) FROM unnest($2::int[]) AS key"
 
-LIST_TABLES: Final = f"""
-    SELECT name
-    FROM unnest('{{{",".join(TABLES)}}}'::text[]) AS name
-    JOIN pg_class ON pg_class.oid = to_regclass(name)
-"""
-"""Reads pg_class, so that a connection that waited for another host's migration sees the new tables."""
-
 _SETTINGS: Final = {
     "statement_timeout": "3000",
     "lock_timeout": "2000",
@@ -120,11 +114,12 @@ class PostgresDatabase:
         queue_limit: maximum number of waiting writes.
 
     Attributes:
-        label, path, is_durable: see `Database`.
+        label, path, is_durable, dialect: see `Database`.
     """
 
     path: Path | None = None
     is_durable = True
+    dialect: Dialect = "postgres"
 
     def __init__(self, address: Address, *, queue_limit: int = QUEUE_LIMIT) -> None:
         self.label = address.label
@@ -156,7 +151,7 @@ class PostgresDatabase:
         """See `Database.schema`."""
         return await _on_a_connection(self._address, _schema)
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
         """See `Database.read`."""
         if self._reading is None:
             raise self._not_open()
@@ -206,7 +201,7 @@ class PostgresDatabase:
                 await connection.execute("SET LOCAL statement_timeout = 0")
                 await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
                 await require_unused(connection, label)
-                await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
+                await _run(connection, upgrade("postgres", label))
                 await copy_in(connection, path)
 
         await _on_a_connection(self._address, load, limit_s=None)
@@ -249,9 +244,9 @@ class _Connections:
         await made._pool
         return made
 
-    async def fetch(self, sql: str, *values: object) -> list[Row]:
+    async def fetch(self, sql: Sql, *values: object) -> list[Row]:
         """All rows of a query."""
-        return await self.use(lambda connection: _fetch(connection, sql, values), is_lost)
+        return await self.use(lambda connection: _fetch(connection, sql.postgres, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
         """Run `work` on a connection. Raises its errors, StoreUnavailable, and StoreError if a row cannot be stored.
@@ -393,7 +388,7 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
     while steps:
         together: dict[str, list[WriteItem]] = {}
         for item, (_, statement) in steps.items():
-            together.setdefault(statement[0], []).append(item)
+            together.setdefault(statement[0].postgres, []).append(item)
         for sql in sorted(together):
             some = together[sql]
             every = await _send_together(connection, [steps[item][1] for item in some])
@@ -405,7 +400,7 @@ async def _send_together(connection: Connection, statements: Sequence[Statement]
     """Run several statements with the same text at once, and divide the resulting rows by their first value."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
-    sql = f"{first.sql}{_RETURNING}" if isinstance(first, Insert) else first[0]
+    sql = f"{first.sql.postgres}{_RETURNING}" if isinstance(first, Insert) else first[0].postgres
     found: dict[Any, list[Row]] = {}
     for row in await connection.fetchmany(sql, every):
         found.setdefault(row[0], []).append(_loaded(row))
@@ -427,11 +422,13 @@ async def _run(connection: Connection, work: Work[T]) -> T:
         statement = next(work)
         while True:
             if isinstance(statement, Insert):
-                rows = await _fetch(connection, f"{statement.sql}{_RETURNING}", statement.values)
+                rows = await _fetch(connection, f"{statement.sql.postgres}{_RETURNING}", statement.values)
             elif not isinstance(statement, Many):
-                rows = await _fetch(connection, *statement)
+                rows = await _fetch(connection, statement[0].postgres, statement[1])
             elif statement.rows:
-                found = await connection.fetchmany(statement.sql, [_stored(values) for values in statement.rows])
+                found = await connection.fetchmany(
+                    statement.sql.postgres, [_stored(values) for values in statement.rows]
+                )
                 rows = [_loaded(row) for row in found]
             else:
                 rows = []
@@ -510,7 +507,7 @@ async def _on_a_connection(
 
 
 async def _schema(connection: Connection, label: str) -> Schema:
-    return await _run(connection, find_schema(POSTGRES, LIST_TABLES, label))
+    return await _run(connection, find_schema("postgres", label))
 
 
 async def _prepare(connection: Connection, label: str) -> None:
@@ -521,9 +518,9 @@ async def _prepare(connection: Connection, label: str) -> None:
         raise StoreUnusable(
             f"{label} uses the encoding {encoding}, which lacks characters that webhooks may contain", cure
         )
-    if not await _run(connection, is_complete(POSTGRES, LIST_TABLES, label)):
+    if not await _run(connection, is_complete("postgres", label)):
         async with _transaction(connection):
             await connection.execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
             await connection.execute(f"SELECT pg_advisory_xact_lock({LOCK})")
-            await _run(connection, upgrade(POSTGRES, LIST_TABLES, label))
+            await _run(connection, upgrade("postgres", label))
     await _transact(connection, probe)

@@ -26,8 +26,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.store.database import Database, Keyed, Many, Row, Work, contains
+from ncco_server.store.database import Database, Keyed, Many, Row, Work
 from ncco_server.store.rows import moment_of
+from ncco_server.store.sql import Sql, marks
 
 RECORDINGS_TABLE: Final = "ncco_recordings"
 
@@ -176,9 +177,9 @@ _IS_NEW: Final = (
 )
 _HAS_FAILED: Final = "deleted_at IS NULL AND (state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))"
 
-INSERT: Final = f"""
+_INSERT: Final = f"""
     INSERT INTO {RECORDINGS_TABLE} AS known ({RECORDING_COLUMNS})
-    VALUES ({", ".join(f"${number}" for number in range(1, len(_FIELDS) + 1))})
+    VALUES ({marks(len(_FIELDS))})
     ON CONFLICT (uuid)
 """
 
@@ -186,82 +187,89 @@ INSERT: Final = f"""
 # and a webhook of one call never changes another call's recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
-ADD_AUDIO: Final = f"""
-    {INSERT} DO UPDATE
+ADD_AUDIO: Final = Sql(f"""
+    {_INSERT} DO UPDATE
     SET url = excluded.url, started_at = excluded.started_at, duration_ms = excluded.duration_ms, size = excluded.size,
         due_at = excluded.due_at, tries = 0
     WHERE known.url = '' AND {_MAY_ADD}
-"""
+""")
 
-ADD_TRANSCRIPT: Final = f"""
-    {INSERT} DO UPDATE
+ADD_TRANSCRIPT: Final = Sql(f"""
+    {_INSERT} DO UPDATE
     SET transcript_url = excluded.transcript_url, transcript_state = excluded.transcript_state,
         due_at = excluded.due_at, tries = 0
     WHERE known.transcript_url = '' AND {_MAY_ADD}
-"""
+""")
 
-SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE id = $1"
+_SELECT: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE}"
 
-SELECT_BY_UUID: Final = f"SELECT {RECORDING_COLUMNS} FROM {RECORDINGS_TABLE} WHERE uuid = $1"
+SELECT: Final = Sql(f"{_SELECT} WHERE id = $1")
 
-SELECT_PAGE: Final = f"""
+SELECT_BY_UUID: Final = Sql(f"{_SELECT} WHERE uuid = $1")
+
+SELECT_PAGE: Final = Sql(f"""
     SELECT {RECORDING_COLUMNS}
     FROM {RECORDINGS_TABLE}
     WHERE state <> 'deleted'
         AND (CAST($2 AS text) = '' OR (created_at, id) < (SELECT created_at, id FROM {RECORDINGS_TABLE} WHERE id = $2))
         AND (CAST($3 AS text) = '' OR kind = $3) AND (CAST($4 AS text) = '' OR session = $4)
         AND (CAST($5 AS text) = '' OR flow = $5) AND (CAST($6 AS text) = '' OR state = $6)
-        AND (CAST($7 AS text) = '' OR {contains("from_number", "$7")} OR {contains("to_number", "$7")})
+        AND (CAST($7 AS text) = '' OR replace(from_number, $7, '') <> from_number
+            OR replace(to_number, $7, '') <> to_number)
         AND (CAST($8 AS bigint) IS NULL OR $8 = CASE WHEN heard_at IS NULL THEN 0 ELSE 1 END)
         AND (CAST($9 AS bigint) IS NULL OR $9 = CASE WHEN done_at IS NULL THEN 0 ELSE 1 END)
         AND (CAST($10 AS bigint) IS NULL OR $10 = CASE WHEN deleted_at IS NULL THEN 0 ELSE 1 END)
     ORDER BY created_at DESC, id DESC
     LIMIT $1
-"""
+""")
 
-SELECT_CHANGES: Final = f"""
+SELECT_CHANGES: Final = Sql(f"""
     SELECT id, state, problem, transcript_state, heard_at, done_at, deleted_at
     FROM {RECORDINGS_TABLE}
     ORDER BY created_at DESC, id DESC
     LIMIT $1
-"""
+""")
 
-COUNT: Final = f"""
+COUNT: Final = Sql(f"""
     SELECT
         (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_IS_NEW}),
         (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE due_at IS NOT NULL),
         (SELECT count(*) FROM {RECORDINGS_TABLE} WHERE {_HAS_FAILED})
-"""
+""")
 
 _DUE: Final = f"FROM {RECORDINGS_TABLE} WHERE due_at <= $1 AND leased_until <= $1"
 
-SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
+SELECT_ANY_DUE: Final = Sql(f"SELECT EXISTS (SELECT 1 {_DUE})")
 
-SELECT_OLDEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED"
-SELECT_NEWEST_DUE: Final = f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2 FOR UPDATE SKIP LOCKED"
+SELECT_OLDEST_DUE: Final = Sql(f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at LIMIT $2").locking(
+    "FOR UPDATE SKIP LOCKED"
+)
+SELECT_NEWEST_DUE: Final = Sql(f"SELECT {RECORDING_COLUMNS} {_DUE} ORDER BY due_at DESC LIMIT $2").locking(
+    "FOR UPDATE SKIP LOCKED"
+)
 
-CLAIM: Final = f"""
+CLAIM: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET leased_until = $2, claim = $3, tries = tries + 1, has_file = 1 WHERE id = $1
-"""
+""")
 
-RENEW: Final = f"UPDATE {RECORDINGS_TABLE} SET leased_until = $3 WHERE id = $1 AND claim = $2 RETURNING id"
+RENEW: Final = Sql(f"UPDATE {RECORDINGS_TABLE} SET leased_until = $3 WHERE id = $1 AND claim = $2 RETURNING id")
 
-SELECT_CLAIMED: Final = f"{SELECT} AND claim = $2 FOR UPDATE"
+SELECT_CLAIMED: Final = Sql(f"{_SELECT} WHERE id = $1 AND claim = $2").locking("FOR UPDATE")
 
-FINISH: Final = f"""
+FINISH: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
     SET state = $2, size = $3, content_type = $4, sha256 = $5, problem = $6, cure = $7, due_at = $8, tries = $9,
         transcript_state = $10, transcript = $11, leased_until = 0, claim = ''
     WHERE id = $1
-"""
+""")
 
-EXPLAIN: Final = f"""
+EXPLAIN: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
-"""
+""")
 """Changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
 
-RETRY: Final = f"""
+RETRY: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
     SET due_at = $1, tries = 0,
         state = CASE WHEN state IN ('failed', 'gone') THEN 'waiting' ELSE state END,
@@ -269,29 +277,29 @@ RETRY: Final = f"""
     WHERE state <> 'deleted' AND leased_until <= $1 AND (CAST($2 AS text) = '' OR id = $2)
         AND (due_at IS NOT NULL OR state IN ('failed', 'gone') OR transcript_state IN ('failed', 'gone'))
     RETURNING id
-"""
+""")
 
-SELECT_KEPT: Final = f"SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL"
+SELECT_KEPT: Final = Sql(f"SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL")
 
-LOSE: Final = f"""
+LOSE: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET state = 'waiting', due_at = $1, tries = 0
     WHERE id = $2 AND state = 'kept' AND leased_until <= $1
     RETURNING id
-"""
+""")
 
-HEAR: Final = f"""
+HEAR: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET heard_at = $2, heard_by = $3 WHERE id = $1 AND heard_at IS NULL RETURNING id
-"""
+""")
 
-SET_DONE: Final = f"""
+SET_DONE: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET done_at = $2, done_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
-"""
+""")
 
-SET_DELETED: Final = f"""
+SET_DELETED: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET deleted_at = $2, deleted_by = $3 WHERE id = $1 AND state <> 'deleted' RETURNING id
-"""
+""")
 
-SELECT_EXPIRED: Final = f"""
+SELECT_EXPIRED: Final = Sql(f"""
     SELECT id FROM (
         SELECT id FROM {RECORDINGS_TABLE} WHERE deleted_at <= $2 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
     ) AS deleted
@@ -300,10 +308,10 @@ SELECT_EXPIRED: Final = f"""
         SELECT id FROM {RECORDINGS_TABLE} WHERE created_at < $3 AND state <> 'deleted' AND leased_until <= $1 LIMIT $4
     ) AS old
     LIMIT $4
-"""
+""")
 
 # The other columns reveal nothing about the call.
-ERASE: Final = f"""
+ERASE: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
     SET state = 'deleted', session = '', conversation = '', flow = '', step = '', about = '', caller_name = '',
         from_number = '', to_number = '', url = '', transcript_url = '', transcript_state = '', transcript = '',
@@ -311,21 +319,21 @@ ERASE: Final = f"""
         claim = ''
     WHERE id = $1
     RETURNING id, uuid
-"""
+""")
 
-FORGET_UUID: Final = f"UPDATE {RECORDINGS_TABLE} SET uuid = $2 WHERE id = $1"
+FORGET_UUID: Final = Sql(f"UPDATE {RECORDINGS_TABLE} SET uuid = $2 WHERE id = $1")
 
-SELECT_UUID: Final = f"SELECT uuid FROM {RECORDINGS_TABLE} WHERE uuid = $1"
+SELECT_UUID: Final = Sql(f"SELECT uuid FROM {RECORDINGS_TABLE} WHERE uuid = $1")
 
-SELECT_REMOVABLE: Final = f"""
+SELECT_REMOVABLE: Final = Sql(f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 1 AND leased_until <= $1 LIMIT $2
-"""
+""")
 
-REMOVED: Final = f"UPDATE {RECORDINGS_TABLE} SET has_file = 0 WHERE id = $1"
+REMOVED: Final = Sql(f"UPDATE {RECORDINGS_TABLE} SET has_file = 0 WHERE id = $1")
 
-DELETE_REMAINS: Final = f"""
+DELETE_REMAINS: Final = Sql(f"""
     DELETE FROM {RECORDINGS_TABLE} WHERE state = 'deleted' AND has_file = 0 AND created_at < $1
-"""
+""")
 
 
 def add_recording(row: RecordingRow) -> Work[None]:
@@ -470,19 +478,19 @@ class Recordings:
         """Delete the rows of recordings that were created before `before` and are deleted for good."""
         await self._database.write(partial(_rows, DELETE_REMAINS, before))
 
-    async def _changed(self, sql: str, *values: object) -> bool:
+    async def _changed(self, sql: Sql, *values: object) -> bool:
         return bool(await self._database.write(partial(_rows, sql, *values)))
 
 
-def _rows(sql: str, *values: Any) -> Work[list[Row]]:
+def _rows(sql: Sql, *values: Any) -> Work[list[Row]]:
     return (yield sql, values)
 
 
-def _many(sql: str, rows: Sequence[Sequence[Any]]) -> Work[None]:
+def _many(sql: Sql, rows: Sequence[Sequence[Any]]) -> Work[None]:
     yield Many(sql, rows)
 
 
-def _claim(sql: str, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
+def _claim(sql: Sql, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
     due = list(map(RecordingRow._make, (yield sql, (now, limit))))
     yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
     return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from ncco_server.store.database import Read, Row, contains, has_word
+from ncco_server.store.database import Read, Row
 from ncco_server.store.placed_rows import SELECT_CONTROL, PlacingControl
 from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import (
@@ -59,6 +59,7 @@ from ncco_server.store.rows import (
     TurnRow,
     WebhookRow,
 )
+from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
 """The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
@@ -84,43 +85,57 @@ Vonage may send `started` and `ringing` before it requests the NCCO. These webho
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
 """ASCII without control characters, quotes and backslashes."""
 
-_FAILED_IN_0_2: Final = f"""{contains("trace", f"'{FAILURE_IN_0_2}'")}"""
-_FAILED: Final = f"coalesce(has_failed, {_FAILED_IN_0_2})"
-
 _CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
 
-SELECT_REVISION: Final = "SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1"
+SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
-SELECT_HOOKS_OF_SESSION: Final = f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
+SELECT_HOOKS_OF_SESSION: Final = Sql(
+    f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
+)
 
-SELECT_OPEN_REVISIONS: Final = """
+# SQLite's indexes of open calls have the condition `is_over = 0`, and it only uses them for the same condition.
+_IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
+
+SELECT_OPEN_REVISIONS: Final = Sql(
+    """
     SELECT flow, revision, count(*)
     FROM calls
     WHERE NOT is_over AND created_at >= $1
     GROUP BY flow, revision
     ORDER BY flow, count(*) DESC, revision
-"""
+    """,
+    sqlite="""
+    SELECT flow, revision, count(*)
+    FROM calls
+    WHERE is_over = 0 AND created_at >= $1
+    GROUP BY flow, revision
+    ORDER BY flow, count(*) DESC, revision
+    """,
+)
 
 # A server runs this query too; the index by time makes it fast.
-SELECT_KEPT_RECORDINGS: Final = f"""
+SELECT_KEPT_RECORDINGS: Final = Sql(f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
-"""
+""")
 
-COUNT_OPEN: Final = "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1"
+COUNT_OPEN: Final = Sql(
+    "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1",
+    sqlite="SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= $1",
+)
 
-SELECT_TURNS: Final = f"SELECT {', '.join(TurnRow._fields[1:10])} FROM turns WHERE call_key = $1 ORDER BY number"
+SELECT_TURNS: Final = Sql(f"SELECT {', '.join(TurnRow._fields[1:10])} FROM turns WHERE call_key = $1 ORDER BY number")
 
 _WEBHOOK: Final = f"key, {', '.join(WebhookRow._fields)}"
 
-SELECT_WEBHOOKS: Final = f"SELECT {_WEBHOOK} FROM webhooks WHERE call_key = $1 ORDER BY key"
+SELECT_WEBHOOKS: Final = Sql(f"SELECT {_WEBHOOK} FROM webhooks WHERE call_key = $1 ORDER BY key")
 
-SELECT_NEAR: Final = f"""
+SELECT_NEAR: Final = Sql(f"""
     SELECT {_WEBHOOK}
     FROM webhooks
     WHERE key BETWEEN $1 AND $2 AND call_key IS NULL
         AND (session IN ($3, $4) AND session <> '' OR kind = 'error' AND conversation = $5 AND conversation <> '')
     ORDER BY key
-"""
+""")
 
 
 CLOCKS_MS: Final = 3_600_000
@@ -129,24 +144,36 @@ CLOCKS_MS: Final = 3_600_000
 REPORTED: Final = 1_000
 """How many calls are read at once."""
 
-SELECT_REPORTED: Final = """
+SELECT_REPORTED: Final = Sql("""
     SELECT key, flow, leg, state, is_over, created_at, updated_at FROM calls WHERE key < $1 ORDER BY key DESC LIMIT $2
-"""
+""")
 
-SELECT_TRACES: Final = "SELECT call_key, trace FROM turns WHERE call_key"
+SELECT_TRACES: Final = Sql("SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2")
 
-SELECT_OPEN_CALLS: Final = f"""
+SELECT_TRACES_OF: Final = ListSql("SELECT call_key, trace FROM turns WHERE call_key IN (%s)")
+
+SELECT_OPEN_CALLS: Final = Sql(
+    f"""
     SELECT {", ".join(OpenCall._fields)}
     FROM calls
     WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3
     ORDER BY created_at, key
     LIMIT $4
-"""
+    """,
+    sqlite=f"""
+    SELECT {", ".join(OpenCall._fields)}
+    FROM calls
+    WHERE is_over = 0 AND (created_at, key) > ($1, $2) AND created_at < $3
+    ORDER BY created_at, key
+    LIMIT $4
+    """,
+)
 
-SELECT_LAST_WEBHOOK: Final = "SELECT coalesce(max(key), 0) FROM webhooks"
+SELECT_LAST_WEBHOOK: Final = Sql("SELECT coalesce(max(key), 0) FROM webhooks")
 
 # The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
-SELECT_EARLY_ENDS: Final = f"""
+SELECT_EARLY_ENDS: Final = Sql(
+    f"""
     SELECT {", ".join(WebhookRow._fields)}
     FROM webhooks
     WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
@@ -157,42 +184,69 @@ SELECT_EARLY_ENDS: Final = f"""
         )
     )
     ORDER BY key
-"""
+    """,
+    sqlite=f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND is_over = 0)
+        OR EXISTS (SELECT 1 FROM calls WHERE leg = webhooks.leg AND leg <> id AND is_over = 0)
+    )
+    ORDER BY key
+    """,
+)
 
-SELECT_OPEN_SESSIONS: Final = f"""
+SELECT_OPEN_SESSIONS: Final = Sql(
+    f"""
     SELECT key, {SESSION_COLUMNS}
     FROM calls
     WHERE NOT is_over AND created_at >= $1 AND created_at < $2
     ORDER BY created_at, key
-"""
-
-SELECT_VERSION: Final = f"""
-    SELECT coalesce(max(key), 0),
-        (SELECT coalesce(sum(version), 0) FROM calls WHERE NOT is_over AND created_at >= $1),
-        (SELECT coalesce(sum(changed_at), 0) FROM (
-            SELECT changed_at FROM {RESULTS_TABLE} ORDER BY call_key DESC LIMIT $2
-        ) AS newest)
+    """,
+    sqlite=f"""
+    SELECT key, {SESSION_COLUMNS}
     FROM calls
-"""
-
-SELECT_PAST_CALLS: Final = f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key"
-
-SELECT_PAST_TURNS: Final = "SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key"
-
-SELECT_NOTES: Final = f"""
-    SELECT call_key, key, kind, received_at, body
-    FROM webhooks
-    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key
-"""
-
-_HOLDING: Final = (
-    f"SELECT call_key, ncco FROM turns WHERE {has_word('ncco', '$1')} AND call_key",
-    f"SELECT call_key, body FROM webhooks WHERE {has_word('body', '$1')} AND call_key",
+    WHERE is_over = 0 AND created_at >= $1 AND created_at < $2
+    ORDER BY created_at, key
+    """,
 )
 
-SELECT_CONNECT_STATUSES: Final = """
-    SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
+_NEWEST_CHANGES: Final = f"""
+    SELECT coalesce(sum(changed_at), 0) FROM (
+        SELECT changed_at FROM {RESULTS_TABLE} ORDER BY call_key DESC LIMIT $2
+    ) AS newest
 """
+
+SELECT_VERSION: Final = Sql(
+    f"""
+    SELECT coalesce(max(key), 0),
+        (SELECT coalesce(sum(version), 0) FROM calls WHERE NOT is_over AND created_at >= $1),
+        ({_NEWEST_CHANGES})
+    FROM calls
+    """,
+    sqlite=f"""
+    SELECT coalesce(max(key), 0),
+        (SELECT coalesce(sum(version), 0) FROM calls WHERE is_over = 0 AND created_at >= $1),
+        ({_NEWEST_CHANGES})
+    FROM calls
+    """,
+)
+
+SELECT_PAST_CALLS: Final = ListSql(f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key IN (%s)")
+
+SELECT_PAST_TURNS: Final = ListSql("""
+    SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key IN (%s)
+""")
+
+SELECT_NOTES: Final = ListSql(f"""
+    SELECT call_key, key, kind, received_at, body
+    FROM webhooks
+    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key IN (%s)
+""")
+
+SELECT_CONNECT_STATUSES: Final = Sql("""
+    SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
+""")
 
 
 class Records:
@@ -201,28 +255,32 @@ class Records:
     Args:
         read: runs queries over its own connection.
         schema: the database's schema.
+        dialect: the database's SQL.
     """
 
-    def __init__(self, read: Read, schema: Schema) -> None:
+    def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
         self._read = read
+        self._dialect = dialect
         self._has_results = RESULTS_ADDED not in schema.additions
-        failed = _FAILED_IN_0_2 if FAILURES in schema.additions else _FAILED
+        failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
+        if FAILURES not in schema.additions:
+            failed = f"coalesce(has_failed, {failed})"
         # For EXISTS, PostgreSQL would read the whole table at once.
         self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
         lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
         self._select = f"{_CALL}, {self._has_failed}, {lost if self._has_results else 'false'} FROM calls"
+        self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
-    async def _results(self, sql: str, *values: object) -> list[Row]:
+    async def _results(self, sql: Sql, *values: object) -> list[Row]:
         """Run a query on the tables of results; no rows if an older version made the database."""
         return await self._read(sql, *values) if self._has_results else []
 
-    async def _read_of(self, sql: str, keys: Sequence[int] | Sequence[str], *values: object) -> list[Row]:
-        """Run a query for these keys; returns all rows. `IN (...)` with the keys is appended to the query."""
+    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
+        """Run a query for these keys; returns all rows."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
-            marks = ", ".join(f"${number}" for number in range(len(values) + 1, len(values) + len(some) + 1))
-            found += await self._read(f"{sql} IN ({marks})", *values, *some)
+            found += await self._read(sql.of(len(some)), *values, *some)
         return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
@@ -230,7 +288,7 @@ class Records:
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
-        rows = [_call_row(row) for row in await self._read_of(f"{self._select} WHERE key", keys)]
+        rows = [_call_row(row) for row in await self._read_of(ListSql(f"{self._select} WHERE key IN (%s)"), keys)]
         if not (wanted.result or wanted.own):
             rows += await self._calls(limit, before, wanted, is_unended=True)
             if oldest := await self._oldest_result():  # older calls are searched one by one until they have results
@@ -254,14 +312,15 @@ class Records:
         if wanted.flow:
             where.require("flow = ?", wanted.flow)
         if wanted.number:
-            where.require(contains("state", "?"), wanted.number.encode())
+            where.require(contains(self._dialect, "state", "?"), wanted.number.encode())
         if wanted.is_open or is_unended:  # they are few; the newest calls would be searched for them one by one
-            where.require("key IN (SELECT key FROM calls WHERE NOT is_over AND created_at >= ?)", wanted.since)
+            is_open = _IS_OPEN[self._dialect]
+            where.require(f"key IN (SELECT key FROM calls WHERE {is_open} AND created_at >= ?)", wanted.since)
         if wanted.is_open:
             where.require("leg <> ''")
         if wanted.has_failed:
             where.require(self._has_failed)
-        sql = f"{self._select} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}"
+        sql = Sql(f"{self._select} WHERE {where.sql} ORDER BY key DESC LIMIT {where.mark(limit)}")
         return [_call_row(row) for row in await self._read(sql, *where.values)]
 
     def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
@@ -300,7 +359,7 @@ class Records:
 
     async def _newest(self, where: _Conditions, limit: int) -> list[int]:
         sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} ORDER BY call_key DESC LIMIT {where.mark(limit)}"
-        return [key for (key,) in await self._read(sql, *where.values)]
+        return [key for (key,) in await self._read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """The keys of calls with a number that begins or ends with these digits, newest first.
@@ -310,11 +369,13 @@ class Records:
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
         for column, digits in ends:
-            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {column} >= $1 AND {column} < $2 LIMIT $3"
+            sql = Sql(f"SELECT call_key FROM {RESULTS_TABLE} WHERE {column} >= $1 AND {column} < $2 LIMIT $3")
             keys.update(key for (key,) in await self._read(sql, digits, _after(digits), MOST_MATCHES))
         if len(keys) < MOST_MATCHES:
-            sql = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} AND call_key"
-            found = {key for (key,) in await self._read_of(sql, list(keys), *where.values)}
+            of_keys = f"SELECT call_key FROM {RESULTS_TABLE} WHERE {where.sql} AND call_key IN (%s)"
+            found = {
+                key for (key,) in await self._read_of(ListSql(of_keys, len(where.values)), list(keys), *where.values)
+            }
         else:
             some = where.copy()
             some.require(
@@ -352,19 +413,23 @@ class Records:
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
         """The traces of the calls between two keys, each with the key of its call."""
-        rows = await self._read(f"{SELECT_TRACES} BETWEEN $1 AND $2", first, last)
+        rows = await self._read(SELECT_TRACES, first, last)
         return [(key, bytes(trace)) for key, trace in rows]
 
     async def traces_of(self, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The traces of the calls with these keys, each with its call's key."""
-        return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES, keys)]
+        return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES_OF, keys)]
 
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The NCCOs and webhooks of calls that contain a word, each with its call's key.
 
         Only the longest ASCII part of the word is searched for, so some documents may not contain it.
         """
-        found = [row for sql in _HOLDING for row in await self._read_of(sql, keys, _plain_part(word))]
+        found: list[Row] = []
+        for table, column in (("turns", "ncco"), ("webhooks", "body")):
+            holds = has_word(self._dialect, column, "$1")
+            sql = ListSql(f"SELECT call_key, {column} FROM {table} WHERE {holds} AND call_key IN (%s)", 1)
+            found += await self._read_of(sql, keys, _plain_part(word))
         return [(key, bytes(document)) for key, document in found]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
@@ -507,9 +572,9 @@ class Records:
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
         """The call with this ID, or else up to `limit` calls whose IDs start with `name`, sorted by ID."""
-        found = await self._read(f"{self._select} WHERE id = $1", name)
+        found = await self._read(self._select_by_id, name)
         if not found and name:
-            sql = f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3"
+            sql = Sql(f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
             found = await self._read(sql, name, f"{name}\U0010ffff", limit)
         return [_call_row(row) for row in found]
 
@@ -519,7 +584,7 @@ class Records:
         This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
         its first webhook or after its last one.
         """
-        found = await self._read(f"{self._select} WHERE id = $1", session)
+        found = await self._read(self._select_by_id, session)
         if not found:
             return None
         call = _call_row(found[0])

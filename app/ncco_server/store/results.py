@@ -15,6 +15,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import Database, Keyed, Many, Row, Work
 from ncco_server.store.rows import WebhookRow
+from ncco_server.store.sql import ListSql, Sql, marks
 
 RESULTS_TABLE: Final = "ncco_results"
 SUMS_TABLE: Final = "ncco_sums"
@@ -160,9 +161,9 @@ GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._fie
 """The columns of a new row; the others have the table's defaults."""
 
 
-def _select_facts(call_key: str) -> str:
-    """SQL for a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
-    return f"""
+def _select_facts(call_key: str) -> Sql:
+    """Select a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
+    return Sql(f"""
         SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result, has_failed
         FROM turns
         WHERE call_key = {call_key}
@@ -170,7 +171,7 @@ def _select_facts(call_key: str) -> str:
         SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
         FROM webhooks
         WHERE call_key = {call_key}
-    """
+    """)
 
 
 # The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.
@@ -178,62 +179,61 @@ SELECT_FACTS: Final = _select_facts("$1")
 
 SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
 
-SELECT_RESULT: Final = f"""
+SELECT_RESULT: Final = Sql(f"""
     SELECT calls.id, calls.version, {RESULTS_TABLE}.call_key, direction, ended_at
     FROM calls JOIN {RESULTS_TABLE} ON call_key = key
     WHERE calls.id = $1
-"""
+""")
 
 # A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
 _OF_LEG: Final = "(calls.id = $1 OR calls.id > $1 || '/' AND calls.id < $1 || '0') AND leg = $1"
 
-SELECT_ENDED_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} AND is_over ORDER BY key"
+SELECT_ENDED_SESSIONS: Final = Sql(f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} AND is_over ORDER BY key")
 
-LOCK_LOST_SESSIONS: Final = f"""
+LOCK_LOST_SESSIONS: Final = Sql(f"""
     SELECT leg, id
     FROM calls
     WHERE {_OF_LEG} AND EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE call_key = key AND ended_at IS NULL)
     ORDER BY id
-    FOR NO KEY UPDATE
-"""
+""").locking("FOR NO KEY UPDATE")
 
-INSERT_RESULT: Final = f"""
+INSERT_RESULT: Final = Sql(f"""
     INSERT INTO {RESULTS_TABLE} ({", ".join(GIVEN)})
-    VALUES ({", ".join(f"${number}" for number in range(1, len(GIVEN) + 1))})
+    VALUES ({marks(len(GIVEN))})
     ON CONFLICT (call_key) DO NOTHING
-"""
+""")
 
 # If two hosts record the same delivery at the same time, one of them waits here for the other.
-LOCK_CALL: Final = "SELECT id FROM calls WHERE id = $1 FOR NO KEY UPDATE"
+LOCK_CALL: Final = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
 
-SET_RESULT: Final = """
+SET_RESULT: Final = Sql("""
     UPDATE turns
     SET result = $2
     WHERE call_key = (SELECT key FROM calls WHERE id = $1)
         AND number = (SELECT max(number) FROM turns WHERE call_key = (SELECT key FROM calls WHERE id = $1))
-"""
+""")
 
 # $1 is the call's key in the statements that change a row.
-ADD_FACTS: Final = """
+ADD_FACTS: Final = Sql("""
     UPDATE turns SET heard = $3, rang = $4, result = coalesce(result, $5)
     WHERE call_key = $1 AND number = $2 AND heard IS NULL
-"""
+""")
 
-LOCK_ENDED_CALL: Final = """
-    SELECT leg, key, flow, created_at FROM calls WHERE id = $1 AND version = $2 AND is_over FOR NO KEY UPDATE
-"""
+LOCK_ENDED_CALL: Final = Sql("""
+    SELECT leg, key, flow, created_at FROM calls WHERE id = $1 AND version = $2 AND is_over
+""").locking("FOR NO KEY UPDATE")
 
-SELECT_SESSIONS: Final = f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key"
+SELECT_SESSIONS: Final = Sql(f"SELECT leg, id, key FROM calls WHERE {_OF_LEG} ORDER BY key")
 
-RETURN_BY_KEY: Final = f"""
+RETURN_BY_KEY: Final = Sql(f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
-"""
+""")
 
 # Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
 # end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
 # once. The end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN
 # in SQLite, and BETWEEN and the subqueries in PostgreSQL, make the database look these up instead of reading tables.
-SELECT_BEHIND: Final = f"""
+SELECT_BEHIND: Final = Sql(f"""
     SELECT key, min(reported_at)
     FROM (
         SELECT calls.key, CASE WHEN webhooks.kind = 'event-completed' THEN webhooks.received_at END AS reported_at
@@ -263,91 +263,95 @@ SELECT_BEHIND: Final = f"""
         SELECT call_key, CAST(NULL AS bigint) FROM {RESULTS_TABLE} WHERE version = {TO_COMPLETE}
     ) AS behind
     GROUP BY key
-"""
+""")
 
-SELECT_WITHOUT_RESULT: Final = f"""
+SELECT_WITHOUT_RESULT: Final = Sql(f"""
     SELECT calls.key
     FROM calls LEFT JOIN {RESULTS_TABLE} ON call_key = calls.key
     WHERE calls.key < $1 AND is_over AND (call_key IS NULL OR {RESULTS_TABLE}.version < calls.version)
     ORDER BY calls.key DESC
     LIMIT $2
-"""
+""")
 
-SELECT_WEBHOOK_BEFORE: Final = """
+SELECT_WEBHOOK_BEFORE: Final = Sql("""
     SELECT coalesce(max(key), 0) FROM (
         SELECT key, received_at FROM webhooks WHERE key > $1 ORDER BY key LIMIT $3
     ) AS newer
     WHERE received_at < $2
-"""
+""")
 
-START_PROGRESS: Final = f"""
+START_PROGRESS: Final = Sql(f"""
     INSERT INTO {PROGRESS_TABLE} (id, oldest, webhook, complete_since, leased_until)
     SELECT 1, (SELECT coalesce(max(key), 0) + 1 FROM calls), (SELECT coalesce(max(key), 0) FROM webhooks),
         CAST($1 AS bigint), 0
     WHERE true
     ON CONFLICT (id) DO NOTHING
-"""
+""")
 
-LEASE_PROGRESS: Final = f"""
+LEASE_PROGRESS: Final = Sql(f"""
     UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE id = 1 AND leased_until <= $1
     RETURNING oldest, webhook, complete_since
-"""
+""")
 
-SAVE_PROGRESS: Final = f"""
+SAVE_PROGRESS: Final = Sql(f"""
     UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3, leased_until = 0
     WHERE id = 1 AND leased_until = $4
-"""
+""")
 
-SELECT_PROGRESS: Final = f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1"
+SELECT_PROGRESS: Final = Sql(f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1")
 
-UPDATE_RESULT: Final = f"""
+UPDATE_RESULT: Final = Sql(f"""
     UPDATE {RESULTS_TABLE}
     SET result = $2, own = $3, rang = $4, person_at = $5, ended_at = $6, version = $7, webhook = $8, changed_at = $9,
         is_counted = (direction = 'outbound')
     WHERE call_key = $1
-"""
+""")
 
-SUPERSEDE_RESULT: Final = f"""
+SUPERSEDE_RESULT: Final = Sql(f"""
     UPDATE {RESULTS_TABLE}
     SET is_last = false, is_counted = (direction = 'outbound'), changed_at = $2
     WHERE call_key = $1 AND is_last
-"""
+""")
 
-RETURN_CALL: Final = f"""
+RETURN_CALL: Final = Sql(f"""
     UPDATE {RESULTS_TABLE}
     SET returned_at = $2, returned_by = $3, changed_at = $4
     WHERE call_key = (SELECT key FROM calls WHERE id = $1)
     RETURNING call_key
-"""
+""")
 
-SELECT_UNCOUNTED: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_counted LIMIT $1 FOR UPDATE SKIP LOCKED"
+SELECT_UNCOUNTED: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE NOT is_counted LIMIT $1").locking(
+    "FOR UPDATE SKIP LOCKED"
+)
 
-SELECT_UNCOUNTED_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted FOR UPDATE"
+SELECT_UNCOUNTED_OF: Final = Sql(
+    f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 AND NOT is_counted"
+).locking("FOR UPDATE")
 
-SELECT_ANY_UNCOUNTED: Final = f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)"
+SELECT_ANY_UNCOUNTED: Final = Sql(f"SELECT EXISTS (SELECT 1 FROM {RESULTS_TABLE} WHERE NOT is_counted)")
 
-LOCK_ROW: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1 FOR UPDATE"
+LOCK_ROW: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key = $1").locking("FOR UPDATE")
 
 _SUM_KEY: Final = "level, quarter, result, flow, line, own, until_s"
 
-ADD_TO_SUMS: Final = f"""
+ADD_TO_SUMS: Final = Sql(f"""
     INSERT INTO {SUMS_TABLE} ({_SUM_KEY}, calls, ms)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT ({_SUM_KEY}) DO UPDATE
     SET calls = {SUMS_TABLE}.calls + excluded.calls, ms = {SUMS_TABLE}.ms + excluded.ms
-"""
+""")
 
-DELETE_EMPTY_SUM: Final = f"""
+DELETE_EMPTY_SUM: Final = Sql(f"""
     DELETE FROM {SUMS_TABLE}
     WHERE level = $1 AND quarter = $2 AND result = $3 AND flow = $4 AND line = $5 AND own = $6 AND until_s = $7
         AND calls = 0
-"""
+""")
 
-SET_COUNTED: Final = f"""
+SET_COUNTED: Final = Sql(f"""
     UPDATE {RESULTS_TABLE}
     SET is_counted = true, counted_result = $2, counted_own = $3, counted_ms = $4, counted_until_s = $5
     WHERE call_key = $1
-"""
+""")
 
 # Changed rows that the sums do not contain yet, in place of what the sums contain of them.
 _UNCOUNTED: Final = f"""
@@ -364,7 +368,7 @@ _UNCOUNTED: Final = f"""
 """
 
 # The days from $3 to $4 are complete; the period begins with the quarter $1 and ends before $2.
-SUM_BY_LINE: Final = f"""
+SUM_BY_LINE: Final = Sql(f"""
     SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
     FROM (
         SELECT result, flow, line, own, until_s, calls, ms
@@ -384,9 +388,9 @@ SUM_BY_LINE: Final = f"""
     WHERE CAST($5 AS text) = '' OR flow = $5
     GROUP BY flow, line, result, own, until_s
     HAVING sum(calls) <> 0
-"""
+""")
 
-SUM_BY_START: Final = f"""
+SUM_BY_START: Final = Sql(f"""
     SELECT quarter, result, sum(calls)
     FROM (
         SELECT quarter, result, flow, calls
@@ -398,13 +402,13 @@ SUM_BY_START: Final = f"""
     WHERE CAST($3 AS text) = '' OR flow = $3
     GROUP BY quarter, result
     HAVING sum(calls) <> 0
-"""
+""")
 
 # Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
-SELECT_OLDEST_CHANGE: Final = "SELECT min(updated_at) FROM calls"
+SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
 # What the sums of some quarters and days lack compared with the rows that they contain; negative if they are too great.
-SELECT_DIFFERENCES: Final = f"""
+SELECT_DIFFERENCES: Final = Sql(f"""
     WITH counted AS (
         SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
             counted_until_s AS until_s, count(*) AS calls, sum(counted_ms) AS ms
@@ -430,22 +434,22 @@ SELECT_DIFFERENCES: Final = f"""
     ) AS differences
     GROUP BY {_SUM_KEY}
     HAVING sum(calls) <> 0 OR sum(ms) <> 0
-"""
+""")
 
-SELECT_RESULTS_OF: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key"
+SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
 # Each step finds the next line by the index.
-SELECT_LINES: Final = f"""
+SELECT_LINES: Final = Sql(f"""
     WITH RECURSIVE lines (line) AS (
         SELECT min(line) FROM {RESULTS_TABLE}
         UNION ALL
         SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
     )
     SELECT line FROM lines WHERE line <> ''
-"""
+""")
 
-SELECT_OWN: Final = f"""
+SELECT_OWN: Final = Sql(f"""
     WITH RECURSIVE names (own) AS (
         SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
         UNION ALL
@@ -454,18 +458,18 @@ SELECT_OWN: Final = f"""
         WHERE names.own IS NOT NULL
     )
     SELECT own FROM names WHERE own IS NOT NULL
-"""
+""")
 
-SELECT_FIRST_SINCE: Final = f"""
+SELECT_FIRST_SINCE: Final = Sql(f"""
     SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
-"""
+""")
 
-SELECT_RESULTS_BETWEEN: Final = f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2"
+SELECT_RESULTS_BETWEEN: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2")
 
-COUNT_RESULTS: Final = f"""
+COUNT_RESULTS: Final = Sql(f"""
     SELECT count(*) FROM {RESULTS_TABLE}
     WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
-"""
+""")
 
 
 def last_before(moment: str) -> str:
@@ -475,7 +479,7 @@ def last_before(moment: str) -> str:
     )
 
 
-SELECT_MISSED: Final = f"""
+SELECT_MISSED: Final = Sql(f"""
     SELECT party, call_key
     FROM {RESULTS_TABLE} AS missed
     WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
@@ -486,13 +490,13 @@ SELECT_MISSED: Final = f"""
             AND (later.result <> 'missed' OR later.returned_at IS NOT NULL)
     )
     ORDER BY began_at DESC, call_key DESC
-"""
+""")
 
 _RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL"
 
-SELECT_RETURNED: Final = f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2"
+SELECT_RETURNED: Final = Sql(f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2")
 
-COUNT_RETURNED: Final = f"SELECT count(*) {_RETURNED}"
+COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
 
 
 class ResultProgress(NamedTuple):

@@ -16,12 +16,14 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ncco_server.store.database import Database, Many, Row, Work
+from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.migrations import FORGOTTEN_TABLE
 from ncco_server.store.placed import erase_placed, sweep_placed
 from ncco_server.store.placed_rows import PLACED_TABLE
 from ncco_server.store.recordings import RECORDINGS_TABLE, erase
 from ncco_server.store.results import PROGRESS_TABLE, count_before_deletion, subtract
-from ncco_server.store.rows import IS_MAIL, Forgotten
+from ncco_server.store.rows import Forgotten
+from ncco_server.store.sql import Sql
 
 PIECE: Final = 500
 """Rows per read, and per transaction."""
@@ -33,85 +35,78 @@ _OLDEST_ROWS: Final = 64
 """How many of the oldest rows a statement reads."""
 
 # Each of these queries returns a row's key, when it was created, and whether it may be deleted.
-OLDEST_CALLS: Final = "SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3"
+OLDEST_CALLS: Final = Sql("SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3")
 
-OLDEST_WEBHOOKS: Final = """
+OLDEST_WEBHOOKS: Final = Sql("""
     SELECT key, received_at, call_key IS NULL AND received_at < $1 FROM webhooks WHERE key > $2 ORDER BY key LIMIT $3
-"""
+""")
 
-OLDEST_HOOKS: Final = "SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3"
+OLDEST_HOOKS: Final = Sql("SELECT key, created_at, created_at < $1 FROM hooks WHERE key > $2 ORDER BY key LIMIT $3")
 
 # A call of an older version is kept until it has a result.
-LOCK_OLD_CALL: Final = f"""
+LOCK_OLD_CALL: Final = Sql(f"""
     SELECT key FROM calls
     WHERE key = $1 AND updated_at < $2 AND NOT EXISTS (SELECT 1 FROM {PROGRESS_TABLE} WHERE id = 1 AND oldest > $1)
-    FOR UPDATE
-"""
+""").locking("FOR UPDATE")
 
-LOCK_CALL: Final = "SELECT key FROM calls WHERE key = $1 FOR UPDATE"
+LOCK_CALL: Final = Sql("SELECT key FROM calls WHERE key = $1").locking("FOR UPDATE")
 
-DELETE_CALL: Final = "DELETE FROM calls WHERE key = $1 RETURNING key"
+DELETE_CALL: Final = Sql("DELETE FROM calls WHERE key = $1 RETURNING key")
 
-DELETE_WEBHOOK: Final = "DELETE FROM webhooks WHERE key = $1 RETURNING key"
+DELETE_WEBHOOK: Final = Sql("DELETE FROM webhooks WHERE key = $1 RETURNING key")
 
-DELETE_HOOK_BY_KEY: Final = "DELETE FROM hooks WHERE key = $1 RETURNING session"
+DELETE_HOOK_BY_KEY: Final = Sql("DELETE FROM hooks WHERE key = $1 RETURNING session")
 
-RELEASE_NEXT_HOOK: Final = f"""
-    UPDATE hooks
-    SET due_at = created_at
-    WHERE due_at IS NULL AND key = (
-        SELECT min(key) FROM hooks WHERE session = $1 AND NOT is_parked AND NOT {IS_MAIL}
-    )
-"""
+SELECT_OLD_REVISIONS: Final = Sql("SELECT hash FROM revisions WHERE created_at < $1")
 
-SELECT_OLD_REVISIONS: Final = "SELECT hash FROM revisions WHERE created_at < $1"
+SELECT_REVISIONS_IN_USE: Final = Sql("SELECT key, revision FROM calls WHERE key > $1 ORDER BY key LIMIT $2")
 
-SELECT_REVISIONS_IN_USE: Final = "SELECT key, revision FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
-
-DELETE_REVISION: Final = """
+DELETE_REVISION: Final = Sql("""
     DELETE FROM revisions
     WHERE hash = $1 AND NOT EXISTS (SELECT 1 FROM calls WHERE key > $2 AND revision = hash)
     RETURNING hash
-"""
+""")
 
-_CALLS: Final = "SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2"
-_TURNS: Final = """
+_CALLS: Final = Sql("SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2")
+_TURNS: Final = Sql("""
     SELECT call_key, number, ncco, trace, inputs
     FROM turns
     WHERE call_key > $1 OR call_key = $1 AND number > $3
     ORDER BY call_key, number
     LIMIT $2
-"""
-_WEBHOOKS: Final = "SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2"
-_UNATTACHED: Final = """
+""")
+_WEBHOOKS: Final = Sql("SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2")
+_UNATTACHED: Final = Sql("""
     SELECT key, received_at, session, leg, conversation
     FROM webhooks
     WHERE key > $1 AND call_key IS NULL
     ORDER BY key
     LIMIT $2
-"""
-_HOOKS: Final = "SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2"
-_RECORDINGS: Final = f"""
+""")
+_HOOKS: Final = Sql("SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2")
+_RECORDINGS: Final = Sql(f"""
     SELECT id, session, conversation, from_number, to_number, transcript
     FROM {RECORDINGS_TABLE}
     WHERE id > $1 AND state <> 'deleted'
     ORDER BY id
     LIMIT $2
-"""
-_PLACED: Final = f"SELECT id, number, params FROM {PLACED_TABLE} WHERE id > $1 AND number <> '' ORDER BY id LIMIT $2"
-_COUNTED: Final = """
+""")
+_PLACED: Final = Sql(
+    f"SELECT id, number, params FROM {PLACED_TABLE} WHERE id > $1 AND number <> '' ORDER BY id LIMIT $2"
+)
+_COUNTED: Final = Sql("""
     SELECT id, leg, conversation, is_over,
         (SELECT count(*) FROM turns WHERE call_key = calls.key),
         (SELECT count(*) FROM webhooks WHERE call_key = calls.key),
         updated_at
     FROM calls
     WHERE key = $1
-"""
-INSERT_FORGOTTEN: Final = f"""
+""")
+INSERT_FORGOTTEN: Final = Sql(f"""
     INSERT INTO {FORGOTTEN_TABLE} (name, forgotten_at) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name
-"""
-_DELETE_OLD_FORGOTTEN: Final = f"DELETE FROM {FORGOTTEN_TABLE} WHERE forgotten_at < $1"
-_SOURCES: Final = "SELECT sources FROM revisions"
+""")
+_DELETE_OLD_FORGOTTEN: Final = Sql(f"DELETE FROM {FORGOTTEN_TABLE} WHERE forgotten_at < $1")
+_SOURCES: Final = Sql("SELECT sources FROM revisions")
 
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
@@ -165,7 +160,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
     return deleted + (yield from delete_hooks(hooks))
 
 
-def _old_keys(sql: str, before: int, limit: int, now: int) -> Work[list[int]]:
+def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
     """The keys of up to `limit` rows that may be deleted.
 
     The search ends at the first row created since `before`, except rows from the future, which a wrong clock wrote.
@@ -184,7 +179,7 @@ def _old_keys(sql: str, before: int, limit: int, now: int) -> Work[list[int]]:
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
     """Delete hooks, even waiting ones. The next hook of each session becomes due."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
-    yield Many(RELEASE_NEXT_HOOK, [*dict.fromkeys(deleted)])
+    yield Many(FREE_NEXT, [(session, None) for (session,) in dict.fromkeys(deleted)])
     return len(deleted)
 
 
@@ -204,7 +199,7 @@ async def sweep_revisions(database: Database, before: int, keep: Collection[str]
     return deleted
 
 
-def _delete_all(sql: str, rows: Sequence[Sequence[Any]]) -> Work[int]:
+def _delete_all(sql: Sql, rows: Sequence[Sequence[Any]]) -> Work[int]:
     return len((yield Many(sql, rows)))
 
 
@@ -311,7 +306,7 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
     ]
 
 
-async def _rows_in_batches(database: Database, sql: str, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
+async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
     """Yield the rows of a query, which are sorted by their first `keys` columns and start after `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):

@@ -24,8 +24,9 @@ from ncco_server.errors import AppError, StoreUnavailable, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.copies import copy_file, replace_file, require_unused
 from ncco_server.store.database import GroupWriter, Read, Row, T, Work, WriteItem
-from ncco_server.store.migrations import SQLITE, find_schema, require_readable, upgrade
+from ncco_server.store.migrations import find_schema, require_readable, upgrade
 from ncco_server.store.rows import Schema
+from ncco_server.store.sql import Dialect, Sql
 
 BUSY_MS: Final = 1_500
 """How long a write waits for another process, in milliseconds. Two such waits fit into Vonage's time limit (5 s)."""
@@ -61,8 +62,10 @@ class SqliteDatabase:
         queue_limit: maximum number of waiting writes.
 
     Attributes:
-        label, path, is_durable: see `Database`.
+        label, path, is_durable, dialect: see `Database`.
     """
+
+    dialect: Dialect = "sqlite"
 
     def __init__(
         self,
@@ -88,7 +91,7 @@ class SqliteDatabase:
         if self._place is not None or self._connection is not None:
             return
         if self._memory is not None:
-            sqlite_file.run(self._memory, upgrade(SQLITE, sqlite_file.LIST_TABLES, self.label))
+            sqlite_file.run(self._memory, upgrade("sqlite", self.label))
             self._connection = self._memory
             self._writer = _Writer(self.label, self._queue_limit, self._memory)
             return
@@ -112,7 +115,7 @@ class SqliteDatabase:
         """See `Database.schema`."""
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
         """See `Database.read`. Waits briefly if another process is recovering the log after a crash."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
@@ -174,7 +177,7 @@ class SqliteDatabase:
 
     async def _readable_schema(self) -> Schema:
         if self._memory is not None:
-            return sqlite_file.run(self._memory, find_schema(SQLITE, sqlite_file.LIST_TABLES, self.label))
+            return sqlite_file.run(self._memory, find_schema("sqlite", self.label))
         schema = await self.schema()
         path = await asyncio.to_thread(self._absolute)
         if not await asyncio.to_thread(path.is_file):
@@ -187,7 +190,7 @@ class SqliteDatabase:
         """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
         return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
-    def read_apart(self, sql: str, values: Sequence[object]) -> list[Row]:
+    def read_apart(self, sql: Sql, values: Sequence[object]) -> list[Row]:
         """All rows of a query, over a separate read-only connection. Raises StoreUnavailable. Blocks."""
         reader = _Reader(self)
         try:
@@ -219,13 +222,13 @@ class _Reader:
         self._is_free = threading.Lock()
         self._is_closed = False
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
         """See `Read`."""
         if self._database.path is None:
             return self.fetch(sql, values)
         return await asyncio.to_thread(self.fetch, sql, values)
 
-    def fetch(self, sql: str, values: Sequence[object]) -> list[Row]:
+    def fetch(self, sql: Sql, values: Sequence[object]) -> list[Row]:
         """All rows of a query. Raises StoreUnavailable. Blocks."""
         with self._is_free:
             if self._is_closed:  # before a thread came to this query
@@ -361,7 +364,7 @@ class _FileWriter(_Writer):
         elif self._written_back.done() and not self.queue and self._connection is not None:
             self._written_back = None
             with suppress(sqlite3.Error):  # a failure is harmless: the next checkpoint writes the log back
-                await self._apart(sqlite_file.fetch, self._connection, "PRAGMA wal_checkpoint(PASSIVE)", ())
+                await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
         """Start a transaction; returns its connection. Waits while another process writes."""

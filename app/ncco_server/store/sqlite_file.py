@@ -8,22 +8,20 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store.database import Insert, Many, Row, T, Work
-from ncco_server.store.migrations import SQLITE, find_schema, probe, upgrade
+from ncco_server.store.migrations import find_schema, probe, upgrade
 from ncco_server.store.rows import Schema
+from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
 """The minimum SQLite version, the first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
 """Files up to this size are checked completely for damage when they are opened, which takes about 0.1 s."""
-
-LIST_TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 _PAUSE_S: Final = 0.02
 
@@ -36,25 +34,6 @@ _PRAGMAS: Final = (
     "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
     "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
-
-# The store's statements are written for PostgreSQL. These replacements make them work in SQLite.
-_IN_SQLITE: Final = {
-    "left(leg, 200) = left($1, 200) AND": "",  # SQLite's index contains legs of any length
-    "left(leg, 200) = left(webhooks.leg, 200) AND": "",
-    "$": "?",  # numbered parameters
-    "INSERT INTO calls": "INSERT OR FAIL INTO calls",  # a single row needs no undo log
-    '"position"(': "instr(",
-    "lower(encode(": "lower((",
-    ", 'escape') COLLATE \"C\")": "))",
-    ' COLLATE "C"': "",  # SQLite's default
-    "FOR UPDATE SKIP LOCKED": "",  # there is only one writer, so no row locks
-    "FOR NO KEY UPDATE": "",
-    "FOR UPDATE": "",
-    "FOR SHARE": "",
-    "NOT is_over": "is_over = 0",  # the same condition as in SQLite's partial indexes
-    "NOT is_parked": "is_parked = 0",
-    "NOT earlier.is_parked": "earlier.is_parked = 0",
-}
 
 
 class SqliteFault(NamedTuple):
@@ -131,31 +110,22 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
     return kind(f"{label} {fault.message} ({error})", fault.cure)
 
 
-@lru_cache(maxsize=512)
-def in_sqlite(sql: str) -> str:
-    """Translate a statement from PostgreSQL's SQL to SQLite's."""
-    for postgres, sqlite in _IN_SQLITE.items():
-        sql = sql.replace(postgres, sqlite)
-    return sql
-
-
-def fetch(connection: sqlite3.Connection, sql: str, values: Sequence[object]) -> list[Row]:
+def fetch(connection: sqlite3.Connection, sql: Sql, values: Sequence[object]) -> list[Row]:
     """Run one statement; returns its rows."""
     cursor = connection.cursor()
     _execute(cursor, sql, values)
     return cursor.fetchall()
 
 
-def _execute(cursor: sqlite3.Cursor, sql: str, values: Sequence[object]) -> None:
+def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None:
     """Run a statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
-    statement = in_sqlite(sql)
     try:
-        cursor.execute(statement, tuple(values))  # with other sequences the driver fetches each value separately
+        cursor.execute(sql.sqlite, tuple(values))  # with other sequences the driver fetches each value separately
     except UnicodeEncodeError:
         escaped = [
             each.encode("utf-8", "backslashreplace").decode() if isinstance(each, str) else each for each in values
         ]
-        cursor.execute(statement, escaped)
+        cursor.execute(sql.sqlite, escaped)
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
@@ -226,7 +196,7 @@ def prepare(path: Path, wait_ms: int) -> None:
         with closing(connect(path, wait_ms)) as connection:
             _switch_to_wal(path, connection, wait_ms)
             connection.execute("BEGIN IMMEDIATE")
-            run(connection, upgrade(SQLITE, LIST_TABLES, str(path)))
+            run(connection, upgrade("sqlite", str(path)))
             run(connection, probe())
             connection.execute("COMMIT")
     except sqlite3.Error as error:
@@ -266,7 +236,7 @@ def _size(path: Path) -> int:
 def _require_ours(path: Path, connection: sqlite3.Connection) -> Schema:
     connection.execute("BEGIN")  # one snapshot, because another server may be creating the tables
     try:
-        return run(connection, find_schema(SQLITE, LIST_TABLES, str(path)))
+        return run(connection, find_schema("sqlite", str(path)))
     finally:
         connection.execute("COMMIT")
 
@@ -330,19 +300,24 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
     return not is_used
 
 
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Write as much of the write-ahead log back as is possible without waiting. Raises sqlite3.Error."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
 def write_back(path: Path) -> None:
     """Write the current write-ahead log back while others write. Blocks."""
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
     ):  # a failure is harmless: the next checkpoint writes the log back
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        checkpoint(connection)
 
 
 def trim(path: Path, patience_s: float) -> None:
     """See `Database.trim`. Raises sqlite3.Error. Blocks."""
     with closing(connect(path, 0)) as connection:
-        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # most of it, while others write
+        checkpoint(connection)  # most of it, while others write
         empty_log(connection, patience_s)
 
 

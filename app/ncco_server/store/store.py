@@ -15,7 +15,7 @@ from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import retention
 from ncco_server.store.api_keys import ApiKeys
 from ncco_server.store.database import Database, Insert, Keyed, Many, T, Work
-from ncco_server.store.hooks import add_hooks
+from ncco_server.store.hooks import FREE_NEXT, add_hooks
 from ncco_server.store.migrations import FORGOTTEN_TABLE, probe
 from ncco_server.store.placed import PlacedCalls
 from ncco_server.store.recordings import RecordingRow, Recordings, add_recording
@@ -45,44 +45,48 @@ from ncco_server.store.rows import (
     TurnRow,
     WebhookRow,
 )
+from ncco_server.store.sql import Sql, marks
+
+
+def _insert_call_if(condition: str) -> Sql:
+    """Write a call on a condition. With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
+    call = f"""calls ({SESSION_COLUMNS})
+    SELECT {marks(len(SessionRow._fields))}
+    WHERE {condition}
+    ON CONFLICT (id) DO NOTHING
+    """
+    return Sql(f"\n    INSERT INTO {call}", sqlite=f"INSERT OR FAIL INTO {call}")
+
 
 # Until a call is forgotten for the first time, this statement is enough to open a call. It needs no hashes.
-INSERT_CALL_IF_NONE_FORGOTTEN: Final = f"""
-    INSERT INTO calls ({SESSION_COLUMNS})
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
-    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})
-    ON CONFLICT (id) DO NOTHING
-"""
+INSERT_CALL_IF_NONE_FORGOTTEN: Final = _insert_call_if(f"NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})")
 
 # Three conditions, because SQLite builds a table for `name IN (...)`.
-INSERT_CALL_UNLESS_FORGOTTEN: Final = f"""
-    INSERT INTO calls ({SESSION_COLUMNS})
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10
-    WHERE NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $11)
+INSERT_CALL_UNLESS_FORGOTTEN: Final = _insert_call_if(f"""
+        NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $11)
         AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $12)
         AND NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $13)
-    ON CONFLICT (id) DO NOTHING
-"""
+""")
 
-UPDATE_CALL: Final = """
+UPDATE_CALL: Final = Sql("""
     UPDATE calls
     SET leg = $2, conversation = $3, flow = $4, revision = $5, version = $6, state = $7, is_over = $8, created_at = $9,
         updated_at = $10
     WHERE id = $1 AND version + 1 = $6
         AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.call_key = calls.key AND turns.number = $11)
     RETURNING id, key
-"""
+""")
 
-INSERT_TURN: Final = """
+INSERT_TURN: Final = Sql("""
     INSERT INTO turns (
         call_key, number, ncco, trace, inputs, webhook, cause_turn, cause_wait, cause_status, created_at, has_failed,
         heard, rang, result
     )
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-"""
+""")
 
 # call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
-INSERT_WEBHOOK: Final = """
+INSERT_WEBHOOK: Final = Sql("""
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
     )
@@ -90,64 +94,81 @@ INSERT_WEBHOOK: Final = """
         coalesce(CAST($12 AS bigint), (SELECT key FROM calls WHERE id = $3)),
         $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
     )
-"""
+""")
 
-SELECT_ANY_FORGOTTEN: Final = f"SELECT CAST($1 AS text) FROM {FORGOTTEN_TABLE} LIMIT 1"
+SELECT_ANY_FORGOTTEN: Final = Sql(f"SELECT CAST($1 AS text) FROM {FORGOTTEN_TABLE} LIMIT 1")
 
-SELECT_FORGOTTEN: Final = f"""
+SELECT_FORGOTTEN: Final = Sql(f"""
     SELECT CAST($1 AS text)
     WHERE EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $1)
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $2)
         OR EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE} WHERE name = $3)
-"""
+""")
 
-SELECT_DELIVERED: Final = """
+SELECT_DELIVERED: Final = Sql("""
     SELECT calls.id
     FROM calls
     JOIN webhooks ON webhooks.call_key = calls.key
     WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait = $3 AND webhooks.status = $4
     LIMIT 1
-"""
+""")
 
-SELECT_CALL: Final = f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1"
+SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
 # The ID of nearly every call is its leg. The index of legs only contains the other calls. Each part is searched for in
 # its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
 # another host has just changed the call.
-_BY_ID: Final = "id = $1 AND leg = id AND NOT is_over"
-_BY_LEG: Final = "left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over"
-
-SELECT_CALLS_OF_LEG: Final = f"""
-    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_ID}
+# PostgreSQL's index contains the first 200 characters of a leg, because it refuses long texts; SQLite's contains all.
+SELECT_CALLS_OF_LEG: Final = Sql(
+    f"""
+    SELECT {SESSION_COLUMNS} FROM calls
+    WHERE id = $1 AND leg = id AND NOT is_over
     UNION ALL
-    SELECT {SESSION_COLUMNS} FROM calls WHERE {_BY_LEG}
-"""
+    SELECT {SESSION_COLUMNS} FROM calls
+    WHERE left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over
+    """,
+    sqlite=f"""
+    SELECT {SESSION_COLUMNS} FROM calls
+    WHERE id = $1 AND leg = id AND is_over = 0
+    UNION ALL
+    SELECT {SESSION_COLUMNS} FROM calls
+    WHERE leg = $1 AND leg <> id AND is_over = 0
+    """,
+)
 
-LOCK_OPEN_CALLS: Final = f"""
+LOCK_OPEN_CALLS: Final = Sql(
+    """
     SELECT leg, id, version, key, flow, created_at
     FROM calls
-    WHERE ({_BY_ID}) OR ({_BY_LEG})
+    WHERE (id = $1 AND leg = id AND NOT is_over)
+        OR (left(leg, 200) = left($1, 200) AND leg = $1 AND leg <> id AND NOT is_over)
     FOR NO KEY UPDATE
-"""
+    """,
+    sqlite="""
+    SELECT leg, id, version, key, flow, created_at
+    FROM calls
+    WHERE (id = $1 AND leg = id AND is_over = 0) OR (leg = $1 AND leg <> id AND is_over = 0)
+    """,
+)
 
 # The call is locked.
-END_CALL: Final = "UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1"
+END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
 # The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
-END_LOST_CALL: Final = """
+END_LOST_CALL: Final = Sql("""
     UPDATE calls SET is_over = true, version = version + 1
     WHERE id = $1 AND version = $2 AND NOT is_over
     RETURNING id, key, flow, created_at
-"""
+""")
 
 # A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
-SELECT_ENDED: Final = """
+SELECT_ENDED: Final = Sql("""
     SELECT flow, revision FROM calls WHERE id = $1 AND is_over
     UNION ALL
     SELECT flow, revision FROM calls WHERE id > $1 || '/' AND id < $1 || '0' AND leg = $1 AND is_over
-"""
+""")
 
-SELECT_REPLY: Final = """
+SELECT_REPLY: Final = Sql("""
     SELECT turns.ncco
     FROM calls
     JOIN turns ON turns.call_key = calls.key
@@ -155,28 +176,28 @@ SELECT_REPLY: Final = """
         AND coalesce(CAST($4 AS text), cause_status) = cause_status
     ORDER BY turns.number
     LIMIT 1
-"""
+""")
 
-SELECT_STATUSES: Final = """
+SELECT_STATUSES: Final = Sql("""
     SELECT webhooks.wait, webhooks.status
     FROM calls
     JOIN webhooks ON webhooks.call_key = calls.key
     WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait >= 0
     ORDER BY webhooks.key
-"""
+""")
 
-INSERT_REVISION: Final = """
+INSERT_REVISION: Final = Sql("""
     INSERT INTO revisions (hash, flow, sources, created_at)
     VALUES ($1, $2, $3, $4)
     ON CONFLICT (hash) DO NOTHING
-"""
+""")
 
-REPLACE_REVISION: Final = """
+REPLACE_REVISION: Final = Sql("""
     INSERT INTO revisions (hash, flow, sources, created_at)
     VALUES ($1, $2, $3, $4)
     ON CONFLICT (hash) DO UPDATE
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
-"""
+""")
 
 # The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
 # behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
@@ -192,41 +213,47 @@ _DUE: Final = f"""
     ))
 """
 
-SELECT_ANY_DUE: Final = f"SELECT EXISTS (SELECT 1 {_DUE})"
-
-SELECT_DUE: Final = f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED"
-
-CLAIM_HOOK: Final = "UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1"
-
-DELETE_HOOK: Final = "DELETE FROM hooks WHERE id = $1 RETURNING session"
-
-# This is a separate statement after the DELETE, so that it sees hooks written in the meantime.
-FREE_NEXT: Final = f"""
-    UPDATE hooks
-    SET due_at = $1
-    WHERE due_at IS NULL AND key = (
-        SELECT min(key) FROM hooks WHERE session = $2 AND NOT is_parked AND NOT {IS_MAIL}
-    )
+_DUE_IN_SQLITE: Final = f"""
+    FROM hooks AS hook
+    WHERE is_parked = 0 AND due_at <= $1 AND leased_until <= $1 AND ({IS_MAIL} OR NOT EXISTS (
+        SELECT 1 FROM hooks AS earlier
+        WHERE earlier.session = hook.session AND earlier.is_parked = 0 AND earlier.key < hook.key
+            AND NOT {IS_MAIL}
+    ))
 """
 
-FAIL_HOOK: Final = """
+SELECT_ANY_DUE: Final = Sql(
+    f"SELECT EXISTS (SELECT 1 {_DUE})",
+    sqlite=f"SELECT EXISTS (SELECT 1 {_DUE_IN_SQLITE})",
+)
+
+SELECT_DUE: Final = Sql(
+    f"SELECT {HOOK_COLUMNS} {_DUE} ORDER BY due_at, key LIMIT $2 FOR UPDATE SKIP LOCKED",
+    sqlite=f"SELECT {HOOK_COLUMNS} {_DUE_IN_SQLITE} ORDER BY due_at, key LIMIT $2",
+)
+
+CLAIM_HOOK: Final = Sql("UPDATE hooks SET leased_until = $2, tries = tries + 1 WHERE id = $1")
+
+DELETE_HOOK: Final = Sql("DELETE FROM hooks WHERE id = $1 RETURNING session")
+
+FAIL_HOOK: Final = Sql("""
     UPDATE hooks
     SET due_at = $3, leased_until = 0, problem = $4
     WHERE id = $1 AND tries = $2 AND NOT is_parked
-"""
+""")
 
-PUT_OFF_HOOK: Final = """
+PUT_OFF_HOOK: Final = Sql("""
     UPDATE hooks
     SET due_at = $3, leased_until = 0, tries = tries - 1
     WHERE id = $1 AND tries = $2 AND NOT is_parked
-"""
+""")
 
-PARK_HOOK: Final = """
+PARK_HOOK: Final = Sql("""
     UPDATE hooks
     SET is_parked = true, due_at = NULL, leased_until = 0, problem = $3
     WHERE id = $1 AND tries = $2 AND NOT is_parked
     RETURNING session
-"""
+""")
 
 _RETRY: Final = """
     UPDATE hooks
@@ -234,17 +261,17 @@ _RETRY: Final = """
     WHERE (is_parked OR due_at IS NOT NULL)
 """
 
-RETRY_HOOKS: Final = f"{_RETRY} RETURNING id"
+RETRY_HOOKS: Final = Sql(f"{_RETRY} RETURNING id")
 
-RETRY_HOOK: Final = f"{_RETRY} AND id = $2 RETURNING id"
+RETRY_HOOK: Final = Sql(f"{_RETRY} AND id = $2 RETURNING id")
 
-DROP_HOOKS: Final = "DELETE FROM hooks WHERE is_parked RETURNING id"
+DROP_HOOKS: Final = Sql("DELETE FROM hooks WHERE is_parked RETURNING id")
 
-DROP_HOOK: Final = "DELETE FROM hooks WHERE is_parked AND id = $1 RETURNING id"
+DROP_HOOK: Final = Sql("DELETE FROM hooks WHERE is_parked AND id = $1 RETURNING id")
 
-SELECT_HOOKS: Final = f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1"
+SELECT_HOOKS: Final = Sql(f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked DESC, key LIMIT $1")
 
-COUNT_HOOKS: Final = "SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks"
+COUNT_HOOKS: Final = Sql("SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks")
 
 P = ParamSpec("P")
 
@@ -406,7 +433,7 @@ class Store:
         Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
         async with self.database.reading() as (read, schema):
-            yield Records(read, schema)
+            yield Records(read, schema, self.database.dialect)
 
     async def check(self) -> None:
         """Write a row and delete it, to check that the database is writable and can grow."""
@@ -569,7 +596,7 @@ class Store:
     def hook_sent(self, id_: str, now: int) -> Work[None]:
         """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
-            yield FREE_NEXT, (now, session)
+            yield FREE_NEXT, (session, now)
 
     @_in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
@@ -585,7 +612,7 @@ class Store:
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
         """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
-            yield FREE_NEXT, (now, session)
+            yield FREE_NEXT, (session, now)
 
     @_in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:

@@ -378,6 +378,15 @@ async def test_a_batch_is_stopped_and_counted(placed: PlacedCalls) -> None:
     assert ["p1"] == [row.id for row in await placed.list(9, before="p2")]
 
 
+async def test_calls_are_found_by_digits_anywhere_in_their_number(placed: PlacedCalls) -> None:
+    await placed.add([wanted("p1", number="447700900001"), wanted("p2", number="447700900002")])
+
+    async def found(digits: str) -> list[str]:
+        return [row.id for row in await placed.list(9, wanted=PlacedFilter(number=digits))]
+
+    assert [["p2", "p1"], ["p2"], [], []] == [await found(each) for each in ("0090", "0002", "4_7", "%")]
+
+
 async def test_a_bulk_write_gives_way_to_others(placed: PlacedCalls) -> None:
     rows = [wanted(f"p{number}", batch="b", due_at=NOON_MS - number) for number in range(600)]
     seen = list[str]()

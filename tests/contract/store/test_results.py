@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ncco_server.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Store
+from ncco_server.store import QUARTER_MS, EndOfCall, Records, ResultProgress, ResultRow, Sql, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -245,7 +245,7 @@ async def spoil(store: Store, since: int) -> None:
     """Move the sums since a time to a result that no call has."""
 
     def work() -> Generator[Any, Any, None]:
-        yield "UPDATE ncco_sums SET result = 'unknown' WHERE quarter = $1", (since // QUARTER_MS,)
+        yield Sql("UPDATE ncco_sums SET result = 'unknown' WHERE quarter = $1"), (since // QUARTER_MS,)
 
     await store.database.write(work)
 

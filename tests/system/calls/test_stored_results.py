@@ -21,6 +21,7 @@ from ncco_server.console.app import create_console
 from ncco_server.console.services import Services
 from ncco_server.store import open_store
 from ncco_server.store.database import Work
+from ncco_server.store.sql import Sql
 from tests.support.fork_server import NCCO, run
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.calls.played_examples import compare, play_examples, write_examples
@@ -72,7 +73,7 @@ AN_OLDER_HOST = (
 async def write_as_an_older_host(url: str) -> None:
     def work() -> Work[None]:
         for sql in AN_OLDER_HOST:
-            yield sql, ()
+            yield Sql(sql), ()
 
     async with open_store(url) as store:
         await store.database.write(work)

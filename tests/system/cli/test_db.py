@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.store.migrations import POSTGRES, SQLITE
+from ncco_server.store.migrations import MIGRATIONS
 from tests.support.postgres_stores import ask, empty_database
 from tests.system.cli.projects import ncco
 
@@ -60,7 +60,8 @@ def test_the_page_of_upgrades_names_the_newest_schemas() -> None:
     page = (Path(__file__).parents[3] / "docs" / "how-to" / "upgrade.md").read_text("utf-8")
     newest = ".".join(version("ncco-server").split(".")[:2])
 
-    assert f"| {newest} | {SQLITE[-1].version} | {POSTGRES[-1].version} | " in page
+    sqlite, postgres = (MIGRATIONS[name][-1].version for name in ("sqlite", "postgres"))
+    assert f"| {newest} | {sqlite} | {postgres} | " in page
 
 
 def test_postgresql_is_named_without_its_user(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import asyncpg
 import pytest
@@ -22,7 +22,7 @@ from ncco_server.console.services import Services
 from ncco_server.store import Store, open_store
 from ncco_server.store.database import Database, Read, Row
 from ncco_server.store.rows import Schema
-from ncco_server.store.sqlite_file import in_sqlite
+from ncco_server.store.sql import Sql
 from tests.support.postgres_stores import empty_database
 from tests.unit.console.conftest import logged_in, settings_for
 
@@ -43,32 +43,39 @@ URLS: Final[dict[str, Callable[[Path], str]]] = {
 }
 
 
+Queries: TypeAlias = dict[str, tuple[object, ...]]
+"""Queries as the database ran them, each with its last values."""
+
+
 class WatchedDatabase:
-    """A database that remembers the queries that it has run, each with its last values."""
+    """A database that remembers the queries that it has run."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self.queries: dict[str, tuple[object, ...]] = {}
+        self.queries: Queries = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._database, name)
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
-        self.queries[sql] = values
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
+        self._remember(sql, values)
         return await self._database.read(sql, *values)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
         async with self._database.reading() as (read, schema):
 
-            async def watched(sql: str, *values: object) -> list[Row]:
-                self.queries[sql] = values
+            async def watched(sql: Sql, *values: object) -> list[Row]:
+                self._remember(sql, values)
                 return await read(sql, *values)
 
             yield watched, schema
 
+    def _remember(self, sql: Sql, values: tuple[object, ...]) -> None:
+        self.queries[sql.postgres if self._database.dialect == "postgres" else sql.sqlite] = values
 
-async def queries_of(url: str, calls: int, numbers: list[str]) -> dict[str, tuple[object, ...]]:
+
+async def queries_of(url: str, calls: int, numbers: list[str]) -> Queries:
     """All queries of the pages, and the one that finds older hosts' writes, each with values."""
     settings = settings_for(ROOT, database_url=url, flows=ROOT / "benchmarks" / "flows", key="k" * 64)
     app = create_console(settings, Services(), dev=True)
@@ -99,13 +106,13 @@ PARTIAL: Final = "ncco_results_(uncounted|by_own|failed|returned|to_complete)|op
 def whole_tables_in_sqlite(path: Path, sql: str, values: tuple[object, ...]) -> list[str]:
     """The steps of SQLite's plan that read a whole table."""
     with closing(sqlite3.connect(path)) as connection:
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {in_sqlite(sql)}", values)]
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
     if "LIMIT" in sql and any(part in sql for part in WALKS) and not any("TEMP B-TREE" in step for step in plan):
         return []
     return [step for step in plan if re.match(rf"SCAN {TABLE}\b(?!.* INDEX ({PARTIAL}))", step)]
 
 
-async def whole_tables_in_postgres(url: str, queries: dict[str, tuple[object, ...]]) -> dict[str, list[str]]:
+async def whole_tables_in_postgres(url: str, queries: Queries) -> dict[str, list[str]]:
     """The steps of PostgreSQL's plans that read a whole table, by statement."""
     connection = await asyncpg.connect(url)
     await connection.execute("SET enable_seqscan = off")  # otherwise it reads small tables completely

@@ -14,7 +14,8 @@ import pytest_asyncio
 from ncco_server.errors import StoreUnusable
 from ncco_server.store import BackupRow, Backups, CallFilter, Schema, Store, open_store
 from ncco_server.store.database import Work
-from ncco_server.store.migrations import ADDITIONS, POSTGRES, SQLITE
+from ncco_server.store.migrations import ADDITIONS, MIGRATIONS
+from ncco_server.store.sql import Sql
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, make_postgres
 from tests.support.stored_rows import end_call, hook_row, new_call, revision_row, session_row, turn_row, webhook_row
@@ -65,10 +66,10 @@ def run_in_postgres(script: str) -> None:
 OLD: dict[str, Callable[[Path], Store]] = {"sqlite": old_sqlite, "postgres": old_postgres}
 BARE: dict[str, Callable[[Path], Store]] = {"sqlite": bare_sqlite, "postgres": bare_postgres}
 KNOWN = {
-    "sqlite": tuple(each.version for each in SQLITE),
-    "postgres": tuple(each.version for each in POSTGRES),
+    "sqlite": tuple(each.version for each in MIGRATIONS["sqlite"]),
+    "postgres": tuple(each.version for each in MIGRATIONS["postgres"]),
 }
-ADDED = tuple(each.version for each in ADDITIONS)
+ADDED = tuple(each.version for each in ADDITIONS["sqlite"])
 
 
 @pytest_asyncio.fixture(params=OLD)
@@ -212,12 +213,12 @@ async def test_a_host_of_0_2_goes_on_beside_a_new_one(kind: str, tmp_path: Path)
     await store.open_call(session_row("new"), turn_row("new", has_failed=True), webhook_row("new"))
 
     def write_as_0_2() -> Work[None]:
-        yield TURN_OF_0_2, (OVER, b"[]", b'[{"did":"failed"}]')
+        yield Sql(TURN_OF_0_2), (OVER, b"[]", b'[{"did":"failed"}]')
 
     await store.database.write(write_as_0_2)
 
     assert {"new", OVER, FAILED} == set(await failed_calls(store))
-    assert [(1,)] == await store.database.read("SELECT count(*) FROM ncco_console_sessions")
+    assert [(1,)] == await store.database.read(Sql("SELECT count(*) FROM ncco_console_sessions"))
     await store.close()
 
 
@@ -246,8 +247,9 @@ async def test_an_owner_becomes_an_origin_and_a_name(make: Callable[[Path], Stor
         f"VALUES ('{owner}', '{owner}', '', '{owner}', '', 'f', '1', '', 0, 'over', '', '', 0, 0, 0, 0)"
         for owner in OWNERS
     ]
-    (upgrade,) = [addition for addition in ADDITIONS if addition.version == "0009"]
-    script = ";".join(["ALTER TABLE ncco_placed DROP COLUMN origin", *inserts, *upgrade.statements])
+    (upgrade,) = [addition for addition in ADDITIONS["sqlite"] if addition.version == "0009"]
+    statements = [statement.postgres for statement in upgrade.statements]
+    script = ";".join(["ALTER TABLE ncco_placed DROP COLUMN origin", *inserts, *statements])
     if store.path is None:
         run_in_postgres(script)
     else:

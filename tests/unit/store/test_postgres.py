@@ -16,6 +16,7 @@ from ncco_server.store.address import read_address
 from ncco_server.store.database import Work
 from ncco_server.store.migrations import INSERT_PROBE, PROBE
 from ncco_server.store.postgres import COMMIT_S, PostgresDatabase
+from ncco_server.store.sql import Sql
 from ncco_server.web.webhook_http import DEADLINE_S
 from tests.support import postgres_server
 from tests.support.postgres_stores import ask, empty_database, make_postgres
@@ -225,7 +226,7 @@ async def test_operation_that_raises_leaves_nothing_and_its_neighbours_stay(stor
 
 async def test_rows_without_a_key_reach_no_operation(store: Store) -> None:
     def ask_without_key() -> Work[None]:
-        yield "SELECT id FROM calls WHERE id = $1", ("leg-1",)
+        yield Sql("SELECT id FROM calls WHERE id = $1"), ("leg-1",)
 
     await store.open_call(*new_call("leg-1"))
 
@@ -416,7 +417,7 @@ async def test_commits_wait_for_the_disk_whatever_the_database_says(store: Store
     fresh = PostgresDatabase(read_address(empty_url()))
     await fresh.open()
 
-    assert [("on",)] == await fresh.read("SHOW synchronous_commit")
+    assert [("on",)] == await fresh.read(Sql("SHOW synchronous_commit"))
 
     await fresh.close()
     ask(f"ALTER DATABASE {postgres_server.shared_database()} RESET synchronous_commit")
@@ -627,7 +628,7 @@ async def test_who_waits_behind_a_group_that_hangs_hears_of_it_with_the_group(
 
 
 async def test_a_probe_needs_more_room_than_a_page(store: Store) -> None:
-    ask(INSERT_PROBE, PROBE)
+    ask(INSERT_PROBE.postgres, PROBE)
     sizes = ask("SELECT pg_column_size(body) FROM probes WHERE pg_column_size(body) > 8192")
     await store.check()
 

@@ -12,6 +12,7 @@ import pytest
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.store.records import NEAR
+from ncco_server.store.sql import Sql
 from tests.support.stored_rows import new_call, webhook_row
 
 
@@ -157,9 +158,9 @@ async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ende
 
     async def count() -> None:
         async with database.reading() as (read, _):
-            await read("SELECT 1")
+            await read(Sql("SELECT 1"))
             is_reading.set()
-            await read(COUNT_FOR_A_WHILE)
+            await read(Sql(COUNT_FOR_A_WHILE))
 
     task = asyncio.create_task(count())
     await is_reading.wait()
@@ -171,7 +172,7 @@ async def test_connection_of_a_cancelled_query_is_closed_when_the_query_has_ende
         if thread.name == f"closes {path}":
             await asyncio.to_thread(thread.join)
     async with database.reading() as (read, _):
-        assert [(0,)] == await read("SELECT count(*) FROM calls")
+        assert [(0,)] == await read(Sql("SELECT count(*) FROM calls"))
     with pytest.raises(StoreUnavailable):
-        await read("SELECT 1")
+        await read(Sql("SELECT 1"))
     await database.close()

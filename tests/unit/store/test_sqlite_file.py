@@ -21,13 +21,13 @@ import pytest
 
 from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store import SqliteDatabase, Store, open_store
-from ncco_server.store.migrations import SQLITE
+from ncco_server.store.migrations import MIGRATIONS
 from ncco_server.store.records import COUNT_OPEN
-from ncco_server.store.sqlite_file import CHECKED_BYTES, in_sqlite
+from ncco_server.store.sqlite_file import CHECKED_BYTES
 from tests.support.cases import each_case
 from tests.support.stored_rows import new_call, next_turn, rows_of, session_row, turn_row, webhook_row
 
-NEWEST = SQLITE[-1].version
+NEWEST = MIGRATIONS["sqlite"][-1].version
 WHAT_CALLS_HAVE = """
     SELECT id,
            (SELECT count(*) FROM turns WHERE call_key = calls.key),
@@ -624,7 +624,7 @@ async def test_log_stays_small_while_one_call_follows_another(path: Path) -> Non
 async def test_open_calls_are_counted_by_their_index_alone(path: Path) -> None:
     await (await store_with_a_call(path)).close()
     connection = sqlite3.connect(path)
-    (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {in_sqlite(COUNT_OPEN)}", (0,)).fetchall()
+    (plan,) = connection.execute(f"EXPLAIN QUERY PLAN {COUNT_OPEN.sqlite}", (0,)).fetchall()
     connection.close()
 
     assert "SEARCH calls USING COVERING INDEX open_calls_by_beginning (created_at>?)" == plan[3]

@@ -1,67 +1,88 @@
-"""The SQL of the store: none reads a whole table, on either database; and texts that PostgreSQL cannot store."""
+"""The SQL of the store: both databases can plan every statement; and texts that PostgreSQL cannot store."""
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import asyncpg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ncco_server.store import SqliteDatabase, Store, open_store, records, retention, store
+from ncco_server import store as store_package
+from ncco_server.store import SqliteDatabase, Store, open_store
+from ncco_server.store.migrations import TABLES as ALL_TABLES
 from ncco_server.store.postgres_text import loaded_text, stored_text
-from ncco_server.store.sqlite_file import in_sqlite
-from tests.support.cases import each_case
+from ncco_server.store.sql import ListSql, Sql
 from tests.support.postgres_stores import empty_database
 
-BY_KEY = {
-    name: sql
-    for module in (store, retention)
-    for name, sql in vars(module).items()
-    if name.isupper()
-    and not name.startswith("_")
-    and isinstance(sql, str)
-    and " WHERE " in f" {' '.join(sql.split())} "
-    and "$" in sql
-}
-BY_KEY["COUNT_OPEN"] = records.COUNT_OPEN
-FEW_ROWS = ("SELECT_OLD_REVISIONS", "DELETE_REVISION", "RETRY_HOOKS", "SELECT_HOOKS_OF_SESSION")
-"""What they search is small, and no caller waits for it."""
-ANY_ROW = ("INSERT_CALL_IF_NONE_FORGOTTEN",)
-"""They ask whether a table has any row: SQLite calls that a scan, and reads one."""
+TABLES: Final = "|".join((*ALL_TABLES, "attempt"))
+SMALL: Final = "ncco_api_keys|ncco_backups|ncco_forgotten|ncco_retention|probes|revisions|sqlite_master"
+"""Tables of few rows."""
+FEW_ROWS: Final = "ncco_attempts_under_way|ncco_recordings_(new|failed|removable)|ncco_results_(uncounted|to_complete)"
+"""Indexes of few rows."""
+READ_ALL: Final = (
+    *("RETRY_HOOKS", "DROP_HOOKS", "SELECT_HOOKS", "COUNT_HOOKS", "SELECT_HOOKS_OF_SESSION"),
+    *("SELECT_DIFFERENCES", "SELECT_OLDEST_CHANGE"),  # of results
+    "_COUNT",  # of placed calls
+    *("RETRY", "SELECT_KEPT"),  # of recordings
+)
+"""Statements that read a whole table. What they search is small, or only commands and upkeep run them."""
 
 
-@each_case("name", sorted(BY_KEY.keys() - set(FEW_ROWS + ANY_ROW)))
-async def test_no_statement_reads_a_whole_table_in_sqlite(name: str, tmp_path: Path) -> None:
-    store = Store(SqliteDatabase(tmp_path / "calls.db"))
-    await store.open()
-    await store.close()
-    sql = in_sqlite(BY_KEY[name])
-    connection = sqlite3.connect(tmp_path / "calls.db")
-    values = [None] * max(map(int, re.findall(r"\?(\d+)", sql)))
-    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall()
-    connection.close()
-
-    assert [] == [step[3] for step in plan if "SCAN" in step[3] and "CONSTANT ROW" not in step[3]]
+def statements() -> Iterator[tuple[str, Sql]]:
+    """All statements in the modules of the store, by the names of a module and a constant."""
+    for module in pkgutil.iter_modules(store_package.__path__):
+        for name, value in vars(import_module(f"{store_package.__name__}.{module.name}")).items():
+            if isinstance(value, Sql | ListSql):
+                yield f"{module.name}.{name}", value.of(2) if isinstance(value, ListSql) else value
 
 
-@each_case("name", sorted(BY_KEY.keys() - set(FEW_ROWS)))
-async def test_no_statement_needs_to_read_a_whole_table_in_postgresql(name: str) -> None:
-    url, sql = empty_database(), BY_KEY[name]
-    store = open_store(url)
-    await store.open()
-    await store.close()
+STATEMENTS: Final = dict(statements())
+
+
+async def test_sqlite_can_plan_every_statement_and_none_reads_a_whole_table(tmp_path: Path) -> None:
+    async with Store(SqliteDatabase(tmp_path / "calls.db")):
+        pass
+    whole = {}
+    with closing(sqlite3.connect(tmp_path / "calls.db")) as connection:
+        for name, sql in STATEMENTS.items():
+            values = [None] * len(set(re.findall(r"\?\d+", sql.sqlite)))
+            steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.sqlite}", values)]
+            may_scan = rf"{SMALL}|\w+ USING INDEX ({'.*' if 'LIMIT' in sql.sqlite else FEW_ROWS})"
+            whole[name] = [each for each in steps if re.match(rf"SCAN (?!({may_scan})\b)({TABLES})\b", each)]
+
+    assert_only_few_read_all(whole)
+
+
+async def test_postgresql_can_plan_every_statement_and_none_needs_to_read_a_whole_table() -> None:
+    url = empty_database()
+    async with open_store(url):
+        pass
     connection = await asyncpg.connect(url)
     await connection.execute("SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan")
-    prepared = await connection.prepare(sql)
-    nulls = ", ".join(["NULL"] * len(prepared.get_parameters()))
-    await connection.execute(f"PREPARE asked AS {sql}")
-    plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked({nulls})")]
+    whole = {}
+    for name, sql in STATEMENTS.items():
+        prepared = await connection.prepare(sql.postgres)
+        nulls = ", ".join(["NULL"] * len(prepared.get_parameters()))
+        await connection.execute(f"PREPARE asked AS {sql.postgres}")
+        plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked{f'({nulls})' if nulls else ''}")]
+        await connection.execute("DEALLOCATE asked")
+        whole[name] = [line for line in plan if re.search(rf"Seq Scan on (?!{SMALL})", line)]
     await connection.close()
 
-    assert [] == [line for line in plan if "Seq Scan" in line]
+    assert_only_few_read_all(whole)
+
+
+def assert_only_few_read_all(whole: dict[str, list[str]]) -> None:
+    assert len(STATEMENTS) > 150
+    assert {} == {name: steps for name, steps in whole.items() if steps and name.partition(".")[2] not in READ_ALL}
 
 
 @given(st.text(st.characters(codec="utf-8") | st.sampled_from("\0\x1a01\ud800")))

@@ -30,6 +30,7 @@ from ncco_server.store import (
     WebhookRow,
 )
 from ncco_server.store.database import Row, Work
+from ncco_server.store.sql import Sql
 from ncco_server.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from ncco_server.verify.scenarios.result import Result
 from ncco_server.verify.scenarios.script import FaultKind, ScriptStep
@@ -190,7 +191,7 @@ class FailingDatabase(SqliteDatabase):
 
     is_away: bool = False
 
-    async def read(self, sql: str, *values: object) -> list[Row]:
+    async def read(self, sql: Sql, *values: object) -> list[Row]:
         """See `Database`."""
         self._require()
         return await super().read(sql, *values)

@@ -1,0 +1,82 @@
+"""SQL as readable text: where PostgreSQL and SQLite need different statements, both are written out.
+
+    DELETE_HOOK = Sql("DELETE FROM hooks WHERE id = $1 RETURNING session")
+    LOCK_CALL = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
+    COUNT_OPEN = Sql(
+        "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1",
+        sqlite="SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= $1",
+    )
+
+A part of a statement is a plain `str`, so a test can find all statements and have both databases plan them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, TypeAlias
+
+Dialect: TypeAlias = Literal["postgres", "sqlite"]
+
+_MARK: Final = re.compile(r"\$(?=[0-9])")
+
+
+class Sql:
+    """A statement, with `$1` for its first value.
+
+    Args:
+        text: the statement.
+        sqlite: what SQLite needs in its place.
+
+    Attributes:
+        postgres: the statement for PostgreSQL.
+        sqlite: the statement for SQLite. Values are marked with `?1`, because Python binds `$1` only from a dict, which
+            is slow.
+    """
+
+    __slots__ = ("postgres", "sqlite")
+
+    def __init__(self, text: str, *, sqlite: str = "") -> None:
+        self.postgres: Final = text
+        self.sqlite: Final = _MARK.sub("?", sqlite or text)
+
+    def locking(self, lock: str) -> Sql:
+        """The same query, which also locks its rows in PostgreSQL. SQLite has one writer and no row locks."""
+        return Sql(f"{self.postgres} {lock}", sqlite=self.sqlite)
+
+
+class ListSql:
+    """A statement for a list of values, which come last: `IN (%s)` in the text, once.
+
+    Args:
+        text: the statement.
+        values: how many values come before the list.
+    """
+
+    def __init__(self, text: str, values: int = 0) -> None:
+        self._text = text
+        self._values = values
+
+    def of(self, length: int) -> Sql:
+        """The statement for a list of this length, which is at least 1."""
+        return Sql(self._text % marks(length, self._values + 1))
+
+
+def marks(count: int, first: int = 1) -> str:
+    """The marks of several values: `$1, $2, $3`."""
+    return ", ".join(f"${number}" for number in range(first, first + count))
+
+
+def contains(dialect: Dialect, column: str, value: str) -> str:
+    """A condition that is true if a binary column contains a value."""
+    return f'"position"({column}, {value}) > 0' if dialect == "postgres" else f"instr({column}, {value}) > 0"
+
+
+def has_word(dialect: Dialect, column: str, word: str) -> str:
+    """A condition that is true if a binary column contains a word. It ignores the case of ASCII letters.
+
+    The column's bytes may not be valid text, so PostgreSQL encodes the word rather than decode the column.
+    """
+    if dialect == "postgres":
+        column, word = (f"lower(encode({each}, 'escape') COLLATE \"C\")" for each in (column, word))
+        return contains(dialect, column, word)
+    return contains(dialect, f"lower({column})", f"lower({word})")
