@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner, Result
 
@@ -24,3 +27,13 @@ def ncco(
         )
     finally:
         os.chdir(before)
+
+
+def json_of(result: Result) -> Any:
+    """The JSON that a command printed. If it printed anything else, the failure shows all of it and the exception."""
+    try:
+        return json.loads(result.stdout)
+    except ValueError:
+        error = result.exception
+        raised = "" if error is None else "".join(traceback.format_exception(error))
+        raise AssertionError(f"exit code {result.exit_code}\n{result.output}{raised}") from None

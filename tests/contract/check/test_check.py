@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FOLDER = Path(__file__).parent
 
@@ -46,7 +45,7 @@ def test_check_reports_exactly_these_issues(case: dict[str, Any], tmp_path: Path
     env = {f"FLOW_{name}": value for name, value in case.get("env", {}).items()}
     env["NCCO_PYTHON_LOOKUPS"] = case.get("modules", "")
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
-    report = json.loads(result.stdout)
+    report = json_of(result)
     found = ["{file}:{line}:{column} {code} {severity}".format_map(issue) for issue in report["issues"]]
 
     assert "\n".join(case["issues"]) == "\n".join(found)

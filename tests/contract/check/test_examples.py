@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
@@ -20,7 +19,7 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     result = ncco("check", project, "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
 
     assert 0 == result.exit_code
-    assert [] == json.loads(result.stdout)["issues"]
+    assert [] == json_of(result)["issues"]
 
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
@@ -28,4 +27,4 @@ def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, 
     result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path)
 
     assert 0 == result.exit_code, result.output
-    assert json.loads(result.stdout)["played"] > 0
+    assert json_of(result)["played"] > 0

@@ -6,7 +6,6 @@ fixes apply it.
 
 from __future__ import annotations
 
-import json
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FOLDER = Path(__file__).parent / "faults"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -50,7 +49,7 @@ def _issues(name: str, files: dict[str, str], root: Path) -> list[dict[str, Any]
     env = {f"FLOW_{setting}": value for setting, value in _project(name)["env"].items()}
     env["NCCO_PYTHON_LOOKUPS"] = _project(name).get("modules", "")
     result = ncco("check", "--format", "json", "--today", "2026-01-01", cwd=root, env=env)
-    issues: list[dict[str, Any]] = json.loads(result.stdout)["issues"]
+    issues: list[dict[str, Any]] = json_of(result)["issues"]
     return issues
 
 

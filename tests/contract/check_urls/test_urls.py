@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 HEAD = "flow: main\ndefault: true\nstart: hello\n"
 SETTINGS = {
@@ -49,7 +49,7 @@ def _check(case: dict[str, Any], home: Path) -> tuple[list[tuple[str, int, int, 
     for path, text in files.items():
         (home / path).parent.mkdir(parents=True, exist_ok=True)
         (home / path).write_text(text.replace("«", "").replace("»", ""))
-    issues = json.loads(ncco("check", "--format", "json", cwd=home, env=SETTINGS).output)["issues"]
+    issues = json_of(ncco("check", "--format", "json", cwd=home, env=SETTINGS))["issues"]
     places = [place for path, text in files.items() for place in _marked(path, text)]
     return sorted(places), [issue for issue in issues if issue["severity"] == "error"]
 

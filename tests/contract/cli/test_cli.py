@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from fnmatch import fnmatchcase
@@ -13,7 +12,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FOLDER = Path(__file__).parent
 HELP: dict[str, Any] = yaml.load((FOLDER / "help.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
@@ -38,7 +37,7 @@ def test_commands_behave_as_recorded(case: dict[str, Any], tmp_path: Path) -> No
         result = ncco(*shlex.split(step["run"]), cwd=tmp_path, env=case.get("env"), stdin=step.get("stdin"))
         assert step["exit"] == result.exit_code, f"{step['run']}\n{result.output}"
         if "json" in step:
-            assert "" == _matches(json.loads(result.stdout), step["json"]), result.stdout
+            assert "" == _matches(json_of(result), step["json"]), result.stdout
         streams = {"stdout": result.stdout, "stderr": result.stderr}
         assert step["prints"] == [name for name, text in streams.items() if text.strip()], f"{step['run']}\n{streams}"
     written = _written(tmp_path) - before
@@ -92,7 +91,7 @@ def test_help_lists_the_commands(tmp_path: Path) -> None:
 
 
 def test_every_code_is_explained_with_its_severity(tmp_path: Path) -> None:
-    rows = json.loads(ncco("explain", "--format", "json", cwd=tmp_path).stdout)
+    rows = json_of(ncco("explain", "--format", "json", cwd=tmp_path))
     found = {row["code"]: row["severity"] for row in rows}
 
     assert CODES == found
@@ -104,7 +103,7 @@ def test_schema_is_a_json_schema(kind: str, tmp_path: Path) -> None:
     shown = ncco("schema", kind, cwd=tmp_path)
 
     assert (0, "") == (shown.exit_code, shown.stderr)
-    assert json.loads(shown.stdout)["$schema"].startswith("http")
+    assert json_of(shown)["$schema"].startswith("http")
 
 
 def test_control_characters_of_a_setting_are_not_printed(tmp_path: Path) -> None:

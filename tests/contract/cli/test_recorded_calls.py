@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import loopback
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 from tests.support.fork_server import NCCO, PIPE, STDOUT, Forked
 
 DESK = """\
@@ -114,7 +114,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _document(folder: Path, *words: str) -> Any:
     result = ncco(*words, "--format", "json", cwd=folder, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
     assert 0 == result.exit_code, result.output
-    return json.loads(result.stdout)
+    return json_of(result)
 
 
 def test_calls_are_listed_newest_first(recorded: Path) -> None:

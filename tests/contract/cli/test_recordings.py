@@ -14,7 +14,7 @@ import pytest
 from click.testing import Result
 
 from ncco_server.store import RecordingRow, Store, open_store
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 from tests.support.media_server import MP3
 
 KEPT, WAITING, FAILED = "1" * 32, "2" * 32, "3" * 32
@@ -74,7 +74,7 @@ def asked(home: Path, *words: str) -> Result:
 
 
 def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home: Path) -> None:
-    listed, documents = asked(home), json.loads(asked(home, "list", "--format", "json").stdout)
+    listed, documents = asked(home), json_of(asked(home, "list", "--format", "json"))
 
     assert 1 == listed.exit_code
     assert "3 new, 1 waiting, 1 failed" in listed.stdout
@@ -83,8 +83,7 @@ def test_recordings_are_listed_with_what_is_wrong_and_without_their_address(home
     assert "secret" not in listed.stdout + json.dumps(documents)
     assert [WAITING, KEPT, FAILED] == [each["id"] for each in documents["recordings"]]
     assert [WAITING] == [
-        each["id"]
-        for each in json.loads(asked(home, "list", "--number", "900999", "--format", "json").stdout)["recordings"]
+        each["id"] for each in json_of(asked(home, "list", "--number", "900999", "--format", "json"))["recordings"]
     ]
 
 
@@ -138,7 +137,7 @@ def test_a_recording_whose_file_is_lost_is_missed_by_a_backup_and_fetched_again(
     (home / "ncco.db-recordings" / KEPT).unlink()
 
     got, missed = asked(home, "get", KEPT), ncco("backup", "--keep", "1", ".", "--replace", cwd=home)
-    document = json.loads(ncco("backup", "here.tar", "--format", "json", cwd=home).stdout)
+    document = json_of(ncco("backup", "here.tar", "--format", "json", cwd=home))
     again = asked(home, "retry", "--lost")
     found = in_store(home, lambda store: store.recordings.get(KEPT))
 
@@ -162,11 +161,9 @@ def test_a_deleted_recording_leaves_no_file_and_no_word(home: Path) -> None:
 
 
 def test_recordings_of_a_forgotten_number_go_with_their_files(home: Path) -> None:
-    forgotten = json.loads(ncco("forget", "--number", f"+{NUMBER}", "--format", "json", cwd=home).stdout)
+    forgotten = json_of(ncco("forget", "--number", f"+{NUMBER}", "--format", "json", cwd=home))
 
     assert (2, True) == (forgotten["recordings"], forgotten["purged"])
     assert [] == list((home / "ncco.db-recordings").iterdir())
-    assert [WAITING] == [
-        each["id"] for each in json.loads(asked(home, "list", "--format", "json").stdout)["recordings"]
-    ]
+    assert [WAITING] == [each["id"] for each in json_of(asked(home, "list", "--format", "json"))["recordings"]]
     assert NUMBER.encode() not in b"".join(file.read_bytes() for file in home.glob("ncco.db*") if file.is_file())

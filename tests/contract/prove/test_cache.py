@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FLOW = """
 flow: {name}
@@ -37,7 +37,7 @@ def write(project: Path, name: str, prompt: str) -> None:
 
 def proved(project: Path, *words: str, **env: str) -> dict[str, Any]:
     """What `ncco prove` finds, by flow."""
-    found = json.loads(ncco("prove", "--format", "json", *words, cwd=project, env=env).stdout)
+    found = json_of(ncco("prove", "--format", "json", *words, cwd=project, env=env))
     return {each["flow"]: each for each in found["flows"]}
 
 

@@ -5,7 +5,6 @@ Every defect is found at its step, and a sound flow has no error.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from textwrap import indent
@@ -15,7 +14,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 DEFAULTS = """defaults:
   talk: {language: en-GB}
@@ -51,12 +50,12 @@ def write_flow(flow: dict[str, Any], folder: Path) -> None:
 def errors_of(flow: dict[str, Any], folder: Path) -> list[str]:
     """The errors that are found, as `kind step`, warnings that the flow names, and codes of `ncco check`."""
     write_flow(flow, folder)
-    issues = json.loads(ncco("check", "--format", "json", cwd=folder).stdout)["issues"]
+    issues = json_of(ncco("check", "--format", "json", cwd=folder))["issues"]
     codes = [issue["code"] for issue in issues if issue["severity"] == "error" or issue["code"] == flow.get("found")]
     result = ncco("prove", "--format", "json", cwd=folder, env=flow.get("env"))
     if not result.stdout.startswith("{"):
         return codes
-    found = json.loads(result.stdout)
+    found = json_of(result)
     assert not any(each["stopped"] for each in found["flows"]), found
     rows = [(f"{each['kind']} {each['step']}", each["severity"]) for each in found["violations"]]
     warned = flow.get("found", flow.get("without", "nothing"))

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FOLDER = Path(__file__).parent
 FLOW = (FOLDER / "flow.yaml").read_text(encoding="utf-8")
@@ -32,5 +32,5 @@ def test_templates_become_these_texts(group: str, tmp_path: Path) -> None:
 
     assert 0 == result.exit_code, result.output
     field = next(key for key in ("text", "streamUrl") if key in action)
-    found = [played[field][0] if field == "streamUrl" else played[field] for played in json.loads(result.stdout)]
+    found = [played[field][0] if field == "streamUrl" else played[field] for played in json_of(result)]
     assert cases == dict(zip(cases, found, strict=True))

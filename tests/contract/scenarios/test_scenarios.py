@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +11,7 @@ import pytest
 import yaml
 
 from tests.support.cases import each_case
-from tests.support.command import ncco
+from tests.support.command import json_of, ncco
 
 FOLDER: Final = Path(__file__).parent
 ON: Final = "menu"
@@ -58,7 +57,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for path, text in {**files, **{f"tests/scenarios/{name}.yaml": text for name, text in texts.items()}}.items():
             (home / path).parent.mkdir(parents=True, exist_ok=True)
             (home / path).write_text(text, encoding="utf-8")
-        found[project] = json.loads(ncco("test", "--format", "json", cwd=home).stdout)
+        found[project] = json_of(ncco("test", "--format", "json", cwd=home))
     return found
 
 
@@ -100,7 +99,7 @@ def test_every_answer_of_a_json_report_has_a_cure(reports: Mapping[str, Any]) ->
 
 
 def test_schema_accepts_what_is_played_and_refuses_misspelt_words(tmp_path: Path) -> None:
-    schema = jsonschema.Draft7Validator(json.loads(ncco("schema", "scenario", cwd=tmp_path).stdout))
+    schema = jsonschema.Draft7Validator(json_of(ncco("schema", "scenario", cwd=tmp_path)))
     loader = yaml.CBaseLoader  # an editor reads dates as text
     sound = ["\n".join(_lines(CASES[name])) for name in PLAYED]
     unknown = [CASES[name] for name in FAULTY if any(issue.endswith("S102") for issue in CASES[name]["issues"])]
