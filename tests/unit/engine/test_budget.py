@@ -22,8 +22,8 @@ hooks:
 lookups:
   order:
     get: "https://crm.example.com/orders/URL"
-    returns: {{lines: list, more: list}}
-    default: {{lines: [], more: []}}
+    returns: {{lines: list, more: list, prices: [number]}}
+    default: {{lines: [], more: [], prices: []}}
 hours:
   seldom:
     timezone: Europe/London
@@ -38,7 +38,11 @@ steps:
     goto: end
 """
 LOOPS: Final = "{% for a in items %}{% for b in items %}BODY{% endfor %}{% endfor %}"
-ANSWER: Final = {"lines": [str(n) for n in range(200)], "more": [str(n) for n in range(200)]}
+ANSWER: Final = {
+    "lines": [str(n) for n in range(200)],
+    "more": [str(n) for n in range(200)],
+    "prices": [n + 0.5 for n in range(200)],
+}
 
 BODIES: Final = {
     "tags": "{% if a == 'x' %}{% elif b == 'y' %}{% endif %}" * 200,
@@ -51,6 +55,7 @@ BODIES: Final = {
     "dates": "{% if now | in_zone('Asia/Tokyo') | spoken == '' %}{% endif %}",
     "a join": "{% if items | join(b) == '' %}{% endif %}",
     "a list": "{% if items | list == '' %}{% endif %}",
+    "a list of numbers": "{% if order.prices | list == '' %}{% endif %}",
     "a search": "{% if long in items or long not in items %}{% endif %}",
     "a replacement": "{% if long | replace('é', 'ée') | replace('e', '') == '' %}{% endif %}",
     "a concatenation": "{% if long + long + long == long %}{% endif %}",

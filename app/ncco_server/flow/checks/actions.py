@@ -30,7 +30,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.budget import MAX_STEPS, steps_of
 from ncco_server.flow.templates.checker import known_type
-from ncco_server.flow.templates.filters import FILTERS
+from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit, as_text
 from ncco_server.flow.templates.references import Reference, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
 from ncco_server.ncco import check
@@ -222,8 +222,13 @@ def _try(
 
 
 _TAG = re.compile(r"<[^>]*>")
-_MOST_CHARACTERS = {"int": 19, "number": 20, "bool": 5, "phone": 15}
-"""The maximum number of characters of a value, by type."""
+_LONGEST: Final[Mapping[str, Any]] = {
+    "int": -999_999_999_999_999_999,
+    "number": -0.12345678901234566,
+    "bool": False,
+    "phone": "4" * 15,
+}
+"""A value with the maximum number of characters, by type."""
 
 
 def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
@@ -238,7 +243,8 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
         for name, each in facts.collected.items()
         if None not in each and name not in written
     }
-    measure = _Measure(facts.source.reader.scope, entered)
+    reader = facts.source.reader
+    measure = _Measure(reader.scope, entered, reader.language)
     for text in (text for step in facts.flow.steps.values() for text in _texts_of(step)):
         longest = measure.block(text.template.body)
         if longest > MAX_TALK_CHARACTERS:
@@ -284,15 +290,17 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 
 @dataclass(frozen=True, slots=True)
 class _Measure:
-    """Computes the maximum length of texts and values, in characters.
+    """Computes the maximum length of texts in characters, and values of the maximum length.
 
     Attributes:
         scope: the types of names.
         entered: the maximum number of digits of each variable that only a caller's keypresses fill.
+        language: the language of the texts.
     """
 
     scope: ScopeTypes
     entered: Mapping[str, int]
+    language: str
 
     def block(self, body: Iterable[nodes.Node]) -> int:
         """The maximum length of a text with its includes, not counting tags."""
@@ -311,33 +319,46 @@ class _Measure:
             case nodes.Scope():
                 return self.block(part.body)
             case nodes.Expr():
-                return self.value(part)
+                return _length(self.longest(part))
         return 0
 
-    def value(self, node: nodes.Expr) -> int:
-        """The maximum length of a value; 0 if it is unknown."""
+    def longest(self, node: nodes.Expr) -> Any:
+        """One of the longest values of an expression; "" if their length is unknown."""
         match node:
-            case nodes.Const(value=str() as text):
-                return len(text)
+            case nodes.Const(value=value):
+                return value
             case nodes.Name(name=name) if name in self.entered:
-                return self.entered[name]
+                return "7" * self.entered[name]
             case nodes.Getitem(arg=nodes.Slice(start=low, stop=nodes.Const(value=int() as high))) if high > 0:
                 first = low.value if isinstance(low, nodes.Const) and low.value else 0
-                return max(0, high - max(first, 0))
+                return "x" * (high - max(first, 0))
             case nodes.CondExpr(expr1=then, expr2=nodes.Expr() as other):
-                return max(self.value(then), self.value(other))
+                return max(self.longest(then), self.longest(other), key=_length)
             case nodes.BinExpr(left=left, right=right) if isinstance(node, nodes.Add | nodes.Sub):
-                return self.value(left) + self.value(right)
+                return "x" * (_length(self.longest(left)) + _length(self.longest(right)))
             case nodes.Filter(node=nodes.Expr() as of, name=name, args=args):
-                growth = FILTERS[name].growth
-                return growth * self.value(of) if growth > 1 else max([self.value(of), *map(self.value, args)])
-        return self._typed(node)
-
-    def _typed(self, node: nodes.Expr) -> int:
+                return self._filtered(FILTERS[name], self.longest(of), [self.longest(each) for each in args])
         shape = known_type(self.scope, node)
         if shape is None:
-            return 0
-        return max(map(len, shape.words)) if shape.words else _MOST_CHARACTERS.get(shape.name, 0)
+            return ""
+        return max(shape.words, key=len) if shape.words else _LONGEST.get(shape.name, "")
+
+    def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
+        """The result for a longest value; the value itself if the filter does not accept it."""
+        if known.name == "default":
+            return max([value, *args], key=_length)
+        try:
+            return known.apply(value, *([self.language] if known.is_localised else []), *args)
+        except (Unfit, Absent):
+            return value
+
+
+def _length(value: Any) -> int:
+    """The number of characters of a value as text; 0 if it cannot be written."""
+    try:
+        return len(as_text(value))
+    except Unfit:
+        return 0
 
 
 def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:

@@ -82,7 +82,6 @@ class Filter:
             grow if the number grows.
         form: the form that a text must have as an operand; "" for any text.
         argument_form: the form that a text must have as an argument; "" for any text.
-        growth: the maximum number of characters that it produces from one character.
         price: the steps (`templates.budget`) that it takes for ten characters or entries of its operands.
     """
 
@@ -102,7 +101,6 @@ class Filter:
     keeps: Set[Literal["emptiness", "ends", "number"]] = frozenset()
     form: Literal["", "datetime", "number"] = ""
     argument_form: Literal["", "zone"] = ""
-    growth: int = 1
     price: int = 1
 
     @property
@@ -267,7 +265,6 @@ def default_(value: object, otherwise: object = "", also_empty: object = False) 
     ("number",),
     usage="| digits(2)",
     check=ArgumentCheck({"": "1"}, "write how many digits are in a group: 1 to 9"),
-    growth=3,
     price=80,
 )
 def digits(value: object, language: str, group: object = None) -> str:
@@ -310,7 +307,7 @@ def int_(value: object, *otherwise: object) -> int:
     return whole
 
 
-@_filter('{{ answers | join(", ") }}', ("list",), ("text",), price=5)
+@_filter('{{ answers | join(", ") }}', ("list",), ("text",), price=10)
 def join(value: object, between: object = "") -> str:
     """Joins the entries of a list with the given separator."""
     if not isinstance(value, list | tuple):
@@ -338,7 +335,7 @@ def length(value: object) -> int:
     ("text",),
     usage='| list("or")',
     check=ArgumentCheck({"": []}, 'write "and" or "or"'),
-    price=10,
+    price=400,
 )
 def list_(value: object, language: str, word: object = "and") -> str:
     """Speaks a list as people say it: with commas, and a word before the last entry."""
@@ -386,7 +383,7 @@ def round_(value: object, places: object = 0) -> int | float:
     return round(value, places) if places else round(value)
 
 
-@_filter("{{ call.from_user | spell }}", ("text", "number"), growth=3, price=50)
+@_filter("{{ call.from_user | spell }}", ("text", "number"), price=50)
 def spell(value: object, language: str) -> str:
     """Spells letter by letter, and names punctuation."""
     return str(speech_package().spelled(value, language))

@@ -2,14 +2,43 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import date, time, timedelta, timezone
+from types import FrameType
+from typing import Any, Final
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import scope_types
+from ncco_server.flow.templates.budget import size_of, steps_of
 from ncco_server.flow.templates.compiler import compile_value
 from ncco_server.flow.templates.environment import ENVIRONMENT
-from ncco_server.flow.templates.filters import FILTERS, Filter
-from ncco_server.value_types import TYPES
+from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit
+from ncco_server.value_types import MAX_ITEMS, TYPES
+from tests.support.examples import examples
+
+MOST_OF_A_STEP: Final = 100
+"""The instructions of Python's virtual machine in a step of half a microsecond: about 50 in most filters."""
+TEXTS: Final = st.text("09é+*# -.@\u0130\u00df", max_size=500)
+NUMBERS: Final = st.integers(-(10**18), 10**18) | st.floats()
+POINTS: Final = (
+    st.dates(date(1900, 1, 1))
+    | st.times()
+    | st.datetimes(timezones=st.just(timezone(timedelta(hours=-11))))
+    | st.just(time())
+)
+ENTRIES: Final = TEXTS | NUMBERS | POINTS
+VALUES: Final = (
+    ENTRIES
+    | st.booleans()
+    | ENTRIES.flatmap(lambda entry: st.integers(0, MAX_ITEMS).map(lambda count: [entry] * count))
+)
+ARGUMENTS: Final = st.sampled_from(["", "-", "é", "or", "GBP", "day", "time", "Europe/London"]) | st.integers(0, 9)
 
 
 def _grouped(value: str, language: str, size: int) -> str:
@@ -38,3 +67,43 @@ def test_a_new_filter_that_speaks_takes_an_argument(monkeypatch: pytest.MonkeyPa
     assert [] == issues
     assert value is not None
     assert "de-DE: ab cd" == value.render({"call": {"uuid": "abcd"}})
+
+
+def _instructions(call: Callable[[], Any]) -> int:
+    """How many instructions of Python's virtual machine a call takes. They don't depend on how busy the machine is."""
+    count = 0
+
+    def follow(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes = True
+        count += event == "opcode"
+        return follow
+
+    before = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@examples(600)
+@given(
+    st.sampled_from(sorted(FILTERS)),
+    VALUES,
+    st.lists(ARGUMENTS, max_size=2),
+    st.sampled_from(["en-GB", "de-DE", "ja-JP"]),
+)
+def test_a_filter_takes_no_more_work_than_its_price(name: str, value: Any, args: list[Any], language: str) -> None:
+    known = FILTERS[name]
+    operands = [value, *([language] if known.is_localised else []), *args]
+
+    def apply() -> None:
+        with suppress(Unfit, Absent, TypeError):
+            known.apply(*operands)
+
+    apply()  # the first time, it reads the words of the language
+    steps = steps_of(ENVIRONMENT.parse(f"{{{{ x | {name} }}}}").body) + sum(map(size_of, operands)) * known.price // 10
+
+    assert _instructions(apply) <= steps * MOST_OF_A_STEP, (name, steps)
