@@ -31,7 +31,7 @@ from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Callback, Draft, Frame, Runs
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES, action_shape, computed_type, endpoint_shape, read_list
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver, read_fields
-from ncco_server.flow.grammar.targets import read_run
+from ncco_server.flow.grammar.targets import read_flow_name, read_run
 from ncco_server.flow.grammar.values import Array, Constant, Object, OurNumber, Supplied, find
 from ncco_server.flow.issues import Fix, did_you_mean, meant_word
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -136,7 +136,8 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
     words = ("run", "with", *_TONES)
     kept = node.without("url")
     fields = read_fields(kept, words, "`onAnswer`", reader, place=place, hints=HINTS["on_answer"])
-    name = fields.need("run", "add `run: flow`", reader)
+    run = fields.need("run", "add `run: flow`", reader)
+    name = read_flow_name(run, "`run`", reader) if run else None
     runs = read_run(name, fields.get("with"), reader) if name else None
     if runs is not None and name is not None:
         _check_answering(runs, name.place, reader)

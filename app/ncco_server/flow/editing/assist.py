@@ -44,7 +44,7 @@ _NOUNS: Final[Mapping[str, str]] = {
 }
 _ANYTHING: Final = Text(MARK, Place("", 1, 1))
 _EXITS: Final = frozenset(kind.word for kind in EXITS)
-_LIKELY_EXITS: Final = ("goto", "choices", "on", "branch", "collect", "run", "hold")
+_LIKELY_EXITS: Final = tuple(dict.fromkeys(("goto", "choices", "on", "branch", *(kind.word for kind in EXITS))))
 _LIKELY_IN_DO: Final = ("talk", "connect", "stream", "record", "text", "number", "timeout")
 _OPERATORS: Final = ("and", "or", "not", "in", "is defined", "true", "false")
 _BRACES: Final = re.compile(r"\{\{|\{%")

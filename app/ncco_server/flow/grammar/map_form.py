@@ -54,7 +54,7 @@ class MapForm(ABC):
     """A map in a flow file whose keys are words of the language. The class itself is the form of such a map.
 
     A field is annotated with its form, unless its type implies the form: a flag, a number, text, a choice of words,
-    another map form. The docstring after a field describes its word.
+    a class that is a form. The docstring after a field describes its word.
 
     Attributes:
         written: where each word is written, and whether an unknown word was left out.
@@ -87,6 +87,12 @@ class MapForm(ABC):
     def words(cls) -> tuple[str, ...]:
         """The words that can be written in a file, in the order of the fields."""
         return tuple(_declared(cls))
+
+    @classmethod
+    def words_under(cls, word: str) -> tuple[str, ...]:
+        """The words of the map under a word; () if the word has another form."""
+        form = _declared(cls)[word].form
+        return form.words() if isinstance(form, type) and issubclass(form, MapForm) else ()
 
     @classmethod
     def required(cls) -> tuple[str, ...]:
@@ -216,7 +222,7 @@ def _form(name: str, annotation: Any) -> Form | None:
     written = next((each for each in metadata if isinstance(each, Form)), None)
     if written is not None:
         return written
-    form: Form | None = type_ if isinstance(type_, type) and issubclass(type_, MapForm) else kind_of(type_)
+    form: Form | None = type_ if isinstance(type_, Form) else kind_of(type_)
     if form is None:
         raise TypeError(f"`{name}` has the type {type_}, which a flow file cannot express")
     return form

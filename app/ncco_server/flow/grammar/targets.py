@@ -118,10 +118,10 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
         reader.report("E226", value.place, message, cure)
 
 
-def read_returned(node: Node, reader: Resolver) -> tuple[Assignment, ...]:
+def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
     """The `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
     own = reader.own
-    entries = reader.entries(node, "`set` of a return", "write `set: {name: value}`")
+    entries = reader.entries(node, f"{what} of a return", "write `set: {name: value}`")
     if own is None:
         return ()
     for key in (entry.key for entry in entries if entry.key.value not in own.returns):
@@ -181,10 +181,37 @@ class _Form(MapForm):
     hints: ClassVar = HINTS["target"]
 
 
+def _read_step(node: Node, what: str, reader: Resolver) -> Target | None:
+    text = reader.text(node, what)
+    return _read_word(text, reader) if text else None
+
+
+def _read_outcome(node: Node, what: str, reader: Resolver) -> Text | None:
+    text = reader.text(node, what)
+    if text is not None:
+        _check_outcome(text, reader)
+    return text
+
+
+def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
+    """The name of a flow, whether or not the flow exists."""
+    if isinstance(node, Map) and len(node.entries) == 1:
+        written = f"{what.strip('`')}: {node.entries[0].key.value}"
+        reader.report("E201", node.place, f"{what} is a map", f"write `{written}`, and `with: {{..}}` below it")
+        return None
+    return reader.text(node, what)
+
+
+FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
+"""The name of a flow, which `read_run` looks up."""
+GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
+"""The values of a flow's params. The types of the params, which only that flow knows, decide how they are read."""
+
+
 class GotoForm(_Form):
     """A step, with `set` on the way."""
 
-    goto: Annotated[Node, Unread(offered("steps", "end", "return"))]
+    goto: Annotated[Target, Notation(_read_step, offered("steps", "end", "return"))]
     """A step, with `set` on the way."""
     sets: Annotated[Node | None, Unread(ref("sets"))] = written_as("set", default=None)
     """Variables that change on the way."""
@@ -193,18 +220,18 @@ class GotoForm(_Form):
 class RunForm(_Form):
     """Another flow, without coming back."""
 
-    run: Annotated[Node, Unread(offered("flows"))]
+    run: FlowName
     """Another flow, without coming back."""
-    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    given: GivenParams | None = written_as("with", default=None)
     """The params of the other flow."""
 
 
 class ReturnForm(_Form):
     """Back to the flow that ran this one."""
 
-    outcome: Annotated[Node, Unread(offered("outcomes"))] = written_as("return")
+    outcome: Annotated[Text, Notation(_read_outcome, offered("outcomes"))] = written_as("return")
     """Back to the flow that ran this one, with this outcome."""
-    sets: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("set", default=None)
+    sets: Annotated[tuple[Assignment, ...], Notation(read_returned, named(ANYTHING))] = written_as("set", default=())
     """The values that the flow returns."""
 
 
@@ -230,13 +257,14 @@ def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
         reader.report("E201", node.place, f"{what} is {found}", 'write the name of a step, or "end"')
         return None
     match FORMS[form].read(node, f"{what} with `{form}`", reader):
-        case GotoForm() as goto:
-            return _read_goto(goto, reader)
-        case RunForm() as run:
-            runs = read_run(run.run, run.given, reader)
-            return Target(None, run.run.place, runs=runs) if runs else None
-        case ReturnForm() as back:
-            return _read_return(back, reader)
+        case GotoForm(goto=target, sets=sets):
+            read = read_returned if target.returns else read_sets
+            return target if sets is None else target._replace(sets=read(sets, "`set`", reader))
+        case RunForm(run=flow, given=given):
+            runs = read_run(flow, given, reader)
+            return Target(None, flow.place, runs=runs) if runs else None
+        case ReturnForm(outcome=outcome, sets=returned):
+            return Target(None, outcome.place, returns=outcome.value, sets=returned)
     return None
 
 
@@ -285,46 +313,21 @@ def _report_step(text: Text, reader: Resolver) -> None:
     reader.unknown("E214", text, known, f'unknown step "{name}"', cure)
 
 
-def _read_goto(form: GotoForm, reader: Resolver) -> Target | None:
-    text = reader.text(form.goto, "`goto`")
-    target = _read_word(text, reader) if text else None
-    if target is None or form.sets is None:
-        return target
-    sets = read_returned(form.sets, reader) if target.returns else read_sets(form.sets, "`set`", reader)
-    return target._replace(sets=sets)
-
-
-def read_run(name: Node, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
+def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
     """The flow that is named and the values passed to it; E272 if there is no such flow."""
-    if isinstance(name, Map) and len(name.entries) == 1:
-        key = name.entries[0].key
-        reader.report("E201", name.place, "`run` is a map", f"write `run: {key.value}`, and `with: {{..}}` below it")
-        return None
-    text = reader.text(name, "`run`")
-    if text is None:
-        return None
-    signature = reader.flows.get(text.value)
+    signature = reader.flows.get(name.value)
     if signature is None:
-        is_step = text.value in reader.steps
+        is_step = name.value in reader.steps
         cure = (
-            f"the flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {text.value}`"
+            f"the flows are: {', '.join(sorted(reader.flows))}; to continue at this step, write `goto: {name.value}`"
             if is_step
             else None
         )
-        reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{text.value}"', cure)
+        reader.unknown("E272", name, sorted(reader.flows), f'there is no flow "{name.value}"', cure)
     if signature is None or not signature.is_whole:
-        return Runs(text.value, (), comes_back)
-    what = f'the flow "{text.value}"'
-    return Runs(text.value, read_given(given, signature.params, what, text.place, reader), comes_back)
-
-
-def _read_return(form: ReturnForm, reader: Resolver) -> Target | None:
-    text = reader.text(form.outcome, "`return`")
-    if text is None:
-        return None
-    _check_outcome(text, reader)
-    sets = read_returned(form.sets, reader) if form.sets else ()
-    return Target(None, text.place, returns=text.value, sets=sets)
+        return Runs(name.value, (), comes_back)
+    what = f'the flow "{name.value}"'
+    return Runs(name.value, read_given(given, signature.params, what, name.place, reader), comes_back)
 
 
 def _check_outcome(name: Text, reader: Resolver) -> None:

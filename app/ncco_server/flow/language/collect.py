@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Final, Self
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import InputNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
-from ncco_server.flow.grammar.forms import Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, offered, ref
-from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
+from ncco_server.flow.grammar.forms import Notation
+from ncco_server.flow.grammar.json_schema import TEXT, offered
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
 from ncco_server.flow.grammar.variables import is_variable_name
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.choice import Confidence
 from ncco_server.flow.language.exits import AskingWords, Condition, GotoWords, StepExit, StepSource
 from ncco_server.flow.language.retry import Retry, input_outcome
-from ncco_server.flow.nodes import Node, Text
+from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.flow.runtime import (
     BY_KEYS,
     BY_SPEECH,
@@ -40,7 +41,6 @@ from ncco_server.flow.runtime import (
 )
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
-from ncco_server.value_types import Kind
 
 _DIGITS: Final = re.compile(r"(\d{1,3})(?:\s*\.\.\s*(\d{1,3}))?")
 _DIGITS_SCHEMA: Final = {
@@ -85,22 +85,11 @@ def _read_speech(node: Node, what: str, reader: Reader) -> bool:
     return is_any
 
 
-class CollectWords(AskingWords, GotoWords):
-    """The words of a step that collects input."""
+class DataEntry(MapForm):
+    """The map under `collect`."""
 
-    cures: ClassVar = {"goto": "add `goto: end` next to `collect`"}
-
-    collect: Annotated[Node | None, Unread(ref("collect"))] = None
-    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
-
-
-class Collect(MapForm, StepExit[CollectWords]):
-    """Waits for an `input`, checks what the caller entered or said, and stores it in a variable."""
-
-    word: ClassVar = "collect"
-    form: ClassVar = CollectWords
     example: ClassVar = "collect: {into: name, digits: 4}"
-    shape: ClassVar[StepShape] = "ask"
+    is_at_key: ClassVar = True
     hints: ClassVar = HINTS["collect"]
     cures: ClassVar = {"into": Fix("add `into: name`, the variable that stores the answer", "add", "into: name")}
 
@@ -116,36 +105,65 @@ class Collect(MapForm, StepExit[CollectWords]):
     """A condition that the input must meet. Otherwise the attempt has failed."""
     min_confidence: Confidence | None = None
     """From 0 to 1: results with a lower confidence do not count."""
-    target: SetByCode[Target]
-    retry: SetByCode[Retry]
-    inherited_confidence: SetByCode[float]
+
+    @classmethod
+    def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
+        """See `MapForm`. E219 for a `min_confidence` without speech; E245, and no entry, if it asks for nothing."""
+        entry = super().build(fields, reader, **made)
+        if "min_confidence" in fields.values and "speech" not in fields.values:
+            message = "`min_confidence` is in a `collect` without speech"
+            reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
+        if not {"digits", "speech"} & fields.values.keys():
+            reader.report("E245", fields.place, "`collect` needs digits or speech")
+            return None
+        return entry
+
+
+class CollectWords(AskingWords, GotoWords):
+    """The words of a step that collects input."""
+
+    cures: ClassVar = {"goto": "add `goto: end` next to `collect`"}
+
+    collect: DataEntry | None = None
+    """Keys or words that go into a variable. The call continues at the `goto` next to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collect(StepExit[CollectWords]):
+    """Waits for an `input`, checks what the caller entered or said, and stores it in a variable.
+
+    Attributes:
+        least: the lowest confidence of a speech result that counts, from 0 to 1.
+    """
+
+    word: ClassVar = "collect"
+    form: ClassVar = CollectWords
+    shape: ClassVar[StepShape] = "ask"
+
+    entry: DataEntry
+    target: Target
+    retry: Retry
+    least: float
+    place: Place
 
     @property
     def asked(self) -> Asked:
         """The input that the step asks for: a number of digits, or free speech."""
-        least = self.inherited_confidence if self.min_confidence is None else self.min_confidence
-        is_sensitive = self.variable.sensitive
-        return Asked(lengths=self.digits, free_speech=self.speech, min_confidence=least, sensitive=is_sensitive)
+        entry = self.entry
+        is_sensitive = entry.variable.sensitive
+        return Asked(lengths=entry.digits, free_speech=entry.speech, min_confidence=self.least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
         """The `input` action that the step needs: for a number of digits, or for free speech."""
-        low, high = self.digits or (0, 0)
+        entry = self.entry
+        low, high = entry.digits or (0, 0)
+        asked = (("dtmf", entry.digits is not None), ("speech", entry.speech))
         return InputNeeds(
-            tuple(kind for kind, is_asked in (("dtmf", self.digits is not None), ("speech", self.speech)) if is_asked),
+            tuple(kind for kind, is_asked in asked if is_asked),
             max_digits=high,
             ends_on_hash=low != high,
-            is_sensitive=self.variable.sensitive,
+            is_sensitive=entry.variable.sensitive,
         )
-
-    @property
-    def into(self) -> str:
-        """The name of the variable."""
-        return self.variable.name
-
-    @property
-    def type(self) -> Kind:
-        """The type to which the input is cast."""
-        return self.variable.type
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
@@ -160,18 +178,18 @@ class Collect(MapForm, StepExit[CollectWords]):
             self.place,
             (f"collected {BY_KEYS}", f"collected {BY_SPEECH}"),
             passes_input=True,
-            fills=self.variable,
-            filled_at=self.at("into"),
-            label=f"{self.into} given",
+            fills=self.entry.variable,
+            filled_at=self.entry.at("into"),
+            label=f"{self.entry.variable.name} given",
             is_alone=True,
         )
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
         """The outcomes: one for each kind of input, and one for each failed attempt."""
-        if self.digits is not None:
+        if self.entry.digits is not None:
             yield ExitOutcome(f"collected {BY_KEYS}", self.place)
-        if self.speech:
+        if self.entry.speech:
             yield ExitOutcome(f"collected {BY_SPEECH}", self.place)
         yield from self.retry.outcomes("noinput")
         if not self._fits_anything:
@@ -180,8 +198,9 @@ class Collect(MapForm, StepExit[CollectWords]):
     @property
     def _fits_anything(self) -> bool:
         """Whether every input is accepted: any words, with any confidence."""
-        is_checked = self.check is not None or self.type.name != "text" or bool(self.type.words)
-        return self.digits is None and not self.asked.min_confidence and not is_checked
+        type_ = self.entry.variable.type
+        is_checked = self.entry.check is not None or type_.name != "text" or bool(type_.words)
+        return self.entry.digits is None and not self.least and not is_checked
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         """The outcome of an input: how it was given, or which attempt failed."""
@@ -189,8 +208,8 @@ class Collect(MapForm, StepExit[CollectWords]):
 
     def reads(self) -> Iterator[Expression]:
         """The condition under `check`, if there is one."""
-        if self.check is not None:
-            yield self.check
+        if self.entry.check is not None:
+            yield self.entry.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
         """Store valid input, or count a failed attempt. Raises RenderError if `check` cannot be computed."""
@@ -202,28 +221,28 @@ class Collect(MapForm, StepExit[CollectWords]):
         fault = self._length_fault(outcome)
         if fault:
             return self.retry.decide("nomatch", fault, tries)
+        check = self.entry.check
+        variable = self.entry.variable
+        into = variable.name
         try:
-            value = self.type.cast(outcome.digits or outcome.text)
+            value = variable.type.cast(outcome.digits or outcome.text)
         except ValueError as error:
-            fault = f"it does not fit the type of {self.into}" + ("" if self.variable.sensitive else f": {error}")
+            fault = f"it does not fit the type of {into}" + ("" if variable.sensitive else f": {error}")
             return self.retry.decide("nomatch", fault, tries)
-        if self.check is not None and not self.check.evaluate({**frame.names, self.into: self.type.operand(value)}):
-            return self.retry.decide("nomatch", f"{self.shown_check} does not hold", tries)
+        shown = f"check: {check.source}" if check and not variable.sensitive else "the check"
+        if check is not None and not check.evaluate({**frame.names, into: variable.type.operand(value)}):
+            return self.retry.decide("nomatch", f"{shown} does not hold", tries)
         given = f"{len(outcome.digits)} digits go" if outcome.digits else "what was said goes"
-        because = f"{given} into {self.into}" + (f"; {self.shown_check} holds" if self.check else "")
-        return Decision(Go(self.target), "collected", self.place, because, values={self.into: value})
-
-    @property
-    def shown_check(self) -> str:
-        """The check as the trace shows it: without its condition if the value is sensitive."""
-        return f"check: {self.check.source}" if self.check and not self.variable.sensitive else "the check"
+        because = f"{given} into {into}" + (f"; {shown} holds" if check else "")
+        return Decision(Go(self.target), "collected", self.place, because, values={into: value})
 
     def _length_fault(self, outcome: Outcome) -> str:
+        digits = self.entry.digits
         if not outcome.digits:
-            return "" if self.speech else "speech was given, but keys were asked for"
-        if self.digits is None:
+            return "" if self.entry.speech else "speech was given, but keys were asked for"
+        if digits is None:
             return "keys were pressed, but speech was asked for"
-        low, high = self.digits
+        low, high = digits
         if not outcome.digits.isdigit():
             return "digits are needed, but another key was pressed"
         if low <= len(outcome.digits) <= high:
@@ -234,27 +253,16 @@ class Collect(MapForm, StepExit[CollectWords]):
     @classmethod
     def of_words(cls, words: CollectWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        reader = source.reader
         place = words.at("collect")
+        entry = words.collect
         target = words.goto
-        found = reader.map(words.collect, "`collect`", f"write `{cls.example}`") if words.collect else None
         retry = source.retry(words.retry, place)
-        if found is None:
+        if entry is None or target is None or retry is None:
             return None
-        fields = cls.read_words(found, "`collect`", reader, place=place)
-        least = source.defaults.min_confidence
-        collect = cls.build(fields, reader, target=target, retry=retry, inherited_confidence=least)
-        if "min_confidence" in fields.values and "speech" not in fields.values:
-            message = "`min_confidence` is in a `collect` without speech"
-            reader.report("E219", fields.at("min_confidence"), message, "delete it, or add `speech: any`")
-        if not {"digits", "speech"} & fields.values.keys():
-            reader.report("E245", place, "`collect` needs digits or speech")
-            return None
-        if collect is None or target is None or retry is None:
-            return None
-        secret = collect.variable.sensitive
+        least = source.defaults.min_confidence if entry.min_confidence is None else entry.min_confidence
         failed = retry.then["nomatch"]
-        if secret and collect.check is not None and failed.is_plain and failed.step and failed.step == target.step:
+        is_secret = entry.variable.sensitive
+        if is_secret and entry.check is not None and failed.is_plain and failed.step and failed.step == target.step:
             message = f'after all attempts, a wrong entry leads to the step "{failed.step}", just like a right one'
-            reader.report("W268", failed.place, message)
-        return collect
+            source.reader.report("W268", failed.place, message)
+        return cls(entry, target, retry, least, place)

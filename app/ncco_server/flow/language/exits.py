@@ -29,8 +29,8 @@ from ncco_server.flow.actions.item import Item
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.actions.waits import HeldNeeds, Needs
 from ncco_server.flow.frame import Frame, Target
-from ncco_server.flow.grammar.forms import Duration, Notation, Unread
-from ncco_server.flow.grammar.json_schema import TEXT, ref
+from ncco_server.flow.grammar.forms import Duration, Notation
+from ncco_server.flow.grammar.json_schema import TEXT, has
 from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
@@ -41,6 +41,7 @@ from ncco_server.flow.nodes import Map, Node, Place, Text
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.runtime import AT_ONCE, Again, Decision, Exit, Go, Jump, Outcome, StepShape, TakenDecision, Way
 from ncco_server.flow.templates.values import Expression
+from ncco_server.value_types import JsonSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +66,6 @@ class StepSource:
     def first(self, kind: str) -> Item | None:
         """The first item of `do` that is an action of this kind, such as `connect`."""
         return next((item for item in self.played if item.word == kind), None)
-
-    def shown(self, condition: Expression) -> str:
-        """A condition as the trace shows it. If it uses a sensitive value, only its line is shown."""
-        variables = self.reader.variables
-        used = (variables[name] for name in condition.used_names if name in variables)
-        if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
-            return f"the condition on line {condition.place.line}"
-        return condition.source
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
         """The step's `retry`, completed with that of the flow's defaults; None if neither has `then` (E240)."""
@@ -174,6 +167,14 @@ _LIST_CURE: Final = "write a list: `- if: condition` with `goto: step` under it,
 Condition: TypeAlias = Annotated[Expression, Notation(lambda node, what, reader: reader.expression(node, what), TEXT)]
 
 
+def _shown(condition: Expression, reader: Resolver) -> str:
+    """A condition as the trace shows it. If it uses a sensitive value, only its line is shown."""
+    used = (reader.variables[name] for name in condition.used_names if name in reader.variables)
+    if any(variable.sensitive for variable in used) or any(map(has_path, condition.used_names)):
+        return f"the condition on line {condition.place.line}"
+    return condition.source
+
+
 class Arm(MapForm):
     """A line of `branch` that has a condition."""
 
@@ -202,10 +203,42 @@ class Else(MapForm):
     """Where the call goes if no condition is true; the last line."""
 
 
+@dataclass(frozen=True, slots=True)
+class BranchLines:
+    """The list under `branch`: the lines with a condition, and the target of `else`. The class is its own form."""
+
+    is_at_key: ClassVar = True
+
+    arms: tuple[Arm, ...]
+    otherwise: Target
+
+    @classmethod
+    def read(cls, node: Node, what: str, reader: Resolver, *, place: Place) -> Self | None:
+        """See `Form`. A missing `else` is reported at `place`."""
+        if isinstance(node, Map):
+            reader.report("E201", place, f"{what} is a map", _LIST_CURE)
+            return None
+        lines = reader.seq(node, what)
+        if lines is None:
+            return None
+        split = _report_split_lines(lines.items, reader)
+        conditions = [line for line in lines.items if not _is_else(line)]
+        arms = [None if line in split else _read_arm(line, reader) for line in conditions]
+        otherwise = _read_else(lines.items, place, reader)
+        found = tuple(arm for arm in arms if arm is not None)
+        return None if otherwise is None or len(found) < len(arms) else cls(found, otherwise)
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """See `Form`."""
+        line = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
+        return {"type": "array", "items": line, "contains": has("else")}
+
+
 class BranchWords(MapForm):
     """The words of a step with `branch`."""
 
-    branch: Annotated[Node | None, Unread(ref("branch"))] = None
+    branch: BranchLines | None = None
     """The first line with a true condition decides."""
 
 
@@ -218,57 +251,42 @@ class Branch(StepExit[BranchWords]):
     shape: ClassVar[StepShape] = "decide"
     leaves_at_once: ClassVar = True
 
-    arms: tuple[Arm, ...]
-    otherwise: Target
+    lines: BranchLines
     place: Place
 
     def written_ways(self) -> Iterator[Way]:
         """The outcomes: one for each line with a condition, and `else`."""
-        for arm in self.arms:
+        for arm in self.lines.arms:
             name = f"if {arm.shown}"
             condition = arm.condition
             yield Way(name, arm.target, arm.place, (name,), is_immediate=True, condition=condition, is_alone=True)
-        place = self.otherwise.place
-        yield Way("else", self.otherwise, place, ("else",), is_immediate=True, is_alone=True)
+        otherwise = self.lines.otherwise
+        yield Way("else", otherwise, otherwise.place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         """The line that was followed: the one after all lines whose condition was false."""
         number = len(decision.others)
-        return f"if {self.arms[number].shown}" if number < len(self.arms) else "else"
+        arms = self.lines.arms
+        return f"if {arms[number].shown}" if number < len(arms) else "else"
 
     def reads(self) -> Iterator[Expression]:
         """The conditions of all lines, in order."""
-        yield from (arm.condition for arm in self.arms)
+        yield from (arm.condition for arm in self.lines.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
         """Jump to the first line whose condition is true. Raises RenderError."""
         others: list[str] = []
-        for arm in self.arms:
+        for arm in self.lines.arms:
             if arm.condition.evaluate(frame.names):
                 return Jump(arm.target, arm.place, f"{arm.shown} holds", tuple(others))
             others.append(f"{arm.shown} does not hold")
-        return Jump(self.otherwise, self.otherwise.place, "else: no condition holds", tuple(others))
+        otherwise = self.lines.otherwise
+        return Jump(otherwise, otherwise.place, "else: no condition holds", tuple(others))
 
     @classmethod
     def of_words(cls, words: BranchWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        reader = source.reader
-        place = words.at("branch")
-        node = words.branch
-        if isinstance(node, Map):
-            reader.report("E201", place, "`branch` is a map", _LIST_CURE)
-            return None
-        lines = reader.seq(node, "`branch`") if node else None
-        if lines is None:
-            return None
-        split = _report_split_lines(lines.items, reader)
-        conditions = [line for line in lines.items if not _is_else(line)]
-        arms = [None if line in split else _read_arm(line, source) for line in conditions]
-        otherwise = _read_else(lines.items, place, reader)
-        found = tuple(arm for arm in arms if arm is not None)
-        if otherwise is None or len(found) < len(arms):
-            return None
-        return cls(found, otherwise, place)
+        return None if words.branch is None else cls(words.branch, words.at("branch"))
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
@@ -286,9 +304,8 @@ def _is_else(line: Node) -> bool:
     return isinstance(line, Map) and line.get("else") is not None and line.get("if") is None
 
 
-def _read_arm(line: Node, source: StepSource) -> Arm | None:
+def _read_arm(line: Node, reader: Resolver) -> Arm | None:
     """A line with a condition; None if it cannot be read."""
-    reader = source.reader
     if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
         cure = f"write `- {glued[1]}: {glued[2]}`"
         fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
@@ -308,7 +325,7 @@ def _read_arm(line: Node, source: StepSource) -> Arm | None:
     step = target.value if isinstance(target, Text) else "step"
     cure = f"write `if: condition` in front of it; if this is the last line, write `- else: {step}`"
     arm = Arm.build(fields, reader, cures={"if": cure})
-    return replace(arm, shown=source.shown(arm.condition)) if arm else None
+    return replace(arm, shown=_shown(arm.condition, reader)) if arm else None
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
@@ -343,27 +360,11 @@ class HoldOutcomes(MapForm):
     """The time in `up_to` has passed."""
 
 
-class HoldWords(MapForm):
-    """The words of a step that holds the caller."""
+class Waiting(MapForm):
+    """The map under `hold`."""
 
-    cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
-
-    hold: Annotated[Node | None, Unread(ref("hold"))] = None
-    """The caller waits for something, and hears `do` meanwhile."""
-    on: HoldOutcomes | None = None
-    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
-
-
-class Hold(MapForm, StepExit[HoldWords]):
-    """Waits until a condition is true, but no longer than `up_to`. `shown` is the condition as the trace shows it."""
-
-    word: ClassVar = "hold"
-    form: ClassVar = HoldWords
     example: ClassVar = "hold: {until: place.agent_free, up_to: 10m}"
-    on_words: ClassVar = HoldOutcomes
-    shape: ClassVar[StepShape] = "hold"
-    is_early: ClassVar = True
-    asks_again: ClassVar = True
+    is_at_key: ClassVar = True
     hints: ClassVar = HINTS["hold"]
     cures: ClassVar = {
         "until": "add `until: condition`",
@@ -374,8 +375,35 @@ class Hold(MapForm, StepExit[HoldWords]):
     """The condition that ends the wait."""
     up_to_ms: Annotated[int, Duration("1s", "24h", "m")] = written_as("up_to")
     """Maximum wait: 90s, 10m, 1h. Source: Voice API specification, length_timer: calls end after 24 hours."""
-    lines: SetByCode[HoldOutcomes]
-    shown: SetByCode[str] = ""
+
+
+class HoldWords(MapForm):
+    """The words of a step that holds the caller."""
+
+    cures: ClassVar = {"on": f"add `{HoldOutcomes.example}`"}
+
+    hold: Waiting | None = None
+    """The caller waits for something, and hears `do` meanwhile."""
+    on: HoldOutcomes | None = None
+    """Where the call goes after each outcome of the connect, checkpoint, hold or flow; `error` goes with any exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(StepExit[HoldWords]):
+    """Waits until a condition is true, but no longer than `up_to`. `shown` is the condition as the trace shows it."""
+
+    word: ClassVar = "hold"
+    form: ClassVar = HoldWords
+    on_words: ClassVar = HoldOutcomes
+    shape: ClassVar[StepShape] = "hold"
+    is_early: ClassVar = True
+    asks_again: ClassVar = True
+
+    until: Expression
+    up_to_ms: int
+    lines: HoldOutcomes
+    place: Place
+    shown: str
 
     def written_ways(self) -> Iterator[Way]:
         """One way for each outcome. Both count as ways with input, because the wait takes time and is limited."""
@@ -432,19 +460,19 @@ class Hold(MapForm, StepExit[HoldWords]):
     @classmethod
     def of_words(cls, words: HoldWords, source: StepSource) -> Self | None:
         """See `StepExit`."""
-        node = words.hold
-        hold = cls.read(node, "`hold`", source.reader, place=words.at("hold"), lines=words.on) if node else None
-        if hold is None or words.on is None:
+        if words.hold is None or words.on is None:
             return None
-        _check_changes(hold.until, source)
-        return replace(hold, shown=source.shown(hold.until))
+        until = words.hold.until
+        shown = _shown(until, source.reader)
+        _check_changes(until, shown, source)
+        return cls(until, words.hold.up_to_ms, words.on, words.at("hold"), shown)
 
 
 def _go(name: str, target: Target, because: str) -> Decision:
     return Decision(Go(target), name, target.place, because)
 
 
-def _check_changes(until: Expression, source: StepSource) -> None:
+def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
     """W289 if nothing in `until` can change while the caller is waiting.
 
     A condition without names is reported elsewhere (W642, W643), except `false`, with which the caller always waits for
@@ -454,7 +482,7 @@ def _check_changes(until: Expression, source: StepSource) -> None:
         return
     known = next((name for name in sorted(until.used_names) if name in source.reader.lookups), "")
     cure = f"add `lookup: {known}` to this step: it is then made again each time" if known else None
-    source.reader.report("W289", until.place, f"{source.shown(until)} does not change while the caller waits", cure)
+    source.reader.report("W289", until.place, f"{shown} does not change while the caller waits", cure)
 
 
 def asked_names(node: Node | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ from ncco_server.flow.grammar.json_schema import TEXT, listed, named, offered, r
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
-from ncco_server.flow.grammar.targets import read_target
+from ncco_server.flow.grammar.targets import RunForm, read_target
 from ncco_server.flow.grammar.variables import (
     Declaration,
     constant_types,
@@ -25,6 +25,7 @@ from ncco_server.flow.grammar.variables import (
 )
 from ncco_server.flow.hours.declaration import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
+from ncco_server.flow.language.choice import Choice
 from ncco_server.flow.language.defaults import Defaults, read_defaults
 from ncco_server.flow.language.hooks import HookDefinition, read_events
 from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
@@ -369,8 +370,9 @@ def _language(defaults: Defaults, sections: Sections) -> str:
 
 
 _STEP_MARKERS: Final = frozenset({"do", *(kind.word for kind in EXITS)})
+_CHOICE_MARKERS: Final = frozenset(Choice.words()).difference(STEP_WORDS)
 _SECTIONS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
-    "steps": lambda words: words.isdisjoint({"dtmf", "speech", "type"}) and not words.isdisjoint(_STEP_MARKERS),
+    "steps": lambda words: words.isdisjoint({*_CHOICE_MARKERS, "type"}) and not words.isdisjoint(_STEP_MARKERS),
     "vars": lambda words: "type" in words and words <= {*Declaration.words()},
     "lookups": lambda words: "returns" in words and not words.isdisjoint({"get", "post", "python"}),
     "hooks": lambda words: not words.isdisjoint({"post", "mail"}) and words <= {*HookDefinition.words()},
@@ -504,5 +506,5 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
 def _is_step(node: Node) -> bool:
     """Whether a map is a step, not a choice or a target. A step with `run` also has `on`."""
     keys = set(node.keys()) if isinstance(node, Map) else set[str]()
-    is_target = keys <= {"run", "with"}
-    return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint({"dtmf", "speech"})
+    is_target = keys <= {*RunForm.words()}
+    return not is_target and not keys.isdisjoint(STEP_WORDS) and keys.isdisjoint(_CHOICE_MARKERS)

@@ -59,8 +59,8 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
 
 def _is_stray(entry: Entry, step: Fields) -> bool:
     """Whether an entry of a menu is a word of the step, not a choice with that name."""
-    is_choice = isinstance(entry.value, Map) and {"dtmf", "speech", "goto"}.intersection(entry.value.keys())
-    return entry.key.value in {"retry", "tail", "min_confidence"} - step.values.keys() and not is_choice
+    is_choice = isinstance(entry.value, Map) and not {*Choice.words()}.isdisjoint(entry.value.keys())
+    return entry.key.value in {*ChoicesWords.words()} - step.values.keys() and not is_choice
 
 
 @dataclass(frozen=True, slots=True)

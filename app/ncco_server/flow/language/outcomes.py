@@ -28,10 +28,10 @@ from ncco_server.flow.actions.connect import ConnectPart
 from ncco_server.flow.actions.waits import DialNeeds, Needs, connect_of
 from ncco_server.flow.frame import Frame, Runs, Target
 from ncco_server.flow.grammar.forms import Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, named, offered, ref
+from ncco_server.flow.grammar.json_schema import ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
-from ncco_server.flow.grammar.targets import RETURNED, declared_under, read_run, read_target
+from ncco_server.flow.grammar.targets import RETURNED, FlowName, GivenParams, declared_under, read_run, read_target
 from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.language.exits import StepExit, StepSource
 from ncco_server.flow.nodes import Map, Node, Place, text_of, texts_in
@@ -194,9 +194,9 @@ class On(StepExit[OnWords]):
 class RunWords(OnWords):
     """The words of a step that runs another flow."""
 
-    run: Annotated[Node | None, Unread(offered("flows"))] = None
+    run: FlowName | None = None
     """Another flow to run; `on` says where the call goes after each of its outcomes."""
-    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    given: GivenParams | None = written_as("with", default=None)
     """The params for the flow under `run`."""
 
 

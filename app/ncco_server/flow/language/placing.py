@@ -17,11 +17,11 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from ncco_server.flow.frame import Assignment
-from ncco_server.flow.grammar.forms import Duration, Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, named, offered
+from ncco_server.flow.grammar.forms import Duration, Notation
+from ncco_server.flow.grammar.json_schema import TEXT
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver
-from ncco_server.flow.grammar.targets import read_given
+from ncco_server.flow.grammar.targets import FlowName, GivenParams, read_given
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import Fix
 from ncco_server.flow.language.outgoing import plain_json
@@ -79,11 +79,11 @@ class PlaceWords(MapForm):
     }
     example: ClassVar = 'place: {flow: callback, to: "{{ call.from }}"}'
 
-    flow: Annotated[Node, Unread(offered("flows"))]
+    flow: FlowName
     """The flow that the person who is called hears. It must have `outbound`."""
     to: Annotated[Value, _form(TYPES["phone"])]
     """The number to call, with its country code."""
-    given: Annotated[Node | None, Unread(named(ANYTHING))] = written_as("with", default=None)
+    given: GivenParams | None = written_as("with", default=None)
     """The params of the flow."""
     moment: Annotated[Value | None, _form(Moment())] = written_as("at", default=None)
     """When the call is placed, such as `"{{ hours.office.next_open }}"`; by default as soon as possible."""
@@ -128,23 +128,23 @@ class Placing:
 def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
     """E272 for an unknown flow, E587 for one without `outbound`, E588 for two times."""
     words = PlaceWords.read(node, what, reader)
-    text = reader.text(words.flow, "`flow` of `place`") if words is not None else None
-    if words is None or text is None:
+    if words is None:
         return None
     if words.moment is not None and words.after is not None:
         reader.report("E588", words.at("after"), "the call has two times: `at` and `after`")
-    name = text.value
+    name = words.flow.value
+    place = words.flow.place
     signature = reader.flows.get(name)
     if signature is None and not reader.has_all_flows:
-        signature = _any_flow(name, words.given, text.place)
+        signature = _any_flow(name, words.given, place)
     if signature is None:
-        reader.unknown("E272", text, sorted(reader.flows), f'there is no flow "{name}"')
+        reader.unknown("E272", words.flow, sorted(reader.flows), f'there is no flow "{name}"')
         return None
     given: tuple[Assignment, ...] = ()
     if signature.is_whole:
         if not signature.is_placed:
-            reader.report("E587", text.place, f'the flow "{name}" has no `outbound`')
-        given = read_given(words.given, signature.params, f'the flow "{name}"', text.place, reader)
+            reader.report("E587", place, f'the flow "{name}" has no `outbound`')
+        given = read_given(words.given, signature.params, f'the flow "{name}"', place, reader)
         for assignment in given:
             if signature.params[assignment.name].variable.sensitive:  # E226 refuses the others
                 _refuse_secrets(assignment.value, reader)

@@ -39,7 +39,6 @@ from ncco_server.flow.hours.declaration import SCHEMAS as HOURS_SCHEMAS
 from ncco_server.flow.hours.declaration import HoursWords
 from ncco_server.flow.language.choice import Choice
 from ncco_server.flow.language.defaults import Defaults, ErrorLine
-from ncco_server.flow.language.exits import Arm, Else
 from ncco_server.flow.language.flow import FlowWords, Limits
 from ncco_server.flow.language.hooks import EVENTS, STEP_EVENTS, HookDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
@@ -86,7 +85,6 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
 def definitions() -> dict[str, JsonSchema]:
     """The definitions in the schema, by name."""
     phrases = listed(TEXT)
-    lines = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
     return {
         "flow_file": FlowWords.json_schema(),
         "shared_file": SharedWords.json_schema(),
@@ -95,8 +93,6 @@ def definitions() -> dict[str, JsonSchema]:
         "goto": _goto(),
         "choices": named(Choice.json_schema()),
         "phrases": {"if": {"type": "object"}, "then": per_locale(phrases), "else": phrases},
-        **{kind.word: kind.json_schema() for kind in EXITS if issubclass(kind, MapForm)},
-        "branch": {"type": "array", "items": lines, "contains": has("else")},
         "on": _on(),
         "retry": RetryWords.json_schema(),
         "prompts": _prompts(),

@@ -9,10 +9,10 @@ from ncco_server.flow.actions.check import check_step
 from ncco_server.flow.actions.do import read_items, read_parts
 from ncco_server.flow.actions.item import ITEM_WORDS, Item, restore_items
 from ncco_server.flow.actions.waits import connect_of
-from ncco_server.flow.grammar.forms import Unread
+from ncco_server.flow.grammar.forms import Notation
 from ncco_server.flow.grammar.json_schema import mapped, ref
 from ncco_server.flow.grammar.map_form import MapForm, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver
+from ncco_server.flow.grammar.reader import HINTS, Resolver
 from ncco_server.flow.grammar.targets import NewValues, read_target
 from ncco_server.flow.language.collect import Collect
 from ncco_server.flow.language.defaults import Defaults
@@ -29,6 +29,10 @@ from ncco_server.value_types import JsonSchema
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
 """Every kind of exit. A step with two of them is read with the first one in this order."""
+
+
+def _read_do(node: Node, what: str, reader: Resolver) -> tuple[Item, ...]:
+    return read_items(restore_items(node, STEP_WORDS, reader), reader)
 
 
 class StepWords(MapForm):
@@ -49,7 +53,7 @@ class StepWords(MapForm):
     """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
     result: OwnResultName = ""
     """The result of the call when the step is entered, declared under `results`. The last one counts."""
-    do: Annotated[Node | None, Unread({"type": "array", "items": ref("item")})] = None
+    do: Annotated[tuple[Item, ...], Notation(_read_do, {"type": "array", "items": ref("item")})] = ()
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
     """Hooks to send for what Vonage reports later: a recording, a transcription, the end of the call."""
@@ -65,6 +69,8 @@ class StepWords(MapForm):
 
 STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
 """Every word that a step may have."""
+_BESIDE_EXITS: Final = frozenset(StepWords.others).difference(kind.word for kind in EXITS)
+"""Words that have an effect only beside some exits."""
 
 
 class ReadStep(NamedTuple):
@@ -90,7 +96,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     words = StepWords.build(fields, reader)
     if words is None:
         return None
-    source = _read_source(name, fields, words, defaults, reader)
+    source = StepSource(name, fields, read_parts(words.do, reader), words.do, defaults, reader)
     on = fields.get("on")
     error_node = on.get("error") if isinstance(on, Map) else None
     error = read_target(error_node, "`error`", reader) if error_node else None
@@ -124,12 +130,6 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
     return ReadStep(step, source, _lacks_exit(kind, source))
 
 
-def _read_source(name: str, fields: Fields, words: StepWords, defaults: Defaults, reader: Resolver) -> StepSource:
-    items = read_items(restore_items(words.do, STEP_WORDS, reader), reader) if words.do else ()
-    parts = read_parts(items, reader)
-    return StepSource(name, fields, parts, items, defaults, reader)
-
-
 def _goes_on(exit_: Exit) -> bool:
     """Whether the actions of another step may follow those of this step in the same NCCO."""
     return exit_.leaves_at_once and any(not way.target.is_end for way in exit_.ways)
@@ -157,14 +157,13 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
     """Report words without effect, and a missing exit: `choices` or `collect` for an `input`, `on` for a connect."""
     fields = source.fields
     reader = source.reader
-    for word in ("retry", "tail", "min_confidence", "with"):
-        if word in fields.values and (kind is None or word not in kind.form.words()):
-            cure = "delete it, or add `choices` or `collect`"
-            if word == "with":
-                cure = "delete it, or add `run: flow`"
-            elif kind is Collect:
-                cure = f"write `{word}` inside `collect`"
-            reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
+    own = frozenset(kind.form.words() if kind else ())
+    for word in _BESIDE_EXITS.intersection(fields.values).difference(own):
+        takers = [other for other in EXITS if word in (*other.form.words(), *other.form.words_under(other.word))]
+        cure = f"delete it, or add {' or '.join(f'`{other.word}`' for other in takers)}"
+        if kind in takers:
+            cure = f"write `{word}` inside `{kind.word}`"
+        reader.report("E219", fields.at(word), f"`{word}` has no effect in this step", cure)
     written = source.first("input")
     if written and kind not in (Choices, Collect):
         if (url := written.field("eventUrl")) is not None:

@@ -18,7 +18,7 @@ from ncco_server.flow.grammar.variables import Declaration
 from ncco_server.flow.hours.declaration import HoursWords
 from ncco_server.flow.issues import RULES, RUNNING_RULES
 from ncco_server.flow.language.choice import Choice
-from ncco_server.flow.language.collect import Collect
+from ncco_server.flow.language.collect import DataEntry
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.flow import FlowWords
 from ncco_server.flow.language.hooks import HookDefinition
@@ -250,7 +250,7 @@ def test_a_shared_file_has_no_steps_and_variables(wrong: str) -> None:
         (("flow_file",), FlowWords.words()),
         (("shared_file",), SharedWords.words()),
         (("step",), STEP_WORDS),
-        (("collect",), Collect.words()),
+        (("step", "properties", "collect"), DataEntry.words()),
         (("choices", "additionalProperties"), Choice.words()),
         (("retry",), RetryWords.words()),
         (("defaults",), (*ACTIONS, *Defaults.words())),
@@ -290,7 +290,7 @@ def test_the_names_of_a_project_are_offered() -> None:
     texts = {"flows/rich.yaml": RICH, "flows/shared.yaml": SHARED, "templates/hello.j2": "Hi"}
     schema = flow_schema(ProjectNames(texts).offered())
     definitions = schema["definitions"]
-    into = definitions["collect"]["properties"]["into"]
+    into = definitions["step"]["properties"]["collect"]["properties"]["into"]
 
     steps = ["branch", "collect", "hello", "hold", "run"]
     assert {"enum": [*steps, "end", "return"]} in definitions["goto"]["anyOf"]
