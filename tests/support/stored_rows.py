@@ -11,6 +11,7 @@ from ncco_server.store import (
     Conflict,
     EndOfCall,
     HookRow,
+    PlacedRow,
     Records,
     ResultRow,
     RevisionRow,
@@ -110,6 +111,14 @@ def hook_row(id_: str = "hook-1", **changes: Any) -> HookRow:
         due_at=NOON_MS,
     )
     return row._replace(**changes)
+
+
+def placed_row(**changes: Any) -> PlacedRow:
+    """A waiting call that another program has requested."""
+    texts = dict.fromkeys(("id", "key", "digest", "owner", "batch", "outcome", "problem"), "")
+    times = {"wanted_at": 0, "expires_at": None, "due_at": 0, "cancelled_at": None, "created_at": 0, "updated_at": 0}
+    values: dict[str, Any] = {"flow": "reminder", "number": NUMBER, "params": '{"name": "Ada"}', "state": "waiting"}
+    return PlacedRow(**(texts | times | values | {"chain": 0, "tries": 0, "origin": "cli"} | changes))
 
 
 def rows_of(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -22,8 +22,9 @@ from ncco_server.results import RESULTS
 from ncco_server.service.call_report import read_period
 from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCall, FoundCalls, find_calls
-from ncco_server.service.exports import CALL_COLUMNS, call_pages, csv_pages, listed_call
-from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, hook_document, json_time
+from ncco_server.service.documents import CallDocument, HookDocument
+from ncco_server.service.exports import call_pages, csv_pages
+from ncco_server.service.recorded_calls import action_summary, duration_text, entries_of, json_time
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.store import CallFilter, Records, Timeline, milliseconds
@@ -180,9 +181,9 @@ def _filter(zone: tzinfo, *, since: datetime | None, day: date | None, result: s
     return CallFilter(since=max(0, earliest), until=until, result=result or "", **values)
 
 
-async def _document_of(records: Records, timeline: Timeline) -> dict[str, Any]:
+async def _document_of(records: Records, timeline: Timeline) -> CallDocument:
     call = timeline.call
-    return listed_call(call, (await results_of(records, [call], _now())).get(call.key), _now())
+    return CallDocument.of(call, (await results_of(records, [call], _now())).get(call.key), _now())
 
 
 async def _note_progress(records: Records, wanted: CallFilter) -> None:
@@ -192,16 +193,14 @@ async def _note_progress(records: Records, wanted: CallFilter) -> None:
         click.echo(f"results of calls before {json_time(since)} are still being prepared", err=True)
 
 
-async def _first_calls(
-    records: Records, wanted: CallFilter, word: str, limit: int
-) -> tuple[list[dict[str, Any]], bool]:
+async def _first_calls(records: Records, wanted: CallFilter, word: str, limit: int) -> tuple[list[CallDocument], bool]:
     """The newest calls of a search, and whether there may be more."""
     now = _now()
     found = FoundCalls()
-    calls: list[dict[str, Any]] = []
+    calls: list[CallDocument] = []
     while len(calls) < limit:
         found = await find_calls(records, wanted, limit - len(calls), now, before=found.next, word=word)
-        calls += (listed_call(row, result, now) for row, result in found.calls)
+        calls += (CallDocument.of(row, result, now) for row, result in found.calls)
         if found.next is None:
             break
     return calls, found.next is not None
@@ -213,7 +212,7 @@ async def _print_csv(records: Records, wanted: CallFilter, word: str, limit: int
     async def find(before: int | None, most: int) -> FoundCalls:
         return await find_calls(records, wanted, most, now, before=before, word=word)
 
-    async for text in csv_pages(CALL_COLUMNS, call_pages(find, now, limit), zone):
+    async for text in csv_pages(CallDocument, call_pages(find, now, limit), zone):
         click.echo(text, nl=False)
 
 
@@ -235,7 +234,7 @@ async def follow_call(records: Records, call: Timeline, screen: CallPrinter, *, 
 
 async def follow_calls(
     records: Records, wanted: CallFilter, limit: int, poll_s: float = POLL_S
-) -> AsyncGenerator[dict[str, Any], None]:
+) -> AsyncGenerator[CallDocument, None]:
     """Yield up to `limit` calls, newest last. Then yield new calls, and recent ones again when they change."""
     known: dict[int, FoundCall] = {}
     most: int | None = limit
@@ -244,7 +243,7 @@ async def follow_calls(
         found = (await find_calls(records, wanted, max(limit, FOLLOWED), now)).calls
         changed = [call for call in found if known.get(call[0].key) != call]
         for row, result in reversed(changed[:most]):
-            yield listed_call(row, result, now)
+            yield CallDocument.of(row, result, now)
         known = {call[0].key: call for call in found}
         most = None
         await asyncio.sleep(poll_s)
@@ -263,10 +262,10 @@ class CallPrinter:
     is_json: bool
     whole: bool
 
-    def print_list(self, calls: Sequence[Mapping[str, Any]], *, has_more: bool) -> None:
+    def print_list(self, calls: Sequence[CallDocument], *, has_more: bool) -> None:
         """Print calls as a table."""
         if self.is_json:
-            print_json({"calls": calls, "more": has_more})
+            print_json({"calls": [call.as_json() for call in calls], "more": has_more})
             return
         if calls:
             click.echo(
@@ -292,28 +291,28 @@ class CallPrinter:
         if has_more:
             click.echo("there are more: use --limit, --since or --number", err=True)
 
-    def print_call(self, call: Mapping[str, Any]) -> None:
+    def print_call(self, call: CallDocument) -> None:
         """Print a call on one line."""
         if self.is_json:
-            print_json(call, is_line=True)
+            print_json(call.as_json(), is_line=True)
             return
-        id_, *others = (printable(call[name]) or "-" for name in ("id", "from", "to", "flow"))
-        began = f"{self._time(call['began_at']):%Y-%m-%d %H:%M:%S}"
-        result = printable(call["own"] if call["result"] == "own" else call["result"]) or "-"
-        rest = (call["revision"][:SHORT_HASH], call["turns"], duration_text(call["seconds"]))
-        click.echo(self._row(id_, began, *others, *rest, result, printable(call["words"])))
+        id_, *others = (printable(text) or "-" for text in (call.id, call.caller, call.to, call.flow))
+        began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        result = printable(call.own if call.result == "own" else call.result) or "-"
+        rest = (call.revision[:SHORT_HASH], call.turns, duration_text(call.seconds))
+        click.echo(self._row(id_, began, *others, *rest, result, printable(call.words)))
 
     def _row(self, id_: str, *cells: object) -> str:
         """The cells of a call. Programs get full IDs, people get shortened ones."""
         size = SHORT_ID if sys.stdout.isatty() else WHOLE_ID
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
 
-    def print_timeline(self, timeline: Timeline, call: Mapping[str, Any]) -> None:
+    def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
         """Print a call with its webhooks, turns and hooks."""
         entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
-            hooks = [hook_document(hook) for hook in timeline.hooks]
-            print_json({"call": call, "timeline": entries, "hooks": hooks})
+            hooks = [HookDocument.of(hook, _now()).as_json() for hook in timeline.hooks]
+            print_json({"call": call.as_json(), "timeline": entries, "hooks": hooks})
             return
         self.print_heading(call)
         for entry in entries:
@@ -323,22 +322,19 @@ class CallPrinter:
             state = "parked" if hook.is_parked else "not sent yet"
             click.echo(f"  hook {printable(hook.name)}  {hook.id}  {state}, {tries}")
 
-    def print_heading(self, call: Mapping[str, Any]) -> None:
+    def print_heading(self, call: CallDocument) -> None:
         """Print the heading of a timeline; nothing in JSON."""
         if self.is_json:
             return
-        shown = {
-            name: printable(call[name] or "") or "-" for name in ("id", "parent", "from", "to", "flow", "revision")
-        }
-        dialled_by = f", dialled by call {shown['parent']}" if call["parent"] else ""
-        state = f"{duration_text(call['seconds'])}: {printable(call['words'])}"
-        began = self._time(call["began_at"])
-        turns = counted(call["turns"], "turn")
+        parties = [printable(text) or "-" for text in (call.caller, call.to)]
+        dialled_by = f", dialled by call {printable(call.parent)}" if call.parent else ""
+        began = f"{call.began_at.astimezone(self.zone):%Y-%m-%d %H:%M:%S}"
+        state = f"{duration_text(call.seconds)}: {printable(call.words)}"
         click.echo(f"""\
-call {shown["id"]}{dialled_by}
-  from {shown["from"]} to {shown["to"]}
-  flow {shown["flow"]}, revision {shown["revision"][:SHORT_HASH]}
-  began {began:%Y-%m-%d %H:%M:%S} {self.zone}, {turns}, {state}""")
+call {printable(call.id)}{dialled_by}
+  from {parties[0]} to {parties[1]}
+  flow {printable(call.flow) or "-"}, revision {call.revision[:SHORT_HASH] or "-"}
+  began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
 
     def print_entry(self, entry: Mapping[str, Any]) -> None:
         """Print a webhook with its turn."""
@@ -349,7 +345,7 @@ call {shown["id"]}{dialled_by}
         what = f": {printable(entry['told'])}" if entry["told"] else ""
         again = " (delivered again)" if entry["again"] else ""
         took = f"  [made in {turn['ms']:.1f} ms]" if turn and turn["ms"] is not None else ""
-        time = f"{self._time(entry['at']):%H:%M:%S.%f}"[:12]
+        time = f"{datetime.fromisoformat(entry['at']).astimezone(self.zone):%H:%M:%S.%f}"[:12]
         click.echo(f"{time}  {printable(entry['kind'])}{what}{again}{took}")
         if turn is not None:
             _print_labelled("why", _reasons(turn["why"]))
@@ -361,9 +357,6 @@ call {shown["id"]}{dialled_by}
         if self.whole:
             return ["", *json.dumps(ncco, ensure_ascii=False, indent=2).splitlines()]
         return (printable(action_summary(action)) for action in ncco)
-
-    def _time(self, at: str) -> datetime:
-        return datetime.fromisoformat(at).astimezone(self.zone)
 
 
 def _print_labelled(label: str, lines: Iterable[str]) -> None:

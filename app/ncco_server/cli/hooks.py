@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -13,8 +13,8 @@ from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.output import FINE, ISSUES, print_json
 from ncco_server.flow.report import counted
-from ncco_server.service.recorded_calls import hook_document
-from ncco_server.store import HookCounts, HookRow, moment_of
+from ncco_server.service.documents import AddressedHook
+from ncco_server.store import HookCounts, milliseconds
 
 MOST_HOOKS: Final = 100_000
 """Maximum number of hooks that `retry` looks at, parked ones first."""
@@ -44,15 +44,16 @@ async def command(context: click.Context, limit: int, form: str) -> int:
         return FINE
 
     async with server_store() as store:
-        hooks = await store.hooks(limit)
+        rows = await store.hooks(limit)
         counts = await store.count_hooks()
-    now = datetime.now(UTC)
+    now_ms = milliseconds(datetime.now(UTC))
+    hooks = [AddressedHook.of(row, now_ms) for row in rows]
     if form == "json":
-        print_json({**counts._asdict(), "hooks": [_document(hook, now) for hook in hooks]})
+        print_json({**counts._asdict(), "hooks": [hook.as_json() for hook in hooks]})
     elif not hooks:
         click.echo("no hooks are waiting: all of them were sent")
     else:
-        _print(hooks, counts, now)
+        _print(hooks, counts)
     return ISSUES if counts.parked else FINE
 
 
@@ -109,38 +110,24 @@ def _require_ids_or_all(ids: tuple[str, ...], all_: bool) -> None:
         raise click.UsageError("name the hooks, or add --all")
 
 
-def _document(hook: HookRow, now: datetime) -> dict[str, Any]:
-    """A hook as JSON, without its body and headers, which may contain secrets."""
-    times = {"written_at": hook.created_at, "next_try_at": hook.due_at}
-    shown = {name: at and moment_of(at).isoformat() for name, at in times.items()}
-    return {**hook_document(hook), "call": hook.session, "url": hook.url, **shown, "state": _state(hook, now)}
-
-
-def _state(hook: HookRow, now: datetime) -> str:
-    if hook.is_parked:
-        return "parked"
-    if hook.leased_until > now.timestamp() * 1000:
-        return "sending"
-    return "behind" if hook.due_at is None else "waiting"
-
-
-def _print(hooks: Sequence[HookRow], counts: HookCounts, now: datetime) -> None:
+def _print(hooks: Sequence[AddressedHook], counts: HookCounts) -> None:
+    parked = [hook for hook in hooks if hook.state == "parked"]
     for hook in hooks:
         click.echo(f"{hook.id}  {hook.name}  call {hook.session or 'unknown'}")
-        click.echo(f"    {_progress(hook, now)}")
+        click.echo(f"    {_progress(hook)}")
     is_cut = len(hooks) < sum(counts)
     more = f"; {len(hooks)} of them are shown; use --limit" if is_cut else ""
     click.echo(f"{counts.waiting} waiting, {counts.parked} parked{more}")
-    if any(hook.is_parked and hook.url for hook in hooks) or (counts.parked and is_cut):
+    if any(hook.url for hook in parked) or (counts.parked and is_cut):
         click.echo("check their receivers, then run `ncco hooks retry ID` or `ncco hooks retry --all`")
-    if any(hook.is_parked and not hook.url for hook in hooks):
+    if not all(hook.url for hook in parked):
         click.echo("a hook that could not be computed is never sent: fix the flow for later calls;")
         click.echo("`ncco calls ID` shows its call, and `ncco hooks drop ID` deletes it")
 
 
-def _progress(hook: HookRow, now: datetime) -> str:
-    state = _state(hook, now)
-    wait = timedelta(seconds=max(0, int((hook.due_at or 0) / 1000 - now.timestamp())))
+def _progress(hook: AddressedHook) -> str:
+    left = (hook.due_at - datetime.now(UTC)) if hook.due_at is not None else timedelta()
+    wait = timedelta(seconds=max(0, int(left.total_seconds())))
     words = {
         "parked": "parked" if hook.url else "could not be computed",
         "sending": "is being sent",
@@ -148,4 +135,4 @@ def _progress(hook: HookRow, now: datetime) -> str:
         "waiting": f"next attempt in {wait}" if wait else "next attempt now",
     }
     tries = counted(hook.tries, "try", "tries") if hook.tries else "not tried yet"
-    return f"{words[state]}, {tries}" + (f": {hook.problem}" if hook.problem else "")
+    return f"{words[hook.state]}, {tries}" + (f": {hook.problem}" if hook.problem else "")

@@ -18,11 +18,12 @@ from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
 from ncco_server.flow.report import counted, printable
-from ncco_server.service.exports import RECORDING_COLUMNS, csv_pages, recording_document, recording_pages
+from ncco_server.service.documents import RecordingDocument
+from ncco_server.service.exports import csv_pages, recording_pages
 from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.recording_files import RecordingFiles
 from ncco_server.service.recordings import lost_recordings, remove_files
-from ncco_server.store import RecordingFilter, RecordingRow, Store, moment_of
+from ncco_server.store import RecordingFilter, Store
 
 BY: Final = "ncco recordings"
 SHOWN: Final = 20
@@ -84,15 +85,16 @@ async def list_(*, number: str, flow: str, limit: int | None, zone: tzinfo, form
         counts = await store.recordings.count()
         if form == "csv":
             pages = recording_pages(store.recordings, wanted, now, limit)
-            async for text in csv_pages(RECORDING_COLUMNS, pages, zone):
+            async for text in csv_pages(RecordingDocument, pages, zone):
                 click.echo(text, nl=False)
             return ISSUES if counts.failed else FINE
         rows = await store.recordings.list(limit or SHOWN, wanted=wanted)
+    recordings = [RecordingDocument.of(row, now) for row in rows]
     if form == "json":
-        print_json({**counts._asdict(), "recordings": [recording_document(row, now) for row in rows]})
+        print_json({**counts._asdict(), "recordings": [recording.as_json() for recording in recordings]})
     else:
-        for row in rows:
-            _print(row, now, zone)
+        for recording in recordings:
+            _print(recording, zone)
         click.echo(f"{counts.new} new, {counts.waiting} waiting, {counts.failed} failed")
     return ISSUES if counts.failed else FINE
 
@@ -113,7 +115,8 @@ async def get(id_: str, file: Path | None) -> int:
         raise NoSuchRecording(f'there is no recording "{id_}"', "`ncco recordings` lists the newest")
     if row.state != "kept":
         raise NoSuchRecording(
-            f"{id_} is not available: {row.problem or _state(row, _now())}", row.cure or "try it later"
+            f"{id_} is not available: {row.problem or _state(RecordingDocument.of(row, _now()))}",
+            row.cure or "try it later",
         )
     files = _files()
     try:
@@ -211,20 +214,20 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _state(row: RecordingRow, now: int) -> str:
-    if row.deleted_at is not None:
-        return "deleted; the console can undo this"
-    return "being fetched" if row.is_being_fetched(now) else row.state
+def _state(recording: RecordingDocument) -> str:
+    words = {"deleted": "deleted; the console can undo this", "fetching": "being fetched"}
+    return words.get(recording.state, recording.state)
 
 
-def _print(row: RecordingRow, now: int, zone: tzinfo) -> None:
-    came = moment_of(row.created_at).astimezone(zone)
-    length = duration_text(row.duration_ms / 1000) if row.duration_ms is not None else "?"
-    where = ".".join(name for name in (row.flow, row.step) if name)
-    click.echo(f"{row.id}  {came:%Y-%m-%d %H:%M}  {length}  from {printable(row.from_number) or '?'}  {where}".rstrip())
-    marks = [name for name, at in (("heard", row.heard_at), ("done", row.done_at)) if at is not None]
-    click.echo(f"    {', '.join([_state(row, now), *marks])}" + (f": {row.problem}" if row.problem else ""))
-    if row.problem:
-        click.echo(f"    fix: {row.cure}")
-    if row.transcript:
-        click.echo(f"    {printable(' '.join(row.transcript.split()))[:200]}")
+def _print(recording: RecordingDocument, zone: tzinfo) -> None:
+    came = f"{recording.created_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    length = duration_text(recording.duration_ms / 1000) if recording.duration_ms is not None else "?"
+    where = ".".join(name for name in (recording.flow, recording.step) if name)
+    click.echo(f"{recording.id}  {came}  {length}  from {printable(recording.from_number) or '?'}  {where}".rstrip())
+    marks = [name for name, at in (("heard", recording.heard_at), ("done", recording.done_at)) if at is not None]
+    problem = f": {recording.problem}" if recording.problem else ""
+    click.echo(f"    {', '.join([_state(recording), *marks])}{problem}")
+    if recording.problem:
+        click.echo(f"    fix: {recording.cure}")
+    if recording.transcript:
+        click.echo(f"    {printable(' '.join(recording.transcript.split()))[:200]}")

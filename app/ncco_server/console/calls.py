@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, TypeAlias
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from ncco_server.assembly import policy_of
@@ -20,24 +20,25 @@ from ncco_server.console.audit import audit
 from ncco_server.console.conversation import conversation
 from ncco_server.console.download import csv_response, json_response
 from ncco_server.console.messages import shown
-from ncco_server.console.pages import iso_of, render, view_of
+from ncco_server.console.pages import render
 from ncco_server.console.phone.repetition import CannotRepeat, recorded_of
 from ncco_server.console.placed import placing_flows
-from ncco_server.console.polled import PolledRoute
+from ncco_server.console.polled import PolledRoute, shared_rows
 from ncco_server.console.report import Day, requested_period
 from ncco_server.console.state import Console, TheConsole, console_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.call_results import CallResult, results_of
+from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCalls, find_calls
-from ncco_server.service.exports import CALL_COLUMNS, Pages, call_pages, listed_call
+from ncco_server.service.documents import CallDocument, HookDocument
+from ncco_server.service.exports import Pages, call_pages
 from ncco_server.service.phone_numbers import dialable, is_number
-from ncco_server.service.recorded_calls import duration_text, hook_document
+from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.replay import replay
 from ncco_server.service.result_rows import complete_since
-from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, Timeline, milliseconds
+from ncco_server.store import CallFilter, CallRow, RecordingFilter, Records, ResultRow, Timeline, milliseconds
 
 router = APIRouter(route_class=PolledRoute)
 
@@ -145,7 +146,7 @@ def texts_of(project: Project) -> dict[str, str]:
     return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
 
 
-def plain_state(call: CallResult, texts: Mapping[str, str] = NO_TEXTS) -> str:
+def plain_state(call: ResultRow, texts: Mapping[str, str] = NO_TEXTS) -> str:
     """The result of a call, in the owner's words; `texts` are those of the flows' own results."""
     own = texts.get(call.own) or call.own.replace("_", " ")
     if call.result == "own":
@@ -154,8 +155,8 @@ def plain_state(call: CallResult, texts: Mapping[str, str] = NO_TEXTS) -> str:
     return f"{words}; {own}" if own else words
 
 
-def _plain_result(call: CallResult) -> str:
-    step = call.step.replace("_", " ")
+def _plain_result(call: ResultRow) -> str:
+    step = call.step.partition(".")[2].replace("_", " ")
     if call.result == "person":
         spoken = "on the line"
         if call.ended_at is not None and call.person_at is not None:
@@ -170,15 +171,15 @@ def _plain_result(call: CallResult) -> str:
     return f"hung up in the {step}" if step.endswith("menu") else f"hung up at “{step}”" if step else "hung up"
 
 
-def _shown(row: CallRow, result: CallResult | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
+def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
     """A call as pages show it."""
-    call = listed_call(row, result, now_ms)
-    plain = plain_state(result, texts) if result else "a called party" if call["parent"] else "placed by this line"
-    return call | {"took": duration_text(call["seconds"]), "plain": plain}
+    call = CallDocument.of(row, result, now_ms)
+    plain = plain_state(result, texts) if result else "a called party" if call.parent else "placed by this line"
+    return dict(call) | {"words": call.words, "took": duration_text(call.seconds), "plain": plain}
 
 
 @router.get("/calls")
-async def calls(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
+async def calls(request: Request, search: Search, _: CanLook) -> Response:
     """The list, or only its rows if the page polls for changes: all polling pages get the same rows.
 
     The rows of a search for words do not change by themselves, because finding them takes long.
@@ -187,21 +188,10 @@ async def calls(request: Request, console: TheConsole, search: Search, _: CanLoo
         return await _listed(request, search, "calls.html")
     if request.state.version and search.word:
         return Response(status_code=204)
-    headers = {"HX-Replace-Url": f"/calls{search.address()}"}
-    if not request.state.version:
-        return await _listed(request, search, "calls_rows.html", headers)
-
-    async def rows() -> bytes:
-        return bytes((await _listed(request, search, "calls_rows.html")).body)
-
-    key = ("calls", search.address(), request.state.version, view_of(request))
-    body = await console.lists.get(key, rows)
-    return HTMLResponse(body, headers=headers)
+    return await shared_rows(request, f"/calls{search.address()}", partial(_listed, request, search, "calls_rows.html"))
 
 
-async def _listed(
-    request: Request, search: CallSearch, template: str, headers: Mapping[str, str] | None = None
-) -> Response:
+async def _listed(request: Request, search: CallSearch, template: str) -> Response:
     console = console_of(request)
     now = datetime.now(UTC)
     found = FoundCalls()
@@ -216,14 +206,14 @@ async def _listed(
             own_results = await records.own_results()
     now_ms = milliseconds(now)
     texts = texts_of(project)
-    page = render(
+    return render(
         request,
         template,
         search=search,
         calls=[_shown(row, result, now_ms, texts) for row, result in found.calls],
         older=search.address(before=found.next) if found.next is not None else "",
-        searched_until=iso_of(found.searched_until) if found.searched_until is not None else "",
-        complete_since=iso_of(since) if since is not None else "",
+        searched_until=found.searched_until,
+        complete_since=since,
         states=STATES,
         own_results=own_results,
         texts=texts,
@@ -232,8 +222,6 @@ async def _listed(
         places_calls=bool(placing_flows(project)),
         is_memory=is_memory,
     )
-    page.headers.update(headers or {})
-    return page
 
 
 def _pages(console: Console, search: CallSearch, project: Project) -> Pages:
@@ -258,7 +246,7 @@ async def calls_json(console: TheConsole, search: Search, _: CanLook) -> Respons
 async def calls_csv(request: Request, console: TheConsole, search: Search, _: CanLook) -> Response:
     """The calls of the list as a CSV file for spreadsheets."""
     project = (await console.read_project()).project
-    reply = await csv_response(CALL_COLUMNS, _pages(console, search, project), zone_of(project), "calls.csv")
+    reply = await csv_response(CallDocument, _pages(console, search, project), zone_of(project), "calls.csv")
     audit(request, "calls downloaded")
     return reply
 
@@ -299,15 +287,16 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
         return render(request, "call_missing.html", 404, name=name, problem=problem)
     document = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
     recordings = (await console.opened_store()).recordings
+    hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,
         "call.html",
         call=document,
-        call_back=dialable(document["from"]),
-        entries=conversation(timeline),
+        call_back=dialable(document["caller"]),
+        entries=conversation(timeline, hooks),
         recordings={row.uuid: shown(row) for row in kept},
-        hooks=[hook_document(hook) for hook in timeline.hooks],
+        hooks=hooks,
         turns=await run_in_threadpool(_replayed, console, timeline) if replayed else None,
         has_key=bool(console.settings.private_key.get_secret_value()),
         may_change=session.role == "change",

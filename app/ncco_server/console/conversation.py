@@ -6,16 +6,11 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
-from ncco_server.service.recorded_calls import (
-    TimelineEntry,
-    action_summary,
-    entries_of,
-    hook_document,
-    json_object,
-)
+from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object
 from ncco_server.service.written_rows import MASKED
-from ncco_server.store import HookRow, Timeline
+from ncco_server.store import Timeline
 
 DOTS: Final = "••••"
 """Replaces sensitive values."""
@@ -111,10 +106,13 @@ def _place(line: Mapping[str, Any]) -> tuple[str, str]:
     return file, number
 
 
-def conversation(timeline: Timeline) -> list[dict[str, Any]]:
-    """The webhooks of a call, each with what the caller did, the decision, and the prompts that followed."""
+def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict[str, Any]]:
+    """The webhooks of a call, each with what the caller did, the decision, and the prompts that followed.
+
+    `hooks` are those of the call that have not been sent.
+    """
     shown: list[dict[str, Any]] = []
-    unsent = {hook.id: hook for hook in timeline.hooks}
+    unsent = {hook.id: hook for hook in hooks}
     entered: Mapping[str, Any] = {"where": ""}
     for entry in entries_of(timeline):
         document = entry.document
@@ -174,9 +172,9 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
     return ""
 
 
-def _hook(id_: str, name: str, unsent: Mapping[str, HookRow]) -> dict[str, Any]:
+def _hook(id_: str, name: str, unsent: Mapping[str, HookDocument]) -> HookDocument | dict[str, str]:
     """A hook of a turn; sent hooks are no longer stored."""
-    return hook_document(unsent[id_]) if id_ in unsent else {"hook": name, "state": "sent or dropped", "problem": ""}
+    return unsent.get(id_) or {"name": name, "state": "sent or dropped", "problem": ""}
 
 
 def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import tzinfo
 
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
+from ncco_server.service.documents import Document
 from ncco_server.service.exports import Pages, csv_pages
 
 
-async def csv_response(columns: Sequence[str], pages: Pages, zone: tzinfo, name: str) -> Response:
-    """A table as a CSV file, with times in `zone`. Raises StoreError if the first page cannot be read."""
-    return await _response(csv_pages(columns, pages, zone), "text/csv; charset=utf-8", name)
+async def csv_response(kind: type[Document], pages: Pages, zone: tzinfo, name: str) -> Response:
+    """Documents of a kind as a CSV file, with times in `zone`. Raises StoreError if the first page cannot be read."""
+    return await _response(csv_pages(kind, pages, zone), "text/csv; charset=utf-8", name)
 
 
 async def json_response(key: str, pages: Pages) -> Response:
@@ -26,7 +27,7 @@ async def _json_chunks(key: str, pages: Pages) -> AsyncIterator[str]:
     begin = f"{{{json.dumps(key)}: ["
     comma = ""
     async for page in pages:
-        rows = [json.dumps(row, ensure_ascii=False) for row in page]
+        rows = [json.dumps(document.as_json(), ensure_ascii=False) for document in page]
         yield begin + (comma + ", ".join(rows) if rows else "")
         begin = ""
         comma = ", " if rows else comma

@@ -15,17 +15,17 @@ from ncco_server.console.audit import audit
 from ncco_server.console.calls import plain_state
 from ncco_server.console.health import problems_of
 from ncco_server.console.messages import inbox_values
-from ncco_server.console.pages import iso_of, render
+from ncco_server.console.pages import render
 from ncco_server.console.polled import PolledRoute
 from ncco_server.console.state import Console, TheConsole, console_of
 from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.call_results import CallResult, count_by_result, missed_callers, open_calls
+from ncco_server.service.call_results import count_by_result, missed_callers, open_calls
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.service.result_rows import complete_since
-from ncco_server.store import QUARTER_MS, CalledCounts, Records, milliseconds
+from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
 
 
 class TimedRoute(PolledRoute):
@@ -100,11 +100,11 @@ def _moment(moment: datetime, today: date) -> str:
 
 
 class ReturnedCall(NamedTuple):
-    """A missed call that somebody returned: `at` what time (ISO 8601), and `by` whom."""
+    """A missed call that somebody returned: `at` what time (milliseconds since 1970), and `by` whom."""
 
     number: str
     call: str
-    at: str
+    at: int
     by: str
 
 
@@ -114,7 +114,7 @@ class MissedCaller(NamedTuple):
     Attributes:
         call_back: `+447700900123`; "" if the caller's number is unknown.
         call: the ID of their last call.
-        at: when that call began (ISO 8601).
+        at: when that call began (milliseconds since 1970).
         words: the result of that call, in words.
         times: how often they called.
     """
@@ -122,7 +122,7 @@ class MissedCaller(NamedTuple):
     number: str
     call_back: str
     call: str
-    at: str
+    at: int
     words: str
     times: int
 
@@ -139,7 +139,7 @@ class RecentCalls:
         withheld: number of missed calls without a caller's number.
         returned: missed callers who were called back, latest first.
         returned_more: number of such callers who are not in `returned`.
-        complete_since: calls that began earlier (ISO 8601) may be missing; "" if none are.
+        complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
     """
 
     today: Counter[str]
@@ -149,12 +149,12 @@ class RecentCalls:
     withheld: int
     returned: list[ReturnedCall]
     returned_more: int
-    complete_since: str = ""
+    complete_since: int | None = None
 
 
-def _missed(last: CallResult, times: int) -> MissedCaller:
+def _missed(last: ResultRow, times: int) -> MissedCaller:
     number = readable(last.caller, last.to)
-    return MissedCaller(number, dialable(last.caller), last.id, iso_of(last.began_at), plain_state(last), times)
+    return MissedCaller(number, dialable(last.caller), last.id, last.began_at, plain_state(last), times)
 
 
 async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
@@ -174,12 +174,12 @@ async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentC
         more=callers.more,
         withheld=callers.withheld,
         returned=[
-            ReturnedCall(readable(call.caller, call.to), call.id, iso_of(call.returned_at), call.returned_by)
+            ReturnedCall(readable(call.caller, call.to), call.id, call.returned_at, call.returned_by)
             for call in callers.returned
             if call.returned_at is not None
         ],
         returned_more=callers.returned_more,
-        complete_since=iso_of(began) if began is not None and began > week_ago else "",
+        complete_since=began if began is not None and began > week_ago else None,
     )
 
 

@@ -12,13 +12,14 @@ from ncco_server.console.access import CanChange, CanLook
 from ncco_server.console.audio import audio_response
 from ncco_server.console.audit import audit
 from ncco_server.console.download import csv_response
-from ncco_server.console.pages import iso_of, render
+from ncco_server.console.pages import render
 from ncco_server.console.phone.trial_messages import PREFIX
 from ncco_server.console.polled import PolledRoute
 from ncco_server.console.state import Console, TheConsole
 from ncco_server.errors import StoreError
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.exports import RECORDING_COLUMNS, recording_pages
+from ncco_server.service.documents import RecordingDocument
+from ncco_server.service.exports import recording_pages
 from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file
@@ -45,27 +46,24 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
     """A message as pages show it; with `is_short`, only with the first words of its transcript."""
     words = " ".join(row.transcript.split()) if is_short else row.transcript
     number = readable(row.from_number, row.to_number) or "Withheld number"
-    return {
-        "id": row.id,
-        "who": row.caller_name or number,
-        "number": number if row.caller_name else "",
-        "call_back": dialable(row.from_number),
-        "about": row.about or readable(row.to_number, row.to_number),
-        "at": iso_of(row.started_at or row.created_at),
-        "lasts": "{}:{:02}".format(*divmod(row.duration_ms // 1000, 60)) if row.duration_ms is not None else "",
-        "state": row.state,
-        "is_waiting": row.due_at is not None,
-        "type": row.content_type,
-        "file": row.file_name,
-        "problem": row.problem,
-        "cure": row.cure,
-        "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
-        "is_new": row.heard_at is None and row.done_at is None,
-        "is_done": row.done_at is not None,
-        "is_deleted": row.deleted_at is not None,
-        "session": row.session,
-        "is_trial": row.uuid.startswith(PREFIX),
-    }
+    return (
+        dict(RecordingDocument.of(row, milliseconds(datetime.now(UTC))))
+        | {
+            "who": row.caller_name or number,
+            "number": number if row.caller_name else "",
+            "call_back": dialable(row.from_number),
+            "about": row.about or readable(row.to_number, row.to_number),
+            "at": row.started_at or row.created_at,
+            "lasts": "{}:{:02}".format(*divmod(round(row.duration_ms / 1000), 60))
+            if row.duration_ms is not None
+            else "",
+            "state": row.state,  # also of a deleted message, which can still be played
+            "file": row.file_name,
+            "words": f"{words[:MOST_WORDS]}…" if is_short and len(words) > MOST_WORDS else words,
+            "is_new": row.heard_at is None and row.done_at is None,
+            "is_trial": row.uuid.startswith(PREFIX),
+        }
+    )
 
 
 @router.get("/messages")
@@ -110,7 +108,7 @@ async def messages_csv(request: Request, console: TheConsole, _: CanLook, box: B
     recordings = (await console.opened_store()).recordings
     pages = recording_pages(recordings, _BOXES[box], milliseconds(datetime.now(UTC)))
     zone = zone_of((await console.read_project()).project)
-    reply = await csv_response(RECORDING_COLUMNS, pages, zone, "messages.csv")
+    reply = await csv_response(RecordingDocument, pages, zone, "messages.csv")
     audit(request, "messages downloaded", box=box)
     return reply
 

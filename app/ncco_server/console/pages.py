@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -64,21 +65,23 @@ def _with_code(text: str) -> Markup:
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
+def _time(at: datetime | int, form: Literal["data-short", "data-time", ""] = "data-short") -> Markup:
+    """A point in time (or milliseconds since 1970), which the browser shows in its own time zone, in this form."""
+    moment = moment_of(at) if isinstance(at, int) else at
+    iso = moment.isoformat(timespec="seconds")
+    return Markup('<time datetime="{0}" {1}>{0}</time>').format(iso, form)
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"number": readable, "asset": _asset, "navigation": NAVIGATION}
+    environment.globals |= {"number": readable, "time": _time, "asset": _asset, "navigation": NAVIGATION}
     environment.filters |= {
         "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
     }  # fmt: skip
     return environment
-
-
-def iso_of(ms: int | None) -> str:
-    """A stored time in ISO 8601, UTC, which pages show in the browser's time zone; "" for none."""
-    return "" if ms is None else moment_of(ms).isoformat(timespec="seconds")
 
 
 def view_cookie(request: Request) -> str:

@@ -7,25 +7,27 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from typing import Annotated, Any, Final, TypeAlias
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import orjson
 from fastapi import APIRouter, Form, HTTPException, Path, Query, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from ncco_server.console.access import CanChange, CanLook
 from ncco_server.console.audit import audit
 from ncco_server.console.change.fields import group_title
-from ncco_server.console.pages import iso_of, render, view_of
-from ncco_server.console.polled import PolledRoute
+from ncco_server.console.pages import render
+from ncco_server.console.polled import PolledRoute, shared_rows
 from ncco_server.console.sessions import ConsoleSession
 from ncco_server.console.state import Console, TheConsole, console_of
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.delivery import session_id
+from ncco_server.service.documents import PlacedAttempt, PlacedDocument
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.placing.attempts import why_later
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
@@ -100,20 +102,13 @@ Search: TypeAlias = Annotated[PlacedSearch, Query()]
 
 
 @router.get("/calls/placed")
-async def placed_calls(request: Request, console: TheConsole, search: Search, session: CanLook) -> Response:
+async def placed_calls(request: Request, search: Search, _: CanLook) -> Response:
     """Show the list, or only its rows if the page polls for changes. All polling pages get the same rows."""
     if not request.headers.get("hx-request"):
         return await _listed(request, search, "placed.html")
-    headers = {"HX-Replace-Url": f"/calls/placed{search.address()}"}
-
-    async def rows() -> bytes:
-        return bytes((await _listed(request, search, "placed_rows.html")).body)
-
-    if search.q or not request.state.version:
-        return HTMLResponse(await rows(), headers=headers)
-    key = ("placed", search.address(), request.state.version, view_of(request), session.role)
-    body = await console.lists.get(key, rows)
-    return HTMLResponse(body, headers=headers)
+    return await shared_rows(
+        request, f"/calls/placed{search.address()}", partial(_listed, request, search, "placed_rows.html")
+    )
 
 
 async def _listed(request: Request, search: PlacedSearch, template: str) -> Response:
@@ -138,8 +133,8 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
         older=search.address(before=found[PAGE - 1].id) if len(found) > PAGE else "",
         active=await placed.count_active(),
         counts={STATES.get(state) or _outcome_in_words(outcome): count for (state, outcome), count in counts.items()},
-        held=control._asdict() | {"until": iso_of(control.held_until)} if control.is_held(milliseconds(now)) else None,
-        paused=None if control.paused_at is None else control._asdict() | {"at": iso_of(control.paused_at)},
+        held=control if control.is_held(milliseconds(now)) else None,
+        paused=control if control.paused_at is not None else None,
         **_choices(project),
         **_can_place(console),
     )
@@ -166,25 +161,14 @@ def placing_flows(project: Project) -> list[Flow]:
 
 def _shown(row: PlacedRow, now: datetime, project: Project, *, is_paused: bool) -> dict[str, Any]:
     """A placed call as pages show it, without its params."""
-    is_later = row.due_at is not None and row.due_at > milliseconds(now)
-    return {
-        "id": row.id,
-        "flow": row.flow,
+    call = PlacedDocument.of(row)
+    is_later = call.due_at is not None and call.due_at > now
+    return dict(call) | {
         "title": group_title(row.flow),
-        "to": row.number,
-        "batch": row.batch,
-        "tries": row.tries,
-        "asked_at": iso_of(row.created_at),
         "asked_by": _asked_by(row),
-        "state": row.state,
-        "result": "open"
-        if row.state == "calling"
-        else "waiting"
-        if row.state == "waiting"
-        else _result_of(row.outcome),
+        "result": {"calling": "open", "waiting": "waiting"}.get(row.state) or _result_of(row.outcome),
         "plain": _plain(row, is_later=is_later, is_paused=is_paused),
-        "due_at": iso_of(row.due_at) if is_later else "",
-        "expires_at": iso_of(row.expires_at),
+        "due_at": call.due_at if is_later else None,
         "problem": row.problem or _problem(row, project),
         "is_cancelled": row.cancelled_at is not None,
     }
@@ -357,14 +341,10 @@ def _public_params(row: PlacedRow, flow: Flow | None) -> dict[str, Any]:
 
 def _shown_attempt(attempt: AttemptRow) -> dict[str, Any]:
     is_over = attempt.state == "over"
-    return {
-        "number": attempt.number,
-        "at": iso_of(attempt.placing_at),
+    return dict(PlacedAttempt.of(attempt)) | {
         "plain": _outcome_in_words(attempt.outcome) if is_over else ATTEMPT_STATES[attempt.state],
         "result": _result_of(attempt.outcome) if is_over else "open",
-        "problem": attempt.problem,
         "call": session_id(attempt.leg, None) if attempt.leg and attempt.answered_at is not None else "",
-        "leg": attempt.leg,
     }
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
 from ncco_server.console.access import UNATTENDED
+from ncco_server.console.pages import view_of
 from ncco_server.console.state import console_of
 
 
@@ -38,3 +40,15 @@ class PolledRoute(APIRoute):
             return response
 
         return polled
+
+
+async def shared_rows(request: Request, address: str, render: Callable[[], Awaitable[Response]]) -> Response:
+    """The rows of the list with this address: polling pages with the same view and role get the same ones."""
+
+    async def rows() -> bytes:
+        return bytes((await render()).body)
+
+    version = request.state.version
+    key = address.partition("?")[0], address, version, view_of(request), request.state.session.role
+    body = await (console_of(request).lists.get(key, rows) if version else rows())
+    return HTMLResponse(body, headers={"HX-Replace-Url": address})

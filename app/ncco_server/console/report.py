@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 
 from ncco_server.console.access import CanLook
-from ncco_server.console.pages import iso_of, render
+from ncco_server.console.pages import render
 from ncco_server.console.state import Console, TheConsole
 from ncco_server.flow.report import counted
 from ncco_server.flow.zones import find_zone
@@ -221,7 +221,7 @@ async def report(request: Request, console: TheConsole, filters: Filters, _: Can
         values = {
             "rows": found.rows,
             "total": found.rows[0],
-            "complete_since": iso_of(since) if since is not None and is_cut else "",
+            "complete_since": since if is_cut else None,
         }
         if found.hours:
             length = period.end - period.first

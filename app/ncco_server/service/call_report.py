@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
 from ncco_server.service.call_results import count_results
-from ncco_server.service.recorded_calls import csv_text, json_time
+from ncco_server.service.exports import csv_text
+from ncco_server.service.recorded_calls import json_time
 from ncco_server.store import Records, SummedCalls
 
 COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
@@ -139,7 +140,7 @@ class CallReport:
     @property
     def document(self) -> dict[str, Any]:
         """The report as JSON."""
-        since = json_time(self.complete_since)
+        since = None if self.complete_since is None else json_time(self.complete_since)
         return {**self.period.document, "complete_since": since, "rows": self.rows}
 
     @property

@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 from ncco_server.engine.session import from_json
 from ncco_server.flow.model import Flow
-from ncco_server.results import ResultName
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.service.recordings import name_of_caller
 from ncco_server.service.result_rows import complete_since
@@ -23,64 +22,7 @@ from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRo
 NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
 
-class CallResult(NamedTuple):
-    """A call and its result. Times are milliseconds since 1970.
-
-    Attributes:
-        caller, to: digits or a user's name; "" if withheld.
-        name: the caller's name; "" if the flow does not know it.
-        result: "" for a leg that is no call of its own, such as a called party's.
-        own: the flow's own result; "" if it has none.
-        step: the step that the call is in, or was in when it ended.
-        rang: the step that dialled last, as `flow.step`; "" if none did.
-        person_at: when a person answered; None if nobody did.
-        ended_at: when the call ended; None if no end is stored.
-        returned_at, returned_by: when and by whom the caller was called back.
-        previous: the ID of the leg's previous session; "" if there is none.
-    """
-
-    key: int
-    id: str
-    flow: str
-    caller: str
-    to: str
-    result: ResultName
-    step: str
-    rang: str
-    began_at: int
-    person_at: int | None
-    ended_at: int | None
-    name: str = ""
-    own: str = ""
-    returned_at: int | None = None
-    returned_by: str = ""
-    previous: str = ""
-
-    @classmethod
-    def of_row(cls, row: ResultRow) -> CallResult:
-        """The result of an ended call."""
-        is_incoming = row.direction == "inbound"
-        return cls(
-            row.call_key,
-            row.id,
-            row.flow,
-            row.party if is_incoming else row.line,
-            row.line if is_incoming else row.party,
-            row.result,
-            row.step.partition(".")[2],
-            row.rang,
-            row.began_at,
-            row.person_at,
-            row.ended_at,
-            row.name,
-            row.own,
-            row.returned_at,
-            row.returned_by,
-            row.previous,
-        )
-
-
-def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> CallResult | None:
+def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
     """The result so far of a call that has no row; None for a called party's leg or a placed call.
 
     A call that cannot be running any more is `lost`, until its end is stored. The caller's name is known if `flows`
@@ -91,19 +33,31 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     if state.get("parent") or call.get("direction") == "outbound":
         return None
     is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
-    return CallResult(
-        key,
-        session.id,
-        session.flow,
-        str(call.get("from_number") or call.get("from_user") or ""),
-        str(call.get("to", "")),
-        "unknown" if session.is_over else "open" if is_running else "lost",
-        str(state.get("step", "")),
-        str(state.get("step", "")) if state.get("dialled") else "",
-        session.created_at,
-        None,
-        session.updated_at if session.is_over else None,
-        _name_of_caller(session, flows),
+    step = str(state.get("step", ""))
+    return ResultRow(
+        call_key=key,
+        id=session.id,
+        previous="",
+        is_last=True,
+        direction="inbound",
+        flow=session.flow,
+        party=str(call.get("from_number") or call.get("from_user") or ""),
+        party_end="",
+        line=str(call.get("to", "")),
+        name=_name_of_caller(session, flows),
+        step=f"{state.get('at', '')}.{step}" if step else "",
+        is_played=False,
+        has_failed=False,
+        result="unknown" if session.is_over else "open" if is_running else "lost",
+        own="",
+        rang=step if state.get("dialled") else "",
+        began_at=session.created_at,
+        person_at=None,
+        ended_at=session.updated_at if session.is_over else None,
+        version=session.version,
+        webhook=0,
+        changed_at=session.updated_at,
+        is_counted=False,
     )
 
 
@@ -118,30 +72,28 @@ def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
 
 async def results_of(
     records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
-) -> dict[int, CallResult]:
-    """The results of calls by their keys, without called parties' legs and placed calls. Raises StoreError.
+) -> dict[int, ResultRow]:
+    """The results of calls by their keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
     `flows` are those in use, by name; they only tell the names of callers in calls that have no result yet.
     """
     found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
-    results = dict[int, CallResult]()
+    results = dict[int, ResultRow]()
     for call in calls:
         row = found.get(call.key)
-        if row is not None and row.direction == "outbound":
-            continue
-        result = CallResult.of_row(row) if row is not None else open_result(call.key, call.session, now_ms, flows)
+        result = row if row is not None else open_result(call.key, call.session, now_ms, flows)
         if result is not None:
             results[call.key] = result
     return results
 
 
-async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[CallResult]:
+async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
     """The incoming calls in progress that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
 
 
-async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[CallResult]) -> Counter[str]:
+async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
     """Count the incoming calls that began from `since` up to `until` by result; see `count_results`."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
@@ -190,15 +142,15 @@ class MissedCallers(NamedTuple):
         returned_more: number of such calls that are not in `returned`.
     """
 
-    missed: list[tuple[CallResult, int]]
+    missed: list[tuple[ResultRow, int]]
     more: int
     withheld: int
-    returned: list[CallResult]
+    returned: list[ResultRow]
     returned_more: int
 
 
 async def missed_callers(
-    records: Records, since: int, open_now: Iterable[CallResult], *, most: int, most_returned: int
+    records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
     """The callers of missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
@@ -211,9 +163,9 @@ async def missed_callers(
             by_caller.setdefault(caller, []).append(key)
     withheld = len(by_caller.pop("", ()))
     shown = list(by_caller.values())[:most]
-    last = {row.call_key: CallResult.of_row(row) for row in await records.results_of([keys[0] for keys in shown])}
+    last = {row.call_key: row for row in await records.results_of([keys[0] for keys in shown])}
     missed = [(last[keys[0]], len(keys)) for keys in shown if keys[0] in last]
-    returned = [CallResult.of_row(row) for row in await records.returned(since, most_returned)]
+    returned = await records.returned(since, most_returned)
     more = await records.count_returned(since) - len(returned) if len(returned) == most_returned else 0
     return MissedCallers(missed, len(by_caller) - len(shown), withheld, returned, more)
 

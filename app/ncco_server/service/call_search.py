@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from ncco_server.flow.model import Flow
-from ncco_server.service.call_results import NO_FLOWS, CallResult, results_of
+from ncco_server.service.call_results import NO_FLOWS, results_of
 from ncco_server.service.recorded_calls import spoken_in
-from ncco_server.store import CallFilter, CallRow, Records
+from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 
 WORD_CALLS: Final = 500
 """Number of calls whose texts are searched at a time."""
@@ -19,8 +19,8 @@ WORD_S: Final = 1.5
 """How long one search for a word takes at most, in seconds. It can be continued."""
 
 
-FoundCall: TypeAlias = tuple[CallRow, CallResult | None]
-"""A call with its result; None for called parties and placed calls."""
+FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
+"""A call with its result; None for called parties, and for placed calls in progress."""
 
 
 @dataclass

@@ -1,13 +1,12 @@
-"""Recorded calls as JSON and as text: the call, the webhooks of its timeline, and its unsent hooks."""
+"""The webhooks of recorded calls, as JSON and as text."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -16,48 +15,10 @@ import orjson
 from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text, decode_json_fields
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.service.written_rows import MASKED
-from ncco_server.store import CallRow, HookRow, Timeline, TurnRow, WebhookRow, moment_of
+from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
-
-
-def call_document(row: CallRow, now: int) -> dict[str, Any]:
-    """A call as JSON, at the time `now` in milliseconds since 1970.
-
-    The call's state is `open`, `ended` (the flow was played to the end, and the leg ended), `hung-up` (the leg ended
-    earlier) or `lost` (the end was not reported, or could not be, because the call has no leg). `step` is the step that
-    the call is in, or was in when it ended.
-    """
-    session = row.session
-    state = json_object(session.state)
-    call = state.get("call", {})
-    flow = str(state.get("at", ""))
-    step = str(state.get("step", ""))
-    ended_at = session.updated_at if session.is_over and not row.is_lost else None
-    if ended_at is not None:
-        name = "ended" if state.get("is_over") else "hung-up"
-    else:
-        is_lost = row.is_lost or not session.leg or now - session.created_at > LONGEST_CALL_MS
-        name = "lost" if is_lost else "open"
-    return {
-        "id": session.id,
-        "leg": session.leg,
-        "conversation": session.conversation,
-        "from": str(call.get("from_number") or call.get("from_user") or ""),
-        "to": str(call.get("to", "")),
-        "flow": session.flow,
-        "revision": session.revision,
-        "state": name,
-        "step": f"{flow}.{step}" if flow and step else step,
-        "failed": row.has_failed,
-        "began_at": json_time(session.created_at),
-        "ended_at": json_time(ended_at),
-        "seconds": None if name == "lost" else round(((ended_at or now) - session.created_at) / 1000, 3),
-        "turns": row.turns,
-        "parent": state.get("parent") or None,
-    }
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
@@ -223,65 +184,14 @@ def _event(fields: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def hook_document(hook: HookRow) -> dict[str, Any]:
-    """A hook without its address, headers and body, which may contain secrets."""
-    return {
-        "id": hook.id,
-        "hook": hook.name,
-        "state": "parked" if hook.is_parked else "waiting",
-        "tries": hook.tries,
-        "problem": hook.problem,
-        "written_at": json_time(hook.created_at),
-        "next_try_at": json_time(hook.due_at),
-    }
+def utc_text(at: datetime) -> str:
+    """A time in UTC as ISO 8601, to the millisecond."""
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-_FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
-
-
-def csv_text(names: Sequence[str], rows: Iterable[Mapping[str, Any]], *, has_names: bool = True) -> str:
-    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe.
-
-    The names of the columns are left out if `has_names` is false.
-    """
-    text = io.StringIO()
-    table = csv.writer(text)
-    if has_names:
-        table.writerow(names)
-    for row in rows:
-        table.writerow(_cell(row[name]) for name in names)
-    return text.getvalue()
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in _FORMULA else text
-
-
-def json_time(at_ms: int | None) -> str | None:
+def json_time(at_ms: int) -> str:
     """Milliseconds since 1970 in UTC, as ISO 8601."""
-    if at_ms is None:
-        return None
-    time = moment_of(at_ms)
-    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def state_of(call: Mapping[str, Any]) -> str:
-    """The state of a call in a few words."""
-    step = call["step"]
-    words = "played to the end"
-    if not call["flow"]:
-        return "no flow took the call; the failsafe was played"
-    match call["state"]:
-        case "open":
-            words = f"waits in {step}" if step else "saying goodbye"
-        case "hung-up":
-            words = f"hung up in {step}" if step else "hung up"
-        case "lost":
-            words = "the end was not reported" if call["leg"] else "not a Vonage call"
-            words += f", last in {step}" if step else ""
-    return f"{words}; something failed" if call["failed"] else words
+    return utc_text(moment_of(at_ms))
 
 
 def duration_text(seconds: float | None) -> str:

@@ -154,6 +154,16 @@ class ResultRow(NamedTuple):
     counted_ms: int = 0
     counted_until_s: int = NOBODY_ANSWERED
 
+    @property
+    def caller(self) -> str:
+        """The digits or the name of the calling side; "" if withheld."""
+        return self.line if self.direction == "outbound" else self.party
+
+    @property
+    def to(self) -> str:
+        """The digits or the name of the called side."""
+        return self.party if self.direction == "outbound" else self.line
+
 
 COLUMNS: Final = ", ".join(ResultRow._fields)
 

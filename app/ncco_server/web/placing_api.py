@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, TypeAlias, cast
 
@@ -24,9 +23,10 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
+from ncco_server.service.documents import PlacedDocument
 from ncco_server.service.library import RELEASED
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
-from ncco_server.store import AttemptRow, PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds, moment_of
+from ncco_server.store import PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.version import VERSION
 from ncco_server.web.api_page import add_api_page
@@ -39,6 +39,8 @@ PARAMS: Final = (
     "The params of the flow. A date is `2026-03-05`, a time of day `09:30`, a point in time `2026-03-05T09:30+01:00`. "
     "Without a UTC offset, a point in time is in the time zone of the flow."
 )
+ID: Final = "The ID of a call."
+REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
 """Maximum number of calls per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
@@ -66,43 +68,20 @@ class NewPlacedCall(BaseModel):
     expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
 
 
-class PlacedAttempt(BaseModel):
-    """An attempt, which makes at most one phone call."""
-
-    number: int
-    state: str
-    outcome: str
-    problem: str
-    uuid: str = Field(description="Vonage's ID of the leg; empty until known.")
-    placed_at: datetime
-    answered_at: datetime | None
-    over_at: datetime | None
+def _unicode(text: str) -> str:
+    """A text that may contain names from the request, without what is not Unicode."""
+    return text.encode("utf-8", "replace").decode()
 
 
-class PlacedDocument(BaseModel):
-    """A placed call."""
-
-    id: str
-    flow: str
-    to: str
-    state: Literal["waiting", "calling", "over"]
-    outcome: str = Field(description="answered, Vonage's last status, cancelled, expired or unknown; empty until over.")
-    problem: str
-    tries: int
-    batch: str
-    wanted_at: datetime
-    due_at: datetime | None
-    expires_at: datetime | None
-    created_at: datetime
-    attempts: list[PlacedAttempt] | None = None
+Told: TypeAlias = Annotated[str, BeforeValidator(_unicode)]
 
 
 class ApiRefusal(BaseModel):
     """Why a request was refused."""
 
-    where: str = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
-    problem: str
-    cure: str = Field(description="What to do about it.")
+    where: Told = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
+    problem: Told
+    cure: Told = Field(description="What to do about it.")
 
 
 class RefusalDocument(BaseModel):
@@ -127,18 +106,19 @@ REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     }.items()
 }
 COMPARE: Final = "Compare it with the API's description at /docs."
+NO_SUCH_CALL: Final = ("there is no such call", "Check the ID.")
 
 
 class WantedPage(BaseModel):
-    """Which calls to list: at most `limit`, starting after the call with the ID `before`."""
+    """Which calls to list."""
 
     model_config = ConfigDict(extra="forbid")
 
-    flow: str = ""
-    state: Literal["", "waiting", "calling", "over"] = ""
-    outcome: str = ""
-    before: str = ""
-    limit: int = Field(default=MOST_CALLS, ge=1, le=MOST_CALLS)
+    flow: str = Field(default="", description="Only calls with this flow.")
+    state: Literal["", "waiting", "calling", "over"] = Field(default="", description="Only calls in this state.")
+    outcome: str = Field(default="", description="Only calls with this outcome.")
+    before: str = Field(default="", description="The ID of the call after which the page starts.")
+    limit: int = Field(default=MOST_CALLS, ge=1, le=MOST_CALLS, description="Maximum number of calls.")
 
 
 class PlacedPage(BaseModel):
@@ -186,17 +166,37 @@ class ApiState:
     clock: Callable[[], datetime]
 
 
-async def _key(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> ApiKeyRow:
-    """The API key of a request. Raises HTTPException if the key is missing or wrong."""
+class Refused(HTTPException):
+    """A request that is refused."""
+
+    def __init__(
+        self, status: HTTPStatus, problem: str, cure: str, where: str = "", headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(status, ApiRefusal(where=where, problem=problem, cure=cure), headers)
+
+
+async def _state(request: Request) -> ApiState:
     state: ApiState = request.app.state.api
-    found = await state.store.api_keys.find(credentials.credentials) if credentials is not None else None
+    return state
+
+
+Api: TypeAlias = Annotated[ApiState, Depends(_state)]
+
+
+async def _key(
+    request: Request, api: Api, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
+) -> ApiKeyRow:
+    """The API key of a request. Raises Refused if the key is missing or wrong."""
+    found = await api.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
         _audit(request, "API key refused")
-        detail = {"problem": "the key is missing or wrong", "cure": "Send `Authorization: Bearer KEY`."}
-        raise HTTPException(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+        headers = {"WWW-Authenticate": "Bearer"}
+        cure = "Send `Authorization: Bearer KEY`."
+        raise Refused(HTTPStatus.UNAUTHORIZED, "the key is missing or wrong", cure, headers=headers)
     return found
+
+
+Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
 
 
 def _audit(request: Request, event: str, **values: str) -> None:
@@ -205,8 +205,113 @@ def _audit(request: Request, event: str, **values: str) -> None:
     (log.info if values else log.warning)(event, client=request.client.host if request.client else "", **values)
 
 
-Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
-Id: TypeAlias = Annotated[str, Path(alias="id")]
+async def _body(request: Request, _: Key) -> NewPlacedCall:
+    """The body of a request, which is read only if the key is valid. It is JSON, whatever its Content-Type."""
+    body = b""
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    problem = f"the body is longer than {MAX_BODY} bytes"
+                    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, problem, "Send less.")
+    except TimeoutError as error:
+        problem = f"the body did not arrive within {BODY_S:g} seconds"
+        raise Refused(HTTPStatus.REQUEST_TIMEOUT, problem, "Send it in one go.") from error
+    try:
+        return NewPlacedCall.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+
+
+async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
+    """A call that this key has placed; None if there is none, even if another key has placed it."""
+    row = await api.store.placed.get(id_)
+    return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
+
+
+async def _own_call(api: Api, key: Key, id_: Annotated[str, Path(alias="id", description=ID)]) -> PlacedRow:
+    """The call in the path. Raises Refused."""
+    row = await _own(api, id_, key)
+    if row is None:
+        raise Refused(HTTPStatus.NOT_FOUND, *NO_SUCH_CALL)
+    return row
+
+
+OwnCall: TypeAlias = Annotated[PlacedRow, Depends(_own_call)]
+
+router = APIRouter(responses=REFUSALS)
+
+
+@router.post(
+    "/calls",
+    status_code=HTTPStatus.ACCEPTED,
+    openapi_extra={
+        "requestBody": {
+            "content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}},
+            "required": True,
+        }
+    },
+)
+async def place_call(
+    request: Request,
+    api: Api,
+    key: Key,
+    new: Annotated[NewPlacedCall, Depends(_body)],
+    idempotency_key: Annotated[str, Header(min_length=1, max_length=200, description=REPEATED)],
+) -> PlacedDocument:
+    """Place a call. The same `Idempotency-Key` and body return the same call; for another body, the reply is 409."""
+    if new.flow not in key.flows:
+        problem = "this key may not place calls with this flow"
+        raise Refused(HTTPStatus.FORBIDDEN, problem, "Use a key that may.")
+    wanted = WantedCall(
+        flow=new.flow,
+        to=new.to,
+        values=new.given,
+        at=new.at,
+        expires_s=new.expires,
+        origin="api",
+        owner=key.name,
+        key=idempotency_key,
+    )
+    row = checked(wanted, await api.flows.current(), api.allowed, api.clock(), api.keys)
+    (stored,) = await api.store.placed.add([row])
+    if stored.digest != row.digest:
+        raise Refused(HTTPStatus.CONFLICT, "this Idempotency-Key belongs to another request", "Use a new one.")
+    if stored.id == row.id:
+        _audit(request, "call requested", key=key.name, flow=row.flow, placed=row.id)
+    return PlacedDocument.of(stored)
+
+
+@router.get("/calls")
+async def list_calls(api: Api, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
+    """List the calls that this key has placed, newest first."""
+    if page.before and await _own(api, page.before, key) is None:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, *NO_SUCH_CALL, "before")
+    wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name, origin="api")
+    rows = await api.store.placed.list(page.limit, page.before, wanted)
+    following = rows[-1].id if len(rows) == page.limit else None
+    return PlacedPage(calls=[PlacedDocument.of(row) for row in rows], next=following)
+
+
+@router.get("/calls/{id}")
+async def get_call(api: Api, call: OwnCall) -> PlacedDocument:
+    """Get a call that this key has placed, with its attempts."""
+    return PlacedDocument.of(call, await api.store.placed.attempts(call.id))
+
+
+@router.delete("/calls/{id}")
+async def cancel_call(request: Request, api: Api, key: Key, call: OwnCall) -> PlacedDocument:
+    """Cancel a waiting call, or hang up a call in progress.
+
+    The reply is 409 if the call has ended by itself. A cancelled call can be cancelled again, which changes nothing.
+    """
+    before = await api.store.placed.cancel(call.id, milliseconds(api.clock()))
+    if before is not None and before.state == "over" and before.outcome != "cancelled":
+        raise Refused(HTTPStatus.CONFLICT, "the call is over", "Nothing is left to cancel.")
+    if before is not None and before.can_be_cancelled:
+        _audit(request, "placed call cancelled", key=key.name, placed=call.id)
+    return PlacedDocument.of(await _own_call(api, key, call.id))
 
 
 def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...]) -> FastAPI:
@@ -224,199 +329,48 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        exception_handlers={
+            StoreUnavailable: _unavailable,
+            RefusedRequest: _refused,
+            RequestValidationError: _invalid,
+            FrameworkRefusal: _http_error,
+        },
     )
     app.state.api = ApiState(store, ReleasedFlows(store), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(HeadMiddleware)
-    app.add_exception_handler(StoreUnavailable, _unavailable)
-    app.add_exception_handler(RefusedRequest, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(FrameworkRefusal, _http_error)
     add_api_page(app)
-    app.routes.extend(_calls().routes)
+    app.include_router(router)
     return app
 
 
-@cache
-def _calls() -> APIRouter:
-    """The routes of all applications of this process."""
-    body = {"content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}}, "required": True}
-    router = APIRouter(responses=REFUSALS)
-    router.post("/calls", status_code=HTTPStatus.ACCEPTED, openapi_extra={"requestBody": body})(place_call)
-    router.get("/calls")(list_calls)
-    router.get("/calls/{id}")(get_call)
-    router.delete("/calls/{id}")(cancel_call)
-    return router
-
-
-async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """The body of a request, which is read only if the key is valid. It is JSON, whatever its Content-Type."""
-    try:
-        async with asyncio.timeout(BODY_S):
-            body = await _read(request)
-    except TimeoutError as error:
-        detail = {"problem": f"the body did not arrive within {BODY_S:g} seconds", "cure": "Send it in one go."}
-        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from error
-    try:
-        return NewPlacedCall.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
-
-
-async def _read(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            detail = {"problem": f"the body is longer than {MAX_BODY} bytes", "cure": "Send less."}
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
-    return body
-
-
-def _problem(status: int, problem: str, cure: str, where: str = "") -> JSONResponse:
-    """The reply to a refused request."""
-    return JSONResponse({"detail": _detail(problem, cure, where)}, status)
-
-
-def _detail(problem: str, cure: str, where: str) -> dict[str, str]:
-    """An `ApiRefusal`. Its texts may contain names from the request, which may not be Unicode."""
-    texts = {"where": where, "problem": problem, "cure": cure}
-    return {name: text.encode("utf-8", "replace").decode() for name, text in texts.items()}
+def _reply(status: int, *faults: ApiRefusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    document = RefusalDocument(detail=faults[0], others=list(faults[1:]))
+    return JSONResponse(document.model_dump(exclude_defaults=True), status, headers)
 
 
 async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    return _problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error), "Send it again.")
+    refusal = ApiRefusal(where="", problem=str(error), cure="Send it again.")
+    return _reply(HTTPStatus.SERVICE_UNAVAILABLE, refusal)
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
-    refusal = cast(FrameworkRefusal, error)
-    detail: Any = refusal.detail
-    known = detail if isinstance(detail, dict) else {"problem": str(detail), "cure": COMPARE}
-    response = _problem(refusal.status_code, **known)
-    is_method = refusal.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    response.headers.update(allow_header(request) if is_method else refusal.headers or {})
-    return response
+async def _refused(_: Request, error: Exception) -> JSONResponse:
+    faults = cast(RefusedRequest, error).faults
+    refusals = (ApiRefusal(where=fault.where, problem=fault.message, cure=fault.cure) for fault in faults)
+    return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
     """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
     first = cast(RequestValidationError, error).errors()[0]
-    is_json = first["type"] != "json_invalid"
+    status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])
-    return _problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY if is_json else HTTPStatus.BAD_REQUEST, first["msg"], COMPARE, where
-    )
+    return _reply(status, ApiRefusal(where=where, problem=first["msg"], cure=COMPARE))
 
 
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    first, *others = (_detail(fault.message, fault.cure, fault.where) for fault in cast(RefusedRequest, error).faults)
-    document = {"detail": first} | ({"others": others} if others else {})
-    return JSONResponse(document, HTTPStatus.UNPROCESSABLE_ENTITY)
-
-
-async def place_call(
-    request: Request,
-    key: Key,
-    new: Annotated[NewPlacedCall, Depends(_body)],
-    idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
-) -> PlacedDocument:
-    """Place a call. The same `Idempotency-Key` and body return the same call; for another body, the reply is 409."""
-    state: ApiState = request.app.state.api
-    if new.flow not in key.flows:
-        detail = {"problem": "this key may not place calls with this flow", "cure": "Use a key that may."}
-        raise HTTPException(HTTPStatus.FORBIDDEN, detail)
-    wanted = WantedCall(
-        flow=new.flow,
-        to=new.to,
-        values=new.given,
-        at=new.at,
-        expires_s=new.expires,
-        origin="api",
-        owner=key.name,
-        key=idempotency_key,
-    )
-    row = checked(wanted, await state.flows.current(), state.allowed, state.clock(), state.keys)
-    (stored,) = await state.store.placed.add([row])
-    if stored.digest != row.digest:
-        detail = {"problem": "this Idempotency-Key belongs to another request", "cure": "Use a new one."}
-        raise HTTPException(HTTPStatus.CONFLICT, detail)
-    if stored.id == row.id:
-        _audit(request, "call requested", key=key.name, flow=row.flow, placed=row.id)
-    return _document(stored)
-
-
-async def get_call(request: Request, id_: Id, key: Key) -> PlacedDocument:
-    """Get a call that this key has placed, with its attempts."""
-    state: ApiState = request.app.state.api
-    row = await _own(state, id_, key)
-    return _document(row, await state.store.placed.attempts(id_))
-
-
-async def list_calls(request: Request, key: Key, page: Annotated[WantedPage, Query()]) -> PlacedPage:
-    """List the calls that this key has placed, newest first."""
-    api: ApiState = request.app.state.api
-    if page.before:
-        await _own(api, page.before, key, HTTPStatus.UNPROCESSABLE_ENTITY, "before")
-    wanted = PlacedFilter(flow=page.flow, state=page.state, outcome=page.outcome, owner=key.name, origin="api")
-    rows = await api.store.placed.list(page.limit, page.before, wanted)
-    return PlacedPage(calls=[_document(row) for row in rows], next=rows[-1].id if len(rows) == page.limit else None)
-
-
-async def cancel_call(request: Request, id_: Id, key: Key) -> PlacedDocument:
-    """Cancel a waiting call, or hang up a call in progress.
-
-    The reply is 409 if the call has ended by itself. A cancelled call can be cancelled again, which changes nothing.
-    """
-    state: ApiState = request.app.state.api
-    await _own(state, id_, key)
-    before = await state.store.placed.cancel(id_, milliseconds(state.clock()))
-    if before is not None and before.state == "over" and before.outcome != "cancelled":
-        raise HTTPException(HTTPStatus.CONFLICT, {"problem": "the call is over", "cure": "Nothing is left to cancel."})
-    if before is not None and before.can_be_cancelled:
-        _audit(request, "placed call cancelled", key=key.name, placed=id_)
-    return _document(await _own(state, id_, key))
-
-
-async def _own(
-    state: ApiState, id_: str, key: ApiKeyRow, status: HTTPStatus = HTTPStatus.NOT_FOUND, where: str = ""
-) -> PlacedRow:
-    """A call that this key has placed. Raises HTTPException if there is none, even if another key has placed it."""
-    row = await state.store.placed.get(id_)
-    if row is None or (row.origin, row.owner) != ("api", key.name):
-        raise HTTPException(status, {"where": where, "problem": "there is no such call", "cure": "Check the ID."})
-    return row
-
-
-def _document(row: PlacedRow, attempts: list[AttemptRow] | None = None) -> PlacedDocument:
-    return PlacedDocument(
-        id=row.id,
-        flow=row.flow,
-        to=row.number,
-        state=row.state,
-        outcome=row.outcome,
-        problem=row.problem,
-        tries=row.tries,
-        batch=row.batch,
-        wanted_at=moment_of(row.wanted_at),
-        due_at=_moment(row.due_at),
-        expires_at=_moment(row.expires_at),
-        created_at=moment_of(row.created_at),
-        attempts=None if attempts is None else [_attempt(attempt) for attempt in attempts],
-    )
-
-
-def _attempt(row: AttemptRow) -> PlacedAttempt:
-    return PlacedAttempt(
-        number=row.number,
-        state=row.state,
-        outcome=row.outcome,
-        problem=row.problem,
-        uuid=row.leg,
-        placed_at=moment_of(row.placing_at),
-        answered_at=_moment(row.answered_at),
-        over_at=_moment(row.over_at),
-    )
-
-
-def _moment(ms: int | None) -> datetime | None:
-    return None if ms is None else moment_of(ms)
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
+    refused = cast(FrameworkRefusal, error)
+    detail: Any = refused.detail
+    refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), cure=COMPARE)
+    is_method = refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+    return _reply(refused.status_code, refusal, headers=allow_header(request) if is_method else refused.headers)

@@ -109,10 +109,10 @@ def test_hooks_are_listed_for_a_program_without_what_they_say(database: Path) ->
         "url": "https://crm.example.com/voicemails",
         "tries": 1,
         "problem": "status 410",
-        "written_at": "2026-03-04T12:00:00+00:00",
+        "written_at": "2026-03-04T12:00:00.000Z",
         "next_try_at": None,
     } == found["hooks"][0]
-    assert ("waiting", "2026-03-04T12:00:00+00:00") == (found["hooks"][1]["state"], found["hooks"][1]["next_try_at"])
+    assert ("waiting", "2026-03-04T12:00:00.000Z") == (found["hooks"][1]["state"], found["hooks"][1]["next_try_at"])
 
 
 def test_no_more_are_listed_than_asked_for(database: Path) -> None:

@@ -22,10 +22,11 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from ncco_server.cli.console_services import console_services
 from ncco_server.console.app import create_console
 from ncco_server.settings import Settings
-from ncco_server.store import PlacedRow, open_store
+from ncco_server.store import open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web import create_app
 from ncco_server.web.placing_api import placing_api
+from tests.support.stored_rows import placed_row
 from tests.support.tracked import ROOT
 from tests.system.security.route_table import HOSTILE_TEXTS, RouteRequest, RouteTable
 from tests.unit.console.conftest import (
@@ -131,23 +132,8 @@ async def make_calls(settings: Settings) -> None:
         await client.post(url, json={"dtmf": {"digits": "2580", "timed_out": False}, **names})
     async with open_store(settings.database_url) as store:
         await store.recordings.add(message("Hello.", id=STORED, session=LEG))
-        await store.placed.add([placed_row(id=STORED, key="1"), placed_row(id="2" * 32, key="2", state="over")])
-
-
-def placed_row(**changes: Any) -> PlacedRow:
-    """A waiting call that another program has requested."""
-    texts = {
-        "digest": "",
-        "owner": "",
-        "batch": "",
-        "outcome": "",
-        "problem": "",
-        "flow": "reminder",
-        "number": FOREIGN,
-    }
-    times = {"wanted_at": 0, "expires_at": None, "due_at": 0, "cancelled_at": None, "created_at": 0, "updated_at": 0}
-    fixed: dict[str, Any] = {"params": '{"name": "Ada"}', "chain": 0, "state": "waiting", "tries": 0, "origin": "cli"}
-    return PlacedRow(**(texts | times | fixed | changes))
+        rows = [{"id": STORED, "key": "1"}, {"id": "2" * 32, "key": "2", "state": "over"}]
+        await store.placed.add([placed_row(number=FOREIGN, **row) for row in rows])
 
 
 def client_of(app: Any, base_url: str = "http://127.0.0.1:8000") -> httpx.AsyncClient:
@@ -289,7 +275,7 @@ async def api(home: Path, owner: str) -> AsyncIterator[Api]:
         await store.api_keys.add(KEY, ApiKeyRow(owner, ("reminder", "reception"), 0))
         origins = [("console", owner), ("hook", owner), ("cli", owner), ("console", ""), ("api", f"{owner}2")]
         rows = [
-            placed_row(id=f"{number:032}", key=str(number), origin=origin, owner=by)
+            placed_row(id=f"{number:032}", key=str(number), origin=origin, owner=by, number=FOREIGN)
             for number, (origin, by) in enumerate(origins)
         ]
         await store.placed.add(rows)

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 
 from ncco_server.cli.calls import follow_calls
-from ncco_server.service.recorded_calls import action_summary, call_document, state_of, summary
+from ncco_server.service.documents import CallDocument
+from ncco_server.service.recorded_calls import action_summary, summary
 from ncco_server.store import ANY_CALL, CallRow, open_store
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, end_call, new_call, session_row, webhook_row
@@ -19,10 +20,10 @@ def open_call(**state: Any) -> CallRow:
 
 
 def test_open_call_waits_in_its_step() -> None:
-    call = call_document(open_call(at="pin_check"), NOON_MS + 65_000)
+    call = CallDocument.of(open_call(at="pin_check"), None, NOON_MS + 65_000)
 
-    assert ("open", "pin_check.menu", 65.0) == (call["state"], call["step"], call["seconds"])
-    assert "waits in pin_check.menu" == state_of(call)
+    assert ("open", "pin_check.menu", 65.0) == (call.state, call.step, call.seconds)
+    assert "waits in pin_check.menu" == call.words
 
 
 @each_case(
@@ -39,7 +40,7 @@ def test_state_of_a_call_in_words(expected: str, state: dict[str, Any], is_over:
     call = open_call(**state)
     call = call._replace(session=call.session._replace(is_over=is_over))
 
-    assert expected == state_of(call_document(call, NOON_MS + later))
+    assert expected == CallDocument.of(call, None, NOON_MS + later).words
 
 
 @each_case(
@@ -92,18 +93,18 @@ def test_action_in_a_line(expected: str, action: dict[str, Any]) -> None:
 
 def test_a_call_whose_end_was_never_reported_has_no_length() -> None:
     row = open_call()
-    call = call_document(row._replace(session=row.session._replace(is_over=True), is_lost=True), NOON_MS)
+    call = CallDocument.of(row._replace(session=row.session._replace(is_over=True), is_lost=True), None, NOON_MS)
 
-    assert ("lost", None, None) == (call["state"], call["ended_at"], call["seconds"])
-    assert "the end was not reported, last in menu" == state_of(call)
+    assert ("lost", None, None) == (call.state, call.ended_at, call.seconds)
+    assert "the end was not reported, last in menu" == call.words
 
 
 def test_call_without_a_leg_never_ends_and_is_not_open() -> None:
     row = open_call()
-    call = call_document(row._replace(session=row.session._replace(leg="")), NOON_MS)
+    call = CallDocument.of(row._replace(session=row.session._replace(leg="")), None, NOON_MS)
 
-    assert ("lost", None) == (call["state"], call["seconds"])
-    assert "not a Vonage call, last in menu" == state_of(call)
+    assert ("lost", None) == (call.state, call.seconds)
+    assert "not a Vonage call, last in menu" == call.words
 
 
 async def test_follow_shows_new_calls_and_changed_ones() -> None:
@@ -119,5 +120,5 @@ async def test_follow_shows_new_calls_and_changed_ones() -> None:
         changed = await anext(calls)
         await calls.aclose()
 
-    assert ["first", "second", "first"] == [each["id"] for each in (first, second, changed)]
-    assert ("hung-up", "unknown") == (changed["state"], changed["result"])
+    assert ["first", "second", "first"] == [each.id for each in (first, second, changed)]
+    assert ("hung-up", "unknown") == (changed.state, changed.result)

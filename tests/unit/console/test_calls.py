@@ -16,7 +16,6 @@ from structlog.testing import capture_logs
 
 from ncco_server.console.app import create_console
 from ncco_server.console.call_changes import LOOK_S, CallChanges
-from ncco_server.console.pages import iso_of
 from ncco_server.console.services import Services
 from ncco_server.errors import StoreError
 from ncco_server.results import CHOSEN
@@ -263,7 +262,7 @@ async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None
             for path, words in notes.items():
                 page = (await console.get(path)).text
                 assert are_shown is (words in page), path
-                assert are_shown is (iso_of(yesterday) in page), path
+                assert are_shown is (moment_of(yesterday).isoformat(timespec="seconds") in page), path
 
 
 async def test_search_ignores_upper_and_lower_case(shop: Shop) -> None:

@@ -173,4 +173,4 @@ async def test_a_person_who_was_called_is_no_caller_who_was_missed(line: Line) -
     await line.call("called us", [])
     await line.call("was called", [], direction="outbound")
 
-    assert {"called us": "missed"} == await judged(line)
+    assert {"called us": "missed", "was called": "answered"} == await judged(line)

@@ -1,0 +1,9 @@
+"""The page of data describes what programs get."""
+
+from __future__ import annotations
+
+from tests.system.docs.data_page import PAGE, page
+
+
+def test_the_page_has_the_routes_and_fields_as_they_are() -> None:
+    assert page() == PAGE.read_text(encoding="utf-8"), "run `make docs`"
