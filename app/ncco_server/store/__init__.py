@@ -10,8 +10,7 @@ from ncco_server.store.address import read_address
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
-from ncco_server.store.placed import PlacedCalls
-from ncco_server.store.placed_rows import (
+from ncco_server.store.placed import (
     ANY_PLACED,
     COMPLETED,
     AttemptResult,
@@ -19,6 +18,7 @@ from ncco_server.store.placed_rows import (
     Begun,
     CalledCounts,
     Origin,
+    PlacedCalls,
     PlacedCounts,
     PlacedFilter,
     PlacedRow,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Final, NamedTuple
 
-from ncco_server.store.database import Database, Work
+from ncco_server.store.database import Database, Work, in_one_transaction
 from ncco_server.store.sql import Sql
 
 BACKUPS_TABLE: Final = "ncco_backups"
@@ -27,24 +26,21 @@ class Backups:
     """Stores the last backup in an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def last(self) -> BackupRow | None:
         """The last backup; None if none was recorded."""
-        rows = await self._database.read(SELECT)
+        rows = await self.database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
 
     async def first_data_at(self) -> int | None:
         """When the oldest stored revision of a flow was stored, in milliseconds since 1970; no call is older."""
-        rows = await self._database.read(SELECT_FIRST_REVISION)
+        rows = await self.database.read(SELECT_FIRST_REVISION)
         created_at: int | None = rows[0][0]
         return created_at
 
-    async def add(self, row: BackupRow) -> None:
+    @in_one_transaction
+    def add(self, row: BackupRow) -> Work[None]:
         """Record a backup."""
-        await self._database.write(partial(_add, row))
-
-
-def _add(row: BackupRow) -> Work[None]:
-    yield DELETE, ()
-    yield INSERT, row
+        yield DELETE, ()
+        yield INSERT, row

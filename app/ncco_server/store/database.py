@@ -20,8 +20,9 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.store.rows import Schema
@@ -65,6 +66,33 @@ T = TypeVar("T")
 Work: TypeAlias = Generator[Statement, list[Row], T]
 
 
+P = ParamSpec("P")
+Owner = TypeVar("Owner", bound="HasDatabase")
+
+
+class HasDatabase(Protocol):
+    """An object with operations on a database."""
+
+    @property
+    def database(self) -> Database:
+        """The database, which is open."""
+
+
+def in_one_transaction(
+    work: Callable[Concatenate[Owner, P], Work[T]],
+) -> Callable[Concatenate[Owner, P], Coroutine[Any, Any, T]]:
+    """Make a method that runs an operation in one transaction and returns its result."""
+
+    @wraps(work)
+    async def write(owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await owner.database.write(partial(work, owner, *args, **kwargs))
+
+    return write
+
+
+QUEUE_LIMIT: Final = 2_000
+"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
+
 SHORTEST_REST_S: Final = 0.02
 """Longer than a process waits between two attempts to write to a SQLite file that another process is writing to."""
 
@@ -77,6 +105,13 @@ async def give_way(began: float, factor: float = 1.0) -> None:
         factor: how long to rest, as a multiple of the time that the part took.
     """
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
+
+
+class Fault(NamedTuple):
+    """A problem and its fix. The message is the rest of a sentence that starts with the database's name."""
+
+    message: str
+    cure: str
 
 
 class Read(Protocol):
@@ -241,8 +276,13 @@ class GroupWriter(ABC):
         finally:
             for item in (*group, *self.queue):  # if the event loop stops, tasks must not wait forever
                 if not item.done.done():
-                    item.error = item.error or StoreUnavailable(f"{self.label} is not open")
+                    item.error = item.error or not_open(self.label)
                     item.settle()
+
+
+def not_open(label: str) -> StoreUnavailable:
+    """The error for reads and writes of a database that is closed."""
+    return StoreUnavailable(f"{label} is not open")
 
 
 def store_wait(label: str) -> StoreUnavailable:

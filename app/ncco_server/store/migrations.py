@@ -21,7 +21,7 @@ from ncco_server.errors import StoreUnusable
 from ncco_server.store.api_keys import API_KEYS_TABLE
 from ncco_server.store.backups import BACKUPS_TABLE
 from ncco_server.store.database import Work
-from ncco_server.store.placed_rows import PLACED_TABLES
+from ncco_server.store.placed import PLACED_TABLES
 from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import RESULT_TABLES
 from ncco_server.store.rows import Schema

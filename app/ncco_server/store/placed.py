@@ -18,43 +18,291 @@ States of an attempt:
     answered  somebody picked up
     over      outcome set
 
-The tables are an addition to the schema (`ncco_server.store.migrations`).
+A transaction first checks that its change is still allowed. Rows that several hosts change are always locked in this
+order: the control row, the placed call, its attempt. The tables are an addition to the schema
+(`ncco_server.store.migrations`).
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, Final
+from operator import attrgetter
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.store import placing
-from ncco_server.store.database import Database, Many, Row, Work, give_way
-from ncco_server.store.placed_rows import (
-    ANY_PLACED,
-    ATTEMPTS_TABLE,
-    HUNG_UP,
-    PLACED_TABLE,
-    SELECT_CONTROL,
-    AttemptResult,
-    AttemptRow,
-    Begun,
-    CalledCounts,
-    PlacedCounts,
-    PlacedFilter,
-    PlacedRow,
-    PlacingControl,
-    PlacingLimits,
-)
-from ncco_server.store.sql import ListSql, Sql
+from ncco_server.store.database import Database, Many, Row, Work, give_way, in_one_transaction
+from ncco_server.store.hooks import add_hooks
+from ncco_server.store.rows import HookRow
+from ncco_server.store.sql import ListSql, Sql, marks
 
+GAP_MS: Final = 400
+"""Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
+arrive closer together than they were sent, and the call refused with 429 could be one that a flow dials for a caller.
+Source: Outbound REST.
+"""
+BUSY_MS: Final = 5_000
+"""How long a call waits if its flow is already calling the same number, or if placing is paused or at a limit."""
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 24 * 60 * MINUTE_MS
 ADDED_SIZE: Final = 200
 """Number of calls that a bulk write adds in one transaction."""
 STOPPED_SIZE: Final = 500
 """Number of calls that are cancelled in one transaction."""
+
+PLACED_TABLE: Final = "ncco_placed"
+ATTEMPTS_TABLE: Final = "ncco_attempts"
+PLACING_TABLE: Final = "ncco_placing"
+PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
+
+HUNG_UP: Final = "hung up, because the call was cancelled"
+"""The `problem` of an attempt that this server has hung up."""
+
+COMPLETED: Final = "completed"
+"""The `outcome` of an attempt that is over at Vonage, while a webhook that shows how it ended may still arrive."""
+
+Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
+PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
+AttemptState: TypeAlias = Literal["placing", "placed", "answered", "over"]
+AttemptKey: TypeAlias = tuple[str, int]
+"""The ID of the placed call, and the number of the attempt."""
+
+
+class PlacedRow(NamedTuple):
+    """A placed call. All times are milliseconds since 1970.
+
+    Attributes:
+        id: random, 32 hexadecimal digits.
+        key: identifies a repeated request; unique, and kept even if the call is forgotten.
+        digest: a digest of the request, to tell a repeated request from a different one with the same key.
+        owner: who requested it: the name of the API key or of the login, or "".
+        batch: the name of its batch, or "".
+        flow: the flow that the called person hears.
+        number: the called number: digits with the country code; "" once the call was forgotten.
+        params: the flow's params as JSON, sensitive ones encrypted.
+        chain: how many placed calls led to this one.
+        state: see above.
+        outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
+        problem: why it failed or is waiting, in one sentence, or "".
+        tries: number of attempts.
+        wanted_at: the call is not placed before this time.
+        expires_at: the call is not placed after this time; None if it never expires.
+        due_at: when to try the call next; None if it is not waiting.
+        cancelled_at: when it was cancelled.
+        salt: what the sensitive values in `params` are encrypted with, in addition to the server's key. Every end of
+            the call deletes it, so that nobody can decrypt them. "" if there are none.
+        origin: how it was requested; "" if a host without this column stored it.
+    """
+
+    id: str
+    key: str
+    digest: str
+    owner: str
+    batch: str
+    flow: str
+    number: str
+    params: str
+    chain: int
+    state: PlacedState
+    outcome: str
+    problem: str
+    tries: int
+    wanted_at: int
+    expires_at: int | None
+    due_at: int | None
+    cancelled_at: int | None
+    created_at: int
+    updated_at: int
+    salt: str = ""
+    origin: Origin | Literal[""] = ""
+
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether it is not over, and nobody has cancelled it."""
+        return self.state != "over" and self.cancelled_at is None
+
+
+class AttemptRow(NamedTuple):
+    """One attempt of a placed call. All times are milliseconds since 1970.
+
+    Attributes:
+        placed: the ID of the placed call.
+        number: the attempt's number, from 1.
+        flow, to_number: the flow and number of the placed call; no two attempts in progress have the same flow and
+            number. "" once the call was forgotten: then nothing of it is stored any more.
+        revision: the revision of the flow.
+        state: see above.
+        leg, conversation: Vonage's IDs; "" until known. While the attempt is `placing`, only an event has named them.
+        placing_at: when it was committed, right before its request.
+        give_up_at: when it is given up if no webhooks arrive; None once it is over.
+        answered_at, over_at: when it was answered and when it ended; None before.
+        outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
+            detection, or `COMPLETED`.
+        problem: why it failed, in one sentence, or "".
+    """
+
+    placed: str
+    number: int
+    flow: str
+    to_number: str
+    revision: str
+    state: AttemptState
+    leg: str
+    conversation: str
+    placing_at: int
+    give_up_at: int | None
+    answered_at: int | None
+    over_at: int | None
+    outcome: str
+    problem: str
+
+    @property
+    def key(self) -> AttemptKey:
+        """What identifies the attempt."""
+        return self.placed, self.number
+
+
+class PlacingLimits(NamedTuple):
+    """How many attempts all hosts together may make."""
+
+    per_minute: int
+    per_day: int
+
+
+class PlacingControl(NamedTuple):
+    """Whether, and from when, calls may be placed.
+
+    Attributes:
+        next_at: no call may be placed before this time, to leave a gap between new calls.
+        paused_at, paused_by, reason: when placing was paused, by whom and why; `paused_at` is None if it is not paused.
+        held_until, held_for: until when no call is placed because Vonage accepts none, and why; None if it never was.
+    """
+
+    next_at: int = 0
+    paused_at: int | None = None
+    paused_by: str = ""
+    reason: str = ""
+    held_until: int | None = None
+    held_for: str = ""
+
+    def is_held(self, now: int) -> bool:
+        """Whether no call is placed now because Vonage accepts none."""
+        return self.held_until is not None and self.held_until > now
+
+
+class PlacedCounts(NamedTuple):
+    """How many calls are waiting for an attempt, and how many have one in progress."""
+
+    waiting: int = 0
+    calling: int = 0
+
+
+class CalledCounts(NamedTuple):
+    """How many placed calls were called, and how many of them were answered."""
+
+    called: int = 0
+    answered: int = 0
+
+
+class Begun(NamedTuple):
+    """The result of `PlacedCalls.begin`: an attempt, or why there is none.
+
+    Attributes:
+        attempt: the attempt to send; None if there is none.
+        look_at: when to try again, if a limit or a pause prevented the attempt; otherwise 0.
+    """
+
+    attempt: AttemptRow | None
+    look_at: int = 0
+
+
+class AttemptResult(NamedTuple):
+    """How an attempt ended. The call ends the same way unless another attempt follows.
+
+    Attributes:
+        outcome, problem: as in `PlacedRow` and `AttemptRow`.
+        hooks: the hooks to send if the call ends.
+    """
+
+    outcome: str
+    problem: str = ""
+    hooks: Sequence[HookRow] = ()
+
+
+class PlacedFilter(NamedTuple):
+    """Which placed calls to list; "" means any. `number` is digits that occur anywhere in the called number."""
+
+    flow: str = ""
+    state: str = ""
+    outcome: str = ""
+    batch: str = ""
+    number: str = ""
+    owner: str = ""
+    origin: Origin | Literal[""] = ""
+
+
+ANY_PLACED: Final = PlacedFilter()
+
 _COLUMNS: Final = ", ".join(PlacedRow._fields)
 _ATTEMPT_COLUMNS: Final = ", ".join(AttemptRow._fields)
+
+
+_INSERT: Final = Sql(f"""
+    INSERT INTO {PLACED_TABLE} ({_COLUMNS}) VALUES ({marks(len(PlacedRow._fields))})
+    ON CONFLICT (key) DO NOTHING
+""")
+_SELECT_BY_KEY: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE key = $1")
 _SELECT: Final = Sql(f"SELECT {_COLUMNS} FROM {PLACED_TABLE} WHERE id = $1")
+_LOCK: Final = _SELECT.locking("FOR UPDATE")
+_BEGIN: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'calling', due_at = NULL, tries = tries + 1, problem = '', updated_at = $3
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+""")
+_WAIT_AGAIN: Final = Sql(f"""
+    UPDATE {PLACED_TABLE} SET state = 'waiting', due_at = $2, tries = tries - 1, problem = $3, updated_at = $4
+    WHERE id = $1
+""")
+_END: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET state = $2, outcome = $3, problem = $4, due_at = $5, updated_at = $6,
+        salt = CASE WHEN $2 = 'over' THEN '' ELSE salt END
+    WHERE id = $1
+""")
+_END_WAITING: Final = Sql(f"""
+    UPDATE {PLACED_TABLE}
+    SET state = 'over', outcome = $3, problem = $4, due_at = NULL, updated_at = $5, salt = '',
+        cancelled_at = CASE WHEN $3 = 'cancelled' THEN $5 ELSE cancelled_at END
+    WHERE id = $1 AND tries = $2 AND state = 'waiting'
+    RETURNING id
+""")
+_CANCEL: Final = Sql(f"UPDATE {PLACED_TABLE} SET cancelled_at = $2 WHERE id = $1 AND cancelled_at IS NULL RETURNING id")
+SELECT_CONTROL: Final = Sql(f"SELECT {', '.join(PlacingControl._fields)} FROM {PLACING_TABLE} WHERE id = 1")
+_ADD_CONTROL: Final = Sql(f"""
+    INSERT INTO {PLACING_TABLE} (id, next_at, paused_by, reason) VALUES (1, 0, '', '') ON CONFLICT (id) DO NOTHING
+""")
+_LOCK_CONTROL: Final = SELECT_CONTROL.locking("FOR UPDATE")
+_SET_NEXT: Final = Sql(f"UPDATE {PLACING_TABLE} SET next_at = $1 WHERE id = 1")
+_SET_PAUSED: Final = Sql(f"UPDATE {PLACING_TABLE} SET paused_at = $1, paused_by = $2, reason = $3 WHERE id = 1")
+_HOLD: Final = Sql(f"""
+    UPDATE {PLACING_TABLE} SET held_until = $1, held_for = $2
+    WHERE id = 1 AND (held_until IS NULL OR held_until < $1)
+""")
+_COUNT_SINCE: Final = Sql(f"SELECT count(*) FROM {ATTEMPTS_TABLE} WHERE placing_at > $1")
+_INSERT_ATTEMPT: Final = Sql(f"""
+    INSERT INTO {ATTEMPTS_TABLE} ({_ATTEMPT_COLUMNS}) VALUES ({marks(len(AttemptRow._fields))})
+    ON CONFLICT DO NOTHING
+    RETURNING placed
+""")
+_SELECT_ATTEMPT: Final = Sql(f"SELECT {_ATTEMPT_COLUMNS} FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
+_LOCK_ATTEMPT: Final = _SELECT_ATTEMPT.locking("FOR UPDATE")
+_UPDATE_ATTEMPT: Final = Sql(f"""
+    UPDATE {ATTEMPTS_TABLE}
+    SET state = $3, leg = $4, conversation = $5, give_up_at = $6, answered_at = $7, over_at = $8, outcome = $9,
+        problem = $10
+    WHERE placed = $1 AND number = $2
+""")
+_DELETE_ATTEMPT: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1 AND number = $2")
 _SELECT_DUE: Final = ListSql(
     f"""
     SELECT {_COLUMNS}
@@ -180,20 +428,62 @@ def sweep_placed(before: int, limit: int) -> Work[int]:
     return len(deleted)
 
 
-class PlacedCalls:
-    """The placed calls in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds.
+def _locked_control() -> Work[PlacingControl]:
+    """Lock the row that every host locks before it places a call."""
+    yield _ADD_CONTROL, ()
+    return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
 
-    Every method is one transaction. A method that changes an attempt first checks that the attempt's state allows it.
-    """
+
+def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
+    found = yield _LOCK_ATTEMPT, key
+    return AttemptRow._make(found[0]) if found else None
+
+
+def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
+    """Lock a placed call and its attempt, always in this order, so that two hosts do not deadlock."""
+    found = yield _LOCK, key[:1]
+    attempt = yield from _locked_attempt(key)
+    return (PlacedRow._make(found[0]) if found else None), attempt
+
+
+def _save(attempt: AttemptRow) -> Work[AttemptRow]:
+    changing = (
+        attempt.placed,
+        attempt.number,
+        attempt.state,
+        attempt.leg,
+        attempt.conversation,
+        attempt.give_up_at,
+        attempt.answered_at,
+        attempt.over_at,
+        attempt.outcome,
+        attempt.problem,
+    )
+    yield _UPDATE_ATTEMPT, changing
+    return attempt
+
+
+def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
+    """An attempt with its true leg, without what the events of another leg have claimed."""
+    if attempt.leg in ("", leg):
+        return attempt._replace(leg=leg)
+    return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
+
+
+class PlacedCalls:
+    """The placed calls in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     # Requests
 
-    async def add(self, rows: Sequence[PlacedRow]) -> list[PlacedRow]:
+    @in_one_transaction
+    def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
         """Write new calls; returns the stored calls in order. A call whose key exists is not changed."""
-        return await self._database.write(partial(placing.add, rows))
+        yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
+        found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
+        return list(map(PlacedRow._make, found))
 
     async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
         """Write any number of new calls in several transactions, so that callers can use the store; see `add`.
@@ -210,28 +500,37 @@ class PlacedCalls:
 
     async def get(self, id_: str) -> PlacedRow | None:
         """A placed call, or None."""
-        rows = await self._database.read(_SELECT, id_)
+        rows = await self.database.read(_SELECT, id_)
         return PlacedRow._make(rows[0]) if rows else None
 
     async def attempts(self, id_: str) -> list[AttemptRow]:
         """The attempts of a call, in order."""
-        return list(map(AttemptRow._make, await self._database.read(_SELECT_ATTEMPTS, id_)))
+        return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
         """Up to `limit` calls, newest first, starting after the call with the ID `before`."""
-        return list(map(PlacedRow._make, await self._database.read(_SELECT_PAGE, limit, before, *wanted)))
+        return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
         """The number of calls for each state and outcome, in one batch or (with "") in all."""
-        return {(state, outcome): count for state, outcome, count in await self._database.read(_COUNT, batch)}
+        return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
 
-    async def cancel(self, id_: str, now: int) -> PlacedRow | None:
+    @in_one_transaction
+    def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
         """Cancel a call; returns its previous row, or None if there is no such call.
 
         A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
         hears a goodbye; this method does not hang up. A call that is over does not change.
         """
-        return await self._database.write(partial(placing.cancel, id_, now))
+        found = yield _LOCK, (id_,)
+        if not found:
+            return None
+        row = PlacedRow._make(found[0])
+        if row.state == "waiting":
+            yield _END_WAITING, (id_, row.tries, "cancelled", "", now)
+        elif row.state == "calling":
+            yield _CANCEL, (id_, now)
+        return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
         """Cancel all waiting calls of a batch, those that are due next first; returns how many.
@@ -241,27 +540,31 @@ class PlacedCalls:
         stopped = 0
         while True:
             began = time.monotonic()
-            gone = len(await self._database.write(partial(_rows, _STOP_BATCH, batch, now, STOPPED_SIZE)))
+            gone = await self._stop(batch, now)
             if not gone:
                 return stopped
             stopped += gone
             listener(stopped)
             await give_way(began)
 
+    @in_one_transaction
+    def _stop(self, batch: str, now: int) -> Work[int]:
+        return len((yield _STOP_BATCH, (batch, now, STOPPED_SIZE)))
+
     async def count_active(self) -> PlacedCounts:
         """The numbers of calls that are waiting or in progress. Fast, however many calls are stored."""
-        return PlacedCounts(*(await self._database.read(_COUNT_ACTIVE))[0])
+        return PlacedCounts(*(await self.database.read(_COUNT_ACTIVE))[0])
 
     async def count_called(self, since: int) -> CalledCounts:
         """The numbers of calls with an attempt that began at or after `since`."""
-        return CalledCounts(*(await self._database.read(_COUNT_CALLED, since))[0])
+        return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """A value that shows whether anything has changed since the last look.
 
         It depends on the newest `limit` calls and attempts, the numbers of active ones, and the pause.
         """
-        read = self._database.read
+        read = self.database.read
         newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
         return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
 
@@ -269,24 +572,32 @@ class PlacedCalls:
 
     async def control(self) -> PlacingControl:
         """Whether, and from when, calls may be placed."""
-        rows = await self._database.read(SELECT_CONTROL)
+        rows = await self.database.read(SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
-    async def pause(self, now: int, by: str, reason: str) -> None:
+    @in_one_transaction
+    def pause(self, now: int, by: str, reason: str) -> Work[None]:
         """Place no calls until `resume`. Calls in progress continue."""
-        await self._database.write(partial(placing.pause, now, by, reason))
+        yield _ADD_CONTROL, ()
+        yield _SET_PAUSED, (now, by, reason)
 
-    async def resume(self) -> None:
+    @in_one_transaction
+    def resume(self) -> Work[None]:
         """Allow calls to be placed again."""
-        await self._database.write(partial(placing.pause, None, "", ""))
+        yield _ADD_CONTROL, ()
+        yield _SET_PAUSED, (None, "", "")
 
-    async def hold(self, until: int, reason: str) -> None:
+    @in_one_transaction
+    def hold(self, until: int, reason: str) -> Work[None]:
         """Place no calls before `until`, on any host, because Vonage accepts none. Calls in progress continue."""
-        await self._database.write(partial(placing.hold, until, reason))
+        yield _ADD_CONTROL, ()
+        yield _HOLD, (until, reason)
 
-    async def yield_to(self, dials: int, now: int) -> None:
+    @in_one_transaction
+    def yield_to(self, dials: int, now: int) -> Work[None]:
         """Delay the next placed call, because `dials` calls that flows have just dialled also count as new calls."""
-        await self._database.write(partial(placing.yield_to, dials, now))
+        control = yield from _locked_control()
+        yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
 
     async def due(self, now: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
         """Up to `limit` due calls of these flows, sorted by `due_at`, unless their flow is calling the same number."""
@@ -299,51 +610,112 @@ class PlacedCalls:
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
         """The rows of a query that has a place for the names of flows."""
         names = flows or ("",)
-        return list(map(PlacedRow._make, await self._database.read(sql.of(len(names)), *values, *names)))
+        return list(map(PlacedRow._make, await self.database.read(sql.of(len(names)), *values, *names)))
 
-    async def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> None:
+    @in_one_transaction
+    def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
         """Make waiting calls due at other times, each with the reason.
 
         Calls that are no longer waiting for the same attempt do not change.
         """
-        values = [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls]
-        await self._database.write(partial(_run, Many(_POSTPONE, values)))
+        yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
-    async def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Begun:
+    @in_one_transaction
+    def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Work[Begun]:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
         If this returns an attempt, exactly one request may be sent for it.
         """
-        return await self._database.write(partial(placing.begin, row, revision, now, give_up_at, limits))
+        control = yield from _locked_control()
+        if control.paused_at is not None:
+            return Begun(None, now + BUSY_MS)
+        if (next_at := max(control.next_at, control.held_until or 0)) > now:
+            return Begun(None, next_at)
+        if (yield _COUNT_SINCE, (now - MINUTE_MS,))[0][0] >= limits.per_minute:
+            return Begun(None, now + BUSY_MS)
+        if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:
+            return Begun(None, now + MINUTE_MS)
+        if not (yield _BEGIN, (row.id, row.tries, now)):
+            return Begun(None)
+        attempt = AttemptRow(
+            placed=row.id,
+            number=row.tries + 1,
+            flow=row.flow,
+            to_number=row.number,
+            revision=revision,
+            state="placing",
+            leg="",
+            conversation="",
+            placing_at=now,
+            give_up_at=give_up_at,
+            answered_at=None,
+            over_at=None,
+            outcome="",
+            problem="",
+        )
+        if not (yield _INSERT_ATTEMPT, attempt):
+            yield _WAIT_AGAIN, (row.id, now + BUSY_MS, "another call to this number is in progress", now)
+            return Begun(None)
+        yield _SET_NEXT, (now + GAP_MS,)
+        return Begun(attempt)
 
-    async def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> AttemptRow | None:
+    @in_one_transaction
+    def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> Work[AttemptRow | None]:
         """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before.
 
         Returns the stored attempt.
         """
-        return await self._database.write(partial(placing.sent, attempt[:2], leg, conversation))
+        stored = yield from _locked_attempt(attempt.key)
+        if stored is None or stored.state != "placing":
+            return stored
+        moved = _moved(stored, leg)
+        state: AttemptState = "placed" if moved.answered_at is None else "answered"
+        return (yield from _save(moved._replace(state=state, conversation=conversation, problem="")))
 
-    async def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> None:
+    @in_one_transaction
+    def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> Work[None]:
         """Record why it is unknown whether Vonage accepted an attempt.
 
         The attempt's webhooks, or a lack of them, will show it.
         """
-        await self._database.write(partial(placing.note, attempt[:2], problem, give_up_at))
+        stored = yield from _locked_attempt(attempt.key)
+        if stored is not None and stored.state == "placing":
+            yield from _save(stored._replace(problem=problem, give_up_at=give_up_at))
 
-    async def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> bool:
+    @in_one_transaction
+    def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> Work[bool]:
         """Withdraw an attempt whose request certainly did not reach Vonage. The call waits until `due_at`."""
-        return await self._database.write(partial(placing.not_sent, attempt[:2], due_at, problem, now))
+        placed, stored = yield from _locked(attempt.key)
+        if placed is None or stored is None or stored.state != "placing" or stored.leg:
+            return False
+        yield _DELETE_ATTEMPT, attempt.key
+        yield _WAIT_AGAIN, (placed.id, due_at, problem, now)
+        if placed.cancelled_at is not None:
+            yield _END, (placed.id, "over", "cancelled", "", None, now)
+        return True
 
     # Webhooks
 
-    async def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> AttemptRow | None:
+    @in_one_transaction
+    def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
         """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
 
         The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt, if any.
         """
-        return await self._database.write(partial(placing.adopt, (placed, number), leg, conversation, to))
+        attempt = yield from _locked_attempt((placed, number))
+        if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
+            return attempt
+        if attempt.state == "placing" and to not in ("", attempt.to_number):
+            return attempt
+        adopted = attempt._replace(leg=leg, conversation=conversation or attempt.conversation)
+        if attempt.state in ("placing", "placed"):
+            adopted = adopted._replace(problem="")
+        if adopted != attempt:
+            yield from _save(adopted)
+        return adopted
 
-    async def answered(
+    @in_one_transaction
+    def answered(
         self,
         placed: str,
         number: int,
@@ -352,7 +724,7 @@ class PlacedCalls:
         give_up_at: int,
         *,
         is_certain: bool = True,
-    ) -> AttemptRow | None:
+    ) -> Work[AttemptRow | None]:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         The latter is the case if the call was cancelled, another leg has answered, Vonage had hung up on a machine, or
@@ -361,52 +733,92 @@ class PlacedCalls:
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
-        work = partial(placing.answer, (placed, number), leg, now, give_up_at, is_certain=is_certain)
-        return await self._database.write(work)
+        row, attempt = yield from _locked((placed, number))
+        if row is None or not row.number or row.cancelled_at is not None or attempt is None:
+            return None
+        is_claimed = attempt.state == "placing"
+        if is_claimed and is_certain:
+            attempt = _moved(attempt, leg)
+        if attempt.leg not in ("", leg):
+            return None
+        if attempt.answered_at is not None and not (is_claimed and is_certain):
+            return attempt
+        answered = attempt._replace(leg=leg, answered_at=attempt.answered_at or now, problem="")
+        if attempt.state != "over":
+            is_ended = attempt.outcome == COMPLETED
+            state: AttemptState = "answered" if is_certain or not is_claimed else "placing"
+            answered = answered._replace(state=state, give_up_at=attempt.give_up_at if is_ended else give_up_at)
+        elif attempt.outcome == "machine" or row.state == "calling":
+            return None
+        elif row.state == "waiting":
+            answered = answered._replace(outcome="answered")
+            yield _END, (row.id, "over", "answered", "", None, now)
+        return (yield from _save(answered))
 
-    async def completed(self, attempt: AttemptRow, give_up_at: int) -> AttemptRow | None:
+    @in_one_transaction
+    def completed(self, attempt: AttemptRow, give_up_at: int) -> Work[AttemptRow | None]:
         """Wait until `give_up_at` for a webhook that shows how an attempt ended, unless it was answered or is over.
 
         Returns the stored attempt, if any.
         """
-        return await self._database.write(partial(placing.complete, attempt[:2], give_up_at))
+        stored = yield from _locked_attempt(attempt.key)
+        if stored is None or stored.answered_at is not None or stored.state == "over":
+            return stored
+        return (yield from _save(stored._replace(outcome=COMPLETED, give_up_at=give_up_at)))
 
     async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
         """Wait for an attempt's webhooks until `give_up_at`."""
-        await self._database.write(partial(placing.look_again, attempt[:2], give_up_at))
+        await self._change(attempt, give_up_at=give_up_at)
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
         """Store the result of machine detection for an answer webhook that arrives later."""
-        await self._database.write(partial(placing.detect, attempt[:2], outcome))
+        await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
         """Up to `limit` attempts that must be hung up: they are in progress, but their call was cancelled."""
-        return list(map(AttemptRow._make, await self._database.read(_SELECT_CANCELLED, limit)))
+        return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
         """Record that this server hung up an attempt. Webhooks report when the attempt is over."""
-        await self._database.write(partial(placing.hung_up, attempt[:2]))
+        await self._change(attempt, problem=HUNG_UP)
+
+    @in_one_transaction
+    def _change(self, attempt: AttemptRow, /, **columns: Any) -> Work[None]:
+        """Change an attempt, unless it is over."""
+        stored = yield from _locked_attempt(attempt.key)
+        if stored is not None and stored.state != "over":
+            yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
         """Up to `limit` attempts that must be given up because their webhooks did not arrive."""
-        return list(map(AttemptRow._make, await self._database.read(_SELECT_SILENT, now, limit)))
+        return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
-    async def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> bool:
+    @in_one_transaction
+    def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
         """End an attempt. Its call ends too, unless another attempt is due at `due_at`.
 
         Returns False and writes nothing if the attempt was over already, or was answered after `attempt` was read. If
         the call ends, the hooks of `result` are written.
         """
-        return await self._database.write(partial(placing.finish, attempt, result, now, due_at))
+        placed, stored = yield from _locked(attempt.key)
+        if placed is None or stored is None or stored.state == "over" or stored.answered_at != attempt.answered_at:
+            return False
+        outcome = result.outcome
+        problem = result.problem
+        yield from _save(stored._replace(state="over", give_up_at=None, over_at=now, outcome=outcome, problem=problem))
+        if due_at is not None and placed.cancelled_at is None:
+            yield _END, (placed.id, "waiting", "", "", due_at, now)
+            return True
+        if placed.cancelled_at is not None and outcome != "answered":
+            outcome = "cancelled"
+        yield _END, (placed.id, "over", outcome, problem, None, now)
+        yield from add_hooks(result.hooks)
+        return True
 
-    async def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> bool:
+    @in_one_transaction
+    def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
         """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""
-        return await self._database.write(partial(placing.end_waiting, row, result, now))
-
-
-def _rows(sql: Sql, *values: Any) -> Work[list[Row]]:
-    return (yield sql, values)
-
-
-def _run(statement: Many) -> Work[None]:
-    yield statement
+        if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
+            return False
+        yield from add_hooks(result.hooks)
+        return True

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import asyncpg
 
-from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import StoreError, StoreUnusable
 from ncco_server.store.address import Address
 from ncco_server.store.database import (
+    QUEUE_LIMIT,
     GroupWriter,
     Insert,
     Keyed,
@@ -31,6 +32,7 @@ from ncco_server.store.database import (
     T,
     Work,
     WriteItem,
+    not_open,
     store_wait,
 )
 from ncco_server.store.migrations import find_schema, is_complete, probe, require_readable, upgrade
@@ -53,9 +55,6 @@ from ncco_server.store.sql import Dialect, Sql
 
 if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
-
-QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 128
 """Maximum number of writes per group, so that the first one does not wait forever."""
@@ -154,13 +153,13 @@ class PostgresDatabase:
     async def read(self, sql: Sql, *values: object) -> list[Row]:
         """See `Database.read`."""
         if self._reading is None:
-            raise self._not_open()
+            raise not_open(self.label)
         return await self._reading.fetch(sql, *values)
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """See `Database.write`."""
         if self._writer is None or self._background is None:
-            raise self._not_open()
+            raise not_open(self.label)
         if keys:
             return self._writer.write(work, keys)
         return self._background.use(partial(_transact, work=work), is_conflict)
@@ -171,7 +170,7 @@ class PostgresDatabase:
     async def purge(self, *, rewrite: bool) -> None:
         """See `Database.purge`. VACUUM FULL removes deleted data from the tables, not from the log."""
         if self._writer is None:
-            raise self._not_open()
+            raise not_open(self.label)
 
         async def vacuum(connection: Connection, _: str) -> None:
             await connection.execute("SET statement_timeout = 0")
@@ -216,9 +215,6 @@ class PostgresDatabase:
             yield connections.fetch, schema
         finally:
             await connections.close()
-
-    def _not_open(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.label} is not open")
 
 
 class _Connections:

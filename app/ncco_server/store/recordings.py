@@ -21,13 +21,11 @@ The table is an addition to the schema (`ncco_server.store.migrations`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from ncco_server.store.database import Database, Keyed, Many, Row, Work
-from ncco_server.store.rows import moment_of
+from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
+from ncco_server.store.rows import hash_of, moment_of
 from ncco_server.store.sql import Sql, marks
 
 RECORDINGS_TABLE: Final = "ncco_recordings"
@@ -338,7 +336,7 @@ DELETE_REMAINS: Final = Sql(f"""
 
 def add_recording(row: RecordingRow) -> Work[None]:
     """Write a recording, or only its transcript if `url` is "". A repeated webhook changes nothing."""
-    if (yield Keyed(SELECT_UUID, (_hash(row.uuid),))):  # the call was forgotten
+    if (yield Keyed(SELECT_UUID, (hash_of(row.uuid),))):  # the call was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
@@ -350,20 +348,15 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
     """
     erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
-        yield Many(FORGET_UUID, [(id_, _hash(uuid)) for id_, uuid in erased])
+        yield Many(FORGET_UUID, [(id_, hash_of(uuid)) for id_, uuid in erased])
     return [id_ for id_, _ in erased]
-
-
-def _hash(uuid: str) -> str:
-    """The hash that is stored instead of a forgotten ID."""
-    return hashlib.sha256(uuid.encode("utf-8", "replace")).hexdigest()
 
 
 class Recordings:
     """The recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     # For people
 
@@ -372,26 +365,26 @@ class Recordings:
     ) -> Sequence[RecordingRow]:
         """Up to `limit` recordings, newest first, starting after the recording with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
-        rows = await self._database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
+        rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
 
     async def changes(self, limit: int) -> Sequence[Row]:
         """A value that changes whenever one of the newest `limit` recordings does."""
-        return await self._database.read(SELECT_CHANGES, limit)
+        return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
         """The recording with this ID, even if deleted, or None."""
-        rows = await self._database.read(SELECT, id_)
+        rows = await self.database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
         """The recording with this `uuid`, even if deleted, or None."""
-        rows = await self._database.read(SELECT_BY_UUID, uuid)
+        rows = await self.database.read(SELECT_BY_UUID, uuid)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:
         """The numbers of new, waiting and failed recordings."""
-        return RecordingCounts(*(await self._database.read(COUNT))[0])
+        return RecordingCounts(*(await self.database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
         """Mark a recording as heard; returns False if somebody had listened to it before."""
@@ -405,16 +398,17 @@ class Recordings:
         """Mark a recording as deleted (`now` None: undo that); returns False if it is missing or deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
-    async def retry(self, now: int, id_: str = "") -> int:
+    @in_one_transaction
+    def retry(self, now: int, id_: str = "") -> Work[int]:
         """Make a waiting, failed or gone recording (no ID: all of them) due `now`, and count its attempts from 0 again.
 
         Returns the number of recordings that are now due.
         """
-        return len(await self._database.write(partial(_rows, RETRY, now, id_)))
+        return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
         """The IDs of all kept recordings that are not deleted. Reads the whole table, so only commands may use it."""
-        return [id_ for (id_,) in await self._database.read(SELECT_KEPT)]
+        return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
         """Make a kept recording whose file is lost due `now`, to fetch it again; returns False if it is not kept."""
@@ -422,102 +416,94 @@ class Recordings:
 
     # For fetching and removing
 
-    async def add(self, row: RecordingRow) -> None:
+    @in_one_transaction
+    def add(self, row: RecordingRow) -> Work[None]:
         """Write a recording, unless its `uuid` exists. See `add_recording`."""
-        await self._database.write(partial(add_recording, row))
+        yield from add_recording(row)
 
     async def has_due(self, now: int) -> bool:
         """Whether `claim` would return any recordings. Writes nothing."""
-        return bool((await self._database.read(SELECT_ANY_DUE, now))[0][0])
+        return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
-    async def claim(
+    @in_one_transaction
+    def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
-    ) -> Sequence[RecordingRow]:
+    ) -> Work[Sequence[RecordingRow]]:
         """Claim up to `limit` due, unclaimed recordings: the longest overdue, or with `is_newest_first` the newest due.
 
         Returns the updated rows. No other process can claim these before `leased_until`.
         """
-        due = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
-        return await self._database.write(partial(_claim, due, now, leased_until, claim, limit))
+        select = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
+        due = list(map(RecordingRow._make, (yield select, (now, limit))))
+        yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
+        return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
         """Extend the claim of a recording; returns False if another process has claimed it."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
-    async def finish(self, row: RecordingRow, next_at: int) -> bool:
+    @in_one_transaction
+    def finish(self, row: RecordingRow, next_at: int) -> Work[bool]:
         """Store the result of an attempt; returns False if the claim is gone or the recording is deleted for good.
 
         Args:
             row: the claimed row, with the result.
             next_at: the time of the next attempt, if the audio or transcript is `waiting`.
         """
-        return await self._database.write(partial(_finish, row, next_at))
+        found = yield SELECT_CLAIMED, (row.id, row.claim)
+        if not found:
+            return False
+        now = RecordingRow._make(found[0])
+        audio = row if row.url else now  # `now` may have a URL, if the audio was announced in the meantime
+        text = row if row.transcript_url else now
+        is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
+        yield (
+            FINISH,
+            (
+                row.id,
+                audio.state,
+                audio.size,
+                audio.content_type,
+                audio.sha256,
+                row.problem,
+                row.cure,
+                next_at if is_waiting else None,
+                now.tries,
+                text.transcript_state,
+                text.transcript,
+            ),
+        )
+        return True
 
-    async def explain(self, problem: str, cure: str, now: int, due_at: int) -> None:
+    @in_one_transaction
+    def explain(self, problem: str, cure: str, now: int, due_at: int) -> Work[None]:
         """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
-        await self._database.write(partial(_rows, EXPLAIN, problem, cure, now, due_at))
+        yield EXPLAIN, (problem, cure, now, due_at)
 
     async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
         """The IDs of up to `limit` recordings deleted at `deleted_until` or earlier, or created before `before`."""
-        rows = await self._database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
+        rows = await self.database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
         return [row[0] for row in rows]
 
-    async def erase(self, ids: Sequence[str]) -> Sequence[str]:
+    @in_one_transaction
+    def erase(self, ids: Sequence[str]) -> Work[Sequence[str]]:
         """Delete recordings for good, except their files."""
-        return await self._database.write(partial(erase, ids))
+        return (yield from erase(ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
         """The IDs of up to `limit` recordings whose files can be removed."""
-        return [row[0] for row in await self._database.read(SELECT_REMOVABLE, now, limit)]
+        return [row[0] for row in await self.database.read(SELECT_REMOVABLE, now, limit)]
 
-    async def removed(self, ids: Sequence[str]) -> None:
+    @in_one_transaction
+    def removed(self, ids: Sequence[str]) -> Work[None]:
         """Record that the files of these recordings are removed."""
-        await self._database.write(partial(_many, REMOVED, [(id_,) for id_ in ids]))
+        yield Many(REMOVED, [(id_,) for id_ in ids])
 
-    async def delete_remains(self, before: int) -> None:
+    @in_one_transaction
+    def delete_remains(self, before: int) -> Work[None]:
         """Delete the rows of recordings that were created before `before` and are deleted for good."""
-        await self._database.write(partial(_rows, DELETE_REMAINS, before))
+        yield DELETE_REMAINS, (before,)
 
-    async def _changed(self, sql: Sql, *values: object) -> bool:
-        return bool(await self._database.write(partial(_rows, sql, *values)))
-
-
-def _rows(sql: Sql, *values: Any) -> Work[list[Row]]:
-    return (yield sql, values)
-
-
-def _many(sql: Sql, rows: Sequence[Sequence[Any]]) -> Work[None]:
-    yield Many(sql, rows)
-
-
-def _claim(sql: Sql, now: int, leased_until: int, claim: str, limit: int) -> Work[list[RecordingRow]]:
-    due = list(map(RecordingRow._make, (yield sql, (now, limit))))
-    yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
-    return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
-
-
-def _finish(row: RecordingRow, next_at: int) -> Work[bool]:
-    found = yield SELECT_CLAIMED, (row.id, row.claim)
-    if not found:
-        return False
-    now = RecordingRow._make(found[0])
-    audio = row if row.url else now  # `now` may have a URL, if the audio was announced in the meantime
-    text = row if row.transcript_url else now
-    is_waiting = (now.url and audio.state == "waiting") or text.transcript_state == "waiting"
-    yield (
-        FINISH,
-        (
-            row.id,
-            audio.state,
-            audio.size,
-            audio.content_type,
-            audio.sha256,
-            row.problem,
-            row.cure,
-            next_at if is_waiting else None,
-            now.tries,
-            text.transcript_state,
-            text.transcript,
-        ),
-    )
-    return True
+    @in_one_transaction
+    def _changed(self, sql: Sql, *values: object) -> Work[bool]:
+        return bool((yield sql, values))

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from ncco_server.store.database import Read, Row
-from ncco_server.store.placed_rows import SELECT_CONTROL, PlacingControl
+from ncco_server.store.placed import SELECT_CONTROL, PlacingControl
 from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import (
     COUNT_RESULTS,

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
-from ncco_server.store.database import Database, Keyed, Many, Row, Work
+from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
 from ncco_server.store.sql import ListSql, Sql, marks
 
@@ -674,11 +673,6 @@ def end_lost_results(leg: str, at: int) -> Work[None]:
         yield from refresh_result(id_, at, ended_at=at)
 
 
-def _write_old(calls: Sequence[OldCall], now: int) -> Work[None]:
-    for old in sorted(calls, key=lambda each: each.call.id):
-        yield from _write_result(old, now)
-
-
 def _write_result(old: OldCall, now: int) -> Work[None]:
     call = old.call
     found = yield LOCK_ENDED_CALL, (call.id, call.version)
@@ -763,10 +757,6 @@ def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
 
 
-def _count(limit: int) -> Work[int]:
-    return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
-
-
 def count_before_deletion(keys: Iterable[int]) -> Work[None]:
     """Add the changed rows of calls to the sums, before the calls are deleted. The calls must be locked."""
     yield from _count_rows((yield Many(SELECT_UNCOUNTED_OF, [(key,) for key in keys])))
@@ -798,14 +788,6 @@ def whole_days(first: int, end: int) -> tuple[int, int]:
     return (since, until) if since < until else (first, first)
 
 
-def _recount() -> Work[int]:
-    ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
-    # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
-    rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
-    yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
-    return len(rows)
-
-
 def subtract(keys: Iterable[int]) -> Work[None]:
     """Take the rows of calls out of the sums, before the calls are deleted. The calls must be locked."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
@@ -819,55 +801,55 @@ class Results:
     """Decides and writes the results of calls in an open database. Every method may raise StoreUnavailable."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
         """The result that a call would have if it ended now."""
-        facts = _Facts.of(await self._database.read(SELECT_FACTS_OF, id_))
+        facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
     async def has_uncounted(self) -> bool:
         """Whether `count` would find any rows. Writes nothing."""
-        return bool((await self._database.read(SELECT_ANY_UNCOUNTED))[0][0])
+        return bool((await self.database.read(SELECT_ANY_UNCOUNTED))[0][0])
 
-    async def count(self, limit: int = AT_ONCE) -> int:
+    @in_one_transaction
+    def count(self, limit: int = AT_ONCE) -> Work[int]:
         """Add up to `limit` changed rows to the sums; returns how many, 0 if none are left."""
-        return await self._database.write(partial(_count, limit))
+        return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 
-    async def recount(self) -> int:
+    @in_one_transaction
+    def recount(self) -> Work[int]:
         """Correct the sums that differ from the stored calls; returns how many. Sums of deleted calls stay."""
-        return await self._database.write(_recount)
+        ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
+        # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
+        rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
+        yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
+        return len(rows)
 
-    async def write(self, calls: Sequence[OldCall], now: int) -> None:
+    @in_one_transaction
+    def write(self, calls: Sequence[OldCall], now: int) -> Work[None]:
         """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""
-        await self._database.write(partial(_write_old, calls, now))
+        for old in sorted(calls, key=lambda each: each.call.id):
+            yield from _write_result(old, now)
 
-    async def lease(self, now: int, until: int) -> ResultProgress | None:
+    @in_one_transaction
+    def lease(self, now: int, until: int) -> Work[ResultProgress | None]:
         """Claim the upkeep of the rows until a time; None if another process has claimed it."""
-        rows = await self._database.write(partial(_lease, now, until))
+        yield START_PROGRESS, (now,)
+        rows = yield LEASE_PROGRESS, (now, until)
         return ResultProgress(*rows[0]) if rows else None
 
-    async def save(self, progress: ResultProgress, until: int) -> None:
+    @in_one_transaction
+    def save(self, progress: ResultProgress, until: int) -> Work[None]:
         """Store the progress, and release the claim until this time; nothing happens if another process took over."""
-        await self._database.write(partial(_save, progress, until))
+        yield SAVE_PROGRESS, (*progress, until)
 
-    async def mark_returned(self, id_: str, now: int, by: str) -> bool:
+    @in_one_transaction
+    def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:
         """Record that the caller of a call was called back; False if the call has no row."""
-        return bool(await self._database.write(partial(_mark_returned, id_, now, by, now)))
+        return bool((yield RETURN_CALL, (id_, now, by, now)))
 
-    async def mark_to_return(self, id_: str, now: int) -> bool:
+    @in_one_transaction
+    def mark_to_return(self, id_: str, now: int) -> Work[bool]:
         """Undo `mark_returned`; False if the call has no row."""
-        return bool(await self._database.write(partial(_mark_returned, id_, None, "", now)))
-
-
-def _lease(now: int, until: int) -> Work[list[Row]]:
-    yield START_PROGRESS, (now,)
-    return (yield LEASE_PROGRESS, (now, until))
-
-
-def _save(progress: ResultProgress, until: int) -> Work[None]:
-    yield SAVE_PROGRESS, (*progress, until)
-
-
-def _mark_returned(id_: str, at: int | None, by: str, now: int) -> Work[int]:
-    return len((yield RETURN_CALL, (id_, at, by, now)))
+        return bool((yield RETURN_CALL, (id_, None, "", now)))

@@ -10,7 +10,6 @@ import re
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from operator import add
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -18,11 +17,10 @@ from urllib.parse import unquote_to_bytes
 from ncco_server.store.database import Database, Many, Row, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.migrations import FORGOTTEN_TABLE
-from ncco_server.store.placed import erase_placed, sweep_placed
-from ncco_server.store.placed_rows import PLACED_TABLE
+from ncco_server.store.placed import PLACED_TABLE, erase_placed, sweep_placed
 from ncco_server.store.recordings import RECORDINGS_TABLE, erase
 from ncco_server.store.results import PROGRESS_TABLE, count_before_deletion, subtract
-from ncco_server.store.rows import Forgotten
+from ncco_server.store.rows import Forgotten, hash_of
 from ncco_server.store.sql import Sql
 
 PIECE: Final = 500
@@ -134,11 +132,6 @@ class Numbers:
 
 def _character(escape: re.Match[bytes]) -> bytes:
     return bytes((int(escape[1], 16),))
-
-
-def hash_of(name: str) -> str:
-    """The hash that is stored in place of the name of a forgotten leg, conversation or session."""
-    return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
 def sweep(before: int, limit: int, now: int) -> Work[int]:

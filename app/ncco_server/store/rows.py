@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Final, NamedTuple, Self
 
 
@@ -19,6 +20,11 @@ def milliseconds(moment: datetime) -> int:
 def moment_of(ms: int) -> datetime:
     """The time, in UTC, of a number of milliseconds since 1970-01-01 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def hash_of(text: str) -> str:
+    """The hash that is stored in place of a secret, or of a name or an ID that must be forgotten."""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class WebhookRow(NamedTuple):

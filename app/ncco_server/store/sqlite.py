@@ -20,10 +20,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from ncco_server.errors import AppError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
 from ncco_server.store.copies import copy_file, replace_file, require_unused
-from ncco_server.store.database import GroupWriter, Read, Row, T, Work, WriteItem
+from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
 from ncco_server.store.migrations import find_schema, require_readable, upgrade
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
@@ -33,9 +33,6 @@ BUSY_MS: Final = 1_500
 
 OPEN_WAIT_MS: Final = 5_000
 """How long `open` waits for another process, which may be migrating the same file, in milliseconds."""
-
-QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
 
 GROUP_LIMIT: Final = 256
 """Maximum number of writes per group, so that the first one does not wait forever."""
@@ -132,7 +129,7 @@ class SqliteDatabase:
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """See `Database.write`."""
         if self._writer is None:
-            raise self._not_open()
+            raise not_open(self.label)
         return self._writer.write(work, keys)
 
     async def trim(self) -> None:
@@ -203,11 +200,8 @@ class SqliteDatabase:
 
     def _require_open(self) -> Path:
         if self._place is None:
-            raise self._not_open()
+            raise not_open(self.label)
         return self._place
-
-    def _not_open(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self.label} is not open")
 
 
 class _Reader:
@@ -232,7 +226,7 @@ class _Reader:
         """All rows of a query. Raises StoreUnavailable. Blocks."""
         with self._is_free:
             if self._is_closed:  # before a thread came to this query
-                raise StoreUnavailable(f"{self._database.label} is not open")
+                raise not_open(self._database.label)
             try:
                 if self._connection is None:
                     self._connection = self._database.connect_apart()

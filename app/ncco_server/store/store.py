@@ -5,16 +5,16 @@ Each operation is one transaction: a generator that yields statements (see `ncco
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial, wraps
+from functools import partial
 from pathlib import Path
-from typing import Any, Concatenate, Final, ParamSpec, Self
+from typing import Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import retention
 from ncco_server.store.api_keys import ApiKeys
-from ncco_server.store.database import Database, Insert, Keyed, Many, T, Work
+from ncco_server.store.database import Database, Insert, Keyed, Many, Work, in_one_transaction
 from ncco_server.store.hooks import FREE_NEXT, add_hooks
 from ncco_server.store.migrations import FORGOTTEN_TABLE, probe
 from ncco_server.store.placed import PlacedCalls
@@ -44,6 +44,7 @@ from ncco_server.store.rows import (
     SessionRow,
     TurnRow,
     WebhookRow,
+    hash_of,
 )
 from ncco_server.store.sql import Sql, marks
 
@@ -273,8 +274,6 @@ SELECT_HOOKS: Final = Sql(f"SELECT {HOOK_COLUMNS} FROM hooks ORDER BY is_parked 
 
 COUNT_HOOKS: Final = Sql("SELECT count(*) FILTER (WHERE NOT is_parked), count(*) FILTER (WHERE is_parked) FROM hooks")
 
-P = ParamSpec("P")
-
 
 def _advance(
     session: SessionRow,
@@ -354,20 +353,8 @@ def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> W
 
 def _hashes(names: Sequence[str]) -> list[str]:
     """The hashes that are stored in place of the names of a forgotten call."""
-    known = {name: retention.hash_of(name) for name in names}  # two of the names are nearly always the same
+    known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
     return [known[name] for name in names]
-
-
-def _in_one_transaction(
-    work: Callable[Concatenate[Store, P], Work[T]],
-) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
-    """Make a store method that runs `work` in one transaction."""
-
-    @wraps(work)
-    async def write(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await store.database.write(partial(work, store, *args, **kwargs))
-
-    return write
 
 
 class Store:
@@ -560,12 +547,12 @@ class Store:
 
     # Revisions
 
-    @_in_one_transaction
+    @in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
         """Write the revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
-    @_in_one_transaction
+    @in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
         """Write a revision, replacing one with the same hash."""
         yield REPLACE_REVISION, revision
@@ -581,7 +568,7 @@ class Store:
         """Whether `claim_hooks` would return any hooks. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
-    @_in_one_transaction
+    @in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first.
 
@@ -592,29 +579,29 @@ class Store:
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
         return [hook._replace(leased_until=leased_until, tries=hook.tries + 1) for hook in due]
 
-    @_in_one_transaction
+    @in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
         """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (session, now)
 
-    @_in_one_transaction
+    @in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
         """Release a hook, to be sent again at `due_at`, unless another process has claimed it (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
-    @_in_one_transaction
+    @in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
         """Release a hook until `due_at`, without counting an attempt, unless another process has claimed it."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
-    @_in_one_transaction
+    @in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
         """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (session, now)
 
-    @_in_one_transaction
+    @in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Make hooks with these IDs (None: all) due `now`; returns how many. Attempts of parked hooks start again at 0.
 
@@ -624,7 +611,7 @@ class Store:
             return len((yield RETRY_HOOKS, (now,)))
         return len((yield Many(RETRY_HOOK, [(now, id_) for id_ in dict.fromkeys(ids)])))
 
-    @_in_one_transaction
+    @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
         """Delete parked hooks with these IDs (None: all parked hooks); returns how many. Waiting hooks are kept."""
         if ids is None:
