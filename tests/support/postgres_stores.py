@@ -17,11 +17,22 @@ def make_postgres(folder: Path | None = None) -> Store:
 
 def empty_database() -> str:
     """The URL of the shared database, emptied."""
-    reason = postgres_server.why_not()
-    if reason:
-        pytest.skip(reason)
+    require_postgres()
     postgres_server.empty()
     return postgres_server.shared_server().url(postgres_server.shared_database())
+
+
+def database_without_tables() -> str:
+    """The URL of a new database. In the shared one, an earlier test may have left the tables of an older version."""
+    require_postgres()
+    server = postgres_server.shared_server()
+    return server.url(server.new_database())
+
+
+def require_postgres() -> None:
+    """Skip the test if there is no PostgreSQL."""
+    if reason := postgres_server.why_not():
+        pytest.skip(reason)
 
 
 def ask(sql: str, *values: object) -> list[tuple[object, ...]]:

@@ -20,7 +20,7 @@ from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.migrations import TABLES as ALL_TABLES
 from ncco_server.store.postgres_text import loaded_text, stored_text
 from ncco_server.store.sql import ListSql, Sql
-from tests.support.postgres_stores import empty_database
+from tests.support.postgres_stores import database_without_tables
 
 TABLES: Final = "|".join((*ALL_TABLES, "attempt"))
 SMALL: Final = "ncco_api_keys|ncco_backups|ncco_forgotten|ncco_retention|probes|revisions|sqlite_master"
@@ -62,7 +62,7 @@ async def test_sqlite_can_plan_every_statement_and_none_reads_a_whole_table(tmp_
 
 
 async def test_postgresql_can_plan_every_statement_and_none_needs_to_read_a_whole_table() -> None:
-    url = empty_database()
+    url = database_without_tables()
     async with open_store(url):
         pass
     connection = await asyncpg.connect(url)
