@@ -1,10 +1,11 @@
-"""Prints the findings of `ncco doctor` as text or JSON."""
+"""What the checks of `ncco doctor` and `ncco go-live` find, and how it is printed, as text or JSON."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final, Literal
 
 import click
@@ -24,18 +25,24 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        check: the name of the check, one word.
         status: `unchecked` if it could not be checked; the message says why.
         message: what was found, in one sentence without secrets.
         cure: what to do; "" if nothing.
         setting: the setting to change; "" if there is none to change.
+        check: the name of the check, one or two words; its entry in the table of checks sets it.
     """
 
-    check: str
     status: Status
     message: str
     cure: str = ""
     setting: str = ""
+    check: str = ""
+
+
+ok = partial(Finding, "ok")
+warning = partial(Finding, "warning")
+error = partial(Finding, "error")
+unchecked = partial(Finding, "unchecked")
 
 
 def count_of(findings: Iterable[Finding], status: Status) -> int:
@@ -47,7 +54,7 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
     """Print the findings and their number. `form` is `text` or `json`."""
     numbers = {status: count_of(findings, status) for status in _COLOURS}
     if form == "json":
-        print_json({"checks": [asdict(finding) for finding in findings], "counts": numbers})
+        print_json({"checks": [{"check": each.check} | asdict(each) for each in findings], "counts": numbers})
         return
     for finding in findings:
         print_finding(finding)

@@ -6,8 +6,9 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,18 +27,19 @@ from ncco_server.cli.application_urls import (
     replace_document,
 )
 from ncco_server.cli.calls import POLL_S, CallPrinter, follow_call
+from ncco_server.cli.checks import Group, Surroundings, findings_of
 from ncco_server.cli.console import give_login, hashed, login_name
 from ncco_server.cli.console_process import console_address
 from ncco_server.cli.database import find_call
-from ncco_server.cli.doctor import local_findings, settings_findings
 from ncco_server.cli.env_file import write_setting
-from ncco_server.cli.environment import DOTENV, flow_variables, folders, variables
-from ncco_server.cli.findings import Finding, print_finding
-from ncco_server.cli.network_checks import check_clock, checking_client, local_server, server_findings
+from ncco_server.cli.environment import DOTENV, folders, variables
+from ncco_server.cli.findings import Finding, error, print_finding
+from ncco_server.cli.machine_checks import refused_setting, settings_findings
+from ncco_server.cli.network_checks import checking_client
 from ncco_server.cli.output import FINE, INTERRUPTED, ISSUES, CannotRun
 from ncco_server.cli.project import Source
 from ncco_server.cli.tunnels import running_tunnels
-from ncco_server.cli.vonage_checks import urls_to_change, vonage_findings
+from ncco_server.cli.vonage_checks import urls_to_change
 from ncco_server.errors import SettingsError, VonageApiError
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
@@ -47,7 +49,7 @@ from ncco_server.settings.fields import variable
 from ncco_server.settings.safety import MIN_SECRET_CHARACTERS, placeholders, unreachable, unsafe, weak_secrets
 from ncco_server.settings.secrets import FILE_SUFFIX
 from ncco_server.store import CallFilter, Store, milliseconds, open_store
-from ncco_server.vonage.applications import Account, read_document, read_numbers, with_webhooks
+from ncco_server.vonage.applications import Account, OwnedNumbers, read_document, with_webhooks
 
 T = TypeVar("T")
 
@@ -149,7 +151,7 @@ def command(*, undo: bool) -> int:
     guide = Guide()
     try:
         guide.settle()
-        guide.pass_group("This machine", lambda settings: list(local_findings(settings)))
+        guide.pass_group("This machine", partial(_findings_of, "machine"))
         guide.is_reached = guide.pass_group("The server, and its public URL", guide.server)
         guide.pass_group("The application at Vonage", guide.application)
         if guide.is_server_outdated():
@@ -186,8 +188,8 @@ class Guide:
         while True:
             try:
                 settings = load_settings()
-            except SettingsError as error:
-                self._decide(list(settings_findings(error)), can_skip=False)
+            except SettingsError as refused:
+                self._decide(settings_findings(refused), can_skip=False)
                 continue
             self._settings = settings
             wrong = {each.setting: each for each in _refused(settings)}
@@ -198,7 +200,7 @@ class Guide:
             self._asked.add(question.field)
             fault = wrong.get(variable(question.field))
             if fault is not None and variable(question.field) in variables():
-                print_finding(Finding("settings", "error", str(fault), fault.cure))
+                print_finding(error(str(fault), fault.cure, check="settings"))
             self.ask(question, can_keep=fault is None)
 
     def ask(self, question: Question, *, can_keep: bool = True) -> None:
@@ -262,8 +264,8 @@ class Guide:
 
     def _decide(self, errors: list[Finding], *, can_skip: bool = True) -> bool:
         """Show errors and ask what to do; False if the user wants to continue with them."""
-        for error in errors:
-            print_finding(error)
+        for each in errors:
+            print_finding(each)
         named = [_BY_SETTING[name] for name in dict.fromkeys(each.setting for each in errors) if name in _BY_SETTING]
         choices = {"": "Enter looks again"}
         if named:
@@ -282,9 +284,9 @@ class Guide:
         if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
             cure = f"In another terminal, in this folder: {'Ctrl-C, then ' if here else ''}ncco serve"
-            return [Finding("server", "error", what, cure)]
-        refused = [Finding("settings", "error", str(each), each.cure, each.setting) for each in _refused(settings)]
-        return [*refused, *asyncio.run(_server_findings(settings))]
+            return [error(what, cure, check="server")]
+        refused = [replace(refused_setting(each), check="settings") for each in _refused(settings)]
+        return [*refused, *_findings_of("server", settings)]
 
     def is_server_outdated(self) -> bool:
         """Whether the running server started before a setting was last changed."""
@@ -297,12 +299,11 @@ class Guide:
         settings = self._with_secret(settings)
         try:
             self._offer_urls(settings)
-        except VonageApiError as error:
-            if error.setting == variable("api_key"):
+        except VonageApiError as fault:
+            if fault.setting == variable("api_key"):
                 self._api_secret = ""  # one of the two is wrong, so ask again
-            return [Finding("vonage", "error", str(error), error.cure, error.setting)]
-        flows = _flows(settings)
-        findings, self.numbers = asyncio.run(_at_vonage(settings, flows))
+            return [error(str(fault), fault.cure, fault.setting, check="vonage")]
+        findings, self.numbers = asyncio.run(_at_vonage(settings))
         return findings
 
     def _with_secret(self, settings: Settings) -> Settings:
@@ -419,7 +420,7 @@ def _check(field: str, text: str) -> None:
 def _flows(settings: Settings) -> list[Flow]:
     """The flows without errors; none if they cannot be read, which another finding reports."""
     with suppress(CannotRun):
-        return list(Source(settings.flows, settings.templates).load(flow_variables()).project.flows.values())
+        return list(Source(settings.flows, settings.templates).load(settings.flow_env).project.flows.values())
     return []
 
 
@@ -442,29 +443,27 @@ async def _server_here(settings: Settings | None) -> str:
     if settings is None:
         return ""
     async with checking_client() as client:
-        return (await local_server(client, settings)).server
+        return (await Surroundings(settings, client).here).server
 
 
-async def _server_findings(settings: Settings) -> list[Finding]:
-    async with checking_client() as client:
-        return (await server_findings(client, settings))[0]
+def _findings_of(group: Group, settings: Settings) -> list[Finding]:
+    async def find() -> list[Finding]:
+        async with checking_client() as client:
+            return await findings_of(Surroundings(settings, client), group)
+
+    return asyncio.run(find())
 
 
-async def _at_vonage(settings: Settings, flows: list[Flow]) -> tuple[list[Finding], list[str]]:
+async def _at_vonage(settings: Settings) -> tuple[list[Finding], list[str]]:
     """The findings about the application, and those of its numbers that a flow answers."""
     async with checking_client() as client:
-        findings, date = await vonage_findings(client, settings, flows)
-        account = _account(client, settings)
-        linked: list[str] = []
-        with suppress(VonageApiError):
-            linked = [each.msisdn for each in (await read_numbers(account, settings.application_id)).numbers]
-    taken = {number for flow in flows for number in flow.numbers}
-    takes_all = any(flow.default for flow in flows)
-    return [*findings, check_clock(date, {})], [number for number in linked if takes_all or number in taken]
-
-
-def _account(client: Any, settings: Settings) -> Account:
-    return Account(client, settings.vonage_api_url, settings.api_key, settings.api_secret.get_secret_value())
+        around = Surroundings(settings, client)
+        findings = await findings_of(around, "vonage")
+        owned = await around.numbers
+    linked = [each.msisdn for each in owned.numbers] if isinstance(owned, OwnedNumbers) else []
+    taken = {number for flow in around.flows for number in flow.numbers}
+    takes_all = any(flow.default for flow in around.flows)
+    return findings, [number for number in linked if takes_all or number in taken]
 
 
 def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
@@ -472,7 +471,7 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with checking_client() as client:
-            return await work(_account(client, settings))
+            return await work(Surroundings(settings, client).account)
 
     return asyncio.run(run())
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from ncco_server.cli.findings import Finding
+from ncco_server.cli.findings import Finding, error, warning
 from ncco_server.cli.probe import probe
 from ncco_server.settings import Settings
 
@@ -55,8 +55,8 @@ def check_tunnels(settings: Settings, tunnels: Collection[Tunnel]) -> Iterator[F
     for tunnel in tunnels:
         if tunnel.url == settings.public_url and tunnel.port not in (None, settings.port):
             message = f"{tunnel.program} leads to port {tunnel.port}, but the server uses port {settings.port}"
-            yield Finding("tunnel", "error", message, f"Start it again: {tunnel.program} http {settings.port}")
+            yield error(message, f"Start it again: {tunnel.program} http {settings.port}")
     ours = [tunnel for tunnel in tunnels if tunnel.port in (None, settings.port)]
     if ours and settings.public_url not in {tunnel.url for tunnel in tunnels}:
         message = f"{ours[0].program} runs at {ours[0].url}, but NCCO_PUBLIC_URL is set to a different address"
-        yield Finding("tunnel", "warning", message, _CURE, "NCCO_PUBLIC_URL")
+        yield warning(message, _CURE, "NCCO_PUBLIC_URL")

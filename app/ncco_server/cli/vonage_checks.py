@@ -7,20 +7,16 @@ from typing import Final
 
 import httpx
 
-from ncco_server.cli.findings import Finding, Status
+from ncco_server.cli.findings import Finding, error, ok, unchecked, warning
 from ncco_server.cli.serve import URLS
 from ncco_server.errors import VonageApiError
 from ncco_server.flow.model import Flow
 from ncco_server.settings import Settings
-from ncco_server.settings.fields import UUID
 from ncco_server.vonage.applications import (
-    Account,
     ConfiguredUrl,
     OwnedNumbers,
     VoiceCapability,
     VonageApplication,
-    read_application,
-    read_numbers,
 )
 from ncco_server.vonage.keys import rsa_modulus
 from ncco_server.web.webhook_http import DEADLINE_S
@@ -29,77 +25,52 @@ _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
 """The default methods at Vonage. Source: webhook reference."""
 
 
-async def vonage_findings(
-    client: httpx.AsyncClient, settings: Settings, flows: Collection[Flow]
-) -> tuple[list[Finding], str]:
-    """The findings about the application, and the `Date` header of Vonage's reply."""
-    secret = settings.api_secret.get_secret_value()
-    needed = {
-        "VONAGE_APPLICATION_ID": UUID.fullmatch(settings.application_id),
-        "VONAGE_API_KEY": settings.api_key,
-        "VONAGE_API_SECRET": secret,
-    }
-    if missing := [name for name, value in needed.items() if not value]:
+def check_access(missing_access: Collection[str]) -> Iterator[Finding]:
+    """Whether the application can be read."""
+    if missing_access:
         cure = "Set the others in .env, and the secret for this command only: VONAGE_API_SECRET=... ncco doctor"
-        message = f"the URLs and numbers at Vonage are not checked without {' and '.join(missing)}"
-        return [Finding("vonage", "unchecked", message, cure)], ""
-    account = Account(client, settings.vonage_api_url, settings.api_key, secret)
-    try:
-        found = await read_application(account, settings.application_id)
-    except VonageApiError as error:
-        status: Status = "error" if error.status in (401, 403, 404) else "unchecked"
-        return [Finding("vonage", status, str(error), error.cure, error.setting)], error.date
-    findings = list(check_application(settings, found))
-    try:
-        findings += check_numbers(await read_numbers(account, settings.application_id), flows)
-    except VonageApiError as error:
-        findings.append(Finding("numbers", "unchecked", str(error), error.cure))
-    return findings, found.date
+        yield unchecked(f"the URLs and numbers at Vonage are not checked without {' and '.join(missing_access)}", cure)
 
 
-def check_numbers(owned: OwnedNumbers, flows: Collection[Flow]) -> Iterator[Finding]:
+def check_application(application: VonageApplication | VonageApiError) -> Finding:
+    """Whether the application exists and takes calls."""
+    if isinstance(application, VonageApiError):
+        make = error if application.status in (401, 403, 404) else unchecked
+        return make(str(application), application.cure, application.setting)
+    named = f'the application "{application.name}"'
+    voice = application.capabilities.voice
+    if voice is None:
+        cure = "Switch on Voice in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
+        return error(f"{named} has no Voice capability", cure)
+    region = f"calls are handled in the region {voice.region}" if voice.region else "no region is chosen"
+    return ok(f"{named}: {region}")
+
+
+def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow]) -> Iterator[Finding]:
     """Whether the application has numbers, and a flow answers each of them."""
-    linked = {number.msisdn for number in owned.numbers}
+    if isinstance(numbers, VonageApiError):
+        yield unchecked(str(numbers), numbers.cure)
+        return
+    linked = {number.msisdn for number in numbers.numbers}
     if flows and not any(flow.is_startable for flow in flows):
         answered = f", so calls to {', '.join(sorted(linked))} hear an apology" if linked else ""
-        yield Finding("numbers", "ok", f"no flow takes calls{answered}")
+        yield ok(f"no flow takes calls{answered}")
         return
     if not linked:
         cure = "Link your number in the Vonage dashboard, on the application's Numbers tab."
-        yield Finding("numbers", "error", "no number is linked to the application, so no call reaches it", cure)
+        yield error("no number is linked to the application, so no call reaches it", cure)
         return
     taken = {number for flow in flows for number in flow.numbers}
     takes_all = any(flow.default or flow.entry for flow in flows)
     if lost := sorted(linked - taken) if flows and not takes_all else []:
         cure = "Add it to a flow's `numbers`, or write `default: true`."
-        yield Finding(
-            "numbers", "error", f"calls to {', '.join(lost)} reach the application, but no flow takes them", cure
-        )
-    if owned.count <= len(linked) and (silent := sorted(taken - linked)):
+        yield error(f"calls to {', '.join(lost)} reach the application, but no flow takes them", cure)
+    if numbers.count <= len(linked) and (silent := sorted(taken - linked)):
         cure = "Link it to this application in the Vonage dashboard, or remove it from the flow."
-        yield Finding(
-            "numbers",
-            "warning",
-            f"a flow takes calls to {', '.join(silent)}, but they are not linked to the application at Vonage",
-            cure,
-        )
+        message = f"a flow takes calls to {', '.join(silent)}, but they are not linked to the application at Vonage"
+        yield warning(message, cure)
     if not lost:
-        yield Finding("numbers", "ok", f"linked to the application: {', '.join(sorted(linked))}")
-
-
-def check_application(settings: Settings, found: VonageApplication) -> Iterator[Finding]:
-    """Whether the application is configured for this server."""
-    voice = found.capabilities.voice
-    if voice is None:
-        cure = "Switch on Voice in the Vonage dashboard, and enter the URLs that `ncco serve` prints."
-        yield Finding("vonage", "error", f'the application "{found.name}" has no Voice capability', cure)
-        return
-    for name, wanted, url in _urls(settings, voice):
-        yield from _check_url(name, wanted, url)
-    yield _check_signing(settings, voice)
-    region = f"calls are handled in the region {voice.region}" if voice.region else "no region is chosen"
-    yield Finding("vonage", "ok", f'the application "{found.name}": {region}')
-    yield from _check_key_pair(settings, found.keys.public_key)
+        yield ok(f"linked to the application: {', '.join(sorted(linked))}")
 
 
 def urls_to_change(settings: Settings, voice: VoiceCapability) -> dict[str, str]:
@@ -120,34 +91,33 @@ def _urls(settings: Settings, voice: VoiceCapability) -> Iterator[tuple[str, str
         yield name, f"{settings.public_url}{path}" if settings.public_url else "", url
 
 
-def _check_url(name: str, wanted: str, url: ConfiguredUrl) -> Iterator[Finding]:
-    check = f"{name} url"
+def check_url(settings: Settings, voice: VoiceCapability, name: str) -> Iterator[Finding]:
+    """Whether a webhook URL at Vonage (`answer`, `fallback` or `event`) is this server's, and requested by POST."""
+    wanted, url = next((wanted, url) for each, wanted, url in _urls(settings, voice) if each == name)
     label = f"the {name} URL"
+    wrong = warning if name == "fallback" else error
     if not url.address:
-        status: Status = "warning" if name == "fallback" else "error"
-        yield Finding(
-            check, status, f"{label} is not set at Vonage", f"Enter {wanted or 'it'} in the Vonage dashboard."
-        )
+        yield wrong(f"{label} is not set at Vonage", f"Enter {wanted or 'it'} in the Vonage dashboard.")
         return
     if not wanted:
-        yield Finding(check, "unchecked", f"{label} at Vonage is {url.address}; NCCO_PUBLIC_URL is not set")
+        yield unchecked(f"{label} at Vonage is {url.address}; NCCO_PUBLIC_URL is not set")
     elif not _is_same(name, wanted, url.address):
         cure = f"Enter {wanted} in the Vonage dashboard."
         if name == "fallback":
             cure += " It may be right, if it is another host or a static NCCO."
-        yield Finding(check, "warning" if name == "fallback" else "error", f"{label} at Vonage is {url.address}", cure)
+        yield wrong(f"{label} at Vonage is {url.address}", cure)
     else:
-        yield Finding(check, "ok", f"{label} at Vonage is {url.address}")
+        yield ok(f"{label} at Vonage is {url.address}")
     method = (url.http_method or _METHODS[name]).upper()
     if method not in ("POST", "GET"):
-        yield Finding(check, "error", f"{label} is requested with {method}", "Choose POST in the Vonage dashboard.")
+        yield error(f"{label} is requested with {method}", "Choose POST in the Vonage dashboard.")
     elif method == "GET":
         cure = "Choose POST in the Vonage dashboard: with GET, numbers and keys end up in the logs of proxies."
-        yield Finding(check, "warning", f"{label} is requested with GET", cure)
+        yield warning(f"{label} is requested with GET", cure)
     if url.socket_timeout is not None and url.socket_timeout <= DEADLINE_S * 1000:
         cure = "Set its socket timeout to 5000 ms in the Vonage dashboard."
         message = f"Vonage waits {url.socket_timeout} ms for {label}, but the server may take {DEADLINE_S * 1000:.0f}"
-        yield Finding(check, "warning", message, cure)
+        yield warning(message, cure)
 
 
 def _is_same(name: str, wanted: str, address: str) -> bool:
@@ -162,20 +132,20 @@ def _is_same(name: str, wanted: str, address: str) -> bool:
     return path == want.path or (name == "answer" and path.rpartition("/")[0] == want.path)
 
 
-def _check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
+def check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
+    """Whether Vonage signs the webhooks."""
     if voice.signed_callbacks:
-        return Finding("signing", "ok", "Vonage signs the webhooks of the application")
+        return ok("Vonage signs the webhooks of the application")
     cure = "Switch on signed webhooks for the application in the Vonage dashboard."
     if voice.signed_callbacks is None:
-        return Finding("signing", "unchecked", "Vonage does not say whether it signs the webhooks", cure)
-    status: Status = "error" if settings.is_signed else "warning"
-    message = "Vonage does not sign the webhooks of the application" + (
-        ", so this server refuses all of them" if settings.is_signed else ""
-    )
-    return Finding("signing", status, message, cure)
+        return unchecked("Vonage does not say whether it signs the webhooks", cure)
+    message = "Vonage does not sign the webhooks of the application"
+    if settings.is_signed:
+        return error(f"{message}, so this server refuses all of them", cure)
+    return warning(message, cure)
 
 
-def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
+def check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
     """Whether the private key belongs to the application, if both are known."""
     private = settings.private_key.get_secret_value()
     if not (private and public_key):
@@ -185,8 +155,7 @@ def _check_key_pair(settings: Settings, public_key: str) -> Iterator[Finding]:
     except ValueError:  # another check reports an unusable private key
         return
     if is_pair:
-        yield Finding("key", "ok", "VONAGE_PRIVATE_KEY belongs to the application")
+        yield ok("VONAGE_PRIVATE_KEY belongs to the application")
     else:
         cure = "Generate a new key pair for the application in the Vonage dashboard, and keep its private.key."
-        message = "VONAGE_PRIVATE_KEY belongs to another application"
-        yield Finding("key", "error", message, cure, "VONAGE_PRIVATE_KEY")
+        yield error("VONAGE_PRIVATE_KEY belongs to another application", cure, "VONAGE_PRIVATE_KEY")

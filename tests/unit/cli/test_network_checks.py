@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -12,18 +13,22 @@ import httpx
 import pytest
 from argon2 import PasswordHasher
 
+from ncco_server.cli.checks import Surroundings, findings_of
 from ncco_server.cli.network_checks import (
+    addresses_of,
     check_address,
+    check_certificate,
     check_clock,
     check_console,
+    check_console_reach,
+    check_console_url,
     check_mail,
     check_plain_http,
     check_public_url,
-    check_ways_to_console,
     check_webhooks,
 )
 from ncco_server.cli.probe import Probe
-from ncco_server.cli.vonage_checks import check_application, check_numbers
+from ncco_server.cli.vonage_checks import check_numbers
 from ncco_server.console.guard import POLICY
 from ncco_server.flow.loader import load
 from ncco_server.settings import load_settings
@@ -34,6 +39,7 @@ from tests.support.cases import each_case
 from tests.support.smtp_server import Mailbox, serving
 
 PUBLIC = "https://calls.example.com"
+ADDRESSES = ["8.8.8.8"]
 HERE = Probe(status=200, document={"status": "up", "server": "a1"})
 THERE = Probe(status=200, document={"status": "up", "server": "b2"})
 CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
@@ -70,14 +76,18 @@ CONSOLE = Probe(status=421, headers={"content-security-policy": POLICY})
         ({"region": None}, "vonage", ("ok", "no region")),
     ],
 )
-def test_each_part_of_an_application_is_compared(
+async def test_each_part_of_an_application_is_compared(
     changes: dict[str, Any], check: str, expected: tuple[str, str]
 ) -> None:
     settings = load_settings(None, public_url=PUBLIC, signature_secret="an-invented-secret")
-    found = check_application(settings, VonageApplication.model_validate(application(PUBLIC, **changes)))
+    found = VonageApplication.model_validate(application(PUBLIC, **changes))
+    async with httpx.AsyncClient(transport=consoles_at({})) as client:
+        around = Surroundings(settings, client)
+        around.application = asyncio.ensure_future(asyncio.sleep(0, found))
+        findings = await findings_of(around, "vonage")
 
     status, says = expected
-    assert [status] == [each.status for each in found if each.check == check and says in each.message]
+    assert [status] == [each.status for each in findings if each.check == check and says in each.message]
 
 
 @each_case(
@@ -94,10 +104,13 @@ def test_each_part_of_an_application_is_compared(
 def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str, expected: tuple[str, str]) -> None:
     status, says = expected
     settings = load_settings(None, public_url=PUBLIC)
-    found = [each for each in check_public_url(settings, HERE, there) if each.check == check]
+    found = {
+        "tls": check_certificate(settings, there),
+        "public url": check_public_url(settings, HERE, there, ADDRESSES),
+    }
 
-    assert [status] == [each.status for each in found]
-    assert says in found[0].message
+    assert [status] == [each.status for each in found[check]]
+    assert says in found[check][0].message
 
 
 @each_case(
@@ -105,7 +118,8 @@ def test_a_public_url_leads_here_by_a_valid_certificate(there: Probe, check: str
     [("postgresql://a:b@db/ncco", "warning"), ("sqlite:///ncco.db", "error"), ("memory://", "error")],
 )
 def test_several_hosts_need_one_database(database: str, status: str) -> None:
-    (found,) = check_public_url(load_settings(None, public_url=PUBLIC, database_url=database), HERE, THERE)
+    settings = load_settings(None, public_url=PUBLIC, database_url=database)
+    (found,) = check_public_url(settings, HERE, THERE, ADDRESSES)
 
     assert status == found.status
     assert "several hosts" in found.cure.lower()
@@ -137,7 +151,7 @@ async def test_a_signed_request_must_come_back_through_the_public_url(
 
     settings = load_settings(None, public_url=PUBLIC, signature_secret=secret, api_key="k1")
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
-        found = await check_webhooks(client, settings)
+        (found,) = await check_webhooks(client, settings, THERE)
 
     assert expected[0] == found.status
     assert expected[1] in found.message
@@ -145,12 +159,12 @@ async def test_a_signed_request_must_come_back_through_the_public_url(
 
 @each_case(("off_s", "status"), [(-3600, "error"), (-60, "warning"), (0, "ok"), (60, "warning"), (3600, "error")])
 def test_a_clock_that_differs_is_reported_before_signatures_fail(off_s: int, status: str) -> None:
-    assert status == check_clock(formatdate(time.time() + off_s, usegmt=True), {}).status
+    assert status == check_clock((formatdate(time.time() + off_s, usegmt=True), "Vonage's")).status
 
 
 @each_case("date", ["", "yesterday", "Sat, 99 Nov 2026 16:50:13 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
 def test_a_date_that_is_none_is_not_compared(date: str) -> None:
-    assert "unchecked" == check_clock(date, {}).status
+    assert "unchecked" == check_clock((date, "Vonage's")).status
 
 
 @each_case(
@@ -170,7 +184,9 @@ async def test_plain_http_is_closed_or_redirected(status: int | None, headers: d
         return httpx.Response(status, headers=headers)
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(respond)) as client:
-        assert [expected] == [each.status for each in await check_plain_http(client, PUBLIC)]
+        found = await check_plain_http(client, load_settings(None, public_url=PUBLIC), THERE)
+
+    assert [expected] == [each.status for each in found]
 
 
 TAKES_ALL = 'flow: hello\ndefault: true\nstart: hi\nsteps: {hi: {do: [{talk: "Hello."}], goto: end}}\n'
@@ -247,7 +263,7 @@ async def test_a_console_that_answers_at_the_public_host_is_an_error(
     answering: dict[str, int], expected: dict[str, str]
 ) -> None:
     async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
-        found = await check_ways_to_console(client, load_settings(None, public_url=PUBLIC))
+        found = await check_console_reach(client, load_settings(None, public_url=PUBLIC))
 
     assert expected == {
         each.status: next(words for words in expected.values() if words in each.message) for each in found
@@ -259,7 +275,7 @@ async def test_a_proxy_of_the_console_leads_to_it(replied: int | None, status: s
     values = {"console_password_hash": HASH, "console_url": "https://console.example.com"}
     answering = {"https://console.example.com/login": replied} if replied else {}
     async with httpx.AsyncClient(transport=consoles_at(answering)) as client:
-        found = await check_ways_to_console(client, load_settings(None, **values))
+        found = await check_console_url(client, load_settings(None, **values))
 
     assert [status] == [each.status for each in found]
 
@@ -279,7 +295,9 @@ def consoles_at(statuses: dict[str, int]) -> httpx.MockTransport:
 
 @each_case(("host", "status"), [("127.0.0.1", "error"), ("localhost", "error"), ("[::1]", "error"), ("8.8.8.8", "ok")])
 async def test_a_host_needs_a_public_address(host: str, status: str) -> None:
-    assert [status] == [each.status for each in await check_address(load_settings(None, public_url=f"https://{host}"))]
+    settings = load_settings(None, public_url=f"https://{host}")
+
+    assert status == check_address(settings, await addresses_of(settings.public_url)).status
 
 
 FLOW = """\
@@ -296,11 +314,11 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
     mailbox = Mailbox()
     with serving(mailbox) as port:
         set_up = load_settings(smtp_url=f"smtp://localhost:{port}", mail_from="phone@example.com")
-        found = await check_mail(set_up, mailing)
+        found = await check_mail(set_up, mailing, "")
         assert [] == mailbox.taken
         found += await check_mail(set_up, (), "owner@example.com")
-    found += await check_mail(set_up, mailing)
-    found += await check_mail(load_settings(), mailing)
+    found += await check_mail(set_up, mailing, "")
+    found += await check_mail(load_settings(), mailing, "")
     found += await check_mail(load_settings(), (), "owner@example.com")
 
     assert [
@@ -310,6 +328,6 @@ async def test_mail_is_checked_by_logging_in_and_sent_only_if_asked() -> None:
         ("warning", "NCCO_SMTP_URL or NCCO_MAIL_FROM is not set, so emails are parked"),
         ("error", "a test email needs NCCO_SMTP_URL and NCCO_MAIL_FROM"),
     ] == [(each.status, each.message) for each in found]
-    assert [] == await check_mail(load_settings(), ())
+    assert [] == await check_mail(load_settings(), (), "")
     [(addresses, message)] = mailbox.taken
     assert (["owner@example.com"], "phone@example.com") == (addresses, message["From"])
