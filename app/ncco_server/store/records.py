@@ -13,6 +13,7 @@ from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import (
     COUNT_RESULTS,
     COUNT_RETURNED,
+    FAILURE_IN_0_2,
     NOTES,
     QUARTER_MS,
     RESULTS_TABLE,
@@ -35,6 +36,7 @@ from ncco_server.store.results import (
     ResultRow,
     SummedCalls,
     comparable_since,
+    has_failed,
     last_before,
     read_result,
     whole_days,
@@ -60,9 +62,6 @@ from ncco_server.store.rows import (
     WebhookRow,
 )
 from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
-
-FAILURE_IN_0_2: Final = '"did":"failed"'
-"""The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
 
 FAILURES: Final = "0002"
 """The version of the schema's additions that introduced `turns.has_failed`."""
@@ -262,9 +261,9 @@ class Records:
         self._read = read
         self._dialect = dialect
         self._has_results = RESULTS_ADDED not in schema.additions
-        failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
-        if FAILURES not in schema.additions:
-            failed = f"coalesce(has_failed, {failed})"
+        failed = has_failed(dialect)
+        if FAILURES in schema.additions:
+            failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
         # For EXISTS, PostgreSQL would read the whole table at once.
         self._has_failed = f"(SELECT true FROM turns WHERE call_key = calls.key AND {failed} LIMIT 1) IS NOT NULL"
         lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"

@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
-from ncco_server.store.sql import ListSql, Sql, marks
+from ncco_server.store.sql import Dialect, ListSql, Sql, contains, marks
 
 RESULTS_TABLE: Final = "ncco_results"
 SUMS_TABLE: Final = "ncco_sums"
@@ -170,17 +170,31 @@ GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._fie
 """The columns of a new row; the others have the table's defaults."""
 
 
+FAILURE_IN_0_2: Final = '"did":"failed"'
+"""The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
+
+
+def has_failed(dialect: Dialect) -> str:
+    """The value that says whether a turn has failed."""
+    return f"""coalesce(has_failed, {contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")})"""
+
+
 def _select_facts(call_key: str) -> Sql:
     """Select a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
-    return Sql(f"""
-        SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result, has_failed
-        FROM turns
-        WHERE call_key = {call_key}
-        UNION ALL
-        SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
-        FROM webhooks
-        WHERE call_key = {call_key}
-    """)
+
+    def sql(dialect: Dialect) -> str:
+        return f"""
+            SELECT call_key, number, '' AS kind, heard, 0 AS received_at, 0 AS webhook, rang, result,
+                {has_failed(dialect)}
+            FROM turns
+            WHERE call_key = {call_key}
+            UNION ALL
+            SELECT call_key, turn, kind, wait, received_at, key, NULL, NULL, NULL
+            FROM webhooks
+            WHERE call_key = {call_key}
+        """
+
+    return Sql(sql("postgres"), sqlite=sql("sqlite"))
 
 
 # The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.

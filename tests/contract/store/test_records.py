@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ncco_server.store import CallFilter, EndOfCall, Records, Store
+from ncco_server.store import CallFilter, EndOfCall, Records, ResultProgress, Store
 from tests.support.stored_rows import (
     NOON_MS,
     NUMBER,
@@ -144,8 +144,13 @@ async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_writte
     for name, has_failed in (("failed", None), ("fine", False)):
         turn = turn_row(name, trace=trace, has_failed=has_failed)
         await store.open_call(session_row(name), turn, webhook_row(name))
+    running = await ids(records, has_failed=True)
+    for name in ("failed", "fine"):
+        await end_call(store, name, webhook_row(name, status="completed"))
+    assert await store.results.lease(NOON_MS, NOON_MS + 1)
+    await store.results.save(ResultProgress(0, 0, None), NOON_MS + 1)  # all ended calls have a result
 
-    assert ["failed"] == await ids(records, has_failed=True)
+    assert (["failed"], ["failed"]) == (running, await ids(records, has_failed=True))
 
 
 async def test_version_changes_with_each_call_also_if_a_hosts_clock_is_behind(store: Store, records: Records) -> None:
