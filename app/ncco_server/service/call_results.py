@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 
 from ncco_server.engine.session import from_json
 from ncco_server.flow.model import Flow
-from ncco_server.service.announced_recordings import name_of_caller
 from ncco_server.service.recorded_calls import json_object
+from ncco_server.service.recordings import name_of_caller
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
@@ -33,7 +33,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     if state.get("parent") or call.get("direction") == "outbound":
         return None
     is_running = session.leg and now_ms - session.created_at <= LONGEST_CALL_MS
-    step = str(state.get("step", ""))
+    step = f"{state.get('at') or session.flow}.{state['step']}" if state.get("step") else ""
     return ResultRow(
         call_key=key,
         id=session.id,
@@ -45,7 +45,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
         party_end="",
         line=str(call.get("to", "")),
         name=_name_of_caller(session, flows),
-        step=f"{state.get('at', '')}.{step}" if step else "",
+        step=step,
         is_played=False,
         has_failed=False,
         result="unknown" if session.is_over else "open" if is_running else "lost",

@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema, computed_field
 
+from ncco_server.field_docs import field_docs
 from ncco_server.service.recorded_calls import json_object, utc_text
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.store import AttemptRow, CallRow, HookRow, PlacedRow, RecordingRow, ResultRow
@@ -32,11 +33,19 @@ Personal: TypeAlias = Annotated[str, Field(json_schema_extra={"x-personal": True
 """A text that says something about a person; `ncco forget` and the end of the retention period delete it."""
 
 
+def _describe(schema: dict[str, Any], kind: type[Document]) -> None:
+    """Add the docstrings of the fields to a JSON Schema."""
+    docs = field_docs(kind, Document)
+    for name, field in kind.model_fields.items():
+        option = schema["properties"].get(field.serialization_alias or name, {})
+        option["description"] = " ".join(docs[name].split())
+
+
 class Document(BaseModel):
     """A row as programs read it. Rows have times in milliseconds since 1970."""
 
     model_config = ConfigDict(
-        frozen=True, use_attribute_docstrings=True, serialize_by_alias=True, val_temporal_unit="milliseconds"
+        frozen=True, serialize_by_alias=True, val_temporal_unit="milliseconds", json_schema_extra=_describe
     )
     timezone_follows: ClassVar[str] = ""
     """The column of CSV that is followed by `TIMEZONE`."""
@@ -168,7 +177,9 @@ class CallDocument(Document):
     end was not reported, or could not be, because the call has no leg.
     """
     step: str
-    """The step that the call is in, or was in when it ended, as `flow.step`; empty if the flow had ended."""
+    """The step that the call is in, or was in when it ended, as `flow.step` if it is one of another flow; empty if the
+    flow had ended.
+    """
     rang: str = ""
     """The step that dialled last, as `flow.step`; empty if none did."""
     failed: bool

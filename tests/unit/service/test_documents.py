@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from ncco_server.results import RESULTS
@@ -47,6 +48,20 @@ async def test_a_call_whose_end_is_reported_late_ends_when_reports_count_it() ->
         late.as_json()["ended_at"],
         late.seconds,
     )
+
+
+@each_case(("expected", "state"), [("acme.menu", {}), ("other.menu", {"at": "other"})])
+async def test_the_step_that_dials_has_the_same_name_before_and_after_the_call(
+    expected: str, state: dict[str, str]
+) -> None:
+    async with MemoryStore() as store:
+        session, turn, webhook = new_call("leg-1", state=orjson.dumps({"step": "menu", "dialled": 1, **state}))
+        await store.open_call(session, turn._replace(heard=0, rang=expected), webhook)
+        (before,) = await documents(store)
+        await end_call(store, "leg-1", webhook_row("leg-1", status="completed"))
+        (after,) = await documents(store)
+
+    assert (expected, expected) == (before.rang, after.rang)
 
 
 @pytest.mark.parametrize("direction", ["inbound", "outbound"])
