@@ -22,7 +22,6 @@ BENCHMARKS: Final = (
     "instructions",
     "check_ncco",
     "commands",
-    "loaded",
     "signature",
     "store",
     "disk",
