@@ -6,7 +6,6 @@ Each flow also contains the flows that a call can reach from it.
 from __future__ import annotations
 
 import hashlib
-from collections import UserDict
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
@@ -31,6 +30,7 @@ from ncco_server.flow.scope import Signature
 from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.suggest import limited_comparisons
 
 
@@ -121,7 +121,7 @@ def _load(
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
     templates = _in_folder(texts, _TEMPLATES)
-    tracked = TrackedTemplates({path.removeprefix(_TEMPLATES): text for path, text in templates.items()})
+    tracked = Templates({path.removeprefix(_TEMPLATES): text for path, text in templates.items()})
     context = _read_context(files, texts, tracked, env, extent)
     shared_sources = {file.path: file.text for file in parts} | tracked.pop_used()
 
@@ -176,21 +176,22 @@ def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
 def _read_context(
     files: list[_File],
     texts: Mapping[str, str],
-    templates: TrackedTemplates,
+    templates: Templates,
     env: Mapping[str, str] | None,
     extent: Extent,
 ) -> Context:
     """What all flows may use: the shared parts of the project, its templates, and the signatures of its flows."""
     shared = [(file.node, file.issues) for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     named = _named(files) if extent != "revision" else {}
+    zone = zone_written_in(*(node for node, _ in shared))
     context = Context(
         templates,
         env,
         dates=_in_folder(texts, _CALENDARS),
         flows=_signatures(files),
         has_all_flows=extent != "revision",
-        kept=filled_with_settings(named, [node for node, _ in shared], templates.data),
-        zone=zone_written_in(*(node for node, _ in shared)),
+        kept=filled_with_settings(named, [(node, zone) for node, _ in shared], templates),
+        zone=zone,
     )
     return read_shared(shared, context)
 
@@ -280,7 +281,7 @@ class _FlowFile:
         return {self.file.path: self.file.text, **self.templates, **dates}
 
 
-def _read(file: _File, head: FlowHead, context: Context, tracked: TrackedTemplates) -> _FlowFile:
+def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> _FlowFile:
     read = read_flow(head, context, file.issues)
     return _FlowFile(file, read, tracked.pop_used())
 
@@ -330,10 +331,10 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
     return {signature.name: signature for signature in nameless} | found
 
 
-def _named(files: list[_File]) -> dict[str, Map]:
-    """The root node of each flow file, by the flow's name."""
-    named = [(file.node.get("flow"), file.node) for file in files if isinstance(file.node, Map)]
-    return {name.value: node for name, node in named if isinstance(name, Text)}
+def _named(files: list[_File]) -> dict[str, tuple[Map, str]]:
+    """The root node of each flow file, and its time zone, by the flow's name."""
+    named = [(file.node.get("flow"), file.node, file.head) for file in files if isinstance(file.node, Map)]
+    return {name.value: (node, head.zone if head else "") for name, node, head in named if isinstance(name, Text)}
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
@@ -346,30 +347,6 @@ def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calenda
         if shared.get(name) is not calendar
     }
     return {**shared, **own}
-
-
-class TrackedTemplates(UserDict[str, str]):
-    """The templates by name. Records which ones are read, since these are part of a flow's revision."""
-
-    def __init__(self, templates: Mapping[str, str]) -> None:
-        super().__init__(templates)
-        self._used: dict[str, str] = {}
-        self._unused = dict.fromkeys(templates)
-
-    def unused(self) -> tuple[str, ...]:
-        """The names of the templates that were never read."""
-        return tuple(self._unused)
-
-    def pop_used(self) -> dict[str, str]:
-        """Path → text of the templates that were read since this method was last called."""
-        used = self._used
-        self._used = {}
-        return dict(sorted(used.items()))
-
-    def __getitem__(self, name: str) -> str:
-        text = self._used[f"{_TEMPLATES}{name}"] = super().__getitem__(name)
-        self._unused.pop(name, None)
-        return text
 
 
 def revision_of(sources: Mapping[str, str]) -> str:

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TypeAlias
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.grammar.reader import has_braces
 from ncco_server.flow.nodes import Map, Node, Seq, Text, text_of, texts_in, walk
-from ncco_server.flow.templates.analysis import read_with_includes
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.references import Occurrence, Walk, references_in
 from ncco_server.flow.templates.tree import Template
 
@@ -33,29 +33,33 @@ class Cell(NamedTuple):
 SETTING: Final = Cell("", "env")
 """Stands for the server's settings."""
 
+_WORDS: Final = frozenset({"set", "with", "run"})
+
 Edges: TypeAlias = dict[Cell, set[Cell]]
 """Each cell with the cells computed from it."""
 
 
 def filled_with_settings(
-    flows: Mapping[str, Map], shared: Iterable[Map], templates: Mapping[str, str]
+    flows: Mapping[str, tuple[Map, str]], shared: Iterable[tuple[Map, str]], templates: Templates
 ) -> dict[str, frozenset[str]]:
     """The variables of each flow that may hold a setting.
 
     Args:
-        flows: the nodes of each flow file, by the flow's name.
-        shared: the nodes of the shared files.
-        templates: the files that a text may include, by name.
+        flows: the root node of each flow file and its time zone, by the flow's name.
+        shared: the root node of each shared file and its time zone.
+        templates: the parsed texts.
     """
     edges: Edges = defaultdict(set)
-    defaults = [node for each in shared if (node := each.get("defaults")) is not None]
-    for flow, node in flows.items():
-        for inner in (inner for part in (node, *defaults) for inner in walk(part)):
-            for source, target in _edges(inner, flow, flows, templates) if isinstance(inner, Map) else ():
+    nodes = {flow: node for flow, (node, _) in flows.items()}
+    defaults = [(part, zone) for node, zone in shared if (part := node.get("defaults")) is not None]
+    inherited = [(each, zone) for part, zone in defaults for each in _assigning(part)]
+    for flow, (node, own) in flows.items():
+        for each, zone in (*((each, own) for each in _assigning(node)), *inherited):
+            for source, target in _edges(each, flow, nodes, templates, zone):
                 edges[source].add(target)
 
     def successors(cell: Cell) -> Iterator[Cell]:
-        return (each for each in edges[cell] if not _is_harmless(each.name, flows.get(each.flow)))
+        return (each for each in edges[cell] if not _is_harmless(each.name, nodes.get(each.flow)))
 
     found = reachable([SETTING], successors)
     return {
@@ -74,7 +78,15 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
     return False
 
 
-def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[str, str]) -> Iterator[tuple[Cell, Cell]]:
+def _assigning(node: Node) -> list[Map]:
+    """The maps that assign values, or run a flow, which returns values."""
+    maps = (each for each in walk(node) if isinstance(each, Map))
+    return [each for each in maps if any(entry.key.value in _WORDS for entry in each.entries)]
+
+
+def _edges(
+    node: Map, flow: str, flows: Mapping[str, Map], templates: Templates, zone: str
+) -> Iterator[tuple[Cell, Cell]]:
     """Sources and targets of assignments in a map of a flow: by `set` and `with`, and by returns from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
@@ -82,18 +94,18 @@ def _edges(node: Map, flow: str, flows: Mapping[str, Map], templates: Mapping[st
         values = node.get(word)
         for entry in values.entries if filled and isinstance(values, Map) else ():
             target = Cell(filled, entry.key.value, is_returned and word == "set")
-            for name in _used(entry.value, templates):
+            for name in _used(entry.value, templates, zone):
                 yield (SETTING if name == "env" else Cell(flow, name)), target
     declared = flows[callee].get("returns") if callee in flows else None
     for entry in declared.entries if isinstance(declared, Map) else ():
         yield Cell(callee, entry.key.value, is_returned=True), Cell(flow, entry.key.value)
 
 
-def _used(node: Node, templates: Mapping[str, str]) -> Iterator[str]:
+def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
     """The names that a written value is computed from."""
     for text in texts_in(node):
         if has_braces(text):
-            template, _ = read_with_includes(text, templates)
+            template = templates.parsed(text, zone).template
             values = _SourceWalk(template)
             values.block(template.body)
             yield from values.found

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import scope_types
 from ncco_server.flow.templates.compiler import compile_value
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import DATETIME, TYPES, record
 from tests.support.cases import each_case
 from tests.support.tracked import text_of
@@ -36,7 +37,7 @@ def test_the_table_is_found() -> None:
 @each_case(("written", "language", "told"), CASES)
 def test_the_page_shows_what_is_said(written: str, language: str, told: str) -> None:
     text = Text(f"{{{{ {written} }}}}", Place("docs/reference/text.md", 1, 1))
-    value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, {}, language=language)
+    value, issues = compile_value(text, TYPES["text"], "talk", SCOPE, Templates(), language=language)
 
     assert [] == issues
     assert value is not None

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.flow.issues import by_place
-from ncco_server.flow.loader import TrackedTemplates, load, load_files, revision_of
+from ncco_server.flow.loader import load, load_files, revision_of
 from ncco_server.flow.model import Project
+from ncco_server.flow.templates.parsing import Templates
 from tests.support.cases import each_case
 from tests.support.examples import examples
 
@@ -135,7 +136,7 @@ def test_a_template_may_be_part_of_several_flows() -> None:
 
 
 def test_a_shelf_knows_which_templates_were_taken() -> None:
-    tracked = TrackedTemplates({"a.j2": "A", "b.j2": "B"})
+    tracked = Templates({"a.j2": "A", "b.j2": "B"})
 
     assert ("A", None) == (tracked.get("a.j2"), tracked.get("c.j2"))
     assert "b.j2" in tracked

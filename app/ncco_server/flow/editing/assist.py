@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -24,6 +25,7 @@ from ncco_server.flow.scope import ScopeTypes, scope_types
 from ncco_server.flow.source import read_yaml
 from ncco_server.flow.source.source_file import EXPRESSION_KEYS
 from ncco_server.flow.templates.filters import FILTERS, Filter
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from ncco_server.value_types import JsonSchema
 
@@ -417,7 +419,7 @@ def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTy
     node, _ = read_yaml(file, text)
     head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None
     if head is not None:
-        return read_flow(head, context, []).reader.scope
+        return read_flow(head, replace(context, templates=Templates()), []).reader.scope
     scope = scope_types({}).with_name("hours", hours_type(context.shared.calendars))
     for name, lookup in context.shared.lookups.items():
         scope = scope.with_name(name, lookup.type)
@@ -427,4 +429,4 @@ def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTy
 @lru_cache(maxsize=8)
 def _context(shared: tuple[tuple[str, str], ...]) -> Context:
     nodes = (read_yaml(path, text)[0] for path, text in shared)
-    return read_shared([(node, []) for node in nodes if isinstance(node, Map)], Context({}))
+    return read_shared([(node, []) for node in nodes if isinstance(node, Map)], Context(Templates()))

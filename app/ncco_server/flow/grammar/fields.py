@@ -29,8 +29,6 @@ from ncco_server.flow.issues import Fix
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.compiler import compile_file, compile_value
-from ncco_server.flow.templates.syntax import read_template
-from ncco_server.flow.templates.tree import Template
 from ncco_server.flow.templates.values import Value
 from ncco_server.issue import listed as phrase
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
@@ -247,8 +245,7 @@ def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
     """
     if not isinstance(node, Text) or not node.value.startswith("{{"):
         return None
-    template = Template(node)
-    template.body, faults = read_template(template, node)
+    template, faults, _ = reader.templates.parsed(node, reader.scope.zone)
     match template.body:
         case [nodes.Output(nodes=[computed])] if not faults and not isinstance(computed, nodes.TemplateData):
             return Checker(template, reader.scope).type_of(computed)

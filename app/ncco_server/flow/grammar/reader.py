@@ -18,6 +18,7 @@ from ncco_server.flow.issues import RULES, Fix, FlowIssue, meant_word, write_one
 from ncco_server.flow.nodes import NOWHERE, Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.suggest import nearest
 from ncco_server.value_types import Escape, Kind
@@ -126,7 +127,7 @@ class Resolver(Reader):
 
     Attributes:
         scope: the names that a value may use, with their types.
-        templates: the texts of the templates, by file name.
+        templates: the files of templates/, and the parsed texts.
         steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
         variables: the flow's variables, by name.
         flows: the signatures of the flows of the project, by name.
@@ -139,7 +140,7 @@ class Resolver(Reader):
     """
 
     scope: ScopeTypes
-    templates: Mapping[str, str] = field(default_factory=dict)
+    templates: Templates = field(default_factory=Templates)
     steps: Mapping[str, Place] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     flows: Mapping[str, Signature] = field(default_factory=dict)

@@ -32,6 +32,7 @@ from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import ANY, Word
 
 SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results")
@@ -53,7 +54,7 @@ class Context:
     """The project around a flow file.
 
     Attributes:
-        templates: the texts of the templates, by file name.
+        templates: the files of templates/, and the parsed texts.
         env: the names of the variables that flows can read; None if unknown.
         dates: dates of holidays that were computed before, by path; missing ones are computed.
         shared: the parts for all flows.
@@ -65,7 +66,7 @@ class Context:
         zone: the time zone of the shared files (an IANA name), or "".
     """
 
-    templates: Mapping[str, str]
+    templates: Templates
     env: Iterable[str] | None = None
     dates: Mapping[str, str] = field(default_factory=dict)
     shared: Sections = field(default_factory=Sections)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Collection
+from typing import Final, NamedTuple
 
 from jinja2 import nodes
-from jinja2.visitor import NodeTransformer
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue
+from ncco_server.flow.issues import RULES, Fix
 from ncco_server.flow.paths import root_of
 from ncco_server.flow.scope import NAME, is_name
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.environment import LOOP_FIELDS
-from ncco_server.flow.templates.escaping import Contexts, Misplaced, WrittenValue
+from ncco_server.flow.templates.escaping import Contexts, Misplaced
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import (
     Occurrence,
@@ -25,15 +24,11 @@ from ncco_server.flow.templates.references import (
     used_env,
     whole_values,
 )
-from ncco_server.flow.templates.syntax import read_template
-from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, Token, missing_file
+from ncco_server.flow.templates.tree import Token
 from ncco_server.value_types import ANY, POINTS, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
 """Maximum depth of nested loops. With the limit on list lengths, it limits how much work a template can cause."""
-
-MAX_INCLUDES: Final = 50
-"""Maximum number of includes in a value; our choice."""
 
 MAX_NESTED: Final = 40
 """Maximum depth of nested blocks across all included files; our choice, well below Python's recursion limit."""
@@ -44,70 +39,6 @@ _SINGLE = re.compile(
     r"(?P<sign>\$?)\{\s*(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>(?:\.[A-Za-z_][A-Za-z0-9_]*)*"
     r"(?:\s*\|\s*[A-Za-z_]+(?:\([^(){}]*\))?)*)\s*(?P<end>\}+)"
 )
-
-
-def read_with_includes(
-    text: Located, templates: Mapping[str, str], files: tuple[str, ...] = (), zone: str = ""
-) -> tuple[Template, list[FlowIssue]]:
-    """Parse a text and everything that it includes; returns the tree and the errors.
-
-    `files` contains the name of the template file that the text comes from, if any: it must not include itself (E324).
-    """
-    template = Template(text, zone)
-    issues = list[FlowIssue]()
-    template.files.update(files)
-    includes = _Includes(template, templates, issues, files)
-    template.body = includes.read(text)
-    return template, issues
-
-
-class _Includes(NodeTransformer):
-    """Replaces every `include` with the tree of the included file."""
-
-    def __init__(
-        self, template: Template, templates: Mapping[str, str], issues: list[FlowIssue], files: tuple[str, ...]
-    ) -> None:
-        self.template = template
-        self.templates = templates
-        self.issues = issues
-        self.files = files
-        self.count = 0
-
-    def read(self, text: Located) -> list[nodes.Node]:
-        """The nodes of a text, with its includes replaced."""
-        body, faults = read_template(self.template, text)
-        for fault in faults:
-            self._report(*fault)
-        tree = nodes.Template(body)
-        self.generic_visit(tree)
-        return tree.body
-
-    def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes of the included file, in a scope of their own: names that the file sets exist only there."""
-        name = node.template.value if isinstance(node.template, nodes.Const) else ""
-        where = self.template.written_as(node.template)
-        if name not in self.templates:
-            self._report("E323", where, *missing_file(name, self.templates))
-            return None
-        self.count += 1
-        if name in self.files:
-            circle = " → ".join((*self.files[self.files.index(name) :], name))
-            self._report("E324", where, f"includes itself: {circle}")
-        elif self.count > MAX_INCLUDES:
-            self._report("E311", where, f"more than {MAX_INCLUDES} includes")
-        elif len(self.templates[name]) > MAX_FILE:
-            self._report("E311", where, f"{name} has more than {MAX_FILE:,} characters")
-        else:
-            self.template.files.add(name)
-            files = self.files
-            self.files = (*self.files, name)
-            body = self.read(TemplateFile(name, self.templates[name]))
-            self.files = files
-            return nodes.Scope(body, lineno=node.lineno)
-        return None
-
-    def _report(self, code: str, where: Token, message: str, cure: str | Fix | None = None) -> None:
-        self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
 
 class Analysis(Walk):
@@ -182,10 +113,14 @@ class Analysis(Walk):
             at = Token(node.lineno + node.data.index(written), "", written)
             self.check.report("E332", at, message, cure)
             context = "path"
-        self.state = self.state._replace(context=context)
+        self._enter_context(context)
         if not self._is_json and self.template.token(node.lineno).kind != "raw":
             self.check.scope = self.state.scope
             check_braces(self.check, node.data, node.lineno)
+
+    def _enter_context(self, context: str) -> None:
+        if context != self.state.context:
+            self.state = self.state._replace(context=context)
 
     def on_value(self, occurrence: Occurrence) -> None:
         """Record the names that an expression uses, and check the expression."""
@@ -236,21 +171,12 @@ class Analysis(Walk):
         behind = self._contexts.after_value(self.state.context)
         if type_ is not None and self._is_one_value(node, type_):
             try:
-                self.escapers[start] = self._contexts.escaper(self.state.context, self._written(node, type_))
+                self.escapers[start] = self._contexts.escaper(self.state.context, _Value(self.check, node, type_))
             except Misplaced as fault:
                 self._report_misplaced(node, fault)
                 if fault.code == "E332" and not self.state.context:
                     behind = "path"  # the text after the value must not cause a second error
-        self.state = self.state._replace(context=behind)
-
-    def _written(self, node: nodes.Node, type_: Kind) -> WrittenValue:
-        values = tuple(whole_values(node))
-        fixed = [_is_fixed(value) for value in values]
-        is_url = all(
-            is_one or getattr(self.check.types.get(value), "name", "") == "url"
-            for value, is_one in zip(values, fixed, strict=True)
-        )
-        return WrittenValue(type_, all(fixed), is_url, self.check.shown(node))
+        self._enter_context(behind)
 
     def _report_misplaced(self, node: nodes.Node, fault: Misplaced) -> None:
         where: nodes.Node | Token = node
@@ -288,6 +214,32 @@ class Analysis(Walk):
         cure = cures.get(type_.family, f"write {shown} | spoken")
         self.check.report("E336", node, f"{shown} is {type_.described}", cure)
         return False
+
+
+class _Value(NamedTuple):
+    """A value that the template outputs; see `WrittenValue`."""
+
+    check: Checker
+    node: nodes.Node
+    shape: Kind
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether each value that it may be is fixed."""
+        return all(map(_is_fixed, whole_values(self.node)))
+
+    @property
+    def is_url(self) -> bool:
+        """Whether each value that it may be is fixed or of type url."""
+        types = self.check.types
+        return all(
+            _is_fixed(value) or getattr(types.get(value), "name", "") == "url" for value in whole_values(self.node)
+        )
+
+    @property
+    def shown(self) -> str:
+        """Its source, shortened."""
+        return self.check.shown(self.node)
 
 
 def _is_fixed(node: nodes.Node) -> bool:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from jinja2 import nodes
 
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import ScopeTypes
-from ncco_server.flow.templates.analysis import Analysis, check_braces, read_with_includes
+from ncco_server.flow.templates.analysis import Analysis, check_braces
 from ncco_server.flow.templates.checker import Checker
 from ncco_server.flow.templates.escaping import CONTEXTS
 from ncco_server.flow.templates.filters import LANGUAGE
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.syntax import read_expression
 from ncco_server.flow.templates.tree import MAX_FILE, Located, Template, TemplateFile, missing_file, shorten
 from ncco_server.flow.templates.values import Computed, Expression, Literal, Native, Value
@@ -48,8 +47,7 @@ _CASTABLE_KINDS: Final = {
 """The kinds of values that can be cast to each type; a type that is not listed takes only values of its own kind."""
 
 
-@dataclass(frozen=True, slots=True)
-class _CompilationUnit:
+class _CompilationUnit(NamedTuple):
     """One value to compile."""
 
     text: Located
@@ -57,9 +55,8 @@ class _CompilationUnit:
     type: Kind
     escape: Escape
     scope: ScopeTypes
-    templates: Mapping[str, str]
+    templates: Templates
     language: str
-    files: tuple[str, ...] = ()
     what: str = "the value"
 
 
@@ -68,7 +65,7 @@ def compile_value(
     type_: Kind,
     escape: Escape,
     scope: ScopeTypes,
-    templates: Mapping[str, str],
+    templates: Templates,
     *,
     what: str = "the value",
     language: str = LANGUAGE,
@@ -78,7 +75,7 @@ def compile_value(
     `what` names the field in messages; `language` is the language of localised filters. The value is None if one of
     the issues is an error, but not if all of them are warnings.
     """
-    if escape in ("talk", "ssml"):
+    if escape in ("talk", "ssml") and _UNSPOKEN.search(text.value):
         text = text._replace(value=_UNSPOKEN.sub(" ", text.value))
     return _compile(_CompilationUnit(text, text.place, type_, escape, scope, templates, language, what=what))
 
@@ -88,7 +85,7 @@ def compile_file(
     type_: Kind,
     escape: Escape,
     scope: ScopeTypes,
-    templates: Mapping[str, str],
+    templates: Templates,
     *,
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[FlowIssue]]:
@@ -102,7 +99,7 @@ def compile_file(
     if len(text.value) > MAX_FILE:
         message = f"{name.value} has more than {MAX_FILE:,} characters"
         return None, [RULES["E311"].at(name.place, message)]
-    return _compile(_CompilationUnit(text, name.place, type_, escape, scope, templates, language, (name.value,)))
+    return _compile(_CompilationUnit(text, name.place, type_, escape, scope, templates, language))
 
 
 def compile_expression(
@@ -127,13 +124,13 @@ def compile_expression(
 def _compile(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:
     if not _OPENER.search(unit.text.value):
         return _compile_literal(unit)
-    template, faults = read_with_includes(unit.text, unit.templates, unit.files, unit.scope.zone)
+    template, faults, _ = unit.templates.read(unit.text, unit.scope.zone)
     if unit.type.name not in _TEXTUAL and not faults:
         match template.body:
             case [nodes.Output(nodes=[node])] if not isinstance(node, nodes.TemplateData):
                 if unit.text.value == unit.text.value.strip():
                     return _compile_native(unit, template, node)
-    return _compile_computed(unit, template, faults)
+    return _compile_computed(unit, template, [*faults])
 
 
 def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIssue]]:

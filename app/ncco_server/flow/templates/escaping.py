@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
 from jinja2 import Undefined
@@ -160,20 +160,24 @@ class Misplaced(Exception):
     is_all_before: bool = False
 
 
-class WrittenValue(NamedTuple):
-    """A value inserted into a text.
+class WrittenValue(Protocol):
+    """A value inserted into a text."""
 
-    Attributes:
-        shape: its type.
-        is_fixed: whether it consists only of server settings and literal text.
-        is_url: whether it is fixed or of type url.
-        shown: its source, shortened.
-    """
+    @property
+    def shape(self) -> Kind:
+        """Its type."""
 
-    shape: Kind
-    is_fixed: bool
-    is_url: bool
-    shown: str
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it consists only of server settings and literal text."""
+
+    @property
+    def is_url(self) -> bool:
+        """Whether it is fixed or of type url."""
+
+    @property
+    def shown(self) -> str:
+        """Its source, shortened."""
 
 
 def _joined(contexts: set[str]) -> str | None:

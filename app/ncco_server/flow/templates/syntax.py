@@ -6,6 +6,7 @@ has at most one error, so the errors of all pairs are reported together.
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -70,6 +71,8 @@ MAX_BLOCKS: Final = 10
 """Maximum depth of nested blocks in a text; our choice."""
 
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
+_HEADS: Final = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
+"""The number of tokens before the expression of each tag that has one."""
 _CLOSERS: Final = {"{{": "}}", "{%": "%}", "{#": "#}", "(": ")", "[": "]"}
 _CONSTANTS: Final = ("true", "false", "none", "True", "False", "None")
 
@@ -88,6 +91,9 @@ _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]+)?(?![\w])")
 _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
+
+_PARSER: Final = Parser(ENVIRONMENT, "")
+"""Copied for each expression. Making a parser takes as long as reading a short expression."""
 
 _VALUE: Final = "write a name, text in quotes or a number"
 _NO_MAP: Final = 'maps cannot be written here; for an entry of a map, write name["key"]'
@@ -126,8 +132,7 @@ class Piece:
     @property
     def expression_start(self) -> int:
         """The index of the first token of the piece's expression."""
-        heads = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
-        return heads.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
+        return _HEADS.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
         """The token at an index; an `end` token if there is none."""
@@ -195,7 +200,7 @@ class _Scanner:
                 yield piece
                 piece = None
             elif token.kind == "data":
-                yield Piece("", token.start, [token._replace(kind=kind)], token.end)
+                yield Piece("", token.start, [Token(token.start, kind, token.text)], token.end)
             elif piece is not None and (fault := self._fault(piece, token)):
                 return (yield from self._broken(piece, fault))
             elif piece is not None and token.kind not in ("whitespace", "end"):
@@ -514,7 +519,7 @@ class _TreeBuilder:
         faults += _word_faults(piece)
         if not any(fault.code == "E311" for fault in faults):
             tokens = [*piece.tokens[piece.expression_start :], Token(piece.close, "block_end", "")]
-            parser = Parser(ENVIRONMENT, "")
+            parser = copy.copy(_PARSER)
             parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(iter(tokens)), None, None)
             try:
                 node = parser.parse_expression()
@@ -527,8 +532,10 @@ class _TreeBuilder:
                 index = next((at for at, token in enumerate(piece.tokens) if token.start >= stopped), len(piece.tokens))
                 faults.append(_explain(piece, index))
         piece.fault = min(faults, key=lambda fault: fault.at, default=None)
-        plain: nodes.Expr | None = _Normaliser(self.template).visit(node) if piece.fault is None else None
-        return plain
+        if piece.fault is not None:
+            return None
+        may_vary = any(token.text in ("[", "|") for token in piece.tokens)
+        return _Normaliser(self.template).visit(node) if may_vary else node
 
 
 def _check_alone(piece: Piece, word: Token) -> None:
@@ -614,7 +621,7 @@ def _explain(piece: Piece, index: int) -> Fault:
 
 
 class _Normaliser(NodeTransformer):
-    """Converts equivalent spellings of an expression to one form."""
+    """Converts equivalent spellings of an entry or a filter to one form."""
 
     def __init__(self, template: Template) -> None:
         self.template = template

@@ -15,6 +15,7 @@ from ncco_server.flow.grammar.reader import Reader, Resolver
 from ncco_server.flow.nodes import Map, Node, Place
 from ncco_server.flow.scope import Variable, scope_types
 from ncco_server.flow.source import read_yaml
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import TYPES
 
 EXIT = Place("flows/test.yaml", 90, 5)
@@ -49,7 +50,7 @@ NAMES: Mapping[str, Any] = {
 
 
 def a_reader(templates: Mapping[str, str] | None = None) -> Resolver:
-    return Resolver(scope=scope_types(_VARIABLES), templates=templates or {})
+    return Resolver(scope=scope_types(_VARIABLES), templates=Templates(templates))
 
 
 def nodes(text: str) -> Node:

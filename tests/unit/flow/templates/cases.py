@@ -12,6 +12,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import Variable, scope_types
 from ncco_server.flow.templates.compiler import compile_expression, compile_file, compile_value
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Expression, Value
 from ncco_server.value_types import TYPES, Escape, Kind, Word
 
@@ -113,7 +114,7 @@ def holds(source: str, known: Mapping[str, Any] = NAMES) -> bool:
 def make(
     source: str, escape: Escape = "talk", type_: Kind = TYPES["text"], templates: Mapping[str, str] | None = None
 ) -> tuple[Value | None, list[FlowIssue]]:
-    return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, templates or {})
+    return compile_value(Text(source, PLACE._replace(length=len(source))), type_, escape, SCOPE, Templates(templates))
 
 
 def value(
@@ -148,7 +149,7 @@ def value_faults(
 def file_value(
     name: str, templates: Mapping[str, str], escape: Escape = "talk"
 ) -> tuple[Value | None, list[FlowIssue]]:
-    return compile_file(Text(name, PLACE), TYPES["text"], escape, SCOPE, templates)
+    return compile_file(Text(name, PLACE), TYPES["text"], escape, SCOPE, Templates(templates))
 
 
 def refusal(found: Value | Expression, known: Mapping[str, Any] = NAMES) -> str:

@@ -9,6 +9,7 @@ import pytest
 from ncco_server.engine import Call
 from ncco_server.flow.nodes import Text
 from ncco_server.flow.templates.compiler import compile_expression, compile_value
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import TYPES, list_of, record
 from tests.support.cases import each_case
 from tests.unit.engine.scripted_call import LEG, ScriptedCall, load_flow
@@ -145,7 +146,7 @@ def test_values_of_a_declared_form_are_checked_through_and_through(source: str, 
     ],
 )
 def test_templates_go_through_lists_of_a_declared_form(source: str, expected: str) -> None:
-    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, Templates())
 
     assert [] == issues
     assert found is not None
@@ -154,7 +155,7 @@ def test_templates_go_through_lists_of_a_declared_form(source: str, expected: st
 
 @each_case(("source", "expected"), table(__file__, "test_templates_are_checked_against_a_declared_form"))
 def test_templates_are_checked_against_a_declared_form(source: str, expected: str) -> None:
-    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, {})
+    found, issues = compile_value(Text(source, PLACE), TYPES["text"], "talk", DECLARED, Templates())
 
     assert found is None
     assert [expected] == [line(issue, source) for issue in issues]

@@ -19,6 +19,7 @@ from ncco_server.flow.templates.budget import size_of, steps_of
 from ncco_server.flow.templates.compiler import compile_value
 from ncco_server.flow.templates.environment import ENVIRONMENT
 from ncco_server.flow.templates.filters import FILTERS, Absent, Filter, Unfit
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import MAX_ITEMS, TYPES
 from tests.support.examples import examples
 
@@ -62,7 +63,7 @@ def test_a_new_filter_that_speaks_takes_an_argument(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(ENVIRONMENT.filters, "grouped", grouped.apply)
     text = Text("{{ call.uuid | grouped(2) }}", Place("flows/main.yaml", 1, 1))
 
-    value, issues = compile_value(text, TYPES["text"], "talk", scope_types({}), {}, language="de-DE")
+    value, issues = compile_value(text, TYPES["text"], "talk", scope_types({}), Templates(), language="de-DE")
 
     assert [] == issues
     assert value is not None

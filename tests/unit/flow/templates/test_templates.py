@@ -8,6 +8,7 @@ import pytest
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.templates.compiler import compile_file, compile_value
+from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.values import Computed, Literal, Native, Value
 from ncco_server.value_types import TYPES, Escape, Kind, Word
 from tests.support.cases import each_case
@@ -129,7 +130,9 @@ def test_includes_that_nest_too_deep_are_refused() -> None:
 
 def test_issues_point_at_the_line_of_a_block_scalar() -> None:
     origins = tuple((2, 7 + at) for at in range(6)) + tuple((3, 7 + at) for at in range(20))
-    _, issues = compile_value(Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, {})
+    _, issues = compile_value(
+        Text("Hello\n{{ call.fron }}", PLACE, origins=origins), TYPES["text"], "talk", SCOPE, Templates()
+    )
 
     assert [Place("flows/test.yaml", 3, 15, 4)] == [issue.place for issue in issues]
 
@@ -249,7 +252,7 @@ def test_a_call_is_never_changed() -> None:
 
 @each_case("source", ["{{ now | spoken }}", "{% if vip %}{{ now | spoken }}{% endif %}", "{% include 'when.j2' %}"])
 def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) -> None:
-    files = {"when.j2": "{% set when = now | spoken %}{{ when }}"}
+    files = Templates({"when.j2": "{% set when = now | spoken %}{{ when }}"})
     german, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="de-DE")
     french, _ = compile_value(Text(source, PLACE), TYPES["text"], "talk", SCOPE, files, language="fr-FR")
 
@@ -260,7 +263,7 @@ def test_filters_speak_the_language_that_the_value_is_compiled_for(source: str) 
 
 
 def test_filters_of_a_file_speak_its_language() -> None:
-    files = {"when.j2": "{{ now | spoken('day') }}"}
+    files = Templates({"when.j2": "{{ now | spoken('day') }}"})
     found, _ = compile_file(Text("when.j2", PLACE), TYPES["text"], "talk", SCOPE, files, language="es-ES")
 
     assert found is not None
@@ -276,7 +279,7 @@ def test_what_filters_say_is_escaped_like_every_value() -> None:
 
 
 def test_compile_file_gives_types_too() -> None:
-    found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, {"n.j2": "{{ tries }}"})
+    found, _ = compile_file(Text("n.j2", PLACE), TYPES["int"], "text", SCOPE, Templates({"n.j2": "{{ tries }}"}))
 
     assert found is not None
     assert 2 == found.render(NAMES)
@@ -285,7 +288,7 @@ def test_compile_file_gives_types_too() -> None:
 def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:
     text = Text("07700900123", Place("flows/test.yaml", 3, 9, 13), quoted=True)
 
-    _, (issue,) = compile_value(text, TYPES["phone"], "number", SCOPE, {})
+    _, (issue,) = compile_value(text, TYPES["phone"], "number", SCOPE, Templates())
 
     assert ("E313", text.place) == (issue.code, issue.place)
 
@@ -293,6 +296,6 @@ def test_a_value_of_another_type_is_marked_with_its_quotes() -> None:
 def test_a_file_of_another_type_is_marked_in_its_first_line() -> None:
     name = Text("number.j2", Place("flows/test.yaml", 3, 9, 9))
 
-    _, (issue,) = compile_file(name, TYPES["phone"], "number", SCOPE, {"number.j2": "077\n"})
+    _, (issue,) = compile_file(name, TYPES["phone"], "number", SCOPE, Templates({"number.j2": "077\n"}))
 
     assert ("E313", Place("templates/number.j2", 1, 1, 3)) == (issue.code, issue.place)
