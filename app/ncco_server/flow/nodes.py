@@ -71,8 +71,10 @@ class Map(NamedTuple):
 
     def get(self, key: str) -> Node | None:
         """The value under `key`, or None."""
-        entry = self.entry(key)
-        return None if entry is None else entry.value
+        for entry in self.entries:
+            if entry.key.value == key:
+                return entry.value
+        return None
 
     def entry(self, key: str) -> Entry | None:
         """The entry of `key`, or None."""
@@ -109,10 +111,14 @@ def text_of(node: Node | None) -> str:
 
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything in it, in the order of its file; keys are left out."""
-    yield node
-    if not isinstance(node, Text):
-        for inner in node.items if isinstance(node, Seq) else (entry.value for entry in node.entries):
-            yield from walk(inner)
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if isinstance(each, Map):
+            waiting += [entry.value for entry in reversed(each.entries)]
+        elif isinstance(each, Seq):
+            waiting += reversed(each.items)
 
 
 def texts_in(node: Node) -> Iterator[Text]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from ncco_server.flow.nodes import Place
@@ -128,7 +129,7 @@ class Signature:
     is_placed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScopeTypes:
     """The names in scope, with their types.
 
@@ -178,7 +179,8 @@ class ScopeTypes:
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
         return replace(self, shapes={**self.shapes, name: shape}, unspoken=kept, spoken=self.spoken - {name})
 
-    def samples(self) -> dict[str, Any]:
+    @cached_property
+    def samples(self) -> Mapping[str, Any]:
         """A typical value for every name, for trying a step out."""
         return {name: shape.operand(shape.sample) for name, shape in self.shapes.items()}
 

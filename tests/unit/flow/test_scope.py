@@ -45,7 +45,7 @@ def test_a_header_is_found_in_any_case_and_empty_when_not_sent(name: str, expect
 
 
 def test_every_name_has_a_sample_to_try_a_step_out_with() -> None:
-    samples = SCOPE.samples()
+    samples = SCOPE.samples
 
     assert set(SCOPE) == set(samples)
     assert ("447700900123 sample sample 1") == rendered(

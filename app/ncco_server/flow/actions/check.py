@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeAlias
+from dataclasses import replace
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.action import Action
@@ -34,22 +34,22 @@ _SPOKEN_RULES = ("N4", "N916")
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
 """If the source of a text has at most this many characters, its values hardly ever make it too long."""
 _KEEP_ONE = "keep one of them"
+_NO_TEXT: Final = JsonText("", None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tried:
+class _Tried(NamedTuple):
     """One action with typical values.
 
     Attributes:
         action: the action as in an NCCO.
         part: the part of the step that it comes from.
-        text, index: for a document, its JSON text and the index of the action in it.
+        text, position: for a document, its JSON text and the index of the action in it.
     """
 
     action: dict[str, Any]
     part: Action | Document
-    text: JsonText = field(default_factory=lambda: JsonText("", None))
-    index: int = 0
+    text: JsonText = _NO_TEXT
+    position: int = 0
 
 
 def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> list[FlowIssue]:
@@ -75,10 +75,10 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
     locale = scope.get("locale")
     names = locale.words if locale else ()
     if not names:
-        yield parts, scope.samples()
+        yield parts, scope.samples
     for name in names:
         local = tuple(part.in_locale(name) if isinstance(part, Action) else part for part in parts)
-        yield local, {**scope.samples(), "locale": name}
+        yield local, {**scope.samples, "locale": name}
 
 
 def _check_at(
@@ -168,7 +168,7 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
         )
         for _, span in found.repeated
     ]
-    return [_Tried(draft.action, part, found, index) for index, draft in enumerate(drafts)], repeated
+    return [_Tried(draft.action, part, found, number) for number, draft in enumerate(drafts)], repeated
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
@@ -190,7 +190,7 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
     one = tried[int(number)]
     part = one.part
     if isinstance(part, Document):
-        span = one.text.span_of(replace(issue, path="/".join(["", str(one.index), *issue.path.split("/")[2:]])))
+        span = one.text.span_of(replace(issue, path="/".join(["", str(one.position), *issue.path.split("/")[2:]])))
         place = _place_in(part, names, span)
         note = f" (at {issue.path})" if place == part.value.place else ""
         yield _report(issue, place, is_sure=part.value.is_literal, note=note)

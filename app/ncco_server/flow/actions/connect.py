@@ -466,4 +466,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 def _is_answer(name: str) -> bool:
     """Whether a key is `onAnswer`, possibly misspelt."""
-    return nearest(name, (ON_ANSWER, *action_shape("connect").fields)) == ON_ANSWER
+    others = action_shape("connect").fields
+    return name not in others and nearest(name, (ON_ANSWER, *others)) == ON_ANSWER

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ncco_server.flow.grammar.fields import MapField, action_shape
@@ -74,7 +74,7 @@ class Item:
     def inherit(self, defaults: Mapping[str, Map]) -> Item:
         """The same item with the defaults of its action."""
         found = defaults.get(self.word)
-        return self if found is None else replace(self, inherited=found.entries)
+        return self if found is None else Item(self.word, self.place, self.main, self.beside, found.entries)
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
@@ -140,7 +140,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
     word = named[0].key.value
     place = named[0].key.place
     leading = node.entries[0].key
-    if meaning_of(leading.value, FOREIGN) and leading.value not in ITEM_WORDS and not _is_field(leading.value, word):
+    if leading.value not in ITEM_WORDS and meaning_of(leading.value, FOREIGN) and not _is_field(leading.value, word):
         _report_unknown(leading, reader)
         return None
     for entry in named[1:]:
@@ -188,8 +188,8 @@ def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node
     """Remove the step's keys that are wrongly indented into items of `do`, and report E403 for each of them."""
     if not isinstance(do, Seq):
         return do
-    restored = (_without(step_words, item, reader) for item in do.items)
-    return do._replace(items=tuple(item for item in restored if item is not None))
+    restored = [_without(step_words, item, reader) for item in do.items]
+    return Seq(tuple(item for item in restored if item is not None), do.place)
 
 
 def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:

@@ -166,12 +166,11 @@ def _check_words(facts: Facts) -> Iterator[FlowIssue]:
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
-    samples = scope.samples()
     for step in facts.flow.steps.values():
         for action in (action for part in step.played for action in part.actions):
             for name, value in action.fields.items():
                 if name != "text" and not value.is_literal:
-                    yield from _field(action, value, scope, samples)
+                    yield from _field(action, value, scope, scope.samples)
 
 
 def _has_words(type_: Kind) -> bool:

@@ -251,9 +251,10 @@ def constant_types(
         own: the flow's signature; its params may change.
         flows: the project's signatures; a returned value fills the variable of the same name.
     """
-    changed = {*_changed(flow), *own.params, *(name for each in flows for name in each.returns)}
-    types = {name: _type_of(each.default) for name, each in variables.items() if name not in changed}
-    return {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
+    types = {name: _type_of(each.default) for name, each in variables.items() if name not in own.params}
+    found = {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
+    changed = {*_changed(flow), *(name for each in flows for name in each.returns)} if found else ()
+    return {name: type_ for name, type_ in found.items() if name not in changed}
 
 
 def _changed(flow: Map) -> Iterator[str]:
@@ -267,9 +268,11 @@ def _changed(flow: Map) -> Iterator[str]:
 
 def undeclared_names(flow: Map, own: Signature, flows: Mapping[str, Signature]) -> Mapping[str, str]:
     """The values that this flow, or a flow that it runs, returns, each with the declaration of a variable for it."""
-    run = {value.value for key, value in _entries_in(flow) if key.value == "run" and isinstance(value, Text)}
     found = {name: f"to read it here too, {_declaring(each)}" for name, each in own.returns.items()}
-    for callee in sorted(run & flows.keys()):
+    returning = {name for name, each in flows.items() if each.returns}
+    entries = _entries_in(flow) if returning else ()
+    run = {value.value for key, value in entries if key.value == "run" and isinstance(value, Text)}
+    for callee in sorted(run & returning):
         kept = {
             name: f"to keep what {callee} returns, {_declaring(each)}" for name, each in flows[callee].returns.items()
         }

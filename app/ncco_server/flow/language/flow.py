@@ -494,8 +494,8 @@ def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]
-    own = tuple(each for each in words if each not in inner)
-    yield Entry(key, step._replace(entries=own)) if isinstance(step, Map) else entry
+    own = step.without(*(each.key.value for each in inner)) if inner and isinstance(step, Map) else step
+    yield Entry(key, own)
     for each in inner:
         column = key.place.column
         cure = f"indent it by {column - 1} spaces: a step's name begins in column {column}"

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias
 
 from ncco_server.flow.actions.action import Action
@@ -41,7 +42,7 @@ MAX_TRIES: Final = 10
 _OPTIONS: Final = ("talk", "stream", "template", "action")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RetryPrompt:
     """A prompt. `kind` is `talk` or `stream`, and `item` is how it would be written in `do`."""
 
@@ -56,7 +57,11 @@ class RetryPrompt:
         The caller can interrupt it, unless it forbids that or actions of another kind follow. Source: NCCO reference,
         Talk and Stream (bargeIn).
         """
-        return tuple(map(_interruptible, self.parts)) if kinds <= {self.kind} else self.parts
+        return self._interruptible if kinds <= {self.kind} else self.parts
+
+    @cached_property
+    def _interruptible(self) -> tuple[Part, ...]:
+        return tuple(map(_interruptible, self.parts))
 
 
 def _interruptible(part: Part) -> Part:

@@ -28,6 +28,8 @@ _INVALID = re.compile(
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
 """Matches characters that are reported: invisible ones, forbidden ones, and spaces that YAML does not recognise."""
+_UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
+"""Quick test: a file without a match has none of these characters."""
 _MAX_ISSUES = 20
 _MAX_QUOTED = 72
 
@@ -85,7 +87,7 @@ class SourceFile:
         """The place of an event, or of the part on its first line if it has several."""
         start, end = marks(event)
         if start.line == end.line:
-            return Place(self.file, start.line + 1, start.column + 1, max(1, end.index - start.index))
+            return Place(self.file, start.line + 1, start.column + 1, end.index - start.index or 1)
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
@@ -123,6 +125,8 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def _invalid_characters(self) -> list[re.Match[str]]:
+        if not _UNUSUAL.search(self.text):
+            return []
         right_to_left: dict[int, bool] = {}
         return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each, right_to_left)]
 
