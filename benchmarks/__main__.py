@@ -22,6 +22,7 @@ BENCHMARKS: Final = (
     "instructions",
     "check_ncco",
     "commands",
+    "loaded",
     "signature",
     "store",
     "disk",

@@ -12,8 +12,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
-from ncco_server.simulator.parties import AfterConnect
-
 Command = TypeVar("Command", bound=Callable[..., object])
 
 YEARS: Final = range(2000, 2101)
@@ -35,13 +33,20 @@ chaos = click.option(
     metavar="SEED",
     help="Play on an unreliable network: webhooks are late, repeated or lost.",
 )
-after_connect = click.option(
-    "--after-connect",
-    type=click.Choice(get_args(AfterConnect)),
-    default="continues",
-    show_default=True,
-    help="What happens to a call when a connected party hangs up; Vonage's documents disagree.",
-)
+
+
+def after_connect(command: Command) -> Command:
+    """`--after-connect`."""
+    from ncco_server.simulator.parties import AfterConnect  # noqa: PLC0415 - not for `ncco serve`
+
+    option = click.option(
+        "--after-connect",
+        type=click.Choice(get_args(AfterConnect)),
+        default="continues",
+        show_default=True,
+        help="What happens to a call when a connected party hangs up; Vonage's documents disagree.",
+    )
+    return option(command)
 
 
 def output(*formats: str) -> Callable[[Command], Command]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.console_process import console_address, console_beside
 from ncco_server.cli.environment import folders
 from ncco_server.cli.output import FINE, ISSUES, CannotRun
 from ncco_server.cli.project import LoadedProject, Source
@@ -28,6 +27,9 @@ from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.settings.safety import placeholders
 from ncco_server.store import moment_of, open_store
 from ncco_server.web.server import serve
+
+if TYPE_CHECKING:
+    from ncco_server.cli.console_process import ConsoleProcess
 
 _UNREAD: Final = Project({}, (), {}, {})
 URLS: Final = (("answer", "/webhooks/answer"), ("fallback", "/webhooks/fallback"), ("event", "/webhooks/event"))
@@ -110,7 +112,7 @@ def command(
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
     with (
-        console_beside(settings, dev=dev, say=_say) as console,
+        _console_beside(settings, dev=dev) as console,
         suppress(KeyboardInterrupt),  # before serve handles the signal
     ):
         port = console.port if console else settings.console_port
@@ -245,11 +247,20 @@ def _how_to_have_a_console(settings: Settings, *, dev: bool) -> str:
     """A note if the console password is missing; "" if the console is off for another reason."""
     if not settings.console or settings.has_console(dev):
         return ""
-    address = console_address(settings)
+    address = settings.console_url or settings.console_address
     return (
         "No console without a password: `ncco console password` prints the line for .env. The console is "
-        f"then at {address}"
+        f"then at {address}/"
     )
+
+
+def _console_beside(settings: Settings, *, dev: bool) -> AbstractContextManager[ConsoleProcess | None]:
+    """See `console_beside`; a server without a console does not import what starts it."""
+    if not settings.has_console(dev):
+        return nullcontext()
+    from ncco_server.cli.console_process import console_beside  # noqa: PLC0415 - only with a console
+
+    return console_beside(settings, dev=dev, say=_say)
 
 
 def _on_placing(settings: Settings, *, dev: bool) -> str:

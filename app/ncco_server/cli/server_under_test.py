@@ -21,9 +21,10 @@ from ncco_server.cli.output import CannotRun
 from ncco_server.cli.scenario_files import first_numbers
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
+from ncco_server.service.hook_posts import Poster
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
-from ncco_server.service.mail import Mailer, by_way
-from ncco_server.service.outbox import Poster
+from ncco_server.service.mail import Mailer
+from ncco_server.service.outbox import by_way
 from ncco_server.service.outgoing import new_client
 from ncco_server.settings import Settings
 from ncco_server.simulator.delivery import Application

@@ -17,7 +17,8 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
-from ncco_server.service.recordings import NEWEST, NO_KEY, PUT_BACK, SET_KEY
+from ncco_server.service.recording_files import NO_KEY
+from ncco_server.service.recordings import NEWEST, PUT_BACK, SET_KEY
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store

@@ -7,10 +7,9 @@ from typing import Final
 
 from ncco_server.errors import StoreUnavailable, UnknownWait
 from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook
-from ncco_server.service import answers, fallbacks, waits
+from ncco_server.service import answers, fallbacks, placing, waits
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.outages import reply_without_store
-from ncco_server.service.placing import webhooks as placed_webhooks
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import may_hold_input, status_of, webhook_row
 
@@ -23,7 +22,7 @@ class CallService(Turns):
     store_problem = ""
     """Why the store has been unavailable for some time; "" if it is not known to be (`web.health.Readiness`)."""
 
-    placed_answer = placed_webhooks.answer
+    placed_answer = placing.answer
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
@@ -55,7 +54,7 @@ class CallService(Turns):
 
     async def placed_event(self, token: str, delivery: Delivery) -> Reply:
         """Handle an event of a placed call. The result of machine detection may move the call. Raises UnknownWait."""
-        return await placed_webhooks.note_event(self, token, delivery) or await self.event(delivery)
+        return await placing.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
         """Continue a call after one of our replies failed, or reply without the store or with the failsafe NCCO."""

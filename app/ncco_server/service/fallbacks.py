@@ -11,9 +11,8 @@ from ncco_server.engine.session import from_json
 from ncco_server.errors import Conflict
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco.webhooks import FallbackWebhook
-from ncco_server.service import answers, called_parties, waits
+from ncco_server.service import answers, called_parties, placing, waits
 from ncco_server.service.delivery import Delivery, Reply, session_id
-from ncco_server.service.placing import webhooks as placed_webhooks
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ANSWERED, ATTEMPTS, Turns
 from ncco_server.service.written_rows import REFUSED, webhook_row
@@ -41,7 +40,7 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
         return await _fall_back_on_wait(turns, cast(CallbackKind, found[1]), found[2], reason, original)
     placed = PLACED_PATH.search(url)
     if placed is not None and placed[2]:
-        return await placed_webhooks.note_event(turns, placed[1], original) or await _record(turns, original)
+        return await placing.note_event(turns, placed[1], original) or await _record(turns, original)
     if placed is not None:
         return await _fall_back_on_placed(turns, placed[1], reason, original)
     named = ANSWER_PATH.search(url)
@@ -67,7 +66,7 @@ async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: 
     id_ = session_id(delivery.call.uuid, None)
     if await _is_refused(turns, reason, id_, ANSWERED):
         return await _take_error_exit(turns, id_, ANSWERED, delivery)
-    return await placed_webhooks.answer(turns, token, delivery)
+    return await placing.answer(turns, token, delivery)
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:

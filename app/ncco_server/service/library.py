@@ -17,6 +17,7 @@ from ncco_server.errors import StoreError, StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
+from ncco_server.service.needs import import_needs
 from ncco_server.service.threads import Threads
 from ncco_server.store import RevisionRow, Store, milliseconds
 
@@ -140,7 +141,7 @@ class Library:
 
         The process can exit without waiting for the thread.
         """
-        reading = asyncio.create_task(self._threads.run("flows", self._read))
+        reading = asyncio.create_task(self._threads.run("flows", lambda: _ready(self._read())))
         if self.loaded_at is None:
             await asyncio.wait({reading}, timeout=self._first_read_s)
         if self.loaded_at is None and not reading.done():
@@ -238,7 +239,7 @@ class Library:
         if row is None:
             return None
         async with self._parsing:
-            project = await asyncio.to_thread(load, orjson.loads(row.sources))
+            project = await asyncio.to_thread(lambda: _ready(load(orjson.loads(row.sources))))
         if name not in project.flows:
             return None
         flow = replace(project.flows[name], revision=revision)
@@ -349,8 +350,14 @@ def project_of(row: RevisionRow, read: Project) -> Project | None:
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """
     sources = orjson.loads(row.sources)
-    project = read if not read.has_errors and sources == _sources(read) else load(sources)
+    project = read if not read.has_errors and sources == _sources(read) else _ready(load(sources))
     return None if project.has_errors or not project.flows else project
+
+
+def _ready(project: Project) -> Project:
+    """The project, once everything that its flows need is imported."""
+    import_needs(project.flows.values())
+    return project
 
 
 def _sources(project: Project) -> dict[str, str]:

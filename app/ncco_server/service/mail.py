@@ -21,9 +21,8 @@ from typing import Final, NamedTuple, TypeAlias
 import aiosmtplib
 import orjson
 
-from ncco_server.service.outbox import Post, Verdict
-from ncco_server.service.recording_files import RecordingFiles, in_thread
-from ncco_server.service.recordings import NO_KEY
+from ncco_server.service.outbox import Verdict
+from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_thread
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
@@ -275,12 +274,3 @@ def _problem_of(error: Exception) -> str:
 
 def _domain(server: MailServer) -> str:
     return Address(addr_spec=server.sender).domain
-
-
-def by_way(post: Post, mail: Post) -> Post:
-    """Make a function that sends a hook by email or over HTTP, depending on the hook's address."""
-
-    async def send(hook: HookRow, now: datetime) -> Verdict:
-        return await (mail if hook.is_mail else post)(hook, now)
-
-    return send

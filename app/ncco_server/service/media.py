@@ -13,7 +13,7 @@ import orjson
 
 from ncco_server.errors import AppError
 from ncco_server.ncco.webhooks import mapping
-from ncco_server.service.outbox import failure_of_request, retry_after_s
+from ncco_server.service.hook_posts import failure_of_request, retry_after_s
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 
 AUDIO_LIMIT: Final = 512 * 1024 * 1024

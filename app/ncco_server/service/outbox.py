@@ -8,30 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http import HTTPStatus
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
-import httpx
-import orjson
-from standardwebhooks import Webhook
-
-from ncco_server.service.outgoing import Disconnected
+from ncco_server.flow.language.hooks import PLACE
 from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
-
-TRY_TIMEOUT_S: Final = 15.0
-"""Time limit of an attempt in seconds. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
-BODY_LIMIT: Final = 256 * 1024
-"""Maximum number of bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
-ANSWER_LIMIT: Final = 64 * 1024
-"""Maximum number of bytes of a response to read, so that the connection can be reused. The content is ignored."""
-ANSWER_S: Final = 1.0
-"""Time limit for reading the rest of a response, in seconds."""
 
 LEASE_MS: Final = 60_000
 """How long a claimed hook belongs to its process, in milliseconds: longer than any attempt takes. If the process has
@@ -41,9 +25,6 @@ SLOW_SHARE: Final = 4
 """A receiver that did not reply in time can use one slot in this many, until it does; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
 """How many seconds a slow receiver's hooks are postponed."""
-
-_MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
 
 
 class Verdict(NamedTuple):
@@ -68,124 +49,22 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 """A function that makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
 
 
+def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
+    """Make a function that sends a hook over HTTP, by email, or by placing a call, depending on the hook's address."""
+
+    async def send(hook: HookRow, now: datetime) -> Verdict:
+        if place is not None and hook.url.startswith(PLACE):
+            return await place(hook, now)
+        return await (mail if hook.is_mail else post)(hook, now)
+
+    return send
+
+
 class Listener(PollListener[HookCounts]):
     """Receives the results of attempts."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
         """Called after an attempt. The next is in `next_s` seconds, or None if the hook was sent or parked."""
-
-
-class Poster:
-    """Makes one attempt to post a hook, signed as Standard Webhooks defines.
-
-    The hook is signed with all secrets, which makes rotation possible.
-
-    Args:
-        client: a shared HTTP client that does not follow redirects.
-        secrets: secrets of the form `whsec_` and base64, checked by the settings; if empty, hooks are not signed.
-        try_s: time limit of an attempt in seconds.
-    """
-
-    def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
-        self.client = client
-        self._try_s = try_s
-        self._keys = tuple(Webhook(secret) for secret in secrets)
-
-    async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
-        """Post a hook once; `now` is aware, UTC."""
-        if not hook.url:
-            return Verdict("never", hook.problem or "it has no address")
-        if len(hook.body) > BODY_LIMIT:
-            return Verdict("never", f"its body has {len(hook.body):,} bytes, and {BODY_LIMIT:,} is the limit")
-        try:
-            async with asyncio.timeout(self._try_s):
-                return await self._post(hook, now)
-        except TimeoutError:
-            return Verdict("again", f"no answer within {self._try_s:g} s", is_slow=True)
-        except httpx.RequestError as error:
-            return failure_of_request(error)
-        except httpx.InvalidURL as error:
-            return Verdict("never", f"its address cannot be used: {error}")
-
-    async def _post(self, hook: HookRow, now: datetime) -> Verdict:
-        headers = {
-            "content-type": "application/json",
-            "idempotency-key": hook.id,
-            **orjson.loads(hook.headers),
-            **self._signature(hook.id, now, hook.body.decode()),
-        }
-        encoded = [(name.encode(), text.encode()) for name, text in headers.items()]
-        async with self.client.stream("POST", hook.url, content=hook.body, headers=encoded) as answer:
-            verdict = _verdict(answer, now)
-            await _drain(answer)
-        return verdict
-
-    def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of Standard Webhooks. `now` is aware, UTC; receivers refuse a timestamp older than 5 minutes.
-
-        Source: Standard Webhooks, Webhook Metadata and Signature scheme.
-        """
-        headers = {"webhook-id": id_, "webhook-timestamp": str(int(now.timestamp()))}
-        if self._keys:
-            signatures = (key.sign(msg_id=id_, timestamp=now, data=body) for key in self._keys)
-            headers["webhook-signature"] = " ".join(signatures)
-        return headers
-
-
-def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent. Messages that may quote its content are left out."""
-    match error:
-        case httpx.UnsupportedProtocol():
-            return Verdict("never", f"its address cannot be used: {error}")
-        case httpx.LocalProtocolError():
-            return Verdict("never", "a header has characters that are not allowed")
-        case Disconnected():
-            return Verdict("again", "the connection was lost")
-        case httpx.RemoteProtocolError():
-            return Verdict("again", "its reply is not HTTP")
-        case _:
-            return Verdict("again", str(error) or type(error).__name__)
-
-
-def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
-    status = answer.status_code
-    if answer.is_success:
-        return Verdict("sent")
-    if status == HTTPStatus.GONE:  # Source: Standard Webhooks, Operational considerations
-        return Verdict("never", "status 410: the receiver wants no more hooks")
-    if answer.is_redirect:
-        return Verdict("again", f"status {status}: redirects are not followed")
-    return Verdict("again", f"status {status}", retry_after_s(answer, now))
-
-
-def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """The seconds to wait by the `Retry-After` of a reply; see `seconds_until`."""
-    return seconds_until(answer.headers.get("retry-after", ""), now) if answer.status_code in _MAY_RETRY_AFTER else 0.0
-
-
-def seconds_until(text: str, now: datetime) -> float:
-    """The seconds in a `Retry-After`, which is a number or a date; no upper limit. 0 if missing or unreadable.
-
-    Source: RFC 9110, 10.2.3.
-    """
-    if text.strip().isascii() and text.strip().isdigit():
-        return float(text)
-    try:
-        until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a date that Python cannot represent, such as the year 99999999999
-        return 0.0
-    return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-async def _drain(answer: httpx.Response) -> None:
-    """Read the rest of a short response, so that its connection can be reused."""
-    with suppress(TimeoutError, httpx.RequestError):
-        async with asyncio.timeout(ANSWER_S):
-            size = 0
-            async for chunk in answer.aiter_raw():
-                size += len(chunk)
-                if size > ANSWER_LIMIT:
-                    break
 
 
 class Receivers:

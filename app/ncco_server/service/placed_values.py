@@ -6,14 +6,12 @@ the salt. Without it, nobody can decrypt the values, not even with the server's 
 
 from __future__ import annotations
 
-import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,7 +21,6 @@ from ncco_server.service.written_rows import MASKED
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 _LABEL: Final = b"ncco-server: values of placed calls, first version"
 
 
@@ -68,19 +65,6 @@ class PlacedCipher:
             except InvalidTag:
                 continue
         return None
-
-
-def decrypted(ncco: bytes, cipher: PlacedCipher | None) -> bytes | None:
-    """An NCCO with the values of its tokens; None if a token cannot be decrypted."""
-    actions: list[dict[str, Any]] = orjson.loads(ncco)
-    for action in actions:
-        for name, token in action.items():
-            if isinstance(token, str) and _TOKEN.fullmatch(token):
-                text = cipher.decrypt(token) if cipher is not None else None
-                if text is None:
-                    return None
-                action[name] = orjson.loads(text)
-    return orjson.dumps(actions)
 
 
 def _derived(key: bytes, salt: str) -> bytes:

@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import orjson
 
 from ncco_server.ncco.actions import ACTIONS
-from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text, decode_json_fields
+from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.service.written_rows import MASKED
+from ncco_server.service.written_rows import MASKED, body_document, fields_of
 from ncco_server.store import Timeline, TurnRow, WebhookRow, moment_of
 
 _TAG: Final = re.compile("<[^>]*>")
@@ -99,22 +98,9 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
         yield TimelineEntry(webhook, fields_of(webhook), turns.get(webhook.id), is_again)
 
 
-def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
-    """The fields of a stored webhook: JSON, a query string or a form."""
-    document = _document(webhook.body)
-    return document if isinstance(document, dict) else {}
-
-
-def _document(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return decode_json_fields(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
-
-
 def spoken_in(body: bytes) -> Iterator[str]:
     """The texts that a stored NCCO says, without SSML tags, or those that the caller said in a stored webhook."""
-    waiting = [_document(body)]
+    waiting = [body_document(body)]
     while waiting:
         part = waiting.pop()
         if isinstance(part, list):

@@ -28,6 +28,8 @@ from ncco_server.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
 """Free space below this is reserved for the database, which calls need. Our choice."""
+NO_KEY: Final = "the server has no key to fetch it"
+"""Why a recording is still at Vonage."""
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
 P = ParamSpec("P")

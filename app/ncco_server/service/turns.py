@@ -18,12 +18,20 @@ from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
+from ncco_server.service.announced_recordings import announced, name_of_caller
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.library import Library
-from ncco_server.service.placed_values import PlacedCipher, decrypted
-from ncco_server.service.recordings import announced, name_of_caller
 from ncco_server.service.tokens import make_token
-from ncco_server.service.written_rows import MASKED, answer_row, end_rows, hook_rows, mask, session_row, turn_row
+from ncco_server.service.written_rows import (
+    MASKED,
+    answer_row,
+    decrypted,
+    end_rows,
+    hook_rows,
+    mask,
+    session_row,
+    turn_row,
+)
 from ncco_server.store import (
     EndOfCall,
     HookRow,
@@ -155,14 +163,18 @@ class Turns:
             self.dialled(turn.session.dialled)
         return Reply.of_turn(turn, ncco, received.kind, received)
 
-    async def cipher_of(self, flow: Flow, session: Session) -> PlacedCipher | None:
+    async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
         """Decrypts the params that a placed call keeps; None if it keeps none."""
         keeps = flow.spoken or any(sub.spoken for sub in flow.subs.values())
         return await self._placed_cipher(session.call.request) if keeps else None
 
-    async def _placed_cipher(self, request: str) -> PlacedCipher | None:
+    async def _placed_cipher(self, request: str) -> Cipher | None:
         row = await self.store.placed.get(request) if request else None
-        return PlacedCipher.of(self.policy.keys, row.salt) if row is not None else None
+        if row is None or not row.salt:
+            return None
+        from ncco_server.service.placed_values import PlacedCipher  # noqa: PLC0415 - imported by `needs` before the call
+
+        return PlacedCipher.of(self.policy.keys, row.salt)
 
     async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
         """The NCCO that answered a delivery; see `Store.reply`.

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from ncco_server.engine.session import from_json
+from ncco_server.errors import VonageApiError
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
-from ncco_server.service.recorded_calls import fields_of
 from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.written_rows import fields_of
 from ncco_server.store import OpenCall, Records, milliseconds, moment_of
-from ncco_server.vonage.voice_api import VoiceApi, VoiceApiError
+
+if TYPE_CHECKING:  # only a server with an application's key asks
+    from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
 """Number of webhooks from before the server's start to search for early ends: more than arrive between two searches."""
@@ -120,7 +123,7 @@ class UnendedCalls:
             return True
         try:
             details = await voice.call(row.leg, from_json(row.state).call.region_url)
-        except VoiceApiError as error:
+        except VonageApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 looked.problem = str(error)
             return False

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 import orjson
 
 from ncco_server.engine import Session, Turn, WaitRef
-from ncco_server.engine.session import NOTHING, to_json
+from ncco_server.engine.session import NOTHING, Cipher, to_json
 from ncco_server.flow.language.hooks import Hook
-from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook
+from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook, decode_json_fields
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
 
@@ -30,6 +32,7 @@ _PUBLIC_FIELDS: Final = frozenset(
 
 MASKED: Final = "secret:"
 """Prefix of the tokens in place of sensitive values."""
+_TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 REFUSED: Final = "refused"
 """The status in the row of a webhook that reports a refused NCCO."""
 
@@ -38,6 +41,19 @@ def mask(key: bytes, session: str, secret: str) -> str:
     """The token that replaces a secret. Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"{MASKED}{digest[:8].hex()}"
+
+
+def decrypted(ncco: bytes, cipher: Cipher | None) -> bytes | None:
+    """An NCCO with the values of its tokens; None if a token cannot be decrypted."""
+    actions: list[dict[str, Any]] = orjson.loads(ncco)
+    for action in actions:
+        for name, token in action.items():
+            if isinstance(token, str) and _TOKEN.fullmatch(token):
+                text = cipher.decrypt(token) if cipher is not None else None
+                if text is None:
+                    return None
+                action[name] = orjson.loads(text)
+    return orjson.dumps(actions)
 
 
 def status_of(webhook: Webhook) -> str:
@@ -244,3 +260,17 @@ def _hidden(value: Any, session: str, key: bytes) -> Any:
     if isinstance(value, list):
         return [_hidden(inner, session, key) for inner in value]
     return value if value is None or value == "" or isinstance(value, bool) else mask(key, session, str(value))
+
+
+def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
+    """The fields of a stored webhook: JSON, a query string or a form."""
+    document = body_document(webhook.body)
+    return document if isinstance(document, dict) else {}
+
+
+def body_document(body: bytes) -> Any:
+    """A stored body: JSON, a query string or a form."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return decode_json_fields(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))

@@ -7,17 +7,19 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from ncco_server.service.lookup_sources import PythonModules
-from ncco_server.service.mail import MailServer
 from ncco_server.service.recording_files import BucketAddress
 from ncco_server.settings import values
 from ncco_server.settings.logins import Login, Role
 from ncco_server.store import open_store
+
+if TYPE_CHECKING:  # most servers need neither
+    from ncco_server.service.lookup_sources import PythonModules
+    from ncco_server.service.mail import MailServer
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -424,6 +426,8 @@ class Settings(Variables):
         url = urlsplit(text)
         host = url.hostname or ""
         is_tls = url.scheme == "smtps"
+        from ncco_server.service.mail import MailServer  # noqa: PLC0415 - only for servers that send mail
+
         return MailServer(
             host,
             url.port or (465 if is_tls else 587),
@@ -490,6 +494,8 @@ class Settings(Variables):
     @property
     def python_modules(self) -> PythonModules:
         """The modules whose functions lookups may call. The modules can be next to the flows folder."""
+        from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
+
         return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
+from structlog.typing import FilteringBoundLogger
 
+from ncco_server.errors import StoreError
 from ncco_server.garbage import collect_rarely
+from ncco_server.settings import Settings
+from ncco_server.store import Store
 from ncco_server.web.health import Readiness
+from ncco_server.web.metrics import Metrics
 from ncco_server.web.own_service import OwnService
-from ncco_server.web.recordings import watch_files
 from ncco_server.web.signals import draining_on_sigterm
 from ncco_server.web.tasks import (
     after,
@@ -25,7 +30,6 @@ from ncco_server.web.tasks import (
     first,
     keep_results,
     opened_store,
-    remove_old_recordings,
     running,
 )
 from ncco_server.web.watcher import FlowReader, watch_flows
@@ -35,6 +39,8 @@ LONGEST_PRELOAD_S: Final = 5.0
 """How long startup waits for the older revisions of open calls to load, in seconds. Our choice: until then, all callers
 are turned away. The rest are loaded while the server runs, and callers who need them wait.
 """
+FIND_S: Final = 2.0
+"""How often to look for the first recording, in seconds."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -57,17 +63,11 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             enter = stack.enter_async_context
             collect_rarely()
             opened = await enter(opened_store(service.store, log))
-            stack.push_async_callback(own.lookups.close)
-            stack.push_async_callback(own.poster.client.aclose)
-            stack.push_async_callback(own.voice_client.aclose)
+            stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
-            if (fetcher := own.fetcher) is not None:
-                stack.push_async_callback(fetcher.close)
-                await enter(running(after(opened, fetcher.run)))
-                remove = partial(remove_old_recordings, settings.retention_days, fetcher, service.store, log, clock)
-                await enter(running(after(opened, remove)))
-                look = partial(watch_files, service.store, fetcher.files, metrics, log)
-                await enter(running(after(opened, look)))
+            if settings.keeps_recordings:
+                keep = partial(_keep_recordings, settings, service.store, metrics, log, clock)
+                await enter(running(after(opened, keep)))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             if not opened.is_set():
@@ -115,3 +115,31 @@ async def _look_after_calls(
         after(looked, partial(after, kept, delete)),
     ):
         await stack.enter_async_context(running(work))
+
+
+async def _keep_recordings(
+    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
+) -> None:
+    """Fetch and remove recordings, once there are any: most servers record nothing, and load nothing for it."""
+    for label in ("waiting", "failed", "lost"):
+        metrics.missing_recordings.labels(label).set(0)
+    folder = settings.recordings_folder
+    while True:
+        if folder is None or folder.exists() or await _has_recordings(store):
+            break
+        await asyncio.sleep(FIND_S)
+    run = await asyncio.to_thread(_recordings)
+    await run(settings, store, metrics, log, clock)
+
+
+async def _has_recordings(store: Store) -> bool:
+    try:
+        return bool(await store.recordings.list(1))
+    except StoreError:
+        return False
+
+
+def _recordings() -> Callable[..., Awaitable[None]]:
+    from ncco_server.web.recordings import run_recordings  # noqa: PLC0415 - only for servers that record
+
+    return run_recordings

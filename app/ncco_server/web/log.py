@@ -25,9 +25,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from ncco_server.engine.secrets import Secrets
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.recorded_calls import told_by
 from ncco_server.settings import Settings
-from ncco_server.web.pretty_log import PrettyRenderer, escaped, shows_colours
 
 TEXT_LIMIT: Final = 300
 """Maximum number of characters of external text in a line."""
@@ -38,6 +36,18 @@ PIPE_BYTES: Final = 4096
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
 """A function that writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
+
+
+def shows_colours(stream: TextIO) -> bool:
+    """Whether the stream is a terminal, and NO_COLOR is not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def escaped(text: str) -> str:
+    """The text with control and bidirectional characters escaped, except line breaks."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
@@ -57,6 +67,8 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     lines = LineStream(stream)
     rendered: list[Processor] = [_json]
     if settings.log == "pretty":
+        from ncco_server.web.pretty_log import PrettyRenderer  # noqa: PLC0415 - only for development
+
         rendered = [structlog.processors.format_exc_info, _escaped, PrettyRenderer(shows_colours(stream)), _encoded]
     elif not is_json:
         plain = structlog.dev.plain_traceback  # the default formatter would show the values of variables
@@ -275,6 +287,8 @@ def log_webhook(
         "ms": round(seconds * 1000, 2),
     }
     if shows_call:
+        from ncco_server.service.recorded_calls import told_by  # noqa: PLC0415 - only for development
+
         line |= {"caller": _short(reply.caller), "told": _short(told_by(reply.row)) if reply.row else ""}
     level = "info"
     problem = reply.problem or (delivery.problem if delivery is not None else "")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from structlog.typing import EventDict
 
@@ -19,18 +18,6 @@ _HIDDEN: Final = frozenset(
 """Keys that are not written as `key=value`."""
 _STAYS: Final = ("recorded", "repeat")
 """Outcomes of webhooks that do not move a call to another step."""
-
-
-def shows_colours(stream: TextIO) -> bool:
-    """Whether the stream is a terminal, and NO_COLOR is not set."""
-    return stream.isatty() and not os.environ.get("NO_COLOR")
-
-
-def escaped(text: str) -> str:
-    """The text with control and bidirectional characters escaped, except line breaks."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
 
 
 class PrettyRenderer:

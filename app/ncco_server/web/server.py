@@ -35,7 +35,6 @@ from ncco_server.web.connections import LimitedProtocol
 from ncco_server.web.figures import LastHour, figures_app
 from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
-from ncco_server.web.placing_api import placing_api
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish after the port has closed. No request takes more than half of this."""
@@ -379,6 +378,8 @@ def _api_port(settings: Settings) -> Iterator[None]:
     if settings.has_memory_store:
         cure = "Keep the calls in a database: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
+    from ncco_server.web.placing_api import placing_api  # noqa: PLC0415 - only for servers with this API
+
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
         app = placing_api(open_store(settings.database_url), settings.dial_allow, wait_keys(settings))
         with _beside(app, bound, "placing API", finish_s=5):

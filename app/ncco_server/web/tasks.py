@@ -7,19 +7,20 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
 from ncco_server.service.calls import CallService
-from ncco_server.service.recordings import SWEEP_S, Fetcher, sweep_recordings
 from ncco_server.service.result_rows import ResultRows
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import Backups, Store, milliseconds
-from ncco_server.vonage.voice_api import VoiceApi
 from ncco_server.web.metrics import Metrics
+
+if TYPE_CHECKING:  # only a server with an application's key has it
+    from ncco_server.vonage.voice_api import VoiceApi
 
 RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
@@ -166,23 +167,6 @@ async def retention_days(setting: int | None, store: Store) -> int:
         except StoreError:
             await asyncio.sleep(RETRY_S)
     return setting
-
-
-async def remove_old_recordings(
-    setting: int | None, fetcher: Fetcher, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
-) -> None:
-    """Regularly remove deleted and expired recordings."""
-    days = await retention_days(setting, store)
-    kept_for = timedelta(days=days) if days else None
-    while True:
-        try:
-            if removed := await sweep_recordings(store.recordings, fetcher.files, clock(), kept_for):
-                log.info("recordings removed", files=removed)
-        except (StoreError, OSError) as error:
-            log.warning("recordings not removed", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
-            log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(SWEEP_S)
 
 
 async def end_unended_calls(

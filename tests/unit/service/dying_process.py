@@ -11,7 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
-from ncco_server.service.outbox import Poster, Sender
+from ncco_server.service.hook_posts import Poster
+from ncco_server.service.outbox import Sender
 from ncco_server.service.outgoing import new_client
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.stored_rows import hook_row, new_call

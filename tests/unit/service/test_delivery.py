@@ -17,7 +17,8 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from ncco_server.service.outbox import Poster, Sender
+from ncco_server.service.hook_posts import Poster
+from ncco_server.service.outbox import Sender
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
 from ncco_server.store import HookRow, SqliteDatabase, Store

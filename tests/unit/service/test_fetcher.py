@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from ncco_server.service.media import TEXT_LIMIT, DownloadFailed, MediaClient, audio_type, transcript_text
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.poller import Schedule
-from ncco_server.service.recording_files import RecordingFiles, UnfinishedFile, opened_bucket
+from ncco_server.service.recording_files import NO_KEY, RecordingFiles, UnfinishedFile, opened_bucket
 from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.service.recordings import LEASE_MS, NO_KEY, Fetcher, remove_files, sweep_recordings
+from ncco_server.service.recordings import LEASE_MS, Fetcher, remove_files, sweep_recordings
 from ncco_server.store import RecordingRow, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from tests.support.application_api import APPLICATION_ID

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ncco_server.errors import SettingsError
-from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment, by_way
-from ncco_server.service.outbox import Sender, Verdict
+from ncco_server.service.mail import RECORDING_WAIT_S, Attach, Attachment, Mailer, MailServer, NoAttachment
+from ncco_server.service.outbox import Sender, Verdict, by_way
 from ncco_server.service.poller import Schedule
 from ncco_server.settings import load_settings
 from ncco_server.store import HookRow, SqliteDatabase, Store

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 from standardwebhooks import Webhook
 
-from ncco_server.service.outbox import ANSWER_LIMIT, BODY_LIMIT, Poster, Verdict
+from ncco_server.service.hook_posts import ANSWER_LIMIT, BODY_LIMIT, Poster
+from ncco_server.service.outbox import Verdict
 from ncco_server.service.outgoing import new_client
 from ncco_server.store import HookRow
 from tests.support.server import free_port

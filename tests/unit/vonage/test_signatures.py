@@ -246,7 +246,18 @@ def test_a_request_without_a_token_is_unsigned(reason: str, header: bytes | None
     assert reason == caught.value.reason
 
 
-@pytest.mark.parametrize("secret", ["-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----", ""])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "-----BEGIN PRIVATE KEY-----\nabc\n-----END PRIVATE KEY-----",
+        "Bag Attributes\n-----BEGIN CERTIFICATE-----\nabc\n-----END CERTIFICATE-----",
+        "---- BEGIN SSH2 PUBLIC KEY ----\nabc\n---- END SSH2 PUBLIC KEY ----",
+        "ssh-ed25519 AAAAC3Nz somebody",
+        '{"keys": [{"kty": "RSA", "n": "abc", "e": "AQAB"}]}',
+        " ",
+        "",
+    ],
+)
 def test_a_private_key_is_no_signature_secret(secret: str) -> None:
     with pytest.raises(SettingsError, match="VONAGE_SIGNATURE_SECRET"):
         Verifier([secret])

@@ -1,1 +1,23 @@
-"""Places calls: validates requests, decides when to make an attempt and what follows it, and makes the attempts."""
+"""Places calls: validates requests, decides when to make an attempt and what follows it, and makes the attempts.
+
+Most servers place no calls. So the functions of this package import the rest of it when somebody is called.
+"""
+
+from __future__ import annotations
+
+from ncco_server.service.delivery import Delivery, Reply
+from ncco_server.service.turns import Turns
+
+
+async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
+    """See `ncco_server.service.placing.webhooks.answer`."""
+    from ncco_server.service.placing import webhooks  # noqa: PLC0415 - imported by `needs` before such a call
+
+    return await webhooks.answer(turns, token, delivery)
+
+
+async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
+    """See `ncco_server.service.placing.webhooks.note_event`."""
+    from ncco_server.service.placing import webhooks  # noqa: PLC0415 - imported by `needs` before such a call
+
+    return await webhooks.note_event(turns, token, delivery)

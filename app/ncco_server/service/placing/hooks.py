@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 import orjson
 
 from ncco_server.engine.session import from_json
 from ncco_server.errors import StoreUnavailable
-from ncco_server.flow.language.hooks import PLACE
 from ncco_server.service.outbox import Post, Verdict
 from ncco_server.service.placing.ends import SESSION
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
@@ -20,16 +18,11 @@ LIBRARY_S = 5.0
 """Seconds until the next attempt if the flows are not loaded yet because the store is unavailable."""
 
 
-def places_calls(post: Post, calls: Callable[[], Turns]) -> Post:
-    """Make a function that stores the call that a hook places, and sends any other hook with `post`.
-
-    Args:
-        post: sends the other hooks.
-        calls: returns the service, which has the store and the flows.
-    """
+def places_calls(turns: Turns) -> Post:
+    """Make a function that stores the call that a hook places."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
-        return await (_place(calls(), hook, now) if hook.url.startswith(PLACE) else post(hook, now))
+        return await _place(turns, hook, now)
 
     return send
 

@@ -16,7 +16,7 @@ from ncco_server.errors import VonageApiError
 from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import OVER
-from ncco_server.service.outbox import seconds_until
+from ncco_server.service.hook_posts import seconds_until
 from ncco_server.service.placed_values import PlacedCipher
 from ncco_server.service.placing.attempts import (
     ANSWERED,

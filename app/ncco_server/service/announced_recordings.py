@@ -1,0 +1,127 @@
+"""The recordings and transcripts that webhooks announce, and what their rows say about the call."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ncco_server.engine import Session
+from ncco_server.flow.model import Flow, Step
+from ncco_server.ncco import RECORD_ENDS
+from ncco_server.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
+from ncco_server.service.delivery import Delivery
+from ncco_server.service.recording_files import new_recording_id
+from ncco_server.store import RecordingKind, RecordingRow, milliseconds
+
+_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_URL_LIMIT: Final = 2_000
+_ABOUT_LIMIT: Final = 200
+CALLER_NAME: Final = "caller_name"
+"""The variable in which a flow stores the caller's name, for the list of messages."""
+_LARGEST: Final = 1 << 50
+_LONGEST: Final = timedelta(days=2)
+
+
+def announced(
+    delivery: Delivery,
+    session: Session | None = None,
+    place: tuple[str, str] = ("", ""),
+    flow: Flow | None = None,
+) -> RecordingRow | None:
+    """The recording or transcript that a webhook announces, or None.
+
+    Args:
+        delivery: the webhook; it must not contain sensitive values.
+        session: the session of the call, if known.
+        place: the names of the flow and the step that made the recording; "" if not known.
+        flow: that flow, if known.
+    """
+    webhook = delivery.webhook
+    url = "" if delivery.problem else _url(webhook)
+    if not url:
+        return None
+    call = session.call if session is not None else delivery.call
+    row = RecordingRow(
+        new_recording_id(),
+        _uuid(webhook, url),
+        _kind(webhook, flow.steps.get(place[1]) if flow is not None else None),
+        delivery.received_ms,
+        session=session.id if session is not None else "",
+        conversation=webhook.conversation_uuid or "",
+        flow=place[0] or (session.flow if session is not None else ""),
+        step=place[1],
+        about=about_call(flow, session) if flow is not None and session is not None else "",
+        caller_name=name_of_caller(flow, session) if flow is not None and session is not None else "",
+        from_number=call.from_number or call.from_user,
+        to_number=call.to,
+        due_at=delivery.received_ms,
+    )
+    if isinstance(webhook, TranscriptionWebhook):
+        return row._replace(transcript_url=url, transcript_state="waiting")
+    if isinstance(webhook, RecordWebhook):
+        began = _time(webhook.start_time)
+        ended = _time(webhook.end_time)
+        lasted = ended - began if began is not None and ended is not None else timedelta(-1)
+        row = row._replace(
+            started_at=milliseconds(began) if began is not None else None,
+            duration_ms=int(lasted.total_seconds() * 1000) if timedelta() <= lasted <= _LONGEST else None,
+            size=webhook.size if webhook.size is not None and 0 <= webhook.size < _LARGEST else None,
+        )
+    return row._replace(url=url)
+
+
+def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
+    """The kind of a recording. A `record` that stops by itself takes a message; any other records a conversation."""
+    if isinstance(webhook, InputWebhook):
+        return "voice-input"
+    parts = step.parts if step is not None else ()
+    records = [action for part in parts for action in part.actions if action.word == "record"]
+    ends_itself = any(not RECORD_ENDS.isdisjoint(record.fields) for record in records)
+    is_known = bool(parts) and all(part.actions for part in parts)
+    return "record" if ends_itself or not is_known else "conversation"
+
+
+def about_call(flow: Flow, session: Session) -> str:
+    """The values of the flow's text params, such as the team that a message is for; "" after a handover."""
+    if flow.name != (session.at or session.flow):
+        return ""
+    given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
+    texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
+    return ", ".join(texts)[:_ABOUT_LIMIT]
+
+
+def name_of_caller(flow: Flow, session: Session) -> str:
+    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    variable = flow.variables.get(CALLER_NAME)
+    value = session.variables.get(CALLER_NAME)
+    is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
+    return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
+
+
+def _url(webhook: Webhook) -> str:
+    match webhook:
+        case TranscriptionWebhook():
+            url = webhook.transcription_url
+        case RecordWebhook() | InputWebhook():
+            url = webhook.recording_url
+        case _:
+            url = None
+    return url if url and len(url) <= _URL_LIMIT else ""
+
+
+def _uuid(webhook: Webhook, url: str) -> str:
+    """Vonage's ID of the recording, or a hash if the ID is missing or invalid."""
+    given = getattr(webhook, "recording_uuid", None) or url
+    return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
+
+
+def _time(text: str | None) -> datetime | None:
+    """Parse a time from Vonage; None if it is invalid or not in this century."""
+    try:
+        found = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if 2000 <= found.year < 2100 else None

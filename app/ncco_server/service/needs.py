@@ -1,0 +1,30 @@
+"""Imports what flows need beyond answering calls. It runs in the thread that loads the flows, before they are used.
+
+So a server of flows without lookups, hooks or placed calls does not load the code for these, and the first caller of a
+flow that has them does not wait for an import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+
+from ncco_server.flow.model import Flow
+
+
+def import_needs(flows: Iterable[Flow]) -> None:
+    """Import the modules that these flows need."""
+    for module in sorted({module for flow in flows for module in _modules_of(flow)}):
+        import_module(f"{__package__}.{module}")
+
+
+def _modules_of(flow: Flow) -> set[str]:
+    hooks = [hook.definition for hook in flow.hooks]
+    needed = {
+        "lookups": any(step.asks for step in flow.steps.values()),
+        "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),
+        "mail": any(hook.mail is not None for hook in hooks),
+        "placing.hooks": any(hook.placing is not None for hook in hooks),
+        "placing.webhooks": flow.outbound is not None,
+    }
+    return {module for module, is_needed in needed.items() if is_needed}
