@@ -25,7 +25,6 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, rea
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Map, Node, Place, Text, walk
-from ncco_server.flow.phases import ReadFile, first_faults, up_to_first_fault
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_written_in, read_past_errors
 from ncco_server.flow.source.source_file import SourceFile
@@ -137,9 +136,7 @@ def _load(
         {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
     )
     calendars = _calendars(context, linked)
-    issues = {issue for file in files for issue in up_to_first_fault(file.issues, file.path)} | {
-        *check_project(reads, context.shared)
-    }
+    issues = {issue for file in files for issue in file.shown_issues} | {*check_project(reads, context.shared)}
     if extent != "revision":
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
@@ -200,6 +197,10 @@ def _shown(
     issues: Collection[FlowIssue], files: list[_File], texts: Mapping[str, str], callers: Set[str]
 ) -> tuple[FlowIssue, ...]:
     """See `first_faults`."""
+    if not issues:
+        return ()
+    from ncco_server.flow.phases import ReadFile, first_faults  # noqa: PLC0415 - a server's files usually have no issues
+
     written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
     read = {path: ReadFile(text) for path, text in texts.items()}
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
@@ -255,6 +256,15 @@ class _File:
         """The number of its keys, texts, lists and maps."""
         nodes = walk(self.node) if self.node is not None else ()
         return sum(1 + (len(node.entries) if isinstance(node, Map) else 0) for node in nodes)
+
+    @property
+    def shown_issues(self) -> list[FlowIssue]:
+        """See `up_to_first_fault`."""
+        if not self.issues:
+            return []
+        from ncco_server.flow.phases import up_to_first_fault  # noqa: PLC0415 - as in `_shown`
+
+        return up_to_first_fault(self.issues, self.path)
 
     @property
     def has_errors(self) -> bool:

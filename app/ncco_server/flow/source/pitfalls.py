@@ -22,7 +22,6 @@ from ncco_server.flow.source.source_file import (
     marks,
     quote,
 )
-from ncco_server.flow.source.syntax import braces
 
 _PROPERTIES = re.compile(r"(?:[&!][^\s,\[\]{}]*[ \t]*)+")
 _SCHEMES = r"(?!(?:https?|wss?|sips?|tel|mailto|urn):)"
@@ -60,6 +59,8 @@ def check_unsupported(source: SourceFile, events: Sequence[yaml.Event]) -> Itera
         elif all(isinstance(each, yaml.MappingStartEvent) for each in (event, following)):
             line = source.line_at(start)
             if source.parsed.startswith("{{", start) and line.number not in lines_with_braces:
+                from ncco_server.flow.source.syntax import braces  # noqa: PLC0415 - a server's files usually have none
+
                 in_flow = bool(_OPEN.search(line.bare[: start - line.start]))
                 yield braces(source, line, start, in_flow=in_flow)
                 lines_with_braces.add(line.number)
