@@ -43,6 +43,7 @@ atexit.register(write)
 from ncco_server.cli import main
 main()
 """
+FLOWS: Final = ROOT / "benchmarks" / "flows"
 START_S: Final = 30.0
 LEG: Final = re.compile(rb'"uuid":"([0-9a-f]+)"')
 WAIT: Final = re.compile(rb"https://calls\.example\.com(/webhooks/input/[^\"]+)")
@@ -71,7 +72,7 @@ def main() -> int:
     for _ in range(args.runs):
         for version in versions:
             with tempfile.TemporaryDirectory() as name:
-                found[version].append(_measured(version.resolve(), Path(name), args.calls))
+                found[version].append(measured(version.resolve(), Path(name), args.calls))
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {args.calls:,} calls")
     for version, loads in found.items():
         if args.modules:
@@ -90,8 +91,11 @@ def main() -> int:
     return 0
 
 
-def _measured(version: Path, folder: Path, calls: int) -> Load:
-    """Start the server of a version, call it, and end it. Raises RuntimeError if it does not answer."""
+def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Load:
+    """Start the server of a version, make calls, and end it. Raises RuntimeError if it does not answer.
+
+    The first call is only answered, because its flow may ask for other keys than 1.
+    """
     port = free_port()
     modules = folder / "modules.json"
     env = {
@@ -101,7 +105,7 @@ def _measured(version: Path, folder: Path, calls: int) -> Load:
         "NCCO_HOST": "127.0.0.1",
         "NCCO_PORT": str(port),
         "NCCO_PUBLIC_URL": "https://calls.example.com",
-        "NCCO_FLOWS": str(ROOT / "benchmarks" / "flows"),
+        "NCCO_FLOWS": str(flows),
         "NCCO_TEMPLATES": str(ROOT / "templates"),
         "NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db",
     }
