@@ -58,7 +58,7 @@ logging_collector = off
 _TABLES = (
     *("turns", "webhooks", "calls", "revisions", "probes", "hooks", "ncco_recordings", "ncco_forgotten"),
     *("ncco_placed", "ncco_attempts", "ncco_placing", "ncco_api_keys"),
-    *("ncco_results", "ncco_sums", "ncco_result_progress"),
+    *("ncco_results", "ncco_sums", "ncco_result_progress", "ncco_leases"),
 )
 # TRUNCATE makes the files of all tables and indexes again, which takes longer than most tests.
 EMPTY = f"""
@@ -121,10 +121,10 @@ class Server:
     def __init__(self, *, is_durable: bool = False) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="ncco-postgres-"))
         self.port = free_port()
-        self._who: dict[str, Any] = {}
+        self.who: dict[str, Any] = {}
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
-            self._who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            self.who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
             os.chown(self.home, nobody.pw_uid, nobody.pw_gid)
         self.programs = self._reachable(find_programs())
         self._guard: subprocess.Popen[bytes] | None = None
@@ -136,7 +136,7 @@ class Server:
 
     def _reachable(self, programs: Path) -> Path:
         """The programs where another user may run them: a copy when a folder above them is private."""
-        if not self._who or all(above.stat().st_mode & 0o005 == 0o005 for above in programs.parents):
+        if not self.who or all(above.stat().st_mode & 0o005 == 0o005 for above in programs.parents):
             return programs
         tree, package, copies = programs.parent, programs.parent.parent, self.home / "copies"
         shutil.copytree(tree, copies / package.name / tree.name, symlinks=True)
@@ -147,7 +147,7 @@ class Server:
 
     def _run(self, program: str, *words: str) -> None:
         done = subprocess.run(
-            [self.programs / program, *words], cwd=self.home, capture_output=True, text=True, check=False, **self._who
+            [self.programs / program, *words], cwd=self.home, capture_output=True, text=True, check=False, **self.who
         )
         if done.returncode:
             raise NoPostgres(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
@@ -163,7 +163,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                **self._who,
+                **self.who,
             )
         until = time.monotonic() + START_S
         while not self._answers():

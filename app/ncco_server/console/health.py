@@ -30,6 +30,8 @@ OFTEN: Final = 0.1
 """Share of failed lookups that is an error, not just a warning."""
 MANY_FAILED_TRIES: Final = 3
 """Failed attempts in an hour that are a problem; a few are normal, since a first attempt may be too early."""
+STUCK: Final = timedelta(hours=1)
+"""A job that has failed, or has not ended, for longer is a problem. Most take less than a minute."""
 SLOW_S: Final = 2.5
 """Seconds above which the slowest webhooks are too slow; Vonage gives up after 5."""
 BACKUP: Final = "how-to/backup"
@@ -106,6 +108,7 @@ async def problems_of(console: Console, now: datetime, away: StoreError | None) 
         *_of_hour(figures, project),
         *_of_lost(figures),
         *_of_backup(figures, now),
+        *_of_jobs(figures, now),
         *_of_waiting(figures, console.settings),
         *([_of_store(away)] if away else await _of_placing(console)),
     ]
@@ -262,6 +265,17 @@ def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]
         cure = "Look at its timer (`systemctl list-timers`), or run `ncco backup` now."
     cure += " If another program backs up the database, set `NCCO_BACKUP_DAYS=0`."
     yield HealthProblem("warning", text, text, cure, BACKUP)
+
+
+def _of_jobs(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
+    """Jobs that have failed, or have not ended, for too long."""
+    for job, since in sorted(figures.jobs_failing_since.items()):
+        if (lasts := now - datetime.fromtimestamp(since, UTC)) > STUCK:
+            hours = counted(lasts // timedelta(hours=1), "hour")
+            text = f"The job `{job}` has failed, or has not ended, for {hours}."
+            cure = "The log says why (`job failed`). If it says nothing, restart the server."
+            plain = "The upkeep of the stored calls has been failing."
+            yield HealthProblem("warning", plain, text, cure, MONITOR)
 
 
 def _of_waiting(figures: ServerFigures, settings: Settings) -> Iterator[HealthProblem]:

@@ -34,6 +34,7 @@ class ServerFigures(BaseModel):
         hooks, recordings: how many are not sent or not here at present, by state; see `web.metrics.Metrics`.
         last_backup: when the last backup was made, in seconds since 1970; 0 if never.
         backup_due: when a backup is overdue, in seconds since 1970; 0 if none is expected.
+        jobs_failing_since: since when each job that fails or does not end does so, in seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,3 +53,4 @@ class ServerFigures(BaseModel):
     recordings: dict[str, int] = {}
     last_backup: float = 0.0
     backup_due: float = 0.0
+    jobs_failing_since: dict[str, float] = {}

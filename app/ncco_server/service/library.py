@@ -185,14 +185,18 @@ class Library:
             found.sort(key=lambda each: each[2], reverse=True)  # what most calls need is loaded first
             self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 
-    async def save_again(self) -> frozenset[str]:
+    async def save_used(self) -> None:
         """Save the revisions in use again, in case another host deleted them because it does not use them.
 
-        Returns the hashes that must not be deleted. Raises StoreUnavailable.
+        Raises StoreUnavailable.
         """
-        rows = [_row(flow, self.loaded_at or datetime.now(UTC)) for flow in self.current.flows.values()]
-        await self._store.save_revisions(rows)
-        return frozenset((RELEASED, *(row.hash for row in rows)))
+        now = self.loaded_at or datetime.now(UTC)
+        await self._store.save_revisions([_row(flow, now) for flow in self.current.flows.values()])
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The hashes of the stored revisions that must not be deleted."""
+        return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
         """The flow for a new call: the named one, if `name` is given; else the one with the number, or the default."""

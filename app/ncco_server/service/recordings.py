@@ -40,8 +40,6 @@ NO_KEY_S: Final = 60.0
 """How often recordings that wait for the application's key are checked, in seconds."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be restored."""
-SWEEP_S: Final = 60.0
-"""How often to look for recordings to remove, in seconds."""
 BATCH: Final = 100
 NEWEST: Final = 100
 """Only this many of the newest recordings are checked for lost files: each may cost a request to a bucket."""

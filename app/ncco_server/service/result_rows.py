@@ -1,8 +1,7 @@
 """Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
 
-Older hosts end calls and store webhooks without writing results. A process with the lease finds such calls by the
-webhooks that were stored since it last looked. The calls from before an upgrade get their rows in the background,
-newest first.
+Older hosts end calls and store webhooks without writing results. One process at a time finds such calls by the webhooks
+that were stored since the last round. The calls from before an upgrade get their rows in the background, newest first.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from secrets import randbits
 from types import MappingProxyType
 from typing import Final
 
@@ -20,6 +21,8 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.library import PinnedFlows
 from ncco_server.store import (
+    Conflict,
+    OldCall,
     PastCall,
     Records,
     ResultProgress,
@@ -35,8 +38,6 @@ SETTLED_MS: Final = 10_000
 """Webhooks are looked at when they are this old, because hosts may commit them in another order."""
 LOOKBACK: Final = 1_000
 """Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
-LEASE_MS: Final = 120_000
-"""How long a process may work before another one can take over."""
 WORK_S: Final = 20.0
 """How long one round works, in seconds."""
 REST_FACTOR: Final = 9
@@ -46,7 +47,7 @@ NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
 
 class ResultRows:
-    """Keeps the results in a store complete. Several processes can do this; one at a time works.
+    """Keeps the results in a store complete. If several processes do this at once, one of them gets on.
 
     Args:
         store: an open store.
@@ -72,60 +73,53 @@ class ResultRows:
     async def complete(self, now_ms: int) -> bool:
         """Write missing rows for some time, first those of calls that older hosts changed since the last round.
 
-        Returns whether there are more. Raises StoreError.
+        Returns whether there are more; False if another process is writing them. Raises StoreError.
         """
-        lease = now_ms + LEASE_MS
-        progress = await self._store.results.lease(now_ms, lease)
-        if progress is None:
-            return False
+        fence = -randbits(62)
+        progress = await self._store.results.begin(fence, now_ms)
         has_more = True
         until = time.monotonic() + WORK_S
-        try:
+        with suppress(Conflict):
             async with self._store.records() as records:
                 while has_more and time.monotonic() < until:
                     after = progress.webhook
                     latest = await records.last_webhook_before(after, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
                     behind = await records.calls_behind(after - LOOKBACK, latest, called_back_after=after)
-                    await self._write(records, behind, now_ms, after)
+                    keys = list(behind)
+                    for start in range(0, len(keys), AT_ONCE):
+                        began = time.monotonic()
+                        calls = await records.past_calls(keys[start : start + AT_ONCE])
+                        old = await self._old_calls(records, calls, after, behind)
+                        await self._store.results.write(old, now_ms, progress, fence)
+                        await give_way(began, REST_FACTOR)
                     progress = progress._replace(webhook=latest)
                     has_more = latest - after >= WEBHOOKS_AT_ONCE
+                    if latest != after:
+                        await self._store.results.write((), now_ms, progress, fence)
                 while progress.oldest and time.monotonic() < until:
                     keys = await records.calls_without_result(progress.oldest, AT_ONCE)
                     began = time.monotonic()
-                    oldest = await self._write_batch(records, keys, now_ms) if keys else None
-                    progress = progress._replace(oldest=keys[-1] if keys else 0, complete_since=oldest)
+                    calls = await records.past_calls(keys)
+                    since = min((call.session.created_at for call in calls), default=now_ms) if keys else None
+                    progress = progress._replace(oldest=keys[-1] if keys else 0, complete_since=since)
+                    old = await self._old_calls(records, calls)
+                    await self._store.results.write(old, now_ms, progress, fence)
                     await give_way(began, REST_FACTOR)
-        finally:
-            await self._store.results.save(progress, lease)
-        return has_more or progress.oldest > 0
+            return has_more or progress.oldest > 0
+        return False
 
-    async def _write(self, records: Records, behind: Mapping[int, int | None], now_ms: int, after: int) -> None:
-        keys = list(behind)
-        for start in range(0, len(keys), AT_ONCE):
-            began = time.monotonic()
-            await self._write_batch(records, keys[start : start + AT_ONCE], now_ms, after, behind)
-            await give_way(began, REST_FACTOR)
-
-    async def _write_batch(
-        self,
-        records: Records,
-        keys: Sequence[int],
-        now_ms: int,
-        after: int = 0,
-        ends: Mapping[int, int | None] = NO_ENDS,
-    ) -> int:
-        """Write the rows of some calls; returns when the oldest of them began.
+    async def _old_calls(
+        self, records: Records, calls: Sequence[PastCall], after: int = 0, ends: Mapping[int, int | None] = NO_ENDS
+    ) -> list[OldCall]:
+        """What the rows of some calls need.
 
         Webhooks whose key is greater than `after` have not been looked at before. `ends` are the times of ends, by key,
         that were reported for the leg and not for the call.
         """
-        calls = await records.past_calls(keys)
-        by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
         from ncco_server.service.old_results import old_call  # noqa: PLC0415 - only after an upgrade
 
-        old = [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
-        await self._store.results.write(old, now_ms)
-        return min((call.session.created_at for call in calls), default=now_ms)
+        by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
+        return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: Records, call: PastCall) -> Flow | None:
         """The flow that a call began in, at its revision; None if it is lost or cannot be read any more."""

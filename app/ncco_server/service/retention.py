@@ -6,7 +6,6 @@ import time
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from ncco_server.errors import StoreUnavailable
 from ncco_server.service.library import Library
 from ncco_server.store import Store, give_way, milliseconds
 
@@ -17,16 +16,20 @@ REST_FACTOR: Final = 9
 """After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
 
 
+WORK_S: Final = 60.0
+"""How long one sweep works, in seconds."""
+
+
 class Swept(NamedTuple):
-    """How many rows (calls, webhooks and hooks) and revisions a sweep deleted. `problem` says why it stopped early."""
+    """How many rows (calls, webhooks and hooks) and revisions a sweep deleted, and whether its time was too short."""
 
     rows: int = 0
     revisions: int = 0
-    problem: str = ""
+    has_more: bool = False
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete the data that is too old. Never raises: after a problem, the rest is deleted next time.
+    """Delete the data that is too old. Raises StoreError; the rest is then deleted next time.
 
     Args:
         store: an open store.
@@ -36,18 +39,13 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
             Voice API specification, length_timer.
     """
     before, until = milliseconds(now - kept_for), milliseconds(now)
+    work_until = time.monotonic() + WORK_S
     rows = 0
-    revisions = 0
-    try:
-        while gone := await _sweep_batch(store, before, until):
-            rows += gone
-        kept = await library.save_again()
-        revisions = await store.sweep_revisions(before, kept)
-    except StoreUnavailable as error:
-        return Swept(rows, revisions, str(error))
-    except Exception as error:  # noqa: BLE001 - a fault of ours must not end the sweeping for good
-        return Swept(rows, revisions, f"{type(error).__name__}: {error}")
-    return Swept(rows, revisions)
+    while gone := await _sweep_batch(store, before, until):
+        rows += gone
+        if time.monotonic() > work_until:
+            return Swept(rows, has_more=True)
+    return Swept(rows, await store.sweep_revisions(before, library.used))
 
 
 async def _sweep_batch(store: Store, before: int, now: int) -> int:

@@ -10,6 +10,7 @@ from ncco_server.store.address import read_address
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
+from ncco_server.store.leases import LeaseRow, Leases
 from ncco_server.store.placed import (
     ANY_PLACED,
     COMPLETED,
@@ -97,6 +98,8 @@ __all__ = [
     "Forgotten",
     "HookCounts",
     "HookRow",
+    "LeaseRow",
+    "Leases",
     "OldCall",
     "OpenCall",
     "Origin",

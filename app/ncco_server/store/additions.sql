@@ -339,3 +339,13 @@ CREATE TABLE IF NOT EXISTS ncco_result_progress (
 CREATE INDEX IF NOT EXISTS ncco_results_to_complete
     ON ncco_results (call_key)
     WHERE version = 0;
+
+-- version 0012
+-- Leases of work that one process at a time does. `beat` grows with every change.
+
+CREATE TABLE IF NOT EXISTS ncco_leases (
+    name text NOT NULL,
+    holder text NOT NULL,
+    beat bigint NOT NULL,
+    PRIMARY KEY (name)
+);

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from ncco_server.errors import Conflict
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
@@ -311,14 +312,17 @@ START_PROGRESS: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-LEASE_PROGRESS: Final = Sql(f"""
-    UPDATE {PROGRESS_TABLE} SET leased_until = $2 WHERE id = 1 AND leased_until <= $1
+# `leased_until` identifies the latest round. It was a time once: the server that wrote it takes one that is less than 0
+# for past.
+BEGIN_ROUND: Final = Sql(f"""
+    UPDATE {PROGRESS_TABLE} SET leased_until = $1 WHERE id = 1
     RETURNING oldest, webhook, complete_since
 """)
 
 SAVE_PROGRESS: Final = Sql(f"""
-    UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3, leased_until = 0
+    UPDATE {PROGRESS_TABLE} SET oldest = $1, webhook = $2, complete_since = $3
     WHERE id = 1 AND leased_until = $4
+    RETURNING id
 """)
 
 SELECT_PROGRESS: Final = Sql(f"SELECT oldest, webhook, complete_since FROM {PROGRESS_TABLE} WHERE id = 1")
@@ -841,22 +845,21 @@ class Results:
         return len(rows)
 
     @in_one_transaction
-    def write(self, calls: Sequence[OldCall], now: int) -> Work[None]:
-        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed."""
+    def begin(self, fence: int, now: int) -> Work[ResultProgress]:
+        """Begin a round of completing rows, and return the progress. `fence` is unique and less than 0."""
+        yield START_PROGRESS, (now,)
+        return ResultProgress(*(yield BEGIN_ROUND, (fence,))[0])
+
+    @in_one_transaction
+    def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> Work[None]:
+        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed.
+
+        Raises Conflict, and writes nothing, if another process has begun a round since that of `fence`.
+        """
+        if not (yield SAVE_PROGRESS, (*progress, fence)):
+            raise Conflict("the results of older calls")
         for old in sorted(calls, key=lambda each: each.call.id):
             yield from _write_result(old, now)
-
-    @in_one_transaction
-    def lease(self, now: int, until: int) -> Work[ResultProgress | None]:
-        """Claim the upkeep of the rows until a time; None if another process has claimed it."""
-        yield START_PROGRESS, (now,)
-        rows = yield LEASE_PROGRESS, (now, until)
-        return ResultProgress(*rows[0]) if rows else None
-
-    @in_one_transaction
-    def save(self, progress: ResultProgress, until: int) -> Work[None]:
-        """Store the progress, and release the claim until this time; nothing happens if another process took over."""
-        yield SAVE_PROGRESS, (*progress, until)
 
     @in_one_transaction
     def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:

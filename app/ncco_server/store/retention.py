@@ -156,16 +156,16 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
 def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
     """The keys of up to `limit` rows that may be deleted.
 
-    The search ends at the first row created since `before`, except rows from the future, which a wrong clock wrote.
+    The search ends when all rows of a read were created since `before`: a few rows, which a wrong clock dated too late,
+    do not end it.
     """
     found: list[int] = []
     key = -1
     while len(found) < limit and (rows := (yield sql, (before, key, _OLDEST_ROWS))):
-        for key, began_at, is_old in rows:
-            if before <= began_at <= now:
-                return found[:limit]
-            if is_old:
-                found.append(key)
+        found += [key for key, _, is_old in rows if is_old]
+        if all(before <= began_at <= now for _, began_at, _ in rows):
+            break
+        key = rows[-1][0]
     return found[:limit]
 
 

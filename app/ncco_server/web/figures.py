@@ -36,6 +36,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_recordings": ("state",),
     "ncco_last_backup_timestamp_seconds": (),
     "ncco_backup_due_timestamp_seconds": (),
+    "ncco_job_failing_since_timestamp_seconds": ("name",),
 }
 """The counters and gauges to read, each with the labels to distinguish; values with other labels are added up."""
 
@@ -89,6 +90,9 @@ class LastHour:
             recordings=_counts(now, "ncco_recordings"),
             last_backup=now.get(("ncco_last_backup_timestamp_seconds",), 0.0),
             backup_due=now.get(("ncco_backup_due_timestamp_seconds",), 0.0),
+            jobs_failing_since={
+                job: since for job, since in _by_label(now, "ncco_job_failing_since_timestamp_seconds").items() if since
+            },
         )
 
     def _totals(self) -> Totals:

@@ -13,11 +13,12 @@ from starlette.exceptions import HTTPException
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.nodes import Place
 from ncco_server.service.calls import CallService
+from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import CURE
 from ncco_server.settings.values import is_direct
 from ncco_server.web.metrics import CONTENT_TYPE, Metrics
 
-PROBE_S: Final = 2.0
+PROBE_S: Final = JOBS["probe-store"]
 """How often the store is probed, and how long a probe may take, in seconds."""
 AWAY_AFTER: Final = 2
 """How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
@@ -54,12 +55,6 @@ class Readiness:
         self._calls = calls
         self._store_problem = "the store has not been checked yet"
         self._failed = 0
-
-    async def probe_forever(self) -> None:
-        """Probe the store every `PROBE_S` seconds."""
-        while True:
-            await self.probe()
-            await asyncio.sleep(PROBE_S)
 
     async def probe(self) -> None:
         """Check once whether the store can be written to."""

@@ -16,23 +16,22 @@ from structlog.typing import FilteringBoundLogger
 from ncco_server.errors import StoreError
 from ncco_server.garbage import collect_rarely
 from ncco_server.settings import Settings
-from ncco_server.store import Store
+from ncco_server.store import Leases, Store
 from ncco_server.web.health import Readiness
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.signals import draining_on_sigterm
 from ncco_server.web.tasks import (
+    Jobs,
     after,
     count_calls,
-    delete_old_calls,
     either,
-    end_unended_calls,
     first,
-    keep_results,
+    look_after_calls,
     opened_store,
     running,
 )
-from ncco_server.web.watcher import FlowReader, watch_flows
+from ncco_server.web.watcher import FlowReader
 from ncco_server.web.webhook_http import WebhookConfig
 
 LONGEST_PRELOAD_S: Final = 5.0
@@ -56,6 +55,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     log = config.log
     clock = config.clock
     service = config.calls
+    jobs = Jobs(Leases(service.store.database), metrics, log)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,7 +66,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
             if settings.keeps_recordings:
-                keep = partial(_keep_recordings, settings, service.store, metrics, log, clock)
+                keep = partial(_keep_recordings, settings, service.store, metrics, jobs, log=log, clock=clock)
                 await enter(running(after(opened, keep)))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
@@ -84,10 +84,10 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             if own.placer is not None:
                 await enter(running(after(opened, own.placer.run)))
             await readiness.probe()
-            await enter(running(readiness.probe_forever()))
-            await _look_after_calls(stack, config, own, opened)
+            await enter(running(jobs.every("probe-store", readiness.probe)))
+            await _look_after_store(stack, config, own, jobs, opened)
             if settings.reload:
-                await enter(running(after(was_read, partial(watch_flows, reader))))
+                await enter(running(after(was_read, partial(jobs.every, "watch-flows", reader.read_changes))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
             gc.freeze()
             yield
@@ -95,30 +95,32 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     return lifespan
 
 
-async def _look_after_calls(
-    stack: AsyncExitStack, config: WebhookConfig, own: OwnService, opened: asyncio.Event
+async def _look_after_store(
+    stack: AsyncExitStack, config: WebhookConfig, own: OwnService, jobs: Jobs, opened: asyncio.Event
 ) -> None:
-    """Start the tasks that count stored calls, end them, keep their results and delete them."""
+    """Start the jobs that count stored calls, save the flows in use, end calls, keep their results and delete them."""
     settings = config.settings
     service = config.calls
-    log = config.log
-    clock = config.clock
     backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
-    looked = asyncio.Event()  # old calls are only deleted after the first search for missed ends of calls
-    kept = asyncio.Event()  # and after the first search for calls without results, which are kept
-    delete = partial(delete_old_calls, settings.retention_days, service, log, clock)
-    end = partial(end_unended_calls, settings.retention_days, service, own.voice, looked, log=log, clock=clock)
+    count = partial(count_calls, service.store, config.metrics, config.clock, backup_days)
+    about = (settings.retention_days, service, own.voice, jobs)
+    look_after = partial(look_after_calls, *about, log=config.log, clock=config.clock)
     for work in (
-        count_calls(service.store, config.metrics, log, clock, backup_days=backup_days),
-        after(opened, partial(keep_results, service, kept, log=log, clock=clock)),
-        after(opened, end),
-        after(looked, partial(after, kept, delete)),
+        partial(jobs.every, "count-calls", count),
+        partial(jobs.every, "save-flows", service.library.save_used),
+        partial(jobs.hold, "calls", look_after),
     ):
-        await stack.enter_async_context(running(work))
+        await stack.enter_async_context(running(after(opened, work)))
 
 
 async def _keep_recordings(
-    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
+    settings: Settings,
+    store: Store,
+    metrics: Metrics,
+    jobs: Jobs,
+    *,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
 ) -> None:
     """Fetch and remove recordings, once there are any: most servers record nothing, and load nothing for it."""
     for label in ("waiting", "failed", "lost"):
@@ -129,7 +131,7 @@ async def _keep_recordings(
             break
         await asyncio.sleep(FIND_S)
     run = await asyncio.to_thread(_recordings)
-    await run(settings, store, metrics, log, clock)
+    await run(settings, store, metrics, jobs, log=log, clock=clock)
 
 
 async def _has_recordings(store: Store) -> bool:

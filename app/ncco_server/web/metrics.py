@@ -23,6 +23,7 @@ from ncco_server.engine import LookupAnswer
 from ncco_server.flow.model import Project
 from ncco_server.ncco.statuses import WEBHOOK_STATUSES
 from ncco_server.service.delivery import Reply
+from ncco_server.service.jobs import JOBS
 from ncco_server.store import ResultRow
 from ncco_server.version import VERSION
 from ncco_server.vonage.signatures import Refusal
@@ -65,6 +66,7 @@ class Metrics:
         placed_calls: number of `waiting` and `calling` placed calls.
         recording_tries: attempts by outcome: `kept`, `failed` (will be retried) or `given up`.
         missing_recordings: number of the newest recordings that are `waiting`, `failed` (given up, or gone) or `lost`.
+        jobs_failing_since: since when a job has failed or not ended, in seconds since 1970; 0 if it works.
     """
 
     def __init__(self, commit: str = "") -> None:
@@ -103,6 +105,13 @@ class Metrics:
             self.placed_calls.labels(calls)
         self.recording_tries = count("ncco_recording_tries", "Attempts to fetch a recording", ["outcome"])
         self.missing_recordings = state("ncco_recordings", "Recordings whose audio is missing", ["state"])
+        self.jobs_failing_since = state(
+            "ncco_job_failing_since_timestamp_seconds",
+            "Since when a job has failed or not ended; 0 if it works",
+            ["name"],
+        )
+        for job in JOBS:  # a process that was killed may have left another value
+            self.jobs_failing_since.labels(job).set(0)
         for reason in Refusal:
             self.refused_signatures.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}

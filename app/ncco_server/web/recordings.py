@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.assembly import recording_files_of
-from ncco_server.errors import StoreError
+from ncco_server.service.jobs import Job
 from ncco_server.service.media import MediaClient
 from ncco_server.service.outgoing import new_client
 from ncco_server.service.recording_files import RecordingFiles
-from ncco_server.service.recordings import (
-    NEWEST,
-    PUT_BACK,
-    SWEEP_S,
-    Fetcher,
-    FetchListener,
-    count_lost,
-    sweep_recordings,
-)
+from ncco_server.service.recordings import NEWEST, PUT_BACK, Fetcher, FetchListener, count_lost, sweep_recordings
 from ncco_server.settings import Settings
 from ncco_server.store import RecordingCounts, RecordingRow, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.web.metrics import Metrics
-from ncco_server.web.tasks import retention_days, running
+from ncco_server.web.tasks import Jobs, kept_for, running
 
-LOST_S: Final = 600.0
-"""How often to look for lost files, in seconds. While files are lost, the server looks every `SWEEP_S` seconds instead,
-so a fix shows up soon.
-"""
+LOST_S: Final = 60.0
+"""How often to look for lost files while files are lost, in seconds, so that a fix shows up soon."""
 
 
 class RecordingLog(FetchListener):
@@ -66,7 +55,13 @@ class RecordingLog(FetchListener):
 
 
 async def run_recordings(
-    settings: Settings, store: Store, metrics: Metrics, log: FilteringBoundLogger, clock: Callable[[], datetime]
+    settings: Settings,
+    store: Store,
+    metrics: Metrics,
+    jobs: Jobs,
+    *,
+    log: FilteringBoundLogger,
+    clock: Callable[[], datetime],
 ) -> None:
     """Fetch recordings, remove old ones and look for lost files until cancelled."""
     files = recording_files_of(settings)
@@ -74,10 +69,20 @@ async def run_recordings(
         return
     media = _media(settings, log)
     fetcher = Fetcher(store.recordings, files, media, listener=RecordingLog(metrics, log), clock=clock)
+    check = file_check(store, files, metrics, log)
+
+    async def look_after() -> None:
+        kept = await kept_for(settings.retention_days, store)
+
+        async def remove() -> None:
+            if removed := await sweep_recordings(store.recordings, files, clock(), kept):
+                log.info("recordings removed", files=removed)
+
+        await jobs.every("remove-recordings", remove)
+
     try:
-        remove = remove_old_recordings(settings.retention_days, files, store, log, clock)
-        async with running(fetcher.run()), running(remove), running(watch_files(store, files, metrics, log)):
-            await asyncio.Event().wait()
+        async with running(jobs.hold("recordings", look_after)), running(jobs.every("check-recordings", check)):
+            await fetcher.run()
     finally:
         await fetcher.close()
 
@@ -96,38 +101,22 @@ def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
     return MediaClient(new_client(settings.private_hosts), tokens, settings.media_url)
 
 
-async def remove_old_recordings(
-    setting: int | None, files: RecordingFiles, store: Store, log: FilteringBoundLogger, clock: Callable[[], datetime]
-) -> None:
-    """Regularly remove deleted and expired recordings."""
-    days = await retention_days(setting, store)
-    kept_for = timedelta(days=days) if days else None
-    while True:
-        try:
-            if removed := await sweep_recordings(store.recordings, files, clock(), kept_for):
-                log.info("recordings removed", files=removed)
-        except (StoreError, OSError) as error:
-            log.warning("recordings not removed", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
-            log.warning("recordings not removed", problem=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(SWEEP_S)
-
-
-async def watch_files(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> None:
-    """Regularly count how many of the newest recordings have lost their files."""
+def file_check(store: Store, files: RecordingFiles, metrics: Metrics, log: FilteringBoundLogger) -> Job:
+    """Make the job that counts how many of the newest recordings have lost their files."""
     lost = 0
-    while True:
+
+    async def check() -> float | None:
+        nonlocal lost
         before = lost
-        try:
-            async with store.records() as records:
-                lost = await count_lost(records, files)
-            metrics.missing_recordings.labels("lost").set(lost)
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
-            log.warning("recordings not checked", problem=f"{type(error).__name__}: {error}")
+        async with store.records() as records:
+            lost = await count_lost(records, files)
+        metrics.missing_recordings.labels("lost").set(lost)
         if lost > before:
             log.error(
                 "recordings lost",
                 problem=f"{lost} have no file; only the newest {NEWEST} were checked",
                 cure=PUT_BACK,
             )
-        await asyncio.sleep(SWEEP_S if lost else LOST_S)
+        return LOST_S if lost else None
+
+    return check

@@ -1,4 +1,4 @@
-"""Background tasks: open the store, count open calls, end calls whose end was missed, delete old data."""
+"""Background tasks: open the store, and the jobs that count, complete and delete what it contains."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
 from ncco_server.service.calls import CallService
+from ncco_server.service.jobs import JOBS, Job, JobListener, every, hold
 from ncco_server.service.result_rows import ResultRows
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
-from ncco_server.store import Backups, Store, milliseconds
+from ncco_server.store import Backups, Leases, Store, milliseconds
 from ncco_server.web.metrics import Metrics
 
 if TYPE_CHECKING:  # only a server with an application's key has it
@@ -26,18 +27,8 @@ RETRY_S: Final = 1.0
 """Seconds between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
 """How long startup waits for the store to open, in seconds. After that, the server starts anyway and keeps trying."""
-COUNT_S: Final = 15.0
-"""How often open calls are counted, in seconds: as often as Prometheus usually scrapes."""
 COUNT_SHARE: Final = 0.01
 """Maximum share of time for counting: after a slow count, the next one comes later."""
-SWEEP_CALLS_S: Final = 600.0
-"""How often to look for expired calls, in seconds."""
-LOOK_S: Final = 60.0
-"""How often to look for calls whose end was missed, in seconds."""
-COUNT_RESULTS_S: Final = 5.0
-"""How often changed results are added to the sums, in seconds."""
-COMPLETE_S: Final = 60.0
-"""How often missing results are looked for, in seconds."""
 COUNTED_AGE: Final = timedelta(hours=4)
 """Only calls that began this recently are counted, so that a call whose end was never reported is not counted forever.
 Our choice: a call is connected for at most two hours. Source: NCCO reference, Connect (limit).
@@ -127,115 +118,159 @@ async def _open_later(
             log.info("store opened")
 
 
+class Jobs(JobListener):
+    """Runs the jobs of a server. Logs each problem of a job once, and shows in the metrics since when a job has failed.
+
+    Args:
+        leases: the leases for jobs of which one process runs each.
+        metrics: show which jobs fail or do not end.
+        log: gets the problems.
+    """
+
+    def __init__(self, leases: Leases, metrics: Metrics, log: FilteringBoundLogger) -> None:
+        self._leases = leases
+        self._log = log
+        self._failing_since = metrics.jobs_failing_since
+        self._failing: dict[str, str] = {}
+
+    async def every(self, name: str, job: Job) -> None:
+        """Run a job in each process until cancelled."""
+        await every(JOBS[name], job, name, self)
+
+    async def hold(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run jobs in one process at a time until cancelled."""
+        await hold(self._leases, name, work, self)
+
+    def began(self, job: str) -> None:
+        """See `JobListener`."""
+        if job not in self._failing:
+            self._failing_since.labels(job).set_to_current_time()
+
+    def ended(self, job: str, problem: str) -> None:
+        """See `JobListener`."""
+        if not problem:
+            self._failing.pop(job, None)
+            self._failing_since.labels(job).set(0)
+        elif problem != self._failing.get(job):
+            self._failing[job] = problem
+            self._log.warning("job failed", job=job, problem=problem)
+
+
 async def count_calls(
     store: Store,
     metrics: Metrics,
-    log: FilteringBoundLogger,
     clock: Callable[[], datetime],
-    *,
     backup_days: int,
-    count_s: float = COUNT_S,
-) -> None:
-    """Count the open calls for the metrics and look up the last backup, at most once every `count_s` seconds.
+    count_s: float = JOBS["count-calls"],
+) -> float:
+    """Count the open calls for the metrics, and look up the last backup; returns the seconds until the next count.
 
     `backup_days` is the greatest age of the last backup; without one, days count from the first data. 0: no matter.
     """
-    while True:
-        begun = time.monotonic()
+    begun = time.monotonic()
+    async with store.records() as records:
+        metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
+    backups = Backups(store.database)
+    since = await backups.first_data_at()
+    if backup := await backups.last():
+        since = backup.made_at
+        metrics.last_backup.set(backup.made_at / 1000)
+    if since is not None and backup_days:
+        metrics.backup_due.set(since / 1000 + timedelta(days=backup_days).total_seconds())
+    return max(count_s, (time.monotonic() - begun) / COUNT_SHARE)
+
+
+async def kept_for(setting: int | None, store: Store) -> timedelta | None:
+    """How long calls and recordings are kept: as the setting or else the database says; None for ever.
+
+    Raises StoreError.
+    """
+    days = (await store.schema()).retention_days if setting is None else setting
+    return timedelta(days=days) if days else None
+
+
+class _CallJobs:
+    """The jobs that look after stored calls; see `look_after_calls`.
+
+    Old calls are only deleted after the first search for missed ends of calls, and after the first search for calls
+    without results, which are kept.
+    """
+
+    def __init__(
+        self,
+        service: CallService,
+        voice: VoiceApi | None,
+        kept: timedelta | None,
+        log: FilteringBoundLogger,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._service = service
+        self._calls = UnendedCalls(service, voice, kept)
+        self._rows = ResultRows(service.store)
+        self._kept = kept
+        self._log = log
+        self._clock = clock
+        self._looked = asyncio.Event()
+        self._completed = asyncio.Event()
+
+    async def end(self) -> None:
+        """End calls whose end was missed."""
+        found = await self._calls.look(self._clock())
+        self._looked.set()
+        if found.problem:
+            self._log.warning("Vonage not asked about calls", problem=found.problem)
+        if found.early or found.known or found.lost:
+            self._log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
+
+    async def complete(self) -> float | None:
+        """Write the results of calls that older versions stored or ended."""
         try:
-            async with store.records() as records:
-                metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
-            backups = Backups(store.database)
-            since = await backups.first_data_at()
-            if backup := await backups.last():
-                since = backup.made_at
-                metrics.last_backup.set(backup.made_at / 1000)
-            if since is not None and backup_days:
-                metrics.backup_due.set(since / 1000 + timedelta(days=backup_days).total_seconds())
-        except StoreError as error:
-            log.debug("open calls not counted", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end the counting
-            log.warning("open calls not counted", problem=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(max(count_s, (time.monotonic() - begun) / COUNT_SHARE))
+            has_more = await self._rows.complete(milliseconds(self._clock()))
+        finally:
+            self._completed.set()
+        if has_more:
+            self._log.info("more results to write")
+        return 0.0 if has_more else None
+
+    async def add_up(self) -> None:
+        """Add changed results to the sums."""
+        await self._rows.count()
+
+    async def delete(self) -> float | None:
+        """Delete calls that are too old."""
+        await self._looked.wait()
+        await self._completed.wait()
+        if self._kept is None:
+            return None
+        swept = await sweep_calls(self._service.store, self._service.library, self._clock(), self._kept)
+        if swept.rows or swept.revisions:
+            self._log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
+        return 0.0 if swept.has_more else None
 
 
-async def retention_days(setting: int | None, store: Store) -> int:
-    """How many days calls and recordings are kept: the setting, or else the database's default; 0 for forever."""
-    while setting is None:
-        try:
-            setting = (await store.schema()).retention_days or 0
-        except StoreError:
-            await asyncio.sleep(RETRY_S)
-    return setting
-
-
-async def end_unended_calls(
+async def look_after_calls(
     setting: int | None,
     service: CallService,
     voice: VoiceApi | None,
-    looked: asyncio.Event,
+    jobs: Jobs,
     *,
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> None:
-    """Regularly end calls whose end was missed. `looked` is set after the first search for such calls."""
-    days = await retention_days(setting, service.store)
-    calls = UnendedCalls(service, voice, timedelta(days=days) if days else None)
-    while True:
-        try:
-            found = await calls.look(clock())
-            looked.set()
-            if found.problem:
-                log.warning("Vonage not asked about calls", problem=found.problem)
-            if found.early or found.known or found.lost:
-                log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
-        except StoreError as error:
-            log.warning("ends of calls not looked for", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
-            log.warning("ends of calls not looked for", problem=f"{type(error).__name__}: {error}")
-        await asyncio.sleep(LOOK_S)
+    """End calls whose end was missed, complete and sum results, and delete old calls until cancelled.
 
-
-async def keep_results(
-    service: CallService, kept: asyncio.Event, *, log: FilteringBoundLogger, clock: Callable[[], datetime]
-) -> None:
-    """Regularly count changed results, and write those of calls that older versions stored or ended.
-
-    `kept` is set after the first round, which is enough for all calls of a small database.
+    Raises StoreError.
     """
-    rows = ResultRows(service.store)
-    complete_at = 0.0
-    while True:
-        wait_s = COUNT_RESULTS_S
-        try:
-            await rows.count()
-            if time.monotonic() >= complete_at:
-                if await rows.complete(milliseconds(clock())):
-                    log.info("more results to write")
-                    wait_s = 0.0
-                else:
-                    complete_at = time.monotonic() + COMPLETE_S
-        except StoreError as error:
-            log.warning("results not kept", problem=str(error))
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end this task
-            log.warning("results not kept", problem=f"{type(error).__name__}: {error}")
-            complete_at = time.monotonic() + COMPLETE_S
-        kept.set()
-        await asyncio.sleep(wait_s)
-
-
-async def delete_old_calls(
-    setting: int | None, service: CallService, log: FilteringBoundLogger, clock: Callable[[], datetime]
-) -> None:
-    """Regularly delete calls that are older than the retention in the setting or, without one, in the database."""
-    days = await retention_days(setting, service.store)
-    while days:
-        swept = await sweep_calls(service.store, service.library, clock(), timedelta(days=days))
-        if swept.problem:
-            log.warning("old calls not deleted", **swept._asdict())
-        elif any(swept):
-            log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
-        await asyncio.sleep(SWEEP_CALLS_S)
-    if setting is None and service.store.is_durable:
+    kept = await kept_for(setting, service.store)
+    if kept is None and setting is None and service.store.is_durable:
         cure = "set NCCO_RETENTION_DAYS to the number of days to keep calls, or to 0 to keep them all"
         log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
+    of_calls = _CallJobs(service, voice, kept, log, clock)
+    async with asyncio.TaskGroup() as group:
+        for name, job in (
+            ("end-calls", of_calls.end),
+            ("complete-results", of_calls.complete),
+            ("sum-results", of_calls.add_up),
+            ("delete-calls", of_calls.delete),
+        ):
+            group.create_task(jobs.every(name, job))

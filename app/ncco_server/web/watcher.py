@@ -14,10 +14,6 @@ from ncco_server.flow.files import Stamps, stamps
 from ncco_server.service.library import CURE, Library
 from ncco_server.web.metrics import Metrics
 
-FLOWS_POLL_S: Final = 0.5
-"""How often the server checks the files for changes, in seconds. File system notifications would not be enough: network
-drives, some mounts and replaced folders send none.
-"""
 SETTLE_S: Final = 0.1
 """Seconds that files must be unchanged before they are read, so that saving many files causes only one read."""
 SETTLE_LIMIT_S: Final = 2.0
@@ -118,27 +114,23 @@ class FlowReader:
                 return
             await asyncio.sleep(FIRST_WAIT_S)
 
+    async def read_changes(self) -> None:
+        """Reload the flows if files have changed, a removal is confirmed, or the store has not saved the flows yet.
 
-async def watch_flows(reader: FlowReader) -> None:
-    """Reload the flows whenever files change, a removal is confirmed, or the store has not saved the flows yet.
-
-    Runs until cancelled.
-    """
-    while True:
-        await asyncio.sleep(FLOWS_POLL_S)
-        if await reader.has_changed():
-            await _settled(reader)
-        elif not (reader.library.is_stale or await reader.library.is_confirmed()):
-            continue
-        await reader.read(removal_wait_s=REMOVAL_WAIT_S)
-
-
-async def _settled(reader: FlowReader) -> None:
-    """Wait until the files have not changed for a moment."""
-    before = await reader.stamps()
-    for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
-        await asyncio.sleep(SETTLE_S)
-        now = await reader.stamps()
-        if now == before:
+        File system notifications would not be enough: network drives, some mounts and replaced folders send none.
+        """
+        if await self.has_changed():
+            await self._settled()
+        elif not (self.library.is_stale or await self.library.is_confirmed()):
             return
-        before = now
+        await self.read(removal_wait_s=REMOVAL_WAIT_S)
+
+    async def _settled(self) -> None:
+        """Wait until the files have not changed for a moment."""
+        before = await self.stamps()
+        for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
+            await asyncio.sleep(SETTLE_S)
+            now = await self.stamps()
+            if now == before:
+                return
+            before = now

@@ -369,9 +369,7 @@ def test_sums_that_differ_from_the_calls_are_found_and_corrected(project: Path) 
             await store.open_call(call, turn_row(call.id, heard=0), webhook_row(call.id))
             await end_call(store, call.id, webhook_row(call.id, received_at=at))
         await store.results.count()
-        progress = await store.results.lease(NOON_MS, NOON_MS + 1)
-        assert progress is not None
-        await store.results.save(progress, NOON_MS + 1)
+        await store.results.begin(-1, NOON_MS)
 
     in_store(project, write)
     database = project / "ncco.db"

@@ -147,8 +147,8 @@ async def test_the_trace_of_a_turn_says_whether_it_failed_only_if_0_2_has_writte
     running = await ids(records, has_failed=True)
     for name in ("failed", "fine"):
         await end_call(store, name, webhook_row(name, status="completed"))
-    assert await store.results.lease(NOON_MS, NOON_MS + 1)
-    await store.results.save(ResultProgress(0, 0, None), NOON_MS + 1)  # all ended calls have a result
+    await store.results.begin(-1, NOON_MS)
+    await store.results.write((), NOON_MS, ResultProgress(0, 0, None), -1)  # all ended calls have a result
 
     assert (["failed"], ["failed"]) == (running, await ids(records, has_failed=True))
 

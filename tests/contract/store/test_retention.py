@@ -227,6 +227,21 @@ async def test_a_call_from_the_future_keeps_no_old_one(store: Store) -> None:
     assert await store.load("future") is not None
 
 
+@pytest.mark.parametrize("days", [1, 9])
+async def test_rows_that_a_wrong_clock_dated_too_late_keep_no_old_ones(store: Store, days: int) -> None:
+    """Their time may be in the future, or may have come since."""
+    late = NOON_MS + days * DAY_MS
+    await store.open_call(
+        *new_call("late", created_at=late, updated_at=late), hooks=[hook_row("late", created_at=late)]
+    )
+    await store.record(webhook_row("", id="late", received_at=late))
+    await store.open_call(*new_call("old"), hooks=[hook_row("old", session="old")])
+    await store.record(webhook_row("", id="old"))
+
+    assert 3 == await store.sweep(NOON_MS + 1, 10, NOON_MS + 2 * DAY_MS)
+    assert (None, ["late"]) == (await store.load("old"), [hook.id for hook in await store.hooks(10)])
+
+
 async def test_nothing_is_swept_where_nothing_is(store: Store) -> None:
     assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert 0 == await store.sweep_revisions(NOON_MS, ())

@@ -11,11 +11,12 @@ import structlog
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load_files
+from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.library import Library
 from ncco_server.settings import load_settings
 from ncco_server.web.log import configure_log
 from ncco_server.web.metrics import Metrics
-from ncco_server.web.watcher import FlowReader, watch_flows
+from ncco_server.web.watcher import FlowReader
 from tests.support.memory_store import MemoryStore
 from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
@@ -150,7 +151,8 @@ async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_lat
     library = Library(store, lambda: load_files(flows, tmp_path / "templates"))
     await library.reload()
     before = library.current
-    task = asyncio.create_task(watch_flows(FlowReader([flows], library, Metrics(), structlog.get_logger())))
+    reader = FlowReader([flows], library, Metrics(), structlog.get_logger())
+    task = asyncio.create_task(every(0.1, reader.read_changes, "watch-flows", JobListener()))
     await asyncio.sleep(0.5)
     store.is_away = True
     file.write_text(text.replace("Old", "New"))

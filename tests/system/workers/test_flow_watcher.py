@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -16,10 +17,11 @@ from structlog.testing import capture_logs
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
+from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.library import Library
 from ncco_server.store import RevisionRow
 from ncco_server.web.metrics import Metrics
-from ncco_server.web.watcher import FlowReader, watch_flows
+from ncco_server.web.watcher import FlowReader
 from tests.support.memory_store import MemoryStore
 
 FLOW = 'flow: hello\ndefault: true\nstart: hi\nsteps:\n  hi:\n    do:\n      - talk: "{text}"\n    goto: end\n'
@@ -32,6 +34,10 @@ def write(folder: Path, text: str) -> None:
     draft = folder / "hello.yaml~"
     draft.write_text(FLOW.replace("{text}", text))
     draft.replace(folder / "hello.yaml")
+
+
+def watching(reader: FlowReader) -> Coroutine[Any, Any, None]:
+    return every(0.2, reader.read_changes, "watch-flows", JobListener())
 
 
 async def until(claim: Callable[[], bool]) -> None:
@@ -49,7 +55,7 @@ async def library(tmp_path: Path) -> AsyncIterator[Library]:
     write(tmp_path / "flows", "one")
     reader = FlowReader([tmp_path / "flows", tmp_path / "templates"], library, Metrics(), LOG)
     await reader.read()
-    task = asyncio.create_task(watch_flows(reader))
+    task = asyncio.create_task(watching(reader))
     yield library
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -102,7 +108,7 @@ async def test_without_any_folder_it_waits_for_one(tmp_path: Path) -> None:
     store = MemoryStore()
     await store.open()
     library = Library(store, lambda: load_files(tmp_path / "flows", tmp_path / "templates"))
-    task = asyncio.create_task(watch_flows(FlowReader([tmp_path / "flows"], library, Metrics(), LOG)))
+    task = asyncio.create_task(watching(FlowReader([tmp_path / "flows"], library, Metrics(), LOG)))
     await asyncio.sleep(0.1)
     write(tmp_path / "flows", "one")
     await until(lambda: "one" in said(library))

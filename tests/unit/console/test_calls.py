@@ -257,8 +257,8 @@ async def test_pages_say_since_when_results_are_complete(tmp_path: Path) -> None
     notes = {"/home": "still being counted", "/calls": "still being prepared", "/report": "still being counted"}
     async with open_store(settings(tmp_path).database_url) as store, await logged_in(app) as console:
         for oldest, are_shown in ((5, True), (0, False)):
-            await store.results.lease(0, 1)
-            await store.results.save(ResultProgress(oldest, 0, yesterday), 1)
+            await store.results.begin(-1, 0)
+            await store.results.write((), 0, ResultProgress(oldest, 0, yesterday), -1)
             for path, words in notes.items():
                 page = (await console.get(path)).text
                 assert are_shown is (words in page), path

@@ -230,6 +230,16 @@ async def test_a_recording_that_does_not_come_is_said(
     assert words in await page_of(fetching, ServerFigures(recordings={"waiting": 1}, recording_tries=tries))
 
 
+@each_case(
+    ("hours", "words"),
+    [(0.9, "All is well."), (3.5, "The job <code>delete-calls</code> has failed, or has not ended, for 3 hours.")],
+)
+async def test_a_job_that_is_stuck_is_said(tmp_path: Path, hours: float, words: str) -> None:
+    since = datetime.now(UTC).timestamp() - 3600 * hours
+
+    assert words in await page_of(settings(tmp_path), ServerFigures(jobs_failing_since={"delete-calls": since}))
+
+
 async def test_callers_who_were_answered_without_the_database_are_counted(tmp_path: Path) -> None:
     page = await page_of(settings(tmp_path), ServerFigures(unstored={"error": 3, "failsafe": 1}))
 

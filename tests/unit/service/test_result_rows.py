@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,11 +17,15 @@ from ncco_server.store import (
     QUARTER_MS,
     TO_CALL_BACK,
     EndOfCall,
+    OldCall,
+    ResultProgress,
     ResultRow,
+    Results,
     Store,
     milliseconds,
     open_store,
 )
+from ncco_server.store.database import Database
 from tests.support.stored_rows import run_in, session_row, turn_row, webhook_row
 from tests.unit.service.test_results import ALWAYS, CALLS, Line, line
 
@@ -133,7 +137,7 @@ async def test_pages_know_since_when_results_are_complete(line: Line, store: Sto
     await line.call("hangs up", [])
     await change(line, *AS_BEFORE, "DELETE FROM ncco_result_progress")
     now = milliseconds(datetime.now(UTC))
-    assert await store.results.lease(now, now + 1)
+    await store.results.begin(-1, now)
     async with open_store(line.url).records() as records:
         before = await count_results(records, 0, now + QUARTER_MS, now)
     await complete(store, now + 60_000)
@@ -144,12 +148,47 @@ async def test_pages_know_since_when_results_are_complete(line: Line, store: Sto
     assert (None, 1) == (after.complete_since, sum(each.calls for each in after.calls))
 
 
-async def test_only_one_process_at_a_time_writes_missing_rows(line: Line, store: Store) -> None:
-    later = milliseconds(datetime.now(UTC)) + 1_000_000
-    assert await store.results.lease(later, later + 10)
+async def test_a_round_that_a_wrong_clock_dated_in_the_future_stops_nobody(line: Line, store: Store) -> None:
+    """An earlier host of this version was killed in it."""
+    await line.call("old", [])
+    await change(line, *AS_BEFORE, "UPDATE ncco_result_progress SET oldest = 1 << 40, leased_until = 1 << 60")
+    await complete(store)
 
-    assert await store.results.lease(later + 5, later + 20) is None
-    assert await store.results.lease(later + 10, later + 20) is not None
+    assert "missed" == (await rows_of(line))["old"].result
+
+
+class PausedResults(Results):
+    """The results, in a process that is paused before its first write."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.is_paused = asyncio.Event()
+        self.goes_on = asyncio.Event()
+
+    async def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> None:
+        self.is_paused.set()
+        await self.goes_on.wait()
+        await super().write(calls, now, progress, fence)
+
+
+async def test_a_process_that_was_paused_in_a_round_does_not_undo_what_somebody_has_changed_since(
+    line: Line, store: Store
+) -> None:
+    await line.call("back", [])
+    await complete(store)
+    await store.record(webhook_row("back", kind=CALLED_BACK, body=b"anna", received_at=5))
+    paused = PausedResults(store.database)
+    other = Store(store.database)
+    other.results = paused
+    round_ = asyncio.create_task(ResultRows(other).complete(milliseconds(datetime.now(UTC)) + 60_000))
+    await paused.is_paused.wait()
+    await complete(store)
+    marked = (await rows_of(line))["back"].returned_at
+    await store.results.mark_to_return("back", 8)
+    paused.goes_on.set()
+
+    assert (5, False) == (marked, await round_)
+    assert (await rows_of(line))["back"].returned_at is None
 
 
 async def test_one_damaged_call_does_not_stop_the_others(line: Line, store: Store) -> None:
@@ -241,7 +280,8 @@ async def test_a_call_that_ended_before_the_first_round_gets_its_facts(line: Lin
 async def test_a_later_session_that_an_older_host_ended_is_the_last_one(line: Line, store: Store) -> None:
     await line.call("leg", [])
     await complete(store)
-    await store.open_call(session_row("leg/2", leg="leg"), turn_row("leg/2", 1), webhook_row("leg/2"))
+    row = session_row("leg/2", leg="leg", updated_at=milliseconds(datetime.now(UTC)))  # old calls would be deleted
+    await store.open_call(row, turn_row(row.id, 1), webhook_row(row.id))
     await change(
         line,
         "UPDATE calls SET is_over = 1, version = version + 1 WHERE id = 'leg/2'",
@@ -258,7 +298,8 @@ async def test_an_older_hosts_end_of_a_leg_is_that_of_every_session(line: Line, 
     legs = {"named/sales": "named", "moved": "moved", "moved/sales": "moved"}
     now = milliseconds(datetime.now(UTC))  # old calls would be deleted
     for id_, leg in legs.items():
-        await store.open_call(session_row(id_, leg=leg, created_at=now), turn_row(id_, 1), webhook_row(id_, leg=leg))
+        row = session_row(id_, leg=leg, created_at=now, updated_at=now)
+        await store.open_call(row, turn_row(id_, 1), webhook_row(id_, leg=leg))
     await complete(store)
     await change(line, "UPDATE calls SET is_over = 1, version = version + 1, updated_at = created_at")
     for leg in ("named", "moved"):

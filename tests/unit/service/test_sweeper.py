@@ -1,11 +1,9 @@
-"""What is too old is deleted while calls go on; what the store cannot do now is done the next time."""
+"""What is too old is deleted while calls go on."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
-from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.service.library import Library
 from ncco_server.service.retention import BATCH_SIZE, Swept, sweep_calls
@@ -47,26 +45,9 @@ async def test_a_flow_in_use_that_another_host_has_deleted_is_saved_again() -> N
     store = MemoryStore()
     library = await made(store)
     await store.sweep_revisions(2**60, ())
-    await swept(store, library)
+    await library.save_used()
 
     assert 1 == len(store.revisions)
-
-
-class Away(MemoryStore):
-    errors: Iterator[Exception]
-
-    async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        raise next(self.errors)
-
-
-async def test_a_store_that_is_away_ends_no_sweeping() -> None:
-    store = Away()
-    store.errors = iter([StoreUnavailable("locked"), ValueError("odd"), StoreUnavailable("still")])
-    library = await made(store)
-
-    assert Swept(problem="locked") == await swept(store, library)
-    assert Swept(problem="ValueError: odd") == await swept(store, library)
-    assert Swept(problem="still") == await swept(store, library)
 
 
 async def test_a_sweep_of_nothing_reports_nothing() -> None:

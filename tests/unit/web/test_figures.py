@@ -54,6 +54,8 @@ async def test_the_figures_arrive_as_they_were_counted() -> None:
     metrics.unsent_hooks.labels("waiting").set(2)
     metrics.missing_recordings.labels("lost").set(1)
     metrics.last_backup.set(1_790_000_000)
+    metrics.jobs_failing_since.labels("delete-calls").set(1_790_000_000)
+    metrics.jobs_failing_since.labels("end-calls").set(0)
     app = figures_app(LastHour(metrics.registry))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here") as client:
         found = ServerFigures.model_validate_json((await client.get(PATH)).content)
@@ -69,6 +71,7 @@ async def test_the_figures_arrive_as_they_were_counted() -> None:
         hooks={"waiting": 2},
         recordings={"lost": 1},
         last_backup=1_790_000_000,
+        jobs_failing_since={"delete-calls": 1_790_000_000},
     )
 
 

@@ -7,6 +7,7 @@ import errno
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Place
 from ncco_server.service.delivery import Reply
+from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.lookups import Ask, lookups_of_turn
 from ncco_server.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
 from ncco_server.vonage.signatures import Refusal
@@ -264,8 +266,8 @@ NOON = datetime.fromtimestamp(NOON_MS / 1000, UTC)
 
 async def counted_calls(store: Store, metrics: Metrics, backup_days: int = 7) -> float | None:
     """The gauge, once it was set."""
-    counting = count_calls(store, metrics, structlog.get_logger(), lambda: NOON, backup_days=backup_days, count_s=0.01)
-    task = asyncio.create_task(counting)
+    count_once = partial(count_calls, store, metrics, lambda: NOON, backup_days, 0.01)
+    task = asyncio.create_task(every(0.01, count_once, "count-calls", JobListener()))
     async with asyncio.timeout(60):  # a count that took long is followed by a long rest
         while not (found := count(metrics, "ncco_open_calls")):  # noqa: ASYNC110 - seen in the metrics
             await asyncio.sleep(0.01)

@@ -19,6 +19,7 @@ from ncco_server.console.audit import audit
 from ncco_server.console.phone.player import NO_CALL
 from ncco_server.console.sessions import ConsoleSession
 from ncco_server.editor.worker import Reason, Worker, WorkNotDone
+from ncco_server.service.jobs import JobListener, every
 
 IDLE_S: Final = 600.0
 """A person's calls are ended after this many real seconds without a request."""
@@ -89,7 +90,7 @@ class PhoneCalls:
         if session.id not in self._people:
             self._people[session.id] = Person(self.make_worker(session))
         if self._ending is None:
-            self._ending = asyncio.create_task(self._end_idle())
+            self._ending = asyncio.create_task(every(IDLE_S / 10, self._end_idle, "end-idle-calls", JobListener()))
         return self._people[session.id]
 
     async def ask(self, request: Request, session: ConsoleSession, method: str, **values: Any) -> dict[str, Any]:
@@ -114,13 +115,11 @@ class PhoneCalls:
         return shown
 
     async def _end_idle(self) -> None:
-        while True:
-            await asyncio.sleep(IDLE_S / 10)
-            now = time.monotonic()
-            for id_, person in list(self._people.items()):
-                if not person.asking and now - person.used_at > IDLE_S:
-                    del self._people[id_]
-                    await person.worker.close()
+        now = time.monotonic()
+        for id_, person in list(self._people.items()):
+            if not person.asking and now - person.used_at > IDLE_S:
+                del self._people[id_]
+                await person.worker.close()
 
     async def close(self) -> None:
         """End all calls."""

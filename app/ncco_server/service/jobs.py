@@ -1,0 +1,153 @@
+"""Runs jobs at intervals, some of them in one process at a time.
+
+    every                   a job of each process: gauges, changed files
+    hold                    jobs of which one process of all hosts runs each: retention, results, recordings
+
+A lease saves work and does not protect data: a process that was paused for a minute still runs the rest of its job
+beside its successor. So each transaction of a job must be right if another process has done the same meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from secrets import token_hex
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from ncco_server.errors import AppError
+from ncco_server.store import LeaseRow, Leases
+
+BEAT_S: Final = 5.0
+"""How often a lease is renewed, and read by the other processes, in seconds."""
+SILENT_BEATS: Final = 4
+"""A lease is taken from a process that has not renewed it for this many beats: 30 seconds at most."""
+FAILED_BEATS: Final = 2
+"""A process stops its work after so many failed renewals: before another process takes its lease."""
+
+JOBS: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "probe-store": 2.0,
+        "watch-flows": 0.5,
+        "save-flows": 600.0,
+        "count-calls": 15.0,  # as often as Prometheus usually scrapes
+        "check-recordings": 600.0,
+        "end-calls": 60.0,
+        "complete-results": 60.0,
+        "sum-results": 5.0,
+        "delete-calls": 600.0,
+        "remove-recordings": 60.0,
+    }
+)
+"""The jobs of a server, with the seconds between their runs."""
+
+Job: TypeAlias = Callable[[], Awaitable[float | None]]
+"""A job. It returns how many seconds to wait until the next run, or None for its interval."""
+
+
+class JobListener:
+    """Receives events for the log and the metrics. This base class ignores them. Its methods must not raise."""
+
+    def began(self, job: str) -> None:
+        """Called before each run."""
+
+    def ended(self, job: str, problem: str) -> None:
+        """Called after each run, and when the job is not to run any more; `problem` is "" unless the run failed."""
+
+
+async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
+    """Run a job until cancelled, with so many seconds between its runs. A job that raises runs again, too."""
+    task = asyncio.current_task()
+    try:
+        while True:
+            problem = ""
+            asked_s: float | None = None
+            listener.began(name)
+            try:
+                asked_s = await job()
+            except asyncio.CancelledError:
+                if task is None or task.cancelling():
+                    raise
+                problem = "what it waited for was cancelled"
+            except (AppError, OSError) as error:
+                problem = str(error) or type(error).__name__
+            except Exception as error:  # noqa: BLE001 - a fault of ours must not end the job for good
+                problem = f"{type(error).__name__}: {error}"
+            listener.ended(name, problem)
+            await asyncio.sleep(seconds if asked_s is None else asked_s)
+    finally:
+        listener.ended(name, "")
+
+
+async def hold(
+    leases: Leases, name: str, work: Callable[[], Awaitable[None]], listener: JobListener, *, beat_s: float = BEAT_S
+) -> None:
+    """Run `work`, which never ends by itself, while this process holds a lease; try to hold it until cancelled."""
+    lease = _LeaseHolder(leases, name, work, beat_s / 2)
+    try:
+        await every(beat_s, lease.beat, f"lease-{name}", listener)
+    finally:
+        await lease.release()
+
+
+class _LeaseHolder:
+    """A lease that this process holds or would like to hold.
+
+    Args:
+        limit_s: time limit of a renewal. A process that the database does not answer stops its work in
+            `FAILED_BEATS * (2 * limit_s + limit_s)` seconds, and another one waits for `SILENT_BEATS * 2 * limit_s`.
+    """
+
+    def __init__(self, leases: Leases, name: str, work: Callable[[], Awaitable[None]], limit_s: float) -> None:
+        self._leases = leases
+        self._name = name
+        self._work = work
+        self._limit_s = limit_s
+        self._holder = token_hex(8)
+        self._running: asyncio.Task[None] | None = None
+        self._seen = LeaseRow()
+        self._silent = 0
+        self._failed = 0
+
+    async def beat(self) -> None:
+        """Renew the lease, or take it if nobody holds it or its holder is silent; start or stop the work."""
+        try:
+            async with asyncio.timeout(self._limit_s):
+                is_held = await self._take()
+        except Exception:
+            self._failed += 1
+            if self._failed >= FAILED_BEATS:
+                await self._stop()
+            raise
+        self._failed = 0
+        if not is_held:
+            await self._stop()
+        elif self._running is None:
+            self._running = asyncio.ensure_future(self._work())
+        elif self._running.done():
+            ended, self._running = self._running, None
+            await ended
+
+    async def _take(self) -> bool:
+        """Whether this process holds the lease from now on."""
+        row = await self._leases.get(self._name)
+        self._silent = self._silent + 1 if row == self._seen else 0
+        self._seen = row
+        is_free = row.holder in ("", self._holder) or self._silent >= SILENT_BEATS
+        return is_free and await self._leases.change(self._name, self._holder, row)
+
+    async def _stop(self) -> None:
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+            await asyncio.wait({running})
+
+    async def release(self) -> None:
+        """Stop the work, and let another process take the lease at once."""
+        await self._stop()
+        with suppress(Exception):  # another process takes it a little later
+            async with asyncio.timeout(self._limit_s):
+                row = await self._leases.get(self._name)
+                if row.holder == self._holder:
+                    await self._leases.change(self._name, "", row)

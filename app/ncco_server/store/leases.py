@@ -1,0 +1,47 @@
+"""Leases for work that one process at a time should do.
+
+A lease is a row that its holder changes every few seconds. It contains no time, because the clocks of hosts differ:
+another process takes the lease when the row has not changed for a while. It belongs to no connection, so that poolers
+may run each transaction on a different one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ncco_server.store.database import Database, Work, in_one_transaction
+from ncco_server.store.sql import Sql
+
+LEASES_TABLE: Final = "ncco_leases"
+
+SELECT: Final = Sql(f"SELECT holder, beat FROM {LEASES_TABLE} WHERE name = $1")
+CHANGE: Final = Sql(f"""
+    INSERT INTO {LEASES_TABLE} (name, holder, beat) VALUES ($1, $2, 1)
+    ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, beat = {LEASES_TABLE}.beat + 1
+    WHERE {LEASES_TABLE}.beat = $3
+    RETURNING beat
+""")
+
+
+class LeaseRow(NamedTuple):
+    """A lease: a random name of the process that holds it ("": none does), and how often the row has changed."""
+
+    holder: str = ""
+    beat: int = 0
+
+
+class Leases:
+    """The leases in an open database. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def get(self, name: str) -> LeaseRow:
+        """A lease, which may never have been held."""
+        rows = await self.database.read(SELECT, name)
+        return LeaseRow(*rows[0]) if rows else LeaseRow()
+
+    @in_one_transaction
+    def change(self, name: str, holder: str, seen: LeaseRow) -> Work[bool]:
+        """Take, renew or (with "") release a lease; False if the row is not as it was seen any more."""
+        return bool((yield CHANGE, (name, holder, seen.beat)))

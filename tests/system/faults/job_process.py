@@ -1,0 +1,46 @@
+"""A process that looks after the calls of a database, in turn with others.
+
+python job_process.py URL MINUTES     MINUTES: how far its clock is ahead
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+
+from ncco_server.flow.loader import load
+from ncco_server.service.jobs import JobListener, every, hold
+from ncco_server.service.library import Library
+from ncco_server.service.result_rows import ResultRows
+from ncco_server.service.retention import sweep_calls
+from ncco_server.store import Leases, milliseconds, open_store
+
+BEAT_S = 0.2
+KEPT_FOR = timedelta(days=30)
+
+
+async def main(url: str, ahead: timedelta) -> None:
+    """Do the work until killed."""
+    async with open_store(url) as store:
+        rows = ResultRows(store)
+        library = Library(store, lambda: load({}))
+
+        async def complete() -> float:
+            await rows.complete(milliseconds(datetime.now(UTC) + ahead))
+            return 0.01
+
+        async def add_up() -> None:
+            await rows.count()
+
+        async def delete() -> None:
+            await sweep_calls(store, library, datetime.now(UTC) + ahead, KEPT_FOR)
+
+        async def work() -> None:
+            await asyncio.gather(*(every(0.05, job, "job", JobListener()) for job in (complete, add_up, delete)))
+
+        await hold(Leases(store.database), "calls", work, JobListener(), beat_s=BEAT_S)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], timedelta(minutes=float(sys.argv[2]))))
