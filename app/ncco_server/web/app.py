@@ -10,18 +10,18 @@ from secrets import token_hex
 from typing import Final, cast
 
 import structlog
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.service.calls import CallService
-from ncco_server.settings import Settings
+from ncco_server.settings import Settings, load_settings, require_safe
 from ncco_server.version import VERSION
 from ncco_server.web import health, webhooks
 from ncco_server.web.api_page import add_api_page
 from ncco_server.web.health import Readiness
 from ncco_server.web.lifespan import make_lifespan
-from ncco_server.web.log import WriteLine, writing_to
+from ncco_server.web.log import WriteLine, configure_log, with_log_form, writing_to
 from ncco_server.web.methods import HeadMiddleware, allow_header
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.openapi import document_of
@@ -36,14 +36,14 @@ _CURES = {
     405: "See the Allow header.",
 }
 
-_ROUTES: Final = APIRouter()
-"""The routes of all applications of this process."""
-for _router in (webhooks.router, webhooks.rtc_router, health.router):  # middleware serves webhooks; /docs lists them
-    _ROUTES.include_router(_router)
+_ROUTES: Final = (*webhooks.router.routes, *webhooks.rtc_router.routes, *health.router.routes)
+"""The routes of all applications of this process. `RequestHeadMiddleware` serves those of webhooks before the
+application could; `/docs` and traces find them here.
+"""
 
 
 def create_app(
-    settings: Settings,
+    settings: Settings | None = None,
     *,
     service: CallService | None = None,
     dev: bool = False,
@@ -52,12 +52,12 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
     write_line: WriteLine | None = None,
-    server_id: str = "",
 ) -> FastAPI:
     """Make the server, as an ASGI application.
 
     Args:
-        settings: checked settings; `require_safe` has been called.
+        settings: checked settings; `require_safe` has been called. None to read and check those of the environment and
+            `.env`, and to log as they say: for `uvicorn ncco_server.web.app:create_app --factory`.
         service: serves the calls, with an open store and loaded flows; None to make it from the settings, and open and
             close it with the application.
         dev: development mode: documentation and metrics are served on the webhooks' port, and without a public URL
@@ -67,11 +67,15 @@ def create_app(
         clock: returns the current time, in UTC.
         log: the log; None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.
-        server_id: the ID that `/healthz` shows, the same for all workers of a server; "" for a random one.
 
     Raises:
-        SettingsError: the settings do not allow the service to be made.
+        SettingsError: the settings are wrong, unsafe, or do not allow the service to be made.
     """
+    if settings is None:
+        settings = load_settings()
+        require_safe(settings, dev)
+        settings = with_log_form(settings, dev=dev)
+        write_line = write_line or configure_log(settings)
     lines: FilteringBoundLogger = structlog.get_logger() if log is None else log
     counters = metrics or Metrics(settings.commit)
     own: OwnService | None = None
@@ -94,8 +98,8 @@ def create_app(
     )
     app.state.webhooks = config
     app.state.readiness = readiness
-    app.state.server_id = server_id or token_hex(8)
-    app.routes.extend(_ROUTES.routes)
+    app.state.server_id = token_hex(8)
+    app.routes.extend(_ROUTES)
     if dev:
         app.include_router(health.dev_router)
         add_api_page(app)

@@ -200,3 +200,91 @@ def test_the_installed_wheel_answers_a_call_and_shows_the_console_with_its_asset
     assert {"console.css", "phone.js", "editor.js", "codemirror.js"} <= {url.rpartition("/")[2] for url in replies}
     assert [] == [url for url, reply in replies.items() if reply.status_code != 200 or not reply.content]
     assert "Thank you for calling" in called.text
+
+
+CRM_FLOW = """
+flow: main
+default: true
+lookups:
+  customer: {python: "app.crm:customer", with: {number: "{{ call.from }}"}, returns: {name: text}}
+start: greet
+steps:
+  greet:
+    lookup: customer
+    do: [{talk: "Hello {{ customer.name }}."}]
+    goto: end
+"""
+CRM = """
+def customer(number: str) -> dict[str, str]:
+    return {"name": "Ada" if number == "447700900123" else "stranger"}
+"""
+BUILT = """
+from app.crm import customer
+from ncco_server import Ncco, check, create_app
+print(check([{"action": "talk"}])[0].code, customer("447700900123")["name"])
+"""
+PUBLIC_FACE = """
+from ncco_server import Ncco, check, create_app
+
+ncco = Ncco.build_ncco(Ncco.Talk(text="Hello"))
+reveal_type([issue.code for issue in check(ncco)])
+reveal_type(create_app(dev=True).version)
+check(1, 2)
+"""
+REVEALED = [
+    'app/phone.py:5: note: Revealed type is "list[str]"',
+    'app/phone.py:6: note: Revealed type is "str"',
+    'app/phone.py:7: error: Too many arguments for "check"  [call-arg]',
+]
+
+
+@pytest.fixture(scope="module")
+def crm(installed: Installed) -> Path:
+    """A project whose own package is called `app`, like that of most FastAPI projects."""
+    home = installed.project.with_name("crm")
+    (home / "app").mkdir(parents=True)
+    (home / "flows").mkdir()
+    (home / "app" / "__init__.py").touch()
+    (home / "app" / "crm.py").write_text(CRM)
+    (home / "app" / "phone.py").write_text(PUBLIC_FACE)
+    (home / "flows" / "main.yaml").write_text(CRM_FLOW)
+    return home
+
+
+def test_a_project_whose_package_is_called_app_answers_calls_under_uvicorn_with_its_own_functions(
+    installed: Installed, crm: Path
+) -> None:
+    port = free_port()
+    own = {"NCCO_PYTHON_LOOKUPS": "app.crm", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    env = {**installed.settings(), **own, "NCCO_DATABASE_URL": f"sqlite:///{crm}/calls.db"}
+    python = f"{installed.environment}/bin/python"
+    built = run(python, "-c", BUILT, cwd=crm, env=env)
+    checked = run(f"{installed.environment}/bin/ncco", "check", cwd=crm, env=env)
+    words = [python, "-m", "uvicorn", "ncco_server.web.app:create_app", "--factory", "--port", str(port)]
+    with (crm / "log").open("w") as log, subprocess.Popen(words, cwd=crm, env=env, stdout=log, stderr=log) as server:
+        call = {"to": "442079460000", "from": "447700900123", "uuid": "a", "conversation_uuid": "b"}
+        answer = answered(f"http://127.0.0.1:{port}/webhooks/answer", call, server, crm / "log")
+        server.terminate()
+
+    assert "N106 Ada" == built.strip()
+    assert "no issues" in checked
+    assert [{"action": "talk", "text": "Hello Ada."}] == answer.json()
+
+
+def answered(url: str, call: Mapping[str, str], server: subprocess.Popen[bytes], log: Path) -> httpx.Response:
+    """The response to a webhook, which may have to wait until the server listens."""
+    until = monotonic() + STARTS_WITHIN_S
+    while monotonic() < until and server.poll() is None:
+        try:
+            return httpx.post(url, json=call, timeout=STARTS_WITHIN_S)
+        except httpx.ConnectError:
+            sleep(0.1)
+    server.kill()
+    raise AssertionError(log.read_text())
+
+
+def test_mypy_knows_the_types_of_the_public_face(installed: Installed, crm: Path) -> None:
+    words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", f"{installed.environment}/bin/python"]
+    checked = subprocess.run([*words, "app"], cwd=crm, capture_output=True, text=True, check=False)
+
+    assert REVEALED == checked.stdout.splitlines()[:-1], checked.stderr
