@@ -26,7 +26,6 @@ BENCHMARKS: Final = (
     "signature",
     "store",
     "disk",
-    "workers",
     "served",
     "latency",
     "growth",

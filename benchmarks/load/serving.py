@@ -1,4 +1,4 @@
-"""Servers that benchmarks measure: each is a separate process with one worker, and logs to a file."""
+"""Servers that benchmarks measure: each is a separate process, and logs to a file."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def uvicorn(folder: Path, module: str, python: str, env: Mapping[str, str]) -> I
 
 @contextmanager
 def ours(
-    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, workers: int = 1, port: int = 0
+    folder: Path, name: str, database: str, env: Mapping[str, str] | None = None, *, port: int = 0
 ) -> Iterator[Server]:
     """Run `ncco serve` with the flow of benchmarks/flows, with signatures checked and webhooks logged to a file."""
     port = port or free_port()
@@ -76,7 +76,7 @@ def ours(
         "NCCO_DATABASE_URL": database,
         **(env or {}),
     }
-    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "serve", "--workers", str(workers)]
+    command = [sys.executable, "-c", "from ncco_server.cli import main; main()", "serve"]
     with running(command, port, folder / f"{name}.log", given) as server:
         yield server
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import Any, Final
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ from ncco_server.settings.secrets import console_keys
 from ncco_server.vonage.keys import new_private_key
 from ncco_server.web.figures import PATH as FIGURES_PATH
 from ncco_server.web.log import configure_log
-from ncco_server.web.server import config_of, end_with_parent, listening
+from ncco_server.web.server import config_of, listening
 
 FINISH_S: Final = 2
 """Seconds that console requests get to finish on shutdown."""
@@ -206,6 +207,20 @@ def _listening(settings: Settings, *, dev: bool) -> Iterator[socket.socket]:
         yield bound
 
 
+def _end_with_parent() -> None:
+    """Kill this process when its parent exits, even during a call.
+
+    A parent that is killed cannot stop its children, and they would keep the port.
+    """
+
+    def wait(parent: BaseProcess) -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=wait, args=(parent,), name="end with the parent", daemon=True).start()
+
+
 def run_console(
     settings: Settings,
     served: tuple[str, str],
@@ -222,7 +237,7 @@ def run_console(
     `served` contains the URLs of the webhook server and its figures. For `virtual_vonage` see `ConsoleProcess`; for the
     rest, `create_console`.
     """
-    end_with_parent(signal.SIGKILL)  # end at once, even during a call
+    _end_with_parent()
     os.nice(NICE)
     configure_log(settings)
     if (instrumentation := sys.modules.get("opentelemetry.instrumentation.fastapi")) is not None:

@@ -45,7 +45,7 @@ Examples:
 
 Every option is also a setting (NCCO_HOST, NCCO_PORT, ...); an option overrides the environment, which overrides .env.
 Exit codes: 0 stopped, 1 the flows have errors and the database has no earlier, valid flows, 2 a setting is wrong
-or the address is in use, 3 a worker cannot start.""",
+or the address is in use, 3 the server cannot start.""",
 )
 @click.option("--dev", is_flag=True, help="Development mode: accept unsigned webhooks, on loopback only.")
 @click.option(
@@ -60,13 +60,7 @@ or the address is in use, 3 a worker cannot start.""",
     show_default=True,
     help="With --dev: how many times as fast the pauses between attempts (`retry: {after: ..}`) pass.",
 )
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Number of worker processes; more than one needs PostgreSQL.",
-)
+@click.option("--workers", type=int, hidden=True)  # an option of earlier versions
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(
@@ -81,7 +75,7 @@ def command(
     dev: bool,
     real_calls: bool,
     speed: float,
-    workers: int,
+    workers: int | None,
     host: str | None,
     port: int | None,
     log: str | None,
@@ -102,7 +96,11 @@ def command(
         )
         raise CannotRun("--speed would call real people again sooner than the flow says", cure)
     settings = settings.model_copy(update={"speed": speed, "has_virtual_vonage": is_virtual})
-    workers = _usable_workers(settings.database_url, workers)
+    if workers is not None:
+        _say(
+            "warning: --workers has no effect: a server is always one process\n"
+            "  fix: leave it out. To use more cores, run several servers: docs/how-to/several-hosts.md"
+        )
     read = partial(Source(settings.flows, settings.templates).load, settings.flow_env)
     project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
     if project is None:
@@ -126,7 +124,7 @@ def command(
             if console:
                 console.start(bound.address)
 
-        serve(settings, dev=dev, workers=workers, ready=greet, figures=console.figures if console else None)
+        serve(settings, dev=dev, ready=greet, figures=console.figures if console else None)
     return FINE
 
 
@@ -134,21 +132,6 @@ def _say(text: str, *, is_line: bool = True) -> None:
     """Print to standard error. Errors are ignored: a full disk, for example, must not cost a call."""
     with suppress(OSError):
         click.echo(text, nl=is_line, err=True)
-
-
-def _usable_workers(database_url: str, workers: int) -> int:
-    """How many workers to start: only one on SQLite, with a note. Raises CannotRun if several would lose calls."""
-    kind = database_url.partition(":")[0].lower()
-    if workers > 1 and kind == "memory":
-        cure = "name a database that they share: NCCO_DATABASE_URL=postgresql://..."
-        raise CannotRun(f"memory:// is private to a process, but --workers {workers} starts {workers}", cure)
-    if workers > 1 and kind == "sqlite":
-        _say(
-            "note: only one worker starts, because with a SQLite file several would wait for each other at every commit"
-        )
-        _say("  fix: leave out --workers, or set NCCO_DATABASE_URL=postgresql://...")
-        return 1
-    return workers
 
 
 async def project_at_start(

@@ -48,7 +48,7 @@ class LastHour:
     """Compares the counters with those of an hour ago, or with zero in the first hour.
 
     Args:
-        registry: the counters of the server, with all its processes. They never decrease.
+        registry: the counters of the server. They never decrease.
         clock: returns monotonic seconds.
     """
 

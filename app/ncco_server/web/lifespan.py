@@ -21,6 +21,7 @@ from ncco_server.web.health import Readiness
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.signals import draining_on_sigterm
+from ncco_server.web.systemd import report_to_systemd
 from ncco_server.web.tasks import (
     Jobs,
     after,
@@ -89,6 +90,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             if settings.reload:
                 await enter(running(after(was_read, partial(jobs.every, "watch-flows", reader.read_changes))))
             await enter(draining_on_sigterm(readiness, settings.drain_s, log))
+            await enter(running(report_to_systemd()))
             gc.freeze()
             yield
 

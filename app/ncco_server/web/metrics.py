@@ -6,7 +6,6 @@ Every label has a fixed list of values, or a limit beyond which new values are c
 from __future__ import annotations
 
 import json
-import os
 import platform
 from functools import partial
 from importlib.metadata import distribution
@@ -15,7 +14,6 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.gc_collector import GCCollector
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
@@ -29,9 +27,6 @@ from ncco_server.version import VERSION
 from ncco_server.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-MULTIPROCESS_DIR: Final = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that makes the Prometheus library share counters among processes."""
-
 SERIES_LIMIT: Final = 500
 """How many pairs of kind and outcome are counted by name. There is a limit because authors choose the names of
 outcomes.
@@ -72,7 +67,7 @@ class Metrics:
     def __init__(self, commit: str = "") -> None:
         self.registry = CollectorRegistry()
         count = partial(Counter, registry=self.registry)
-        state = partial(Gauge, multiprocess_mode="mostrecent", registry=self.registry)
+        state = partial(Gauge, registry=self.registry)
         time = partial(Histogram, registry=self.registry)
         self._webhooks = count("ncco_webhooks", "Webhooks answered", ["kind", "outcome"])
         seconds = time("ncco_webhook_seconds", "Time to answer a webhook", ["route"], buckets=_BUCKETS_S)
@@ -184,8 +179,8 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def render(self) -> bytes:
-        """The metrics as text. If there are several processes, their metrics are added up."""
-        return generate_latest(shared_registry() if MULTIPROCESS_DIR in os.environ else self.registry)
+        """The metrics as text."""
+        return generate_latest(self.registry)
 
 
 def _commit() -> str:
@@ -199,10 +194,3 @@ def result_of(answer: LookupAnswer) -> str:
     if not answer.problem:
         return "cached" if answer.is_cached else "ok"
     return "late" if answer.is_late else "failed"
-
-
-def shared_registry() -> CollectorRegistry:
-    """The counters of all processes that use the same metrics directory as this process."""
-    registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library's own annotations lack one
-    return registry

@@ -1,30 +1,20 @@
-"""Runs the application under uvicorn, in one process or several."""
+"""Runs the application under uvicorn, in one process."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import multiprocessing
-import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from importlib import import_module
-from multiprocessing.process import BaseProcess
-from secrets import token_hex
-from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal
 
 import structlog
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, make_asgi_app
 from uvicorn import Config, Server
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from ncco_server.errors import SettingsError, StoreUnavailable
 from ncco_server.settings import Settings, require_safe
@@ -34,7 +24,7 @@ from ncco_server.web.app import create_app
 from ncco_server.web.connections import LimitedProtocol
 from ncco_server.web.figures import LastHour, figures_app
 from ncco_server.web.log import WriteLine, configure_log, with_log_form
-from ncco_server.web.metrics import MULTIPROCESS_DIR, Metrics, shared_registry
+from ncco_server.web.metrics import Metrics
 
 FINISH_S: Final = 10
 """Seconds that running requests get to finish after the port has closed. No request takes more than half of this."""
@@ -42,10 +32,6 @@ KEEP_ALIVE_S: Final = 75
 """How long an idle connection stays open, in seconds. Load balancers usually use 60, so they close it first."""
 MAX_OPEN_FILES: Final = 65_536
 """Maximum number of open files per process, if the system allows it. Each connection uses one."""
-WORKER_S: Final = 30
-"""The supervisor replaces a worker that has not responded for this many seconds, and kills one that takes longer to
-exit. On a busy machine, starting takes several seconds.
-"""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
@@ -57,7 +43,6 @@ def serve(
     settings: Settings,
     *,
     dev: bool = False,
-    workers: int = 1,
     ready: Ready | None = None,
     figures: socket.socket | None = None,
 ) -> None:
@@ -68,7 +53,6 @@ def serve(
     Args:
         settings: see `load_settings`.
         dev: see `create_app`.
-        workers: number of processes that serve, at least 1.
         ready: called when the port is bound, before the first request.
         figures: a bound socket that serves the figures for the console; None to serve none.
 
@@ -77,7 +61,6 @@ def serve(
         StoreUnusable: the store cannot be used at all.
     """
     require_safe(settings, dev)
-    wait_keys(settings)  # creates the key file, for the workers
     schema = asyncio.run(_try_store(settings))
     settings = with_log_form(settings, dev=dev)
     write_line = configure_log(settings)
@@ -94,7 +77,7 @@ def serve(
             if ready is not None:
                 ready(str(host), int(port))
 
-        _run(settings, bound, greet, write_line, dev=dev, workers=workers, figures=figures)
+        _run(settings, bound, greet, write_line, dev=dev, figures=figures)
     structlog.get_logger().info("server stopped")
 
 
@@ -121,7 +104,6 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
                 raise SettingsError(host_setting, message, _OWN_ADDRESS) from error
             cure = "Choose another port, or stop the program that uses it."
             raise SettingsError(port_setting, message, cure) from error
-        bound.set_inheritable(True)
         yield bound
 
 
@@ -140,7 +122,7 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files for this process and its workers. The limit is usually 1,024."""
+    """Raise the limit of open files for this process. The limit is usually 1,024."""
     with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or allows less
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -156,50 +138,25 @@ def _run(
     write_line: WriteLine,
     *,
     dev: bool,
-    workers: int,
     figures: socket.socket | None,
 ) -> None:
-    """Serve from this process, or from child processes that share a folder of counters."""
+    """Serve the webhooks, and on ports of their own the metrics, the figures and the API for placed calls."""
+    metrics = Metrics(settings.commit)
+    config = config_of(
+        create_app(settings, dev=dev, metrics=metrics, write_line=write_line),
+        proxy_headers=dev,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=FINISH_S,
+    )
     with ExitStack() as stack:
-        if workers > 1:
-            stack.enter_context(_shared_counters())
-            make_app = partial(make_worker_app, settings, dev=dev, server_id=token_hex(8))
-            registry = shared_registry()
-        else:
-            metrics = Metrics(settings.commit)
-            make_app = partial(create_app, settings, dev=dev, metrics=metrics, write_line=write_line)
-            registry = metrics.registry
-        config = config_of(
-            make_app,
-            factory=True,
-            proxy_headers=dev,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_S,
-            timeout_graceful_shutdown=FINISH_S,
-            timeout_worker_healthcheck=WORKER_S,
-            workers=workers,
-        )
-        if workers > 1:
-            run = partial(_run_workers, config, bound, settings.drain_s)
-        else:
-            run = partial(stack.enter_context(_stopped_by_sigterm(Server(config))).run, sockets=[bound])
+        server = stack.enter_context(_stopped_by_sigterm(Server(config)))
         if figures is not None:
-            stack.enter_context(_beside(figures_app(LastHour(registry)), figures, "figures"))
-        stack.enter_context(_metrics_port(settings, registry))
+            stack.enter_context(_beside(figures_app(LastHour(metrics.registry)), figures, "figures"))
+        stack.enter_context(_metrics_port(settings, metrics.registry))
         stack.enter_context(_api_port(settings))
         ready()
-        run()
-
-
-@contextmanager
-def _shared_counters() -> Iterator[None]:
-    """Make a folder for counters. Workers find it through the environment."""
-    with TemporaryDirectory(prefix="ncco-metrics-") as folder:
-        os.environ[MULTIPROCESS_DIR] = folder
-        try:
-            yield
-        finally:
-            del os.environ[MULTIPROCESS_DIR]
+        server.run(sockets=[bound])
 
 
 @contextmanager
@@ -214,108 +171,6 @@ def _stopped_by_sigterm(server: Server) -> Iterator[Server]:
         yield server
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-class Workers(Multiprocess):
-    """uvicorn's supervisor of workers, with three differences.
-
-    It closes its copy of each worker's end of the pipe, so it notices at once if a worker dies while being pinged. If
-    memory or file descriptors run out, it starts the worker later. It kills a worker that hangs on exit.
-
-    Args:
-        config: uvicorn's configuration.
-        bound: the socket that the workers listen on.
-        drain_s: how long the workers continue to serve after SIGTERM, in seconds.
-    """
-
-    def __init__(self, config: Config, bound: socket.socket, drain_s: float) -> None:
-        super().__init__(config, [bound])
-        self._drain_s = drain_s
-
-    def init_processes(self) -> None:
-        """Start the workers."""
-        try:
-            super().init_processes()
-        except OSError:
-            if not self.should_exit.is_set():  # otherwise a signal has closed the socket
-                raise
-        self._close_ends_of_workers()
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace workers that have died or have not responded for `WORKER_S`."""
-        try:
-            super().keep_subprocess_alive()
-        except OSError as error:
-            structlog.get_logger().error("worker not started", problem=error.strerror or str(error))
-        self._close_ends_of_workers()
-
-    def terminate_all(self) -> None:
-        """Tell all workers to exit."""
-        self._kill_after(WORKER_S + self._drain_s)
-        super().terminate_all()
-
-    def stop(self, number: int, _: object) -> None:
-        """Handle a signal: let the workers drain. On SIGINT or a second signal, make them exit at once."""
-        is_urgent = self.should_exit.is_set() or number == signal.SIGINT
-        self.should_exit.set()
-        for listener in self.sockets:  # nothing would accept connections on this copy
-            listener.close()
-        self._signal_workers(signal.SIGINT if is_urgent else signal.SIGTERM)
-        if is_urgent:
-            self._kill_after(WORKER_S)
-
-    def _close_ends_of_workers(self) -> None:
-        for process in self.processes:
-            process.child_conn.close()
-
-    def _signal_workers(self, number: int) -> None:
-        for process in self.processes:
-            if process.pid is not None and process.process.is_alive():
-                with suppress(ProcessLookupError):  # it has just exited
-                    os.kill(process.pid, number)
-
-    def _kill_after(self, seconds: float) -> None:
-        def kill() -> None:
-            structlog.get_logger().error("workers killed", problem="they do not end")
-            self._signal_workers(signal.SIGKILL)
-
-        timer = threading.Timer(seconds, kill)
-        timer.daemon = True
-        timer.start()
-
-
-def _run_workers(config: Config, bound: socket.socket, drain_s: float) -> None:
-    """Serve from uvicorn's workers until a signal comes. Raises SystemExit if a worker cannot start.
-
-    uvicorn only handles a signal after waiting for a worker that hangs, so our own handlers react first.
-    """
-    workers = Workers(config, bound, drain_s)
-    signal.signal(signal.SIGTERM, workers.stop)
-    signal.signal(signal.SIGINT, workers.stop)
-    workers.run()
-    if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
-        sys.exit(STARTUP_FAILURE)
-
-
-def make_worker_app(settings: Settings, *, dev: bool, server_id: str) -> FastAPI:
-    """Make the application and the log of a worker. The worker exits when its supervisor does."""
-    write_line = configure_log(settings)
-    end_with_parent(signal.SIGINT)
-    return create_app(settings, dev=dev, write_line=write_line, server_id=server_id)
-
-
-def end_with_parent(number: signal.Signals) -> None:
-    """Send this process a signal when its parent exits.
-
-    A parent that is killed cannot stop its children, and they would keep the port.
-    """
-
-    def wait(parent: BaseProcess) -> None:
-        parent.join()
-        os.kill(os.getpid(), number)
-
-    if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=wait, args=(parent,), name="end with the parent", daemon=True).start()
 
 
 def config_of(app: Callable[..., Any], *, lifespan: Literal["on", "off"] = "on", **own: Any) -> Config:
@@ -341,7 +196,7 @@ def _beside(
     lifespan: Literal["on", "off"] = "on",
     finish_s: int = 1,
 ) -> Iterator[None]:
-    """Serve another application in a thread with an event loop, in the only process or in the supervisor."""
+    """Serve another application in a thread with an event loop."""
     server = Server(config_of(app, lifespan=lifespan, timeout_graceful_shutdown=finish_s))
     thread = threading.Thread(target=server.run, args=([bound],), name=name)
     thread.start()

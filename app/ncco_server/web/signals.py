@@ -1,21 +1,17 @@
 """Drains the server on SIGTERM.
 
-In a server of one process, signals are handled as follows:
+Signals are handled as follows:
 
     before and after uvicorn serves    SIGTERM          `ncco_server.web.server` ends the server without an error
     while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
                                        second SIGTERM   `draining_on_sigterm` hands it to uvicorn immediately
                                        SIGINT           uvicorn
     always                             SIGHUP           ignored
-
-If there are several workers, their supervisor, `ncco_server.web.server.Workers`, sends them SIGTERM, and SIGINT when it
-gets a second SIGTERM. Each worker handles these as above. A worker whose supervisor was killed sends itself SIGINT.
 """
 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,8 +25,8 @@ from ncco_server.web.health import Readiness
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """While the application runs, delay the effect of SIGTERM by `drain_s` seconds.
 
-    A second SIGTERM ends the delay, except in a worker: a worker gets each signal to the process group twice, directly
-    and through its supervisor. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does nothing.
+    A second SIGTERM ends the delay. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does
+    nothing.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)
@@ -50,7 +46,7 @@ async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: Filteri
             readiness.is_draining = True
             timer = loop.call_later(drain_s, end)
             log.info("leaving", drain_s=drain_s)
-        elif multiprocessing.parent_process() is None:
+        else:
             timer.cancel()
             end()
 

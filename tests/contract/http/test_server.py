@@ -1,4 +1,4 @@
-"""The server as a process: its port, its signals, its workers, and bytes that no client should send."""
+"""The server as a process: its port, its signals, and bytes that no client should send."""
 
 from __future__ import annotations
 

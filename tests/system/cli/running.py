@@ -119,7 +119,7 @@ def _address(server: RunningServer, arrived: queue.Queue[str]) -> str:
 
 
 def wait_until_ready(address: str) -> None:
-    """Wait until a server is ready: it listens before its workers have loaded their flows, so requests may wait."""
+    """Wait until a server is ready: it listens before it has loaded its flows, so requests may wait."""
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until:
         with suppress(httpx.TransportError):

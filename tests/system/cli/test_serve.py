@@ -25,8 +25,7 @@ from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.support.fork_server import NCCO
 from tests.support.keys import private_pem, rsa_key
-from tests.support.postgres_stores import empty_database
-from tests.support.processes import children, left_of, spawned
+from tests.support.processes import children
 from tests.system.cli.projects import SHOP, TYPO, ncco, write_project
 from tests.system.cli.running import RunningServer, plain_environment, running_server
 
@@ -40,30 +39,17 @@ def asked(server: RunningServer, path: str) -> tuple[int, bytes]:
         return reply.status, reply.read()
 
 
-def test_several_processes_serve_one_address(tmp_path: Path) -> None:
-    write_project(tmp_path, shop=SHOP)
-    env = {"NCCO_DATABASE_URL": empty_database(), "NCCO_KEY": "k" * 32}
-
-    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path, env=env) as server:
-        _, body = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
-        workers = spawned(server.process.pid)
-        code = server.stop(signal.SIGTERM)
-
-    assert (0, 2, []) == (code, len(workers), left_of(workers))
-    assert f"http://{server.address}/webhooks/input/" in body.decode()
-
-
-def test_one_worker_starts_on_a_sqlite_file(tmp_path: Path) -> None:
+def test_the_workers_of_earlier_versions_are_one_process_and_a_warning(tmp_path: Path) -> None:
     write_project(tmp_path, shop=SHOP)
 
-    with running_server(tmp_path, "--dev", "--workers", "2", cwd=tmp_path) as server:
+    with running_server(tmp_path, "--dev", "--workers", "4", cwd=tmp_path) as server:
         status, _ = asked(server, "/webhooks/answer?to=442079460000&uuid=a")
         below = children(server.process.pid)
         server.stop(signal.SIGTERM)
 
     assert (200, []) == (status, below)
-    assert "note: only one worker starts" in server.printed
-    assert "fix: leave out --workers" in server.printed
+    assert "warning: --workers has no effect" in server.printed
+    assert "fix: leave it out. To use more cores, run several servers" in server.printed
 
 
 def test_a_reader_of_the_log_that_goes_away_costs_no_call(tmp_path: Path) -> None:
@@ -326,18 +312,6 @@ def test_real_people_are_not_called_again_sooner(
 
     assert 2 == refused.exit_code
     assert "--speed would call real people again sooner" in refused.output
-
-
-def test_several_processes_have_no_memory_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_project(tmp_path, shop=SHOP)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NCCO_DATABASE_URL", "memory://")
-
-    refused = ncco("serve", "--dev", "--workers", "2")
-
-    assert 2 == refused.exit_code
-    assert "memory:// is private to a process, but --workers 2 starts 2" in refused.output
-    assert "fix: name a database that they share" in refused.output
 
 
 def test_server_says_that_it_brought_an_old_database_to_the_newest_schema(tmp_path: Path) -> None:

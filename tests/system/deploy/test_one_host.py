@@ -69,6 +69,16 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path: Path) -> None:
 
 
 @needs_systemd
+def test_the_unit_is_also_a_template_of_several_servers(tmp_path: Path) -> None:
+    (tmp_path / "ncco@.service").write_text(UNIT.replace("/opt/ncco/bin/ncco", NCCO))
+    (tmp_path / "ncco@.service.d").mkdir()
+    shutil.copy(ROOT / "deploy" / "ncco@.conf", tmp_path / "ncco@.service.d")
+    verified = done("systemd-analyze", "verify", "--man=no", f"{tmp_path}/ncco@8011.service", home=tmp_path)
+
+    assert (0, "") == (verified.returncode, verified.stderr)
+
+
+@needs_systemd
 @pytest.mark.parametrize("unit", ["ncco.service", "ncco-backup.service"])
 def test_the_unit_has_few_rights(unit: str, tmp_path: Path) -> None:
     words = ("systemd-analyze", "security", "--offline=true", "--threshold=20", f"{ROOT}/deploy/{unit}")
@@ -258,6 +268,21 @@ def test_nginx_for_one_host_says_503_while_the_server_is_away(home: Path) -> Non
         statuses = [proxy.post("/webhooks/answer", json=CALL).status_code for _ in range(3)]
 
     assert [503] * 3 == statuses
+
+
+@needs_nginx
+def test_nginx_for_several_servers_of_one_host_asks_those_of_the_page(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "how-to" / "several-hosts.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^(sed -e .*?) > /etc/nginx/nginx.conf$", page, re.M | re.S)
+    file = tmp_path / "nginx.conf"
+    file.write_text(subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    text = file.read_text()
+    file.write_text(text.replace("/run/", f"{tmp_path}/").replace(" /tmp/", f" {tmp_path}/"))
+    checked = done(str(NGINX), "-t", "-q", "-p", str(tmp_path), "-c", str(file), home=tmp_path)
+
+    assert (0, "") == (checked.returncode, checked.stderr)
+    assert ["127.0.0.1:8011", "127.0.0.1:8012"] * 2 == re.findall(r"server (\S+:\d+) ", text)
+    assert {"ncco@8011", "ncco@8012"} <= set(re.findall(r"ncco@\d+", page))
 
 
 def test_nginx_for_one_host_waits_longer_than_the_server_and_less_long_than_vonage() -> None:

@@ -55,9 +55,7 @@ class Served:
 
 
 @contextmanager
-def served(
-    folder: Path, *, office: str = "http://127.0.0.1:9", workers: int = 1, port: int = 0, **variables: str
-) -> Iterator[Served]:
+def served(folder: Path, *, office: str = "http://127.0.0.1:9", port: int = 0, **variables: str) -> Iterator[Served]:
     """Run a server with the flows in `project` and its database in `folder`; kill it at the end."""
     database = folder / "calls.db"
     given = {
@@ -78,9 +76,7 @@ def served(
     }
     kept = {name: os.environ[name] for name in ("COVERAGE_PROCESS_START", "COVERAGE_FILE") if name in os.environ}
     with (folder / "log").open("a") as log:
-        process = Forked(
-            [__file__, str(workers)], cwd=folder, env=given | kept | variables, stdout=PIPE, stderr=log, text=True
-        )
+        process = Forked([__file__], cwd=folder, env=given | kept | variables, stdout=PIPE, stderr=log, text=True)
     running = Served(process, database)
     reader = threading.Thread(target=_read, args=(running,), daemon=True)
     reader.start()
@@ -143,4 +139,4 @@ def _main_loop() -> asyncio.AbstractEventLoop | None:
 
 if __name__ == "__main__":
     threading.Thread(target=_tell_tasks, daemon=True).start()
-    serve(load_settings(None), workers=int(sys.argv[1]), ready=lambda _, port: _tell("port", port))
+    serve(load_settings(None), ready=lambda _, port: _tell("port", port))

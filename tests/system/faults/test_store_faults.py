@@ -172,13 +172,10 @@ def test_a_damaged_file_is_no_reason_to_say_nothing(tmp_path: Path) -> None:
     assert [] == [code for answer in fallbacks for code in errors(answer)]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(
-    tmp_path: Path, workers: int
-) -> None:
+def test_a_server_that_starts_without_its_store_says_the_failsafe_and_takes_it_when_it_comes(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "calls.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with served(tmp_path, workers=workers) as server:
+        with served(tmp_path) as server:
             refused = [post(server, "/webhooks/answer").is_unstored for _ in range(4)]
             fallback = post(server, "/webhooks/fallback", **LOST)
             is_unready = becomes_unready(server)
@@ -251,7 +248,7 @@ def test_a_server_without_the_database_of_its_log_keeps_the_log_and_takes_calls_
         server.stop(signal.SIGKILL)
     database, log = server.database, server.database.with_name(f"{server.database.name}-wal")
     away, written = database.rename(database.with_name("away.db")), log.read_bytes()
-    with served(tmp_path, workers=2) as server:
+    with served(tmp_path) as server:
         url = {"NCCO_DATABASE_URL": f"sqlite:///{database}", "PATH": os.environ["PATH"]}
         run = partial(Forked, env=url, cwd=tmp_path, stdout=PIPE, stderr=PIPE, text=True)
         commands = [run([NCCO, *words]) for words in (("db", "upgrade"), ("db", "status"), ("doctor", "--offline"))]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
-from tests.support.postgres_stores import ask, empty_database
+from tests.support.postgres_stores import ask
 from tests.system.hosts.caller import Vonage, releases_in
-from tests.system.hosts.host import Host, hosts
+from tests.system.hosts.host import Host
 
 
 async def test_call_whose_webhooks_alternate_finishes_on_its_revision(two_hosts: list[Host]) -> None:
@@ -61,14 +60,3 @@ async def test_deliveries_that_race_at_both_hosts_get_the_same_bytes_and_count_o
     )
     assert [(60, 60)] == ask("SELECT count(*), count(DISTINCT session) FROM hooks")
     assert [(480,)] == ask("SELECT count(*) FROM webhooks")
-
-
-async def test_workers_of_one_host_share_its_calls(tmp_path: Path) -> None:
-    with hosts(tmp_path, empty_database(), (3,), "--workers", "2") as started:
-        async with Vonage([host.address for host in started]) as vonage:
-            heard = await asyncio.gather(*(vonage.whole_call(f"leg-{number}") for number in range(30)))
-        code = started[0].stop()
-
-    assert ([], 0) == (vonage.failed, code), started[0].server.printed
-    assert [[3, 3, 3, 3]] * 30 == heard, started[0].server.printed
-    assert "note: workers" not in started[0].server.printed

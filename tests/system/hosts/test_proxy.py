@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import threading
 import time
 from collections import Counter
@@ -198,6 +199,21 @@ def test_hosts_that_restart_one_right_after_the_other_cost_nothing(line: Line) -
         with_the_other = line.answers(6)
 
     assert ({200: 6}, {200: 6}) == (with_one, with_the_other)
+
+
+def test_a_host_that_is_killed_and_takes_long_to_start_costs_no_caller(line: Line) -> None:
+    host, _, port = line.servers[0].address.rpartition(":")
+    with ThreadPoolExecutor(4) as callers:
+        before = callers.map(lambda _: line.status(), range(20))
+        line.servers[0].stop(signal.SIGKILL)
+        with_one = callers.map(lambda _: line.status(), range(20))
+        statuses = {*before, *with_one}
+        asked = len(tries(line.folder, line.servers[0].address))
+        with socket.create_server((host, int(port))):  # it listens again, but answers nothing yet
+            statuses |= {*callers.map(lambda _: line.status(), range(40))}
+            asked_meanwhile = tries(line.folder, line.servers[0].address)[asked:]
+
+    assert ({200}, []) == (statuses, asked_meanwhile)
 
 
 def test_a_frozen_host_costs_one_caller_a_second_and_is_left_alone(line: Line) -> None:

@@ -42,7 +42,7 @@ def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
         "NCCO_DATABASE_URL": f"sqlite:///{tmp_path}/calls.db",
         "FLOW_CRM_URL": "http://127.0.0.1:9",
     }
-    with running_server(tmp_path, "--workers", "1", cwd=PROJECT, env=settings) as server:
+    with running_server(tmp_path, "--port", "0", cwd=PROJECT, env=settings) as server:
         base = f"http://{server.address}"
         ncco = loopback.post(f"{base}/webhooks/answer/keys", json=COMMON).json()
         wait = base + httpx.URL(ncco[1]["eventUrl"][0]).path

@@ -57,7 +57,7 @@ def test_no_number_token_or_keypress_is_in_a_span(tmp_path: Path, conventions: s
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "OTEL_SEMCONV_STABILITY_OPT_IN": conventions,
     }
-    with running_server(tmp_path, "--workers", "1", cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
+    with running_server(tmp_path, "--port", "0", cwd=PROJECT, env=settings, before=[INSTRUMENT]) as server:
         base = f"http://{server.address}"
         ncco = loopback.post(f"{base}/webhooks/answer/keys", json=CALL).json()
         wait = httpx.URL(ncco[1]["eventUrl"][0]).path

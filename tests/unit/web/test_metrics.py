@@ -26,7 +26,7 @@ from ncco_server.service.jobs import JobListener, every
 from ncco_server.service.lookups import Ask, lookups_of_turn
 from ncco_server.store import BackupRow, Backups, Records, ResultRow, RevisionRow, SqliteDatabase, Store, milliseconds
 from ncco_server.vonage.signatures import Refusal
-from ncco_server.web.metrics import MULTIPROCESS_DIR, SERIES_LIMIT, Metrics
+from ncco_server.web.metrics import SERIES_LIMIT, Metrics
 from ncco_server.web.own_service import counted_lookups
 from ncco_server.web.tasks import count_calls
 from tests.support.cases import each_case
@@ -403,9 +403,3 @@ async def test_a_refused_signature_and_a_failsafe_are_counted_at_the_door() -> N
 
     assert 'reason="no authorization header"} 1.0' in (await signed.get("/metrics")).text
     assert "ncco_failsafes_total 1.0" in (await broken.get("/metrics")).text
-
-
-def test_processes_are_counted_together(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(MULTIPROCESS_DIR, str(tmp_path))
-
-    assert b"" == Metrics().render()

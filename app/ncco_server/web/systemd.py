@@ -1,0 +1,30 @@
+"""Tells systemd when the server is ready, and that its event loop does not hang.
+
+Source: sd_notify(3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from typing import Final
+
+ALIVE_EVERY_S: Final = 5.0
+"""How often systemd is told that the server is alive, in seconds; a few times within the unit's WatchdogSec."""
+
+
+async def report_to_systemd() -> None:
+    """Report until cancelled, if systemd has started this process with a unit of `Type=notify`."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
+        to_systemd.setblocking(False)
+        message = b"READY=1"
+        while True:
+            with suppress(OSError):  # systemd is restarting, or has not read the last ones: the next one will do
+                to_systemd.sendto(message, address.replace("@", "\0", 1))
+                message = b"WATCHDOG=1"
+            await asyncio.sleep(ALIVE_EVERY_S)
