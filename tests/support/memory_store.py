@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ncco_server.store import RevisionRow, SessionRow, SqliteDatabase, Store, TurnRow, WebhookRow
 from ncco_server.store.rows import SESSION_COLUMNS
-from ncco_server.store.sql import Sql
 
 
 class MemoryStore(Store):
@@ -15,22 +16,22 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         super().__init__(SqliteDatabase())
 
+    def _rows(self, sql: str) -> list[tuple[Any, ...]]:
+        return self.database.connect_apart().execute(sql).fetchall()
+
     @property
     def sessions(self) -> dict[str, SessionRow]:
         """By id, oldest first."""
-        rows = self.database.read_apart(Sql(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key"), ())
+        rows = self._rows(f"SELECT {SESSION_COLUMNS} FROM calls ORDER BY key")
         return {row[0]: SessionRow.read(row) for row in rows}
 
     @property
     def turns(self) -> dict[str, list[TurnRow]]:
         """By session, oldest first."""
         found: dict[str, list[TurnRow]] = {id_: [] for id_ in self.sessions}
-        for row in self.database.read_apart(
-            Sql(
-                f"SELECT id, {', '.join(f'turns.{name}' for name in TurnRow._fields[1:])} FROM turns "
-                "JOIN calls ON calls.key = call_key ORDER BY turns.key"
-            ),
-            (),
+        for row in self._rows(
+            f"SELECT id, {', '.join(f'turns.{name}' for name in TurnRow._fields[1:])} FROM turns "
+            "JOIN calls ON calls.key = call_key ORDER BY turns.key"
         ):
             found[row[0]].append(TurnRow(*row))
         return found
@@ -39,14 +40,11 @@ class MemoryStore(Store):
     def webhooks(self) -> list[WebhookRow]:
         """Every one, oldest first."""
         columns = ", ".join(WebhookRow._fields)
-        return [
-            WebhookRow(*row)
-            for row in self.database.read_apart(Sql(f"SELECT {columns} FROM webhooks ORDER BY key"), ())
-        ]
+        return [WebhookRow(*row) for row in self._rows(f"SELECT {columns} FROM webhooks ORDER BY key")]
 
     @property
     def revisions(self) -> dict[str, RevisionRow]:
         """By hash."""
         columns = ", ".join(RevisionRow._fields)
-        rows = self.database.read_apart(Sql(f"SELECT {columns} FROM revisions ORDER BY rowid"), ())
+        rows = self._rows(f"SELECT {columns} FROM revisions ORDER BY rowid")
         return {row[0]: RevisionRow(*row) for row in rows}

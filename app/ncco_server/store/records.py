@@ -149,8 +149,6 @@ SELECT_REPORTED: Final = Sql("""
 
 SELECT_TRACES: Final = Sql("SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2")
 
-SELECT_TRACES_OF: Final = ListSql("SELECT call_key, trace FROM turns WHERE call_key IN (%s)")
-
 SELECT_OPEN_CALLS: Final = Sql(
     f"""
     SELECT {", ".join(OpenCall._fields)}
@@ -414,10 +412,6 @@ class Records:
         """The traces of the calls between two keys, each with the key of its call."""
         rows = await self._read(SELECT_TRACES, first, last)
         return [(key, bytes(trace)) for key, trace in rows]
-
-    async def traces_of(self, keys: Sequence[int]) -> list[tuple[int, bytes]]:
-        """The traces of the calls with these keys, each with its call's key."""
-        return [(key, bytes(trace)) for key, trace in await self._read_of(SELECT_TRACES_OF, keys)]
 
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The NCCOs and webhooks of calls that contain a word, each with its call's key.

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Seque
 from dataclasses import dataclass
 from functools import partial
 from operator import add
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from ncco_server.store.database import Database, Many, Row, Work
@@ -28,6 +28,8 @@ PIECE: Final = 500
 
 ROUNDS: Final = 3
 """How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
+
+Key = TypeVar("Key", int, str)
 
 _OLDEST_ROWS: Final = 64
 """How many of the oldest rows a statement reads."""
@@ -318,10 +320,10 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
         await database.write(partial(_delete_calls, keys))
     for keys in _batches(found.webhooks):
         await database.write(partial(_delete_all, DELETE_WEBHOOK, [(key,) for key in keys]))
-    for start in range(0, len(found.recordings), PIECE):
-        await database.write(partial(erase, found.recordings[start : start + PIECE], with_uuid=True))
-    for start in range(0, len(found.placed), PIECE):
-        await database.write(partial(erase_placed, found.placed[start : start + PIECE]))
+    for ids in _batches(found.recordings):
+        await database.write(partial(erase, ids, with_uuid=True))
+    for ids in _batches(found.placed):
+        await database.write(partial(erase_placed, ids))
 
 
 def _delete_calls(keys: Sequence[int]) -> Work[None]:
@@ -330,7 +332,7 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(DELETE_CALL, [(key,) for key in keys])
 
 
-def _batches(keys: Iterable[int]) -> Iterator[list[int]]:
+def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
     ordered = sorted(keys)
     for start in range(0, len(ordered), PIECE):
         yield ordered[start : start + PIECE]

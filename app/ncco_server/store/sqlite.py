@@ -187,14 +187,6 @@ class SqliteDatabase:
         """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
         return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
-    def read_apart(self, sql: Sql, values: Sequence[object]) -> list[Row]:
-        """All rows of a query, over a separate read-only connection. Raises StoreUnavailable. Blocks."""
-        reader = _Reader(self)
-        try:
-            return reader.fetch(sql, values)
-        finally:
-            reader.close()
-
     def _absolute(self) -> Path:
         return (self.path or Path()).absolute()
 
