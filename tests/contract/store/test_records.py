@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, combinations
+
 import pytest
 
 from ncco_server.store import CallFilter, EndOfCall, Records, ResultProgress, Store
@@ -84,6 +86,28 @@ async def test_pages_contain_each_call_once_although_keys_and_times_differ(
         before = page[-1].key
 
     assert [f"leg-{number}" for number in reversed(range(len(began)))] == found
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_a_call_is_found_by_every_combination_of_what_is_true_of_it(
+    store: Store, records: Records, *, is_over: bool
+) -> None:
+    """Each combination is a statement of its own."""
+    turn = turn_row("leg-1", heard=0, has_failed=True, result="sold")
+    session = session_row("leg-1", state=f'{{"from_number":"{NUMBER}"}}'.encode())
+    await store.open_call(session, turn, webhook_row("leg-1"))
+    known: dict[str, object] = {"is_open": True}
+    if is_over:
+        await end_call(store, "leg-1", webhook_row("leg-1"))
+        (row,) = await records.results_between(0, 1 << 40)
+        known = {"result": row.result, "own": row.own}
+    known |= {"number": NUMBER, "flow": "acme", "since": NOON_MS, "until": NOON_MS + 1, "has_failed": True}
+    (call,) = await records.calls(9)
+
+    for keys in chain.from_iterable(combinations(known, count) for count in range(len(known) + 1)):
+        wanted = {key: known[key] for key in keys}
+        assert ["leg-1"] == await ids(records, 9, call.key + 1, **wanted), wanted
+        assert [] == await ids(records, 9, call.key, **wanted), wanted
 
 
 @pytest.mark.parametrize("is_over", [False, True])
