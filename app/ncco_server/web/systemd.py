@@ -20,11 +20,13 @@ async def report_to_systemd() -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
+    if address.startswith("@"):  # a socket without a file
+        address = f"\0{address[1:]}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to_systemd:
         to_systemd.setblocking(False)
         message = b"READY=1"
         while True:
             with suppress(OSError):  # systemd is restarting, or has not read the last ones: the next one will do
-                to_systemd.sendto(message, address.replace("@", "\0", 1))
+                to_systemd.sendto(message, address)
                 message = b"WATCHDOG=1"
             await asyncio.sleep(ALIVE_EVERY_S)

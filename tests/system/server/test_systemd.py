@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,20 +15,17 @@ from tests.support.tracked import ROOT
 UNIT = (ROOT / "deploy" / "ncco.service").read_text(encoding="utf-8")
 
 
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as reports:
-        reports.bind(f"{tmp_path}/notify")
-        reports.settimeout(60)
-        yield reports
-
-
-def test_it_reports_once_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Path, systemd: socket.socket) -> None:
-    with running(tmp_path, "--dev", NOTIFY_SOCKET=f"{tmp_path}/notify") as server:
-        first = systemd.recv(100)
-        was_ready = is_ready(server)
-        later = [systemd.recv(100) for _ in range(2)]
-        code = server.stop()
+@pytest.mark.parametrize("address", ["{folder}/user@1000", "@{folder}/without-a-file"])
+def test_it_reports_once_that_it_is_ready_and_then_that_it_is_alive(tmp_path: Path, address: str) -> None:
+    address = address.format(folder=tmp_path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{address[1:]}" if address.startswith("@") else address)
+        systemd.settimeout(60)
+        with running(tmp_path, "--dev", NOTIFY_SOCKET=address) as server:
+            first = systemd.recv(100)
+            was_ready = is_ready(server)
+            later = [systemd.recv(100) for _ in range(2)]
+            code = server.stop()
 
     assert (b"READY=1", True, [b"WATCHDOG=1"] * 2, 0) == (first, was_ready, later, code)
 
