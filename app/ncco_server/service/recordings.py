@@ -311,8 +311,8 @@ async def sweep_recordings(
     now_ms = milliseconds(now)
     before = milliseconds(now - kept_for) if kept_for is not None else 0
     deleted_until = milliseconds(now - UNDO_FOR)
-    while ids := await recordings.expired(now_ms, deleted_until, before, BATCH):
-        await recordings.erase(ids)
+    while await recordings.erase_expired(now_ms, deleted_until, before, BATCH):
+        pass
     removed = await remove_files(recordings, files, now)
     await recordings.delete_remains(before)
     return removed + await in_thread(files.sweep, before / 1000)

@@ -308,6 +308,12 @@ SELECT_EXPIRED: Final = Sql(f"""
     LIMIT $4
 """)
 
+# Somebody may restore a recording before it is locked.
+LOCK_EXPIRED: Final = Sql(f"""
+    SELECT id FROM {RECORDINGS_TABLE}
+    WHERE id = $1 AND state <> 'deleted' AND leased_until <= $2 AND (deleted_at <= $3 OR created_at < $4)
+""").locking("FOR UPDATE")
+
 # The other columns reveal nothing about the call.
 ERASE: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
@@ -480,10 +486,15 @@ class Recordings:
         """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
         yield EXPLAIN, (problem, cure, now, due_at)
 
-    async def expired(self, now: int, deleted_until: int, before: int, limit: int) -> Sequence[str]:
-        """The IDs of up to `limit` recordings deleted at `deleted_until` or earlier, or created before `before`."""
-        rows = await self.database.read(SELECT_EXPIRED, now, deleted_until, before, limit)
-        return [row[0] for row in rows]
+    @in_one_transaction
+    def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
+        """Delete recordings for good, except their files, which nobody can restore then; returns their IDs.
+
+        These are up to `limit` recordings that were deleted at `deleted_until` or earlier, or created before `before`.
+        """
+        found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
+        expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
+        return (yield from erase([id_ for (id_,) in expired]))
 
     @in_one_transaction
     def erase(self, ids: Sequence[str]) -> Work[Sequence[str]]:
