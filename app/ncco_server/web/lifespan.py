@@ -6,19 +6,15 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import datetime
 from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
-from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError
 from ncco_server.garbage import collect_rarely
-from ncco_server.settings import Settings
 from ncco_server.store import Leases, Store
 from ncco_server.web.health import Readiness
-from ncco_server.web.metrics import Metrics
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.signals import draining_on_sigterm
 from ncco_server.web.systemd import report_to_systemd
@@ -54,7 +50,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     settings = config.settings
     metrics = config.metrics
     log = config.log
-    clock = config.clock
     service = config.calls
     jobs = Jobs(Leases(service.store.database), metrics, log)
 
@@ -67,8 +62,7 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
             if settings.keeps_recordings:
-                keep = partial(_keep_recordings, settings, service.store, metrics, jobs, log=log, clock=clock)
-                await enter(running(after(opened, keep)))
+                await enter(running(after(opened, partial(_keep_recordings, config, jobs))))
             folders = (settings.flows, settings.templates)
             reader = FlowReader(folders, service.library, metrics, log, is_pretty=settings.log == "pretty")
             if not opened.is_set():
@@ -105,35 +99,25 @@ async def _look_after_store(
     service = config.calls
     backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days
     count = partial(count_calls, service.store, config.metrics, config.clock, backup_days)
-    about = (settings.retention_days, service, own.voice, jobs)
-    look_after = partial(look_after_calls, *about, log=config.log, clock=config.clock)
     for work in (
         partial(jobs.every, "count-calls", count),
         partial(jobs.every, "save-flows", service.library.save_used),
-        partial(jobs.hold, "calls", look_after),
+        partial(jobs.hold, "calls", partial(look_after_calls, config, own.voice, jobs)),
     ):
         await stack.enter_async_context(running(after(opened, work)))
 
 
-async def _keep_recordings(
-    settings: Settings,
-    store: Store,
-    metrics: Metrics,
-    jobs: Jobs,
-    *,
-    log: FilteringBoundLogger,
-    clock: Callable[[], datetime],
-) -> None:
+async def _keep_recordings(config: WebhookConfig, jobs: Jobs) -> None:
     """Fetch and remove recordings, once there are any: most servers record nothing, and load nothing for it."""
     for label in ("waiting", "failed", "lost"):
-        metrics.missing_recordings.labels(label).set(0)
-    folder = settings.recordings_folder
+        config.metrics.missing_recordings.labels(label).set(0)
+    folder = config.settings.recordings_folder
     while True:
-        if folder is None or folder.exists() or await _has_recordings(store):
+        if folder is None or folder.exists() or await _has_recordings(config.calls.store):
             break
         await asyncio.sleep(FIND_S)
     run = await asyncio.to_thread(_recordings)
-    await run(settings, store, metrics, jobs, log=log, clock=clock)
+    await run(config, jobs)
 
 
 async def _has_recordings(store: Store) -> bool:

@@ -105,8 +105,8 @@ class Metrics:
             "Since when a job has failed or not ended; 0 if it works",
             ["name"],
         )
-        for job in JOBS:  # a process that was killed may have left another value
-            self.jobs_failing_since.labels(job).set(0)
+        for job in JOBS:
+            self.jobs_failing_since.labels(job)
         for reason in Refusal:
             self.refused_signatures.labels(reason)
         self._series: dict[tuple[str, str], Counter] = {}

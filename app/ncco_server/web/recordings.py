@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -19,6 +17,7 @@ from ncco_server.store import RecordingCounts, RecordingRow, Store
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.web.metrics import Metrics
 from ncco_server.web.tasks import Jobs, kept_for, running
+from ncco_server.web.webhook_http import WebhookConfig
 
 LOST_S: Final = 60.0
 """How often to look for lost files while files are lost, in seconds, so that a fix shows up soon."""
@@ -54,28 +53,23 @@ class RecordingLog(FetchListener):
         self._log.error("recordings not fetched", problem=problem)
 
 
-async def run_recordings(
-    settings: Settings,
-    store: Store,
-    metrics: Metrics,
-    jobs: Jobs,
-    *,
-    log: FilteringBoundLogger,
-    clock: Callable[[], datetime],
-) -> None:
+async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
     """Fetch recordings, remove old ones and look for lost files until cancelled."""
+    settings = config.settings
+    store = config.calls.store
+    log = config.log
     files = recording_files_of(settings)
     if files is None:
         return
-    media = _media(settings, log)
-    fetcher = Fetcher(store.recordings, files, media, listener=RecordingLog(metrics, log), clock=clock)
-    check = file_check(store, files, metrics, log)
+    listener = RecordingLog(config.metrics, log)
+    fetcher = Fetcher(store.recordings, files, _media(settings, log), listener=listener, clock=config.clock)
+    check = file_check(store, files, config.metrics, log)
 
     async def look_after() -> None:
         kept = await kept_for(settings.retention_days, store)
 
         async def remove() -> None:
-            if removed := await sweep_recordings(store.recordings, files, clock(), kept):
+            if removed := await sweep_recordings(store.recordings, files, config.clock(), kept):
                 log.info("recordings removed", files=removed)
 
         await jobs.every("remove-recordings", remove)

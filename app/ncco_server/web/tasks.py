@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from structlog.typing import FilteringBoundLogger
 
 from ncco_server.errors import StoreError, StoreUnusable
-from ncco_server.service.calls import CallService
 from ncco_server.service.jobs import JOBS, Job, JobListener, every, hold
 from ncco_server.service.result_rows import ResultRows
 from ncco_server.service.retention import sweep_calls
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import Backups, Leases, Store, milliseconds
 from ncco_server.web.metrics import Metrics
+from ncco_server.web.webhook_http import WebhookConfig
 
 if TYPE_CHECKING:  # only a server with an application's key has it
     from ncco_server.vonage.voice_api import VoiceApi
@@ -196,40 +196,31 @@ class _CallJobs:
     without results, which are kept.
     """
 
-    def __init__(
-        self,
-        service: CallService,
-        voice: VoiceApi | None,
-        kept: timedelta | None,
-        log: FilteringBoundLogger,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._service = service
-        self._calls = UnendedCalls(service, voice, kept)
-        self._rows = ResultRows(service.store)
+    def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
+        self._config = config
+        self._calls = UnendedCalls(config.calls, voice, kept)
+        self._rows = ResultRows(config.calls.store)
         self._kept = kept
-        self._log = log
-        self._clock = clock
         self._looked = asyncio.Event()
         self._completed = asyncio.Event()
 
     async def end(self) -> None:
         """End calls whose end was missed."""
-        found = await self._calls.look(self._clock())
+        found = await self._calls.look(self._config.clock())
         self._looked.set()
         if found.problem:
-            self._log.warning("Vonage not asked about calls", problem=found.problem)
+            self._config.log.warning("Vonage not asked about calls", problem=found.problem)
         if found.early or found.known or found.lost:
-            self._log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
+            self._config.log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
 
     async def complete(self) -> float | None:
         """Write the results of calls that older versions stored or ended."""
         try:
-            has_more = await self._rows.complete(milliseconds(self._clock()))
+            has_more = await self._rows.complete(milliseconds(self._config.clock()))
         finally:
             self._completed.set()
         if has_more:
-            self._log.info("more results to write")
+            self._config.log.info("more results to write")
         return 0.0 if has_more else None
 
     async def add_up(self) -> None:
@@ -242,30 +233,25 @@ class _CallJobs:
         await self._completed.wait()
         if self._kept is None:
             return None
-        swept = await sweep_calls(self._service.store, self._service.library, self._clock(), self._kept)
+        service = self._config.calls
+        swept = await sweep_calls(service.store, service.library, self._config.clock(), self._kept)
         if swept.rows or swept.revisions:
-            self._log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
+            self._config.log.info("old calls deleted", rows=swept.rows, revisions=swept.revisions)
         return 0.0 if swept.has_more else None
 
 
-async def look_after_calls(
-    setting: int | None,
-    service: CallService,
-    voice: VoiceApi | None,
-    jobs: Jobs,
-    *,
-    log: FilteringBoundLogger,
-    clock: Callable[[], datetime],
-) -> None:
+async def look_after_calls(config: WebhookConfig, voice: VoiceApi | None, jobs: Jobs) -> None:
     """End calls whose end was missed, complete and sum results, and delete old calls until cancelled.
 
     Raises StoreError.
     """
-    kept = await kept_for(setting, service.store)
-    if kept is None and setting is None and service.store.is_durable:
+    setting = config.settings.retention_days
+    store = config.calls.store
+    kept = await kept_for(setting, store)
+    if kept is None and setting is None and store.is_durable:
         cure = "set NCCO_RETENTION_DAYS to the number of days to keep calls, or to 0 to keep them all"
-        log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
-    of_calls = _CallJobs(service, voice, kept, log, clock)
+        config.log.warning("calls are never deleted", problem="the database was made by version 0.1", cure=cure)
+    of_calls = _CallJobs(config, voice, kept)
     async with asyncio.TaskGroup() as group:
         for name, job in (
             ("end-calls", of_calls.end),

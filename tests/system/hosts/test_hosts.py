@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+from pathlib import Path
 
-from tests.support.postgres_stores import ask
+import pytest
+
+from tests.support.postgres_stores import ask, empty_database
+from tests.system.cli.running import happens
 from tests.system.hosts.caller import Vonage, releases_in
-from tests.system.hosts.host import Host
+from tests.system.hosts.host import Host, hosts
 
 
 async def test_call_whose_webhooks_alternate_finishes_on_its_revision(two_hosts: list[Host]) -> None:
@@ -36,6 +41,26 @@ async def test_call_goes_on_when_its_host_dies(two_hosts: list[Host]) -> None:
     assert [[1], [1], [1]] == [releases_in(ncco) for ncco in heard]
     assert b"goodbye" in heard[-1]
     assert ([], 2) == (vonage.failed, vonage.passed_on)
+
+
+def holder() -> object:
+    """Which process looks after the calls."""
+    return dict(ask("SELECT name, holder FROM ncco_leases")).get("calls", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+@pytest.mark.usefixtures("night")
+def test_another_host_looks_after_the_calls_of_one_that_ends_or_freezes(tmp_path: Path, number: signal.Signals) -> None:
+    with hosts(tmp_path, empty_database(), (1, 2)) as started:
+        assert happens(lambda: holder() != "")
+        first = holder()
+        process = started[0].server.process
+        process.send_signal(number)
+        is_taken_over = happens(lambda: holder() not in ("", first))
+        process.send_signal(signal.SIGCONT)
+
+    assert is_taken_over
+    assert "job failed" not in started[1].server.printed
 
 
 async def test_deliveries_that_race_at_both_hosts_get_the_same_bytes_and_count_once(two_hosts: list[Host]) -> None:
