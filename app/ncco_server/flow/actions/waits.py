@@ -98,24 +98,23 @@ class InputNeeds:
                     "asks the caller: the answer must come to this server"
                 )
                 yield RULES["E412"].at(written.fields[name].place, message, "leave it out")
-        rule = RULES["E406"]
         if written.literal("mode") == "asynchronous":
             message = "an asynchronous input only reports keys, so this step's exit never gets an answer"
-            yield rule.at(written.fields["mode"].place, message)
+            yield RULES["E406"].at(written.fields["mode"].place, message)
         kinds = written.literal("type")
         for kind in self.kinds:
             if kinds is not None and kind not in kinds:
                 message = f"`type` lacks {kind}, but the exit on line {place.line} requires it"
-                yield rule.at(written.fields["type"].place, message, f"add {kind}, or leave out `type`")
+                yield RULES["E406"].at(written.fields["type"].place, message, f"add {kind}, or leave out `type`")
         settings = _member(written, "dtmf")
         most = literal(settings, "maxDigits")
         if most is not None and most < self.max_digits:
             message = f"maxDigits is {most}, but the exit waits for up to {self.max_digits} digits"
-            yield rule.at(settings["maxDigits"].place, message)
+            yield RULES["E406"].at(settings["maxDigits"].place, message)
         if literal(settings, "submitOnHash") and self.hash_chooses:
             message = "with submitOnHash the key # ends the input, so it cannot be a choice"
             cure = "leave out `submitOnHash`, or give the choice another key"
-            yield rule.at(settings["submitOnHash"].place, message, cure)
+            yield RULES["E406"].at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
         """The fields of the `input` with everything that the exit needs; written values are kept."""

@@ -118,15 +118,8 @@ class MapForm(ABC):
             place: where to report a missing word; by default the place of the map.
             hints: additional `hints`, for this map only.
         """
-        return read_fields(
-            node,
-            (*cls.words(), *cls.others),
-            what,
-            reader,
-            place=place,
-            hints={**(hints or {}), **cls.hints},
-            code=cls.unknown_code,
-        )
+        own = {**hints, **cls.hints} if hints else cls.hints
+        return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
@@ -157,7 +150,7 @@ class MapForm(ABC):
                 value = each.form.read(node, what, reader, **at)
                 if value is not None:
                     values[each.field] = value
-        is_whole = all(each.name in values for each in dataclasses.fields(cls) if _is_required(each))
+        is_whole = values.keys() >= _required(cls)
         return cls(**values) if is_whole else None
 
     @property
@@ -208,6 +201,18 @@ def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
             default = {"default": field.default} if is_written else {}
             found[name] = _Declared(field.name, form, _is_required(field), default)
     return found
+
+
+@cache
+def _known(of: type[MapForm]) -> Mapping[str, None]:
+    """The words of a map and its `others`, in order."""
+    return dict.fromkeys((*of.words(), *of.others))
+
+
+@cache
+def _required(of: type[MapForm]) -> frozenset[str]:
+    """The names of the fields without a default."""
+    return frozenset(field.name for field in dataclasses.fields(of) if _is_required(field))
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

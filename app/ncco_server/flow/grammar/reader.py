@@ -227,7 +227,7 @@ UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
 
 def read_fields(
     node: Map,
-    known: Iterable[str],
+    known: Collection[str],
     what: str,
     reader: Reader,
     *,
@@ -248,7 +248,6 @@ def read_fields(
         hints: for other words, the known word that they stand for, or what to write instead; see `HINTS`.
         code: the code of the issue.
     """
-    known = tuple(known)
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
     for entry in node.entries:
@@ -266,7 +265,7 @@ def read_fields(
             cure = Fix(f"write `{meant}`", "word", meant) if meant.isidentifier() else meant
             reader.report(code, entry.key.place, message, cure)
         is_whole = is_whole and meant in known
-        if meant in known:
+        if meant is not None and meant in known:
             entries.setdefault(meant, entry)
     keys = {word: entry.key for word, entry in entries.items()}
     values = {word: entry.value for word, entry in entries.items()}

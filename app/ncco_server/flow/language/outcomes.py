@@ -285,11 +285,11 @@ def _read_dial_lines(node: Map, source: StepSource) -> Fields:
         cure = "delete it, or write `completed` for what comes next; to only observe a call, use `events`"
         fix = cure if key.value == "answered" else Fix(RULES["E262"].cure, "delete")
         reader.report("E262", key.place, f"`{key.value}` cannot steer a call", fix)
-    kept = Map(tuple(entry for entry in node.entries if entry not in observed), node.place)
+    kept = node.without(*(key.value for key, _ in observed)) if observed else node
     known = (*OUTCOMES, ERROR, *sorted(source.checkpoints.difference(OUTCOMES, ("",))))
     place = source.fields.at("on")
     fields = read_fields(kept, known, "`on`", reader, place=place, hints=HINTS["on"], code="E263")
-    return replace(fields, is_whole=fields.is_whole and not observed)
+    return replace(fields, is_whole=False) if observed else fields
 
 
 def _check_dial(fields: Fields, failures: tuple[str, ...], source: StepSource) -> None:

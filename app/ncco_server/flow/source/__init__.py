@@ -185,12 +185,15 @@ def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Sto
     try:
         for event in yaml.parse(source.parsed, Loader=loader):
             events.append(event)
-            values += isinstance(event, yaml.NodeEvent)
+            if not isinstance(event, yaml.NodeEvent):
+                depth -= isinstance(event, yaml.CollectionEndEvent)
+                continue
+            values += 1
             if values > MAX_VALUES:
                 message = f"more than {MAX_VALUES:,} keys and values"
                 cure = "shorten it: a project may not have more"
                 return events, Stop(RULES["E119"].at(source.extent(event), message, cure), marks(event)[0].line + 1)
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            depth += isinstance(event, yaml.CollectionStartEvent)
             if depth > MAX_DEPTH:
                 message = f"more than {MAX_DEPTH} nested levels"
                 return events, Stop(RULES["E119"].at(source.extent(event), message), marks(event)[0].line + 1)
@@ -260,8 +263,9 @@ class _Builder:
                 entries[key.value] = Entry(key, value)
         is_block = not start.flow_style and entries
         place = next(iter(entries.values())).key.place if is_block else self._extent(start, event)
-        written = self.source.text[marks(start)[0].index : marks(event)[1].index]
-        if start.flow_style and entries and ":" not in written and "{" not in written[1:]:
+        is_flow = start.flow_style and entries
+        written = self.source.text[marks(start)[0].index : marks(event)[1].index] if is_flow else ""
+        if is_flow and ":" not in written and "{" not in written[1:]:
             fix = Fix(f"write a list: [{', '.join(entries)}]", "characters", f"[{', '.join(entries)}]")
             self.issues[earlier:] = [RULES["E103"].at(place, "these braces contain names without values", fix)]
         return Map(tuple(entries.values()), place)
@@ -302,7 +306,8 @@ class _Builder:
     def _text(self, event: yaml.ScalarEvent) -> Text:
         source = self.source
         value = event.value
-        start, end = (mark.index for mark in marks(event))
+        first, last = marks(event)
+        start, end = first.index, last.index
         quotes = is_quoted(event)
         is_block = event.style in ("|", ">")
         if not is_block and source.parsed[start + quotes : end - quotes] == value:

@@ -92,6 +92,7 @@ _LIKE_A_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?\w*")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _UNKNOWN_ESCAPE = re.compile(r"(?:[^\\]|\\[nt\\\"'])*?(\\[^nt\\\"'])", re.DOTALL)
 
+_LEXER: Final = ENVIRONMENT.lexer
 _PARSER: Final = Parser(ENVIRONMENT, "")
 """Copied for each expression. Making a parser takes as long as reading a short expression."""
 
@@ -223,7 +224,7 @@ class _Scanner:
         kind = "end"
         source = self.source.replace("\r", " ")  # Jinja2 would turn \r\n into one character
         try:
-            for _, token_kind, text in ENVIRONMENT.lexer.tokeniter(source[begin : self.end], None, None, state):
+            for _, token_kind, text in _LEXER.tokeniter(source[begin : self.end], None, None, state):
                 start = source.index(text, at)
                 at = start + len(text)
                 yield Token(start, token_kind, self.source[start:at])
@@ -520,7 +521,7 @@ class _TreeBuilder:
         if not any(fault.code == "E311" for fault in faults):
             tokens = [*piece.tokens[piece.expression_start :], Token(piece.close, "block_end", "")]
             parser = copy.copy(_PARSER)
-            parser.stream = TokenStream(ENVIRONMENT.lexer.wrap(iter(tokens)), None, None)
+            parser.stream = TokenStream(_LEXER.wrap(iter(tokens)), None, None)
             try:
                 node = parser.parse_expression()
                 stopped = parser.stream.current.lineno
