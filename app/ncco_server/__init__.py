@@ -8,9 +8,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_MODULES = {"Ncco": "ncco_server.ncco", "check": "ncco_server.ncco", "create_app": "ncco_server.web.app"}
+_MODULES = {
+    "Call": "ncco_server.flow.handlers.api",
+    "Choice": "ncco_server.flow.handlers.api",
+    "Ncco": "ncco_server.ncco",
+    "RunFailed": "ncco_server.flow.handlers.api",
+    "call_flow": "ncco_server.flow.handlers.api",
+    "check": "ncco_server.ncco",
+    "create_app": "ncco_server.web.app",
+}
 
-__all__ = ["Ncco", "check", "create_app"]
+__all__ = ["Call", "Choice", "Ncco", "RunFailed", "call_flow", "check", "create_app"]
 
 
 def __getattr__(name: str) -> Any:

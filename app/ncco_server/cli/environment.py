@@ -39,6 +39,11 @@ def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
     return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
+def python_flows(folder: Path = Path()) -> tuple[str, ...]:
+    """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
+    return named_modules(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
+
+
 def project_folders(path: Path) -> tuple[Path, Path]:
     """The folders of flows and templates of a project, given the project's or the flows' folder."""
     if (path / "flows").is_dir():

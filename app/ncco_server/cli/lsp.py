@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ncco_server.cli.environment import flow_variables, python_lookups
+from ncco_server.cli.environment import flow_variables, python_flows, python_lookups
 from ncco_server.cli.output import FINE, CannotRun
 
 
@@ -45,6 +45,7 @@ def command() -> int:
 def _settings_of(project: Path) -> Mapping[str, Sequence[str]]:
     """The settings in `.env` for a project's flows; see `OpenProject.folder`."""
     try:
-        return {"env": sorted(flow_variables(project)), "modules": python_lookups(project)}
+        python = {"modules": python_lookups(project), "handlers": python_flows(project)}
+        return {"env": sorted(flow_variables(project)), **python}
     except CannotRun:  # ignore a `.env` that cannot be read: `ncco check` reports it
-        return {"env": (), "modules": ()}
+        return {"env": (), "modules": (), "handlers": ()}

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
+from ncco_server.cli.environment import python_flows
 from ncco_server.cli.output import CannotRun, json_text
 from ncco_server.cli.project import Source, flow_named, flow_of_file
 from ncco_server.cli.server_under_test import make_app
@@ -87,7 +88,7 @@ def prove_project(
     found = source.load_sound(env)
     name = name or flow_of_file(found)
     limits = SearchLimits(*bounds), CallLimits(*call_limits)
-    request = ProofRequest(now, env, *limits, make_app, source.path_of)
+    request = ProofRequest(now, env, *limits, make_app, source.path_of, python_flows())
     proved = _proved_flows(name, found.project.flows)
     verdicts = _verdicts(proved, request, kept)
     others = placed_forever(found.project, verdicts) + ([] if name else never_run(found.project.flows, verdicts))

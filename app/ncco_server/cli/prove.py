@@ -10,7 +10,7 @@ from typing import Final
 import click
 
 from ncco_server.cli import options
-from ncco_server.cli.environment import flow_variables, python_lookups
+from ncco_server.cli.environment import flow_variables, python_flows, python_lookups
 from ncco_server.cli.output import FINE, ISSUES
 from ncco_server.cli.project import source_of
 from ncco_server.flow.report import Format
@@ -96,7 +96,8 @@ def command(
     env = flow_variables()
     now = datetime.now(UTC)
     bounds, call_limits = (states, seconds), (silence, steps)
-    about = (repr(source), name, form, bounds, call_limits, sorted(env.items()), python_lookups(), now.date())
+    python = python_lookups(), python_flows()
+    about = (repr(source), name, form, bounds, call_limits, sorted(env.items()), python, now.date())
     key = key_of("command", about, sorted(source.read()[0].items()))
     printed = None if kept is None or save or tests else _read(kept.get(key))
     if printed is not None:

@@ -32,7 +32,7 @@ async def command() -> int:
     project = Source(settings.flows, settings.templates).load_sound(flow_variables()).project
     async with server_store() as store:
         row = await store.revision(RELEASED)
-        served = row and project_of(row, project)
+        served = row and project_of(row, project, settings.python_flows)
         removed = removals(served, project) if served else ()
         if removed:
             await store.replace_revision(released_row(project, datetime.now(UTC)))

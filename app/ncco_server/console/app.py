@@ -87,7 +87,9 @@ def create_console(
         services=services,
         dev=dev,
         has_secure_cookies=not dev or settings.console_url.startswith("https:"),
-        project=ProjectFolder(settings.flows, settings.templates, settings.flow_env, settings.python_lookups),
+        project=ProjectFolder(
+            settings.flows, settings.templates, settings.flow_env, settings.python_lookups, settings.python_flows
+        ),
         phone_calls=PhoneCalls(services.play, python_environment() if settings.python_lookups else {}),
         incoming=incoming,
         pictures=ResultCache(flows.MOST_PICTURES),

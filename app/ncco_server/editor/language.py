@@ -22,7 +22,6 @@ from ncco_server.flow.editing.utf16 import Utf16Columns, character_column, utf16
 from ncco_server.flow.files import read_project
 from ncco_server.flow.graph import draw
 from ncco_server.flow.issues import FlowIssue
-from ncco_server.flow.loader import load
 from ncco_server.flow.nodes import Map, Node, Seq
 from ncco_server.flow.source import names_written_in, read_yaml
 from ncco_server.flow.svg import as_svg
@@ -75,7 +74,7 @@ def check(folder: Json, question: Json) -> Json:
     others = {path: other for path, other in texts.items() if not name or names_written_in(other)[0] != name}
 
     def own(changed: Mapping[str, str]) -> list[FlowIssue]:
-        issues = load({**others, **changed}, project.env, modules=project.modules, extent="files").issues
+        issues = project.load({**others, **changed}, "files").issues
         return [issue for issue in issues if issue.place.file == PASTED_FLOW and issue.code not in _BETWEEN_FILES]
 
     pasted = {PASTED_FLOW: text}
@@ -159,7 +158,7 @@ def _saved(folder: Json) -> dict[str, str]:
 
 
 def _found(project: ProjectFolder, texts: Mapping[str, str]) -> Sequence[FlowIssue]:
-    return load(texts, project.env, modules=project.modules, extent="project").issues
+    return project.load(texts, "project").issues
 
 
 def _listed(file: str, node: Seq) -> list[FlowIssue]:

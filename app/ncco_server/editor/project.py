@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from ncco_server.errors import AppError
 from ncco_server.flow.files import Stamps, read_project, replace_text, stamps
 from ncco_server.flow.issues import FlowIssue, by_place
-from ncco_server.flow.loader import load
+from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import counted
@@ -80,6 +80,16 @@ class ReadProject:
         return f"Saved, but calls continue with the last good flow: {count}."
 
 
+def on_disk(handlers: Iterable[str], flows: Path, texts: Mapping[str, str]) -> list[str]:
+    """The files with handlers whose texts are those on disk. Code that somebody has only typed is never run."""
+    found = []
+    for name in handlers:
+        with suppress(OSError, ValueError):
+            if _read(flows / name) == texts.get(f"flows/{name}"):
+                found.append(name)
+    return found
+
+
 class ProjectFolder:
     """The folders of flows and templates.
 
@@ -87,13 +97,22 @@ class ProjectFolder:
         flows, templates: the folders.
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
+        handlers: the files of flows/ with handlers whose code may be run.
     """
 
-    def __init__(self, flows: Path, templates: Path, env: Mapping[str, str], modules: Sequence[str]) -> None:
+    def __init__(
+        self,
+        flows: Path,
+        templates: Path,
+        env: Mapping[str, str],
+        modules: Sequence[str],
+        handlers: Sequence[str] = (),
+    ) -> None:
         self.flows = flows
         self.templates = templates
         self.env = env
         self.modules = modules
+        self.handlers = handlers
         self._stamps: Stamps | None = None
         self._read: ReadProject | None = None
         self._lock = threading.Lock()
@@ -114,8 +133,13 @@ class ProjectFolder:
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
         today = datetime.now(UTC).date()
-        project = load(texts, self.env, modules=self.modules, extent="project", today=today)
+        project = self.load(texts, "project", today)
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
+
+    def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
+        """The project with these texts, as `ncco_server.flow.loader.load` returns it."""
+        handlers = on_disk(self.handlers, self.flows, texts)
+        return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 
     def as_values(self) -> dict[str, Any]:
         """The folders as plain values, for functions in a subprocess; without the values of `env`."""
@@ -124,6 +148,7 @@ class ProjectFolder:
             "templates": str(self.templates),
             "env": sorted(self.env),
             "modules": list(self.modules),
+            "handlers": list(self.handlers),
         }
 
     def save(self, file: str, text: str, digest: str, by: str = "") -> None:
@@ -223,12 +248,15 @@ class ProjectFolder:
 
 def project_in(values: Mapping[str, Any]) -> ProjectFolder:
     """The inverse of `ProjectFolder.as_values`: the same object for the same values, so that files are read once."""
-    return _project_in(values["flows"], values["templates"], tuple(values["env"]), tuple(values["modules"]))
+    python = tuple(values["modules"]), tuple(values["handlers"])
+    return _project_in(values["flows"], values["templates"], tuple(values["env"]), *python)
 
 
 @cache
-def _project_in(flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...]) -> ProjectFolder:
-    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules)
+def _project_in(
+    flows: str, templates: str, env: tuple[str, ...], modules: tuple[str, ...], handlers: tuple[str, ...]
+) -> ProjectFolder:
+    return ProjectFolder(Path(flows), Path(templates), dict.fromkeys(env, ""), modules, handlers)
 
 
 def digest_of(text: str) -> str:

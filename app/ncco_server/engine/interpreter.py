@@ -55,7 +55,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
     while following is not None:
         try:
             left = run.scopes.flow
-            entering = run.come_back(following) if following.returns else _follow(run, following)
+            entering = run.come_back(following) if following.returns else (yield from _follow(run, following))
             if entering is None:
                 run.end()
                 return
@@ -76,15 +76,33 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             following, step = _roll_back(run, step, error)
 
 
-def _follow(run: Run, target: Target) -> Step | None:
+def _follow(run: Run, target: Target) -> Playing[Step | None]:
     """The step that a target leads to, in this flow or another; None if the call ends. Raises RenderError."""
+    name = target.step
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
         run.scopes.begin(target.runs, run.step)
-        return run.scopes.flow.steps[run.scopes.flow.start]
-    if target.sets:
+        name = run.scopes.flow.start
+    elif target.sets:
         set_all(run, target.sets)
-    return run.scopes.flow.steps[target.step] if target.step is not None else None
+    if name is not None and run.scopes.flow.handler is not None:
+        yield from _call_functions(run)
+        return run.scopes.step_of(name)
+    return run.scopes.flow.steps[name] if name is not None else None
+
+
+def _call_functions(run: Run) -> Playing[None]:
+    """Call the functions that a handler waits for, one after the other. Raises RenderError."""
+    run.scopes.begin_handler()
+    while (wanted := run.scopes.wanted_result()) is not None:
+        name, request = wanted
+        asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{name}"
+        times = run.asked[asked] = run.asked.get(asked, 0) + 1
+        (answer,) = yield (Lookup(run.step, name, request, f"{asked}:{times}", run.scopes.flow.name),)
+        run.scopes.record(answer.value, answer.problem)
+        took = f"not ok: {answer.problem}" if answer.problem else "ok"
+        by = "default" if answer.problem else "answer"
+        run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
 
 
 def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
@@ -96,6 +114,8 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
             "R106", f'the step "{step.name}" does not handle the outcome {target.returns}', str(step.place)
         )
     run.note_decision(step, decision)
+    if run.scopes.flow.handler is not None:
+        run.scopes.record(decision.outcome)
     return decision.move.target
 
 
@@ -219,7 +239,7 @@ def begin(
         given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
     """
     budget = Budget()
-    turn = None if given else first_turn(flow, session_id, call, context, budget)
+    turn = None if given or flow.handler else first_turn(flow, session_id, call, context, budget)
     if turn is not None:
         return turn
     run = Run(flow, new_session(flow, session_id, call), context, budget)
@@ -349,7 +369,12 @@ def resume(
     if not wait.steers:
         return None
     run = Run(flow, session, context)
-    step = run.scopes.flow.steps[wait.step]
+    try:
+        step = run.scopes.step_of(wait.step)
+    except RenderError as error:
+        run.note("failed", wait.step, error.code, because=run.scopes.shown(error))
+        yield from take_error_exit(run, None, "the handler cannot go on")
+        return run.finish("error")
     outcome = hear(step, session, wait, webhook, seen)
     if outcome is None:
         return None
@@ -425,6 +450,8 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
                 run.scopes.assign(name, value)
             if decision.sets:
                 set_all(run, decision.sets)
+            if run.scopes.flow.handler is not None:
+                run.scopes.record(_heard_by_handler(decision))
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)
@@ -434,6 +461,14 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
         yield from take_error_exit(run, step, because)
         return run.finish("error")
     return run.finish(decision.outcome)
+
+
+def _heard_by_handler(decision: Decision) -> Any:
+    """What a handler gets as the result of a wait: None after the last failed attempt."""
+    if decision.outcome == "collected":
+        (value,) = decision.values.values()
+        return value
+    return None if decision.attempt else decision.outcome
 
 
 def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:

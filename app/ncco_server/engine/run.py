@@ -207,9 +207,9 @@ class Run:
         Returns False and plays nothing if the steps must be played one by one: they are not all precomputed, or the
         precomputed actions do not fit this call.
         """
-        if target.step is None or target.sets:
-            return False
         flow = self.scopes.flow
+        if target.step is None or target.sets or flow.handler is not None:
+            return False
         stretch = stretch_of(flow, flow.steps[target.step], is_root=flow is self.root)
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, entered=0)
 

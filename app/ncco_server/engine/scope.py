@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -20,7 +21,7 @@ from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
-from ncco_server.flow.runtime import Outcome
+from ncco_server.flow.runtime import Outcome, Playback
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
@@ -261,6 +262,7 @@ class Scopes:
         self.answers: dict[str, Any] = {}
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
+        self._playbacks: dict[str, Playback] = {}
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes if context.cipher is not None else ():
             self.secrets.learn([scope.variables[name] for name in scope.secrets])
@@ -325,7 +327,58 @@ class Scopes:
                 budget=self._budget,
                 numbers=self._root.numbers,
             )
+            if self.flow.name in self._playbacks:
+                self._names.update(self._playbacks[self.flow.name].values)
         return self._names
+
+    def step_of(self, name: str) -> Step:
+        """The step with this name; in a handler, the one that it waits in. Raises RenderError."""
+        flow = self._scope.flow
+        step: Step | None = None if flow.handler is None else self._playback(self._scope).step(name)
+        return flow.steps[name] if step is None else step
+
+    def _step_in(self, scope: FlowScope, name: str) -> Step:
+        """The step in which a flow waits; one that does nothing if a handler does not get there anymore."""
+        if scope.flow.handler is not None:
+            with suppress(RenderError):
+                step: Step | None = self._playback(scope).step(name)
+                return scope.flow.steps[name] if step is None else step
+            return scope.flow.steps[""]
+        return scope.flow.steps[name]
+
+    def _playback(self, scope: FlowScope) -> Playback:
+        """The handler of a flow, up to its next wait. Raises RenderError."""
+        handling = scope.flow.handler
+        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        recorded = scope.variables[handling.recorded]
+        playback = self._playbacks.get(scope.flow.name)
+        if playback is None or not playback.follows(recorded):
+            params = {name: scope.variables[name] for name in scope.flow.params}
+            playback = handling.playback(self._call, self._context.env, params)
+            self._playbacks[scope.flow.name] = playback
+        playback.play(recorded)
+        return playback
+
+    def begin_handler(self) -> None:
+        """Note when the call has come to a handler, unless that is known."""
+        handling = self._scope.flow.handler
+        if handling is not None and not self._scope.variables[handling.recorded]:
+            self.assign(handling.recorded, handling.begun(self._context.now))
+
+    def wanted_result(self) -> tuple[str, Any] | None:
+        """The function that the handler waits for, with its request; None if it waits for a webhook, or has ended.
+
+        Raises RenderError.
+        """
+        return self._playback(self._scope).wanted
+
+    def record(self, value: Any, problem: str = "") -> None:
+        """Store what came of the wait or the function that the handler waits for. Raises RenderError."""
+        playback = self._playback(self._scope)
+        handling = self._scope.flow.handler
+        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        item = playback.item(value, problem, self._context.now)
+        self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
         """The steps that wait for the current flow, each with its flow and its names, the innermost first."""
@@ -339,7 +392,7 @@ class Scopes:
                 budget=self._budget,
                 numbers=self._root.numbers,
             )
-            yield scope.flow, scope.flow.steps[scope.step], names
+            yield scope.flow, self._step_in(scope, scope.step), names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
         """Set a variable, or the locale of the call. `is_literal` means that the value is written in the flow."""
@@ -405,7 +458,7 @@ class Scopes:
         """Go back to the flow that waits for the current one, and return the step that waits."""
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
-        return self.flow.steps[scope.step]
+        return self._step_in(scope, scope.step)
 
     def leave_all(self, params: Mapping[str, Any]) -> None:
         """Go back to the flow that the call began in. If the call has left it, it begins again with these params."""

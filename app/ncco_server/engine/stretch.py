@@ -200,7 +200,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             sub-flow is a separate object with its own cache (`ncco_server.flow.loader.link`).
         again: how the step is repeated; ENTERED if it is entered.
     """
-    key = step.name, id(again.prompts), again.reprompt, again is ENTERED
+    key = id(step), id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
         try:
             stretch = _stretch(flow, step, is_root=is_root, again=again)

@@ -29,6 +29,8 @@ _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-
 
 SUFFIXES = (".yaml", ".yml")
 """File name endings of YAML files."""
+HANDLER_SUFFIX = ".py"
+"""File name ending of a handler of calls in Python."""
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """The folders of scenarios, relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
@@ -59,6 +61,11 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
     return reader.texts, reader.issues
 
 
+def is_flow_file(path: str) -> bool:
+    """Whether a display path is that of a YAML file in flows/."""
+    return path.startswith("flows/") and path.lower().endswith(SUFFIXES)
+
+
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
     """Flow name → display path of the first file with that name. Files with errors are included."""
     found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
@@ -66,7 +73,7 @@ def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_flow(name: str) -> bool:
-    return name.lower().endswith((*SUFFIXES, *_MISNAMED))
+    return name.lower().endswith((*SUFFIXES, *_MISNAMED)) or name.endswith(HANDLER_SUFFIX)
 
 
 class _FolderReader:

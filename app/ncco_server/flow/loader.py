@@ -6,21 +6,22 @@ Each flow also contains the flows that a call can reach from it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from ncco_server.flow.checks.graph import check_cycles, check_placing, check_reachable
 from ncco_server.flow.checks.project import check_modules, check_project
 from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
-from ncco_server.flow.files import SUFFIXES, of_project, read_project, too_much
+from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, of_project, read_project, too_much
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.hours.declaration import calendar_sources, check_overrides, zone_written_in
-from ncco_server.flow.issues import FlowIssue, by_place
+from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
 from ncco_server.flow.model import Flow, Project
@@ -65,6 +66,7 @@ _TEMPLATES = "templates/"
 _CALENDARS = "calendars/"
 
 Extent = Literal["revision", "files", "project"]
+ReadHandler: TypeAlias = Callable[[FlowHead, Context, list[FlowIssue]], ReadFlow]
 
 
 def load_files(
@@ -74,10 +76,11 @@ def load_files(
     *,
     modules: Collection[str] | None = None,
     today: date | None = None,
+    handlers: Collection[str] = (),
 ) -> Project:
     """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too."""
     texts, issues = read_project(flows, templates)
-    project = load(texts, env, modules=modules, extent="project", today=today)
+    project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
 
@@ -88,6 +91,7 @@ def load(
     modules: Collection[str] | None = None,
     extent: Extent = "revision",
     today: date | None = None,
+    handlers: Collection[str] = (),
 ) -> Project:
     """Load the project in `texts`. Never raises; flows with errors are left out.
 
@@ -103,9 +107,11 @@ def load(
             the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
             too early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
+        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`). Nobody but the operator may have
+            written their texts.
     """
     with limited_comparisons():
-        return _load(texts, env, modules, extent, today)
+        return _load(texts, env, modules, extent, today, handlers=handlers)
 
 
 def _load(
@@ -114,8 +120,10 @@ def _load(
     modules: Collection[str] | None,
     extent: Extent,
     today: date | None,
+    *,
+    handlers: Collection[str],
 ) -> Project:
-    files, problem = _read_files(texts, extent)
+    files, problem = _read_files(texts, extent, handlers)
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
@@ -147,7 +155,9 @@ def _load(
     return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars)
 
 
-def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], FlowIssue | None]:
+def _read_files(
+    texts: Mapping[str, str], extent: Extent, allowed: Collection[str]
+) -> tuple[list[_File], FlowIssue | None]:
     """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit."""
     is_limited = extent != "revision"
     files: list[_File] = []
@@ -155,15 +165,22 @@ def _read_files(texts: Mapping[str, str], extent: Extent) -> tuple[list[_File], 
         return files, problem
     values = 0
     left = MAX_PARSED
-    for path in sorted(filter(_is_flow_file, texts)):
-        reading = read_past_errors(path, texts[path], left)
-        left -= reading.parsed
-        files.append(_File.of(path, texts[path], reading))
+    for path in filter(_holds_flow, sorted(texts)):
+        if path.endswith(HANDLER_SUFFIX):
+            files.append(_File.of_handler(path, texts[path], allowed))
+        else:
+            reading = read_past_errors(path, texts[path], left)
+            left -= reading.parsed
+            files.append(_File.of(path, texts[path], reading))
         values += files[-1].values
         if is_limited and values > MAX_VALUES:
             return files, of_project(path, f"{MAX_VALUES:,} keys and values")
     shared = [file.node for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     return [file.with_head(shared) for file in files], None
+
+
+def _holds_flow(path: str) -> bool:
+    return is_flow_file(path) or (path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX))
 
 
 def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -217,6 +234,7 @@ class _File:
         is_parsed: whether the YAML has no errors.
         issues: the issues found so far; each step of loading adds its own.
         gaps: the lines that were not read as written because of syntax errors.
+        read_handler: reads the flow of a handler in Python; None for a YAML file, or if its code could not be run.
     """
 
     path: str
@@ -226,6 +244,21 @@ class _File:
     is_parsed: bool
     issues: list[FlowIssue]
     gaps: tuple[Gap, ...] = ()
+    read_handler: ReadHandler | None = None
+
+    @classmethod
+    def of_handler(cls, path: str, text: str, allowed: Collection[str]) -> Self:
+        """A file with a handler. Its code is run if it is `allowed`."""
+        name = path.removeprefix(_FLOWS)
+        if name in allowed:
+            from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
+
+            found = run_file(path, text)
+            return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
+        listed = ",".join((*allowed, name))
+        message = "the server may not run the code of this file"
+        cure = f"if it is yours, set NCCO_PYTHON_FLOWS={listed}"
+        return cls(path, text, None, None, True, [RULES["E182"].at(Place(path, 1, 1), message, cure)])
 
     @classmethod
     def of(cls, path: str, text: str, reading: Reading) -> Self:
@@ -292,7 +325,7 @@ class _FlowFile:
 
 
 def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> _FlowFile:
-    read = read_flow(head, context, file.issues)
+    read = (file.read_handler or read_flow)(head, context, file.issues)
     return _FlowFile(file, read, tracked.pop_used())
 
 
@@ -315,10 +348,6 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
         sound[issue.place.file].file.issues.append(issue)
     for each in sound.values():
         each.file.issues.extend((*check_prompts(each.read), *check_reachable(each.read)))
-
-
-def _is_flow_file(path: str) -> bool:
-    return path.startswith(_FLOWS) and PurePosixPath(path).suffix.lower() in SUFFIXES
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:

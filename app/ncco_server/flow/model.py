@@ -19,7 +19,7 @@ from ncco_server.flow.language.outbound import Outbound
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.paths import Path
-from ncco_server.flow.runtime import Exit, Way
+from ncco_server.flow.runtime import Exit, Handling, Way
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import Kind
 
@@ -178,6 +178,7 @@ class Flow:
         subs: the flows that a call can reach from here, by name.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of all its source files; `load` builds the same flow from them again.
+        handler: the Python function that makes the steps as the call goes on; None for a flow file.
         stretches: the cache of `ncco_server.engine.stretch`.
     """
 
@@ -206,6 +207,7 @@ class Flow:
     zone: str = ""
     outbound: Outbound | None = None
     subs: Mapping[str, Flow] = field(default_factory=dict, compare=False, repr=False)
+    handler: Handling | None = field(default=None, compare=False, repr=False)
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
@@ -247,7 +249,9 @@ class Flow:
     def runs(self) -> frozenset[str]:
         """The flows that this one runs for the caller, or for a called party before being connected."""
         heard = (target.heard for step in self.steps.values() for target in step.targets)
-        return frozenset(each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
+        own = self.handler.runs if self.handler is not None else ()
+        runs = (each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
+        return frozenset((*own, *runs))
 
     @property
     def records(self) -> bool:

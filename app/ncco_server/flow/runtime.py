@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
 
@@ -18,6 +19,54 @@ from ncco_server.flow.frame import Assignment, Frame, Runs, Target
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
+
+
+class Playback(Protocol):
+    """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
+
+    def step(self, name: str) -> Any:
+        """The step with this name up to the next wait; the first one for any other name. None before a function."""
+
+    @property
+    def wanted(self) -> tuple[str, Any] | None:
+        """The function that the handler waits for: its name, and what a `Lookup` requests."""
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The texts of the step that were computed, by name."""
+
+    def follows(self, recorded: Sequence[Any]) -> bool:
+        """Whether the handler can run on with these results: the first ones are those that it has got."""
+
+    def play(self, recorded: Sequence[Any]) -> None:
+        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError."""
+
+    def item(self, value: Any, problem: str, now: datetime) -> Any:
+        """What is stored as the result of what the handler waits for."""
+
+
+class Handling(Protocol):
+    """A handler of calls in Python, which makes the steps of its flow as a call goes on."""
+
+    @property
+    def recorded(self) -> str:
+        """The variable with the results that the handler has got."""
+
+    @property
+    def runs(self) -> frozenset[str]:
+        """The flows that it may run."""
+
+    def samples(self, request: Any) -> Sequence[Any]:
+        """What a function that a handler waits for may return, as JSON; `request` is that of its `Lookup`."""
+
+    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+        """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
+
+    def begun(self, now: datetime) -> Sequence[Any]:
+        """The results of a call that comes to the handler now."""
+
+    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> Playback:
+        """The handler at the beginning of a call."""
 
 
 class Offer(Protocol):

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.editor import language
 from ncco_server.editor.language import read_question, shown_issues
+from ncco_server.editor.project import on_disk
 from ncco_server.engine import Call, LookupAnswer, Turn, begin
 from ncco_server.flow.editing import assist
 from ncco_server.flow.editing.names import ProjectNames
@@ -45,8 +46,8 @@ def check(folder: Json, question: Json) -> list[Json]:
     """Every issue of the project and its scenarios, with fixes.
 
     Args:
-        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; and `modules`, the Python
-            modules whose functions lookups may call.
+        folder: the folders `root`, `flows` and `templates`; `env`, the names of settings; `modules`, the Python
+            modules whose functions lookups may call; and `handlers`, the files of flows/ whose code may be run.
         question: `unsaved`, path → text of open documents; and `too_large`, the paths of open documents that were not
             sent. Other functions use `file`, `line` and `column`; `text` is None.
     """
@@ -64,7 +65,9 @@ def check(folder: Json, question: Json) -> list[Json]:
 
     def check(changed: Mapping[str, str]) -> Iterable[FlowIssue]:
         env = dict.fromkeys(folder["env"], "")
-        yield from load(_sources(changed), env, modules=folder["modules"], extent="project").issues
+        yield from load(
+            _sources(changed), env, modules=folder["modules"], extent="project", handlers=_handlers(folder, changed)
+        ).issues
         for path in changed.keys() & scenarios.keys():
             yield from _scenario_issues(path, changed[path], fitting)
 
@@ -163,12 +166,24 @@ def symbols(folder: Json, question: Json, query: str | None = None) -> list[Json
 
 def _project(folder: Json, texts: Mapping[str, str]) -> Project:
     today = datetime.now(UTC).date()
-    return _loaded(tuple(texts.items()), tuple(folder["env"]), tuple(folder["modules"]), today)
+    python = tuple(folder["modules"]), tuple(_handlers(folder, texts))
+    return _loaded(tuple(texts.items()), tuple(folder["env"]), *python, today)
+
+
+def _handlers(folder: Json, texts: Mapping[str, str]) -> list[str]:
+    """The files with handlers whose code may be run."""
+    return on_disk(folder["handlers"], Path(folder["flows"]), texts)
 
 
 @lru_cache(maxsize=2)
-def _loaded(texts: tuple[tuple[str, str], ...], env: tuple[str, ...], modules: tuple[str, ...], today: date) -> Project:
-    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project", today=today)
+def _loaded(
+    texts: tuple[tuple[str, str], ...],
+    env: tuple[str, ...],
+    modules: tuple[str, ...],
+    handlers: tuple[str, ...],
+    today: date,
+) -> Project:
+    return load(dict(texts), dict.fromkeys(env, ""), modules=modules, extent="project", today=today, handlers=handlers)
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:

@@ -77,8 +77,8 @@ class OpenProject:
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
         """The `folder` argument of functions in `ncco_server.lsp.answers` and `ncco_server.editor.language`.
 
-        `settings` has the items `env` and `modules`: the names of the variables that flows may read, and of the Python
-        modules whose functions lookups may call.
+        `settings` has the items `env`, `modules` and `handlers`: the names of the variables that flows may read, of the
+        Python modules whose functions lookups may call, and of the files with handlers whose code may be run.
         """
         root = self.root
         folders = {"root": root, "flows": root / "flows", "templates": root / "templates"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -64,6 +64,7 @@ class Library:
         store: contains the released project and the revisions.
         read: reads the files; blocks.
         first_read_s: how long the first read may take before the released project is used, in seconds.
+        handlers: the files with handlers whose code may be run, also that of stored revisions.
 
     Attributes:
         begun: set once flows are in use.
@@ -76,10 +77,18 @@ class Library:
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
-    def __init__(self, store: Store, read: Callable[[], Project], *, first_read_s: float = FIRST_READ_S) -> None:
+    def __init__(
+        self,
+        store: Store,
+        read: Callable[[], Project],
+        *,
+        first_read_s: float = FIRST_READ_S,
+        handlers: Collection[str] = (),
+    ) -> None:
         self._store = store
         self._read = read
         self._first_read_s = first_read_s
+        self._handlers = handlers
         self._threads = Threads(1)
         self.begun = asyncio.Event()
         self.current: Project = _EMPTY
@@ -243,7 +252,8 @@ class Library:
         if row is None:
             return None
         async with self._parsing:
-            project = await asyncio.to_thread(lambda: _ready(load(orjson.loads(row.sources))))
+            sources = orjson.loads(row.sources)
+            project = await asyncio.to_thread(lambda: _ready(load(sources, handlers=self._handlers)))
         if name not in project.flows:
             return None
         flow = replace(project.flows[name], revision=revision)
@@ -254,7 +264,7 @@ class Library:
     async def _released(self, read: Project) -> Project:
         """The released project, which may be `read` itself. An empty project if none was released."""
         row = await self._store.revision(RELEASED)
-        before = None if row is None else await asyncio.to_thread(project_of, row, read)
+        before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
@@ -348,13 +358,14 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
     return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
 
 
-def project_of(row: RevisionRow, read: Project) -> Project | None:
+def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
     """The project stored in a row. None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """
     sources = orjson.loads(row.sources)
-    project = read if not read.has_errors and sources == _sources(read) else _ready(load(sources))
+    is_same = not read.has_errors and sources == _sources(read)
+    project = read if is_same else _ready(load(sources, handlers=handlers))
     return None if project.has_errors or not project.flows else project
 
 

@@ -222,12 +222,13 @@ class PythonFunctions:
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
 
-    async def call(self, function: str, arguments: Mapping[str, Any], begins: Callable[[], None]) -> bytes:
-        """Call `package.module:function` and return its result as JSON, without a time limit. Raises LookupFailure.
+    async def call(self, request: LookupRequest, begins: Callable[[], None]) -> bytes:
+        """Call the requested function and return its result as JSON, without a time limit. Raises LookupFailure.
 
         The call may have to wait for other calls of the same function; `begins` is called when it starts.
         """
-        result = await self._threads.run(function, partial(self._call, function, dict(arguments)), begins)
+        function = request.function
+        result = await self._threads.run(function, partial(self._call, request), begins)
         if isinstance(result, bytes):
             return result
         try:
@@ -237,9 +238,10 @@ class PythonFunctions:
             if inspect.iscoroutine(result):
                 result.close()  # close the coroutine, which may not have started
 
-    def _call(self, function: str, arguments: Mapping[str, Any]) -> bytes | Awaitable[Any]:
+    def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
         """Call a function in this thread; returns its result as JSON, or its awaitable. Raises LookupFailure."""
-        found = self._modules.function(function)
+        found = request.code or self._modules.function(request.function)
+        arguments = dict(request.arguments)
         _check_arguments(found, arguments)
         try:
             result = found(**arguments)

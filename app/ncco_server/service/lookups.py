@@ -190,7 +190,7 @@ class LookupClient:
                         timer.reschedule(asked.ends_at)
 
                     if request.method == "PYTHON":
-                        body = await self._functions.call(request.function, request.arguments, begins)
+                        body = await self._functions.call(request, begins)
                     else:
                         body = await fetch(self.http, request, key, begins)
             except TimeoutError:

@@ -21,7 +21,7 @@ def import_needs(flows: Iterable[Flow]) -> None:
 def _modules_of(flow: Flow) -> set[str]:
     hooks = [hook.definition for hook in flow.hooks]
     needed = {
-        "lookups": any(step.asks for step in flow.steps.values()),
+        "lookups": flow.handler is not None or any(step.asks for step in flow.steps.values()),
         "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),
         "mail": any(hook.mail is not None for hook in hooks),
         "placing.hooks": any(hook.placing is not None for hook in hooks),

@@ -184,6 +184,14 @@ class Variables(BaseModel):
     """Python modules, separated by commas, whose functions lookups with `python` may call. Not set: none. Anyone who
     can edit flows, in files or in the console, can call every function of these modules with any arguments.
     """
+    python_flows: Annotated[
+        tuple[str, ...],
+        BeforeValidator(values.read_handlers),
+        Cure("Write files of the flows folder separated by commas, such as pizza.py,shop/orders.py."),
+    ] = ()
+    """Files in `NCCO_FLOWS` with calls in Python, separated by commas, whose code may run. Not set: none. The code runs
+    as the user of the server, so nobody else should be able to change these files.
+    """
     dial_allow: Annotated[
         tuple[str, ...],
         BeforeValidator(values.read_prefixes),

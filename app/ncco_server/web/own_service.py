@@ -119,7 +119,14 @@ class OwnService:
             store,
             Library(
                 store,
-                lambda: load_files(settings.flows, settings.templates, policy.env, modules=settings.python_lookups),
+                lambda: load_files(
+                    settings.flows,
+                    settings.templates,
+                    policy.env,
+                    modules=settings.python_lookups,
+                    handlers=settings.python_flows,
+                ),
+                handlers=settings.python_flows,
             ),
             policy,
             look_ups=self._look_ups,

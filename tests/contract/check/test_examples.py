@@ -12,10 +12,16 @@ ROOT = Path(__file__).resolve().parents[3]
 PROJECTS = [ROOT, *sorted(path.parent for path in (ROOT / "examples").glob("*/flows"))]
 
 
+def handlers_of(project: Path) -> dict[str, str]:
+    """The setting that lists the files of a project with calls in Python."""
+    return {"NCCO_PYTHON_FLOWS": ",".join(path.name for path in (project / "flows").glob("*.py"))}
+
+
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
     texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.yaml")]
     env = {f"FLOW_{name}": "https://example.com" for text in texts for name in re.findall(r"env\.([A-Z_]+)", text)}
+    env |= handlers_of(project)
     result = ncco("check", project, "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
 
     assert 0 == result.exit_code
@@ -24,7 +30,7 @@ def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_the_scenarios_of_an_example_hold_and_take_every_outcome(project: Path, tmp_path: Path) -> None:
-    result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path)
+    result = ncco("test", project, "--min", "100", "--format", "json", cwd=tmp_path, env=handlers_of(project))
 
     assert 0 == result.exit_code, result.output
     assert json_of(result)["played"] > 0

@@ -54,7 +54,7 @@ class Block:
 
     @property
     def is_run(self) -> bool:
-        return self.language in RUN and not self.comment.startswith("not run: ")
+        return self.language in RUN and not self.comment.startswith(("not run: ", "from: "))
 
     @property
     def source(self) -> str:

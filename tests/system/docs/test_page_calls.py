@@ -67,7 +67,9 @@ async def called_text(page: str, start: int, client: httpx.AsyncClient) -> dict[
 @each_case("page", CALLED)
 async def test_the_calls_of_the_page_are_heard_on_the_phone(page: str) -> None:
     told = told_by(page)
-    settings = settings_for(told.folder, dial_allow=told.settings.get("NCCO_DIAL_ALLOW", ""))
+    names = {"dial_allow": "NCCO_DIAL_ALLOW", "python_flows": "NCCO_PYTHON_FLOWS"}
+    given = {field: told.settings.get(name, "") for field, name in names.items()}
+    settings = settings_for(told.folder, **given)
     app = with_worker_here(create_console(settings, console_services(), dev=True))
     app.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(app) as client:

@@ -18,12 +18,11 @@ from prompt_toolkit.completion import WordCompleter
 from ncco_server.cli.simulate.screen import INDENT, Screen
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.secrets import Secrets
-from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.turns import AnswerLookups
 from ncco_server.verify.played_call import PlayedCall
-from ncco_server.verify.scenarios.answers import FAILED, NOBODY, LookupAnswers, lookups_of, no_answer
+from ncco_server.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 
 _COMMAND: Final = re.compile(r"[^;]*[^;\s]")
 """The text to complete: the last command on a line. The completer reads it from right to left."""
@@ -121,7 +120,7 @@ class PromptedLookups(LookupAnswers):
         """See `LookupAnswers`."""
         return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
 
-    async def _typed(self, definition: LookupDefinition) -> LookupAnswer:
+    async def _typed(self, definition: Answering) -> LookupAnswer:
         """Ask until what is typed is valid."""
         names = definition.returns.fields
         fields = " ".join(f"{name}=.." for name in names)
@@ -138,7 +137,7 @@ class PromptedLookups(LookupAnswers):
         self._screen.say(printable(f"{INDENT}{text}"), colour)
 
 
-def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
+def read_answer(text: str, definition: Answering) -> LookupAnswer:
     """The answer that was typed. Missing fields come from the default. Raises ValueError."""
     if not text:
         return NOBODY
@@ -146,7 +145,7 @@ def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
         return no_answer("", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
         return no_answer(found[1] or FAILED, definition.timeout_ms)
-    value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
+    value = json.loads(text) if text[0] in "{[" or not definition.returns.fields else _fields(text, definition)
     if isinstance(value, Mapping):
         value = {**definition.default, **value}
     _, problem = definition.cast_answer(value)
@@ -155,7 +154,7 @@ def read_answer(text: str, definition: LookupDefinition) -> LookupAnswer:
     return LookupAnswer(value)
 
 
-def _fields(text: str, definition: LookupDefinition) -> dict[str, Any]:
+def _fields(text: str, definition: Answering) -> dict[str, Any]:
     """Parse `name=Ann tier=gold`. Raises ValueError."""
     found: dict[str, Any] = {}
     known = definition.returns.fields

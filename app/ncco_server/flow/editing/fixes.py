@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import yaml
 
+from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.issues import PHASES, RULES, Fix, FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, Place
 from ncco_server.flow.source import LOADER, MAX_CHARACTERS, names_written_in
@@ -130,7 +131,7 @@ def _line_of(texts: Mapping[str, str], place: Place) -> str:
 
 def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
     """The texts that the issues of a file depend on."""
-    flows = {path: names_written_in(text)[0] for path, text in texts.items() if path.startswith("flows/")}
+    flows = {path: names_written_in(text)[0] for path, text in texts.items() if is_flow_file(path)}
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
     others = [path for path, flow in flows.items() if not flow or flow in words or name in texts[path]]

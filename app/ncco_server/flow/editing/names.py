@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from ncco_server.flow.editing.words import words_of
+from ncco_server.flow.files import is_flow_file
 from ncco_server.flow.grammar.reader import items
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, Map, Node, Place, Text, text_of
@@ -75,7 +76,7 @@ class ProjectNames:
     """The names of a project. Files that did not change are not read again."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
-        self.files = {path: names_in_file(path, text) for path, text in texts.items() if path.startswith("flows/")}
+        self.files = {path: names_in_file(path, text) for path, text in texts.items() if is_flow_file(path)}
         self.templates = {
             path: names_in_template(path, text) for path, text in sorted(texts.items()) if path.startswith(_TEMPLATES)
         }

@@ -98,6 +98,7 @@ class LookupRequest(NamedTuple):
         arguments: the function's keyword arguments, as JSON values.
         timeout_ms: the time limit for the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
+        code: what a handler calls in place of `function`; then `function` is only its name.
         misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
     """
 
@@ -110,6 +111,7 @@ class LookupRequest(NamedTuple):
     timeout_ms: int = 1000
     cache_ms: int = 0
     misfit: Callable[[Any], str] | None = None
+    code: Callable[[], Any] | None = None
 
     def sent(self) -> str:
         """Everything that is sent, as JSON; equal requests are equal texts. It can contain secrets."""

@@ -412,7 +412,7 @@ class Explorer:
         session = self.states.bounded(session)
         is_movable = may_be_moved(self.root, session)
         kept = given if is_movable else NO_PARAMS
-        key = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment))
+        key = (self.envs.index(env), is_movable, frozen(kept), *self.states.key(session, moment, env))
         if key not in self._known:
             self._known[key] = self.space.new_state(session, key[:-3], kept)
             self._waiting.append(self._known[key])

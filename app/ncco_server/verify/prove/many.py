@@ -39,7 +39,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ProofRequest:
-    """What is to be proved of each flow: the arguments of `prove`, and those of `confirmed`."""
+    """What is to be proved of each flow: the arguments of `prove` and `confirmed`, and the `handlers` of `load`."""
 
     now: datetime
     env: Mapping[str, str]
@@ -47,6 +47,7 @@ class ProofRequest:
     call_limits: CallLimits
     make_app: MakeApp
     path_of: PathOf
+    handlers: tuple[str, ...] = ()
 
     def key_of(self, flow: Flow) -> str:
         """The key of the verdict. It depends on the flow, on the request, and on the day, as opening hours do."""
@@ -57,7 +58,7 @@ class ProofRequest:
 def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
     """Prove a flow and play its violations. It is loaded again, so that another process can do it."""
     gc.set_threshold(_KEPT_OBJECTS)
-    project = load(sources, request.env)
+    project = load(sources, request.env, handlers=request.handlers)
     proof = prove(
         project.flows[name],
         request.now,

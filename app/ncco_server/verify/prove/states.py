@@ -66,7 +66,7 @@ class States:
     clamped: dict[tuple[str, str], tuple[float, float]] = field(default_factory=dict)
     shortened: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def key(self, session: Session, moment: datetime) -> Key:
+    def key(self, session: Session, moment: datetime, env: Mapping[str, str]) -> Key:
         """A key that is equal for two waiting sessions that behave the same from here on."""
         here = (session.at or self.root.name, session.step)
         is_coming = any(wait.name == REACHED for wait in session.waits)
@@ -76,6 +76,7 @@ class States:
                 each.flow,
                 each.step,
                 self._live((each.flow, each.step), "ran", {**common, **each.lookups}, each.variables),
+                self._handled(each.flow, session, each.variables, env),
             )
             for each in session.callers
         )
@@ -86,11 +87,17 @@ class States:
             session.locale,
             moment if here in self.liveness.replays_by_time else None,
             tuple(self._own(session).values()),
+            self._handled(session.at, session, session.variables, env),
             tuple(callers),
             session.tries,
             session.asr_errors,
             session.position,
         )
+
+    def _handled(self, flow: str, session: Session, variables: Mapping[str, Any], env: Mapping[str, str]) -> Any:
+        """Where a handler waits, and with which local variables; None in a flow file."""
+        handler = self.root.named(flow).handler
+        return None if handler is None else handler.state(call_record(session.call), env, variables)
 
     def _own(self, session: Session) -> dict[Path, Any]:
         """The values that the step in which a session waits keeps, by their path."""

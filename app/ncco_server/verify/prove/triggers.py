@@ -5,7 +5,7 @@ Each event is a `Trigger`. The engine plays the turn that it causes once for eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import product
@@ -343,11 +343,16 @@ class PossibleTurns:
         """The sample answers of a lookup; the last is a timeout."""
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
-            asks = self.root.named(lookup.flow).steps[lookup.step].asks
-            asked = next(each for each in asks if each.name == lookup.name)
-            real = self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
-            self._answers[key] = (*map(LookupAnswer, real), NO_REPLY)
+            self._answers[key] = (*map(LookupAnswer, self._real(lookup)), NO_REPLY)
         return self._answers[key]
+
+    def _real(self, lookup: Lookup) -> Sequence[Any]:
+        """The sample answers of a lookup, or the sample results of a handler's function."""
+        flow = self.root.named(lookup.flow)
+        if flow.handler is not None:
+            return flow.handler.samples(lookup.request)
+        asked = next(each for each in flow.steps[lookup.step].asks if each.name == lookup.name)
+        return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
 
 
 def context_at(now: datetime, env: Mapping[str, str], dials: int = NO_DIAL_LIMIT) -> TurnContext:

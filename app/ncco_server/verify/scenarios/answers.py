@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
+from ncco_server.flow.handlers.exploring import Explored, FunctionDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -16,24 +17,26 @@ from ncco_server.service.turns import AnswerLookups
 from ncco_server.value_types import Kind
 from ncco_server.verify.scenarios.values import json_of
 
-ANSWERS: Final = ("timeout", "error", "value")
+ANSWERS: Final = ("timeout", "error", "value", "none")
 """The keys of an answer in `given` that are written instead of the lookup's own fields."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
 """The answer of a lookup that is not sent; a saved scenario omits it."""
 
-Definitions: TypeAlias = Mapping[tuple[str, str], LookupDefinition]
-"""Lookups by flow name and lookup name."""
+Answering: TypeAlias = LookupDefinition | FunctionDefinition
+Definitions: TypeAlias = Mapping[tuple[str, str], Answering]
+"""Lookups, and functions of handlers, by flow name and their own name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer in `given`; `node` is read with the types that the lookup declares.
+    """An answer in `given`.
 
     Attributes:
+        node: it is read with the types that the lookup declares; None stands for a function that returns None.
         is_free: whether the answer may have fields that the lookup does not declare.
     """
 
-    node: Node
+    node: Node | None
     is_free: bool = False
 
 
@@ -62,13 +65,15 @@ def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
 
 
 def _read_answer(node: Node, reader: Reader) -> Answer | NoAnswer:
-    """Read `{timeout: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
+    """Read `{timeout: true}`, `{none: true}`, `{error: why}`, `{value: anything}` or the answer itself."""
     (word, value) = (node.entries[0].key.value, node.entries[0].value) if _is_single(node) else ("", node)
     if word == "timeout" and isinstance(value, Text) and value.value == "true":
         return NoAnswer()
     if word == "error":
         text = reader.text(value, "`error`")
         return NoAnswer(text.value if text else FAILED)
+    if word == "none" and isinstance(value, Text) and value.value == "true":
+        return Answer(None, is_free=True)
     return Answer(value, is_free=True) if word == "value" else Answer(node)
 
 
@@ -89,13 +94,13 @@ def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
 
 
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
-    """The lookups in the steps of these flows."""
-    return {
-        (flow.name, asked.name): asked.definition
-        for flow in flows
-        for step in flow.steps.values()
-        for asked in step.asks
-    }
+    """The lookups in the steps of these flows, and the functions of handlers."""
+    found: dict[tuple[str, str], Answering] = {}
+    for flow in flows:
+        found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.asks}
+        if isinstance(flow.steps, Explored):
+            found |= {(flow.name, name): function for name, function in flow.steps.functions.items()}
+    return found
 
 
 class LookupAnswers:
@@ -145,13 +150,16 @@ class LookupAnswers:
         return given
 
 
-def _as_given(answer: LookupAnswer, definition: LookupDefinition) -> Mapping[str, Any] | None:
+def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] | None:
     """An answer as written in `given`: the declared fields, a timeout or an error; None if the lookup was not sent."""
     if answer is NOBODY:
         return None
     _, problem = definition.cast_answer(answer.value, answer.problem)
     if not problem:
-        return {"value": {name: answer.value[name] for name in definition.returns.fields}}
+        fields = definition.returns.fields
+        if answer.value is None:
+            return {"none": True}
+        return {"value": {name: answer.value[name] for name in fields} if fields else answer.value}
     if answer.ms == definition.timeout_ms:
         return {"timeout": True}
     return {"error": str(answer.status) if answer.status else problem}
@@ -193,6 +201,8 @@ class ScenarioAnswers(LookupAnswers):
         self._asked[name] += 1
         if isinstance(answer, NoAnswer):
             return no_answer(answer.error, lookup.request.timeout_ms)
+        if answer.node is None:
+            return LookupAnswer(None)
         return LookupAnswer(answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
 
 

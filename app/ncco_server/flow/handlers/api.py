@@ -1,0 +1,424 @@
+"""What a handler of calls is written with.
+
+@call_flow(numbers=["442079460002"])
+async def pizza(call: Call) -> None:
+    choice = await call.choose("For a table, press 1. To order, press 2.", {"table": Choice(1), "order": Choice(2)})
+    if choice == "order":
+        number = await call.collect("Your order number, please.", digits=5)
+
+Each method of a `Call` says what happens next; `await` gives its result. At each webhook, the handler runs again from
+the start with the results that are stored, up to its next wait. So everything between two waits must do the same each
+time: whatever may change (a database, another server, a random number) goes into a function for `Call.run`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, overload
+
+from ncco_server.flow.handlers.results import as_json, restored
+
+T = TypeVar("T")
+Name = TypeVar("Name", bound=LiteralString)
+Handler: TypeAlias = Callable[..., Awaitable[str | None]]
+DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed"]
+Endpoint: TypeAlias = "str | Mapping[str, Any]"
+
+_MISSING: Final[Any] = object()
+
+
+class RunFailed(Exception):
+    """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
+
+
+class Word(str):
+    """A text that is the same in every call, though it is not written in the handler's file."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that the caller can press or say.
+
+    Attributes:
+        dtmf: the key or keys: a digit, "*" or "#", several digits, or a list of these.
+        speech: the phrases that the caller can say.
+    """
+
+    dtmf: int | str | Sequence[int | str] = ()
+    speech: str | Sequence[str] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Effect(Awaitable[T]):
+    """What a handler does next: it plays something, waits, leaves, or runs a function.
+
+    Attributes:
+        does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function.
+        do: the actions, as in a flow file.
+        words: how the step ends, as in a flow file.
+        name: the name of the step; "" for the line of the handler.
+        function: what `run` calls, without arguments.
+        limit_ms: the time limit of the function, in milliseconds.
+        result: makes the result of the handler's `await` from what is stored: a JSON value.
+        is_awaited: whether the handler has awaited it.
+        asks: whether it may be asked again.
+    """
+
+    does: Literal["play", "wait", "leave", "run"]
+    do: Sequence[Mapping[str, Any]] = ()
+    words: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    function: Called | None = None
+    limit_ms: int = 0
+    result: Callable[[Any], T] = lambda stored: stored
+    is_awaited: bool = False
+    asks: bool = False
+
+    def leading(self, targets: Mapping[str, Word]) -> Effect[T]:
+        """The same effect, with the steps that follow its outcomes in place of `NEXT`."""
+        words = dict(self.words)
+        ends = END
+        if "choices" in words:
+            choices = words["choices"]
+            words["choices"] = {name: {**each, "goto": targets.get(name, ends)} for name, each in choices.items()}
+        if "collect" in words:
+            words["goto"] = targets.get("collected", ends)
+        if "retry" in words:
+            then = {name: targets.get(name, ends) for name in ("noinput", "nomatch")}
+            words["retry"] = {**words["retry"], "then": then}
+        if "on" in words:
+            words["on"] = {name: targets.get(name, ends) for name in words["on"]}
+        return replace(self, words=words)
+
+    def __await__(self) -> Generator[Effect[T], Any, T]:
+        """The result, once the handler goes on."""
+        self.is_awaited = True
+        return self.result((yield self))
+
+
+def _options(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _prompt(text: str | None) -> list[dict[str, Any]]:
+    return [{"talk": text}] if text is not None else []
+
+
+class Call:
+    """A call, as its handler sees it.
+
+    Attributes:
+        to: the number that was called, as digits; a name for a call from an app; "" if unknown.
+        from_: the caller's number, as digits, or a word such as `anonymous`; "" for a call from an app.
+        from_user: the user of a Client SDK application; "" for a call from a phone.
+        uuid: the ID of the caller's leg.
+        conversation_uuid: the ID of the conversation.
+        endpoint_type: `phone`, `sip`, `websocket`, `app` or `vbc`; "" if unknown.
+        is_hidden: whether the caller's number cannot be called back.
+        sip: the SIP headers, by name.
+        custom_data: the custom data from the Client SDK.
+        env: the variables for flows (`FLOW_NAME` without the prefix).
+        now: when the caller was last heard: at the webhook since which the handler goes on (aware, UTC).
+    """
+
+    now: datetime
+
+    def __init__(self, facts: Mapping[str, Any], env: Mapping[str, str]) -> None:
+        self.to: str = facts["to"]
+        self.from_: str = facts["from"]
+        self.from_user: str = facts["from_user"]
+        self.uuid: str = facts["uuid"]
+        self.conversation_uuid: str = facts["conversation_uuid"]
+        self.endpoint_type: str = facts["endpoint_type"]
+        self.is_hidden: bool = facts["is_hidden"]
+        self.sip: Mapping[str, str] = facts["sip"]
+        self.custom_data: Mapping[str, Any] = facts["custom_data"]
+        self.env = env
+        self.made: list[Effect[Any]] = []
+
+    def _make(self, effect: Effect[T]) -> Effect[T]:
+        self.made.append(effect)
+        return effect
+
+    def talk(
+        self,
+        text: str,
+        *,
+        language: str | None = None,
+        style: int | None = None,
+        premium: bool | None = None,
+        level: float | None = None,
+        loop: int | None = None,
+        barge_in: bool | None = None,
+    ) -> Awaitable[None]:
+        """Say a text, in plain words or SSML. The handler goes on at once; the caller hears it before what follows.
+
+        The options are those of the action `talk`. Source: NCCO reference, Talk.
+        """
+        options = _options(language=language, style=style, premium=premium, level=level, loop=loop, bargeIn=barge_in)
+        return self._make(Effect("play", [{"talk": text, **options}]))
+
+    def stream(
+        self, url: str, *, level: float | None = None, loop: int | None = None, barge_in: bool | None = None
+    ) -> Awaitable[None]:
+        """Play an audio file. The options are those of the action `stream`. Source: NCCO reference, Stream."""
+        options = _options(level=level, loop=loop, bargeIn=barge_in)
+        return self._make(Effect("play", [{"stream": url, **options}]))
+
+    def record(self, **options: Any) -> Awaitable[None]:
+        """Record the caller. With an option that ends it, what follows is played when the recording has ended.
+
+        The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`).
+        Source: NCCO reference, Record.
+        """
+        return self._make(Effect("play", [{"record": options or True}]))
+
+    def pause(self, seconds: float) -> Awaitable[None]:
+        """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
+        return self._make(Effect("play", [{"wait": seconds}]))
+
+    def conversation(self, name: str, **options: Any) -> Awaitable[NoReturn]:
+        """Join a conference; the handler does not go on. The options are those of the action, as in the NCCO.
+
+        Source: NCCO reference, Conversation.
+        """
+        return self._make(Effect("leave", [{"conversation": name, **options}], {"goto": END}))
+
+    def choose(
+        self,
+        text: str | None,
+        choices: Mapping[Name, Choice],
+        *,
+        tries: int = 3,
+        noinput: str | Sequence[str] = (),
+        nomatch: str | Sequence[str] = (),
+        min_confidence: float | None = None,
+        name: str = "",
+    ) -> Awaitable[Name | None]:
+        """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
+
+        Args:
+            text: the question; None if it has been asked by what was played before.
+            choices: what the caller can press or say, by name.
+            tries: how often to ask, from 1 to 10.
+            noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
+            nomatch: the same, after a key or words that are no choice.
+            min_confidence: from 0 to 1; speech results with a lower confidence do not count.
+            name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
+        """
+        menu = {
+            str(choice): {**_options(dtmf=_keys(given.dtmf), speech=given.speech or None), "goto": NEXT}
+            for choice, given in choices.items()
+        }
+        words = {"choices": menu, "retry": _retry(tries, noinput, nomatch)}
+        words |= _options(min_confidence=min_confidence)
+        return self._make(Effect("wait", _prompt(text), words, name, asks=True))
+
+    def collect(
+        self,
+        text: str | None,
+        *,
+        digits: int | tuple[int, int] | None = None,
+        speech: bool = False,
+        tries: int = 3,
+        noinput: str | Sequence[str] = (),
+        nomatch: str | Sequence[str] = (),
+        min_confidence: float | None = None,
+        name: str = "",
+    ) -> Awaitable[str | None]:
+        """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
+
+        It is stored with the call: for a value that must not be stored, write a flow file with `sensitive`.
+
+        Args:
+            text: the question; None if it has been asked by what was played before.
+            digits: how many, from 1 to 20; or the lowest and the highest number, which the caller ends with #.
+            speech: whether the caller may say anything.
+            tries: how often to ask, from 1 to 10.
+            noinput: as in `choose`.
+            nomatch: as in `choose`, after an entry of another length.
+            min_confidence: as in `choose`.
+            name: as in `choose`.
+        """
+        number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
+        wanted = _options(digits=number, speech="any" if speech else None, min_confidence=min_confidence)
+        words = {"collect": {"into": HEARD, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
+        return self._make(Effect("wait", _prompt(text), words, name, asks=True))
+
+    def connect(
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        *,
+        from_: str | None = None,
+        timeout: int | None = None,
+        name: str = "",
+        **options: Any,
+    ) -> Awaitable[DialOutcome]:
+        """Put the caller through. The result is what came of it: `completed` once the other party has hung up.
+
+        Args:
+            endpoint: a phone number, or an endpoint as in the NCCO; several are rung one after the other.
+            from_: the caller ID; by default your number in this call.
+            timeout: how long it rings, in seconds.
+            name: as in `choose`.
+            options: other options of the action `connect`, as in the NCCO (`ringbackTone=".."`).
+
+        Source: NCCO reference, Connect.
+        """
+        dialled = {"connect": endpoint, **options, **_options(**{"from": from_, "timeout": timeout})}
+        on = dict.fromkeys(("completed", "otherwise"), NEXT)
+        return self._make(Effect("wait", [dialled], {"on": on}, name))
+
+    def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
+        """Hand the caller over to another flow, with its params; the handler does not go on."""
+        return self._make(Effect("leave", words={"goto": {"run": Word(flow)} | ({"with": params} if params else {})}))
+
+    def run_flow(self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any) -> Awaitable[str]:
+        """Run another flow, and come back. The result is one of the `outcomes` that the flow declares."""
+        words = {"run": Word(flow), "on": dict.fromkeys(outcomes, NEXT)} | ({"with": params} if params else {})
+        return self._make(Effect("wait", words=words, name=name))
+
+    @overload
+    def run(self, function: Callable[..., Awaitable[T]], *arguments: Any, limit_ms: int = 1000) -> Awaitable[T]: ...
+
+    @overload
+    def run(self, function: Callable[..., T], *arguments: Any, limit_ms: int = 1000) -> Awaitable[T]: ...
+
+    def run(self, function: Callable[..., Any], *arguments: Any, limit_ms: int = 1000) -> Awaitable[Any]:
+        """Call a function once, and store its result with the call. A plain function runs in a thread.
+
+        The result must be JSON: texts, numbers, lists and maps; or a value that pydantic can restore from JSON by the
+        function's return type, such as a dataclass. If the process dies before the turn is stored, the function may
+        be called again.
+
+        Args:
+            function: what to call.
+            arguments: its arguments.
+            limit_ms: its time limit, from 50 to 3500 milliseconds; `NCCO_LOOKUP_BUDGET_MS` limits all of a turn.
+
+        Raises:
+            RunFailed: the function raised an error, was too slow, or returned something else.
+        """
+        called = Called(function, arguments)
+        return self._make(Effect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored))
+
+
+HEARD: Final = "heard"
+"""The variable of a handler's flow that receives what the caller entered."""
+NEXT: Final = Word("next")
+"""The name of the step that follows a wait: where the handler goes on."""
+END: Final = Word("end")
+"""The target that ends the call."""
+
+
+def _keys(dtmf: int | str | Sequence[int | str]) -> Any:
+    return dtmf if dtmf or dtmf == 0 else None
+
+
+def _retry(tries: int, noinput: str | Sequence[str], nomatch: str | Sequence[str]) -> dict[str, Any]:
+    prompts = {"noinput": noinput, "nomatch": nomatch}
+    lists = {name: [given] if isinstance(given, str) else list(given) for name, given in prompts.items() if given}
+    return {**lists, "tries": tries, "then": NEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A function with its arguments, as `Call.run` calls it."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return getattr(self.function, "__qualname__", type(self.function).__name__)
+
+    def __call__(self) -> Any:
+        """The result as a JSON value, or an awaitable with that."""
+        found = self.function(*self.arguments)
+        return self._awaited(found) if inspect.isawaitable(found) else as_json(self.function, found)
+
+    async def _awaited(self, result: Awaitable[Any]) -> Any:
+        return as_json(self.function, await result)
+
+    def restored(self, stored: Any) -> Any:
+        """The result from its JSON value. Raises RunFailed."""
+        try:
+            return restored(self.function, stored)
+        except ValueError:
+            raise RunFailed(f"the stored result of {self.name} does not fit its return type") from None
+
+
+@dataclass(frozen=True, slots=True)
+class CallFlow:
+    """A handler and the words of its flow, made by `call_flow`."""
+
+    function: Handler
+    name: str
+    words: Mapping[str, Any]
+    file: str
+    line: int
+
+
+@overload
+def call_flow(function: Handler, /) -> CallFlow: ...
+
+
+@overload
+def call_flow(
+    *,
+    name: str = "",
+    numbers: Sequence[str] = (),
+    default: bool = False,
+    entry: bool = False,
+    on_error: str = "",
+    outcomes: Sequence[str] = (),
+    **words: Any,
+) -> Callable[[Handler], CallFlow]: ...
+
+
+def call_flow(
+    function: Handler | None = None,
+    /,
+    *,
+    name: str = "",
+    numbers: Sequence[str] = (),
+    default: bool = False,
+    entry: bool = False,
+    on_error: str = "",
+    outcomes: Sequence[str] = (),
+    **words: Any,
+) -> CallFlow | Callable[[Handler], CallFlow]:
+    """Make a flow from an `async` function whose first argument is a `Call`. Its other arguments are the flow's params.
+
+    Args:
+        function: the handler.
+        name: the name of the flow; by default that of the function.
+        numbers: the numbers whose calls start here, in quotes, with the country code.
+        default: whether calls to any other number start here.
+        entry: whether calls with the answer URL `/webhooks/answer/NAME` start here.
+        on_error: the flow that takes the caller over if the handler raises an exception; by default, the failsafe NCCO.
+        outcomes: what the handler may return to a flow that runs it.
+        words: other words of a flow file, such as `defaults={"talk": {"language": "en-GB"}}`.
+    """
+
+    def decorate(function: Handler) -> CallFlow:
+        written = {
+            **({"numbers": list(numbers)} if numbers else {}),
+            **({"default": True} if default else {}),
+            **({"entry": True} if entry else {}),
+            **({"outcomes": list(outcomes)} if outcomes else {}),
+            **words,
+        }
+        if on_error:
+            written["defaults"] = {**written.get("defaults", {}), "on": {"error": {"run": on_error}}}
+        code = inspect.unwrap(function).__code__
+        given = name or function.__name__.replace("_", "-")
+        return CallFlow(function, given, written, code.co_filename, code.co_firstlineno)
+
+    return decorate if function is None else decorate(function)

@@ -1,0 +1,216 @@
+"""Finds the steps of a handler before anybody calls: runs it with every outcome of every wait.
+
+Two runs that wait at the same place with the same local variables go on in the same way, so one of them is left out.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.api import Word
+from ncco_server.flow.handlers.playback import Playback
+from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.steps import Made, Said, StepMaker
+from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.model import Step
+from ncco_server.ncco.statuses import DIAL_FAILURES
+from ncco_server.value_types import ANY
+
+MOST_RUNS: Final = 2000
+"""How often a handler is run; our choice. A usual one needs less than a hundred runs."""
+_NOON: Final = 1_767_614_400_000
+"""When the calls begin, in milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
+_NO_REPLY: Final = "no reply"
+_DIGITS: Final = "12345678901234567890"
+
+
+class Failure(NamedTuple):
+    """A run that ended in an error; `code` is that of the error, `where` its line."""
+
+    code: str
+    message: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionDefinition:
+    """A function of a handler, as scenarios know it: like a lookup that may return anything.
+
+    Attributes:
+        timeout_ms: its time limit.
+        returns: the type of its result.
+        default: the result that it has without an answer: none.
+    """
+
+    timeout_ms: int
+    returns: ClassVar = Returned(ANY)
+    default: ClassVar[Mapping[str, Any]] = {}
+
+    def cast_answer(self, value: Any, problem: str = "") -> tuple[Any, str]:
+        """The result, and why there is none; "" if there is one."""
+        return value, problem
+
+    def misfit(self, value: Any) -> str:
+        """Always "": every result fits."""
+        return ""
+
+
+_Origin: TypeAlias = "tuple[str, str] | Any"
+
+
+class _Run(NamedTuple):
+    """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states."""
+
+    recorded: Sequence[Any]
+    came_from: tuple[_Origin, ...]
+
+
+@dataclass(slots=True)
+class _Exploration:
+    begin: Callable[[], Playback]
+    maker: StepMaker
+    made: dict[tuple[str, ...], Sequence[Said]] = field(default_factory=dict)
+    led: dict[_Origin, str] = field(default_factory=dict)
+    merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
+    order: dict[str, None] = field(default_factory=dict)
+    functions: dict[str, FunctionDefinition] = field(default_factory=dict)
+    failures: dict[Failure, None] = field(default_factory=dict)
+    is_whole: bool = True
+
+    def explore(self) -> None:
+        """Run the handler until every outcome of every wait has been tried, or MOST_RUNS times."""
+        waiting = deque([_Run([_NOON], ())])
+        seen = set[Any]()
+        for _ in range(MOST_RUNS):
+            if not waiting:
+                break
+            run = waiting.popleft()
+            playback = self.begin()
+            try:
+                playback.play(run.recorded)
+                made = playback.made
+            except RenderError as error:
+                self.failures[Failure(error.code, str(error), error.where)] = None
+                continue
+            state = playback.state()
+            if made is not None:
+                self._note(made, run.came_from)
+            elif state in seen:
+                self.merged.append((run.came_from, state))
+            if state not in seen:
+                seen.add(state)
+                waiting += self._following(playback, run, state)
+        self.is_whole = not waiting
+        for came_from, state in self.merged:
+            for origin in came_from if state in self.led else ():
+                self.led.setdefault(origin, self.led[state])
+
+    def _following(self, playback: Playback, run: _Run, state: Any) -> Iterator[_Run]:
+        made = playback.made
+        if made is None:
+            return self._after_function(playback, run.recorded, (*run.came_from, state))
+        return self._after_wait(playback, made.steps[-1], run.recorded) if playback.is_waiting else iter(())
+
+    def _note(self, made: Made, came_from: tuple[_Origin, ...]) -> None:
+        names = tuple(step.name for step in made.steps)
+        self.order |= dict.fromkeys(names)
+        self.made.setdefault(names, made.said)
+        for origin in came_from:
+            self.led.setdefault(origin, made.steps[0].name)
+
+    def _after_function(
+        self, playback: Playback, recorded: Sequence[Any], came_from: tuple[_Origin, ...]
+    ) -> Iterator[_Run]:
+        name, request = playback.wanted or ("", None)
+        if request is not None:
+            self.functions[name] = FunctionDefinition(request.timeout_ms)
+        for sample in samples_of(playback.function):
+            yield _Run([*recorded, playback.item_at(sample, "", _NOON)], came_from)
+        yield _Run([*recorded, playback.item_at(None, _NO_REPLY, _NOON)], came_from)
+
+    def _after_wait(self, playback: Playback, step: Step, recorded: Sequence[Any]) -> Iterator[_Run]:
+        for way in step.exit.ways:
+            for value in _values(step, way.name):
+                yield _Run([*recorded, playback.item_at(value, "", _NOON)], ((step.name, way.name),))
+
+    def steps(self) -> dict[str, Step]:
+        """Every step, with its ways out leading to the steps that follow."""
+        found: dict[str, Step] = {}
+        ways = {origin: Word(to) for origin, to in self.led.items() if isinstance(origin[1], str)}
+        for (*_, name), said in self.made.items():
+            targets = {way: to for (step, way), to in ways.items() if step == name}
+            led = (*said[:-1], Said(said[-1].effect.leading(targets), said[-1].place))
+            for step in self.maker.make(name, led).steps:
+                found.setdefault(step.name, step)
+        return {name: found[name] for name in self.order}
+
+
+def _values(step: Step, way: str) -> Sequence[Any]:
+    """The results of a wait whose outcome takes this way."""
+    asked = step.exit.asked
+    match way:
+        case "noinput" | "nomatch" if asked is not None:
+            return (None,)
+        case "collected" if asked is not None:
+            low = asked.lengths[0] if asked.lengths else 0
+            return [*([_DIGITS[:low]] if low else []), *(["some words"] if asked.free_speech else [])]
+        case "otherwise":
+            return DIAL_FAILURES
+    return (way,)
+
+
+class Explored(Mapping[str, Step]):
+    """The steps of a handler by name. They are found when somebody asks for all of them.
+
+    Args:
+        begin: makes the handler at the beginning of a call.
+        maker: makes its steps.
+        start: what a name stands for that no step has: a step that does nothing.
+    """
+
+    def __init__(self, begin: Callable[[], Playback], maker: StepMaker, start: Step) -> None:
+        self._begin = begin
+        self._maker = maker
+        self._start = start
+
+    @cached_property
+    def _explored(self) -> _Exploration:
+        exploration = _Exploration(self._begin, self._maker)
+        exploration.explore()
+        return exploration
+
+    @cached_property
+    def _found(self) -> dict[str, Step]:
+        return self._explored.steps()
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The errors of the runs."""
+        return tuple(self._explored.failures)
+
+    @property
+    def functions(self) -> Mapping[str, FunctionDefinition]:
+        """The functions that the handler calls, by name."""
+        return self._explored.functions
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every run has been tried."""
+        return self._explored.is_whole
+
+    def __getitem__(self, name: str) -> Step:
+        return self._maker.latest.get(name) or self._found.get(name) or self._start
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found

@@ -1,0 +1,321 @@
+"""Runs a handler for a call, up to its next wait."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any, Final, NamedTuple
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.api import END, Call, CallFlow, Effect, RunFailed, Word
+from ncco_server.flow.handlers.steps import Made, Said, StepMaker, digest_of
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Place
+
+LIMIT_S: Final = 0.25
+"""How long a handler may run between two waits, in seconds; our choice. Other callers wait meanwhile."""
+MOST_LINES: Final = 200_000
+"""The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
+MOST_EFFECTS: Final = 1000
+"""How many results one call may store; our choice."""
+_ENDED: Final = "the end"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def milliseconds(moment: datetime) -> int:
+    """A point in time as milliseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def at(ms: int) -> datetime:
+    """A point in time (aware, UTC)."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+class Recorded(NamedTuple):
+    """What came of one effect of a handler; stored as a list.
+
+    Attributes:
+        name: the name of the step or function.
+        digest: `digest_of` what the handler had said since the effect before.
+        value: the result, as JSON.
+        at_ms: when the handler went on, in milliseconds since 1970.
+        problem: why a function gave no result; "" if it did.
+    """
+
+    name: str
+    digest: str
+    value: Any
+    at_ms: int
+    problem: str = ""
+
+
+class TooLong(BaseException):
+    """A handler ran too long. Not an `Exception`, so that the handler does not catch it by mistake."""
+
+
+@contextmanager
+def _counted(file: str) -> Iterator[None]:
+    """Interrupt the code of `file` after MOST_LINES."""
+    left = MOST_LINES
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooLong
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+_running: list[str] = []
+"""The file of the handler that runs now in the main thread, if any does."""
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Interrupt a handler that has run for LIMIT_S; nothing else."""
+    while frame is not None and frame.f_code.co_filename not in _running:
+        frame = frame.f_back
+    if frame is not None:
+        raise TooLong
+
+
+@contextmanager
+def _limited(file: str) -> Iterator[None]:
+    """Interrupt the code of `file` if it runs too long: after LIMIT_S in the main thread, where calls are answered.
+
+    In other threads, where flows are loaded, after MOST_LINES.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        with _counted(file):
+            yield
+        return
+    if signal.getsignal(signal.SIGALRM) is not _interrupt:
+        signal.signal(signal.SIGALRM, _interrupt)
+    _running.append(file)
+    signal.setitimer(signal.ITIMER_REAL, LIMIT_S, LIMIT_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        _running.pop()
+
+
+class Playback:
+    """A handler in one call.
+
+    Args:
+        flow: the handler.
+        maker: makes its steps.
+        facts: the record `call`, as flows see it.
+        env: the variables for flows.
+        params: the params, by name.
+    """
+
+    def __init__(
+        self,
+        flow: CallFlow,
+        maker: StepMaker,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        params: Mapping[str, Any],
+    ) -> None:
+        self._flow = flow
+        self._maker = maker
+        self._file = flow.file
+        self._call = Call(facts, env)
+        self._params = params
+        self._coroutine: Any = None
+        self._played: list[Said] = []
+        self._waiting: Effect[Any] | None = None
+        self._said: tuple[Said, ...] | None = None
+        self._made: Made | None = None
+        self._recorded: list[Any] = []
+        self._name = ""
+        self._digest = ""
+        self._place = Place(flow.file, flow.line, 1)
+
+    def step(self, name: str) -> Step | None:
+        """The step with this name up to the next wait; the first one for any other name. None before a function."""
+        made = self.made
+        if made is None:
+            return None
+        return next((step for step in made.steps if step.name == name), made.steps[0])
+
+    @property
+    def values(self) -> Mapping[str, Any]:
+        """The texts of the step that were computed, by name."""
+        return self._made.values if self._made is not None else {}
+
+    @property
+    def wanted(self) -> tuple[str, LookupRequest] | None:
+        """The function that the handler waits for: its name and what to request. None if it waits for a webhook."""
+        effect = self._waiting
+        if effect is None or effect.function is None:
+            return None
+        source = f"{self._file}:{effect.name}"
+        return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
+
+    @property
+    def made(self) -> Made | None:
+        """The steps up to the next wait; None before a function. Raises RenderError if one has an error."""
+        if self._made is None and self._said is not None:
+            self._made = self._maker.make(self._name, self._said)
+        return self._made
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
+        return self._waiting is not None and self._waiting.does != "leave"
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The function that the handler waits for."""
+        called = self._waiting.function if self._waiting is not None else None
+        return called.function if called is not None else print
+
+    def state(self) -> Any:
+        """A value that is equal for two runs that go on in the same way: their places and local variables."""
+        found: list[Any] = [self._name]
+        inner = self._coroutine
+        while inner is not None:
+            frame = getattr(inner, "cr_frame", None)
+            if frame is not None:
+                known = {name: value for name, value in frame.f_locals.items() if value is not self._call}
+                found.append((frame.f_code.co_qualname, frame.f_lasti, repr(sorted(known.items()))))
+            inner = getattr(inner, "cr_await", None)
+        return tuple(found)
+
+    def follows(self, recorded: Sequence[Any]) -> bool:
+        """Whether the handler can run on with these results: the first ones are those that it has got."""
+        return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))
+
+    def item(self, value: Any, problem: str, now: datetime) -> Any:
+        """What is stored as the result of what the handler waits for."""
+        return self.item_at(value, problem, milliseconds(now))
+
+    def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
+        """As `item`, at a time in milliseconds since 1970."""
+        return list(Recorded(self._name, self._digest, value, at_ms, problem))
+
+    def play(self, recorded: Sequence[Any]) -> None:
+        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError."""
+        if len(recorded) > MOST_EFFECTS:
+            raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
+        new = recorded[len(self._recorded) :]
+        if new:
+            with _limited(self._file):
+                self._go_on(new)
+
+    def _go_on(self, results: Sequence[Any]) -> None:
+        for stored in results:
+            self._recorded.append(stored)
+            if self._coroutine is None:
+                self._call.now = at(stored)
+                self._begin()
+                continue
+            result = Recorded(*stored)
+            if (result.name, result.digest) != (self._name, self._digest):
+                self._refuse(result)
+            self._call.now = at(result.at_ms)
+            self._advance(result)
+
+    def _refuse(self, result: Recorded) -> None:
+        message = (
+            f"the handler does something else than before: as number {len(self._recorded) - 1}, it came to"
+            f' "{result.name}", and now to "{self._name}"; put what changes into `call.run`'
+        )
+        raise RenderError("R111", message, str(self._place), frozenset())
+
+    def _begin(self) -> None:
+        made = self._flow.function(self._call, **self._params)
+        if not inspect.iscoroutine(made):
+            raise RenderError("R110", "the handler is not an `async` function", str(self._place), frozenset())
+        self._coroutine = made
+        self._advance(None)
+
+    def _advance(self, result: Recorded | None) -> None:
+        """Run to the next effect that needs a result, or to the end. Raises RenderError."""
+        said = len(self._played)
+        self._waiting = self._made = self._said = None
+        try:
+            effect = self._send(result)
+            while effect.does == "play":
+                self._played.append(Said(effect, self._place_now()))
+                effect = self._send(None)
+            self._stop_at(effect, said)
+        except StopIteration as ended:
+            self._end(ended.value, said)
+        except TooLong:
+            self._fail(f"the handler ran longer than {LIMIT_S * 1000:.0f} ms")
+        except RenderError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the author's code may raise anything
+            self._fail(f"the handler raised {type(error).__name__}", error)
+
+    def _send(self, result: Recorded | None) -> Effect[Any]:
+        if result is not None and result.problem:
+            found = self._coroutine.throw(RunFailed(result.problem))
+        else:
+            found = self._coroutine.send(None if result is None else result.value)
+        if not isinstance(found, Effect):
+            message = "the handler awaits something that is no method of its call: put it into `call.run`"
+            raise RenderError("R110", message, str(self._place_now()), frozenset())
+        forgotten = next((made for made in self._call.made if not made.is_awaited), None)
+        self._call.made.clear()
+        if forgotten is not None:
+            message = "the handler has called a method of its call without `await`"
+            raise RenderError("R110", message, str(self._place_now()), frozenset())
+        return found
+
+    def _place_now(self) -> Place:
+        """Where the handler waits: the innermost line of its own file."""
+        place = self._place
+        inner = self._coroutine
+        while inner is not None:
+            frame = getattr(inner, "cr_frame", None)
+            if frame is not None and frame.f_code.co_filename == self._file:
+                place = Place(self._file, frame.f_lineno, 1)
+            inner = getattr(inner, "cr_await", None)
+        return place
+
+    def _stop_at(self, effect: Effect[Any], said: int) -> None:
+        self._waiting = effect
+        self._place = self._place_now()
+        self._name = effect.name or f"line {self._place.line}"
+        self._played.append(Said(effect, self._place))
+        self._digest = digest_of(self._name, [(each.effect.do, each.effect.words) for each in self._played[said:]])
+        self._said = None
+        if effect.does == "run":
+            self._played.pop()
+        else:
+            self._said = tuple(self._played)
+            self._played = []
+
+    def _end(self, outcome: Any, said: int) -> None:
+        if outcome is not None and not isinstance(outcome, str):
+            raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
+        words = {"goto": END if outcome is None else {"return": Word(outcome)}}
+        self._stop_at(Effect("leave", words=words, name=_ENDED), said)
+
+    def _fail(self, message: str, error: Exception | None = None) -> None:
+        """Raises RenderError with the line of the handler."""
+        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+        own = [frame for frame in frames if frame.filename == self._file]
+        place = Place(self._file, own[-1].lineno or 1, 1) if own else self._place
+        raise RenderError("R110", message, str(place), frozenset()) from None

@@ -1,0 +1,208 @@
+"""Reads a file with handlers: runs its code, and makes a flow of each handler.
+
+The words of a handler are read like those of a flow file. Its steps are made as calls go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+import traceback
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from ncco_server.flow.handlers.api import HEARD, Called, CallFlow
+from ncco_server.flow.handlers.exploring import Explored, Failure
+from ncco_server.flow.handlers.playback import Playback, milliseconds
+from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.steps import StepMaker, Template, constants
+from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
+from ncco_server.flow.language.lookups import LookupRequest
+from ncco_server.flow.language.shared import Context
+from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.scope import Variable
+from ncco_server.value_types import ANY, TYPES
+
+RECORDED: Final = "recorded"
+"""The variable with the results that a handler has got."""
+_START: Final = "start"
+SAMPLE_CALL: Final[Mapping[str, Any]] = {
+    "to": "442079460000",
+    "from": "447700900123",
+    "from_user": "",
+    "uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "region_url": "",
+    "endpoint_type": "phone",
+    "direction": "inbound",
+    "sip": {},
+    "custom_data": {},
+    "request": "",
+    "is_hidden": False,
+}
+"""The call in which the steps of a handler are found."""
+
+
+class SampleEnv(dict[str, str]):
+    """Has a text for every variable."""
+
+    def __missing__(self, name: str) -> str:
+        return "https://example.com"
+
+
+_TYPES: Final[Mapping[Any, str]] = {
+    str: "text",
+    int: "int",
+    float: "number",
+    bool: "bool",
+    date: "date",
+    time: "time",
+    datetime: "datetime",
+}
+"""The type of a param in the flow language, by its annotation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
+
+    It may run the flows whose names it contains.
+    """
+
+    flow: CallFlow
+    maker: StepMaker
+    runs: frozenset[str]
+    params: tuple[str, ...]
+    recorded: str = RECORDED
+
+    def samples(self, request: LookupRequest) -> Sequence[Any]:
+        """What a function that a handler waits for may return, as JSON."""
+        return samples_of(request.code.function) if isinstance(request.code, Called) else ()
+
+    def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
+        """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
+        playback = self.playback(facts, env, {name: variables[name] for name in self.params})
+        playback.play(variables[RECORDED])
+        return playback.state()
+
+    def begun(self, now: datetime) -> Sequence[Any]:
+        """The results of a call that comes to the handler now."""
+        return [milliseconds(now)]
+
+    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> Playback:
+        """The handler at the beginning of a call."""
+        return Playback(self.flow, self.maker, facts, env, params)
+
+
+class HandlerFile(NamedTuple):
+    """A file with a handler, after its code has been run.
+
+    Attributes:
+        handler: the handler; None if there is none, or the code could not be run.
+        node: the words of its flow, as in a flow file.
+        literal: the texts that are written in the file; see `constants`.
+        issues: why the code could not be run.
+    """
+
+    handler: CallFlow | None
+    node: Node | None
+    literal: Mapping[int, str]
+    issues: list[FlowIssue]
+
+
+def run_file(path: str, text: str) -> HandlerFile:
+    """Run the code of a file in a new module. Never raises."""
+    try:
+        code = compile(text, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        line, column = getattr(error, "lineno", None) or 1, getattr(error, "offset", None) or 1
+        return _without_handler(
+            Place(path, line, column), f"this is not Python: {getattr(error, 'msg', None) or error}"
+        )
+    module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
+    try:
+        exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+    except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
+        own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
+        line = own[-1].lineno or 1 if own else 1
+        return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}")
+    made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
+    handlers = sorted(made.values(), key=lambda each: each.line)
+    if not handlers:
+        return _without_handler(Place(path, 1, 1), "no function of this file is decorated with `call_flow`")
+    handler, *others = handlers
+    if others:
+        message = f'"{others[0].name}" is the second handler of this file'
+        return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
+    literal = constants(code)
+    return HandlerFile(handler, _node(handler, path), literal, [])
+
+
+def _without_handler(place: Place, message: str, cure: str | None = None) -> HandlerFile:
+    return HandlerFile(None, None, {}, [RULES["E181"].at(place, message, cure)])
+
+
+def _node(handler: CallFlow, path: str) -> Node:
+    """A handler as a flow file, with one step in place of all."""
+    params = _params(handler)
+    words = {
+        "flow": handler.name,
+        **handler.words,
+        **({"params": params} if params else {}),
+        "start": _START,
+        "steps": {_START: {"goto": "end"}},
+    }
+    return Template(None, Place(path, handler.line, 1)).node(words)
+
+
+def _params(handler: CallFlow) -> dict[str, Any]:
+    """The arguments of a handler after the call, as params of a flow."""
+    try:
+        hints = typing.get_type_hints(handler.function)
+    except (NameError, TypeError):
+        hints = {}
+    found: dict[str, Any] = {}
+    for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
+        type_ = _TYPES.get(hints.get(name, str), "text")
+        found[name] = type_ if param.default is param.empty else {"type": type_, "default": param.default}
+    return found
+
+
+def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
+    """The flow of a handler. Errors are added to `issues`."""
+    read = read_flow(head, context, issues)
+    if read.flow is None or file.handler is None:
+        return read
+    place = read.flow.place
+    own = {
+        RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False),
+        HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
+    }
+    variables = {**read.flow.variables, **own}
+    maker = StepMaker(replace(read.reader, variables=variables), read.defaults, file.literal)
+    runs = context.flows.keys() & {*file.literal.values()} - {read.name}
+    handling = Handling(file.handler, maker, frozenset(runs), tuple(read.flow.params))
+    params = {name: param.default for name, param in read.flow.params.items()}
+    start = read.flow.steps[_START]
+    steps = Explored(lambda: handling.playback(SAMPLE_CALL, SampleEnv(), params), maker, start)
+    issues.extend(_issue_of(failure) for failure in steps.failures)
+    first = next(iter(steps), _START)
+    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handling)
+    return replace(read, flow=flow)
+
+
+def _issue_of(failure: Failure) -> FlowIssue:
+    """An error of a run as an issue: of the step that it made, or of its code (W183)."""
+    file, _, at = failure.where.rpartition(":")[0].rpartition(":")
+    place = Place(file, int(at or 1), 1)
+    message = failure.message.removeprefix(f"{failure.where}: ")
+    code = failure.code if not failure.code.startswith("R") else "W183"
+    return RULES[code].at(place, message, "correct what the handler does here" if code == "W183" else None)

@@ -1,0 +1,197 @@
+"""Makes the steps of a handler's flow, by reading what the handler says like a flow file.
+
+A text that is written in the handler's file is a literal, as in a flow file. A text that was computed is a hole of the
+step, so that the step is read once and filled in for each call. Everything else of a step is literal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import CodeType
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.grammar.reader import Resolver
+from ncco_server.flow.handlers.api import Effect, Word
+from ncco_server.flow.language.defaults import Defaults
+from ncco_server.flow.language.step import read_step
+from ncco_server.flow.model import Step
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.value_types import E164, TYPES, Kind
+
+MOST_STEPS: Final = 1000
+"""How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
+
+_TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"]}
+_URL: Final = re.compile(r"(?:https?|wss?)://")
+LITERAL: Final = frozenset({"choices", "collect", "on"})
+"""The words of a step whose texts are always literal."""
+_BRACES: Final = re.compile(r"\{[{%#]")
+
+
+class Said(NamedTuple):
+    """An effect of a handler, and where the handler has it."""
+
+    effect: Effect[Any]
+    place: Place
+
+
+class Made(NamedTuple):
+    """What a handler does up to its next wait.
+
+    Attributes:
+        steps: one step; or two, so that a question is asked again without what was said before it.
+        values: the texts that were computed, by name.
+        said: what they were made of.
+    """
+
+    steps: tuple[Step, ...]
+    values: Mapping[str, str]
+    said: Sequence[Said]
+
+
+def constants(code: CodeType) -> Mapping[int, str]:
+    """Every text that is written in some code and the functions in it, by its `id`."""
+    return {id(each): each for each in _texts(code.co_consts)}
+
+
+def _texts(found: Sequence[Any]) -> Iterator[str]:
+    for each in found:
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, (tuple, frozenset)):
+            yield from _texts(tuple(each))
+        elif isinstance(each, CodeType):
+            yield from _texts(each.co_consts)
+
+
+@dataclass(slots=True)
+class Template:
+    """What a handler says, with holes for computed texts.
+
+    Attributes:
+        literal: see `constants`; None if every text is literal.
+        place: where the handler says it.
+        values: the value of each hole. The first letter of a hole's name is that of its type.
+    """
+
+    literal: Mapping[int, str] | None
+    place: Place
+    values: dict[str, str] = field(default_factory=dict)
+
+    def key(self, value: Any) -> Any:
+        """A hashable value that is equal for two values with equal nodes. The holes are filled."""
+        kind = type(value)
+        if kind is str:
+            return value if self._is_literal(value) else (self._hole(value),)
+        if kind is dict:
+            return tuple([(name, self.key(each)) for name, each in value.items()])
+        return tuple(map(self.key, value)) if kind is list or kind is tuple else value
+
+    def node(self, value: Any) -> Node:
+        """A value as it would be written in a flow file."""
+        place = self.place
+        if isinstance(value, str):
+            if isinstance(value, Word) or self._is_literal(value):
+                return Text(value, place, quoted=True)
+            return Text(f"{{{{ {self._hole(value)} }}}}", place, quoted=True)
+        if isinstance(value, Mapping):
+            return Map(tuple(Entry(Text(str(key), place), self.node(each)) for key, each in value.items()), place)
+        if isinstance(value, (list, tuple)):
+            return Seq(tuple(map(self.node, value)), place)
+        return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
+
+    def _is_literal(self, text: str) -> bool:
+        return (self.literal is None or id(text) in self.literal) and not _BRACES.search(text)
+
+    def _hole(self, text: str) -> str:
+        is_number = E164.fullmatch(text.removeprefix("+")) is not None
+        name = f"{'p' if is_number else 'u' if _URL.match(text) else 't'}{len(self.values)}"
+        self.values[name] = text
+        return name
+
+
+def digest_of(name: str, said: Sequence[Any]) -> str:
+    """A short hash of what a handler says, which changes if it says something else."""
+    written = orjson.dumps([name, said], default=repr, option=orjson.OPT_NON_STR_KEYS)
+    return hashlib.blake2b(written, digest_size=6).hexdigest()
+
+
+class StepMaker:
+    """Makes the steps of a handler.
+
+    Args:
+        reader: knows the names of the project.
+        defaults: what every step inherits.
+        literal: see `constants`.
+
+    Attributes:
+        latest: the steps that were made last, by name.
+    """
+
+    def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
+        self.latest: dict[str, Step] = {}
+        self._reader = reader
+        self._defaults = defaults
+        self._literal = literal
+        self._made: dict[Any, tuple[Step, ...]] = {}
+
+    def make(self, name: str, said: Sequence[Said]) -> Made:
+        """The steps of some effects, of which the last one waits or leaves. Raises RenderError if one has an error."""
+        values: dict[str, str] = {}
+        key = (name, *(self._key(each, values) for each in said))
+        steps = self._made.get(key)
+        if steps is None:
+            if len(self._made) >= MOST_STEPS:
+                self._made.clear()
+            steps = self._made[key] = tuple(self._steps(name, said))
+        self.latest.update((step.name, step) for step in steps)
+        return Made(steps, values, said)
+
+    def _key(self, said: Said, values: dict[str, str]) -> Any:
+        effect, place = said
+        template = Template(self._literal, place, values)
+        written = Template(None, place)
+        words = [(word, (written if word in LITERAL else template).key(value)) for word, value in effect.words.items()]
+        return place.line, *map(template.key, effect.do), *words
+
+    def _steps(self, name: str, said: Sequence[Said]) -> Iterator[Step]:
+        *before, (last, place) = said
+        parts = [(name, place, said)]
+        if before and last.asks:
+            parts = [(f"line {before[0].place.line}", before[0].place, before), (name, place, said[-1:])]
+        values: dict[str, str] = {}
+        nodes = [self._node(at, each, name, values) for _, at, each in parts]
+        for (each, at, _), node in zip(parts, nodes, strict=True):
+            yield self._read(each, at, node, values)
+
+    def _node(self, place: Place, said: Sequence[Said], following: str, values: dict[str, str]) -> Map:
+        """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
+        items: list[Node] = []
+        words: dict[str, Node] = {"goto": Text(following, place)}
+        for effect, at in said:
+            template = Template(self._literal, at, values)
+            written = Template(None, at)
+            items += [template.node(item) for item in effect.do]
+            if effect.words:
+                pairs = effect.words.items()
+                words = {word: (written if word in LITERAL else template).node(value) for word, value in pairs}
+        entries = {**({"do": Seq(tuple(items), place)} if items else {}), **words}
+        return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
+
+    def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str]) -> Step:
+        scope = self._reader.scope
+        for hole in values:
+            scope = scope.with_name(hole, _TYPES[hole[0]])
+        reader = replace(self._reader, issues=[], scope=scope, steps={})
+        read = read_step(Entry(Text(name, place), node), self._defaults, reader)
+        issue = next((issue for issue in reader.issues if issue.is_error), None)
+        if issue is not None or read is None:
+            code, message = (issue.code, f"{issue.message}: {issue.cure}") if issue else ("E201", "no step")
+            raise RenderError(code, message, str(issue.place if issue else place), frozenset())
+        return read.step

@@ -1,0 +1,61 @@
+"""Calls in Python on a real server that is killed between two lines of the handler, on both databases."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres_stores import empty_database
+from tests.system.calls.test_durable_calls import callback, post, press, said
+from tests.system.cli.running import running_server
+
+ROOT = Path(__file__).resolve().parents[3]
+CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}
+DATABASES = ["sqlite", "postgres"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "examples/pizza", folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", DATABASES)
+def test_a_handler_goes_on_after_kill_9_with_the_text_that_the_call_began_with(
+    tmp_path: Path, project: Path, kind: str
+) -> None:
+    database = f"sqlite:///{tmp_path}/calls.db" if kind == "sqlite" else empty_database()
+    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_DATABASE_URL": database, "NCCO_KEY": "k" * 40}
+    handler = project / "flows/pizza.py"
+    with running_server(tmp_path, cwd=project, env=settings) as server:
+        answer = post(f"http://{server.address}/webhooks/answer", CALLER)
+        assert "Welcome to Luigi's." == said(answer)[0]
+        asked = press(server, answer, "2")
+        assert "Please enter the five digits of your order." == said(asked)[0]
+        server.stop(signal.SIGKILL)
+
+    handler.write_text(handler.read_text().replace("It takes", "It will take"))
+    with running_server(tmp_path, cwd=project, env=settings) as server:
+        told = press(server, asked, "12345")
+        assert "Your order is in the oven. It takes 20 more minutes." == said(told)[0]
+        assert told.content == press(server, asked, "12345").content
+        server.stop(signal.SIGKILL)
+
+    with running_server(tmp_path, cwd=project, env=settings) as server:
+        busy = post(callback(server, told, "event"), {"status": "busy", "uuid": "kitchen", "direction": "outbound"})
+        assert said(busy)[0].startswith("The kitchen is busy.")
+        new = press(server, post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "new"}), "2")
+        assert "Your order is in the oven. It will take 20 more minutes." == said(press(server, new, "12345"))[0]
+
+
+def test_a_server_does_not_run_code_that_is_not_listed(tmp_path: Path, project: Path) -> None:
+    handler = project / "flows/pizza.py"
+    handler.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + handler.read_text())
+    not_started = pytest.raises(AssertionError, match="E182")
+    with not_started, running_server(tmp_path, cwd=project, env={"NCCO_PYTHON_FLOWS": "other.py"}):
+        pass
+    assert not (tmp_path / "ran").exists()

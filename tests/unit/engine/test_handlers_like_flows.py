@@ -1,0 +1,205 @@
+"""A handler in Python and a flow file that say the same give every caller the same NCCOs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, TypeAlias
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.examples import examples
+from tests.unit.engine.handled_call import HandledCall, project_of
+from tests.unit.engine.scripted_call import ScriptedCall, load_flow
+
+
+@dataclass(frozen=True)
+class Talk:
+    text: str
+    speaks: bool
+    after: Tree
+
+
+@dataclass(frozen=True)
+class Choose:
+    text: str
+    ways: Mapping[str, Tree]
+    otherwise: Tree
+    tries: int
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Collect:
+    text: str
+    digits: tuple[int, int]
+    got: Tree
+    otherwise: Tree
+
+
+@dataclass(frozen=True)
+class Connect:
+    number: str
+    timeout: int
+    completed: Tree
+    otherwise: Tree
+
+
+Tree: TypeAlias = Talk | Choose | Collect | Connect | None
+
+
+def said(tree: Tree) -> Tree:
+    """A handler always asks when a connected call is over; a flow file does not if the call then ends."""
+    return tree or Talk("Goodbye.", False, None)
+
+
+TEXTS = st.sampled_from(["Hello.", "Please choose.", 'It\'s "so" <1 & 2>.', "Une façon, £5.", "100 % sure?"])
+NUMBERS = st.sampled_from(["447700900111", "447700900222"])
+
+
+def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
+    choose = st.builds(
+        lambda text, ways, otherwise, tries, prompts: Choose(
+            text,
+            dict(zip("abc", ways, strict=False)),
+            otherwise,
+            tries,
+            tuple(prompts[: tries - 1]),
+        ),
+        TEXTS,
+        st.lists(inner, min_size=1, max_size=3),
+        inner,
+        st.integers(1, 3),
+        st.lists(TEXTS, max_size=2),
+    )
+    lengths = st.tuples(st.integers(1, 4), st.integers(0, 3)).map(lambda each: (each[0], sum(each)))
+    return st.one_of(
+        st.builds(Talk, TEXTS, st.booleans(), inner),
+        choose,
+        st.builds(Collect, TEXTS, lengths, inner, inner),
+        st.builds(Connect, NUMBERS, st.integers(5, 60), inner.map(said), inner),
+    )
+
+
+TREES = st.recursive(st.none(), trees, max_leaves=8)
+
+
+@dataclass
+class Python:
+    """The code of a handler."""
+
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def of(self, tree: Tree, indent: str = "    ", entered: str = "") -> Iterator[str]:
+        match tree:
+            case None:
+                yield f"{indent}return"
+            case Talk():
+                text = f"f{json.dumps(tree.text + ' {heard}')}" if tree.speaks and entered else json.dumps(tree.text)
+                yield f"{indent}await call.talk({text})"
+                yield from self.of(tree.after, indent, entered)
+            case Choose():
+                name = f"choice{next(self.numbers)}"
+                menu = ", ".join(f'"{way}": Choice({number})' for number, way in enumerate(tree.ways, 1))
+                prompts = f", noinput={list(tree.prompts)!r}, nomatch={list(tree.prompts)!r}" if tree.prompts else ""
+                yield f"{indent}{name} = await call.choose({tree.text!r}, {{{menu}}}, tries={tree.tries}{prompts})"
+                for way, after in tree.ways.items():
+                    yield f'{indent}if {name} == "{way}":'
+                    yield from self.of(after, f"{indent}    ", entered)
+                yield from self.of(tree.otherwise, indent, entered)
+            case Collect():
+                name = f"number{next(self.numbers)}"
+                low, high = tree.digits
+                digits = low if low == high else tree.digits
+                yield f"{indent}{name} = await call.collect({tree.text!r}, digits={digits}, tries=2)"
+                yield f"{indent}if {name} is not None:"
+                yield f"{indent}    heard = {name}"
+                yield from self.of(tree.got, f"{indent}    ", name)
+                yield from self.of(tree.otherwise, indent, entered)
+            case Connect():
+                yield f'{indent}if await call.connect("{tree.number}", timeout={tree.timeout}) == "completed":'
+                yield from self.of(tree.completed, f"{indent}    ", entered)
+                yield from self.of(tree.otherwise, indent, entered)
+
+
+@dataclass
+class Yaml:
+    """The steps of a flow file, by name."""
+
+    steps: dict[str, Any] = field(default_factory=dict)
+
+    def of(self, tree: Tree, entered: str = "") -> str:
+        """The name of the first step, or `end`."""
+        name = f"s{len(self.steps)}"
+        if tree is None:
+            return "end"
+        step = self.steps[name] = dict[str, Any]()
+        match tree:
+            case Talk():
+                step["do"] = [{"talk": f"{tree.text} {{{{ heard }}}}" if tree.speaks and entered else tree.text}]
+                step["goto"] = self.of(tree.after, entered)
+            case Choose():
+                step["do"] = [{"talk": tree.text}]
+                ways = {way: self.of(after, entered) for way, after in tree.ways.items()}
+                step["choices"] = {way: {"dtmf": str(n), "goto": to} for n, (way, to) in enumerate(ways.items(), 1)}
+                prompts = {"noinput": [*tree.prompts], "nomatch": [*tree.prompts]} if tree.prompts else {}
+                step["retry"] = {**prompts, "tries": tree.tries, "then": self.of(tree.otherwise, entered)}
+            case Collect():
+                low, high = tree.digits
+                step["do"] = [{"talk": tree.text}]
+                step["collect"] = {"into": "heard", "digits": str(low) if low == high else f"{low}..{high}"}
+                step["goto"] = self.of(tree.got, "heard")
+                step["retry"] = {"tries": 2, "then": self.of(tree.otherwise, entered)}
+            case Connect():
+                step["do"] = [{"connect": tree.number, "timeout": tree.timeout}]
+                step["on"] = {
+                    "completed": self.of(tree.completed, entered),
+                    "otherwise": self.of(tree.otherwise, entered),
+                }
+        return name
+
+
+def flow_file(tree: Tree) -> str:
+    written = Yaml()
+    start = written.of(tree)
+    steps = written.steps or {"s0": {"goto": "end"}}
+    head = {"flow": "shop", "default": "true", "start": "s0" if start == "end" else start, "steps": steps}
+    return json.dumps({**head, "vars": {"heard": {"type": "text", "default": ""}}})
+
+
+def handler_file(tree: Tree) -> str:
+    body = "\n".join(Python().of(tree))
+    head = "from ncco_server import Call, Choice, call_flow\n\n@call_flow(default=True)\n"
+    return f'{head}async def shop(call: Call):\n    heard = ""\n{body}\n'
+
+
+WEBHOOKS = st.lists(st.sampled_from(["1", "2", "3", "12", "1234", "9", "", "busy", "failed", "completed"]), max_size=8)
+
+
+def send(call: ScriptedCall, webhook: str) -> Any:
+    kinds = {wait.kind for wait in call.session.waits if wait.steers}
+    if not kinds:
+        return None
+    if "input" in kinds:
+        return call.press(webhook) if webhook.isdigit() else call.silence()
+    if webhook == "completed":
+        call.seen.add("answered")
+        return call.reach("connected")
+    return call.dial("busy" if webhook.isdigit() or not webhook else webhook)
+
+
+@examples(60)
+@given(TREES, WEBHOOKS)
+def test_a_handler_plays_what_the_same_flow_file_plays(tree: Tree, webhooks: list[str]) -> None:
+    code = handler_file(tree)
+    project = project_of(code)
+    errors = [issue for issue in project.issues if issue.is_error]
+    assert not errors, (code, errors)
+    handled = HandledCall(project.flows["shop"])
+    scripted = ScriptedCall(load_flow(flow_file(tree)))
+    assert scripted.ncco == handled.ncco, code
+    for webhook in webhooks:
+        assert send(scripted, webhook) == send(handled, webhook), (code, webhook)
