@@ -304,15 +304,17 @@ class Records:
         """See `calls`; reads the calls themselves, newest first; with `is_unended`, only those not marked as over."""
         where = _Conditions()
         if before is not None:
-            where.require("key < ?", before)
+            where.require(f"key < {where.mark(before)}")
         self._require_period(where, wanted)
         if wanted.flow:
-            where.require("flow = ?", wanted.flow)
+            where.require(f"flow = {where.mark(wanted.flow)}")
         if wanted.number:
-            where.require(contains(self._dialect, "state", "?"), wanted.number.encode())
+            where.require(contains(self._dialect, "state", where.mark(wanted.number.encode())))
         if wanted.is_open or is_unended:  # they are few; the newest calls would be searched for them one by one
             is_open = _IS_OPEN[self._dialect]
-            where.require(f"key IN (SELECT key FROM calls WHERE {is_open} AND created_at >= ?)", wanted.since)
+            where.require(
+                f"key IN (SELECT key FROM calls WHERE {is_open} AND created_at >= {where.mark(wanted.since)})"
+            )
         if wanted.is_open:
             where.require("leg <> ''")
         if wanted.has_failed:
@@ -323,31 +325,32 @@ class Records:
     def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
         """Add the conditions for the period. Keys grow with time, so the calls around the period limit the search."""
         if wanted.since:
-            where.require("created_at >= ?", wanted.since)
+            where.require(f"created_at >= {where.mark(wanted.since)}")
         if wanted.until:
-            where.require("created_at < ?", wanted.until)
+            where.require(f"created_at < {where.mark(wanted.until)}")
         if wanted.since and self._has_results:
-            where.require(f"key > {last_before('?')}", wanted.since - CLOCKS_MS)
+            where.require(f"key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
         if wanted.until and self._has_results:
-            newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= ? ORDER BY began_at LIMIT 1"
-            where.require(f"key < coalesce(({newer}), {1 << 62})", wanted.until + CLOCKS_MS)
+            end = where.mark(wanted.until + CLOCKS_MS)
+            newer = f"SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= {end} ORDER BY began_at LIMIT 1"
+            where.require(f"key < coalesce(({newer}), {1 << 62})")
 
     async def _ended_keys(self, limit: int, before: int | None, wanted: CallFilter) -> list[int]:
         """The keys of up to `limit` ended calls that match a filter, newest first."""
         where = _Conditions()
         if before is not None:
-            where.require("call_key < ?", before)
+            where.require(f"call_key < {where.mark(before)}")
         if wanted.since:
-            where.require(f"call_key > {last_before('?')}", wanted.since - CLOCKS_MS)
-            where.require("began_at >= ?", wanted.since)
+            where.require(f"call_key > {last_before(where.mark(wanted.since - CLOCKS_MS))}")
+            where.require(f"began_at >= {where.mark(wanted.since)}")
         if wanted.until:
-            where.require("began_at < ?", wanted.until)
+            where.require(f"began_at < {where.mark(wanted.until)}")
         if wanted.flow:
-            where.require("flow = ?", wanted.flow)
+            where.require(f"flow = {where.mark(wanted.flow)}")
         if wanted.result:
-            where.require("result = ? AND is_last", wanted.result)
+            where.require(f"result = {where.mark(wanted.result)} AND is_last")
         if wanted.own:
-            where.require("own = ? AND own <> '' AND is_last", wanted.own)
+            where.require(f"own = {where.mark(wanted.own)} AND own <> '' AND is_last")
         if wanted.has_failed:
             where.require("has_failed")
         if not wanted.number:
@@ -382,7 +385,7 @@ class Records:
         lines = [line for (line,) in await self._read(SELECT_LINES) if line.startswith(number) or line.endswith(number)]
         for some_lines in [[line] for line in lines] if len(lines) <= FEW_LINES else [lines]:
             some = where.copy()
-            some.require(f"line IN ({', '.join('?' * len(some_lines))})", *some_lines)
+            some.require(f"line IN ({', '.join(map(some.mark, some_lines))})")
             found.update(await self._newest(some, limit))
         return sorted(found, reverse=True)[:limit]
 
@@ -612,14 +615,12 @@ class _Conditions:
         return _Conditions(self._conditions, self.values)
 
     def mark(self, value: object) -> str:
-        """Add a value; returns its placeholder."""
+        """Add a value; returns its mark."""
         self.values.append(value)
         return f"${len(self.values)}"
 
-    def require(self, condition: str, *values: object) -> None:
-        """Add a condition; each `?` stands for one of its values."""
-        for value in values:
-            condition = condition.replace("?", self.mark(value), 1)
+    def require(self, condition: str) -> None:
+        """Add a condition, with the marks of its values."""
         self._conditions.append(f"({condition})")
 
     @property
