@@ -34,7 +34,6 @@ import httpx
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import GOODBYE, urls_of
 from ncco_server.service.turns import Policy
@@ -178,7 +177,7 @@ async def _host(url: str, races: list[Races]) -> AsyncIterator[Host]:
     """A server on a database, with the clock of the races."""
     store = open_store(url)
     policy = Policy(keys=(KEY,), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=("44",))
-    service = CallService(store, Library(store, lambda: load({"flows/reminder.yaml": PLAIN_REMINDER})), policy)
+    service = CallService(store, lambda: load({"flows/reminder.yaml": PLAIN_REMINDER}), policy)
 
     app = make_app(service, lambda: AT + timedelta(milliseconds=races[0].now - milliseconds(AT) if races else 0), [])
     async with store, httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
+from ncco_server.service.on_demand import OnDemand
+from ncco_server.service.outbox import Post, Verdict
 from ncco_server.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
 from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.service.turns import Policy
+from ncco_server.service.turns import AnswerLookups, Policy
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import BUCKET_SECRETS
 from ncco_server.settings.secrets import wait_keys
+from ncco_server.store import HookRow, Recordings
+
+if TYPE_CHECKING:  # most servers need only some of them
+    from ncco_server.service.hook_posts import Poster
+    from ncco_server.service.lookups import Ask, LookupClient
+    from ncco_server.service.mail import Mailer
 
 
-def policy_of(settings: Settings) -> Policy:
-    """What the service needs of the settings. May create the key file next to the database. Raises SettingsError."""
+def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
+    """What the service needs of the settings. Without `keys`, with those of the server; see `wait_keys`."""
     return Policy(
-        wait_keys(settings),
+        keys or wait_keys(settings),
         settings.failsafe,
         settings.flow_env,
         settings.dial_allow,
         keeps_recordings=settings.keeps_recordings,
         speed=settings.speed,
+        handlers=settings.python_flows,
     )
 
 
@@ -42,3 +55,82 @@ def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAdd
     fresh = load_settings(env_file)
     key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
+
+
+class Clients:
+    """What asks and tells other systems, as the settings say. It is imported and made when it is first needed.
+
+    Args:
+        settings: the settings.
+        watch: wraps the function that answers a lookup.
+        recordings: the recordings that emails attach; None to attach none.
+
+    Attributes:
+        post, mail: make one attempt to send a hook.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        watch: Callable[[Ask], Ask] = lambda ask: ask,
+        recordings: Recordings | None = None,
+    ) -> None:
+        self._settings = settings
+        self._watch = watch
+        self._recordings = recordings
+        self._files = recording_files_of(settings) if recordings is not None else None
+        self._lookups = OnDemand(self._make_lookups)
+        self._poster = OnDemand(self._make_poster)
+        self.post = sending_with(self._poster)
+        self.mail = sending_with(OnDemand(self._make_mailer))
+
+    def look_ups(self) -> AnswerLookups:
+        """Make a function that answers the lookups of one turn."""
+        answer: AnswerLookups | None = None
+
+        async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+            nonlocal answer
+            if answer is None:
+                client = await self._lookups.get()
+                from ncco_server.service.lookups import lookups_of_turn  # noqa: PLC0415 - imported with the client
+
+                answer = lookups_of_turn(self._watch(client.answer), self._settings.lookup_budget_ms)
+            return await answer(lookups)
+
+        return look_up
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._poster.made is not None:
+            await self._poster.made.client.aclose()
+        if self._lookups.made is not None:
+            await self._lookups.made.close()
+
+    def _make_lookups(self) -> LookupClient:
+        from ncco_server.service.lookups import LookupClient  # noqa: PLC0415 - only for flows with lookups
+
+        settings = self._settings
+        return LookupClient(settings.lookup_budget_ms, settings.private_hosts, settings.python_modules)
+
+    def _make_poster(self) -> Poster:
+        from ncco_server.service.hook_posts import Poster  # noqa: PLC0415 - only for flows with hooks
+        from ncco_server.service.outgoing import new_client  # noqa: PLC0415 - the same
+
+        return Poster(new_client(self._settings.private_hosts), self._settings.hook_secrets)
+
+    def _make_mailer(self) -> Mailer:
+        from ncco_server.service.mail import Attach, Mailer, attach_from, attach_nothing  # noqa: PLC0415 - only for flows that mail
+
+        attach: Attach = attach_nothing
+        if self._recordings is not None and self._files is not None:
+            attach = attach_from(self._recordings, self._files, has_key=not self._settings.missing_to_fetch)
+        return Mailer(self._settings.mail_server, attach)
+
+
+def sending_with(made: OnDemand[Poster] | OnDemand[Mailer] | OnDemand[Post]) -> Post:
+    """Make a function that sends hooks with something that is made before the first one."""
+
+    async def send(hook: HookRow, now: datetime) -> Verdict:
+        return await (await made.get())(hook, now)
+
+    return send

@@ -14,7 +14,6 @@ import orjson
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.placing.placer import Placer, PlacingPolicy
 from ncco_server.service.placing.requests import WantedCall, checked
 from ncco_server.service.placing.webhooks import urls_of
@@ -239,7 +238,7 @@ async def placing_world(
     assert not [issue for issue in project.issues if issue.is_error], project.issues
     failsafe = ({"action": "talk", "text": "Sorry."},)
     policy = Policy(keys=(b"key of the test",), failsafe=failsafe, dial_allow=allow, speed=speed)
-    service = CallService(store, Library(store, lambda: project), policy)
+    service = CallService(store, lambda: project, policy)
     log: list[str] = []
     app = make_app(service, lambda: clock.at(clock.ms), log)
     application = Application("", f"{BASE}/webhooks/event", application_id=APPLICATION_ID)

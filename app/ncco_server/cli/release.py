@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from ncco_server.cli.database import asynchronous, server_store
-from ncco_server.cli.environment import flow_variables, server_settings
+from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE
 from ncco_server.cli.project import Source
 from ncco_server.service.library import RELEASED, project_of, released_row, removals
@@ -29,7 +29,7 @@ confirm, 1 the flows have errors, 2 no database can be used.""",
 async def command() -> int:
     """Confirm that the flows on disk remove numbers or flows that callers can reach now."""
     settings = server_settings()
-    project = Source(settings.flows, settings.templates).load_sound(flow_variables()).project
+    project = Source(settings.flows, settings.templates).load_sound(settings.flow_env).project
     async with server_store() as store:
         row = await store.revision(RELEASED)
         served = row and project_of(row, project, settings.python_flows)

@@ -13,14 +13,13 @@ from urllib.parse import urlsplit
 
 import click
 
+from ncco_server.assembly import policy_of
 from ncco_server.cli import options
-from ncco_server.cli.environment import flow_variables, server_settings
+from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE, ISSUES, CannotRun
 from ncco_server.cli.project import Source, flow_named
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.library import Library
-from ncco_server.service.turns import Policy
 from ncco_server.store import open_store
 
 KEY: Final = b"ncco render signs the callbacks of a call that nobody makes"
@@ -105,7 +104,7 @@ def command(
     if not named.is_startable:
         raise CannotRun(f'no call can start in flow "{flow}"', "give it `numbers`, `default: true` or `entry: true`")
     settings = server_settings()
-    policy = Policy(keys=(KEY,), failsafe=settings.failsafe, env=flow_variables(), dial_allow=settings.dial_allow)
+    policy = policy_of(settings, (KEY,))
     called = to or next(iter(named.numbers), ANY_NUMBER)
     call = {"to": called, "from": caller, "uuid": uuid, "conversation_uuid": conversation}
 
@@ -116,7 +115,7 @@ def command(
     async def play() -> tuple[Reply, list[Mapping[str, Any]]]:
         """The last reply, and the trace of its turn."""
         async with open_store("memory://") as store, store.records() as records:
-            service = CallService(store, Library(store, lambda: project), policy)
+            service = CallService(store, lambda: project, policy)
             await service.library.reload()
             reply = await service.answer(webhook(), flow)
             for keys in digits:

@@ -10,15 +10,15 @@ from typing import Any
 import click
 import orjson
 
+from ncco_server.assembly import policy_of
 from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, find_call, find_database
-from ncco_server.cli.environment import flow_variables, server_settings
+from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.replay import REPLAY_KEY, replay
-from ncco_server.service.turns import Policy
 from ncco_server.store import RevisionRow, Timeline
 
 
@@ -46,7 +46,7 @@ async def command(*, session: str, form: str) -> int:
         timeline = await find_call(records, session)
         revision = await records.revision(timeline.call.session.revision)
     settings = server_settings()
-    policy = Policy((REPLAY_KEY,), settings.failsafe, flow_variables(), settings.dial_allow)
+    policy = policy_of(settings, (REPLAY_KEY,))
     turns = list(replay(timeline, _flow(timeline, revision), policy))
     if form == "json":
         print_json({"call": timeline.call.session.id, "turns": turns})

@@ -15,17 +15,14 @@ import structlog
 from starlette.types import ASGIApp
 from structlog.typing import FilteringBoundLogger
 
+from ncco_server.assembly import Clients
 from ncco_server.cli import options
-from ncco_server.cli.environment import flow_variables, server_settings, variables
+from ncco_server.cli.environment import server_settings, variables
 from ncco_server.cli.output import CannotRun
 from ncco_server.cli.scenario_files import first_numbers
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
-from ncco_server.service.hook_posts import Poster
-from ncco_server.service.lookups import LookupClient, lookups_of_turn
-from ncco_server.service.mail import Mailer
 from ncco_server.service.outbox import by_way
-from ncco_server.service.outgoing import new_client
 from ncco_server.settings import Settings
 from ncco_server.simulator.delivery import Application
 from ncco_server.store import HookRow
@@ -69,18 +66,14 @@ async def local_stage(
     outside = None
     async with AsyncExitStack() as exits:
         if is_live:
-            budget_ms = settings.lookup_budget_ms
-            hosts = settings.private_hosts
-            lookups = LookupClient(budget_ms, hosts, settings.python_modules)
-            exits.push_async_callback(lookups.close)
-            poster = Poster(await exits.enter_async_context(new_client(hosts)), settings.hook_secrets)
-
-            send = by_way(poster, Mailer(settings.mail_server))
+            clients = Clients(settings)
+            exits.push_async_callback(clients.close)
+            send = by_way(clients.post, clients.mail)
 
             async def post(hook: HookRow) -> str:
                 return hook.problem or (await send(hook, datetime.now(UTC))).problem
 
-            outside = Outside(flow_variables(), lambda: lookups_of_turn(lookups.answer, budget_ms), post)
+            outside = Outside(settings.flow_env, clients.look_ups, post)
         make = partial(make_app, deadline_s=deadline_s)
         yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos, path_of=path_of)
 

@@ -61,7 +61,7 @@ def _reply(turns: Turns, delivery: Delivery, flow: Flow | None, kind: str, probl
     if turn is None or flow is None:
         return turns.failsafe_reply(kind, problem, call)._replace(is_unstored=True)
     if turn.session.dialled:
-        turns.dialled(turn.session.dialled)
+        turns.add_dials(turn.session.dialled)
     place = (flow.name, turn.session.step, call.uuid, call.conversation_uuid)
     caller = call.from_number or call.from_user
     return Reply(orjson.dumps(turn.ncco), kind, "no-store", *place, problem=problem, caller=caller, is_unstored=True)

@@ -15,7 +15,7 @@ from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
 from ncco_server.service.announced_recordings import announced, name_of_caller
@@ -76,6 +76,7 @@ class Policy:
         dial_limit: maximum number of dials per call.
         keeps_recordings: whether recordings are fetched.
         speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
+        handlers: the files with handlers whose code may be run; see `Library`.
     """
 
     keys: tuple[bytes, ...] = field(repr=False)
@@ -85,6 +86,7 @@ class Policy:
     dial_limit: int = 10
     keeps_recordings: bool = False
     speed: float = 1.0
+    handlers: Collection[str] = ()
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
         """The external inputs of a turn. Its callback URLs start with `base_url`."""
@@ -108,36 +110,44 @@ class Turns:
 
     Args:
         store: the store, which must be open while webhooks arrive.
-        library: the flows in use.
+        read: reads the flow files; see `Library`.
         policy: the service's settings.
         look_ups: makes a function that answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
-        dialled: called with the number of dials of a stored turn, which Vonage counts as new calls.
         ended: called with the result of each call that has ended.
 
     Attributes:
+        library: the flows in use.
         failsafe: the failsafe NCCO as bytes.
     """
 
     def __init__(
         self,
         store: Store,
-        library: Library,
+        read: Callable[[], Project],
         policy: Policy,
         *,
         look_ups: Callable[[], AnswerLookups] = lambda: no_lookups,
         hooks_written: Callable[[], None] = lambda: None,
-        dialled: Callable[[int], None] = lambda dials: None,
         ended: Callable[[ResultRow], None] = lambda row: None,
     ) -> None:
         self.store = store
-        self.library = library
+        self.library = Library(store, read, handlers=policy.handlers)
         self.policy = policy
         self.look_ups = look_ups
         self.hooks_written = hooks_written
-        self.dialled = dialled
         self.ended = ended
+        self._dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
+
+    def add_dials(self, dials: int) -> None:
+        """Count the dials of a turn, which Vonage counts as new calls."""
+        self._dials += dials
+
+    def take_dials(self) -> int:
+        """The number of dials since the last time."""
+        dials, self._dials = self._dials, 0
+        return dials
 
     async def begin(
         self,
@@ -160,7 +170,7 @@ class Turns:
         if hooks and is_written:
             self.hooks_written()
         if turn.session.dialled:
-            self.dialled(turn.session.dialled)
+            self.add_dials(turn.session.dialled)
         return Reply.of_turn(turn, ncco, received.kind, received)
 
     async def cipher_of(self, flow: Flow, session: Session) -> Cipher | None:
@@ -334,7 +344,7 @@ class Turns:
         if hooks:
             self.hooks_written()
         if turn.dials:
-            self.dialled(turn.dials)
+            self.add_dials(turn.dials)
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(

@@ -5,19 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from ncco_server.assembly import policy_of
-from ncco_server.flow.loader import load_files
-from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.settings import load_settings
 from ncco_server.web import create_app
 from tests.support.memory_store import MemoryStore
+from tests.unit.service.served_call import service_at
 
 BASE = "https://calls.example.com"
 
@@ -42,12 +40,8 @@ async def serving(flows: Path, *, dial_allow: str = "", signature_key: bytes = b
     settings = load_settings(None, public_url=BASE, database_url="memory://", dial_allow=dial_allow, reload=False)
     store = MemoryStore()
     await store.open()
-    library = Library(store, lambda: load_files(flows, flows.parent / "templates"))
-    read = await library.reload()
-    assert not read.has_errors, read.issues
-    policy = policy_of(settings)
-    own = replace(policy, keys=(signature_key,)) if signature_key else policy
-    app = create_app(settings, service=CallService(store, library, own), dev=True)
+    policy = policy_of(settings, (signature_key,) if signature_key else ())
+    app = create_app(settings, service=await service_at(store, flows, policy), dev=True)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE) as client:
         yield Host(client, store)
 

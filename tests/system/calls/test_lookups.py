@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
 from typing import Protocol
@@ -33,7 +34,7 @@ from tests.unit.service.lookup_server import (
     redirect,
     silent,
 )
-from tests.unit.service.served_call import POLICY, ServedCall, library
+from tests.unit.service.served_call import POLICY, ServedCall, service_at
 
 ACME = Path(__file__).parent / "acme" / "flows"
 CALLER = "callers/447700900123"
@@ -71,10 +72,8 @@ async def open_office(crm: LookUpServer, client: LookupClient, flows: Path, env:
     store = MemoryStore()
     await store.open()
     policy = replace(POLICY, env={"CRM_URL": crm.url("").rstrip("/"), **env})
-    shelf = library(store, flows)
-    read = await shelf.reload()
-    assert not read.has_errors, read.issues
-    service = CallService(store, shelf, policy, look_ups=lambda: lookups_of_turn(client.answer, client.budget_ms))
+    look_ups = partial(lookups_of_turn, client.answer, client.budget_ms)
+    service = await service_at(store, flows, policy, look_ups=look_ups)
     return Office(service, store, crm)
 
 

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 
-from ncco_server.service.calls import CallService
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.fork_server import NCCO, PIPE, Forked
 from tests.system.cli.projects import ncco, write_project
 from tests.system.cli.running import plain_environment
-from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, ServedCall, delivery, service_at
 
 DESK = """flow: desk
 numbers: ["442079460000"]
@@ -61,8 +60,7 @@ def record(*plays: Play, path: Path = Path("ncco.db")) -> None:
     async def run() -> None:
         store = Store(SqliteDatabase(path))
         await store.open()
-        service = CallService(store, library(store, Path("flows")), POLICY)
-        await service.library.reload()
+        service = await service_at(store, Path("flows"))
         for play in plays:
             await play(ServedCall(service))
         await store.close()

@@ -13,13 +13,12 @@ from urllib.parse import urlencode
 import pytest
 
 from ncco_server.engine import Lookup, LookupAnswer
-from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.replay import first_difference
 from ncco_server.store import SqliteDatabase, Store
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco, write_project
-from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 DESK = """flow: desk
 numbers: ["442079460000"]
@@ -65,8 +64,7 @@ def record(play: Play, flow: str = DESK, *, asks: Any = crm) -> None:
     async def run() -> None:
         store = Store(SqliteDatabase(Path("ncco.db")))
         await store.open()
-        service = CallService(store, library(store, Path("flows")), POLICY, look_ups=lambda: asks)
-        await service.library.reload()
+        service = await service_at(store, Path("flows"), look_ups=lambda: asks)
         await play(ServedCall(service))
         await store.close()
 

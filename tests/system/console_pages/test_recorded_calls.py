@@ -20,7 +20,6 @@ import pytest
 
 from ncco_server.cli.console_services import console_services
 from ncco_server.console.app import create_console
-from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.parties import Behaviour
@@ -31,7 +30,7 @@ from tests.support.command import ncco
 from tests.system.cli.projects import write_project
 from tests.system.simulator.own_server import own_line
 from tests.unit.console.conftest import REPOSITORY, OwnPlayer, logged_in, settings_for, with_worker_here
-from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, library
+from tests.unit.service.served_call import ANSWER, LEG, NOON, service_at
 
 Acts: TypeAlias = Callable[[Leg], Awaitable[None]]
 WEDNESDAY: Final = datetime(2026, 3, 4, 10, 0, tzinfo=UTC)
@@ -278,8 +277,7 @@ async def test_the_query_of_the_answer_url_is_kept_unless_it_is_sensitive(method
     write_project(tmp_path, greet=GREET)
     store = Store(SqliteDatabase(tmp_path / "calls.db"))
     await store.open()
-    service = CallService(store, library(store, tmp_path / "flows"), POLICY)
-    await service.library.reload()
+    service = await service_at(store, tmp_path / "flows")
     fields = {**ANSWER, "uuid": LEG}
     query = {"who": "Ann", "pin": "84021739", "direction": "outbound"}
     if method == "GET":

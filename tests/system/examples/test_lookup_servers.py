@@ -6,16 +6,16 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 import pytest
 
-from ncco_server.service.calls import CallService
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from tests.support.memory_store import MemoryStore
 from tests.support.tracked import ROOT
 from tests.unit.service.lookup_server import Behaviour, Connection, LookUpServer, html, silent
-from tests.unit.service.served_call import POLICY, ServedCall, library
+from tests.unit.service.served_call import POLICY, ServedCall, service_at
 
 CALLER = "447700900123"
 LEG = "leg-1"
@@ -45,12 +45,9 @@ async def ring(asked: LookUpServer) -> AsyncIterator[Ring]:
             store = MemoryStore()
             await store.open()
             env = {setting: asked.url("").rstrip("/"), "CRM_TOKEN": "t0ken"}
-            shelf = library(store, ROOT / "examples" / example / "flows")
             policy = replace(POLICY, env=env, dial_allow=("4477",))
-            service = CallService(
-                store, shelf, policy, look_ups=lambda: lookups_of_turn(client.answer, client.budget_ms)
-            )
-            await shelf.reload()
+            look_ups = partial(lookups_of_turn, client.answer, client.budget_ms)
+            service = await service_at(store, ROOT / "examples" / example / "flows", policy, look_ups=look_ups)
             call = ServedCall(service)
             await call.ring(to=to, uuid=LEG)
             return call

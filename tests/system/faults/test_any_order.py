@@ -20,12 +20,11 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.ncco import check
-from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
 from tests.support.examples import examples
 from tests.support.memory_store import MemoryStore
 from tests.system.faults.served import PROJECT
-from tests.unit.service.served_call import ANSWER, LEG, POLICY, delivery, library
+from tests.unit.service.served_call import ANSWER, LEG, delivery, service_at
 
 T = TypeVar("T")
 Url = tuple[CallbackKind, str]
@@ -48,10 +47,8 @@ class AnyOrder(RuleBasedStateMachine):
     @initialize(target=urls)
     def open(self) -> Any:
         """The first answer webhook."""
-        shelf = library(self.store, PROJECT / "flows")
         self.run(self.store.open())
-        self.run(shelf.reload())
-        self.service = CallService(self.store, shelf, POLICY)
+        self.service = self.run(service_at(self.store, PROJECT / "flows"))
         return multiple(*self.urls_of(self.run(self.service.answer(delivery(ANSWER)))))
 
     @rule(target=urls)

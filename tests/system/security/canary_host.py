@@ -22,7 +22,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from ncco_server.flow.loader import load_files
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.service.turns import Policy
@@ -127,14 +126,18 @@ async def canary_host(
     store = Store(SqliteDatabase(folder / "calls.db"))
     await store.open()
     env = {"CRM_URL": "http://crm"}
-    library = Library(store, lambda: load_files(PROJECT / "flows", PROJECT / "templates", env))
-    read = await library.reload()
-    assert not read.has_errors, read.issues
     policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
     asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT), http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
-    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
+    service = CallService(
+        store,
+        lambda: load_files(PROJECT / "flows", PROJECT / "templates", env),
+        policy,
+        look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms),
+    )
+    read = await service.library.reload()
+    assert not read.has_errors, read.issues
     app = create_app(
         settings, service=service, dev=dev, metrics=metrics, deadline_s=deadline_s, log=log, write_line=write_line
     )

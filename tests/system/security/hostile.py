@@ -23,7 +23,6 @@ from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
 from ncco_server.service.placing.webhooks import urls_of
@@ -158,22 +157,24 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     names = set(re.findall(r"env\.([A-Z_]+)", sources))
     env = {name: f"https://{CRM}" if name.endswith("_URL") else "7294" for name in names}
     settings = load_settings(
-        None, public_url=f"https://{OWN}", database_url="memory://", insecure=True, dial_allow=ALLOWED
+        None, public_url=f"https://{OWN}", database_url="memory://", insecure=True, dial_allow=ALLOWED, flow_env=env
     )
     store = MemoryStore()
     await store.open()
-    library = Library(store, lambda: load_files(folder / "flows", templates, env))
-    read = await library.reload()
-    assert not read.has_errors, read.issues
-    policy = policy_of(settings)
-    policy = type(policy)(policy.keys, policy.failsafe, env, policy.dial_allow)
 
     def answer(request: httpx.Request) -> httpx.Response:
         return sample.answer(request)
 
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     asking = LookupClient(http=http)
-    service = CallService(store, library, policy, look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms))
+    service = CallService(
+        store,
+        lambda: load_files(folder / "flows", templates, env),
+        policy_of(settings),
+        look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms),
+    )
+    read = await service.library.reload()
+    assert not read.has_errors, read.issues
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
     app = create_app(settings, service=service, log=log, clock=lambda: sample.now)
     starts = tuple(_start(flow) for flow in read.flows.values() if flow.is_startable)

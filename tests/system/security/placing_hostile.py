@@ -23,7 +23,7 @@ from ncco_server.console.app import create_console
 from ncco_server.console.services import Services
 from ncco_server.engine.dialling import refusal
 from ncco_server.flow.loader import load
-from ncco_server.service.library import Library, released_row
+from ncco_server.service.library import released_row
 from ncco_server.service.outbox import Verdict
 from ncco_server.service.placing.hooks import places_calls
 from ncco_server.service.turns import Policy, Turns
@@ -158,7 +158,6 @@ async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
     database = folder / "calls.db"
     project = load(FILES)
     store = Store(SqliteDatabase(database))
-    library = Library(store, lambda: project)
     policy = Policy(keys=(b"key of the test",), failsafe=({"action": "talk", "text": "Sorry."},), dial_allow=ALLOWED)
     console = create_console(
         settings_for(folder, database_url=f"sqlite:///{database}", dial_allow="44"), Services(), dev=True
@@ -167,12 +166,13 @@ async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
     async with store, api.router.lifespan_context(api), await logged_in(console) as desk:
         await store.replace_revision(released_row(project, datetime.now(UTC)))
         await store.api_keys.add(KEY, ApiKeyRow("crm", ("reminder",), 0))
-        await library.reload()
+        turns = Turns(store, lambda: project, policy)
+        await turns.library.reload()
         await console.state.console.store.open()
         headers = {"Authorization": f"Bearer {KEY}"}
         transport = httpx.ASGITransport(api, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://api", headers=headers) as client:
-            yield Requests(folder, Nasty(seed), store, client, desk, Turns(store, library, policy))
+            yield Requests(folder, Nasty(seed), store, client, desk, turns)
         await console.state.console.close()
 
 

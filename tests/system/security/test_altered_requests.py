@@ -12,7 +12,6 @@ from starlette.types import Message
 from ncco_server.assembly import policy_of
 from ncco_server.flow.loader import load
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.settings import load_settings
 from ncco_server.vonage.signatures import Verifier
 from ncco_server.web import create_app
@@ -46,8 +45,7 @@ class Server:
             application_id=APPLICATION,
         )
         self.store = MemoryStore()
-        library = Library(self.store, lambda: load({"flows/a.yaml": FLOW}))
-        self.service = CallService(self.store, library, policy_of(settings))
+        self.service = CallService(self.store, lambda: load({"flows/a.yaml": FLOW}), policy_of(settings))
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lambda *_: ""])
         clock = lambda: datetime.fromtimestamp(NOW_S, UTC)  # noqa: E731 - short
         app = create_app(settings, service=self.service, clock=clock, log=log)

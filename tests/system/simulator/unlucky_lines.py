@@ -19,7 +19,6 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.turns import AnswerLookups, Policy, no_lookups
 from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as SORRY
@@ -154,8 +153,7 @@ class Server:
         policy = Policy(keys=(b"signs the callbacks of calls that nobody makes",), failsafe=failsafe, env=env,
                         dial_allow=ANYBODY)  # fmt: skip
         self.look_up: AnswerLookups = no_lookups
-        library = Library(self._store, lambda: line.project)
-        self.service = CallService(self._store, library, policy, look_ups=lambda: self.look_up)
+        self.service = CallService(self._store, lambda: line.project, policy, look_ups=lambda: self.look_up)
         settings = Settings(public_url=BASE, signature_secret=SecretStr(SECRET), api_key=APPLICATION.api_key)
         self.now = datetime(2026, 3, 4, 9, 15, tzinfo=UTC)
         self.app = create_app(settings, service=self.service, clock=lambda: self.now, log=_silent())

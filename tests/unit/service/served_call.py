@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -17,7 +17,6 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
-from ncco_server.service.library import Library
 from ncco_server.service.turns import Policy
 from ncco_server.store import Store
 
@@ -37,15 +36,23 @@ def delivery(fields: Mapping[str, Any] | None, problem: str = "") -> Delivery:
     return Delivery("POST", orjson.dumps(known), known, "https://calls.example.com", NOON, problem)
 
 
-def library(store: Store, flows: Path) -> Library:
-    """A library that reads `flows`, with `templates` beside it. The same texts are loaded once in a process."""
+async def service_at(store: Store, flows: Path, policy: Policy = POLICY, **more: Any) -> CallService:
+    """A service of an open store with the flow files in `flows`, which have no errors."""
+    service = CallService(store, reader(flows), policy, **more)
+    read = await service.library.reload()
+    assert not read.has_errors, read.issues
+    return service
+
+
+def reader(flows: Path) -> Callable[[], Project]:
+    """Reads `flows`, with `templates` beside it. The same texts are loaded once in a process."""
 
     def read() -> Project:
         texts, issues = read_project(flows, flows.parent / "templates")
         project = _loaded(tuple(texts.items()))
         return replace(project, issues=(*issues, *project.issues))
 
-    return Library(store, read)
+    return read
 
 
 @cache

@@ -16,10 +16,9 @@ from ncco_server.errors import UnknownWait
 from ncco_server.service.called_parties import called_id
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
-from ncco_server.service.library import Library
 from ncco_server.service.tokens import make_token
 from ncco_server.store import SessionRow, Store
-from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, service_at
 
 MAIN = """
 flow: main
@@ -69,11 +68,7 @@ def flows(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def service(store: Store, flows: Path) -> CallService:
-    shelf = library(store, flows)
-    project = await shelf.reload()
-
-    assert not project.issues, project.issues
-    return CallService(store, shelf, POLICY)
+    return await service_at(store, flows)
 
 
 @pytest.fixture
@@ -258,7 +253,7 @@ async def test_a_token_that_was_never_given_out_is_none(service: CallService) ->
 async def test_a_revision_that_is_lost_joins_the_parties(caller: ServedCall, store: Store) -> None:
     party = Party(caller)
     lost_store: Any = NoRevisions(store)
-    emptied = CallService(lost_store, Library(lost_store, lambda: caller.service.library.last), POLICY)
+    emptied = CallService(lost_store, lambda: caller.service.library.last, POLICY)
     lost = await emptied.resume("onanswer", party.asked, delivery(ASKED))
 
     assert SILENT == lost.ncco
@@ -269,8 +264,7 @@ async def test_a_party_in_the_middle_of_a_lost_revision_is_joined(caller: Served
     party = Party(caller)
     await party.ask()
     lost_store: Any = NoRevisions(store)
-    shelf = Library(lost_store, lambda: caller.service.library.last)
-    party.service = CallService(lost_store, shelf, POLICY)
+    party.service = CallService(lost_store, lambda: caller.service.library.last, POLICY)
     lost = await party.press("1")
     ended = await party.service.resume(
         "event", caller.token("event"), delivery({"status": "completed", "uuid": PARTY, "direction": "outbound"})

@@ -11,10 +11,9 @@ import pytest
 
 from ncco_server.engine import WaitRef
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.tokens import make_token
 from ncco_server.store import Store, WebhookRow
-from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, service_at
 
 MENU = """
 flow: test
@@ -121,11 +120,7 @@ def flows(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def service(store: Store, flows: Path) -> CallService:
-    shelf = library(store, flows)
-    project = await shelf.reload()
-
-    assert not project.has_errors, project.issues
-    return CallService(store, shelf, POLICY)
+    return await service_at(store, flows)
 
 
 @pytest.fixture
@@ -216,10 +211,7 @@ async def test_a_signed_wait_that_the_store_does_not_know_gets_the_failsafe(call
 async def test_a_step_that_cannot_be_played_is_named_by_code_and_place(store: Store, flows: Path) -> None:
     dialling = "flow: menu\ndefault: true\nstart: dial\nsteps:\n  dial:\n    do: [{connect: '{{ call.from }}'}]\n"
     (flows / "menu.yaml").write_text(f"{dialling}    on: {{completed: end, otherwise: end}}\n")
-    shelf = library(store, flows)
-    await shelf.reload()
-
-    reply = await ServedCall(CallService(store, shelf, POLICY)).ring()
+    reply = await ServedCall(await service_at(store, flows)).ring()
 
     assert reply.is_failsafe
     assert 'step "dial" could not be played: R101 (flows/menu.yaml:5)' == reply.problem
@@ -246,9 +238,7 @@ class _Watched:
 
 async def test_a_sensitive_input_is_written_nowhere(store: Store, flows: Path) -> None:
     watched: Any = _Watched(store)
-    shelf = library(watched, flows)
-    await shelf.reload()
-    call = ServedCall(CallService(watched, shelf, POLICY))
+    call = ServedCall(await service_at(watched, flows))
     await call.ring("pin")
     watched.written.clear()
     token = call.token("input")
@@ -281,9 +271,7 @@ async def test_a_call_finishes_on_its_revision_at_a_host_that_never_read_it(
 ) -> None:
     await call.ring()
     (flows / "menu.yaml").write_text((flows / "menu.yaml").read_text().replace("Connecting you to", "Now ringing"))
-    other = library(store, flows)
-    await other.reload()
-    call.service = CallService(store, other, POLICY)
+    call.service = await service_at(store, flows)
     await call.press("1")
 
     assert ["Connecting you to sales."] == call.said
@@ -294,7 +282,7 @@ async def test_a_revision_that_nobody_has_gives_the_failsafe(call: ServedCall, s
     row = await store.load(LEG)
     assert row is not None
     emptied: Any = _NoRevisions(store)
-    call.service = CallService(store, Library(emptied, lambda: call.service.library.current), POLICY)
+    call.service = CallService(emptied, lambda: call.service.library.current, POLICY)
     reply = await call.press("1")
     refused = await call.service.fallback(_fallback("Invalid NCCO.", "https://x/webhooks/answer", ANSWER))
 

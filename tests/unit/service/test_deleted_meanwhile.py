@@ -14,12 +14,11 @@ import pytest
 import pytest_asyncio
 
 from ncco_server.ncco import check
-from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Reply
 from ncco_server.store import Forgotten, SqliteDatabase, Store, milliseconds
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
-from tests.unit.service.served_call import ANSWER, LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import ANSWER, LEG, NOON, ServedCall, delivery, service_at
 
 FLOWS = Path(__file__).parents[2] / "system/faults/project/flows"
 NUMBER = ANSWER["from"]
@@ -70,9 +69,7 @@ def interrupted(store: Store) -> Interrupted:
 @pytest_asyncio.fixture
 async def call(interrupted: Interrupted) -> ServedCall:
     kept = cast(Store, interrupted)
-    shelf = library(kept, FLOWS)
-    await shelf.reload()
-    return ServedCall(CallService(kept, shelf, POLICY))
+    return ServedCall(await service_at(kept, FLOWS))
 
 
 async def swept(store: Store) -> int:

@@ -10,10 +10,9 @@ from typing import Any
 import orjson
 import pytest
 
-from ncco_server.service.calls import CallService
 from ncco_server.store import HookRow, Store, open_store
 from tests.support.postgres_stores import make_postgres
-from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, ServedCall, delivery, service_at
 
 MAIN = """
 flow: main
@@ -115,11 +114,7 @@ async def call(store: Store, tmp_path: Path) -> ServedCall:
     flows.mkdir()
     for name, text in {"main": MAIN, "other": OTHER, "silent": SILENT, "whisper": WHISPER}.items():
         (flows / f"{name}.yaml").write_text(text)
-    shelf = library(store, flows)
-    project = await shelf.reload()
-
-    assert not project.has_errors, project.issues
-    return ServedCall(CallService(store, shelf, POLICY))
+    return ServedCall(await service_at(store, flows))
 
 
 async def hang_up(call: ServedCall, **fields: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ncco_server.service.calls import CallService
 from tests.support.cases import each_case
 from tests.support.memory_store import MemoryStore
-from tests.unit.service.served_call import POLICY, delivery, library
+from tests.unit.service.served_call import POLICY, delivery, reader
 
 
 @each_case(
@@ -24,7 +24,7 @@ from tests.unit.service.served_call import POLICY, delivery, library
 async def test_an_error_is_logged_without_numbers_and_keys(reason: str, problem: str, tmp_path: Path) -> None:
     store = MemoryStore()
     await store.open()
-    service = CallService(store, library(store, tmp_path), POLICY)
+    service = CallService(store, reader(tmp_path), POLICY)
     told = await service.event(delivery({"reason": reason, "timestamp": "2026-03-04T12:00:00Z"}))
 
     assert ("error", problem) == (told.kind, told.problem)

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.service.calls import CallService
 from ncco_server.store import Store, open_store
-from tests.unit.service.served_call import LEG, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, ServedCall, delivery, service_at
 
 FLOW = """
 flow: desk
@@ -52,11 +51,7 @@ async def call(store: Store, tmp_path: Path) -> ServedCall:
     flows = tmp_path / "flows"
     flows.mkdir()
     (flows / "desk.yaml").write_text(FLOW)
-    shelf = library(store, flows)
-    project = await shelf.reload()
-
-    assert not project.has_errors, project.issues
-    return ServedCall(CallService(store, shelf, POLICY))
+    return ServedCall(await service_at(store, flows))
 
 
 async def told(store: Store) -> list[str]:

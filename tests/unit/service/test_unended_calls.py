@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ncco_server.errors import UnknownWait
-from ncco_server.service.calls import CallService
 from ncco_server.service.unended_calls import UnendedCalls
 from ncco_server.store import SqliteDatabase, Store
 from ncco_server.vonage.application_token import ApplicationTokens
@@ -27,7 +26,7 @@ from tests.support.keys import private_pem, rsa_key
 from tests.support.memory_store import MemoryStore
 from tests.support.postgres_stores import make_postgres
 from tests.support.stored_rows import results_of
-from tests.unit.service.served_call import LEG, NOON, POLICY, ServedCall, delivery, library
+from tests.unit.service.served_call import LEG, NOON, ServedCall, delivery, service_at
 
 FLOW: Final = """
 flow: main
@@ -85,11 +84,7 @@ async def served(store: Store, folder: Path) -> ServedCall:
     flows.mkdir(exist_ok=True)
     (flows / "main.yaml").write_text(FLOW)
     (flows / "other.yaml").write_text(OTHER)
-    shelf = library(store, flows)
-    project = await shelf.reload()
-
-    assert not project.has_errors, project.issues
-    return ServedCall(CallService(store, shelf, POLICY))
+    return ServedCall(await service_at(store, flows))
 
 
 @pytest.fixture

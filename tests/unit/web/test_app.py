@@ -21,7 +21,6 @@ from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.flow.loader import load, load_files
 from ncco_server.ncco import check
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.store import SessionRow, TurnRow, WebhookRow
 from ncco_server.web import create_app
 from tests.support.cases import each_case
@@ -202,9 +201,9 @@ async def test_with_a_lost_store_a_caller_hears_an_ncco_in_the_end(project: Path
     chosen = settings_with(flows=project / "flows", templates=project / "templates")
     policy, store = policy_of(chosen), BreakingStore()
     await store.open()
-    library = Library(store, lambda: load_files(project / "flows", project / "templates"))
-    await library.reload()
-    app = create_app(chosen, service=CallService(store, library, policy), dev=True)
+    service = CallService(store, lambda: load_files(project / "flows", project / "templates"), policy)
+    await service.library.reload()
+    app = create_app(chosen, service=service, dev=True)
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")
     path = "/webhooks/answer" if begins_broken else event_url((await client.post("/webhooks/answer", json=CALL)).json())
     store.is_broken = True
@@ -292,7 +291,6 @@ async def real_app() -> tuple[FastAPI, CallService]:
     chosen = settings_with()
     store = MemoryStore()
     await store.open()
-    library = Library(store, lambda: load({"flows/desk.yaml": FLOW}))
-    await library.reload()
-    service = CallService(store, library, policy_of(chosen))
+    service = CallService(store, lambda: load({"flows/desk.yaml": FLOW}), policy_of(chosen))
+    await service.library.reload()
     return create_app(chosen, service=service, dev=True), service

@@ -107,19 +107,16 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         self._placed = turns.store.placed
         self._api = api
         self._policy = policy
-        self._dials = 0
         self._refusals = 0  # in a row, without those of requests that were sent at the same time
         self._held_until = 0
         self._hang_up_at = 0
 
-    def count_dials(self, dials: int) -> None:
-        """Count the dials of a turn that was just written. They have priority: new calls wait until there is room."""
-        self._dials += dials
-
     async def claim(self, limit: int) -> Sequence[AttemptRow]:
-        """Commit the next attempt: only one at a time, because calls are placed at intervals."""
-        if self._dials:
-            dials, self._dials = self._dials, 0
+        """Commit the next attempt: only one at a time, because calls are placed at intervals.
+
+        The dials of flows have priority: new calls wait until there is room.
+        """
+        if dials := self._turns.take_dials():
             await self._placed.yield_to(dials, self.now())
         await self._hang_up_cancelled(limit)
         for attempt in await self._placed.silent(self.now(), limit):

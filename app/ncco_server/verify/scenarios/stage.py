@@ -20,9 +20,8 @@ from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.calls import CallService
-from ncco_server.service.library import Library
 from ncco_server.service.phone_numbers import digits_of
-from ncco_server.service.turns import AnswerLookups, Policy
+from ncco_server.service.turns import AnswerLookups, Policy, no_lookups
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
 from ncco_server.simulator.clock import VirtualClock
@@ -177,9 +176,13 @@ class LocalStage:
         self.store = CallStore(self.database)
         self.log: list[str] = []
         policy = Policy(keys=(_KEY,), failsafe=read_failsafe(DEFAULT_FAILSAFE))
-        self._service = CallService(self.store, Library(self.store, lambda: project), policy)
+        self._look_ups: Callable[[], AnswerLookups] | None = None
+        self._service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
         self._app = make_app(self._service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
+
+    def _answers_of_turn(self) -> AnswerLookups:
+        return no_lookups if self._look_ups is None else self._look_ups()
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """The scenario with its number and flow filled in; problems are reported to `reader`."""
@@ -271,7 +274,7 @@ class LocalStage:
             self._is_open = True
         allowed = self._dial_allow if dial_allow is None else dial_allow
         self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
-        self._service.look_ups = look_ups
+        self._look_ups = look_ups
         self.clock = VirtualClock(call.made_at)
         direct = AsgiServer(self._app, self.clock, patience_s)
         application = Application(
