@@ -1,0 +1,71 @@
+"""The jobs of a server: what they log, what the metrics show, and that none keeps the server from ending."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from structlog.testing import capture_logs
+
+from ncco_server.settings import Settings
+from ncco_server.store import Leases, SqliteDatabase, milliseconds, open_store
+from ncco_server.web.app import create_app
+from ncco_server.web.metrics import Metrics
+from ncco_server.web.tasks import Jobs
+from tests.support.stored_rows import new_call
+
+CALLS = 1_000
+WITHIN_S = 60.0
+
+
+def since(metrics: Metrics, job: str) -> float | None:
+    return metrics.registry.get_sample_value("ncco_job_failing_since_timestamp_seconds", {"name": job})
+
+
+def jobs_of(metrics: Metrics) -> Jobs:
+    return Jobs(Leases(SqliteDatabase()), metrics, structlog.get_logger())
+
+
+def test_a_job_that_fails_again_and_again_is_shown_since_its_first_run_and_logged_once_for_each_problem() -> None:
+    metrics = Metrics()
+    jobs = jobs_of(metrics)
+    shown = []
+    with capture_logs() as lines:
+        for problem in ("it is locked", "it is locked", "it is full", ""):
+            jobs.began("delete-calls")
+            shown.append(since(metrics, "delete-calls"))
+            jobs.ended("delete-calls", problem)
+
+    assert ["it is locked", "it is full"] == [line["problem"] for line in lines]
+    assert shown[0]
+    assert 1 == len(set(shown))
+    assert 0 == since(metrics, "delete-calls") == since(metrics, "end-calls")
+
+
+def test_a_job_that_does_not_end_is_shown() -> None:
+    metrics = Metrics()
+    jobs_of(metrics).began("delete-calls")
+
+    assert since(metrics, "delete-calls")
+
+
+async def test_a_server_ends_while_a_job_runs(tmp_path: Path) -> None:
+    (tmp_path / "flows").mkdir()
+    url = f"sqlite:///{tmp_path}/calls.db"
+    at = milliseconds(datetime.now(UTC) - timedelta(days=1))
+    async with open_store(url) as store:
+        calls = (new_call(f"leg-{number}", is_over=True, created_at=at, updated_at=at) for number in range(CALLS))
+        await asyncio.gather(*(store.open_call(*call) for call in calls))
+    app = create_app(Settings(flows=tmp_path / "flows", database_url=url, insecure=True))
+    async with asyncio.timeout(WITHIN_S):
+        async with app.router.lifespan_context(app), open_store(url).records() as records:
+            while not await records.results_between(0, CALLS):  # noqa: ASYNC110 - set by SQL
+                await asyncio.sleep(0.01)
+    async with open_store(url) as store, store.records() as records:
+        results = await records.results_between(0, CALLS)
+        lease = await Leases(store.database).get("calls")
+
+    assert 0 < len(results) < CALLS
+    assert "" == lease.holder
