@@ -106,7 +106,7 @@ def measured(version: Path, folder: Path, calls: int, flows: Path = FLOWS) -> Lo
         "NCCO_PORT": str(port),
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_FLOWS": str(flows),
-        "NCCO_TEMPLATES": str(ROOT / "templates"),
+        "NCCO_TEMPLATES": str(folder / "templates"),
         "NCCO_DATABASE_URL": f"sqlite:///{folder}/calls.db",
     }
     command = [str(version / ".venv" / "bin" / "python"), "-c", PROGRAM, "serve"]

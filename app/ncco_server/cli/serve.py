@@ -106,6 +106,8 @@ def command(
     if project is None:
         _say("the server does not start while its flows have errors")
         return ISSUES
+    greeted = list(project.flows.values())
+    del project  # the server reads the flows itself, and a large project takes a lot of memory
     database = _database(settings.database_url)
 
     without_console = _how_to_have_a_console(settings, dev=dev) if sys.stderr.isatty() else ""
@@ -120,7 +122,8 @@ def command(
         def greet(host: str, port: int) -> None:
             bound = settings.model_copy(update={"host": host, "port": port})
             shown = f"Open the console in a browser: {console.url}" if console else without_console
-            _say(greeting(bound, project.flows.values(), dev=dev, database=database, console=shown))
+            _say(greeting(bound, greeted, dev=dev, database=database, console=shown))
+            greeted.clear()
             if console:
                 console.start(bound.address)
 

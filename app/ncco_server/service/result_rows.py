@@ -116,6 +116,8 @@ class ResultRows:
         Webhooks whose key is greater than `after` have not been looked at before. `ends` are the times of ends, by key,
         that were reported for the leg and not for the call.
         """
+        if not calls:
+            return []
         from ncco_server.service.old_results import old_call  # noqa: PLC0415 - only after an upgrade
 
         by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -11,9 +12,8 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from ncco_server.errors import StoreError
 from ncco_server.garbage import collect_rarely
-from ncco_server.store import Leases, Store
+from ncco_server.store import Leases
 from ncco_server.web.health import Readiness
 from ncco_server.web.own_service import OwnService
 from ncco_server.web.signals import draining_on_sigterm
@@ -113,18 +113,14 @@ async def _keep_recordings(config: WebhookConfig, jobs: Jobs) -> None:
         config.metrics.missing_recordings.labels(label).set(0)
     folder = config.settings.recordings_folder
     while True:
-        if folder is None or folder.exists() or await _has_recordings(config.calls.store):
-            break
+        try:
+            if folder is None or os.access(folder, os.F_OK) or await config.calls.store.recordings.list(1):
+                run = await asyncio.to_thread(_recordings)
+                break
+        except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end this task
+            config.log.debug("recordings not looked for", problem=f"{type(error).__name__}: {error}")
         await asyncio.sleep(FIND_S)
-    run = await asyncio.to_thread(_recordings)
     await run(config, jobs)
-
-
-async def _has_recordings(store: Store) -> bool:
-    try:
-        return bool(await store.recordings.list(1))
-    except StoreError:
-        return False
 
 
 def _recordings() -> Callable[..., Awaitable[None]]:

@@ -59,7 +59,7 @@ def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
 
 def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
     """How many digits the caller enters: the lowest and the highest number."""
-    text = reader.text(node, what, RULES["E246"].cure)
+    text = node if isinstance(node, Text) else reader.text(node, what, RULES["E246"].cure)
     if text is None:
         return None
     found = _DIGITS.fullmatch(text.value)
