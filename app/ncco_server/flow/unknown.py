@@ -6,6 +6,8 @@ Of the issues that a later phase finds, this hides:
 - those in an unknown part, and those on a line with an unknown name;
 - an issue about one value, such as a name that is not declared, only if its own line has an earlier mistake;
 - every issue about the flow as a whole, after any error.
+
+A misspelt word of the language is never hidden: it has no other cause.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 from ncco_server.flow.issues import EXPRESSION_RULES, PHASES, RULES, FlowIssue
-from ncco_server.flow.language.step import STEP_WORDS
 from ncco_server.flow.nodes import LINE_BREAK, Map, Node, is_missing
 from ncco_server.flow.source import Gap, names_written_in
 from ncco_server.flow.source.gaps import INDENTATION
@@ -24,14 +25,13 @@ from ncco_server.flow.source.source_file import OPTION_KEYS
 from ncco_server.suggest import nearest
 
 _WORD: Final = re.compile(r"[^\W\d]\w*")
-_VALUE: Final = re.compile(r": *(\w+) *(?:#.*)?$")
 _COLLECTED: Final = re.compile(r"\binto\W*(\w+)")
-_NAMING: Final = frozenset({"vars", "params", "returns", "locales", "hours", "lookups", "hooks", "results", "events"})
-"""The sections, apart from `steps`, whose keys are names that the rest of the file may use."""
-_LANGUAGE: Final = OPTION_KEYS.union(STEP_WORDS, ("otherwise", "return", "run", "with", "place", "error", "week"))
-"""Words that are never names."""
+_NAMING: Final = frozenset(
+    ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "events"]
+)
+"""The sections, apart from `steps`, with names that the rest of the file may use."""
 _MISSPELT: Final = frozenset({"E202", "E263", "E402"})
-"""Rules about unknown words. If a known word is similar, the issue has no other cause."""
+"""Rules about unknown words."""
 _INHERITED: Final = frozenset({"E240", "E260"})
 """Rules about something missing that steps may inherit from `defaults`."""
 
@@ -53,21 +53,16 @@ class _Part(NamedTuple):
     Attributes:
         at: the line and the column of its key.
         section: the top-level key.
-        name: its own key; "" if it cannot be read.
+        name: its own key.
     """
 
     at: tuple[int, int]
     section: str
     name: str
 
-    @property
-    def is_section(self) -> bool:
-        """Whether this is a top-level entry."""
-        return self.name == self.section
-
 
 class Unknown:
-    """What is unknown in one file: for each part, name and line, the earliest phase with a mistake about it."""
+    """What is unknown in one file: for each part, line and name, the earliest phase with a mistake about it."""
 
     def __init__(
         self, text: str, node: Node | None, gaps: Sequence[Gap] = (), errors: Iterable[FlowIssue] = ()
@@ -82,71 +77,60 @@ class Unknown:
         """
         self._lines = LINE_BREAK.split(text.removeprefix("\ufeff"))
         self._parts = [*_parts(node)] or [_Part((1, 1), "", "")]
+        self._of_file = self._of_defaults = self._of_declarations = _NEVER
         self._of_parts: dict[_Part, int] = {}
         self._of_lines: dict[int, int] = {}
-        self._of_words: dict[str, int] = {}
         self._of_names: dict[str, int] = {}
-        self._of_all_names = self._of_defaults = self._of_file = _NEVER
+        self._of_keys: dict[str, int] = {}
+        """The keys of unknown parts, which may be misspelt names."""
+        self._searched: set[tuple[_Part, int]] = set()
         self._syntax_errors = {id(issue) for gap in gaps for issue in gap.issues}
         for gap in gaps:
             self._add_gap(gap)
-        self._searched: set[tuple[_Part, int]] = set()
         for error in errors:
             if id(error) not in self._syntax_errors:
-                self._add_error(error, phase_of(error))
+                self._add_error(error)
 
     def _add_gap(self, gap: Gap) -> None:
-        self._of_file = _SYNTAX
         line = self._line(gap.first)
         column = len(line) - len(line.lstrip(" ")) + 1
-        around = self._part((gap.first, column))
-        self._add_part(around, _SYNTAX)
-        for number in range(gap.first, gap.last + 1) if gap.is_left_out else (gap.first, gap.last):
-            self._of_lines[number] = _SYNTAX
-        if gap.is_left_out and any(self._line(number)[:1].strip(" #") for number in range(gap.first, gap.last + 1)):
-            self._add_part(self._parts[0], _SYNTAX)  # where missing top-level keys are reported
+        part = self._part((gap.first, column))
+        self._add(part, {gap.first, gap.last}, _SYNTAX)
+        _lower(self._of_keys, re.sub(r"\W", "", line.partition(": ")[0]), _SYNTAX)
         if gap.is_left_out or not INDENTATION.issuperset(issue.code for issue in gap.issues):
-            text = self._text(gap.first, gap.last)
-            squeezed = (re.sub(r"\W", "", word) for word in text.split())
-            self._add_words([*_declared_in(text), *squeezed], _SYNTAX)
-        if around.section in _NAMING:
-            self._add_words([around.name], _SYNTAX)
-        self._add_section(around.section)
-        if column <= around.at[1]:
-            self._add_part(self._part((gap.first, 0)), _SYNTAX)
-        if own := next((part for part in self._parts if part.at[0] == gap.first), None):
-            self._add_part(own, _SYNTAX)
-            self._of_names[own.name] = _SYNTAX
-        elif column <= around.at[1] and gap.is_left_out:
-            own = _Part((gap.first, 1), around.section if column > 1 else "", "")
+            self._add_names(_declared_in(self._text(gap.first, gap.last)), _SYNTAX)
+        if gap.is_left_out and column <= part.at[1]:  # a whole part, perhaps a section, which is missing at the top
+            own = _Part((gap.first, 1), part.section if column > 1 else "", "")
             insort(self._parts, own)
-            self._add_part(own, _SYNTAX)
-            self._add_section(own.section or self._parts[0].section)
-            self._of_names[re.sub(r"\W", "", line.split(": ")[0]) or re.sub(r"\W", "", line)] = _SYNTAX
+            self._of_parts[own] = self._of_parts[self._parts[0]] = _SYNTAX
 
-    def _add_error(self, issue: FlowIssue, phase: int) -> None:
+    def _add_error(self, issue: FlowIssue) -> None:
+        phase = phase_of(issue)
         part = self._part(issue.place[1:3])
-        line = self._line(issue.place.line)
-        self._of_file = min(self._of_file, phase)
-        _lower(self._of_lines, issue.place.line, phase)
-        self._add_part(part, phase)
-        if issue.code == "E202" and (value := _VALUE.search(line)):
-            self._add_words([value[1]], phase)  # `into` may be misspelt
-        key_end = part.at[1] - 1 + len(part.name)
-        is_own = part.at[0] == issue.place.line and line[key_end : issue.place.column - 1].strip() in ("", ":")
-        if is_own:
-            _lower(self._of_names, part.name, phase)
-            if part.section == "steps":
-                self._add_part(self._part((part.at[0], part.at[1] - 1)), phase)
-            if part.section in _NAMING or part is self._parts[0]:
-                self._of_all_names = min(phase, self._of_all_names)
-        if (part, phase) not in self._searched:
+        self._add(part, {issue.place.line}, phase)
+        if part.section != "steps" or part.at[0] == issue.place.line:
+            _lower(self._of_keys, part.name, phase)
+        before = self._line(issue.place.line)[part.at[1] - 1 + len(part.name) : issue.place.column - 1]
+        is_whole = part.at[0] == issue.place.line and before.strip() in ("", ":")
+        if is_whole and (part.section in _NAMING or part is self._parts[0]):  # it may be about any name
+            self._of_declarations = min(phase, self._of_declarations)
+        is_step = part.section == "steps" and part.name != "steps"
+        if (is_step or not _is_misspelt(issue)) and (part, phase) not in self._searched:
             self._searched.add((part, phase))
             text = self._text_of(part)
-            if part.section == "steps" and not part.is_section:
-                self._add_words(_COLLECTED.findall(text), phase)
-            elif not _is_misspelt(issue):
-                self._add_words(_WORD.findall(text) if part.section == "outcomes" else _declared_in(text), phase)
+            self._add_names(_COLLECTED.findall(text) if is_step else _declared_in(text), phase)
+
+    def _add(self, part: _Part, lines: Iterable[int], phase: int) -> None:
+        self._of_file = min(self._of_file, phase)
+        _lower(self._of_parts, part, phase)
+        if part.section not in {"steps", *_NAMING}:  # it may be a misspelt `defaults`
+            self._of_defaults = min(phase, self._of_defaults)
+        for line in lines:
+            _lower(self._of_lines, line, phase)
+
+    def _add_names(self, names: Iterable[str], phase: int) -> None:
+        for name in {*names} - OPTION_KEYS:
+            _lower(self._of_names, name, phase)
 
     def hides(self, issue: FlowIssue) -> bool:
         """Whether an issue may be a consequence of mistakes that are found in earlier phases."""
@@ -157,36 +141,30 @@ class Unknown:
             return True
         if self._of_lines.get(issue.place.line, _NEVER) < phase:
             return True
-        if _is_misspelt(issue) and " " not in self._marked(issue):
+        if _is_misspelt(issue):
             return False
         if issue.code in _INHERITED and self._of_defaults < phase:
             return True
-        is_about_name = RULES[issue.code].once_for == "name" or bool(RULES[issue.code].declared_by)
-        is_about_value = is_about_name or issue.code in EXPRESSION_RULES or issue.code == "E214"
-        is_about_value = is_about_value and issue.code != "E533"  # about the whole lookup
-        if not is_about_value and self._of_parts.get(self._part(issue.place[1:3]), _NEVER) < phase:
+        if _is_about_name(issue) and self._of_declarations < phase:
             return True
-        return (is_about_name and self._of_all_names < phase) or self._uses_unknown_name(issue, phase)
+        if not _is_about_value(issue) and self._of_parts.get(self._part(issue.place[1:3]), _NEVER) < phase:
+            return True
+        return self._uses_unknown_name(issue, phase)
 
     def _uses_unknown_name(self, issue: FlowIssue, phase: int) -> bool:
-        words = _WORD.findall(self._line(issue.place.line))
-        if any(self._of_words.get(word, _NEVER) < phase for word in words):
+        line = self._line(issue.place.line)
+        if any(self._of_names.get(word, _NEVER) < phase for word in _WORD.findall(line)):
             return True
-        names = [name for name, found in self._of_names.items() if found < phase]
-        marked = self._marked(issue)
-        return bool(names) and any(nearest(word, names) for word in {marked, *_WORD.findall(marked)})
-
-    def _marked(self, issue: FlowIssue) -> str:
-        return self._line(issue.place.line)[issue.place.column - 1 :][: issue.place.length]
+        keys = [key for key, found in self._of_keys.items() if found < phase]
+        return nearest(line[issue.place.column - 1 :][: issue.place.length], keys) is not None
 
     def _part(self, at: tuple[int, int]) -> _Part:
         return self._parts[max(0, bisect_right(self._parts, at, key=lambda part: part.at) - 1)]
 
     def _text_of(self, part: _Part) -> str:
-        """The lines of a part; for a section, those of all its parts."""
+        """The lines up to the next part."""
         index = bisect_right(self._parts, part)
-        after = (each for each in self._parts[index:] if not part.is_section or each.section != part.section)
-        end = next((each.at[0] - 1 for each in after), len(self._lines))
+        end = self._parts[index].at[0] - 1 if index < len(self._parts) else len(self._lines)
         return self._text(part.at[0], max(part.at[0], end))
 
     def _text(self, first: int, last: int) -> str:
@@ -194,21 +172,6 @@ class Unknown:
 
     def _line(self, number: int) -> str:
         return self._lines[number - 1] if number <= len(self._lines) else ""
-
-    def _add_part(self, part: _Part, phase: int) -> None:
-        _lower(self._of_parts, part, phase)
-        if part.section not in {"steps", *_NAMING}:  # it may be a misspelt `defaults`
-            self._of_defaults = min(phase, self._of_defaults)
-
-    def _add_section(self, section: str) -> None:
-        for part in self._parts:
-            if part.is_section and part.section == section:
-                self._add_part(part, _SYNTAX)
-
-    def _add_words(self, words: Iterable[str], phase: int) -> None:
-        for word in words:
-            if word not in _LANGUAGE:
-                _lower(self._of_words, word, phase)
 
 
 def _lower(phases: dict[_Key, int], key: _Key, phase: int) -> None:
@@ -219,16 +182,25 @@ def _is_misspelt(issue: FlowIssue) -> bool:
     return issue.code in _MISSPELT and issue.fix is not None and issue.fix.kind == "word"
 
 
+def _is_about_name(issue: FlowIssue) -> bool:
+    return RULES[issue.code].once_for == "name" or bool(RULES[issue.code].declared_by)
+
+
+def _is_about_value(issue: FlowIssue) -> bool:
+    """Whether an issue is about one value. E533 is about a whole lookup."""
+    return (_is_about_name(issue) or issue.code in {*EXPRESSION_RULES, "E214"}) and issue.code != "E533"
+
+
 def _declared_in(text: str) -> set[str]:
     return {*names_written_in(text)[1], *_COLLECTED.findall(text)}
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:
-    """The parts of a file. What follows an entry without a value may belong to it, unless it looks like an entry."""
+    """The parts of a file. What follows an entry without a value may belong to it."""
     for key, value in node.entries if isinstance(node, Map) else ():
         yield _Part(key.place[1:3], key.value, key.value)
         has_value = True
         for name, inner in value.entries if isinstance(value, Map) else ():
-            if has_value or (isinstance(inner, Map) and name.value not in _LANGUAGE):
+            if has_value:
                 yield _Part(name.place[1:3], key.value, name.value)
                 has_value = not is_missing(inner)
