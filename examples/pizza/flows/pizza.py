@@ -25,6 +25,7 @@ async def find_order(number: str) -> Order | None:
 
 @call_flow(numbers=["442079460150"], on_error="voicemail", defaults={"talk": {"language": "en-GB"}})
 async def pizza(call: Call) -> None:
+    """Book a table, or say how far an order is, and put the caller through to the kitchen."""
     await call.talk("Welcome to Luigi's.")
     choice = await call.choose(
         "For a table, press 1 or say table. For your order, press 2 or say order.",
