@@ -1,0 +1,57 @@
+"""Code that somebody has only typed is never run: not by the console, the editor or the language server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ncco_server.editor import language
+from ncco_server.editor.project import CannotSave, ProjectFolder
+from ncco_server.lsp import answers
+from tests.support.cases import each_case
+
+HANDLER = """
+from ncco_server import Call, call_flow
+
+@call_flow(default=True)
+async def shop(call: Call):
+    await call.talk("Hello.")
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ProjectFolder:
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows/shop.py").write_text(HANDLER)
+    return ProjectFolder(tmp_path / "flows", tmp_path / "templates", {}, (), ("shop.py", "new.py"))
+
+
+def codes(issues: Any) -> set[tuple[str, str]]:
+    return {(issue.place.file, issue.code) for issue in issues}
+
+
+@each_case("file", ["flows/shop.py", "flows/new.py"])
+def test_a_text_that_is_not_on_disk_is_not_run(folder: ProjectFolder, tmp_path: Path, file: str) -> None:
+    typed = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n{HANDLER}"
+    unsaved = {file: typed}
+    values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
+
+    assert {(file, "E182")} <= codes(folder.with_texts(unsaved).issues)
+    assert "E182" in str(language.check(values, {"file": file, "text": typed, "unsaved": {}}))
+    assert "E182" in str(answers.check(values, {"unsaved": unsaved, "too_large": []}))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_text_on_disk_is_run(folder: ProjectFolder) -> None:
+    read = folder.with_texts({"flows/other.yaml": "flow: other\nstart: a\nsteps: {a: {do: [talk: Hi.], goto: end}}\n"})
+    assert {"shop", "other"} == read.project.flows.keys()
+    assert not [issue for issue in read.issues if issue.is_error]
+
+
+def test_the_console_writes_no_code(folder: ProjectFolder) -> None:
+    for file in ("flows/shop.py", "flows/new.py", "templates/shop.py"):
+        with pytest.raises(CannotSave):
+            folder.save(file, HANDLER, "")
+    assert HANDLER == (folder.flows / "shop.py").read_text()
