@@ -79,12 +79,14 @@ def _joined(sources: Iterable[Source]) -> tuple[Source, ...]:
 def _check(sources: Sequence[Source], form: Format, today: date | None) -> tuple[int, str]:
     """The exit code and the report of all sources on a day (None: today). Raises CannotRun.
 
-    Garbage collection is off while flows are loaded: nothing could be freed, and it takes a third of the time.
+    Garbage collection is off while flows are loaded, and ignores them afterwards: nothing could be freed, and it takes
+    a third of the time.
     """
     day = today or datetime.now(UTC).date()
     gc.disable()
     try:
         findings = [source.load(today=day) for source in sources]
+        gc.freeze()
     finally:
         gc.enable()
     issues = [issue for found in findings for issue in found.issues]
@@ -116,6 +118,8 @@ def _watch(sources: Sequence[Source], form: Format, today: date | None) -> int:
             before = seen
             seen = _next_change(watched, seen)
             click.echo(f"\nchanged: {_changed_files(before, seen)}", err=True)
+            gc.unfreeze()
+            gc.collect()  # what the last check has loaded
             try:
                 code, shown = _check(sources, form, today)
             except CannotRun as error:
