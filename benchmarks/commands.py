@@ -3,6 +3,7 @@
     .venv/bin/python -m benchmarks.commands [--runs 5] [--also FOLDER ...]
 
 `--also` takes checkouts of other versions, each with a `.venv`. The versions take turns, and the lowest time counts.
+The first run of a version writes its bytecode, as an installation does.
 """
 
 from __future__ import annotations
@@ -111,7 +112,8 @@ def _run(version: Path, arguments: list[str], folder: Path) -> float:
     """The processor time of one command. Raises RuntimeError when it fails."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [str(version / ".venv" / "bin" / "ncco"), *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603 - our own
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)  # noqa: S603 - our own
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode != 0:
         raise RuntimeError(f"{version}: {done.stdout}{done.stderr}")
