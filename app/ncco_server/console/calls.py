@@ -34,7 +34,7 @@ from ncco_server.service.call_results import results_of
 from ncco_server.service.call_search import FoundCalls, find_calls
 from ncco_server.service.documents import CallDocument, HookDocument
 from ncco_server.service.exports import Pages, call_pages
-from ncco_server.service.phone_numbers import dialable, is_number
+from ncco_server.service.phone_numbers import is_number
 from ncco_server.service.recorded_calls import duration_text
 from ncco_server.service.replay import replay
 from ncco_server.service.result_rows import complete_since
@@ -285,15 +285,13 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     if timeline is None:
         problem = "several calls begin with this" if found else "there is no such call"
         return render(request, "call_missing.html", 404, name=name, problem=problem)
-    document = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
     return render(
         request,
         "call.html",
-        call=document,
-        call_back=dialable(document["caller"]),
+        call=_shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project)),
         entries=conversation(timeline, hooks),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=hooks,

@@ -22,10 +22,9 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.call_results import count_by_result, missed_callers, open_calls
-from ncco_server.service.phone_numbers import dialable, readable
+from ncco_server.service.call_results import MissedCallers, count_by_result, missed_callers, open_calls
 from ncco_server.service.result_rows import complete_since
-from ncco_server.store import QUARTER_MS, CalledCounts, Records, ResultRow, milliseconds
+from ncco_server.store import QUARTER_MS, CalledCounts, Records, milliseconds
 
 
 class TimedRoute(PolledRoute):
@@ -99,34 +98,6 @@ def _moment(moment: datetime, today: date) -> str:
     return f"{moment:%A} {clock}" if day - today < WEEK else f"{day.day} {day:%B} {clock}"
 
 
-class ReturnedCall(NamedTuple):
-    """A missed call that somebody returned: `at` what time (milliseconds since 1970), and `by` whom."""
-
-    number: str
-    call: str
-    at: int
-    by: str
-
-
-class MissedCaller(NamedTuple):
-    """Somebody to call back.
-
-    Attributes:
-        call_back: `+447700900123`; "" if the caller's number is unknown.
-        call: the ID of their last call.
-        at: when that call began (milliseconds since 1970).
-        words: the result of that call, in words.
-        times: how often they called.
-    """
-
-    number: str
-    call_back: str
-    call: str
-    at: int
-    words: str
-    times: int
-
-
 @dataclass(frozen=True)
 class RecentCalls:
     """The results of the last days' calls.
@@ -134,27 +105,14 @@ class RecentCalls:
     Attributes:
         today: today's calls by result.
         before: number of calls on the same day last week, up to the same time.
-        missed: the callers to call back, latest first.
-        more: number of such callers who are not in `missed`.
-        withheld: number of missed calls without a caller's number.
-        returned: missed callers who were called back, latest first.
-        returned_more: number of such callers who are not in `returned`.
+        callers: who should be called back, and who was.
         complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
     """
 
     today: Counter[str]
     before: int
-    missed: list[MissedCaller]
-    more: int
-    withheld: int
-    returned: list[ReturnedCall]
-    returned_more: int
+    callers: MissedCallers
     complete_since: int | None = None
-
-
-def _missed(last: ResultRow, times: int) -> MissedCaller:
-    number = readable(last.caller, last.to)
-    return MissedCaller(number, dialable(last.caller), last.id, last.began_at, plain_state(last), times)
 
 
 async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentCalls:
@@ -170,15 +128,7 @@ async def recent_calls(records: Records, zone: tzinfo, now: datetime) -> RecentC
     return RecentCalls(
         today=await count_by_result(records, today, now_ms + QUARTER_MS, open_now),
         before=await records.count_results(week_ago, milliseconds(now - WEEK) + 1),
-        missed=[_missed(*each) for each in callers.missed],
-        more=callers.more,
-        withheld=callers.withheld,
-        returned=[
-            ReturnedCall(readable(call.caller, call.to), call.id, call.returned_at, call.returned_by)
-            for call in callers.returned
-            if call.returned_at is not None
-        ],
-        returned_more=callers.returned_more,
+        callers=callers,
         complete_since=began if began is not None and began > week_ago else None,
     )
 
@@ -211,6 +161,7 @@ async def home(request: Request, console: TheConsole, session: CanLook) -> Respo
         since=f"{now - timedelta(MISSED_DAYS):%A}",
         problems=await problems_of(console, now, away),
         may_change=session.role == "change",
+        plain_state=plain_state,
         **inbox,
     )
 

@@ -20,7 +20,7 @@ from ncco_server.errors import StoreError
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.documents import RecordingDocument
 from ncco_server.service.exports import recording_pages
-from ncco_server.service.phone_numbers import dialable, readable
+from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recording_files import in_thread, size_of
 from ncco_server.service.recordings import has_file
 from ncco_server.store import RecordingFilter, RecordingRow, milliseconds
@@ -51,7 +51,6 @@ def shown(row: RecordingRow, *, is_short: bool = False) -> dict[str, Any]:
         | {
             "who": row.caller_name or number,
             "number": number if row.caller_name else "",
-            "call_back": dialable(row.from_number),
             "about": row.about or readable(row.to_number, row.to_number),
             "at": row.started_at or row.created_at,
             "lasts": "{}:{:02}".format(*divmod(round(row.duration_ms / 1000), 60))

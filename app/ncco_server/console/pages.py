@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from starlette.templating import Jinja2Templates
 
 from ncco_server.flow.report import as_sentence, counted
-from ncco_server.service.phone_numbers import readable
+from ncco_server.service.phone_numbers import dialable, readable
 from ncco_server.store import moment_of
 
 HERE: Final = Path(__file__).parent
@@ -77,7 +77,13 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    environment.globals |= {"number": readable, "time": _time, "asset": _asset, "navigation": NAVIGATION}
+    environment.globals |= {
+        "number": readable,
+        "dialable": dialable,
+        "time": _time,
+        "asset": _asset,
+        "navigation": NAVIGATION,
+    }
     environment.filters |= {
         "as_json": _as_json, "as_sentence": as_sentence, "counted": counted, "with_code": _with_code,
     }  # fmt: skip

@@ -62,8 +62,8 @@ SUBJECTS: Final = (
     Subject(
         CallDocument,
         "Call",
-        "`ncco calls --format json` has a list (`calls`) or one call (`call`). The console's *Download* on *Calls* and "
-        "`ncco calls --format csv` write a table.",
+        "`ncco calls --format json` has a list (`calls`) or one call (`call`), and the console's `/calls.json` a list. "
+        "The console's *Download* on *Calls* and `ncco calls --format csv` write a table.",
     ),
     Subject(
         RecordingDocument,

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from ncco_server.console.app import create_console
+from ncco_server.console.calls import plain_state
 from ncco_server.console.home import MOST_MISSED, MOST_RETURNED, RecentCalls, open_now, recent_calls
 from ncco_server.console.services import Services
 from ncco_server.flow.loader import load
@@ -142,10 +143,10 @@ async def test_who_got_through_later_is_not_to_be_called_back() -> None:
         await add_call(store, "447700900004", 4 * hours, "served")
         found = await recent(store)
 
-    assert [("anna", "", 1, "hung up in the menu"), ("07700 900003", "+447700900003", 2, "nobody answered")] == [
-        (each.number, each.call_back, each.times, each.words) for each in found.missed
+    assert [("anna", 1, "hung up in the menu"), ("447700900003", 2, "nobody answered")] == [
+        (call.caller, times, plain_state(call)) for call, times in found.callers.missed
     ]
-    assert 1 == found.withheld
+    assert 1 == found.callers.withheld
     assert {"missed": 4, "person": 1, "served": 1} == found.today
 
 
@@ -157,9 +158,10 @@ async def test_only_the_latest_callers_are_listed_and_all_are_counted() -> None:
                 await store.results.mark_returned(f"call-{timedelta(minutes=number + 1)}", number, "anna")
         found = await recent(store)
 
-    assert (MOST_MISSED, 15 - MOST_MISSED) == (len(found.missed), found.more)
-    assert (MOST_RETURNED, 25 - MOST_RETURNED) == (len(found.returned), found.returned_more)
-    assert ("07700 900000", "07700 900015") == (found.missed[0].number, found.returned[0].number)
+    callers = found.callers
+    assert (MOST_MISSED, 15 - MOST_MISSED) == (len(callers.missed), callers.more)
+    assert (MOST_RETURNED, 25 - MOST_RETURNED) == (len(callers.returned), callers.returned_more)
+    assert ("447700900000", "447700900015") == (callers.missed[0][0].caller, callers.returned[0].caller)
 
 
 async def test_today_is_compared_with_the_same_day_of_last_week_at_this_time() -> None:
