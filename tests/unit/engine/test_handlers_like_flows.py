@@ -57,6 +57,7 @@ def said(tree: Tree) -> Tree:
 
 
 TEXTS = st.sampled_from(["Hello.", "Please choose.", 'It\'s "so" <1 & 2>.', "Une façon, £5.", "100 % sure?"])
+MARKUP = str.maketrans("", "", "<>&")
 NUMBERS = st.sampled_from(["447700900111", "447700900222"])
 
 
@@ -98,7 +99,8 @@ class Python:
             case None:
                 yield f"{indent}return"
             case Talk():
-                text = f"f{json.dumps(tree.text + ' {heard}')}" if tree.speaks and entered else json.dumps(tree.text)
+                plain = tree.text.translate(MARKUP)  # in a computed text, it is not spoken
+                text = f"f{json.dumps(plain + ' {heard}')}" if tree.speaks and entered else json.dumps(tree.text)
                 yield f"{indent}await call.talk({text})"
                 yield from self.of(tree.after, indent, entered)
             case Choose():
@@ -139,7 +141,9 @@ class Yaml:
         step = self.steps[name] = dict[str, Any]()
         match tree:
             case Talk():
-                step["do"] = [{"talk": f"{tree.text} {{{{ heard }}}}" if tree.speaks and entered else tree.text}]
+                step["do"] = [
+                    {"talk": f"{tree.text.translate(MARKUP)} {{{{ heard }}}}" if tree.speaks and entered else tree.text}
+                ]
                 step["goto"] = self.of(tree.after, entered)
             case Choose():
                 step["do"] = [{"talk": tree.text}]
