@@ -21,7 +21,7 @@ from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.returns import Redactor
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.paths import written
-from ncco_server.flow.runtime import Outcome, Playback
+from ncco_server.flow.runtime import Outcome, PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
@@ -262,7 +262,7 @@ class Scopes:
         self.answers: dict[str, Any] = {}
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
-        self._playbacks: dict[str, Playback] = {}
+        self._playbacks: dict[str, PlayedHandler] = {}
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes if context.cipher is not None else ():
             self.secrets.learn([scope.variables[name] for name in scope.secrets])
@@ -346,7 +346,7 @@ class Scopes:
             return scope.flow.steps[""]
         return scope.flow.steps[name]
 
-    def _playback(self, scope: FlowScope) -> Playback:
+    def _playback(self, scope: FlowScope) -> PlayedHandler:
         """The handler of a flow, up to its next wait. Raises RenderError."""
         handling = scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only

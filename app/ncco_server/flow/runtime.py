@@ -21,7 +21,7 @@ from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
 
-class Playback(Protocol):
+class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
 
     def step(self, name: str) -> Any:
@@ -65,7 +65,7 @@ class Handling(Protocol):
     def begun(self, now: datetime) -> Sequence[Any]:
         """The results of a call that comes to the handler now."""
 
-    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> Playback:
+    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> PlayedHandler:
         """The handler at the beginning of a call."""
 
 

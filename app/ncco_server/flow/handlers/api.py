@@ -34,7 +34,7 @@ class RunFailed(Exception):
     """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
 
 
-class Word(str):
+class WrittenText(str):
     """A text that is the same in every call, though it is not written in the handler's file."""
 
     __slots__ = ()
@@ -54,7 +54,7 @@ class Choice:
 
 
 @dataclass(slots=True, eq=False)
-class Effect(Awaitable[T]):
+class HandlerEffect(Awaitable[T]):
     """What a handler does next: it plays something, waits, leaves, or runs a function.
 
     Attributes:
@@ -79,7 +79,7 @@ class Effect(Awaitable[T]):
     is_awaited: bool = False
     asks: bool = False
 
-    def leading(self, targets: Mapping[str, Word]) -> Effect[T]:
+    def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
         """The same effect, with the steps that follow its outcomes in place of `NEXT`."""
         words = dict(self.words)
         ends = END
@@ -95,7 +95,7 @@ class Effect(Awaitable[T]):
             words["on"] = {name: targets.get(name, ends) for name in words["on"]}
         return replace(self, words=words)
 
-    def __await__(self) -> Generator[Effect[T], Any, T]:
+    def __await__(self) -> Generator[HandlerEffect[T], Any, T]:
         """The result, once the handler goes on."""
         self.is_awaited = True
         return self.result((yield self))
@@ -139,9 +139,9 @@ class Call:
         self.sip: Mapping[str, str] = facts["sip"]
         self.custom_data: Mapping[str, Any] = facts["custom_data"]
         self.env = env
-        self.made: list[Effect[Any]] = []
+        self.made: list[HandlerEffect[Any]] = []
 
-    def _make(self, effect: Effect[T]) -> Effect[T]:
+    def _make(self, effect: HandlerEffect[T]) -> HandlerEffect[T]:
         self.made.append(effect)
         return effect
 
@@ -161,14 +161,14 @@ class Call:
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
         options = _options(language=language, style=style, premium=premium, level=level, loop=loop, bargeIn=barge_in)
-        return self._make(Effect("play", [{"talk": text, **options}]))
+        return self._make(HandlerEffect("play", [{"talk": text, **options}]))
 
     def stream(
         self, url: str, *, level: float | None = None, loop: int | None = None, barge_in: bool | None = None
     ) -> Awaitable[None]:
         """Play an audio file. The options are those of the action `stream`. Source: NCCO reference, Stream."""
         options = _options(level=level, loop=loop, bargeIn=barge_in)
-        return self._make(Effect("play", [{"stream": url, **options}]))
+        return self._make(HandlerEffect("play", [{"stream": url, **options}]))
 
     def record(self, **options: Any) -> Awaitable[None]:
         """Record the caller. With an option that ends it, what follows is played when the recording has ended.
@@ -176,18 +176,18 @@ class Call:
         The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`).
         Source: NCCO reference, Record.
         """
-        return self._make(Effect("play", [{"record": options or True}]))
+        return self._make(HandlerEffect("play", [{"record": options or True}]))
 
     def pause(self, seconds: float) -> Awaitable[None]:
         """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
-        return self._make(Effect("play", [{"wait": seconds}]))
+        return self._make(HandlerEffect("play", [{"wait": seconds}]))
 
     def conversation(self, name: str, **options: Any) -> Awaitable[NoReturn]:
         """Join a conference; the handler does not go on. The options are those of the action, as in the NCCO.
 
         Source: NCCO reference, Conversation.
         """
-        return self._make(Effect("leave", [{"conversation": name, **options}], {"goto": END}))
+        return self._make(HandlerEffect("leave", [{"conversation": name, **options}], {"goto": END}))
 
     def choose(
         self,
@@ -217,7 +217,7 @@ class Call:
         }
         words = {"choices": menu, "retry": _retry(tries, noinput, nomatch)}
         words |= _options(min_confidence=min_confidence)
-        return self._make(Effect("wait", _prompt(text), words, name, asks=True))
+        return self._make(HandlerEffect("wait", _prompt(text), words, name, asks=True))
 
     def collect(
         self,
@@ -248,7 +248,7 @@ class Call:
         number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
         wanted = _options(digits=number, speech="any" if speech else None, min_confidence=min_confidence)
         words = {"collect": {"into": HEARD, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
-        return self._make(Effect("wait", _prompt(text), words, name, asks=True))
+        return self._make(HandlerEffect("wait", _prompt(text), words, name, asks=True))
 
     def connect(
         self,
@@ -272,16 +272,16 @@ class Call:
         """
         dialled = {"connect": endpoint, **options, **_options(**{"from": from_, "timeout": timeout})}
         on = dict.fromkeys(("completed", "otherwise"), NEXT)
-        return self._make(Effect("wait", [dialled], {"on": on}, name))
+        return self._make(HandlerEffect("wait", [dialled], {"on": on}, name))
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on."""
-        return self._make(Effect("leave", words={"goto": {"run": Word(flow)} | ({"with": params} if params else {})}))
+        return self._make(HandlerEffect("leave", words={"goto": {"run": WrittenText(flow)} | ({"with": params} if params else {})}))
 
     def run_flow(self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any) -> Awaitable[str]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares."""
-        words = {"run": Word(flow), "on": dict.fromkeys(outcomes, NEXT)} | ({"with": params} if params else {})
-        return self._make(Effect("wait", words=words, name=name))
+        words = {"run": WrittenText(flow), "on": dict.fromkeys(outcomes, NEXT)} | ({"with": params} if params else {})
+        return self._make(HandlerEffect("wait", words=words, name=name))
 
     @overload
     def run(self, function: Callable[..., Awaitable[T]], *arguments: Any, limit_ms: int = 1000) -> Awaitable[T]: ...
@@ -305,14 +305,14 @@ class Call:
             RunFailed: the function raised an error, was too slow, or returned something else.
         """
         called = Called(function, arguments)
-        return self._make(Effect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored))
+        return self._make(HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored))
 
 
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""
-NEXT: Final = Word("next")
+NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""
-END: Final = Word("end")
+END: Final = WrittenText("end")
 """The target that ends the call."""
 
 

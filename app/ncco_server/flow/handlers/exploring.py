@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import Word
-from ncco_server.flow.handlers.playback import Playback
+from ncco_server.flow.handlers.api import WrittenText
+from ncco_server.flow.handlers.playback import HandlerPlayback
 from ncco_server.flow.handlers.samples import samples_of
-from ncco_server.flow.handlers.steps import Made, Said, StepMaker
+from ncco_server.flow.handlers.steps import Made, EffectAt, StepMaker
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -29,7 +29,7 @@ _NO_REPLY: Final = "no reply"
 _DIGITS: Final = "12345678901234567890"
 
 
-class Failure(NamedTuple):
+class FailedRun(NamedTuple):
     """A run that ended in an error; `code` is that of the error, `where` its line."""
 
     code: str
@@ -72,14 +72,14 @@ class _Run(NamedTuple):
 
 @dataclass(slots=True)
 class _Exploration:
-    begin: Callable[[], Playback]
+    begin: Callable[[], HandlerPlayback]
     maker: StepMaker
-    made: dict[tuple[str, ...], Sequence[Said]] = field(default_factory=dict)
+    made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, str] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
     order: dict[str, None] = field(default_factory=dict)
     functions: dict[str, FunctionDefinition] = field(default_factory=dict)
-    failures: dict[Failure, None] = field(default_factory=dict)
+    failures: dict[FailedRun, None] = field(default_factory=dict)
     is_whole: bool = True
 
     def explore(self) -> None:
@@ -95,7 +95,7 @@ class _Exploration:
                 playback.play(run.recorded)
                 made = playback.made
             except RenderError as error:
-                self.failures[Failure(error.code, str(error), error.where)] = None
+                self.failures[FailedRun(error.code, str(error), error.where)] = None
                 continue
             state = playback.state()
             if made is not None:
@@ -110,7 +110,7 @@ class _Exploration:
             for origin in came_from if state in self.led else ():
                 self.led.setdefault(origin, self.led[state])
 
-    def _following(self, playback: Playback, run: _Run, state: Any) -> Iterator[_Run]:
+    def _following(self, playback: HandlerPlayback, run: _Run, state: Any) -> Iterator[_Run]:
         made = playback.made
         if made is None:
             return self._after_function(playback, run.recorded, (*run.came_from, state))
@@ -124,7 +124,7 @@ class _Exploration:
             self.led.setdefault(origin, made.steps[0].name)
 
     def _after_function(
-        self, playback: Playback, recorded: Sequence[Any], came_from: tuple[_Origin, ...]
+        self, playback: HandlerPlayback, recorded: Sequence[Any], came_from: tuple[_Origin, ...]
     ) -> Iterator[_Run]:
         name, request = playback.wanted or ("", None)
         if request is not None:
@@ -133,7 +133,7 @@ class _Exploration:
             yield _Run([*recorded, playback.item_at(sample, "", _NOON)], came_from)
         yield _Run([*recorded, playback.item_at(None, _NO_REPLY, _NOON)], came_from)
 
-    def _after_wait(self, playback: Playback, step: Step, recorded: Sequence[Any]) -> Iterator[_Run]:
+    def _after_wait(self, playback: HandlerPlayback, step: Step, recorded: Sequence[Any]) -> Iterator[_Run]:
         for way in step.exit.ways:
             for value in _values(step, way.name):
                 yield _Run([*recorded, playback.item_at(value, "", _NOON)], ((step.name, way.name),))
@@ -141,10 +141,10 @@ class _Exploration:
     def steps(self) -> dict[str, Step]:
         """Every step, with its ways out leading to the steps that follow."""
         found: dict[str, Step] = {}
-        ways = {origin: Word(to) for origin, to in self.led.items() if isinstance(origin[1], str)}
+        ways = {origin: WrittenText(to) for origin, to in self.led.items() if isinstance(origin[1], str)}
         for (*_, name), said in self.made.items():
             targets = {way: to for (step, way), to in ways.items() if step == name}
-            led = (*said[:-1], Said(said[-1].effect.leading(targets), said[-1].place))
+            led = (*said[:-1], EffectAt(said[-1].effect.leading(targets), said[-1].place))
             for step in self.maker.make(name, led).steps:
                 found.setdefault(step.name, step)
         return {name: found[name] for name in self.order}
@@ -164,7 +164,7 @@ def _values(step: Step, way: str) -> Sequence[Any]:
     return (way,)
 
 
-class Explored(Mapping[str, Step]):
+class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name. They are found when somebody asks for all of them.
 
     Args:
@@ -173,7 +173,7 @@ class Explored(Mapping[str, Step]):
         start: what a name stands for that no step has: a step that does nothing.
     """
 
-    def __init__(self, begin: Callable[[], Playback], maker: StepMaker, start: Step) -> None:
+    def __init__(self, begin: Callable[[], HandlerPlayback], maker: StepMaker, start: Step) -> None:
         self._begin = begin
         self._maker = maker
         self._start = start
@@ -189,7 +189,7 @@ class Explored(Mapping[str, Step]):
         return self._explored.steps()
 
     @property
-    def failures(self) -> tuple[Failure, ...]:
+    def failures(self) -> tuple[FailedRun, ...]:
         """The errors of the runs."""
         return tuple(self._explored.failures)
 

@@ -15,8 +15,8 @@ from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import END, Call, CallFlow, Effect, RunFailed, Word
-from ncco_server.flow.handlers.steps import Made, Said, StepMaker, digest_of
+from ncco_server.flow.handlers.api import END, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.steps import Made, EffectAt, StepMaker, digest_of
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
@@ -116,7 +116,7 @@ def _limited(file: str) -> Iterator[None]:
         _running.pop()
 
 
-class Playback:
+class HandlerPlayback:
     """A handler in one call.
 
     Args:
@@ -141,9 +141,9 @@ class Playback:
         self._call = Call(facts, env)
         self._params = params
         self._coroutine: Any = None
-        self._played: list[Said] = []
-        self._waiting: Effect[Any] | None = None
-        self._said: tuple[Said, ...] | None = None
+        self._played: list[EffectAt] = []
+        self._waiting: HandlerEffect[Any] | None = None
+        self._said: tuple[EffectAt, ...] | None = None
         self._made: Made | None = None
         self._recorded: list[Any] = []
         self._name = ""
@@ -256,7 +256,7 @@ class Playback:
         try:
             effect = self._send(result)
             while effect.does == "play":
-                self._played.append(Said(effect, self._place_now()))
+                self._played.append(EffectAt(effect, self._place_now()))
                 effect = self._send(None)
             self._stop_at(effect, said)
         except StopIteration as ended:
@@ -268,12 +268,12 @@ class Playback:
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 
-    def _send(self, result: Recorded | None) -> Effect[Any]:
+    def _send(self, result: Recorded | None) -> HandlerEffect[Any]:
         if result is not None and result.problem:
             found = self._coroutine.throw(RunFailed(result.problem))
         else:
             found = self._coroutine.send(None if result is None else result.value)
-        if not isinstance(found, Effect):
+        if not isinstance(found, HandlerEffect):
             message = "the handler awaits something that is no method of its call: put it into `call.run`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
         forgotten = next((made for made in self._call.made if not made.is_awaited), None)
@@ -294,11 +294,11 @@ class Playback:
             inner = getattr(inner, "cr_await", None)
         return place
 
-    def _stop_at(self, effect: Effect[Any], said: int) -> None:
+    def _stop_at(self, effect: HandlerEffect[Any], said: int) -> None:
         self._waiting = effect
         self._place = self._place_now()
         self._name = effect.name or f"line {self._place.line}"
-        self._played.append(Said(effect, self._place))
+        self._played.append(EffectAt(effect, self._place))
         self._digest = digest_of(self._name, [(each.effect.do, each.effect.words) for each in self._played[said:]])
         self._said = None
         if effect.does == "run":
@@ -310,8 +310,8 @@ class Playback:
     def _end(self, outcome: Any, said: int) -> None:
         if outcome is not None and not isinstance(outcome, str):
             raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
-        words = {"goto": END if outcome is None else {"return": Word(outcome)}}
-        self._stop_at(Effect("leave", words=words, name=_ENDED), said)
+        words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
+        self._stop_at(HandlerEffect("leave", words=words, name=_ENDED), said)
 
     def _fail(self, message: str, error: Exception | None = None) -> None:
         """Raises RenderError with the line of the handler."""

@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.handlers.api import HEARD, Called, CallFlow
-from ncco_server.flow.handlers.exploring import Explored, Failure
-from ncco_server.flow.handlers.playback import Playback, milliseconds
+from ncco_server.flow.handlers.exploring import HandlerSteps, FailedRun
+from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
-from ncco_server.flow.handlers.steps import StepMaker, Template, constants
+from ncco_server.flow.handlers.steps import StepMaker, EffectTemplate, constants
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
@@ -69,7 +69,7 @@ _TYPES: Final[Mapping[Any, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Handling:
+class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
     It may run the flows whose names it contains.
@@ -95,9 +95,9 @@ class Handling:
         """The results of a call that comes to the handler now."""
         return [milliseconds(now)]
 
-    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> Playback:
+    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> HandlerPlayback:
         """The handler at the beginning of a call."""
-        return Playback(self.flow, self.maker, facts, env, params)
+        return HandlerPlayback(self.flow, self.maker, facts, env, params)
 
 
 class HandlerFile(NamedTuple):
@@ -160,7 +160,7 @@ def _node(handler: CallFlow, path: str) -> Node:
         "start": _START,
         "steps": {_START: {"goto": "end"}},
     }
-    return Template(None, Place(path, handler.line, 1)).node(words)
+    return EffectTemplate(None, Place(path, handler.line, 1)).node(words)
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
@@ -189,17 +189,17 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     variables = {**read.flow.variables, **own}
     maker = StepMaker(replace(read.reader, variables=variables), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
-    handling = Handling(file.handler, maker, frozenset(runs), tuple(read.flow.params))
+    handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params))
     params = {name: param.default for name, param in read.flow.params.items()}
     start = read.flow.steps[_START]
-    steps = Explored(lambda: handling.playback(SAMPLE_CALL, SampleEnv(), params), maker, start)
+    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, SampleEnv(), params), maker, start)
     issues.extend(_issue_of(failure) for failure in steps.failures)
     first = next(iter(steps), _START)
     flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handling)
     return replace(read, flow=flow)
 
 
-def _issue_of(failure: Failure) -> FlowIssue:
+def _issue_of(failure: FailedRun) -> FlowIssue:
     """An error of a run as an issue: of the step that it made, or of its code (W183)."""
     file, _, at = failure.where.rpartition(":")[0].rpartition(":")
     place = Place(file, int(at or 1), 1)

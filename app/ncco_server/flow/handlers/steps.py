@@ -17,7 +17,7 @@ import orjson
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Resolver
-from ncco_server.flow.handlers.api import Effect, Word
+from ncco_server.flow.handlers.api import HandlerEffect, WrittenText
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.step import read_step
 from ncco_server.flow.model import Step
@@ -34,10 +34,10 @@ LITERAL: Final = frozenset({"choices", "collect", "on"})
 _BRACES: Final = re.compile(r"\{[{%#]")
 
 
-class Said(NamedTuple):
+class EffectAt(NamedTuple):
     """An effect of a handler, and where the handler has it."""
 
-    effect: Effect[Any]
+    effect: HandlerEffect[Any]
     place: Place
 
 
@@ -52,7 +52,7 @@ class Made(NamedTuple):
 
     steps: tuple[Step, ...]
     values: Mapping[str, str]
-    said: Sequence[Said]
+    said: Sequence[EffectAt]
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
@@ -71,7 +71,7 @@ def _texts(found: Sequence[Any]) -> Iterator[str]:
 
 
 @dataclass(slots=True)
-class Template:
+class EffectTemplate:
     """What a handler says, with holes for computed texts.
 
     Attributes:
@@ -97,7 +97,7 @@ class Template:
         """A value as it would be written in a flow file."""
         place = self.place
         if isinstance(value, str):
-            if isinstance(value, Word) or self._is_literal(value):
+            if isinstance(value, WrittenText) or self._is_literal(value):
                 return Text(value, place, quoted=True)
             return Text(f"{{{{ {self._hole(value)} }}}}", place, quoted=True)
         if isinstance(value, Mapping):
@@ -141,7 +141,7 @@ class StepMaker:
         self._literal = literal
         self._made: dict[Any, tuple[Step, ...]] = {}
 
-    def make(self, name: str, said: Sequence[Said]) -> Made:
+    def make(self, name: str, said: Sequence[EffectAt]) -> Made:
         """The steps of some effects, of which the last one waits or leaves. Raises RenderError if one has an error."""
         values: dict[str, str] = {}
         key = (name, *(self._key(each, values) for each in said))
@@ -153,14 +153,14 @@ class StepMaker:
         self.latest.update((step.name, step) for step in steps)
         return Made(steps, values, said)
 
-    def _key(self, said: Said, values: dict[str, str]) -> Any:
+    def _key(self, said: EffectAt, values: dict[str, str]) -> Any:
         effect, place = said
-        template = Template(self._literal, place, values)
-        written = Template(None, place)
+        template = EffectTemplate(self._literal, place, values)
+        written = EffectTemplate(None, place)
         words = [(word, (written if word in LITERAL else template).key(value)) for word, value in effect.words.items()]
         return place.line, *map(template.key, effect.do), *words
 
-    def _steps(self, name: str, said: Sequence[Said]) -> Iterator[Step]:
+    def _steps(self, name: str, said: Sequence[EffectAt]) -> Iterator[Step]:
         *before, (last, place) = said
         parts = [(name, place, said)]
         if before and last.asks:
@@ -170,13 +170,13 @@ class StepMaker:
         for (each, at, _), node in zip(parts, nodes, strict=True):
             yield self._read(each, at, node, values)
 
-    def _node(self, place: Place, said: Sequence[Said], following: str, values: dict[str, str]) -> Map:
+    def _node(self, place: Place, said: Sequence[EffectAt], following: str, values: dict[str, str]) -> Map:
         """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
         items: list[Node] = []
         words: dict[str, Node] = {"goto": Text(following, place)}
         for effect, at in said:
-            template = Template(self._literal, at, values)
-            written = Template(None, at)
+            template = EffectTemplate(self._literal, at, values)
+            written = EffectTemplate(None, at)
             items += [template.node(item) for item in effect.do]
             if effect.words:
                 pairs = effect.words.items()

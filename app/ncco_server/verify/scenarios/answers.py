@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias, TypeGuard
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.grammar.reader import Reader, items
-from ncco_server.flow.handlers.exploring import Explored, FunctionDefinition
+from ncco_server.flow.handlers.exploring import HandlerSteps, FunctionDefinition
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
@@ -98,7 +98,7 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
     found: dict[tuple[str, str], Answering] = {}
     for flow in flows:
         found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.asks}
-        if isinstance(flow.steps, Explored):
+        if isinstance(flow.steps, HandlerSteps):
             found |= {(flow.name, name): function for name, function in flow.steps.functions.items()}
     return found
 
