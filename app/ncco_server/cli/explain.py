@@ -124,7 +124,7 @@ def _report(rule: Rule) -> str:
         with TemporaryDirectory() as folder:
             root = Path(folder)
             write_example(rule.bad, root)
-            handlers = [path.name for path in (root / "flows").glob("*.py")] if rule.code != "E182" else []
+            handlers = [path.name for path in (root / "flows").glob("*.py")] if rule.code != "E702" else []
             project = load_files(root / "flows", root / "templates", {}, modules=(), handlers=handlers)
             return report(project.issues, project.texts, "text", colour=True).replace(f"{root}/", "")
     if rule.code in NCCO_RULES or rule.code in TEXT_RULES:

@@ -43,7 +43,7 @@ _INVENTED: Final = re.compile(
 """Sources: Ofcom, telephone numbers for drama use; North American Numbering Plan, line numbers 555-0100 to 0199."""
 
 
-class Read(Protocol):
+class ReadRecords(Protocol):
     """Reads from the database; see `Surroundings.read`."""
 
     async def __call__(self, work: Callable[[Records], Awaitable[T]], default: T) -> T:
@@ -198,14 +198,14 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
         yield ok(f"recordings are kept in {settings.bucket or (folder and folder.absolute())}")
 
 
-async def check_audio(files: RecordingFiles, read: Read) -> list[Finding]:
+async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]:
     """Whether files of recordings are missing."""
     lost = await read(lambda records: count_lost(records, files), 0)
     message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
     return [error(message, f"{as_sentence(PUT_BACK)}.")] if lost else []
 
 
-async def check_sums(read: Read) -> list[Finding]:
+async def check_sums(read: ReadRecords) -> list[Finding]:
     """Whether reports count the stored calls, once all of these have results."""
 
     async def count_wrong(records: Records) -> int:
@@ -244,7 +244,7 @@ def _is_used(flows: Iterable[Flow]) -> bool:
     return any(flow.is_startable or flow.outbound is not None for flow in flows)
 
 
-async def check_placing(settings: Settings, flows: Iterable[Flow], read: Read) -> list[Finding]:
+async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRecords) -> list[Finding]:
     """Whether calls can be placed, if a flow can be used for that."""
     if not any(flow.outbound is not None for flow in flows):
         return []

@@ -9,11 +9,11 @@ from datetime import tzinfo
 from fastapi import Response
 from fastapi.responses import StreamingResponse
 
-from ncco_server.service.documents import Document
+from ncco_server.service.documents import RowDocument
 from ncco_server.service.exports import Pages, csv_pages
 
 
-async def csv_response(kind: type[Document], pages: Pages, zone: tzinfo, name: str) -> Response:
+async def csv_response(kind: type[RowDocument], pages: Pages, zone: tzinfo, name: str) -> Response:
     """Documents of a kind as a CSV file, with times in `zone`. Raises StoreError if the first page cannot be read."""
     return await _response(csv_pages(kind, pages, zone), "text/csv; charset=utf-8", name)
 

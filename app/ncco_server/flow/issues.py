@@ -161,11 +161,10 @@ def _book(*names: str) -> Mapping[str, FlowRule]:
     return RuleBook(FlowRule, *(folder / f"{name}.yaml" for name in names))
 
 
-RULES: Final = _book(
-    *("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage"),
-)
-"""The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. Wxxx:
-warnings.
+_PAGES: Final = ("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage")
+RULES: Final = _book(*_PAGES, "handlers")
+"""The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. E7xx:
+handlers in Python. Wxxx: warnings.
 """
 
 EXPRESSION_RULES: Final = _book("expressions")

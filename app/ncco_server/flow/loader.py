@@ -258,7 +258,7 @@ class _File:
         listed = ",".join((*allowed, name))
         message = "the server may not run the code of this file"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={listed}"
-        return cls(path, text, None, None, True, [RULES["E182"].at(Place(path, 1, 1), message, cure)])
+        return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
 
     @classmethod
     def of(cls, path: str, text: str, reading: Reading) -> Self:

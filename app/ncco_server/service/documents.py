@@ -33,15 +33,15 @@ Personal: TypeAlias = Annotated[str, Field(json_schema_extra={"x-personal": True
 """A text that says something about a person; `ncco forget` and the end of the retention period delete it."""
 
 
-def _describe(schema: dict[str, Any], kind: type[Document]) -> None:
+def _describe(schema: dict[str, Any], kind: type[RowDocument]) -> None:
     """Add the docstrings of the fields to a JSON Schema."""
-    docs = field_docs(kind, Document)
+    docs = field_docs(kind, RowDocument)
     for name, field in kind.model_fields.items():
         option = schema["properties"].get(field.serialization_alias or name, {})
         option["description"] = " ".join(docs[name].split())
 
 
-class Document(BaseModel):
+class RowDocument(BaseModel):
     """A row as programs read it. Rows have times in milliseconds since 1970."""
 
     model_config = ConfigDict(
@@ -68,7 +68,7 @@ class Document(BaseModel):
         return self.model_dump(mode="json")
 
 
-class PlacedAttempt(Document):
+class PlacedAttempt(RowDocument):
     """An attempt, which makes at most one phone call."""
 
     number: int
@@ -96,7 +96,7 @@ class PlacedAttempt(Document):
         return cls.model_validate(row._asdict())
 
 
-class PlacedDocument(Document):
+class PlacedDocument(RowDocument):
     """A placed call."""
 
     id: str
@@ -133,7 +133,7 @@ class PlacedDocument(Document):
         return cls.model_validate(row._asdict() | {"attempts": shown})
 
 
-class CallDocument(Document):
+class CallDocument(RowDocument):
     """A recorded call, or the leg of a called party that heard a flow."""
 
     timezone_follows: ClassVar[str] = "ended_at"
@@ -255,7 +255,7 @@ class CallDocument(Document):
         return f"{words}; something failed" if self.failed else words
 
 
-class RecordingDocument(Document):
+class RecordingDocument(RowDocument):
     """A recording, without its URL at Vonage."""
 
     timezone_follows: ClassVar[str] = "started_at"
@@ -335,7 +335,7 @@ class RecordingDocument(Document):
         return cls.model_validate(row._asdict() | {"state": state})
 
 
-class HookDocument(Document):
+class HookDocument(RowDocument):
     """A hook that has not been sent. It is deleted once its receiver has replied."""
 
     id: str

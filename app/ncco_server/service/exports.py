@@ -10,13 +10,13 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final, TypeAlias
 
 from ncco_server.service.call_search import FoundCalls
-from ncco_server.service.documents import TIMEZONE, CallDocument, Document, RecordingDocument
+from ncco_server.service.documents import TIMEZONE, CallDocument, RecordingDocument, RowDocument
 from ncco_server.store import RecordingFilter, Recordings
 
 AT_ONCE: Final = 500
 """Number of rows that an export reads at a time."""
 
-Pages: TypeAlias = AsyncIterator[Sequence[Document]]
+Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
@@ -51,7 +51,7 @@ async def recording_pages(
         before = rows[-1].id
 
 
-async def csv_pages(kind: type[Document], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
+async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
     """Documents of a kind as CSV, a page at a time; the first one begins with the names of the columns.
 
     Times are in `zone`, which a column names, as spreadsheets read them: without an offset.

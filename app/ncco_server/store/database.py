@@ -107,7 +107,7 @@ async def give_way(began: float, factor: float = 1.0) -> None:
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
 
-class Fault(NamedTuple):
+class StoreFault(NamedTuple):
     """A problem and its fix. The message is the rest of a sentence that starts with the database's name."""
 
     message: str

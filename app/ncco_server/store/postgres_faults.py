@@ -10,34 +10,36 @@ from typing import Final
 import asyncpg
 
 from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
-from ncco_server.store.database import Fault
+from ncco_server.store.database import StoreFault
 
 DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """The exceptions that the driver raises."""
 
-_OTHER: Final = Fault("cannot be used", "see PostgreSQL's message, or name another database in NCCO_DATABASE_URL")
-_UNREACHABLE: Final = Fault(
+_OTHER: Final = StoreFault("cannot be used", "see PostgreSQL's message, or name another database in NCCO_DATABASE_URL")
+_UNREACHABLE: Final = StoreFault(
     "cannot be reached", "check that PostgreSQL runs, and that NCCO_DATABASE_URL has its host and port"
 )
-_SLOW: Final = Fault("does not answer in time", "check its load, its disk and the network")
+_SLOW: Final = StoreFault("does not answer in time", "check its load, its disk and the network")
 
 _FAULTS: Final = {
-    "25006": Fault("is read-only", "name the primary, or add ?target_session_attrs=read-write to the URL"),
-    "28": Fault("refuses the user", "put the right user and password in NCCO_DATABASE_URL, and check pg_hba.conf"),
-    "3D": Fault("does not exist", "create it: createdb --owner=USER NAME"),
-    "42501": Fault(
+    "25006": StoreFault("is read-only", "name the primary, or add ?target_session_attrs=read-write to the URL"),
+    "28": StoreFault("refuses the user", "put the right user and password in NCCO_DATABASE_URL, and check pg_hba.conf"),
+    "3D": StoreFault("does not exist", "create it: createdb --owner=USER NAME"),
+    "42501": StoreFault(
         "does not allow this user to write",
         "let the user own the database, or GRANT CREATE, USAGE ON SCHEMA public TO it",
     ),
-    "53100": Fault("has a full disk", "free space on PostgreSQL's disk"),
-    "53300": Fault("has too many connections", "raise max_connections, or use a pooler"),
-    "55P03": Fault("is locked by another transaction", "look in pg_stat_activity for a transaction that does not end"),
+    "53100": StoreFault("has a full disk", "free space on PostgreSQL's disk"),
+    "53300": StoreFault("has too many connections", "raise max_connections, or use a pooler"),
+    "55P03": StoreFault(
+        "is locked by another transaction", "look in pg_stat_activity for a transaction that does not end"
+    ),
     "57014": _SLOW,
-    "57P01": Fault("is being stopped", "start it again"),
-    "57P02": Fault("has crashed", "read PostgreSQL's log"),
-    "57P03": Fault("is starting or stopping", "wait until it is running"),
-    "XX001": Fault("is damaged", "restore a backup"),
-    "XX002": Fault("has a damaged index", "REINDEX DATABASE"),
+    "57P01": StoreFault("is being stopped", "start it again"),
+    "57P02": StoreFault("has crashed", "read PostgreSQL's log"),
+    "57P03": StoreFault("is starting or stopping", "wait until it is running"),
+    "XX001": StoreFault("is damaged", "restore a backup"),
+    "XX002": StoreFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
 """The SQLSTATE classes of errors caused by a row: invalid data, violated constraints, and exceeded limits."""
@@ -53,7 +55,7 @@ def _state(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or "")
 
 
-def _fault(error: BaseException) -> Fault:
+def _fault(error: BaseException) -> StoreFault:
     if isinstance(error, TimeoutError):
         return _SLOW
     if is_lost(error):

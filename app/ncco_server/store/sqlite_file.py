@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
-from ncco_server.store.database import Fault, Insert, Many, Row, T, Work
+from ncco_server.store.database import Insert, Many, Row, StoreFault, T, Work
 from ncco_server.store.migrations import find_schema, probe, upgrade
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
@@ -36,24 +36,26 @@ _PRAGMAS: Final = (
 )
 
 _RIGHTS: Final = "give the user who runs the server permission to write to the file and its folder"
-_OTHER: Final = Fault("cannot be used", "see SQLite's message, repair the file or name another in NCCO_DATABASE_URL")
+_OTHER: Final = StoreFault(
+    "cannot be used", "see SQLite's message, repair the file or name another in NCCO_DATABASE_URL"
+)
 _FAULTS: Final = {
-    sqlite3.SQLITE_BUSY: Fault(
+    sqlite3.SQLITE_BUSY: StoreFault(
         "is locked by another process", "stop the process that holds the lock; `fuser` on the file shows it"
     ),
-    sqlite3.SQLITE_LOCKED: Fault("is locked", "stop other programs that use the file"),
-    sqlite3.SQLITE_CANTOPEN: Fault("cannot be opened", _RIGHTS),
-    sqlite3.SQLITE_PERM: Fault("must not be opened", _RIGHTS),
-    sqlite3.SQLITE_AUTH: Fault("must not be used", _RIGHTS),
-    sqlite3.SQLITE_READONLY: Fault("cannot be written", f"{_RIGHTS}; it cannot be on a read-only file system"),
-    sqlite3.SQLITE_FULL: Fault("has no room to grow", "free space on its disk, or raise the quota"),
-    sqlite3.SQLITE_IOERR: Fault(
+    sqlite3.SQLITE_LOCKED: StoreFault("is locked", "stop other programs that use the file"),
+    sqlite3.SQLITE_CANTOPEN: StoreFault("cannot be opened", _RIGHTS),
+    sqlite3.SQLITE_PERM: StoreFault("must not be opened", _RIGHTS),
+    sqlite3.SQLITE_AUTH: StoreFault("must not be used", _RIGHTS),
+    sqlite3.SQLITE_READONLY: StoreFault("cannot be written", f"{_RIGHTS}; it cannot be on a read-only file system"),
+    sqlite3.SQLITE_FULL: StoreFault("has no room to grow", "free space on its disk, or raise the quota"),
+    sqlite3.SQLITE_IOERR: StoreFault(
         "cannot be read from or written to disk", "check the disk: it may be full, over quota or failing"
     ),
-    sqlite3.SQLITE_NOTADB: Fault(
+    sqlite3.SQLITE_NOTADB: StoreFault(
         "is not a SQLite database", "name another file in NCCO_DATABASE_URL, or move this one away"
     ),
-    sqlite3.SQLITE_CORRUPT: Fault(
+    sqlite3.SQLITE_CORRUPT: StoreFault(
         "is damaged",
         "move away a -wal of another database, restore a backup, or move both files away to start empty "
         "(`sqlite3 FILE .recover` saves what can be read)",

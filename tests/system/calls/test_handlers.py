@@ -55,7 +55,7 @@ def test_a_handler_goes_on_after_kill_9_with_the_text_that_the_call_began_with(
 def test_a_server_does_not_run_code_that_is_not_listed(tmp_path: Path, project: Path) -> None:
     handler = project / "flows/pizza.py"
     handler.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + handler.read_text())
-    not_started = pytest.raises(AssertionError, match="E182")
+    not_started = pytest.raises(AssertionError, match="E702")
     with not_started, running_server(tmp_path, cwd=project, env={"NCCO_PYTHON_FLOWS": "other.py"}):
         pass
     assert not (tmp_path / "ran").exists()

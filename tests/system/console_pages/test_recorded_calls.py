@@ -120,7 +120,8 @@ steps:
   called: {do: [{talk: "Hello {{ who }}."}], goto: end}
 """
 
-ALLOWED = {"NCCO_PYTHON_LOOKUPS": "bank_of_tests"}
+MODULE = "bank_of_tests"
+ALLOWED = {"NCCO_PYTHON_LOOKUPS": MODULE}
 
 
 @pytest.fixture
@@ -153,7 +154,8 @@ async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None 
 
 async def keep(project: Path, id_: str) -> httpx.Response:
     """Keep a call as a scenario; the console replays it in this process."""
-    console = create_console(settings_for(project, database_url=database(project)), console_services(), dev=True)
+    settings = settings_for(project, database_url=database(project), python_lookups=MODULE)
+    console = create_console(settings, console_services(), dev=True)
     console.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(with_worker_here(console)) as client:
         reply = await client.post(f"/calls/{id_}/keep", headers={"HX-Request": "true"})
@@ -382,7 +384,7 @@ async def test_call_of_an_older_version_is_shown_without_what_it_did_not_store(p
     ],
 )
 async def test_whatever_was_received_a_call_is_kept_or_refused_in_words(project: Path, given: dict[str, Any]) -> None:
-    settings = settings_for(project, database_url=database(project), insecure=True)
+    settings = settings_for(project, database_url=database(project), insecure=True, python_lookups=MODULE)
     app = create_app(settings, dev=True)
     names = {"uuid": "aaaaaaaa-0", "conversation_uuid": "CON-a"}
     client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8000")

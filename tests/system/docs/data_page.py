@@ -11,10 +11,10 @@ from ncco_server.service.documents import (
     TIMEZONE,
     AddressedHook,
     CallDocument,
-    Document,
     PlacedAttempt,
     PlacedDocument,
     RecordingDocument,
+    RowDocument,
 )
 from ncco_server.web.placing_api import router
 from tests.support.tracked import ROOT
@@ -51,7 +51,7 @@ FIELDS: Final = "| field | type | meaning |\n|---|---|---|\n"
 class Subject(NamedTuple):
     """A document, its heading, and where programs find it."""
 
-    kind: type[Document]
+    kind: type[RowDocument]
     heading: str
     place: str
 

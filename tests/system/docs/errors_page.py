@@ -29,6 +29,7 @@ FLOW_CHAPTERS: Final[Mapping[str, str]] = {
     "E4": "NCCO rules in a flow",
     "E5": "Opening hours, lookups, locales and hooks",
     "E6": "What is used",
+    "E7": "Calls in Python",
     "W": "Warnings about a flow",
 }
 NCCO_CHAPTERS: Final[Mapping[str, str]] = {

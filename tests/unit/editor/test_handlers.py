@@ -38,9 +38,9 @@ def test_a_text_that_is_not_on_disk_is_not_run(folder: ProjectFolder, tmp_path: 
     unsaved = {file: typed}
     values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
 
-    assert {(file, "E182")} <= codes(folder.with_texts(unsaved).issues)
-    assert "E182" in str(language.check(values, {"file": file, "text": typed, "unsaved": {}}))
-    assert "E182" in str(answers.check(values, {"unsaved": unsaved, "too_large": []}))
+    assert {(file, "E702")} <= codes(folder.with_texts(unsaved).issues)
+    assert "E702" in str(language.check(values, {"file": file, "text": typed, "unsaved": {}}))
+    assert "E702" in str(answers.check(values, {"unsaved": unsaved, "too_large": []}))
     assert not (tmp_path / "ran").exists()
 
 

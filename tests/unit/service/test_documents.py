@@ -13,10 +13,10 @@ from ncco_server.service.documents import (
     TIMEZONE,
     AddressedHook,
     CallDocument,
-    Document,
     HookDocument,
     PlacedDocument,
     RecordingDocument,
+    RowDocument,
 )
 from ncco_server.store import CallFilter, EndOfCall, RecordingRow, Store
 from tests.support.cases import each_case
@@ -75,7 +75,7 @@ async def test_a_call_that_is_found_by_its_result_shows_it(direction: Any) -> No
     assert {name: [name] for name, results in found.items() if results} == {n: r for n, r in found.items() if r} != {}
 
 
-def personal(kind: type[Document]) -> list[str]:
+def personal(kind: type[RowDocument]) -> list[str]:
     """The fields that say something about a person."""
     return [name for name, field in kind.model_fields.items() if field.json_schema_extra]
 
@@ -83,7 +83,7 @@ def personal(kind: type[Document]) -> list[str]:
 async def test_nothing_personal_is_left_of_what_is_forgotten() -> None:
     async with MemoryStore() as store:
         texts = dict.fromkeys(personal(RecordingDocument), NUMBER)
-        await store.recordings.add(RecordingRow("1", "uuid", "record", NOON_MS, **texts))  # type: ignore[arg-type]
+        await store.recordings.add(RecordingRow("1", "uuid", "record", NOON_MS, **texts))  # type: ignore[arg-type]  # names of fields
         await store.placed.add([placed_row(id="1", number=NUMBER)])
         await store.forget([NUMBER])
         recording, placed = await store.recordings.get("1"), await store.placed.get("1")

@@ -276,7 +276,9 @@ class Call:
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on."""
-        return self._make(HandlerEffect("leave", words={"goto": {"run": WrittenText(flow)} | ({"with": params} if params else {})}))
+        return self._make(
+            HandlerEffect("leave", words={"goto": {"run": WrittenText(flow)} | ({"with": params} if params else {})})
+        )
 
     def run_flow(self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any) -> Awaitable[str]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares."""
@@ -305,7 +307,9 @@ class Call:
             RunFailed: the function raised an error, was too slow, or returned something else.
         """
         called = Called(function, arguments)
-        return self._make(HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored))
+        return self._make(
+            HandlerEffect("run", function=called, limit_ms=limit_ms, name=called.name, result=called.restored)
+        )
 
 
 HEARD: Final = "heard"

@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import WrittenText
 from ncco_server.flow.handlers.playback import HandlerPlayback
 from ncco_server.flow.handlers.samples import samples_of
-from ncco_server.flow.handlers.steps import Made, EffectAt, StepMaker
+from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
 from ncco_server.ncco.statuses import DIAL_FAILURES

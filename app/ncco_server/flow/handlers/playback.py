@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
-from ncco_server.flow.handlers.steps import Made, EffectAt, StepMaker, digest_of
+from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place

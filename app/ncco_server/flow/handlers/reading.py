@@ -17,10 +17,10 @@ from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.flow.handlers.api import HEARD, Called, CallFlow
-from ncco_server.flow.handlers.exploring import HandlerSteps, FailedRun
+from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
-from ncco_server.flow.handlers.steps import StepMaker, EffectTemplate, constants
+from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
@@ -147,7 +147,7 @@ def run_file(path: str, text: str) -> HandlerFile:
 
 
 def _without_handler(place: Place, message: str, cure: str | None = None) -> HandlerFile:
-    return HandlerFile(None, None, {}, [RULES["E181"].at(place, message, cure)])
+    return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
 
 
 def _node(handler: CallFlow, path: str) -> Node:
@@ -200,9 +200,9 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
 
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
-    """An error of a run as an issue: of the step that it made, or of its code (W183)."""
+    """An error of a run as an issue: of the step that it made, or of its code (W703)."""
     file, _, at = failure.where.rpartition(":")[0].rpartition(":")
     place = Place(file, int(at or 1), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")
-    code = failure.code if not failure.code.startswith("R") else "W183"
-    return RULES[code].at(place, message, "correct what the handler does here" if code == "W183" else None)
+    code = failure.code if not failure.code.startswith("R") else "W703"
+    return RULES[code].at(place, message, "correct what the handler does here" if code == "W703" else None)

@@ -12,6 +12,7 @@ from ncco_server.cli.explain import write_example
 from ncco_server.flow.actions.item import ACTIONS, ITEM_WORDS
 from ncco_server.flow.editing import names as flow_names
 from ncco_server.flow.editing.names import ProjectNames
+from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file
 from ncco_server.flow.grammar.fields import ENDPOINT_TYPES
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.variables import Declaration
@@ -76,9 +77,9 @@ def test_a_project_that_loads_is_valid(name: str) -> None:
 def faults_of(root: Path) -> list[str]:
     """What is wrong with the flow files of a project, also for an editor that offers the names of another one."""
     texts = load_files(root / "flows", root / "templates", None).texts
-    flows = [read(text) for path, text in texts.items() if path.startswith("flows/")]
+    flows = [read(text) for path, text in texts.items() if is_flow_file(path)]
 
-    assert flows
+    assert flows or any(path.endswith(HANDLER_SUFFIX) for path in texts)
     errors = [error for flow in flows for each in (VALIDATOR, FOREIGN_VALIDATOR) for error in each.iter_errors(flow)]
     return [f"{list(error.absolute_path)}: {error.message}" for error in errors]
 
