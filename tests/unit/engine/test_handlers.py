@@ -190,6 +190,7 @@ steps:
 FAULTS = {
     "an exception": "await call.talk({}['x'])",
     "no await": 'call.talk("Hello.")\nawait call.talk("Bye.")',
+    "no await at the end": 'await call.talk("Hello.")\ncall.talk("Bye.")',
     "another await": "import asyncio\nawait asyncio.sleep(0)",
     "an endless loop": "while True:\n    pass",
     "an endless loop that catches": "while True:\n    try:\n        sum([])\n    except Exception:\n        pass",

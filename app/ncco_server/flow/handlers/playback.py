@@ -83,6 +83,14 @@ def _counted(file: str) -> Iterator[None]:
         sys.settrace(before)
 
 
+def _shown(value: Any) -> str:
+    """A local variable as text; its `id` if it cannot be shown."""
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 - the author's code may raise anything
+        return str(id(value))
+
+
 _running: list[str] = []
 """The file of the handler that runs now in the main thread, if any does."""
 
@@ -196,8 +204,8 @@ class HandlerPlayback:
         while inner is not None:
             frame = getattr(inner, "cr_frame", None)
             if frame is not None:
-                known = {name: value for name, value in frame.f_locals.items() if value is not self._call}
-                found.append((frame.f_code.co_qualname, frame.f_lasti, repr(sorted(known.items()))))
+                known = [(name, _shown(value)) for name, value in frame.f_locals.items() if value is not self._call]
+                found.append((frame.f_code.co_qualname, frame.f_lasti, *sorted(known)))
             inner = getattr(inner, "cr_await", None)
         return tuple(found)
 
@@ -276,12 +284,15 @@ class HandlerPlayback:
         if not isinstance(found, HandlerEffect):
             message = "the handler awaits something that is no method of its call: put it into `call.run`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
-        forgotten = next((made for made in self._call.made if not made.is_awaited), None)
+        self._check_awaited()
+        return found
+
+    def _check_awaited(self) -> None:
+        is_forgotten = not all(made.is_awaited for made in self._call.made)
         self._call.made.clear()
-        if forgotten is not None:
+        if is_forgotten:
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
-        return found
 
     def _place_now(self) -> Place:
         """Where the handler waits: the innermost line of its own file."""
@@ -308,6 +319,7 @@ class HandlerPlayback:
             self._played = []
 
     def _end(self, outcome: Any, said: int) -> None:
+        self._check_awaited()
         if outcome is not None and not isinstance(outcome, str):
             raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}

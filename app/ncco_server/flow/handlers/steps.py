@@ -149,6 +149,7 @@ class StepMaker:
         if steps is None:
             if len(self._made) >= MOST_STEPS:
                 self._made.clear()
+                self.latest.clear()
             steps = self._made[key] = tuple(self._steps(name, said))
         self.latest.update((step.name, step) for step in steps)
         return Made(steps, values, said)
