@@ -60,7 +60,7 @@ or the address is in use, 3 the server cannot start.""",
     show_default=True,
     help="With --dev: how many times as fast the pauses between attempts (`retry: {after: ..}`) pass.",
 )
-@click.option("--workers", type=int, hidden=True)  # an option of earlier versions
+@click.option("--workers", type=int, hidden=True, help="An option of earlier versions, without effect.")
 @click.option("--host", help="Address to listen on [NCCO_HOST, else 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on [NCCO_PORT, else 8000].")
 @click.option(

@@ -149,11 +149,10 @@ async def test_flows_that_were_saved_while_the_store_was_away_are_taken_over_lat
     store = Away()
     await store.open()
     library = Library(store, lambda: load_files(flows, tmp_path / "templates"))
-    await library.reload()
-    before = library.current
     reader = FlowReader([flows], library, Metrics(), structlog.get_logger())
+    await reader.read()
+    before = library.current
     task = asyncio.create_task(every(0.1, reader.read_changes, "watch-flows", JobListener()))
-    await asyncio.sleep(0.5)
     store.is_away = True
     file.write_text(text.replace("Old", "New"))
     await _until(lambda: library.is_stale)

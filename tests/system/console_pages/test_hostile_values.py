@@ -150,8 +150,8 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
     (tmp_path / "accounts_of_tests.py").write_text(ACCOUNT, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "accounts_of_tests")
-    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", insecure=True)
+    given = {"insecure": True, "python_lookups": "accounts_of_tests"}
+    settings = settings_for(tmp_path, database_url=f"sqlite:///{tmp_path}/calls.db", **given)
     app = create_app(settings, dev=True)
     transport = httpx.ASGITransport(app)
     async with (

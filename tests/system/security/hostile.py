@@ -150,7 +150,9 @@ def _urls(action: Mapping[str, Any]) -> Iterator[str]:
 
 async def open_sample(folder: Path, seed: int) -> Sample:
     """Start the whole server for one project, without a network."""
-    texts = [path.read_text() for path in sorted((folder / "flows").rglob("*.yaml"))]
+    flows = [path for path in sorted((folder / "flows").rglob("*")) if path.suffix in (".yaml", ".py")]
+    texts = [path.read_text() for path in flows]
+    handlers = [path.name for path in (folder / "flows").glob("*.py")]
     templates = folder / "templates"
     texts += [path.read_text() for path in sorted(templates.rglob("*")) if path.is_file()]
     sources = "\n".join(texts)
@@ -169,7 +171,7 @@ async def open_sample(folder: Path, seed: int) -> Sample:
     asking = LookupClient(http=http)
     service = CallService(
         store,
-        lambda: load_files(folder / "flows", templates, env),
+        lambda: load_files(folder / "flows", templates, env, handlers=handlers),
         policy_of(settings),
         look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms),
     )
