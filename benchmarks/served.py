@@ -12,6 +12,7 @@ POSTs, each for a new call, signed in advance.
   and an input for keys and speech with a signed callback URL and the actions to play if webhooks fail (1.1 kB with
   headers, 680 bytes of NCCO), validates the NCCO, keeps the call in memory and logs one line to a file.
 - input: the same, where each answer webhook is followed by a signed input webhook that presses 1.
+- handler, handler input: like memory and input, with the flow as a handler in Python (benchmarks/handlers).
 - sqlite, postgresql: like memory, but webhook, session and turn are committed with full sync before each reply. The
   processor time of PostgreSQL's own processes is not included.
 - FastAPI, Vonage's SDK, aiosqlite and Flask, Vonage's SDK, sqlite3: the same work as sqlite, written by hand. The SDK
@@ -37,6 +38,8 @@ from tests.support.postgres_server import NoPostgres, running_server
 
 MOST_ANSWERS, MOST_INPUTS = 25_000, 10_000
 """Requests prepared per second of a run: more than any server here answers."""
+HANDLERS = ("handler", "handler input")
+"""The rows with a handler in Python."""
 
 
 def main() -> int:
@@ -80,9 +83,12 @@ def _start(stack: ExitStack, folder: Path, args: argparse.Namespace) -> dict[str
     databases = {"memory": "memory://", "input": "memory://", "sqlite": f"sqlite:///{folder}/calls.db"}
     if is_wanted("postgresql"):
         databases |= _postgres(stack)
+    in_python = {"NCCO_FLOWS": str(serving.ROOT / "benchmarks/handlers"), "NCCO_PYTHON_FLOWS": "frontdesk.py"}
+    databases |= dict.fromkeys(HANDLERS, "memory://")
     for name, database in databases.items():
         if is_wanted(name):
-            servers[name] = stack.enter_context(serving.ours(folder, name, database))
+            env = in_python if name in HANDLERS else None
+            servers[name] = stack.enter_context(serving.ours(folder, name, database, env))
     for peer in () if args.quick else PEERS:
         if is_wanted(peer.name):
             try:
@@ -108,7 +114,7 @@ def _round(servers: dict[str, Server], folder: Path, args: argparse.Namespace) -
     answers, inputs = folder / "answers", folder / "inputs"
     length = requests.write_requests(answers, MOST_ANSWERS * args.seconds)
     inputs_length = requests.write_inputs(inputs, MOST_INPUTS * args.seconds)
-    scripts = {"input": folder / "input.lua", "": folder / "answer.lua"}
+    scripts = dict.fromkeys(("input", "handler input"), folder / "input.lua") | {"": folder / "answer.lua"}
     given = {"answers": answers, "inputs": inputs, "length": length, "inputs_length": inputs_length}
     scripts["input"].write_text(wrk.INPUTS.format(**given))
     scripts[""].write_text(wrk.ANSWERS.format(**given))
