@@ -22,7 +22,9 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 
 LIMIT_S: Final = 0.25
-"""How long a handler may run between two waits, in seconds; our choice. Other callers wait meanwhile."""
+"""How many seconds of processor time a handler may take for a turn; our choice. Other callers wait meanwhile."""
+BLOCKED_S: Final = 2.0
+"""How many seconds may pass meanwhile, in case the handler blocks. A busy machine may be slow without its fault."""
 MOST_LINES: Final = 200_000
 """The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
 MOST_EFFECTS: Final = 1000
@@ -95,8 +97,15 @@ _running: list[str] = []
 """The file of the handler that runs now in the main thread, if any does."""
 
 
+_TIMERS: Final = (
+    (signal.ITIMER_VIRTUAL, signal.SIGVTALRM, LIMIT_S),
+    (signal.ITIMER_REAL, signal.SIGALRM, BLOCKED_S),
+)
+"""The timers that interrupt a handler, each with its signal."""
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt a handler that has run for LIMIT_S; nothing else."""
+    """Interrupt a handler that takes too long; nothing else."""
     while frame is not None and frame.f_code.co_filename not in _running:
         frame = frame.f_back
     if frame is not None:
@@ -105,7 +114,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _limited(file: str) -> Iterator[None]:
-    """Interrupt the code of `file` if it runs too long: after LIMIT_S in the main thread, where calls are answered.
+    """Interrupt the code of `file` if it takes too long, in the main thread, where calls are answered.
 
     In other threads, where flows are loaded, after MOST_LINES.
     """
@@ -113,14 +122,16 @@ def _limited(file: str) -> Iterator[None]:
         with _counted(file):
             yield
         return
-    if signal.getsignal(signal.SIGALRM) is not _interrupt:
-        signal.signal(signal.SIGALRM, _interrupt)
     _running.append(file)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S, LIMIT_S)
+    for timer, number, seconds in _TIMERS:
+        if signal.getsignal(number) is not _interrupt:
+            signal.signal(number, _interrupt)
+        signal.setitimer(timer, seconds, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer, _, _ in _TIMERS:
+            signal.setitimer(timer, 0)
         _running.pop()
 
 
@@ -270,7 +281,7 @@ class HandlerPlayback:
         except StopIteration as ended:
             self._end(ended.value, said)
         except TooLong:
-            self._fail(f"the handler ran longer than {LIMIT_S * 1000:.0f} ms")
+            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked")
         except RenderError:
             raise
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
