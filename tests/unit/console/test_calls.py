@@ -236,9 +236,9 @@ async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop
 async def test_page_of_a_call_asks_again_only_while_a_recording_is_awaited(
     shop: Shop, *, due_at: int | None, polls: bool
 ) -> None:
-    row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=1, session="aaaaaaaa", due_at=due_at)
+    now = milliseconds(datetime.now(UTC))
+    row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=now, session="aaaaaaaa", due_at=due_at)
     async with open_store(settings(shop.project).database_url) as store:
-        now = milliseconds(datetime.now(UTC))
         session = session_row("aaaaaaaa", created_at=now, updated_at=now)
         await store.open_call(session, turn_row("aaaaaaaa", 1, heard=0), webhook_row("aaaaaaaa"))
         await store.record(webhook_row("aaaaaaaa", 1, 0, kind="record"), recording=row)
