@@ -222,7 +222,7 @@ def main() -> int:
         file for path in map(Path, args.paths) for file in (sorted(path.glob("*.py")) if path.is_dir() else [path])
     ]
     for file in files:
-        importlib.import_module(".".join(file.with_suffix("").parts).removesuffix(".__init__"))
+        importlib.import_module(".".join(file.relative_to("app").with_suffix("").parts).removesuffix(".__init__"))
     mutants = [mutant for file in files for mutant in mutants_of(str(file))]
     if 0 < args.most < len(mutants):
         mutants = random.Random(args.seed).sample(mutants, args.most)  # noqa: S311 - no secret
