@@ -62,6 +62,29 @@ def test_what_the_caller_enters_is_a_text() -> None:
     assert ["'0042': because"] == call.said
 
 
+def test_each_computed_text_of_a_question_is_said_in_its_place() -> None:
+    flow = handler("""
+        await call.talk(f"You call from {call.from_}.")
+        for highest in (2, 3):
+            keys = {str(key): Choice(key) for key in range(1, highest + 1)}
+            await call.choose(f"From 1 to {highest}.", keys, noinput=f"I hear nothing, {highest}.",
+                              nomatch=[f"Not {highest}.", f"Up to {highest}, please."], tries=3)
+    """)
+    call = HandledCall(flow)
+    heard = [call.said]
+    for digits in ("7", "8", "1", "", "9"):
+        assert (call.press(digits) if digits else call.silence()) is not None
+        heard.append(call.said)
+    assert [
+        ["You call from 447700900123.", "From 1 to 2."],
+        ["Not 2.", "From 1 to 2."],
+        ["Up to 2, please.", "From 1 to 2."],
+        ["From 1 to 3."],
+        ["I hear nothing, 3.", "From 1 to 3."],
+        ["Up to 3, please.", "From 1 to 3."],
+    ] == heard
+
+
 @each_case("status", ["busy", "timeout", "unanswered", "rejected", "failed"])
 def test_the_result_of_a_connect_is_what_came_of_it(status: str) -> None:
     call = HandledCall(handler('outcome = await call.connect("447700900111", timeout=20)\nawait call.talk(outcome)'))

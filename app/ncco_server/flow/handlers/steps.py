@@ -158,8 +158,9 @@ class StepMaker:
         effect, place = said
         template = EffectTemplate(self._literal, place, values)
         written = EffectTemplate(None, place)
+        played = [*map(template.key, effect.do)]  # first, as in `_node`, since holes are numbered
         words = [(word, (written if word in LITERAL else template).key(value)) for word, value in effect.words.items()]
-        return place.line, *map(template.key, effect.do), *words
+        return place.line, *played, *words
 
     def _steps(self, name: str, said: Sequence[EffectAt]) -> Iterator[Step]:
         *before, (last, place) = said
