@@ -4,7 +4,7 @@
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
-of benchmarks/flows and a database in memory. It sends groups of 20 signed answer webhooks, then a press of 1 for each,
+of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups of 20 signed answer webhooks, then a press of 1 for each,
 then the end of each call. A stage is one public function, called 20 times in a row; the rest is FastAPI, the route and
 its deadline. Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
 """
@@ -20,8 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Generator, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Generator, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -43,6 +42,11 @@ GROUP: Final = 20
 WARM_UP: Final = 3
 KEY: Final = b"k" * 32
 BASE_URL: Final = "https://calls.example.com"
+FLOWS: Final[Mapping[str, Mapping[str, str]]] = {
+    "benchmarks/flows": {},
+    "benchmarks/handlers": {"NCCO_PYTHON_FLOWS": "frontdesk.py"},
+}
+"""The folders with flows, each with its settings."""
 
 
 class Webhook(NamedTuple):
@@ -97,7 +101,7 @@ def _control(*words: str) -> None:
 
 
 def main() -> int:
-    """Print the table; a second process under valgrind does the counting."""
+    """Print the tables; a second process under valgrind does the counting for each."""
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
     folder = words.parse_args().inside
@@ -107,13 +111,14 @@ def main() -> int:
     if shutil.which("callgrind_control") is None:
         print("valgrind is not installed; on Debian: apt-get install valgrind", file=sys.stderr)
         return 2
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
-        command += [sys.executable, "-m", "benchmarks.instructions", "--inside", str(folder)]
-        given = {**os.environ, **_settings(), "PYTHONHASHSEED": "0"}
-        subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
-        _print_table(_counts(folder))
+    for flows, settings in FLOWS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            command = ["valgrind", "--tool=callgrind", "--instr-atstart=no", f"--callgrind-out-file={folder}/counted"]
+            command += [sys.executable, "-m", "benchmarks.instructions", "--inside", folder]
+            given = {**os.environ, **_settings(), **settings, "NCCO_FLOWS": str(ROOT / flows), "PYTHONHASHSEED": "0"}
+            subprocess.run(command, env=given, cwd=ROOT, stderr=subprocess.DEVNULL, check=True)  # noqa: S603 - our own
+            print(f"{flows}:")
+            _print_table(_counts(Path(folder)))
     return 0
 
 
@@ -124,7 +129,6 @@ def _settings() -> dict[str, str]:
         "NCCO_PUBLIC_URL": BASE_URL,
         "NCCO_RELOAD": "0",
         "NCCO_CONSOLE": "0",
-        "NCCO_FLOWS": str(ROOT / "benchmarks" / "flows"),
         "NCCO_TEMPLATES": str(ROOT / "templates"),
         "NCCO_DATABASE_URL": "memory://",
     }
