@@ -4,9 +4,10 @@
 
 Needs valgrind (Debian package `valgrind`). Two runs differ by about 1 %, so a loss of 5 % is visible, which noise hides
 when you measure time. The benchmark runs the application of `ncco serve` in one process, without sockets, with the flow
-of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups of 20 signed answer webhooks, then a press of 1 for each,
-then the end of each call. A stage is one public function, called 20 times in a row; the rest is FastAPI, the route and
-its deadline. Hashes count for more here than they take in time, because valgrind lacks the instructions for them.
+of benchmarks/flows and a database in memory, then with the same flow in Python, of benchmarks/handlers. It sends groups
+of 20 signed answer webhooks, then a press of 1 for each, then the end of each call. A stage is one public function,
+called 20 times in a row; the rest is FastAPI, the route and its deadline. Hashes count for more here than they take in
+time, because valgrind lacks the instructions for them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import pytest
@@ -235,6 +236,15 @@ def test_after_a_fault_the_caller_hears_the_flow_for_errors(body: str) -> None:
         assert [issue for issue in project.issues if issue.is_error]
         return
     assert ["Something went wrong."] == HandledCall(flow).said
+
+
+def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
+    before = signal.setitimer(signal.ITIMER_REAL, 200)
+    try:
+        assert HandledCall(handler(f"while True: {MENU}")).press("1")
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *before)
 
 
 CHANGES = {

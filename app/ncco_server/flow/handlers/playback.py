@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import inspect
 import operator
-import signal
-import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, limited
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 
-LIMIT_S: Final = 0.25
-"""How many seconds of processor time a handler may take for a turn; our choice. Other callers wait meanwhile."""
-BLOCKED_S: Final = 2.0
-"""How many seconds may pass meanwhile, in case the handler blocks. A busy machine may be slow without its fault."""
-MOST_LINES: Final = 200_000
-"""The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
 MOST_EFFECTS: Final = 1000
 """How many results one call may store; our choice."""
 _ENDED: Final = "the end"
@@ -61,78 +51,12 @@ class Recorded(NamedTuple):
     problem: str = ""
 
 
-class TooLong(BaseException):
-    """A handler ran too long. Not an `Exception`, so that the handler does not catch it by mistake."""
-
-
-@contextmanager
-def _counted(file: str) -> Iterator[None]:
-    """Interrupt the code of `file` after MOST_LINES."""
-    left = MOST_LINES
-
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise TooLong
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
-
-
 def _shown(value: Any) -> str:
     """A local variable as text; its `id` if it cannot be shown."""
     try:
         return repr(value)
     except Exception:  # noqa: BLE001 - the author's code may raise anything
         return str(id(value))
-
-
-_running: list[str] = []
-"""The file of the handler that runs now in the main thread, if any does."""
-
-
-_TIMERS: Final = (
-    (signal.ITIMER_VIRTUAL, signal.SIGVTALRM, LIMIT_S),
-    (signal.ITIMER_REAL, signal.SIGALRM, BLOCKED_S),
-)
-"""The timers that interrupt a handler, each with its signal."""
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Interrupt a handler that takes too long; nothing else."""
-    while frame is not None and frame.f_code.co_filename not in _running:
-        frame = frame.f_back
-    if frame is not None:
-        raise TooLong
-
-
-@contextmanager
-def _limited(file: str) -> Iterator[None]:
-    """Interrupt the code of `file` if it takes too long, in the main thread, where calls are answered.
-
-    In other threads, where flows are loaded, after MOST_LINES.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        with _counted(file):
-            yield
-        return
-    _running.append(file)
-    for timer, number, seconds in _TIMERS:
-        if signal.getsignal(number) is not _interrupt:
-            signal.signal(number, _interrupt)
-        signal.setitimer(timer, seconds, seconds)
-    try:
-        yield
-    finally:
-        for timer, _, _ in _TIMERS:
-            signal.setitimer(timer, 0)
-        _running.pop()
 
 
 class HandlerPlayback:
@@ -238,7 +162,7 @@ class HandlerPlayback:
             raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
         new = recorded[len(self._recorded) :]
         if new:
-            with _limited(self._file):
+            with limited(self._file):
                 self._go_on(new)
 
     def _go_on(self, results: Sequence[Any]) -> None:

@@ -1,0 +1,115 @@
+"""Interrupts a handler that takes too long."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
+from typing import Any, Final
+
+LIMIT_S: Final = 0.25
+"""How many seconds of processor time a handler may take for a turn; our choice. Other callers wait meanwhile."""
+BLOCKED_S: Final = 2.0
+"""How many seconds may pass meanwhile, in case the handler blocks. A busy machine may be slow without its fault."""
+TICK_S: Final = 0.05
+"""How often a handler that runs is looked at; so it may take this much longer."""
+MOST_LINES: Final = 200_000
+"""The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
+_SIGNAL: Final = signal.SIGVTALRM
+
+
+class TooLong(BaseException):
+    """A handler ran too long. Not an `Exception`, so that the handler does not catch it by mistake."""
+
+
+@contextmanager
+def counted(file: str) -> Iterator[None]:
+    """Interrupt the code of `file` after MOST_LINES."""
+    left = MOST_LINES
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise TooLong
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+class Watch:
+    """Interrupts a handler in the main thread, where calls are answered.
+
+    A thread looks at it every TICK_S and sends the signal, because to start and stop timers for each turn takes longer
+    than most handlers do, and timers belong to the program that embeds the server.
+    """
+
+    def __init__(self) -> None:
+        self._file = ""
+        self._turns = 0
+        self._thread: threading.Thread | None = None
+        self._is_wanted = threading.Event()
+        os.register_at_fork(after_in_child=self._forget_thread)
+
+    def _forget_thread(self) -> None:
+        self._thread = None
+        self._is_wanted = threading.Event()
+
+    @contextmanager
+    def limited(self, file: str) -> Iterator[None]:
+        """Interrupt the code of `file` if it takes too long."""
+        before = self._file
+        self._file = file
+        self._turns += 1
+        try:
+            if not self._is_wanted.is_set():
+                self._start()
+            yield
+        finally:
+            self._file = before
+
+    def _start(self) -> None:
+        if signal.getsignal(_SIGNAL) != self._interrupt:
+            signal.signal(_SIGNAL, self._interrupt)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="handlers", daemon=True)
+            self._thread.start()
+        self._is_wanted.set()
+
+    def _watch(self) -> None:
+        main = threading.main_thread().ident or 0
+        while self._is_wanted.wait():
+            self._is_wanted.clear()
+            turn = self._turns
+            used, began = time.process_time(), time.monotonic()
+            time.sleep(TICK_S)
+            while self._file and self._turns == turn:
+                if time.process_time() - used > LIMIT_S or time.monotonic() - began > BLOCKED_S:
+                    signal.pthread_kill(main, _SIGNAL)
+                time.sleep(TICK_S)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        """Raise TooLong in the handler; do nothing if it has just ended."""
+        while frame is not None and frame.f_code.co_filename != self._file:
+            frame = frame.f_back
+        if frame is not None:
+            raise TooLong
+
+
+_WATCH: Final = Watch()
+
+
+def limited(file: str) -> AbstractContextManager[None]:
+    """Interrupt the code of `file` if it takes too long; in other threads, where flows are loaded, after MOST_LINES."""
+    is_main = threading.get_ident() == threading.main_thread().ident
+    return _WATCH.limited(file) if is_main else counted(file)
