@@ -47,6 +47,9 @@ EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
 STEP_LIMIT: Final = 200
 """Maximum number of steps in one turn. A loaded flow has no cycle without input, so only a bug can reach this limit."""
 
+MOST_MADE: Final = 2000
+"""How many stretches are kept for a handler, whose computed menus are new steps in each call; our choice."""
+
 
 class ReadyAction(NamedTuple):
     """One precomputed action.
@@ -206,8 +209,14 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = _stretch(flow, step, is_root=is_root, again=again)
         except DependsOnCall:
             stretch = None
-        flow.stretches[key] = (again, stretch)  # keeps `again` alive: its prompts' `id` stays unique
-    found: Stretch | None = flow.stretches[key][1]
+        if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
+            flow.stretches.clear()
+        flow.stretches[key] = (
+            step,
+            again,
+            stretch,
+        )  # keeps both alive: the `id` of the step and the prompts stays unique
+    found: Stretch | None = flow.stretches[key][-1]
     return found
 
 

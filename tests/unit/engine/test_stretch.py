@@ -14,13 +14,14 @@ import pytest
 from ncco_server.engine import Call, Session, Turn, TurnContext, begin, resume
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import LookupAnswer, OpenWait, from_json, to_json
-from ncco_server.engine.stretch import STEP_LIMIT, stretch_of
+from ncco_server.engine.stretch import MOST_MADE, STEP_LIMIT, stretch_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Flow
 from ncco_server.flow.runtime import Again
 from ncco_server.ncco import check
 from ncco_server.ncco.webhooks import Webhook, recognise
 from tests.support.cases import each_case
+from tests.unit.engine.handled_call import HandledCall, handler
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
 
 ROOT: Final = Path(__file__).parents[3]
@@ -53,14 +54,14 @@ WEBHOOKS: Final[Mapping[str, tuple[Mapping[str, object], ...]]] = {
 DEPTH: Final = 3
 
 
-class NoStretches(dict[Any, tuple[None, None]]):
+class NoStretches(dict[Any, tuple[None]]):
     """A cache in which every step has no stretch, so that the interpreter plays it."""
 
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __missing__(self, key: object) -> tuple[None, None]:
-        return None, None
+    def __missing__(self, key: object) -> tuple[None]:
+        return (None,)
 
 
 def interpreted(flow: Flow) -> Flow:
@@ -243,3 +244,13 @@ def test_prompts_that_an_exit_creates_for_each_call_are_not_mistaken_for_others(
 
         assert stretch is not None
         assert text == stretch.actions[0].constant["text"]
+
+
+def test_a_handler_whose_menus_are_computed_keeps_a_bounded_number_of_stretches() -> None:
+    flow = handler('await call.choose("Which?", {call.from_: Choice(int(call.from_[-1])), "other": Choice("*")})')
+
+    for number in range(MOST_MADE + 10):
+        call = HandledCall(flow, call=Call("442079460000", f"4477009{number:05}", uuid=LEG))
+
+        assert ["Which?"] == call.said
+        assert len(flow.stretches) <= MOST_MADE
