@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from ncco_server.editor.project import ProjectFolder
 from ncco_server.flow.files import MAX_BYTES
+from ncco_server.flow.grammar.values import Object, find
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
@@ -137,13 +138,19 @@ class Playable:
         return zone_of(self.project, flows[0].name) if self.project is not None and flows else ZoneInfo("UTC")
 
 
+_ADDRESS: Final = frozenset({"type", "number", "uri", "user", "domain", "extension"})
+"""The fields of an endpoint that say who is dialled."""
+
+
 def dialled_in(project: Project) -> list[str]:
     """The addresses that the flows dial, as far as they are written out."""
     found: dict[str, None] = {}
     for step in (step for flow in project.flows.values() for step in flow.steps.values()):
         for target in step.targets:
-            if not target.is_computed and target.numbers is None:
-                found[address_of(target.fields["endpoint"].render({})[0])] = None
+            endpoint = find(target.fields["endpoint"], ("0",))
+            parts = endpoint.members if isinstance(endpoint, Object) and target.numbers is None else {}
+            if parts and all(part.is_literal for name, part in parts.items() if name in _ADDRESS):
+                found[address_of({name: part.render({}) for name, part in parts.items() if name in _ADDRESS})] = None
     return list(found)
 
 

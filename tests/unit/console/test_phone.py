@@ -222,6 +222,32 @@ async def test_who_answers_can_be_said_in_advance(phone: Phone) -> None:
     assert "447700900333: timeout → voicemail, reception.yaml line 99" in phone.bubbles
 
 
+async def test_the_page_lists_who_is_dialled_and_whom_only_a_call_decides_is_left_out(
+    own_phone: Phone, project: Path
+) -> None:
+    (project / "flows/bot.yaml").write_text("""
+flow: bot
+entry: true
+start: ring
+steps:
+  ring:
+    do: [connect: {type: websocket, uri: "wss://bot.example.com/a", headers: {call: "{{ call.uuid }}"}}]
+    on: {completed: end, otherwise: ring_a_colleague}
+  ring_a_colleague:
+    do: [connect: {type: app, user: "{{ call.to }}"}]
+    on: {completed: end, otherwise: ring_another}
+  ring_another:
+    do: [connect: {type: app, user: ann}]
+    on: {completed: end, otherwise: end}
+""")
+    shown = await own_phone.client.get("/phone", params={"file": "flows/bot.yaml"}, headers={"Accept": "text/html"})
+    listed = re.findall(r'data-party="([^"]+)"', shown.text)
+
+    assert 200 == shown.status_code
+    assert {"*", "ann", "wss://bot.example.com/a"} <= {*listed}
+    assert "{" not in "".join(listed)
+
+
 async def test_a_caller_who_does_nothing_is_asked_again_as_time_passes(phone: Phone) -> None:
     await phone.call()
     await phone.post(f"/phone/calls/{phone.id}/advance", at=40)
