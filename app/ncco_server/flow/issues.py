@@ -52,6 +52,7 @@ __all__ = [
     "by_place",
     "did_you_mean",
     "meant_word",
+    "unset_variable",
     "write_one_of",
 ]
 
@@ -175,3 +176,9 @@ PROMPT_RULES: Final = _book("prompts")
 
 RUNNING_RULES: Final = _book("running")
 """The rules that only a running call can break, by code. `ncco check` never reports them."""
+
+
+def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:
+    """W302 for a variable for flows that is not set; those in `known` are."""
+    otherwise = f"set FLOW_{name} in .env, or in the server's environment"
+    return RULES["W302"].at(place, f"FLOW_{name} is not set", meant_word(name, known, otherwise))

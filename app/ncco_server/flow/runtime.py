@@ -56,6 +56,10 @@ class Handling(Protocol):
     def runs(self) -> frozenset[str]:
         """The flows that it may run."""
 
+    @property
+    def env(self) -> frozenset[str]:
+        """The names of the variables for flows that it reads without a default."""
+
     def samples(self, request: Any) -> Sequence[Any]:
         """What a function that a handler waits for may return, as JSON; `request` is that of its `Lookup`."""
 

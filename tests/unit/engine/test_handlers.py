@@ -9,6 +9,7 @@ import pytest
 
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.loader import load
+from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, project_of
 
@@ -361,6 +362,23 @@ def test_an_uncaught_failure_of_a_function_is_a_warning() -> None:
     """
     found = [(issue.code, issue.place.line) for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
     assert [("W703", 9)] == found
+
+
+def test_a_variable_that_is_not_set_is_a_warning_where_it_is_read_without_a_default() -> None:
+    code = """
+        from ncco_server import Call, call_flow
+
+        @call_flow(default=True)
+        async def shop(call: Call):
+            await call.talk(call.env.get("GREETING", "Welcome."))
+            if call.env.get("CLOSED"):
+                return
+            await call.connect(call.env["KITCHEN"])
+    """
+    project = project_of(code)
+    issues = [issue for issue in project.issues if issue.place.file == "flows/shop.py"]
+    assert [("W302", 9, "FLOW_KITCHEN is not set")] == [(each.code, each.place.line, each.message) for each in issues]
+    assert ["KITCHEN"] == env_names(project.flows.values())
 
 
 def test_the_steps_of_a_handler_are_those_of_every_way_through_it() -> None:

@@ -21,7 +21,7 @@ from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
-from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
@@ -50,9 +50,21 @@ SAMPLE_CALL: Final[Mapping[str, Any]] = {
 
 
 class SampleEnv(dict[str, str]):
-    """Has a text for every variable."""
+    """Has a text for every variable that is read without a default.
+
+    Attributes:
+        lines: the line of the handler's file that read each of them first.
+    """
+
+    def __init__(self, file: str) -> None:
+        self.lines: dict[str, int] = {}
+        self._file = file
 
     def __missing__(self, name: str) -> str:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_code.co_filename != self._file:
+            frame = frame.f_back
+        self.lines.setdefault(name, frame.f_lineno if frame is not None else 1)
         return "https://example.com"
 
 
@@ -72,13 +84,14 @@ _TYPES: Final[Mapping[Any, str]] = {
 class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
-    It may run the flows whose names it contains.
+    It may run the flows whose names it contains, and needs the variables in `env`.
     """
 
     flow: CallFlow
     maker: StepMaker
     runs: frozenset[str]
     params: tuple[str, ...]
+    env: frozenset[str] = frozenset()
     recorded: str = RECORDED
 
     def samples(self, request: LookupRequest) -> Sequence[Any]:
@@ -192,10 +205,14 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params))
     params = {name: param.default for name, param in read.flow.params.items()}
     start = read.flow.steps[_START]
-    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, SampleEnv(), params), maker, start)
+    env = SampleEnv(place.file)
+    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start)
     issues.extend(_issue_of(failure) for failure in steps.failures)
     first = next(iter(steps), _START)
-    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handling)
+    unset = env.lines.keys() - (env.lines if context.env is None else context.env)
+    issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
+    handler = replace(handling, env=frozenset(env.lines))
+    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handler)
     return replace(read, flow=flow)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
-from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word
+from ncco_server.flow.issues import RULES, Fix, FlowIssue, did_you_mean, meant_word, unset_variable
 from ncco_server.flow.scope import CALL_WORDS, HEADERS, ScopeTypes
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, ArgumentCheck, Filter, Unfit, speech_package
 from ncco_server.flow.templates.operators import COMPARISONS, ORDERED
@@ -281,9 +281,7 @@ class Checker(NodeVisitor):
     def _check_env(self, key: Token, name: str) -> None:
         known = self.scope.env
         if known is not None and name not in known:
-            otherwise = f"set {_PREFIX}{name} in .env, or in the server's environment"
-            cure = meant_word(name.removeprefix(_PREFIX), known, otherwise)
-            self.report("W302", key, f"{_PREFIX}{name} is not set", cure)
+            self.issues.append(unset_variable(self.template.place(key), name, known))
 
     def _entry(self, node: nodes.Getitem, of: Kind, key: Kind) -> Kind | None:
         """The type of an entry named by a computed key."""

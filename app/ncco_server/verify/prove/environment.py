@@ -19,7 +19,7 @@ from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
 from ncco_server.service.delivery import ANSWER_FIELDS
-from ncco_server.value_types import TYPES, Kind, write
+from ncco_server.value_types import E164, TYPES, Kind, write
 from ncco_server.verify.prove.expressions import Path, expressions_of, paths_of, templates_in
 from ncco_server.verify.prove.literals import LONGEST_TEXT, Compared, Literals, different
 from ncco_server.verify.prove.samples import Representatives, combined
@@ -248,8 +248,8 @@ def _call_of(base: Call, facts: Mapping[Path, Any]) -> Call:
 def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> dict[str, str]:
     """A value for each variable that the flow reads as `env`: the given one if a step plays or tests it, or a sample.
 
-    Counterexamples show these values. Values that are used only in requests and hooks or compared with a caller's
-    input can be secret, so samples replace them.
+    Counterexamples show these values. Values that are used only in requests and hooks, compared with a caller's input,
+    or read by a handler in Python can be secret, so samples replace them, unless they are phone numbers.
     """
     steps = [(flow, step) for flow in flows_run_from(root).values() for step in flow.steps.values()]
     uses = [use.source for _, step in steps for use in (*played_by(step), *tested_by(step))]
@@ -270,6 +270,9 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
     for name in (name for value in _socket_uris(root) for leaf in templates_in(value) for name in leaf.used_env):
         if name not in given and found[name].startswith("https:"):
             found[name] = found[name].replace("https:", "wss:", 1)
+    for name in sorted({name for flow in flows_run_from(root).values() if flow.handler for name in flow.handler.env}):
+        value = given.get(name, "")
+        found.setdefault(name, value if E164.fullmatch(value) else _sample_url(name))
     return found
 
 
@@ -305,7 +308,11 @@ def _fitting(root: Flow, compared: Compared, name: str, number: int) -> str:
     lengths = [length for path in compared.names for length in collected_digits(root, path)]
     if lengths:
         return str(number % 9 + 1) * lengths[0]
-    return compared.texts[0] if compared.texts else f"https://{name.lower().replace('_', '-')}.example.com"
+    return compared.texts[0] if compared.texts else _sample_url(name)
+
+
+def _sample_url(name: str) -> str:
+    return f"https://{name.lower().replace('_', '-')}.example.com"
 
 
 DAYS: Final = 400

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
+from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import did_you_mean
@@ -194,8 +195,10 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 
 def env_names(flows: Iterable[Flow]) -> list[str]:
     """The environment variables that the flows read, sorted by name."""
-    texts = {path: text for flow in flows for path, text in flow.sources.items()}
-    return sorted({name for text in texts.values() for name in _ENV.findall(text)})
+    flows = tuple(flows)
+    texts = {path: text for flow in flows for path, text in flow.sources.items() if not path.endswith(HANDLER_SUFFIX)}
+    by_handlers = {name for flow in flows if flow.handler is not None for name in flow.handler.env}
+    return sorted(by_handlers.union(*(_ENV.findall(text) for text in texts.values())))
 
 
 def placeholder_env(flows: Iterable[Flow]) -> dict[str, str]:

@@ -38,7 +38,8 @@ def title(element: ET.Element) -> str:
 def project_in(folder: Path) -> Project:
     texts, issues = read_project(folder / "flows", folder / "templates")
     assert [] == issues
-    return load(texts, {}, extent="project")
+    handlers = [path.removeprefix("flows/") for path in texts if path.endswith(".py")]
+    return load(texts, {}, extent="project", handlers=handlers)
 
 
 @each_case("folder", FOLDERS, ids=lambda folder: folder.name)
