@@ -19,8 +19,9 @@ def handlers_of(project: Path) -> dict[str, str]:
 
 @each_case("project", PROJECTS, ids=lambda path: path.name if path != ROOT else "samples")
 def test_an_example_has_no_issue(project: Path, tmp_path: Path) -> None:
-    texts = [path.read_text(encoding="utf-8") for path in (project / "flows").glob("*.yaml")]
-    env = {f"FLOW_{name}": "https://example.com" for text in texts for name in re.findall(r"env\.([A-Z_]+)", text)}
+    texts = [path.read_text(encoding="utf-8") for path in (project / "flows").iterdir()]
+    names = {name for text in texts for name in re.findall(r'env(?:\.|\[")([A-Z_]+)', text)}
+    env = {f"FLOW_{name}": "https://example.com" for name in names}
     env |= handlers_of(project)
     result = ncco("check", project, "--format", "json", "--today", "2026-01-01", cwd=tmp_path, env=env)
 

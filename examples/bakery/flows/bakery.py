@@ -1,0 +1,55 @@
+"""The survey of the Corner Bakery: a server decides how many questions there are, and which."""
+
+from contextlib import suppress
+
+import httpx
+from pydantic import TypeAdapter
+
+from ncco_server import Call, Choice, RunFailed, call_flow
+
+QUESTIONS = TypeAdapter(list[str])
+ANSWERS = {"1": Choice(1), "2": Choice(2), "3": Choice(3), "4": Choice(4), "5": Choice(5)}
+
+
+async def load_questions(server: str) -> list[str]:
+    """The questions of today."""
+    async with httpx.AsyncClient() as client:
+        reply = await client.get(f"{server}/questions")
+    return QUESTIONS.validate_json(reply.raise_for_status().content)
+
+
+async def save_answers(server: str, call: str, answers: list[str]) -> None:
+    """Save the answers of a call so far."""
+    async with httpx.AsyncClient() as client:
+        reply = await client.put(f"{server}/answers/{call}", json=answers)
+    reply.raise_for_status()
+
+
+@call_flow(numbers=["442079460510"], defaults={"talk": {"language": "en-GB", "style": 2}})
+async def bakery(call: Call) -> None:
+    """Ask one question after the other, and save each answer at once."""
+    server = call.env["SURVEY_URL"]
+    questions: list[str] = []
+    with suppress(RunFailed):
+        questions = await call.run(load_questions, server)
+    if not questions:
+        await call.talk("Our survey is closed right now. Thank you for calling.")
+        return
+    await call.talk("Thank you for calling the Corner Bakery. Please answer with a key from 1, bad, to 5, good.")
+    answers: list[str] = []
+    for question in questions:
+        answer = await call.choose(
+            question,
+            ANSWERS,
+            noinput="Please press a key.",
+            nomatch="Please press a key from 1 to 5.",
+            tries=2,
+            name="question",
+        )
+        if answer is None:
+            await call.talk("We have saved your answers. Goodbye.")
+            return
+        answers.append(answer)
+        with suppress(RunFailed):  # then they are saved with the next answer
+            await call.run(save_answers, server, call.uuid, answers)
+    await call.talk("Thank you, that was the last question. See you soon.")
