@@ -236,6 +236,59 @@ REVEALED = [
     'app/phone.py:6: note: Revealed type is "str"',
     'app/phone.py:7: error: Too many arguments for "check"  [call-arg]',
 ]
+HANDLER = """
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias, assert_never, reveal_type
+
+from ncco_server import Call, Choice, call_flow
+
+
+class Topic(StrEnum):
+    TABLE = "table"
+    ORDER = "order"
+
+
+Day: TypeAlias = Literal["today", "tomorrow"]
+DAYS: Mapping[Day, Choice] = {"today": Choice(1), "tomorrow": Choice(2)}
+TOPICS = {Topic.TABLE: Choice(1), Topic.ORDER: Choice(2)}
+
+
+@dataclass
+class Order:
+    status: str
+
+
+async def find(number: str, limit: int = 3) -> Order | None:
+    return Order(number) if limit else None
+
+
+def count(number: str) -> int:
+    return len(number)
+
+
+@call_flow(outcomes=["done"])
+async def shop(call: Call, team: str) -> str:
+    topic = await call.choose("Which?", TOPICS)
+    if topic is not None and topic is not Topic.TABLE and topic is not Topic.ORDER:
+        assert_never(topic)
+"""
+HANDLER_TYPES = {
+    'call.choose("Which?", TOPICS)': "app.handler.Topic | None",
+    'call.choose("When?", DAYS)': "Literal['today'] | Literal['tomorrow'] | None",
+    'call.choose("Which?", {"table": Choice(1), "order": Choice(2)})': "str | None",
+    'call.choose("How many?", {str(each): Choice(each) for each in range(3)})': "str | None",
+    'call.choose("Which?", {1: Choice(1)})': 'error: Value of type variable "Name" of "choose" of "Call"',
+    'call.collect("Your number.", digits=5)': "str | None",
+    "call.run(find, team)": "app.handler.Order | None",
+    "call.run(find, team, 3)": "app.handler.Order | None",
+    "call.run(count, team, limit_ms=50)": "int",
+    "call.run(count, 3)": 'error: Argument 1 to "run" of "Call" has incompatible type',
+    'call.run_flow("pay", outcomes=("paid", "refused"))': "str",
+    'call.run_flow("pay", outcomes=tuple(Topic))': "app.handler.Topic",
+}
+"""An expression in a handler → its type in mypy, or an error. pyright also finds the names written in the call."""
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +341,18 @@ def test_mypy_knows_the_types_of_the_public_face(installed: Installed, crm: Path
     checked = subprocess.run([*words, "app"], cwd=crm, capture_output=True, text=True, check=False)
 
     assert REVEALED == checked.stdout.splitlines()[:-1], checked.stderr
+
+
+def test_mypy_knows_the_results_of_what_a_handler_awaits(installed: Installed, crm: Path) -> None:
+    lines = [
+        f"    await {each}" if expected.startswith("error") else f"    reveal_type(await {each})"
+        for each, expected in HANDLER_TYPES.items()
+    ]
+    (crm / "app" / "handler.py").write_text("\n".join([HANDLER, *lines, '    return "done"']))
+    words = [sys.executable, "-m", "mypy", "--strict", "--python-executable", f"{installed.environment}/bin/python"]
+    checked = subprocess.run([*words, "app/handler.py"], cwd=crm, capture_output=True, text=True, check=False)
+
+    found = [line.split(": ", 1)[1] for line in checked.stdout.splitlines()[:-1]]
+    assert len(HANDLER_TYPES) == len(found), checked.stdout + checked.stderr
+    for expected, line in zip(HANDLER_TYPES.values(), found, strict=True):
+        assert line.startswith(expected) or line == f'note: Revealed type is "{expected}"'

@@ -51,6 +51,27 @@ def test_the_result_of_a_choice_is_its_name_or_none_after_the_last_try(heard: An
     assert [f"It is {result}."] == call.said
 
 
+@each_case(("heard", "result"), [("1", "Topic.TABLE"), ("2", "Topic.ORDER"), ("7", "None")])
+def test_a_choice_from_an_enum_is_its_member(heard: str, result: str) -> None:
+    before = """
+        from enum import StrEnum
+
+        class Topic(StrEnum):
+            TABLE = "table"
+            ORDER = "order"
+    """
+    flow = handler(
+        """
+        topic = await call.choose("Which?", {Topic.TABLE: Choice(1), Topic.ORDER: Choice(2)}, tries=1)
+        await call.talk(f"It is {topic!r}.")
+        """,
+        before=before,
+    )
+    call = HandledCall(flow)
+    assert call.press(heard)
+    assert result in call.said[0]
+
+
 def test_what_the_caller_enters_is_a_text() -> None:
     flow = handler("""
         number = await call.collect("Your number.", digits=(3, 5), tries=1)

@@ -14,15 +14,17 @@ time: whatever may change (a database, another server, a random number) goes int
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, overload
+from enum import StrEnum
+from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, TypeVarTuple, overload
 
 from ncco_server.flow.handlers.results import as_json, restored
 
 T = TypeVar("T")
-Name = TypeVar("Name", bound=LiteralString)
+Args = TypeVarTuple("Args")
+Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed"]
 Endpoint: TypeAlias = "str | Mapping[str, Any]"
@@ -189,22 +191,51 @@ class Call:
         """
         return self._make(HandlerEffect("leave", [{"conversation": name, **options}], {"goto": END}))
 
+    @overload
     def choose(
         self,
         text: str | None,
         choices: Mapping[Name, Choice],
+        *,
+        tries: int = ...,
+        noinput: str | Sequence[str] = ...,
+        nomatch: str | Sequence[str] = ...,
+        min_confidence: float | None = ...,
+        name: str = ...,
+    ) -> Awaitable[Name | None]: ...
+
+    @overload
+    def choose(  # type: ignore[overload-cannot-match]  # mypy takes LiteralString for str
+        self,
+        text: str | None,
+        choices: Mapping[str, Choice],
+        *,
+        tries: int = ...,
+        noinput: str | Sequence[str] = ...,
+        nomatch: str | Sequence[str] = ...,
+        min_confidence: float | None = ...,
+        name: str = ...,
+    ) -> Awaitable[str | None]: ...
+
+    def choose(
+        self,
+        text: str | None,
+        choices: Mapping[Any, Choice],
         *,
         tries: int = 3,
         noinput: str | Sequence[str] = (),
         nomatch: str | Sequence[str] = (),
         min_confidence: float | None = None,
         name: str = "",
-    ) -> Awaitable[Name | None]:
+    ) -> Awaitable[Any | None]:
         """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
+
+        Type checkers know the names if they are members of a `StrEnum`, or the keys of a mapping of literals; pyright
+        also if they are written here.
 
         Args:
             text: the question; None if it has been asked by what was played before.
-            choices: what the caller can press or say, by name.
+            choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
             tries: how often to ask, from 1 to 10.
             noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
             nomatch: the same, after a key or words that are no choice.
@@ -217,7 +248,7 @@ class Call:
         }
         words = {"choices": menu, "retry": _retry(tries, noinput, nomatch)}
         words |= _options(min_confidence=min_confidence)
-        return self._make(HandlerEffect("wait", _prompt(text), words, name, asks=True))
+        return self._make(HandlerEffect("wait", _prompt(text), words, name, result=_member(choices), asks=True))
 
     def collect(
         self,
@@ -280,18 +311,29 @@ class Call:
             HandlerEffect("leave", words={"goto": {"run": WrittenText(flow)} | ({"with": params} if params else {})})
         )
 
-    def run_flow(self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any) -> Awaitable[str]:
+    @overload
+    def run_flow(self, flow: str, *, outcomes: Sequence[Name], name: str = "", **params: Any) -> Awaitable[Name]: ...
+
+    @overload
+    def run_flow(  # type: ignore[overload-cannot-match]  # as in `choose`
+        self, flow: str, *, outcomes: Sequence[str], name: str = "", **params: Any
+    ) -> Awaitable[str]: ...
+
+    def run_flow(self, flow: str, *, outcomes: Sequence[Any], name: str = "", **params: Any) -> Awaitable[Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares."""
-        words = {"run": WrittenText(flow), "on": dict.fromkeys(outcomes, NEXT)} | ({"with": params} if params else {})
-        return self._make(HandlerEffect("wait", words=words, name=name))
+        on = {str(outcome): NEXT for outcome in outcomes}
+        words = {"run": WrittenText(flow), "on": on} | ({"with": params} if params else {})
+        return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes)))
 
     @overload
-    def run(self, function: Callable[..., Awaitable[T]], *arguments: Any, limit_ms: int = 1000) -> Awaitable[T]: ...
+    def run(
+        self, function: Callable[[*Args], Awaitable[T]], *arguments: *Args, limit_ms: int = 1000
+    ) -> Awaitable[T]: ...
 
     @overload
-    def run(self, function: Callable[..., T], *arguments: Any, limit_ms: int = 1000) -> Awaitable[T]: ...
+    def run(self, function: Callable[[*Args], T], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[T]: ...
 
-    def run(self, function: Callable[..., Any], *arguments: Any, limit_ms: int = 1000) -> Awaitable[Any]:
+    def run(self, function: Callable[[*Args], Any], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[Any]:
         """Call a function once, and store its result with the call. A plain function runs in a thread.
 
         The result must be JSON: texts, numbers, lists and maps; or a value that pydantic can restore from JSON by the
@@ -318,6 +360,12 @@ NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""
 END: Final = WrittenText("end")
 """The target that ends the call."""
+
+
+def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
+    """Finds the name that was given by its text: a member of an enum, if it was one."""
+    members = {str(name): name for name in given}
+    return members.get
 
 
 def _keys(dtmf: int | str | Sequence[int | str]) -> Any:
