@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.on_demand import OnDemand
 from ncco_server.service.outbox import Post, Verdict
 from ncco_server.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
 from ncco_server.service.recording_folder import RecordingFolder
-from ncco_server.service.turns import AnswerLookups, Policy
+from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import BUCKET_SECRETS
 from ncco_server.settings.secrets import wait_keys

@@ -96,9 +96,12 @@ def _call_functions(run: Run) -> Playing[None]:
     run.scopes.begin_handler()
     while (wanted := run.scopes.wanted_result()) is not None:
         name, request = wanted
-        asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{name}"
+        flow = run.scopes.flow.name
+        asked = f"{flow}.{name}:{run.scopes.came_so_far()}"
         times = run.asked[asked] = run.asked.get(asked, 0) + 1
-        (answer,) = yield (Lookup(run.step, name, request, f"{asked}:{times}", run.scopes.flow.name),)
+        run.has_called = True
+        key = f"{asked}:{times}"
+        (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id),)
         run.scopes.record(answer.value, answer.problem)
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"

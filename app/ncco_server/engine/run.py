@@ -56,6 +56,7 @@ class Run:
         asked: how often each lookup was made, for idempotency keys.
         entered: the entered steps, each with its flow, without those that were rolled back.
         has_chosen: whether the caller chose something from a menu.
+        has_called: whether functions of handlers were called.
         step: the current step; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
@@ -71,6 +72,7 @@ class Run:
     is_failsafe = False
     has_fault = False
     has_chosen = False
+    has_called = False
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
@@ -356,6 +358,7 @@ class Run:
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
+            has_called=self.has_called,
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

@@ -372,6 +372,12 @@ class Scopes:
         """
         return self._playback(self._scope).wanted
 
+    def came_so_far(self) -> str:
+        """A token of what the handler has got so far, which is the same if a webhook is repeated."""
+        handling = self._scope.flow.handler
+        assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+        return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
+
     def record(self, value: Any, problem: str = "") -> None:
         """Store what came of the wait or the function that the handler waits for. Raises RenderError."""
         playback = self._playback(self._scope)

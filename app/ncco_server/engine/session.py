@@ -316,6 +316,8 @@ class Lookup(NamedTuple):
         flow: the flow that declares it.
         request: the request to send (`ncco_server.flow.language.lookups.LookupRequest`).
         key: the idempotency key, the same for each attempt of a turn.
+        turn, session: the turn of a function that a handler calls, whose result is stored before the turn; 0 and ""
+            for other lookups.
     """
 
     step: str
@@ -323,6 +325,8 @@ class Lookup(NamedTuple):
     request: Any
     key: str
     flow: str = ""
+    turn: int = 0
+    session: str = ""
 
 
 class LookupAnswer(NamedTuple):
@@ -336,6 +340,7 @@ class LookupAnswer(NamedTuple):
         is_late: whether the time limit was reached.
         status: the HTTP status of an error; 0 for none.
         cure: what the operator can do about the problem; "" if the lookup's source must change.
+        is_cut_off: whether the server closed meanwhile.
     """
 
     value: Any
@@ -345,6 +350,7 @@ class LookupAnswer(NamedTuple):
     is_late: bool = False
     status: int = 0
     cure: str = ""
+    is_cut_off: bool = False
 
     def __repr__(self) -> str:
         """The answer without its value, which may be sensitive."""
@@ -367,6 +373,7 @@ class Turn(NamedTuple):
         dials: number of dials in the turn; for a first turn, see its session.
         stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
         facts: what the caller got from the turn, for the result of the call.
+        has_called: whether functions of handlers were called, whose results the store keeps until the turn is stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -381,6 +388,7 @@ class Turn(NamedTuple):
     dials: int = 0
     stored_ncco: list[dict[str, Any]] | None = None
     facts: TurnFacts = NO_FACTS
+    has_called: bool = False
 
 
 @dataclass

@@ -66,6 +66,9 @@ class Handling(Protocol):
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
 
+    def came_so_far(self, recorded: Sequence[Any]) -> str:
+        """What a handler has got, without the times, as JSON."""
+
     def begun(self, now: datetime) -> Sequence[Any]:
         """The results of a call that comes to the handler now."""
 

@@ -28,8 +28,8 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     secret = [name for name, param in found.params.items() if param.sensitive and flow is not None]
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
-        turn = await turns.play(engine.begin(found, id_, call, context, given))
         try:
+            turn = await turns.play(engine.begin(found, id_, call, context, given))
             key = turns.policy.keys[0]
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
             return await turns.begin(turn, answer_row(delivery, id_, key, secret=secret), delivery, params=params)

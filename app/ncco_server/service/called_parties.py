@@ -37,9 +37,9 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     if flow is None:
         return await _join_silently(turns, id_, delivery, lost_revision(parent))
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
-    turn = await turns.play(engine.begin_called(flow, id_, parent, wait, context))
     received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
+        turn = await turns.play(engine.begin_called(flow, id_, parent, wait, context))
         return await turns.begin(turn, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")

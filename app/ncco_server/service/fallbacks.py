@@ -121,8 +121,8 @@ async def _take_error_exit(
             break
         cipher = await turns.cipher_of(flow, session)
         context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
-        turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
         try:
+            turn = await turns.play(engine.fail(flow, session, context, "Vonage refused the NCCO it was sent"))
             return await turns.advance(row, turn, received, delivery, "input")
         except Conflict:
             continue

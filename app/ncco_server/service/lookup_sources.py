@@ -44,17 +44,26 @@ class LookupFailure(Exception):
     Attributes:
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         is_late: whether time ran out.
+        is_cut_off: whether the server closed meanwhile.
         status: the HTTP error status; 0 for none.
         cure: what the operator can do, if it is not the source that must change.
     """
 
     def __init__(
-        self, message: str, *, is_outage: bool = False, is_late: bool = False, status: int = 0, cure: str = ""
+        self,
+        message: str,
+        *,
+        is_outage: bool = False,
+        is_late: bool = False,
+        is_cut_off: bool = False,
+        status: int = 0,
+        cure: str = "",
     ) -> None:
         super().__init__(message)
         self.cure = cure
         self.is_outage = is_outage
         self.is_late = is_late
+        self.is_cut_off = is_cut_off
         self.status = status
 
 

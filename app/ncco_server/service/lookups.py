@@ -112,7 +112,13 @@ class LookupClient:
         except LookupFailure as failure:
             ms = self._ms_since(start)
             return LookupAnswer(
-                None, str(failure), ms, is_late=failure.is_late, status=failure.status, cure=failure.cure
+                None,
+                str(failure),
+                ms,
+                is_late=failure.is_late,
+                status=failure.status,
+                cure=failure.cure,
+                is_cut_off=failure.is_cut_off,
             )
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
             where = "".join(traceback.format_tb(error.__traceback__))  # no message: it may be secret
@@ -168,7 +174,7 @@ class LookupClient:
             if not is_shared:
                 task.cancel()
         if task.cancelled():
-            raise LookupFailure("the server is closing")
+            raise LookupFailure("the server is closing", is_cut_off=True)
         if task.done():
             return task.result()
         if now() >= budget_ends_at:

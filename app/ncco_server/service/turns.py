@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import orjson
 
@@ -20,6 +20,7 @@ from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
 from ncco_server.service.announced_recordings import announced, name_of_caller
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
+from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.library import Library
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
@@ -43,9 +44,6 @@ from ncco_server.store import (
     milliseconds,
     moment_of,
 )
-
-AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
 
 ATTEMPTS: Final = 5
 """How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
@@ -137,6 +135,7 @@ class Turns:
         self.look_ups = look_ups
         self.hooks_written = hooks_written
         self.ended = ended
+        self._functions = Functions(store)
         self._dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
@@ -166,7 +165,9 @@ class Turns:
         hooks = hook_rows(turn.hooks, turn.session.id, delivery.received_ms)
         row = session_row(turn.session, 1, now, now, leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
-        is_written = await self.store.open_call(row, played, received, hooks=hooks, parent=turn.session.parent)
+        is_written = await self.store.open_call(
+            row, played, received, hooks=hooks, parent=turn.session.parent, has_called=turn.has_called
+        )
         if hooks and is_written:
             self.hooks_written()
         if turn.session.dialled:
@@ -218,12 +219,19 @@ class Turns:
         return Reply.repeat(stored, kind, delivery.call)
 
     async def play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter and answer its lookups until it returns."""
+        """Drive the interpreter and answer its lookups until it returns.
+
+        Raises Conflict or AlreadyOpen if the turn needs a function that was called in the same turn, which is stored.
+        """
         try:
             wanted = next(playing)
             look_up = self.look_ups()
             while True:
-                wanted = playing.send(await look_up(wanted))
+                if wanted[0].turn:
+                    answers: tuple[LookupAnswer, ...] = (await self._functions.answer(wanted[0], look_up),)
+                else:
+                    answers = await look_up(wanted)
+                wanted = playing.send(answers)
         except StopIteration as done:
             result: Result = done.value
             return result
@@ -340,7 +348,9 @@ class Turns:
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
-        await self.store.advance(moved, played, received, hooks=hooks, recording=recording, parent=parent)
+        await self.store.advance(
+            moved, played, received, hooks=hooks, recording=recording, parent=parent, has_called=turn.has_called
+        )
         if hooks:
             self.hooks_written()
         if turn.dials:

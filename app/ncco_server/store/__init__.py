@@ -10,6 +10,7 @@ from ncco_server.store.address import read_address
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
+from ncco_server.store.function_results import FunctionResultRow, FunctionResults
 from ncco_server.store.leases import LeaseRow, Leases
 from ncco_server.store.placed import (
     ANY_PLACED,
@@ -96,6 +97,8 @@ __all__ = [
     "ConnectStatus",
     "EndOfCall",
     "Forgotten",
+    "FunctionResultRow",
+    "FunctionResults",
     "HookCounts",
     "HookRow",
     "LeaseRow",

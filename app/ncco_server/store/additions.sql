@@ -349,3 +349,15 @@ CREATE TABLE IF NOT EXISTS ncco_leases (
     beat bigint NOT NULL,
     PRIMARY KEY (name)
 );
+
+-- version 0013
+-- What functions of handlers have returned in turns that are not stored yet (ncco_server/store/function_results.py).
+
+CREATE TABLE IF NOT EXISTS ncco_function_results (
+    session text NOT NULL,
+    turn bigint NOT NULL,
+    name text NOT NULL,
+    result text NOT NULL,
+    created_at bigint NOT NULL,
+    PRIMARY KEY (session, turn, name)
+);

@@ -21,6 +21,7 @@ from ncco_server.errors import StoreUnusable
 from ncco_server.store.api_keys import API_KEYS_TABLE
 from ncco_server.store.backups import BACKUPS_TABLE
 from ncco_server.store.database import Work
+from ncco_server.store.function_results import FUNCTION_RESULTS_TABLE
 from ncco_server.store.leases import LEASES_TABLE
 from ncco_server.store.placed import PLACED_TABLES
 from ncco_server.store.recordings import RECORDINGS_TABLE
@@ -51,7 +52,7 @@ FORGOTTEN_TABLE: Final = "ncco_forgotten"
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
-    *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES, LEASES_TABLE),
+    *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES, LEASES_TABLE, FUNCTION_RESULTS_TABLE),
 )
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)

@@ -14,6 +14,7 @@ from operator import add
 from typing import Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
+from ncco_server.store import function_results
 from ncco_server.store.database import Database, Many, Row, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.migrations import FORGOTTEN_TABLE
@@ -150,6 +151,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
         webhooks = yield from _old_keys(OLDEST_WEBHOOKS, before, limit, now)
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
+    yield function_results.DELETE_OLD, (before,)
     deleted += yield from sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
     return deleted + (yield from delete_hooks(hooks))
@@ -202,7 +204,8 @@ def _delete_all(sql: Sql, rows: Sequence[Sequence[Any]]) -> Work[int]:
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call. `names` are the sessions, legs and conversations of the rows,
+    `counted` has the result of `_COUNTED` for each call, and `functions` are the sessions whose functions' results are
+    found. `names` are the sessions, legs and conversations of the rows,
     each with its latest time in milliseconds.
     """
 
@@ -212,6 +215,7 @@ class _MatchingRows:
     hooks: set[int]
     recordings: list[str]
     placed: list[str]
+    functions: set[str]
     names: dict[str, int]
 
     def count(self) -> Forgotten:
@@ -233,7 +237,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, r
     total = Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
-        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed):
+        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed or found.functions):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
@@ -263,6 +267,11 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
         hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
         recordings=await _find_recordings(database, wanted, related),
         placed=await _find_placed(database, wanted),
+        functions={
+            session
+            for session, result in await database.read(function_results.SELECT_ALL)
+            if session in related or wanted.are_in(result.encode())
+        },
         names=names,
     )
 
@@ -324,12 +333,18 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
         await database.write(partial(erase, ids, with_uuid=True))
     for ids in _batches(found.placed):
         await database.write(partial(erase_placed, ids))
+    for sessions in _batches(found.functions):
+        await database.write(partial(_delete_results, sessions))
 
 
 def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
     yield from subtract(keys)
     yield Many(DELETE_CALL, [(key,) for key in keys])
+
+
+def _delete_results(sessions: Sequence[str]) -> Work[None]:
+    yield Many(function_results.DELETE_OF_SESSION, [(session,) for session in sessions])
 
 
 def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
-from ncco_server.store import retention
+from ncco_server.store import function_results, retention
 from ncco_server.store.api_keys import ApiKeys
 from ncco_server.store.database import Database, Insert, Keyed, Many, Work, in_one_transaction
+from ncco_server.store.function_results import FunctionResults
 from ncco_server.store.hooks import FREE_NEXT, add_hooks
 from ncco_server.store.migrations import FORGOTTEN_TABLE, probe
 from ncco_server.store.placed import PlacedCalls
@@ -283,23 +284,28 @@ def _advance(
     recording: RecordingRow | None,
     *,
     parent: str,
+    has_called: bool,
 ) -> Work[None]:
     """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         raise Conflict(session.id)
-    yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
+    yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if recording is not None:
         yield from add_recording(recording)
 
 
-def _add_turn(call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str) -> Work[None]:
+def _add_turn(
+    call_key: int, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str, *, has_called: bool
+) -> Work[None]:
     yield INSERT_TURN, (call_key, *turn[1:])
     yield INSERT_WEBHOOK, (*webhook, call_key if webhook.session == turn.session else None)
     if hooks:
         yield from add_hooks(hooks)
     if parent and turn.result:
         yield from set_result(parent, turn.result, webhook.received_at)
+    if has_called:
+        yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
@@ -375,6 +381,7 @@ class Store:
         placed: calls that this server places.
         api_keys: the API keys of programs that request calls.
         results: the results of calls.
+        functions: what functions of handlers have returned in turns that are not stored yet.
     """
 
     def __init__(self, database: Database) -> None:
@@ -386,6 +393,7 @@ class Store:
         self.placed = PlacedCalls(database)
         self.api_keys = ApiKeys(database)
         self.results = Results(database)
+        self.functions = FunctionResults(database)
         self._has_forgotten = False
 
     async def open(self) -> None:
@@ -436,17 +444,26 @@ class Store:
         *,
         hooks: Sequence[HookRow] = (),
         parent: str = "",
+        has_called: bool = False,
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn. Raises AlreadyOpen.
 
         If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
-        the call's ID, leg or conversation was forgotten; then only hashes of all three are written.
+        the call's ID, leg or conversation was forgotten; then only hashes of all three are written. `has_called` says
+        whether the turn has called functions of handlers, whose results are deleted from `functions`.
         """
-        work = partial(self._open_call, session, turn, webhook, hooks, parent)
+        work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called)
         return self.database.write(work, (session.id, session.leg, webhook.session, parent))
 
     def _open_call(
-        self, session: SessionRow, turn: TurnRow, webhook: WebhookRow, hooks: Sequence[HookRow], parent: str
+        self,
+        session: SessionRow,
+        turn: TurnRow,
+        webhook: WebhookRow,
+        hooks: Sequence[HookRow],
+        parent: str,
+        *,
+        has_called: bool,
     ) -> Work[bool]:
         """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
@@ -460,10 +477,12 @@ class Store:
                 for name, hash_ in zip(names, hashes, strict=True):
                     if name:
                         yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
+                if has_called:
+                    yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                 return False
             else:
                 raise AlreadyOpen(session.id)
-        yield from _add_turn(written[0][1], turn, webhook, hooks, parent)
+        yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
         return True
 
     def advance(
@@ -475,12 +494,13 @@ class Store:
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
         parent: str = "",
+        has_called: bool = False,
     ) -> Coroutine[Any, Any, None]:
         """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        Also raises Conflict if the turn exists already. For `parent`, see `open_call`.
+        Also raises Conflict if the turn exists already. For `parent` and `has_called`, see `open_call`.
         """
-        work = partial(_advance, session, turn, webhook, hooks, recording, parent=parent)
+        work = partial(_advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called)
         return self.database.write(work, (session.id, session.leg, webhook.session, parent))
 
     def record(

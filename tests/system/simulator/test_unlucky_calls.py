@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from ncco_server.service.turns import AnswerLookups, no_lookups
+from ncco_server.service.functions import AnswerLookups
+from ncco_server.service.turns import no_lookups
 from tests.support.cases import each_case
 from tests.system.simulator.unlucky_calls import Played, play
 from tests.system.simulator.unlucky_lines import Line, lines

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple, Protocol
 
-from ncco_server.service.turns import AnswerLookups
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import ANSWER_S, RETRY_AFTER_S, Chaos, NetworkFault
 from ncco_server.simulator.legs import Leg

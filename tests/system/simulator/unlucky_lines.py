@@ -19,7 +19,8 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
-from ncco_server.service.turns import AnswerLookups, Policy, no_lookups
+from ncco_server.service.functions import AnswerLookups
+from ncco_server.service.turns import Policy, no_lookups
 from ncco_server.settings import Settings
 from ncco_server.settings.values import DEFAULT as SORRY
 from ncco_server.settings.values import read_failsafe

@@ -20,7 +20,7 @@ from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.secrets import Secrets
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
-from ncco_server.service.turns import AnswerLookups
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.answers import FAILED, NOBODY, Answering, LookupAnswers, lookups_of, no_answer
 

@@ -334,11 +334,11 @@ class Call:
     def run(self, function: Callable[[*Args], T], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[T]: ...
 
     def run(self, function: Callable[[*Args], Any], *arguments: *Args, limit_ms: int = 1000) -> Awaitable[Any]:
-        """Call a function once, and store its result with the call. A plain function runs in a thread.
+        """Call a function once, and store its result at once. A plain function runs in a thread.
 
         The result must be JSON: texts, numbers, lists and maps; or a value that pydantic can restore from JSON by the
-        function's return type, such as a dataclass. If the process dies before the turn is stored, the function may
-        be called again.
+        function's return type, such as a dataclass. A function that has returned or failed is never called again. If
+        the process dies while it runs, it is called again when the webhook is repeated.
 
         Args:
             function: what to call.

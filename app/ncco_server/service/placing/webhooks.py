@@ -61,8 +61,8 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     cipher = PlacedCipher.of(turns.policy.keys, row.salt)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     values = values_of(flow, row, cipher)
-    turn = await turns.play(engine.begin_placed(flow, id_, call, values, context, detected=attempt.outcome))
     try:
+        turn = await turns.play(engine.begin_placed(flow, id_, call, values, context, detected=attempt.outcome))
         return await turns.begin(turn, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
@@ -145,10 +145,10 @@ async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delive
         cipher = PlacedCipher.of(turns.policy.keys, placed.salt)
         context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
         values = values_of(flow, placed, cipher)
-        turn = await turns.play(engine.detected(flow, session, outcome, values, context))
-        if turn is None:
-            return None
         try:
+            turn = await turns.play(engine.detected(flow, session, outcome, values, context))
+            if turn is None:
+                return None
             return await turns.advance(row, turn, received, delivery, "event")
         except Conflict:
             continue

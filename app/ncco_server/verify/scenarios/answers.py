@@ -13,7 +13,7 @@ from ncco_server.flow.handlers.exploring import FunctionDefinition, HandlerSteps
 from ncco_server.flow.language.lookups import LookupDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from ncco_server.service.turns import AnswerLookups
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.value_types import Kind
 from ncco_server.verify.scenarios.values import json_of
 

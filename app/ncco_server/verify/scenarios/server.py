@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ncco_server.errors import AppError, StoreUnavailable
 from ncco_server.flow.model import Flow
-from ncco_server.service.turns import AnswerLookups
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from ncco_server.simulator.durations import Durations
@@ -236,9 +236,10 @@ class CallStore(Store):
         *,
         hooks: Sequence[HookRow] = (),
         parent: str = "",
+        has_called: bool = False,
     ) -> bool:
         """See `Store`."""
-        is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent)
+        is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent, has_called=has_called)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
         return is_written
@@ -252,9 +253,12 @@ class CallStore(Store):
         hooks: Sequence[HookRow] = (),
         recording: RecordingRow | None = None,
         parent: str = "",
+        has_called: bool = False,
     ) -> None:
         """See `Store`."""
-        await super().advance(session, turn, webhook, hooks=hooks, recording=recording, parent=parent)
+        await super().advance(
+            session, turn, webhook, hooks=hooks, recording=recording, parent=parent, has_called=has_called
+        )
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
 

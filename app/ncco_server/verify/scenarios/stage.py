@@ -20,8 +20,9 @@ from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.calls import CallService
+from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.phone_numbers import digits_of
-from ncco_server.service.turns import AnswerLookups, Policy, no_lookups
+from ncco_server.service.turns import Policy, no_lookups
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
 from ncco_server.simulator.clock import VirtualClock

@@ -1,0 +1,61 @@
+"""Calls the functions of handlers, and stores each result at once, so that none runs again after it has finished."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+import orjson
+
+from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.errors import AlreadyOpen, Conflict
+from ncco_server.store import FunctionResultRow, Store, milliseconds
+
+AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
+"""A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
+
+
+class Functions:
+    """The functions that run now in this process, and the stored results of others.
+
+    A repeated webhook that arrives while a function runs waits for the same run, in the same process. Another process
+    does not know of it and runs the function too.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._running: dict[tuple[str, int, str], asyncio.Task[LookupAnswer]] = {}
+
+    async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
+        """The result of a function. Raises Conflict or AlreadyOpen if its turn has been stored, StoreUnavailable.
+
+        If this is cancelled, the function goes on within its time limit, and its result is stored.
+        """
+        key = (lookup.session, lookup.turn, lookup.key)
+        task = self._running.get(key)
+        if task is None:
+            task = self._running[key] = asyncio.create_task(self._called(lookup, look_up))
+            task.add_done_callback(lambda done: self._finished(key, done))
+        await asyncio.wait({task})
+        return task.result()
+
+    def _finished(self, key: tuple[str, int, str], task: asyncio.Task[LookupAnswer]) -> None:
+        del self._running[key]
+        if not task.cancelled():
+            task.exception()  # read the exception, because nobody may be waiting for this task anymore
+
+    async def _called(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
+        stored = await self._store.functions.get(lookup.session, lookup.turn, lookup.key)
+        if stored:
+            return LookupAnswer(*orjson.loads(stored))
+        if stored is not None:
+            raise AlreadyOpen(lookup.session) if lookup.turn == 1 else Conflict(lookup.session)
+        (answer,) = await look_up((lookup,))
+        if not answer.is_cut_off:
+            result = orjson.dumps([answer.value, answer.problem, answer.ms]).decode()
+            now = milliseconds(datetime.now(UTC))
+            row = FunctionResultRow(lookup.session, lookup.turn, lookup.key, result, now)
+            await self._store.functions.add(row)
+        return answer

@@ -1,0 +1,73 @@
+"""What functions of handlers have returned in turns that are not stored yet.
+
+A function's result is stored as soon as it has returned, so that it does not run again if its process dies before the
+turn is stored, and the webhook is repeated. The turn's transaction deletes the results, which the call then contains.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from ncco_server.store.database import Database, Work
+from ncco_server.store.sql import Sql
+
+FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
+
+# An empty text if the turn has been stored.
+SELECT: Final = Sql(f"""
+    SELECT result FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1 AND turn = $2 AND name = $3
+    UNION ALL
+    SELECT '' FROM calls JOIN turns ON turns.call_key = calls.key WHERE calls.id = $1 AND turns.number = $2
+""")
+
+# A function may return after its turn, which did not wait for it any longer.
+INSERT: Final = Sql(f"""
+    INSERT INTO {FUNCTION_RESULTS_TABLE} (session, turn, name, result, created_at)
+    SELECT $1, $2, $3, $4, $5
+    WHERE NOT EXISTS (
+        SELECT 1 FROM calls JOIN turns ON turns.call_key = calls.key WHERE calls.id = $1 AND turns.number = $2
+    )
+    ON CONFLICT DO NOTHING
+""")
+
+DELETE_OF_TURNS: Final = Sql(f"DELETE FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1 AND turn <= $2")
+DELETE_OF_SESSION: Final = Sql(f"DELETE FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1")
+DELETE_OLD: Final = Sql(f"DELETE FROM {FUNCTION_RESULTS_TABLE} WHERE created_at < $1")
+SELECT_ALL: Final = Sql(f"SELECT session, result FROM {FUNCTION_RESULTS_TABLE}")
+
+
+class FunctionResultRow(NamedTuple):
+    """What a function has returned.
+
+    Attributes:
+        session, turn: the turn in which it was called.
+        name: which call of the turn it was.
+        result: JSON.
+        created_at: when it returned, in milliseconds since 1970.
+    """
+
+    session: str
+    turn: int
+    name: str
+    result: str
+    created_at: int
+
+
+class FunctionResults:
+    """The results of functions in an open database. Every method may raise StoreUnavailable."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    async def get(self, session: str, turn: int, name: str) -> str | None:
+        """A result; "" if the turn has been stored, None if there is neither."""
+        rows = await self.database.read(SELECT, session, turn, name)
+        return min(rows)[0] if rows else None
+
+    async def add(self, row: FunctionResultRow) -> None:
+        """Write a result, unless there is one, or the turn has been stored."""
+
+        def insert() -> Work[None]:
+            yield INSERT, row
+
+        await self.database.write(insert, (row.session,))

@@ -1,0 +1,220 @@
+"""Functions of handlers: one that has finished never runs again, whatever happens to its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
+from ncco_server.service.calls import CallService
+from ncco_server.service.lookups import LookupClient, lookups_of_turn
+from ncco_server.store import Store, open_store
+from ncco_server.store.function_results import SELECT_ALL
+from tests.unit.service.asking import PATIENCE_MS
+from tests.unit.service.served_call import POLICY, ServedCall
+
+SHOP = """
+import asyncio
+from ncco_server import Call, RunFailed, call_flow
+
+RAN = []
+MAY_END = asyncio.Event()
+
+async def greeting() -> str:
+    RAN.append("greeting")
+    return f"Hello number {len(RAN)}."
+
+async def reserve(table: str) -> str:
+    RAN.append(table)
+    if table == "7":
+        await MAY_END.wait()
+    if table == "9":
+        raise ValueError(table)
+    return f"table {table}, as number {len(RAN)}"
+
+@call_flow(default=True)
+async def shop(call: Call) -> None:
+    await call.talk(await call.run(greeting))
+    for number in range(3):
+        table = await call.collect("Which table?", digits=1)
+        try:
+            await call.talk(await call.run(reserve, table, limit_ms=3500))
+        except RunFailed as failed:
+            await call.talk(str(failed))
+"""
+
+
+class DyingStore(Store):
+    """Fails to store the next turn if it `dies`, as if the process had died before."""
+
+    dies = False
+
+    def open_call(self, *args: Any, **kwargs: Any) -> Any:
+        return _dead() if self._is_dying() else super().open_call(*args, **kwargs)
+
+    def advance(self, *args: Any, **kwargs: Any) -> Any:
+        return _dead() if self._is_dying() else super().advance(*args, **kwargs)
+
+    def _is_dying(self) -> bool:
+        dies, self.dies = self.dies, False
+        return dies
+
+
+async def _dead() -> None:
+    raise StoreUnavailable("it has died")
+
+
+@pytest.fixture
+def project() -> Project:
+    found = load({"flows/shop.py": dedent(SHOP)}, {}, extent="project", handlers=["shop.py"])
+    assert not found.has_errors
+    return found
+
+
+@pytest.fixture
+def ran(project: Project) -> list[str]:
+    """What the functions have done."""
+    ran: list[str] = globals_of(project)["RAN"]
+    return ran
+
+
+def globals_of(project: Project) -> dict[str, Any]:
+    handler: Any = project.flows["shop"].handler
+    found: dict[str, Any] = handler.flow.function.__globals__
+    return found
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[DyingStore]:
+    async with DyingStore(open_store("memory://").database) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def host(store: Store, project: Project, client: LookupClient) -> Callable[[], Awaitable[ServedCall]]:
+    """Makes a caller at a host of its own."""
+
+    async def made() -> ServedCall:
+        service = CallService(
+            store, lambda: project, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
+        )
+        assert not (await service.library.reload()).has_errors
+        return ServedCall(service)
+
+    return made
+
+
+Host = Callable[[], Awaitable[ServedCall]]
+
+
+async def test_a_function_that_has_finished_is_not_called_again_if_its_turn_was_not_stored(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    first, second = await host(), await host()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await first.ring()
+    await second.ring()
+    assert ["Hello number 1.", "Which table?"] == second.said[:2]
+
+    first.ncco = second.ncco
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await first.press("4")
+    token = second.token("input")
+    reply = await second.press("4")
+    assert ["table 4, as number 2", "Which table?"] == second.said[:2]
+    assert reply.ncco == (await first.press("4")).ncco
+    assert ["greeting", "4"] == ran
+    assert reply.ncco == (await first.post("input", {"dtmf": {"digits": "4"}}, token)).ncco
+    assert ["greeting", "4"] == ran
+
+
+async def test_a_repeated_answer_webhook_calls_nothing_once_its_turn_is_stored(host: Host, ran: list[str]) -> None:
+    first, second = await host(), await host()
+    reply = await first.ring()
+    assert reply.ncco == (await second.ring()).ncco
+    assert ["greeting"] == ran
+
+
+async def test_a_function_that_has_failed_is_not_called_again_either(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    caller = await host()
+    await caller.ring()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await caller.press("9")
+    await caller.press("9")
+    assert caller.said[0].startswith("the function raised ValueError")
+    assert ["greeting", "9"] == ran
+
+
+async def test_another_input_in_the_same_place_does_not_get_the_results_of_the_first(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    caller = await host()
+    await caller.ring()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await caller.press("4")
+    await caller.press("5")
+    assert ["table 5, as number 3", "Which table?"] == caller.said[:2]
+    assert ["greeting", "4", "5"] == ran
+
+
+async def test_a_repeated_webhook_waits_for_the_function_that_runs(
+    host: Host, project: Project, ran: list[str]
+) -> None:
+    caller = await host()
+    await caller.ring()
+    other = ServedCall(caller.service)
+    other.ncco = caller.ncco
+    both = asyncio.gather(caller.press("7"), other.press("7"))
+    await until(lambda: "7" in ran)
+    globals_of(project)["MAY_END"].set()
+    first, second = await both
+    assert first.ncco == second.ncco
+    assert ["greeting", "7"] == ran
+
+
+async def test_a_function_goes_on_if_its_webhook_is_cancelled(
+    host: Host, project: Project, store: Store, ran: list[str]
+) -> None:
+    caller = await host()
+    await caller.ring()
+    webhook = asyncio.create_task(caller.press("7"))
+    await until(lambda: "7" in ran)
+    webhook.cancel()
+    globals_of(project)["MAY_END"].set()
+    await until(webhook.done)
+    await caller.press("7")
+    assert ["table 7, as number 2", "Which table?"] == caller.said[:2]
+    assert ["greeting", "7"] == ran
+
+
+async def test_the_results_go_with_the_turn(store: DyingStore, host: Host) -> None:
+    caller = await host()
+    store.dies = True
+    with pytest.raises(StoreUnavailable):
+        await caller.ring()
+    assert 1 == await count_results(store)
+    await caller.ring()
+    assert 0 == await count_results(store)
+    await caller.press("4")
+    assert 0 == await count_results(store)
+
+
+async def count_results(store: Store) -> int:
+    return len(await store.database.read(SELECT_ALL))
+
+
+async def until(holds: Callable[[], Any]) -> None:
+    while not holds():  # noqa: ASYNC110 - the handler's code sets it
+        await asyncio.sleep(0)
