@@ -30,7 +30,6 @@ _PRAGMAS: Final = (
     "PRAGMA fullfsync = ON",  # on macOS, a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
     "PRAGMA secure_delete = ON",  # overwrite deleted data with zeros
-    "PRAGMA cache_size = -16384",  # KiB
     "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
     "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
