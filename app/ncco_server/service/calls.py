@@ -19,16 +19,13 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 class CallService(Turns):
     """Answers, resumes and records calls when their webhooks arrive. `Turns` plays and stores the turns."""
 
-    store_problem = ""
-    """Why the store has been unavailable for some time; "" if it is not known to be (`web.health.Readiness`)."""
-
     placed_answer = placing.answer
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
         """Reply with the first NCCO of a call (`service.answers`). During an outage, the store is not asked."""
-        if self.store_problem:
-            return self.without_store(delivery, flow, self.store_problem)
+        if problem := self.store_probe.outage:
+            return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)
 
     async def event(self, delivery: Delivery) -> Reply:

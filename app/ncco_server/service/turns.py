@@ -22,6 +22,7 @@ from ncco_server.service.announced_recordings import announced, name_of_caller
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.library import Library
+from ncco_server.service.store_probe import StoreProbe
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
     MASKED,
@@ -116,6 +117,7 @@ class Turns:
 
     Attributes:
         library: the flows in use.
+        store_probe: whether the store is available.
         failsafe: the failsafe NCCO as bytes.
     """
 
@@ -131,6 +133,7 @@ class Turns:
     ) -> None:
         self.store = store
         self.library = Library(store, read, handlers=policy.handlers)
+        self.store_probe = StoreProbe(store)
         self.policy = policy
         self.look_ups = look_ups
         self.hooks_written = hooks_written

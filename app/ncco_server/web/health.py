@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Final
 
 import orjson
@@ -10,20 +9,12 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.nodes import Place
 from ncco_server.service.calls import CallService
-from ncco_server.service.jobs import JOBS
 from ncco_server.service.library import CURE
 from ncco_server.settings.values import is_direct
 from ncco_server.web.metrics import CONTENT_TYPE, Metrics
 
-PROBE_S: Final = JOBS["probe-store"]
-"""How often the store is probed, and how long a probe may take, in seconds."""
-AWAY_AFTER: Final = 2
-"""How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
-retry, which gets the whole flow; our choice.
-"""
 ISSUES_SHOWN: Final = 20
 DRAINING: Final = "the server is shutting down, but still answers"
 
@@ -37,13 +28,8 @@ console_router = APIRouter(include_in_schema=False)
 class Readiness:
     """Whether the server can take new calls. While it drains, it cannot.
 
-    Once AWAY_AFTER probes in a row have failed, new calls are answered without the store (`service.outages`).
-
-    The store is probed in the background and not on each request, because a probe writes, and anyone can request
-    `/readyz`.
-
     Args:
-        calls: serves the calls.
+        calls: serves the calls, and probes the store.
 
     Attributes:
         is_draining: whether the server is draining: it still answers, but is not ready and closes each connection after
@@ -53,24 +39,6 @@ class Readiness:
     def __init__(self, calls: CallService) -> None:
         self.is_draining = False
         self._calls = calls
-        self._store_problem = "the store has not been checked yet"
-        self._failed = 0
-
-    async def probe(self) -> None:
-        """Check once whether the store can be written to."""
-        try:
-            async with asyncio.timeout(PROBE_S):
-                await self._calls.store.check()
-        except StoreUnavailable as error:
-            self._store_problem = f"the store cannot be written to: {error}"
-        except TimeoutError:
-            self._store_problem = f"the store does not answer within {PROBE_S:g} seconds"
-        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
-            self._store_problem = f"the store cannot be checked: {type(error).__name__}"
-        else:
-            self._store_problem = ""
-        self._failed = self._failed + 1 if self._store_problem else 0
-        self._calls.store_problem = self._store_problem if self._failed >= AWAY_AFTER else ""
 
     def state(self) -> dict[str, Any]:
         """The content of `/readyz`.
@@ -82,8 +50,8 @@ class Readiness:
         reasons = [DRAINING] if self.is_draining else []
         if not library.current.flows:
             reasons.append("no flows are loaded")
-        if self._store_problem:
-            reasons.append(self._store_problem)
+        if problem := self._calls.store_probe.problem:
+            reasons.append(problem)
         errors = (issue for issue in library.last.issues if issue.is_error)
         rejected = [_shown(issue.place, f"{issue.code} {issue.message}", issue.cure) for issue in errors]
         rejected += [_shown(removal.place, removal.message, CURE) for removal in library.removed]

@@ -78,8 +78,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
                 log.warning("flows not read yet", in_use=in_use, cure="shorten them, or check the folder's drive")
             if own.placer is not None:
                 await enter(running(after(opened, own.placer.run)))
-            await readiness.probe()
-            await enter(running(jobs.every("probe-store", readiness.probe)))
+            await service.store_probe.run()
+            await enter(running(jobs.every("probe-store", service.store_probe.run)))
             await _look_after_store(stack, config, own, jobs, opened)
             if settings.reload:
                 await enter(running(after(was_read, partial(jobs.every, "watch-flows", reader.read_changes))))

@@ -72,7 +72,8 @@ async def service_of(files: Mapping[str, str], **policy: Any) -> CallService:
     service = CallService(store, lambda: project, replace(POLICY, **policy))
     with pytest.raises(StoreUnavailable):
         await service.library.reload()
-    service.store_problem = "it is away"
+    for _ in range(2):
+        await service.store_probe.run()
     return service
 
 

@@ -14,6 +14,7 @@ from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.library import Library
+from ncco_server.service.store_probe import StoreProbe
 from ncco_server.settings import Settings, load_settings
 from ncco_server.web import create_app
 from ncco_server.web.log import WriteLine
@@ -75,8 +76,8 @@ class FakeCalls:
         self.act = act
         self.fallback_act = fallback or act
         self.failsafe = FAILSAFE
-        self.store_problem = ""
         self.store = store or MemoryStore()
+        self.store_probe = StoreProbe(self.store)
         self.library = Library(self.store, lambda: EMPTY)
         self.asked: list[tuple[str, str, Delivery]] = []
 

@@ -42,7 +42,7 @@ async def calls_with(*reads: Project) -> FakeCalls:
 async def readyz(calls: FakeCalls) -> httpx.Response:
     """What `/readyz` says after the store has been probed."""
     app = create_app(settings_with(), service=cast(CallService, calls))
-    await app.state.readiness.probe()
+    await calls.store_probe.run()
     return await httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x").get("/readyz")
 
 
@@ -119,16 +119,17 @@ async def test_calls_are_answered_without_the_store_once_two_probes_have_failed(
     found = []
     for is_away in (True, True, False, True):
         store.is_away = is_away
-        await readiness.probe()
-        found.append((readiness.state()["reasons"][1:], calls.store_problem))
+        await calls.store_probe.run()
+        found.append((readiness.state()["reasons"][1:], calls.store_probe.outage))
 
     problem = "the store cannot be written to: disk full"
     assert [([problem], ""), ([problem], problem), ([], ""), ([problem], "")] == found
 
 
 async def test_a_draining_server_is_not_ready() -> None:
-    readiness = Readiness(cast(CallService, await calls_with(project())))
-    await readiness.probe()
+    calls = await calls_with(project())
+    readiness = Readiness(cast(CallService, calls))
+    await calls.store_probe.run()
     before = readiness.state()["ready"]
     readiness.is_draining = True
 

@@ -171,7 +171,7 @@ class PhoneCall(PlayedCall):
     async def close(self) -> None:
         """Release the resources of the call."""
         if self._stage is not None:
-            await self._stage.store.close()
+            await self._stage.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.model import Flow, Project
+from ncco_server.results import DecidedResult
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.phone_numbers import digits_of
@@ -29,7 +30,7 @@ from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.simulator.servers import App, AsgiServer, HttpServer
-from ncco_server.store import PlacedRow, WebhookRow
+from ncco_server.store import WebhookRow
 from ncco_server.verify.scenarios.answers import ScenarioAnswers, lookups_of
 from ncco_server.verify.scenarios.caller import Caller, parties_of
 from ncco_server.verify.scenarios.fitting import AnyCall, Fitting, placeholder_env
@@ -78,31 +79,46 @@ class LocalCall(PlacedCall):
     """A call to the server in this process. The server's sessions, hooks and log are visible too."""
 
     def __init__(
-        self, stage: LocalStage, application: Application, direct: AsgiServer, conditions: CallConditions, seed: str
+        self,
+        server: ServerInProcess,
+        application: Application,
+        direct: AsgiServer,
+        conditions: CallConditions,
+        *,
+        seed: str,
+        path_of: PathOf,
     ) -> None:
-        super().__init__(application, FaultyServer(direct, stage.database), stage.clock, conditions, seed)
-        self._stage = stage
+        super().__init__(application, FaultyServer(direct, server.database), server.clock, conditions, seed)
+        self._server = server
         self._direct = direct
+        self._path_of = path_of
         self._attempts: PlacedAttempts | None = None
-        store = stage.store
-        self._before = len(store.turns), len(store.webhooks), len(store.sent), len(stage.log)
+        store = server.store
+        self._before = len(store.turns), len(store.webhooks), len(store.sent), len(server.log)
 
-    async def place_out(self, attempts: PlacedAttempts, row: PlacedRow, flow: Flow) -> None:
+    async def place_out(self, call: ScenarioCall, flow: Flow, phone: Sequence[Behaviour]) -> None:
         """Let the server call a number, until somebody hears the flow or no attempt is left."""
-        self._attempts = attempts
-        self.leg = await attempts.ring(row, flow)
+        service = self._server.service
+        self._attempts = PlacedAttempts(service, self.vonage, phone, BASE)
+        flows = service.library.current.flows.values()
+        row = row_of(call, flows, service.policy.dial_allow, service.policy.keys)
+        self.leg = await self._attempts.ring(row, flow)
+
+    async def result(self, call: str, *, is_incoming: bool) -> DecidedResult:
+        """The result of an ended call."""
+        return await self._server.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
         """See `PlacedCall`."""
         if self._attempts is None:
             return ()
-        await self._stage.store.take_hooks()
+        await self._server.store.take_hooks()
         return await self._attempts.made()
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
         """See `PlacedCall`."""
-        return self._stage.store.turns[self._before[0] :]
+        return self._server.store.turns[self._before[0] :]
 
     def observe(self, result: Result) -> None:
         """See `PlacedCall`."""
@@ -111,13 +127,13 @@ class LocalCall(PlacedCall):
         written = defaultdict[str, list[StoredTurn]](list)
         for each in self.turns:
             written[each.session.id].append(each)
-        came = self._stage.store.webhooks[webhooks:]
+        came = self._server.store.webhooks[webhooks:]
         result.records = tuple([_record_of(turns, came) for turns in written.values()])
         zero_ms = round(self.vonage.clock.at(self.leg.zero_ms).timestamp() * 1000)
         turns = (turn for each in result.records for turn in each.turns)
-        result.decided = tuple(decided_in(turns, zero_ms, self._stage.path_of))
-        result.hooks = sorted(self._stage.store.sent[hooks:], key=lambda row: row.created_at)
-        result.log = tuple(self._stage.log[logged:])
+        result.decided = tuple(decided_in(turns, zero_ms, self._path_of))
+        result.hooks = sorted(self._server.store.sent[hooks:], key=lambda row: row.created_at)
+        result.log = tuple(self._server.log[logged:])
         raised = (f"the server raised {type(fault).__name__}: {fault}" for fault in self._direct.faults)
         result.broken = (*raised, *(each for each in result.log if each.startswith(BROKEN)))
 
@@ -130,10 +146,41 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
     return SessionRecord(state, tuple([each.turn for each in turns]), statuses)
 
 
+class ServerInProcess:
+    """The real server, for calls under one policy. Its store is in memory, and it sends no hooks.
+
+    Attributes:
+        clock: the clock of the latest call.
+        database, store: the database and the store of the server.
+        log: warnings and errors that the server logged.
+    """
+
+    def __init__(self, project: Project, make_app: MakeApp, policy: Policy) -> None:
+        self.clock = VirtualClock(AT)
+        self.database = FailingDatabase()
+        self.store = CallStore(self.database)
+        self.log: list[str] = []
+        self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
+        self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
+        self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
+        self._is_open = False
+
+    def _answers_of_turn(self) -> AnswerLookups:
+        return self._look_ups()
+
+    async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
+        """Begin a call at a time; see `LocalStage.ring`. Returns the server that its webhooks are delivered to."""
+        if not self._is_open:
+            await self.store.open()
+            await self.service.library.reload()
+            self._is_open = True
+        self._look_ups = look_ups
+        self.clock = VirtualClock(at)
+        return AsgiServer(self._app, self.clock, patience_s)
+
+
 class LocalStage:
     """Plays the scenarios of one project, one after another, against the real server in this process.
-
-    The store is in memory, and the server sends no hooks.
 
     Args:
         project: the project, without errors.
@@ -144,11 +191,6 @@ class LocalStage:
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
             of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
         path_of: see `PathOf`; also an attribute.
-
-    Attributes:
-        clock: the clock of the latest call.
-        database, store: the database and the store of the server.
-        log: warnings and errors that the server logged.
     """
 
     def __init__(
@@ -168,22 +210,15 @@ class LocalStage:
         self.path_of = path_of
         self._fitting = Fitting(self.flows)
         self._lookups = lookups_of(self.flows)
-        self._dial_allow = dial_allow
-        self._env = placeholder_env(self.flows) if outside is None else outside.env
+        self._policy = Policy(
+            keys=(_KEY,),
+            failsafe=read_failsafe(DEFAULT_FAILSAFE),
+            env=placeholder_env(self.flows) if outside is None else outside.env,
+            dial_allow=dial_allow,
+        )
         self._chaos = chaos
         self._played = Counter[str]()
-        self.clock = VirtualClock(AT)
-        self.database = FailingDatabase()
-        self.store = CallStore(self.database)
-        self.log: list[str] = []
-        policy = Policy(keys=(_KEY,), failsafe=read_failsafe(DEFAULT_FAILSAFE))
-        self._look_ups: Callable[[], AnswerLookups] | None = None
-        self._service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
-        self._app = make_app(self._service, lambda: self.clock.at(self.clock.ms), self.log)
-        self._is_open = False
-
-    def _answers_of_turn(self) -> AnswerLookups:
-        return no_lookups if self._look_ups is None else self._look_ups()
+        self._server: ServerInProcess | None = None
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """The scenario with its number and flow filled in; problems are reported to `reader`."""
@@ -194,27 +229,7 @@ class LocalStage:
         return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook.
-
-        A placed call gets its own store, because the placer reads all calls and expects time to move forward only.
-        """
-        if not scenario.places:
-            return await self.play_here(scenario)
-        stage = LocalStage(
-            self._project,
-            self._make_app,
-            self._dial_allow,
-            outside=self.outside,
-            chaos=self._chaos,
-            path_of=self.path_of,
-        )
-        try:
-            return await stage.play_here(scenario)
-        finally:
-            await stage.store.close()
-
-    async def play_here(self, scenario: Scenario) -> Result:
-        """Play a scenario on this stage's own clock, with its own store."""
+        """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
         result = Result(_judged(scenario, conditions))
@@ -237,8 +252,7 @@ class LocalStage:
             placed.observe(result)
         if scenario.expect.result and result.records:
             call = result.records[0].session.id
-            is_incoming = not scenario.places
-            result.became = await self.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
+            result.became = await placed.result(call, is_incoming=not scenario.places)
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
@@ -269,29 +283,38 @@ class LocalStage:
             seed: determines the ids of the call.
             patience_s: see `AsgiServer`.
         """
-        if not self._is_open:
-            await self.store.open()
-            await self._service.library.reload()
-            self._is_open = True
-        allowed = self._dial_allow if dial_allow is None else dial_allow
-        self._service.policy = replace(self._service.policy, env={**self._env, **env}, dial_allow=allowed)
-        self._look_ups = look_ups
-        self.clock = VirtualClock(call.made_at)
-        direct = AsgiServer(self._app, self.clock, patience_s)
+        flow = self._flow_named(call.places)
+        allowed = self._policy.dial_allow if dial_allow is None else dial_allow
+        called = () if flow is None else (digits_of(call.to),)
+        policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
+        server = await self._server_for(policy, is_new=flow is not None)
+        direct = await server.begin(call.made_at, look_ups, patience_s)
         application = Application(
             answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
         )
-        placed = LocalCall(self, application, direct, conditions, seed)
-        flow = self._flow_named(call.places)
+        placed = LocalCall(server, application, direct, conditions, seed=seed, path_of=self.path_of)
         if flow is None:
             await placed.place(call, self.flows)
-            return placed
-        self._service.policy = replace(self._service.policy, dial_allow=(*allowed, digits_of(call.to)))
-        attempts = PlacedAttempts(self._service, placed.vonage, conditions.phone, BASE)
-        await placed.place_out(attempts, row_of(call, self.flows, allowed, self._service.policy.keys), flow)
+        else:
+            await placed.place_out(call, flow, conditions.phone)
         return placed
+
+    async def _server_for(self, policy: Policy, *, is_new: bool) -> ServerInProcess:
+        """The server of the previous call, unless its policy differs.
+
+        A placed call gets a new one, because the placer reads all calls and expects time to move forward only.
+        """
+        if self._server is None or is_new or self._server.service.policy != policy:
+            await self.close()
+            self._server = ServerInProcess(self._project, self._make_app, policy)
+        return self._server
+
+    async def close(self) -> None:
+        """Release the resources of the latest call."""
+        if self._server is not None:
+            await self._server.store.close()
 
     def _flow_named(self, name: str) -> Flow | None:
         return next((flow for flow in self.flows if flow.name == name), None)

@@ -13,18 +13,20 @@ from ncco_server.verify.scenarios.model import read_scenarios
 from ncco_server.verify.scenarios.result import Result
 from ncco_server.verify.scenarios.runner import Suite, run_suite
 from ncco_server.verify.scenarios.server import Outside
-from ncco_server.verify.scenarios.stage import LocalStage
+from ncco_server.verify.scenarios.stage import LocalStage, PathOf
 
 FILE = "tests/scenarios/main.yaml"
 
 
-def stage_for(flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None) -> LocalStage:
+def stage_for(
+    flow: str, more: Mapping[str, str] | None = None, outside: Outside | None = None, path_of: PathOf = str
+) -> LocalStage:
     """A project with the flow `flows/main.yaml` and `more` flows by name, ready to play."""
     others = {f"flows/{name}.yaml": text for name, text in (more or {}).items()}
     project = load({"flows/main.yaml": flow, **others}, {})
     errors = [str(issue) for issue in project.issues if issue.is_error]
     assert not errors, errors
-    return LocalStage(project, make_app, outside=outside)
+    return LocalStage(project, make_app, outside=outside, path_of=path_of)
 
 
 def file_of(text: str) -> ScenarioFile:

@@ -55,8 +55,7 @@ it has a fault:
 
 @pytest.fixture
 def suite() -> Suite:
-    stage = stage_for(FLOW)
-    stage.path_of = lambda file: f"shop/{file}"
+    stage = stage_for(FLOW, path_of=lambda file: f"shop/{file}")
     return asyncio.run(run_suite(stage, [file_of(TEXT)]))
 
 

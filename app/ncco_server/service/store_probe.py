@@ -1,0 +1,50 @@
+"""Probes the store, so that calls are answered without it while it is unavailable."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from ncco_server.errors import StoreUnavailable
+from ncco_server.service.jobs import JOBS
+from ncco_server.store import Store
+
+PROBE_S: Final = JOBS["probe-store"]
+"""How often the store is probed, and how long a probe may take, in seconds."""
+AWAY_AFTER: Final = 2
+"""How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
+retry, which gets the whole flow; our choice.
+"""
+
+
+class StoreProbe:
+    """The latest probes of the store. They run in the background, because a probe writes.
+
+    Attributes:
+        problem: why the latest probe failed; "" if it did not.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._failed = 0
+        self.problem = "the store has not been checked yet"
+
+    @property
+    def outage(self) -> str:
+        """Why the store has been unavailable for some time; "" if it is not known to be."""
+        return self.problem if self._failed >= AWAY_AFTER else ""
+
+    async def run(self) -> None:
+        """Check once whether the store can be written to."""
+        try:
+            async with asyncio.timeout(PROBE_S):
+                await self._store.check()
+        except StoreUnavailable as error:
+            self.problem = f"the store cannot be written to: {error}"
+        except TimeoutError:
+            self.problem = f"the store does not answer within {PROBE_S:g} seconds"
+        except Exception as error:  # noqa: BLE001 - an unexpected error must not end the probing
+            self.problem = f"the store cannot be checked: {type(error).__name__}"
+        else:
+            self.problem = ""
+        self._failed = self._failed + 1 if self.problem else 0
