@@ -602,15 +602,14 @@ def crm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandIn]:
     with standing_in() as service:
         monkeypatch.setenv("FLOW_CRM", service.url)
         monkeypatch.setenv("FLOW_TOKEN", "a-canary-of-the-environment")
-        monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "loyalty, counting")
         service.answers = {"GET /customer": {"name": "Ann"}}
         yield service
 
 
-def crm_console(project: Path) -> FastAPI:
+def crm_console(project: Path, modules: str = "loyalty, counting") -> FastAPI:
     folders = {"flows": project / "flows", "templates": project / "templates"}
     hashes = {"console_password_hash": HASHES["change"], "console_viewer_password_hash": HASHES["look"]}
-    settings = load_settings(None, **folders, **hashes, database_url="memory://")
+    settings = load_settings(None, **folders, **hashes, python_lookups=modules, database_url="memory://")
     return with_worker_here(create_console(settings, console_services(), dev=True))
 
 
@@ -688,8 +687,7 @@ async def test_a_saved_lookup_runs_no_module_that_the_operator_did_not_allow(
     allowed: str, crm: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", allowed)
-    async with await logged_in(crm_console(tmp_path)) as client:
+    async with await logged_in(crm_console(tmp_path, allowed)) as client:
         phone = Phone(client)
         saved = (await phone.post("/phone/save", file="flows/attack.yaml", text=ATTACK, digest="")).json()
         assert saved["problem"].startswith("Saved, but calls continue with the last good flow: ")
@@ -732,7 +730,6 @@ async def test_a_pasted_text_reads_no_variables_asks_nobody_and_runs_no_code(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("FLOW_SECRET", "a-canary-of-the-environment")
-    monkeypatch.setenv("NCCO_PYTHON_LOOKUPS", "stolen")
     (tmp_path / "flows").mkdir()
     (tmp_path / "stolen.py").write_text("raise SystemExit('this code ran')")
     monkeypatch.syspath_prepend(str(tmp_path))
@@ -754,7 +751,7 @@ steps:
       - talk: "You said {{ code.said }}{{ net.said }}."
     goto: end
 """
-    async with await logged_in(crm_console(tmp_path)) as client:
+    async with await logged_in(crm_console(tmp_path, "stolen")) as client:
         phone = Phone(client)
         await phone.call("pasted.yaml", text=flow)
         await phone.skip()

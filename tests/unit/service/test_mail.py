@@ -319,29 +319,25 @@ async def test_wait_for_a_recording_is_no_try(store: Store, monkeypatch: pytest.
         ("smtp://127.0.0.1:2525", ("127.0.0.1", 2525, "", "", False, True)),
     ],
 )
-def test_address_of_the_mail_server(
-    url: str, expected: tuple[str, int, str, str, bool, bool], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("NCCO_SMTP_URL", url)
-    monkeypatch.setenv("NCCO_MAIL_FROM", "phone@example.com")
+def test_address_of_the_mail_server(url: str, expected: tuple[str, int, str, str, bool, bool]) -> None:
+    settings = load_settings(None, smtp_url=url, mail_from="phone@example.com")
 
-    assert (*expected, "phone@example.com") == load_settings().mail_server
+    assert (*expected, "phone@example.com") == settings.mail_server
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("field", "text"),
     [
-        ("NCCO_SMTP_URL", "mail.example.com"),
-        ("NCCO_SMTP_URL", "https://mail.example.com"),
-        ("NCCO_SMTP_URL", "smtp://user@mail.example.com"),
-        ("NCCO_SMTP_URL", "smtp://mail.example.com/inbox"),
-        ("NCCO_SMTP_URL", "smtp://mail.example.com:0"),
-        ("NCCO_MAIL_FROM", "Phone <phone@example.com>"),
-        ("NCCO_MAIL_FROM", "a@example.com, b@example.com"),
-        ("NCCO_MAIL_FROM", "phone@example.com\nBcc: x@example.com"),
+        ("smtp_url", "mail.example.com"),
+        ("smtp_url", "https://mail.example.com"),
+        ("smtp_url", "smtp://user@mail.example.com"),
+        ("smtp_url", "smtp://mail.example.com/inbox"),
+        ("smtp_url", "smtp://mail.example.com:0"),
+        ("mail_from", "Phone <phone@example.com>"),
+        ("mail_from", "a@example.com, b@example.com"),
+        ("mail_from", "phone@example.com\nBcc: x@example.com"),
     ],
 )
-def test_wrong_setting_is_named(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, text)
-    with pytest.raises(SettingsError, match=name):
-        load_settings()
+def test_wrong_setting_is_named(field: str, text: str) -> None:
+    with pytest.raises(SettingsError, match=f"NCCO_{field.upper()}"):
+        load_settings(None, **{field: text})
