@@ -162,8 +162,10 @@ def _book(*names: str) -> Mapping[str, FlowRule]:
     return RuleBook(FlowRule, *(folder / f"{name}.yaml" for name in names))
 
 
-_PAGES: Final = ("text", "structure", "expressions", "ncco", "locales", "prompts", "hours", "lookups", "hooks", "usage")
-RULES: Final = _book(*_PAGES, "handlers")
+RULES: Final = _book(
+    *("text", "structure", "expressions", "ncco", "locales", "prompts"),
+    *("hours", "lookups", "hooks", "usage", "handlers"),
+)
 """The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. E7xx:
 handlers in Python. Wxxx: warnings.
 """

@@ -24,7 +24,7 @@ BEAT_S: Final = 5.0
 SILENT_BEATS: Final = 4
 """A lease is taken from a process that has not renewed it for this many beats: 30 seconds at most."""
 FAILED_BEATS: Final = 2
-"""A process stops its work after so many failed renewals: before another process takes its lease."""
+"""After this many failed renewals, a process stops its work: before another process takes the lease."""
 
 JOBS: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -53,11 +53,11 @@ class JobListener:
         """Called before each run."""
 
     def ended(self, job: str, problem: str) -> None:
-        """Called after each run, and when the job is not to run any more; `problem` is "" unless the run failed."""
+        """Called after each run, and when the job will not run again; `problem` is "" unless the run failed."""
 
 
 async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
-    """Run a job until cancelled, with so many seconds between its runs. A job that raises runs again, too."""
+    """Run a job until cancelled, with a pause of `seconds` after each run. A job that fails runs again too."""
     task = asyncio.current_task()
     try:
         while True:
@@ -83,7 +83,7 @@ async def every(seconds: float, job: Job, name: str, listener: JobListener) -> N
 async def hold(
     leases: Leases, name: str, work: Callable[[], Awaitable[None]], listener: JobListener, *, beat_s: float = BEAT_S
 ) -> None:
-    """Run `work`, which never ends by itself, while this process holds a lease; try to hold it until cancelled."""
+    """Try to hold a lease until cancelled. While this process holds it, run `work`, which never ends by itself."""
     lease = _LeaseHolder(leases, name, work, beat_s / 2)
     try:
         await every(beat_s, lease.beat, f"lease-{name}", listener)

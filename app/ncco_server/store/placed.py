@@ -173,7 +173,7 @@ class PlacingControl(NamedTuple):
 
     Attributes:
         next_at: no call may be placed before this time, to leave a gap between new calls.
-        paused_at, paused_by, reason: when placing was paused, by whom and why; `paused_at` is None if it is not paused.
+        paused_at, paused_by, reason: since when placing is paused, by whom and why; None and "" if it is not paused.
         held_until, held_for: until when no call is placed because Vonage accepts none, and why; None if it never was.
     """
 
@@ -727,9 +727,9 @@ class PlacedCalls:
     ) -> Work[AttemptRow | None]:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
-        The latter is the case if the call was cancelled, another leg has answered, Vonage had hung up on a machine, or
-        another attempt has followed. If the attempt was given up and another one is due, the call is over instead. The
-        hooks of an attempt that was the last one have been sent, so its outcome stays.
+        They hear it if the call was cancelled, if another leg has the attempt, if a later attempt is in progress, or if
+        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends without that one. If
+        it was the last attempt, its hooks have been sent, so its outcome stays.
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
@@ -795,10 +795,12 @@ class PlacedCalls:
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
-        """End an attempt. Its call ends too, unless another attempt is due at `due_at`.
+        """Store how an attempt ended. `due_at` is the time of the next attempt.
 
-        Returns False and writes nothing if the attempt was over already, or was answered after `attempt` was read. If
-        the call ends, the hooks of `result` are written.
+        Without it, or if the call was cancelled, the call ends too.
+
+        Writes nothing and returns False if the attempt is already over, or was answered after `attempt` was read. The
+        hooks of `result` are only written if the call ends.
         """
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state == "over" or stored.answered_at != attempt.answered_at:
