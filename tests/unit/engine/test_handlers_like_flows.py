@@ -48,7 +48,16 @@ class Connect:
     otherwise: Tree
 
 
-Tree: TypeAlias = Talk | Choose | Collect | Connect | None
+@dataclass(frozen=True)
+class Tell:
+    """Sends a hook, or sets a result."""
+
+    what: str
+    is_result: bool
+    after: Tree
+
+
+Tree: TypeAlias = Talk | Choose | Collect | Connect | Tell | None
 
 
 def said(tree: Tree) -> Tree:
@@ -59,6 +68,12 @@ def said(tree: Tree) -> Tree:
 TEXTS = st.sampled_from(["Hello.", "Please choose.", 'It\'s "so" <1 & 2>.', "Une façon, £5.", "100 % sure?"])
 MARKUP = str.maketrans("", "", "<>&")
 NUMBERS = st.sampled_from(["447700900111", "447700900222"])
+SHARED = """
+shared: true
+hooks:
+  crm: {post: "https://crm.example.com", params: {what: text}, json: {what: "{{ what }}", from: "{{ call.from }}"}}
+results: {first: it was the first, second: it was the second}
+"""
 
 
 def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
@@ -82,6 +97,7 @@ def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
         choose,
         st.builds(Collect, TEXTS, lengths, inner, inner),
         st.builds(Connect, NUMBERS, st.integers(5, 60), inner.map(said), inner),
+        st.builds(Tell, st.sampled_from(["first", "second"]), st.booleans(), inner),
     )
 
 
@@ -121,6 +137,11 @@ class Python:
                 yield f"{indent}    heard = {name}"
                 yield from self.of(tree.got, f"{indent}    ", name)
                 yield from self.of(tree.otherwise, indent, entered)
+            case Tell():
+                what = f'f"{tree.what} {{heard}}"' if entered else f'"{tree.what}"'
+                told = f'result("{tree.what}")' if tree.is_result else f'send("crm", what={what})'
+                yield f"{indent}await call.{told}"
+                yield from self.of(tree.after, indent, entered)
             case Connect():
                 yield f'{indent}if await call.connect("{tree.number}", timeout={tree.timeout}) == "completed":'
                 yield from self.of(tree.completed, f"{indent}    ", entered)
@@ -157,6 +178,10 @@ class Yaml:
                 step["collect"] = {"into": "heard", "digits": str(low) if low == high else f"{low}..{high}"}
                 step["goto"] = self.of(tree.got, "heard")
                 step["retry"] = {"tries": 2, "then": self.of(tree.otherwise, entered)}
+            case Tell():
+                what = f"{tree.what} {{{{ heard }}}}" if entered else tree.what
+                step |= {"result": tree.what} if tree.is_result else {"send": {"crm": {"what": what}}}
+                step["goto"] = self.of(tree.after, entered)
             case Connect():
                 step["do"] = [{"connect": tree.number, "timeout": tree.timeout}]
                 step["on"] = {
@@ -195,15 +220,20 @@ def send(call: ScriptedCall, webhook: str) -> Any:
     return call.dial("busy" if webhook.isdigit() or not webhook else webhook)
 
 
+def played(call: ScriptedCall) -> Any:
+    return call.ncco, call.turn.hooks, call.turn.facts.own
+
+
 @examples(60)
 @given(TREES, WEBHOOKS)
 def test_a_handler_plays_what_the_same_flow_file_plays(tree: Tree, webhooks: list[str]) -> None:
     code = handler_file(tree)
-    project = project_of(code)
+    project = project_of(code, {"flows/all.yaml": SHARED})
     errors = [issue for issue in project.issues if issue.is_error]
     assert not errors, (code, errors)
     handled = HandledCall(project.flows["shop"])
-    scripted = ScriptedCall(load_flow(flow_file(tree)))
-    assert scripted.ncco == handled.ncco, code
+    scripted = ScriptedCall(load_flow(flow_file(tree), {"flows/all.yaml": SHARED}))
+    assert played(scripted) == played(handled), code
     for webhook in webhooks:
         assert send(scripted, webhook) == send(handled, webhook), (code, webhook)
+        assert played(scripted) == played(handled), (code, webhook)

@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, TypeVarTuple, overload
 
 from ncco_server.flow.handlers.results import as_json, restored
+from ncco_server.value_types import write
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
@@ -61,6 +62,7 @@ class HandlerEffect(Awaitable[T]):
 
     Attributes:
         does: `play`: actions before the next wait; `wait`; `leave`: the handler does not go on; `run`: a function.
+        first: what the step does before its actions, as in a flow file: `send`, a list, and `result`.
         do: the actions, as in a flow file.
         words: how the step ends, as in a flow file.
         name: the name of the step; "" for the line of the handler.
@@ -80,6 +82,7 @@ class HandlerEffect(Awaitable[T]):
     result: Callable[[Any], T] = lambda stored: stored
     is_awaited: bool = False
     asks: bool = False
+    first: Mapping[str, Any] = field(default_factory=dict)
 
     def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
         """The same effect, with the steps that follow its outcomes in place of `NEXT`."""
@@ -190,6 +193,22 @@ class Call:
         Source: NCCO reference, Conversation.
         """
         return self._make(HandlerEffect("leave", [{"conversation": name, **options}], {"goto": END}))
+
+    def send(self, hook: str, **params: Any) -> Awaitable[None]:
+        """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.
+
+        It is stored with the turn and sent after the reply, at least once. After an action of unknown length, such as a
+        `record` with `endOnSilence`, it is sent when the caller gets there.
+        """
+        given = {
+            name: value if isinstance(value, (list, tuple, Mapping)) else write(value)
+            for name, value in _options(**params).items()
+        }
+        return self._make(HandlerEffect("play", first={"send": [{hook: given} if given else hook]}))
+
+    def result(self, name: str) -> Awaitable[None]:
+        """Set the result of the call, declared under `results` in `call_flow` or a shared file. The last one counts."""
+        return self._make(HandlerEffect("play", first={"result": name}))
 
     @overload
     def choose(

@@ -245,7 +245,9 @@ class HandlerPlayback:
         self._place = self._place_now()
         self._name = effect.name or f"line {self._place.line}"
         self._played.append(EffectAt(effect, self._place))
-        self._digest = digest_of(self._name, [(each.effect.do, each.effect.words) for each in self._played[said:]])
+        self._digest = digest_of(
+            self._name, [(each.effect.first, each.effect.do, each.effect.words) for each in self._played[said:]]
+        )
         self._said = None
         if effect.does == "run":
             self._played.pop()

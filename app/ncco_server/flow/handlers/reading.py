@@ -179,7 +179,7 @@ def _node(handler: CallFlow, path: str) -> Node:
         "start": _START,
         "steps": {_START: {"goto": "end"}},
     }
-    return EffectTemplate(None, Place(path, handler.line, 1)).node(words)
+    return EffectTemplate(None, Place(path, handler.line, 1), has_expressions=True).node(words)
 
 
 def _params(handler: CallFlow) -> dict[str, Any]:
@@ -201,12 +201,9 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     if read.flow is None or file.handler is None:
         return read
     place = read.flow.place
-    own = {
-        RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False),
-        HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
-    }
-    variables = {**read.flow.variables, **own}
-    maker = StepMaker(replace(read.reader, variables=variables), read.defaults, file.literal)
+    heard = {**read.flow.variables, HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False)}
+    variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
+    maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params))
     params = {name: param.default for name, param in read.flow.params.items()}

@@ -17,7 +17,7 @@ import orjson
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Resolver
-from ncco_server.flow.handlers.api import HandlerEffect, WrittenText
+from ncco_server.flow.handlers.api import HEARD, HandlerEffect, WrittenText
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.step import read_step
 from ncco_server.flow.model import Step
@@ -29,7 +29,7 @@ MOST_STEPS: Final = 1000
 
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"]}
 _URL: Final = re.compile(r"(?:https?|wss?)://")
-LITERAL: Final = frozenset({"choices", "collect", "on"})
+LITERAL: Final = frozenset({"choices", "collect", "on", "result"})
 """The words of a step whose texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
 
@@ -45,7 +45,7 @@ class Made(NamedTuple):
     """What a handler does up to its next wait.
 
     Attributes:
-        steps: one step; or two, so that a question is asked again without what was said before it.
+        steps: one step; or several, so that a question is asked again without what was said before it.
         values: the texts that were computed, by name.
         said: what they were made of.
     """
@@ -78,11 +78,13 @@ class EffectTemplate:
         literal: see `constants`; None if every text is literal.
         place: where the handler says it.
         values: the value of each hole. The first letter of a hole's name is that of its type.
+        has_expressions: whether braces mean what they mean in a flow file.
     """
 
     literal: Mapping[int, str] | None
     place: Place
     values: dict[str, str] = field(default_factory=dict)
+    has_expressions: bool = False
 
     def key(self, value: Any) -> Any:
         """A hashable value that is equal for two values with equal nodes. The holes are filled."""
@@ -107,13 +109,25 @@ class EffectTemplate:
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
 
     def _is_literal(self, text: str) -> bool:
-        return (self.literal is None or id(text) in self.literal) and not _BRACES.search(text)
+        is_written = self.literal is None or id(text) in self.literal
+        return is_written and (self.has_expressions or not _BRACES.search(text))
 
     def _hole(self, text: str) -> str:
         is_number = E164.fullmatch(text.removeprefix("+")) is not None
         name = f"{'p' if is_number else 'u' if _URL.match(text) else 't'}{len(self.values)}"
         self.values[name] = text
         return name
+
+
+def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
+    """The effects of each step: a question, and a hook after an action, have a step of their own."""
+    parts: list[list[EffectAt]] = [[]]
+    for each in said:
+        has_played = any(before.effect.do for before in parts[-1])
+        if parts[-1] and (each.effect.asks or (each.effect.first and has_played)):
+            parts.append([])
+        parts[-1].append(each)
+    return parts
 
 
 def digest_of(name: str, said: Sequence[Any]) -> str:
@@ -158,39 +172,55 @@ class StepMaker:
         effect, place = said
         template = EffectTemplate(self._literal, place, values)
         written = EffectTemplate(None, place)
-        played = [*map(template.key, effect.do)]  # first, as in `_node`, since holes are numbered
-        words = [(word, (written if word in LITERAL else template).key(value)) for word, value in effect.words.items()]
-        return place.line, *played, *words
+
+        def keys(words: Mapping[str, Any]) -> Iterator[Any]:
+            for word, value in words.items():
+                yield word, (written if word in LITERAL else template).key(value)
+
+        return place.line, *keys(effect.first), *map(template.key, effect.do), *keys(effect.words)  # as in `_node`
 
     def _steps(self, name: str, said: Sequence[EffectAt]) -> Iterator[Step]:
-        *before, (last, place) = said
-        parts = [(name, place, said)]
-        if before and last.asks:
-            parts = [(f"line {before[0].place.line}", before[0].place, before), (name, place, said[-1:])]
         values: dict[str, str] = {}
-        nodes = [self._node(at, each, name, values) for _, at, each in parts]
-        for (each, at, _), node in zip(parts, nodes, strict=True):
-            yield self._read(each, at, node, values)
+        *before, last = _parts(said)
+        names: list[str] = []
+        for part in before:
+            line = f"line {part[0].place.line}"
+            names.append(f"{line} ({len(names) + 1})" if line in [*names, name] else line)
+        nodes = [self._node(part, to, values) for part, to in zip(before, [*names, name][1:], strict=True)]
+        for each, part, node in zip(names, before, nodes, strict=True):
+            yield self._read(each, part[0].place, node, values)
+        yield self._read(name, said[-1].place, self._node(last, name, values), values)
 
-    def _node(self, place: Place, said: Sequence[EffectAt], following: str, values: dict[str, str]) -> Map:
+    def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, str]) -> Map:
         """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
+        place = said[-1].place
+        first: dict[str, Node] = {}
         items: list[Node] = []
         words: dict[str, Node] = {"goto": Text(following, place)}
         for effect, at in said:
             template = EffectTemplate(self._literal, at, values)
             written = EffectTemplate(None, at)
+            for word, value in effect.first.items():
+                node = (written if word in LITERAL else template).node(value)
+                before = first.get(word)
+                if isinstance(before, Seq) and isinstance(node, Seq):
+                    node = Seq((*before.items, *node.items), before.place)
+                first[word] = node
             items += [template.node(item) for item in effect.do]
             if effect.words:
                 pairs = effect.words.items()
                 words = {word: (written if word in LITERAL else template).node(value) for word, value in pairs}
-        entries = {**({"do": Seq(tuple(items), place)} if items else {}), **words}
+        entries = {**first, **({"do": Seq(tuple(items), place)} if items else {}), **words}
         return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
 
     def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str]) -> Step:
         scope = self._reader.scope
         for hole in values:
             scope = scope.with_name(hole, _TYPES[hole[0]])
-        reader = replace(self._reader, issues=[], scope=scope, steps={})
+        variables = dict(self._reader.variables)
+        if node.get("collect") is None:
+            variables.pop(HEARD)  # hooks send the variables
+        reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables)
         read = read_step(Entry(Text(name, place), node), self._defaults, reader)
         issue = next((issue for issue in reader.issues if issue.is_error), None)
         if issue is not None or read is None:

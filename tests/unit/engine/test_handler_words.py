@@ -1,0 +1,143 @@
+"""Hooks, results, opening hours and outcomes of calls in Python: the words that a flow file has for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ncco_server.flow.model import Flow
+from tests.support.cases import each_case
+from tests.unit.engine.handled_call import HandledCall, handler
+
+SHARED = {
+    "flows/all.yaml": """
+shared: true
+hooks:
+  crm: {post: "https://crm.example.com/calls", params: {ticket: text, times: {type: int, default: 0}}}
+  over: {post: "https://crm.example.com/over", json: {how: "{{ event.how }}", who: "{{ call.from }}"}}
+results: {booked: an appointment was booked, refused: the caller did not want one}
+"""
+}
+
+
+def shop(body: str, options: str = "") -> Flow:
+    return handler(body, SHARED, options)
+
+
+def sent(call: HandledCall) -> list[tuple[str, dict[str, Any]]]:
+    return [(hook.name, hook.json["data"].get("params", {})) for hook in call.turn.hooks]
+
+
+# hooks
+
+
+def test_a_hook_is_sent_with_the_turn_and_its_computed_params() -> None:
+    call = HandledCall(
+        shop("""
+            number = await call.collect("Your number.", digits=4)
+            await call.send("crm", ticket=f"no {number}", times=len(str(number)))
+            await call.talk("Thank you.")
+        """)
+    )
+    assert [] == sent(call)
+    call.press("1234")
+    assert [("crm", {"ticket": "no 1234", "times": 4})] == sent(call)
+    assert ["Thank you."] == call.said
+
+
+def test_a_hook_has_no_results_of_the_handler() -> None:
+    """What the handler has got is no variable of the flow: it may be a secret of another system."""
+    call = HandledCall(
+        handler(
+            """
+            token = await call.run(login)
+            number = await call.collect("Your number.", digits=4)
+            await call.send("crm", ticket="5")
+            """,
+            SHARED,
+            before="def login() -> str:\n    return 'a secret'\n",
+        )
+    )
+    call.press("1234")
+    assert [("crm", {"ticket": "5", "times": 0})] == sent(call)
+    assert not {"variables"} & call.turn.hooks[0].json["data"].keys()
+
+
+@each_case(
+    ("body", "hooks"),
+    [
+        ('await call.send("over")', ["over"]),
+        (
+            'await call.send("over")\nawait call.send("crm", ticket="1")\nawait call.send("over")',
+            ["over", "crm", "over"],
+        ),
+        ('await call.send("crm", ticket="1", times=None)', ["crm"]),
+        ('for each in "12": await call.send("crm", ticket=each); await call.talk("Hello.")', ["crm", "crm"]),
+        ('await call.talk("Hello.")\nawait call.send("over")\nawait call.choose("Go.", {"a": Choice(1)})', ["over"]),
+        ('await call.talk("Hello.")\nawait call.send("over")\nawait call.goto("sorry")', ["over"]),
+    ],
+)
+def test_hooks_are_sent_in_order(body: str, hooks: list[str]) -> None:
+    assert hooks == [hook.name for hook in HandledCall(shop(body)).turn.hooks]
+
+
+def test_after_a_recording_of_unknown_length_a_hook_is_sent_when_the_caller_gets_there() -> None:
+    call = HandledCall(
+        shop("""
+            await call.record(endOnSilence=3, beepStart=True)
+            await call.send("crm", ticket="1")
+            await call.talk("Thank you.")
+        """)
+    )
+    assert [] == sent(call)
+    (wait,) = [each for each in call.session.waits if each.kind == "notify" and each.steers]
+    assert call.reach(wait.name) is not None
+    assert [("crm", {"ticket": "1", "times": 0})] == sent(call)
+    assert ["Thank you."] == call.said
+
+
+@each_case(
+    ("body", "code"),
+    [
+        ('await call.send("crn", ticket="1")', "E580"),
+        ('await call.send("crm")', "E271"),
+        ('await call.send("crm", ticket="1", tickets="2")', "E270"),
+        ('await call.send("crm", ticket="1", times="many")', "E313"),
+        ('await call.result("boked")', "E281"),
+    ],
+)
+def test_a_wrong_word_is_found_before_anybody_calls(body: str, code: str) -> None:
+    try:
+        shop(body)
+    except AssertionError as error:
+        assert code in str(error)
+        assert "shop.py:5" in str(error)
+    else:
+        raise AssertionError("no error")
+
+
+def test_events_send_hooks_that_the_handler_declares() -> None:
+    flow = handler(
+        'await call.choose("Go.", {"a": Choice(1)})',
+        options=', hooks={"over": {"post": "https://crm.example.com", "json": {"how": "{{ event.how }}"}}},'
+        ' events={"ended": "over", "hangup": "over"}',
+    )
+    assert ["over"] == [hook.name for hook in flow.events["ended"]]
+
+
+# results
+
+
+@each_case(("pressed", "result"), [("1", "booked"), ("2", "refused"), ("", "")])
+def test_the_last_result_counts(pressed: str, result: str) -> None:
+    call = HandledCall(
+        shop("""
+            choice = await call.choose("Press 1 or 2.", {"yes": Choice(1), "no": Choice(2)}, tries=1)
+            if choice is not None:
+                await call.result("refused")
+            if choice == "yes":
+                await call.talk("You have an appointment.")
+                await call.result("booked")
+        """)
+    )
+    assert (call.press(pressed) if pressed else call.silence()) is not None
+    assert result == call.turn.facts.own
