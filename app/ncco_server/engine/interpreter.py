@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from ncco_server.engine.drafts import without_webhooks
 from ncco_server.engine.outcome import REACHED, hear
 from ncco_server.engine.run import Run
-from ncco_server.engine.scope import NOT_SHOWN, heard_record, new_scope
+from ncco_server.engine.scope import NOT_SHOWN, begun_playback, heard_record, new_scope
 from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
@@ -242,10 +242,14 @@ def begin(
         given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
     """
     budget = Budget()
-    turn = None if given or flow.handler else first_turn(flow, session_id, call, context, budget)
+    playback = None if given or flow.handler is None else begun_playback(flow, call, context)
+    is_playable = not given and (flow.handler is None or playback is not None)
+    turn = first_turn(flow, session_id, call, context, budget, playback=playback) if is_playable else None
     if turn is not None:
         return turn
     run = Run(flow, new_session(flow, session_id, call), context, budget)
+    if playback is not None:
+        run.scopes.begin_handler(playback)
     for name, text in given.items():
         with suppress(ValueError):
             run.scopes.assign(name, param_of_query(flow.params[name].type, text))

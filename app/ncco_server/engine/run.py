@@ -210,9 +210,10 @@ class Run:
         precomputed actions do not fit this call.
         """
         flow = self.scopes.flow
-        if target.step is None or target.sets or flow.handler is not None:
+        if target.step is None or target.sets:
             return False
-        stretch = stretch_of(flow, flow.steps[target.step], is_root=flow is self.root)
+        step = flow.steps[target.step] if flow.handler is None else self.scopes.handler_step(target.step)
+        stretch = stretch_of(flow, step, is_root=flow is self.root) if step is not None else None
         return stretch is not None and stretch.is_enterable and self._play_ready(stretch, entered=0)
 
     def play_stretch(self, step: Step, again: Again = ENTERED) -> bool:

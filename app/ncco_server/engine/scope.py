@@ -226,6 +226,19 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
+def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandler | None:
+    """The handler that a call comes to, up to its first wait; None if it fails."""
+    handling = flow.handler
+    assert handling is not None  # noqa: S101 - asked for the flows of handlers only
+    params = {name: flow.variables[name].default for name in flow.params}
+    playback = handling.playback(call_record(call), context.env, params)
+    try:
+        playback.play(handling.begun(context.now))
+    except RenderError:
+        return None
+    return playback
+
+
 LEVEL_LIMIT = 20
 """Maximum nesting of flows. The loader refuses recursion, so only a bug can reach this limit."""
 
@@ -337,6 +350,16 @@ class Scopes:
         step: Step | None = None if flow.handler is None else self._playback(self._scope).step(name)
         return flow.steps[name] if step is None else step
 
+    def handler_step(self, name: str) -> Step | None:
+        """The step with this name that the handler waits in; None if it must call a function first, or fails."""
+        self.begin_handler()
+        try:
+            step: Step | None = self._playback(self._scope).step(name)
+        except RenderError:
+            del self._playbacks[self.flow.name]  # so that it fails again
+            return None
+        return step
+
     def _step_in(self, scope: FlowScope, name: str) -> Step:
         """The step in which a flow waits; one that does nothing if a handler does not get there anymore."""
         if scope.flow.handler is not None:
@@ -359,11 +382,14 @@ class Scopes:
         playback.play(recorded)
         return playback
 
-    def begin_handler(self) -> None:
-        """Note when the call has come to a handler, unless that is known."""
+    def begin_handler(self, playback: PlayedHandler | None = None) -> None:
+        """Note when the call has come to a handler, unless that is known. `playback` has begun already."""
         handling = self._scope.flow.handler
+        if playback is not None:
+            self._playbacks[self.flow.name] = playback
         if handling is not None and not self._scope.variables[handling.recorded]:
-            self.assign(handling.recorded, handling.begun(self._context.now))
+            begun = handling.begun(self._context.now) if playback is None else playback.recorded
+            self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
         """The function that the handler waits for, with its request; None if it waits for a webhook, or has ended.

@@ -34,7 +34,7 @@ from ncco_server.flow.frame import Draft
 from ncco_server.flow.grammar.values import OurNumber
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
-from ncco_server.flow.runtime import Again, Jump
+from ncco_server.flow.runtime import Again, Jump, PlayedHandler
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Value
 from ncco_server.ncco import check, options_are_clean
@@ -146,15 +146,20 @@ class Stretch:
         return ncco
 
 
-def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget) -> Turn | None:
+def first_turn(
+    flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
+) -> Turn | None:
     """The first turn of a call if one stretch leads to its first wait; otherwise None, and it is played step by step.
 
-    The arguments are those of `ncco_server.engine.interpreter.begin`, and the turn's budget.
+    The arguments are those of `ncco_server.engine.interpreter.begin`, the turn's budget, and the flow's handler.
     """
-    stretch = stretch_of(flow, flow.steps[flow.start], is_root=True)
+    step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
+    stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
         return None
     variables = {name: variable.default for name, variable in flow.variables.items()}
+    if playback is not None and flow.handler is not None:
+        variables[flow.handler.recorded] = playback.recorded
     now = context.now
     scope = FlowScope(flow, variables, NOTHING)
     names = scope.names(
@@ -167,6 +172,8 @@ def first_turn(flow: Flow, session_id: str, call: Call, context: TurnContext, bu
         numbers=flow.numbers,
         with_hours=stretch.reads_hours,
     )
+    if playback is not None:
+        names.update(playback.values)
     ncco = stretch.play(names, context, session_id, 1, 0)
     if ncco is None:
         return None
@@ -211,11 +218,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = None
         if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
-        flow.stretches[key] = (
-            step,
-            again,
-            stretch,
-        )  # keeps both alive: the `id` of the step and the prompts stays unique
+        flow.stretches[key] = step, again, stretch  # keeps both alive: the `id` of the step and the prompts stays unique
     found: Stretch | None = flow.stretches[key][-1]
     return found
 

@@ -24,6 +24,10 @@ from ncco_server.flow.templates.values import Expression
 class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""
 
+    @property
+    def recorded(self) -> Sequence[Any]:
+        """The results that the handler has got, of which the first is when the call came to it."""
+
     def step(self, name: str) -> Any:
         """The step with this name up to the next wait; the first one for any other name. None before a function."""
 

@@ -25,7 +25,8 @@ from tests.unit.engine.handled_call import HandledCall, handler
 from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON, link, load_flow, mask
 
 ROOT: Final = Path(__file__).parents[3]
-FOLDERS: Final = (ROOT / "flows", ROOT / "benchmarks" / "flows", *sorted(ROOT.glob("examples/*/flows")))
+BENCHMARKS: Final = ROOT / "benchmarks"
+FOLDERS: Final = (ROOT / "flows", BENCHMARKS / "flows", BENCHMARKS / "handlers", *sorted(ROOT.glob("examples/*/flows")))
 HOSTILE: Final = (
     "447700900123",
     "anonymous",
@@ -71,13 +72,17 @@ def interpreted(flow: Flow) -> Flow:
 
 
 FLOWS: Final = [
-    (folder, file.stem) for folder in FOLDERS for file in sorted(folder.glob("*.yaml")) if file.name != "shared.yaml"
+    (folder, file.stem)
+    for folder in FOLDERS
+    for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.py")])
+    if file.name != "shared.yaml"
 ]
 
 
 @cache
 def flows_of(folder: Path) -> Mapping[str, Flow]:
-    return load_files(folder, folder.parent / "templates", {}).flows
+    handlers = [file.name for file in folder.glob("*.py")]
+    return load_files(folder, folder.parent / "templates", {}, handlers=handlers).flows
 
 
 def flows() -> Iterator[Any]:

@@ -93,6 +93,11 @@ class HandlerPlayback:
         self._digest = ""
         self._place = Place(flow.file, flow.line, 1)
 
+    @property
+    def recorded(self) -> Sequence[Any]:
+        """The results that the handler has got, of which the first is when the call came to it."""
+        return list(self._recorded)
+
     def step(self, name: str) -> Step | None:
         """The step with this name up to the next wait; the first one for any other name. None before a function."""
         made = self.made
