@@ -218,7 +218,8 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
             stretch = None
         if flow.handler is not None and len(flow.stretches) >= MOST_MADE:
             flow.stretches.clear()
-        flow.stretches[key] = step, again, stretch  # keeps both alive: the `id` of the step and the prompts stays unique
+        # keeps both alive: the `id` of the step and the prompts stays unique
+        flow.stretches[key] = step, again, stretch
     found: Stretch | None = flow.stretches[key][-1]
     return found
 
