@@ -95,14 +95,33 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
     """The tail after the `input` of a step: what its `error` exit plays before the next webhook would be needed.
 
-    The tail is played only if webhooks fail. If it is None, the failsafe NCCO is played instead.
+    The tail is played only if webhooks fail. If it is None, the failsafe NCCO is played instead: also if the exit leads
+    to another flow, unless this flow plays the same in all calls.
     """
     target = step.error or flow.error
-    if target is None or target.step in (None, step.name):  # a tail stays in its own flow
+    if target is None or target.step == step.name:
         return None
+    if target.runs is not None:
+        return _tail_in(flow.subs[target.runs.flow])
+    return None if target.step is None else _as_tail(_played_from(flow, target.step, frame))
+
+
+def _tail_in(flow: Flow) -> list[Draft] | None:
+    if flow.handler is not None:
+        return None
+    try:
+        drafts = _played_from(flow, flow.start, EVERY_CALL)
+    except DependsOnCall:
+        return None
+    is_constant = all(draft.action.get("action") in _IN_TAIL and not draft.computed for draft in drafts)
+    return _as_tail(drafts) if drafts and is_constant else None
+
+
+def _played_from(flow: Flow, start: str, frame: Frame | EveryCall) -> list[Draft]:
+    """What a flow plays from a step until a webhook decides."""
     drafts: list[Draft] = []
     entered: set[str] = set()
-    name: str | None = target.step
+    name: str | None = start
     while name is not None and name not in entered:
         entered.add(name)
         step = flow.steps[name]
@@ -111,7 +130,7 @@ def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | N
             drafts += frame.render(step.parts)
             jump = None if step.exit.is_early else frame.enter(step.exit)
         name = jump.target.step if jump else None
-    return _as_tail(drafts)
+    return drafts
 
 
 def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:

@@ -12,6 +12,7 @@ from ncco_server.flow.loader import load
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, project_of
+from tests.unit.engine.scripted_call import FAILSAFE
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
 
@@ -267,6 +268,27 @@ def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     finally:
         signal.setitimer(signal.ITIMER_REAL, *before)
+
+
+@each_case(
+    ("do", "said"),
+    [
+        ('[{talk: "We call you back."}]', ["We call you back."]),
+        (
+            '[{talk: "We call you back."}, {connect: "447700900333", from: "442079460000"}]',
+            ["We call you back.", "447700900333"],
+        ),
+        ('[{talk: "Leave a message."}, {record: {endOnKey: "#"}}, {talk: "Thank you."}]', None),
+        ('[{talk: "Sorry, {{ call.from }}."}]', None),
+        ("[{checkpoint: sorry}]", None),
+    ],
+)
+def test_after_a_question_comes_what_the_flow_for_errors_plays_in_all_calls(do: str, said: list[str] | None) -> None:
+    """The failsafe NCCO comes instead if nobody can say now what that flow would play."""
+    sorry = f"flow: sorry\nstart: sorry\nsteps: {{sorry: {{do: {do}, goto: end}}}}\n"
+    call = HandledCall(handler(MENU, {"flows/sorry.yaml": sorry}))
+    tail = [each.get("text") or each["endpoint"][0]["number"] for each in call.ncco[2:]]
+    assert (said or [each["text"] for each in FAILSAFE]) == tail
 
 
 CHANGES = {
