@@ -44,6 +44,7 @@ BENCHMARKS: Final = (
 OF_THE_SERVER: Final = frozenset({"served", "latency", "growth", "pages"})
 PROOFS: Final = (
     "kills",
+    "function_kills",
     "races",
     "result_races",
     "soak",

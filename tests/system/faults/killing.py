@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import sqlite3
@@ -12,12 +13,14 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 
 import orjson
 
+from tests.support.postgres_server import shared_server
 from tests.system.faults.office import Office
-from tests.system.faults.phone import Phone, Tally
+from tests.system.faults.phone import Luck, Phone, Tally
 from tests.system.faults.served import Served, served
 from tests.system.faults.wire import Answer, Lost, Wire
 
@@ -31,19 +34,21 @@ HALF_WRITTEN: Final = {
     "a turn that is missing between others": """
         SELECT count(*) FROM (
             SELECT call_key FROM turns GROUP BY call_key HAVING max(number) - min(number) + 1 <> count(*)
-        )
+        ) AS torn
     """,
     "a turn without the webhook that caused it": """
         SELECT count(*) FROM turns WHERE webhook NOT IN (SELECT id FROM webhooks)
     """,
     "a call that has moved without a turn": """
         SELECT count(*) FROM calls
-        WHERE version <> is_over + (SELECT count(*) FROM turns WHERE call_key = calls.key)
+        WHERE version <> CASE WHEN is_over THEN 1 ELSE 0 END + (SELECT count(*) FROM turns WHERE call_key = calls.key)
     """,
     "a turn of no call": "SELECT count(*) FROM turns WHERE call_key NOT IN (SELECT key FROM calls)",
     "a hook of no call": "SELECT count(*) FROM hooks WHERE session NOT IN (SELECT id FROM calls)",
 }
 
+Rows: TypeAlias = Callable[..., list[tuple[Any, ...]]]
+"""Reads rows of the server's database: SQL and its values."""
 
 OVER: Final = """
     SELECT id FROM calls WHERE is_over = 1 AND instr(state, '"parent"') = 0
@@ -64,16 +69,18 @@ class Sent(NamedTuple):
 
 
 class MarkedWire(Wire):
-    """Adds a mark to each delivery and records the answer. Raises Killed where `Wire` raises Lost."""
+    """Adds a mark to each delivery, the same to a repeated one, and records the answer.
 
-    def __init__(self, port: int, chance: Random, sent: list[Sent]) -> None:
+    Raises Killed where `Wire` raises Lost.
+    """
+
+    def __init__(self, port: int, sent: list[Sent]) -> None:
         super().__init__("127.0.0.1", port)
-        self._chance = chance
         self._sent = sent
 
     async def post(self, path: str, fields: dict[str, Any]) -> Answer:
         """Send one webhook."""
-        marked = {**fields, "mark": f"{self._chance.getrandbits(64):016x}"}
+        marked = {**fields, "mark": hashlib.sha256(orjson.dumps([path, fields])).hexdigest()[:16]}
         try:
             answer = await super().post(path, marked)
         except Lost as error:
@@ -104,33 +111,82 @@ class Losses:
     faults: Counter[str] = field(default_factory=Counter)
 
 
+def rows_of(url: str) -> Rows:
+    """A reader of the database with this URL, in SQL for both kinds."""
+
+    def read(sql: str, *values: object) -> list[tuple[Any, ...]]:
+        parts = urlsplit(url)
+        if parts.scheme != "sqlite":
+            return shared_server().ask(sql, *values, database=parts.path.lstrip("/"))
+        with closing(sqlite3.connect(parts.path)) as connection:
+            return connection.execute(sql.replace("$", "?"), values).fetchall()
+
+    return read
+
+
+def _look_at_nothing(rows: Rows, kills: int) -> None:
+    """Do nothing."""
+
+
 async def kill_again_and_again(
-    folder: Path, kills: int, webhooks: int, *, seed: int = 1, phones: int = 24, say: Callable[[str], None] = print
+    folder: Path,
+    kills: int,
+    webhooks: int,
+    *,
+    seed: int = 1,
+    phones: int = 24,
+    say: Callable[[str], None] = print,
+    luck: Luck | None = None,
+    url: str = "",
+    look: Callable[[Rows, int], None] = _look_at_nothing,
+    tells_ends: bool = True,
+    **variables: str,
 ) -> Losses:
-    """Kill and restart a server `kills` times, spread over `webhooks` acknowledged deliveries."""
+    """Kill and restart a server `kills` times, spread over `webhooks` acknowledged deliveries.
+
+    Args:
+        folder: where the server writes.
+        kills, webhooks: how many.
+        seed: of all random decisions.
+        phones: how many calls there are at a time.
+        say: is told how it goes.
+        luck: the bad luck of the calls.
+        url: the database; by default, a SQLite file in `folder`.
+        look: is called with the database and the number of kills after each kill, and once after the last restart.
+        tells_ends: whether the server's flow reports the end of each call.
+        variables: settings of the server, other than the usual ones.
+    """
     chance = Random(seed)  # noqa: S311 - the same moments in each run
     losses, sent, read = Losses(), list[Sent](), 0
+    url = url or f"sqlite:///{folder}/calls.db"
+    rows = rows_of(url)
     async with Office() as office:
         for number in range(kills + 1):
-            with served(folder, office=office.url) as server:
-                await _replay(server, sent, _stored(folder, sent, read, losses), chance, losses)
+            if number:
+                look(rows, number - 1)
+            with served(folder, office=office.url, NCCO_DATABASE_URL=url, **variables) as server:
+                await _replay(server, sent, _stored(rows, sent, read, losses), chance, losses)
                 if number == kills:
                     break
-                read, sent = _last_key(server.database), []
-                await _serve_and_kill(server, chance, phones, webhooks // kills, sent)
+                read, sent = _last_key(rows), []
+                await _serve_and_kill(server, chance, phones, webhooks // kills, sent, luck=luck)
             losses.kills += 1
             if number % 10 == 9:
                 say(
                     f"{losses.kills} kills, {losses.acknowledged} acknowledged, faults: {dict(losses.faults) or 'none'}"
                 )
-        _look_at_all(folder / "calls.db", losses)
-        _look_at_ends(folder / "calls.db", office, losses)
+        look(rows, kills)
+        _look_at_all(rows, losses, is_file=url.startswith("sqlite"))
+        if tells_ends:
+            _look_at_ends(rows, office, losses)
     return losses
 
 
-async def _serve_and_kill(server: Served, chance: Random, phones: int, webhooks: int, sent: list[Sent]) -> None:
+async def _serve_and_kill(
+    server: Served, chance: Random, phones: int, webhooks: int, sent: list[Sent], *, luck: Luck | None
+) -> None:
     """Make calls until `webhooks` webhooks have been sent, then kill the server within 30 ms."""
-    callers = [asyncio.create_task(_call(server, chance, sent)) for _ in range(phones)]
+    callers = [asyncio.create_task(_call(server, chance, sent, luck)) for _ in range(phones)]
     while len(sent) < webhooks:
         await asyncio.sleep(0.005)
         assert server.process.poll() is None, "it has ended by itself"
@@ -139,9 +195,9 @@ async def _serve_and_kill(server: Served, chance: Random, phones: int, webhooks:
     await asyncio.gather(*callers)
 
 
-async def _call(server: Served, chance: Random, sent: list[Sent]) -> None:
-    wires = (MarkedWire(server.port, chance, sent), MarkedWire(server.port, chance, sent))
-    phone = Phone(wires, Random(chance.random()), Tally())  # noqa: S311 - the same calls in each run
+async def _call(server: Served, chance: Random, sent: list[Sent], luck: Luck | None) -> None:
+    wires = (MarkedWire(server.port, sent), MarkedWire(server.port, sent))
+    phone = Phone(wires, Random(chance.random()), Tally(), luck)  # noqa: S311 - the same calls in each run
     try:
         while True:
             await phone.call()
@@ -150,19 +206,20 @@ async def _call(server: Served, chance: Random, sent: list[Sent]) -> None:
             wire.close()
 
 
-def _last_key(database: Path) -> int:
-    with closing(sqlite3.connect(database)) as connection:
-        key: int = connection.execute("SELECT coalesce(max(key), 0) FROM webhooks").fetchone()[0]
-        return key
+def _last_key(rows: Rows) -> int:
+    key: int = rows("SELECT coalesce(max(key), 0) FROM webhooks")[0][0]
+    return key
 
 
-def _stored(folder: Path, sent: list[Sent], after: int, losses: Losses) -> dict[str, bytes | None]:
+def _stored(rows: Rows, sent: list[Sent], after: int, losses: Losses) -> dict[str, bytes | None]:
     """What a killed server has stored of a round: by mark, the reply that was stored with the webhook, or None."""
     if not sent:
         return {}
-    query = "SELECT w.body, t.ncco FROM webhooks w LEFT JOIN turns t ON t.webhook = w.id WHERE w.key > ?"
-    with closing(sqlite3.connect(folder / "calls.db")) as connection:
-        found = {orjson.loads(body)["mark"]: ncco for body, ncco in connection.execute(query, (after,))}
+    query = "SELECT w.body, t.ncco FROM webhooks w LEFT JOIN turns t ON t.webhook = w.id WHERE w.key > $1"
+    found: dict[str, bytes | None] = {}
+    for body, ncco in rows(query, after):
+        mark = orjson.loads(body).get("mark", "")  # the server does not keep what a late input contains
+        found[mark] = found.get(mark) or ncco
     for delivery in sent:
         is_there = delivery.fields["mark"] in found
         if delivery.answer is None:
@@ -196,12 +253,11 @@ async def _replay(
     wire.close()
 
 
-def _look_at_ends(database: Path, office: Office, losses: Losses) -> None:
+def _look_at_ends(rows: Rows, office: Office, losses: Losses) -> None:
     """Check that the end of each finished call was reported or is waiting to be, and no other."""
     told = [orjson.loads(body)["call"] for body in office.told.get("/over", ())]
-    with closing(sqlite3.connect(database)) as connection:
-        over = {id_ for (id_,) in connection.execute(OVER)}
-        waiting = [id_ for (id_,) in connection.execute(WAITING)]
+    over = {id_ for (id_,) in rows(OVER)}
+    waiting = [id_ for (id_,) in rows(WAITING)]
     losses.ends = len(over)
     losses.faults.update(
         {
@@ -216,11 +272,10 @@ def _look_at_ends(database: Path, office: Office, losses: Losses) -> None:
     )
 
 
-def _look_at_all(database: Path, losses: Losses) -> None:
-    with closing(sqlite3.connect(database)) as connection:
-        for name, query in HALF_WRITTEN.items():
-            if count := connection.execute(query).fetchone()[0]:
-                losses.faults[name] += count
-        integrity = connection.execute("PRAGMA integrity_check").fetchone()[0]
+def _look_at_all(rows: Rows, losses: Losses, *, is_file: bool) -> None:
+    for name, query in HALF_WRITTEN.items():
+        if count := rows(query)[0][0]:
+            losses.faults[name] += count
+    integrity = rows("PRAGMA integrity_check")[0][0] if is_file else "ok"
     if integrity != "ok":
         losses.faults[f"integrity_check: {integrity}"] += 1

@@ -1,0 +1,107 @@
+"""Kills a server again and again while functions of handlers run, and finds which of them ran more than once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+
+from tests.system.faults.killing import Losses, Rows, kill_again_and_again
+from tests.system.faults.phone import Luck
+
+KITCHEN: Final = Path(__file__).with_name("kitchen") / "flows"
+TWICE: Final = 0.2
+"""The share of webhooks that come twice at the same moment."""
+
+
+class Run(NamedTuple):
+    """One run of a function.
+
+    Attributes:
+        function: the leg of the call, and the number of the function in the call.
+        kills: how often the server had been killed before.
+    """
+
+    function: str
+    kills: int
+
+
+@dataclass
+class RanFunctions:
+    """What the functions have done.
+
+    Attributes:
+        runs: each run, by what identifies it, in the order in which they began.
+        ended: the runs that have ended.
+        stored: the runs whose results were stored: with a turn, or alone when the server was killed.
+    """
+
+    losses: Losses = field(default_factory=Losses)
+    runs: dict[str, Run] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    stored: set[str] = field(default_factory=set)
+
+    def read(self, file: Path, kills: int) -> None:
+        """Read the lines that were written since the last time."""
+        for word, leg, number, run in map(str.split, file.read_text().splitlines()):
+            if word == "ends":
+                self.ended.add(run)
+            else:
+                self.runs.setdefault(run, Run(f"{leg} {number}", kills))
+
+    def interrupted(self) -> list[str]:
+        """The runs whose results were not stored, because the server was killed."""
+        return [run for run in self.runs if run not in self.stored]
+
+    def repeated(self, interrupted: list[str]) -> int:
+        """How many of these runs were followed by another run of the same function."""
+        last = {found.function: run for run, found in self.runs.items()}
+        return sum(last[self.runs[run].function] != run for run in interrupted)
+
+    def faults(self) -> Counter[str]:
+        """What must never happen, and how often it did."""
+        found = Counter(self.losses.faults)
+        before: dict[str, str] = {}
+        for run, (function, kills) in self.runs.items():
+            earlier = before.get(function)
+            found["a function ran again after its result was stored"] += earlier in self.stored
+            found["a function ran twice without a kill"] += earlier in self.runs and self.runs[earlier].kills == kills
+            before[function] = run
+        return +found
+
+
+async def kill_while_functions_run(
+    folder: Path, kills: int, webhooks: int, *, url: str = "", seed: int = 1, phones: int = 24
+) -> RanFunctions:
+    """Kill and restart a server of handlers; `url` is that of its database, by default a SQLite file in `folder`."""
+    ran = RanFunctions()
+    file = folder / "ran"
+    file.touch()
+
+    def look(rows: Rows, killed: int) -> None:
+        ran.read(file, killed)
+        ran.stored |= {orjson.loads(result)[0] for (result,) in rows("SELECT result FROM ncco_function_results")}
+        if killed == kills:
+            for (state,) in rows("SELECT state FROM calls"):
+                recorded = orjson.loads(state)["variables"]["recorded"]
+                ran.stored |= {str(item[2]) for item in recorded[1:]} & ran.runs.keys()
+
+    ran.losses = await kill_again_and_again(
+        folder,
+        kills,
+        webhooks,
+        seed=seed,
+        phones=phones,
+        luck=Luck(twice=TWICE),
+        url=url,
+        look=look,
+        tells_ends=False,
+        NCCO_FLOWS=str(KITCHEN),
+        NCCO_PYTHON_FLOWS="kitchen.py",
+        NCCO_KEY="a key of the kitchen, which is not secret",
+        FLOW_RAN=str(file),
+    )
+    return ran
