@@ -64,6 +64,10 @@ class Handling(Protocol):
     def env(self) -> frozenset[str]:
         """The names of the variables for flows that it reads without a default."""
 
+    @property
+    def hours(self) -> frozenset[str]:
+        """The names of the opening hours that it reads."""
+
     def samples(self, request: Any) -> Sequence[Any]:
         """What a function that a handler waits for may return, as JSON; `request` is that of its `Lookup`."""
 

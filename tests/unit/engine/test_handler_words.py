@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from ncco_server.flow.model import Flow
+from ncco_server.verify.prove import prove
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import HandledCall, handler
+from tests.unit.engine.handled_call import HandledCall, handler, project_of
+from tests.unit.engine.scripted_call import NOON
 
 SHARED = {
     "flows/all.yaml": """
@@ -14,6 +19,12 @@ shared: true
 hooks:
   crm: {post: "https://crm.example.com/calls", params: {ticket: text, times: {type: int, default: 0}}}
   over: {post: "https://crm.example.com/over", json: {how: "{{ event.how }}", who: "{{ call.from }}"}}
+hours:
+  shop:
+    timezone: Europe/London
+    week: {mon-fri: 09:00-17:30}
+    holidays: [{2026-05-04: "Early May bank holiday"}]
+  till: {timezone: Europe/London, week: {mon-sun: "00:00-24:00"}}
 results: {booked: an appointment was booked, refused: the caller did not want one}
 """
 }
@@ -122,6 +133,85 @@ def test_events_send_hooks_that_the_handler_declares() -> None:
         ' events={"ended": "over", "hangup": "over"}',
     )
     assert ["over"] == [hook.name for hook in flow.events["ended"]]
+
+
+# opening hours
+
+OPEN = """
+    hours = call.hours("shop")
+    if hours.open:
+        await call.choose("We are open. Press 1.", {"a": Choice(1)}, tries=1)
+    elif hours.reason == "holiday":
+        await call.talk(f"It is {hours.holiday}.")
+    else:
+        await call.talk(f"We open on {hours.next_open:%A at %H:%M}.")
+    await call.talk("Goodbye.")
+"""
+
+
+@each_case(
+    ("at", "heard"),
+    [
+        ("2026-03-04T12:00:00+00:00", "We are open. Press 1."),
+        ("2026-03-04T17:30:00+00:00", "We open on Thursday at 09:00."),
+        ("2026-07-03T08:15:00+00:00", "We are open. Press 1."),
+        ("2026-05-04T12:00:00+00:00", "It is Early May bank holiday."),
+        ("2026-03-07T12:00:00+00:00", "We open on Monday at 09:00."),
+    ],
+)
+def test_a_handler_reads_opening_hours(at: str, heard: str) -> None:
+    assert heard == HandledCall(shop(OPEN), at=datetime.fromisoformat(at)).said[0]
+
+
+def test_opening_hours_are_those_of_when_the_handler_read_them() -> None:
+    """The shop closes while the caller thinks: the handler runs again, and must not come to another question."""
+    flow = shop("""
+        first = call.hours("shop").open
+        choice = await call.choose(f"Open: {first}.", {"a": Choice(1)})
+        then = call.hours("shop").open
+        choice = await call.choose(f"Then: {then}.", {"a": Choice(1)})
+        await call.talk(f"{first}, {then}")
+    """)
+    call = HandledCall(flow, at=datetime(2026, 3, 4, 17, 29, 45, tzinfo=UTC))
+    assert ["Open: True."] == call.said
+    assert call.press("1")
+    assert ["Then: False."] == call.said
+    assert call.press("1")
+    assert ["True, False"] == call.said
+
+
+def test_opening_hours_that_nobody_declares_are_an_error() -> None:
+    with pytest.raises(AssertionError, match=r'shop.py:5.*E304 there are no opening hours "shp": shop, till'):
+        shop("await call.talk(f\"{call.hours('shp').open}\")")
+
+
+@each_case(
+    ("body", "codes"),
+    [
+        ('if not call.hours("shop").open:\n    await call.result("boked")', {"E281"}),
+        (
+            'if not call.hours("shop").open and call.hours("till").open:\n    await call.result("boked")',
+            {"E281"},
+        ),
+        ('if call.hours("shop").reason == "holiday":\n    {}["x"]', {"W703"}),
+        (
+            'await call.choose("Go.", {"a": Choice(1)})\nif not call.hours("shop").open:\n    {}["x"]',
+            {"W703"},
+        ),
+        ('if not call.hours("till").open:\n    await call.result("boked")', set()),
+    ],
+)
+def test_check_tries_a_handler_while_it_is_open_and_closed(body: str, codes: set[str]) -> None:
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    head = "from ncco_server import Call, Choice, call_flow\n\n@call_flow(default=True)\nasync def shop(call: Call):\n"
+    issues = project_of(f"{head}{lines}    await call.talk('Hello.')\n", SHARED).issues
+    assert codes == {issue.code for issue in issues if issue.place.file == "flows/shop.py"}
+
+
+def test_prove_finds_what_is_wrong_while_the_shop_is_closed() -> None:
+    body = 'if call.hours("shop").open:\n    await call.talk("We are open.")'
+    proof = prove(handler(body, SHARED), NOON)
+    assert ["dead_end"] == [each.kind for each in proof.violations]
 
 
 # results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.support.examples import examples
 from tests.unit.engine.handled_call import HandledCall, project_of
-from tests.unit.engine.scripted_call import ScriptedCall, load_flow
+from tests.unit.engine.scripted_call import NOON, ScriptedCall, load_flow
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,13 @@ class Tell:
     after: Tree
 
 
-Tree: TypeAlias = Talk | Choose | Collect | Connect | Tell | None
+@dataclass(frozen=True)
+class Hours:
+    open: Tree
+    closed: Tree
+
+
+Tree: TypeAlias = Talk | Choose | Collect | Connect | Tell | Hours | None
 
 
 def said(tree: Tree) -> Tree:
@@ -72,6 +79,7 @@ SHARED = """
 shared: true
 hooks:
   crm: {post: "https://crm.example.com", params: {what: text}, json: {what: "{{ what }}", from: "{{ call.from }}"}}
+hours: {shop: {timezone: Europe/London, week: {mon-fri: 09:00-12:01}}}
 results: {first: it was the first, second: it was the second}
 """
 
@@ -97,6 +105,7 @@ def trees(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
         choose,
         st.builds(Collect, TEXTS, lengths, inner, inner),
         st.builds(Connect, NUMBERS, st.integers(5, 60), inner.map(said), inner),
+        st.builds(Hours, inner, inner),
         st.builds(Tell, st.sampled_from(["first", "second"]), st.booleans(), inner),
     )
 
@@ -137,6 +146,10 @@ class Python:
                 yield f"{indent}    heard = {name}"
                 yield from self.of(tree.got, f"{indent}    ", name)
                 yield from self.of(tree.otherwise, indent, entered)
+            case Hours():
+                yield f'{indent}if call.hours("shop").open:'
+                yield from self.of(tree.open, f"{indent}    ", entered)
+                yield from self.of(tree.closed, indent, entered)
             case Tell():
                 what = f'f"{tree.what} {{heard}}"' if entered else f'"{tree.what}"'
                 told = f'result("{tree.what}")' if tree.is_result else f'send("crm", what={what})'
@@ -178,6 +191,9 @@ class Yaml:
                 step["collect"] = {"into": "heard", "digits": str(low) if low == high else f"{low}..{high}"}
                 step["goto"] = self.of(tree.got, "heard")
                 step["retry"] = {"tries": 2, "then": self.of(tree.otherwise, entered)}
+            case Hours():
+                opened, closed = self.of(tree.open, entered), self.of(tree.closed, entered)
+                step["branch"] = [{"if": "hours.shop.open", "goto": opened}, {"else": closed}]
             case Tell():
                 what = f"{tree.what} {{{{ heard }}}}" if entered else tree.what
                 step |= {"result": tree.what} if tree.is_result else {"send": {"crm": {"what": what}}}
@@ -225,14 +241,14 @@ def played(call: ScriptedCall) -> Any:
 
 
 @examples(60)
-@given(TREES, WEBHOOKS)
-def test_a_handler_plays_what_the_same_flow_file_plays(tree: Tree, webhooks: list[str]) -> None:
+@given(TREES, WEBHOOKS, st.sampled_from([NOON, NOON + timedelta(seconds=40), NOON + timedelta(hours=5)]))
+def test_a_handler_plays_what_the_same_flow_file_plays(tree: Tree, webhooks: list[str], at: datetime) -> None:
     code = handler_file(tree)
     project = project_of(code, {"flows/all.yaml": SHARED})
     errors = [issue for issue in project.issues if issue.is_error]
     assert not errors, (code, errors)
-    handled = HandledCall(project.flows["shop"])
-    scripted = ScriptedCall(load_flow(flow_file(tree), {"flows/all.yaml": SHARED}))
+    handled = HandledCall(project.flows["shop"], at=at)
+    scripted = ScriptedCall(load_flow(flow_file(tree), {"flows/all.yaml": SHARED}), at=at)
     assert played(scripted) == played(handled), code
     for webhook in webhooks:
         assert send(scripted, webhook) == send(handled, webhook), (code, webhook)

@@ -94,6 +94,7 @@ class Facts:
         self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
         for hook in self.flow.hooks:
             self._hook(hook)
+        self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
         if (outbound := self.flow.outbound) is not None:
             self.open |= {outbound.retry.within} - {""}
             self._use(effect for target in outbound.targets for effect in target.effects("leave"))

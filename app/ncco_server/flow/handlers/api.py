@@ -18,9 +18,12 @@ from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, S
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, TypeVarTuple, overload
 
+from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.results import as_json, restored
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.value_types import write
 
 T = TypeVar("T")
@@ -133,7 +136,9 @@ class Call:
 
     now: datetime
 
-    def __init__(self, facts: Mapping[str, Any], env: Mapping[str, str]) -> None:
+    def __init__(
+        self, facts: Mapping[str, Any], env: Mapping[str, str], calendars: Mapping[str, Calendar] = MappingProxyType({})
+    ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
         self.from_user: str = facts["from_user"]
@@ -145,6 +150,8 @@ class Call:
         self.custom_data: Mapping[str, Any] = facts["custom_data"]
         self.env = env
         self.made: list[HandlerEffect[Any]] = []
+        self.read_hours: set[str] = set()
+        self._calendars = calendars
 
     def _make(self, effect: HandlerEffect[T]) -> HandlerEffect[T]:
         self.made.append(effect)
@@ -193,6 +200,19 @@ class Call:
         Source: NCCO reference, Conversation.
         """
         return self._make(HandlerEffect("leave", [{"conversation": name, **options}], {"goto": END}))
+
+    def hours(self, name: str) -> CurrentHours:
+        """The opening hours of this name, at `now`: `open`, `reason`, `holiday`, `next_open`, `next_close`, `reopens`.
+
+        They are declared under `hours` in `call_flow` or a shared file. The answer is the same whenever the handler
+        runs again. `ncco check` and `ncco prove` also try the times at which it is another one.
+        """
+        calendar = self._calendars.get(name)
+        if calendar is None:
+            known = ", ".join(sorted(self._calendars)) or "declare them under `hours`"
+            raise RenderError("E304", f'there are no opening hours "{name}": {known}')
+        self.read_hours.add(name)
+        return CurrentHours(calendar, self.now)
 
     def send(self, hook: str, **params: Any) -> Awaitable[None]:
         """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.

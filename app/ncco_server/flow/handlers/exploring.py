@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import WrittenText
-from ncco_server.flow.handlers.playback import HandlerPlayback
+from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
+from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
 from ncco_server.ncco.statuses import DIAL_FAILURES
@@ -64,16 +66,33 @@ _Origin: TypeAlias = "tuple[str, str] | Any"
 
 
 class _Run(NamedTuple):
-    """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states."""
+    """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
+
+    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
+    """
 
     recorded: Sequence[Any]
     came_from: tuple[_Origin, ...]
+    at_ms: int = _NOON
+    tried: frozenset[str] = frozenset()
+
+    def then(self, item: Any, came_from: tuple[_Origin, ...]) -> _Run:
+        """The run with one more result, which came at the same time."""
+        return _Run([*self.recorded, item], came_from, self.at_ms)
+
+    def moved(self, at_ms: int, tried: frozenset[str]) -> _Run:
+        """The same run, in which the latest result came at another time."""
+        *before, latest = self.recorded
+        item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
+        return _Run([*before, item], self.came_from, at_ms, tried)
 
 
 @dataclass(slots=True)
 class _Exploration:
     begin: Callable[[], HandlerPlayback]
     maker: StepMaker
+    calendars: Mapping[str, Calendar]
+    hours: set[str] = field(default_factory=set)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, str] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
@@ -97,6 +116,8 @@ class _Exploration:
             except RenderError as error:
                 self.failures[FailedRun(error.code, str(error), error.where)] = None
                 continue
+            finally:
+                waiting += self._at_other_times(run, playback.read_hours)
             state = playback.state()
             if made is not None:
                 self._note(made, run.came_from)
@@ -113,8 +134,21 @@ class _Exploration:
     def _following(self, playback: HandlerPlayback, run: _Run, state: Any) -> Iterator[_Run]:
         made = playback.made
         if made is None:
-            return self._after_function(playback, run.recorded, (*run.came_from, state))
-        return self._after_wait(playback, made.steps[-1], run.recorded) if playback.is_waiting else iter(())
+            return self._after_function(playback, run, (*run.came_from, state))
+        return self._after_wait(playback, made.steps[-1], run) if playback.is_waiting else iter(())
+
+    def _at_other_times(self, run: _Run, read: frozenset[str]) -> Iterator[_Run]:
+        """The run at a moment for each answer of the opening hours that it has read."""
+        self.hours |= read
+        tried = run.tried | read
+        if tried == run.tried:
+            return
+        calendars = [self.calendars[name] for name in sorted(tried)]
+        found = dict[Any, datetime]()
+        for moment in sorted(changes(calendars, at(_NOON))):
+            views = [CurrentHours(calendar, moment) for calendar in calendars]
+            found.setdefault(tuple((view.reason, bool(view.holiday)) for view in views), moment)
+        yield from (run.moved(milliseconds(moment), tried) for moment in found.values())
 
     def _note(self, made: Made, came_from: tuple[_Origin, ...]) -> None:
         names = tuple(step.name for step in made.steps)
@@ -123,20 +157,18 @@ class _Exploration:
         for origin in came_from:
             self.led.setdefault(origin, made.steps[0].name)
 
-    def _after_function(
-        self, playback: HandlerPlayback, recorded: Sequence[Any], came_from: tuple[_Origin, ...]
-    ) -> Iterator[_Run]:
+    def _after_function(self, playback: HandlerPlayback, run: _Run, came_from: tuple[_Origin, ...]) -> Iterator[_Run]:
         name, request = playback.wanted or ("", None)
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms)
         for sample in samples_of(playback.function):
-            yield _Run([*recorded, playback.item_at(sample, "", _NOON)], came_from)
-        yield _Run([*recorded, playback.item_at(None, _NO_REPLY, _NOON)], came_from)
+            yield run.then(playback.item_at(sample, "", run.at_ms), came_from)
+        yield run.then(playback.item_at(None, _NO_REPLY, run.at_ms), came_from)
 
-    def _after_wait(self, playback: HandlerPlayback, step: Step, recorded: Sequence[Any]) -> Iterator[_Run]:
+    def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in step.exit.ways:
             for value in _values(step, way.name):
-                yield _Run([*recorded, playback.item_at(value, "", _NOON)], ((step.name, way.name),))
+                yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),))
 
     def steps(self) -> dict[str, Step]:
         """Every step, with its ways out leading to the steps that follow."""
@@ -171,16 +203,24 @@ class HandlerSteps(Mapping[str, Step]):
         begin: makes the handler at the beginning of a call.
         maker: makes its steps.
         start: what a name stands for that no step has: a step that does nothing.
+        calendars: the opening hours, by name.
     """
 
-    def __init__(self, begin: Callable[[], HandlerPlayback], maker: StepMaker, start: Step) -> None:
+    def __init__(
+        self,
+        begin: Callable[[], HandlerPlayback],
+        maker: StepMaker,
+        start: Step,
+        calendars: Mapping[str, Calendar],
+    ) -> None:
         self._begin = begin
         self._maker = maker
         self._start = start
+        self._calendars = calendars
 
     @cached_property
     def _explored(self) -> _Exploration:
-        exploration = _Exploration(self._begin, self._maker)
+        exploration = _Exploration(self._begin, self._maker, self._calendars)
         exploration.explore()
         return exploration
 
@@ -197,6 +237,11 @@ class HandlerSteps(Mapping[str, Step]):
     def functions(self) -> Mapping[str, FunctionDefinition]:
         """The functions that the handler calls, by name."""
         return self._explored.functions
+
+    @property
+    def hours(self) -> frozenset[str]:
+        """The names of the opening hours that the handler reads."""
+        return frozenset(self._explored.hours)
 
     @property
     def is_whole(self) -> bool:

@@ -13,6 +13,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, limited
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
@@ -68,6 +69,7 @@ class HandlerPlayback:
         facts: the record `call`, as flows see it.
         env: the variables for flows.
         params: the params, by name.
+        calendars: the opening hours, by name.
     """
 
     def __init__(
@@ -77,11 +79,13 @@ class HandlerPlayback:
         facts: Mapping[str, Any],
         env: Mapping[str, str],
         params: Mapping[str, Any],
+        *,
+        calendars: Mapping[str, Calendar],
     ) -> None:
         self._flow = flow
         self._maker = maker
         self._file = flow.file
-        self._call = Call(facts, env)
+        self._call = Call(facts, env, calendars)
         self._params = params
         self._coroutine: Any = None
         self._played: list[EffectAt] = []
@@ -132,6 +136,11 @@ class HandlerPlayback:
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
+    def read_hours(self) -> frozenset[str]:
+        """The names of the opening hours that it has read since its latest result."""
+        return frozenset(self._call.read_hours)
+
+    @property
     def function(self) -> Callable[..., Any]:
         """The function that the handler waits for."""
         called = self._waiting.function if self._waiting is not None else None
@@ -173,6 +182,7 @@ class HandlerPlayback:
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
             self._recorded.append(stored)
+            self._call.read_hours.clear()
             if self._coroutine is None:
                 self._call.now = at(stored)
                 self._begin()
@@ -211,8 +221,10 @@ class HandlerPlayback:
             self._end(ended.value, said)
         except TooLong:
             self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked")
-        except RenderError:
-            raise
+        except RenderError as error:
+            if error.where:
+                raise
+            self._fail(error.message, error, error.code)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 
@@ -267,9 +279,9 @@ class HandlerPlayback:
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
         self._stop_at(HandlerEffect("leave", words=words, name=_ENDED), said)
 
-    def _fail(self, message: str, error: Exception | None = None) -> None:
+    def _fail(self, message: str, error: Exception | None = None, code: str = "R110") -> None:
         """Raises RenderError with the line of the handler."""
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._file, own[-1].lineno or 1, 1) if own else self._place
-        raise RenderError("R110", message, str(place), frozenset()) from None
+        raise RenderError(code, message, str(place), frozenset()) from None

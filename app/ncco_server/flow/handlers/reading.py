@@ -23,6 +23,7 @@ from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
+from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
@@ -86,14 +87,16 @@ _TYPES: Final[Mapping[Any, str]] = {
 class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
-    It may run the flows whose names it contains, and needs the variables in `env`.
+    It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`.
     """
 
     flow: CallFlow
     maker: StepMaker
     runs: frozenset[str]
     params: tuple[str, ...]
+    calendars: Mapping[str, Calendar]
     env: frozenset[str] = frozenset()
+    hours: frozenset[str] = frozenset()
     recorded: str = RECORDED
 
     def samples(self, request: LookupRequest) -> Sequence[Any]:
@@ -116,7 +119,7 @@ class LoadedHandler:
 
     def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> HandlerPlayback:
         """The handler at the beginning of a call."""
-        return HandlerPlayback(self.flow, self.maker, facts, env, params)
+        return HandlerPlayback(self.flow, self.maker, facts, env, params, calendars=self.calendars)
 
 
 class HandlerFile(NamedTuple):
@@ -205,16 +208,17 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
-    handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params))
+    calendars = read.flow.calendars
+    handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params), calendars)
     params = {name: param.default for name, param in read.flow.params.items()}
     start = read.flow.steps[_START]
     env = SampleEnv(place.file)
-    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start)
+    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start, calendars)
     issues.extend(_issue_of(failure) for failure in steps.failures)
     first = next(iter(steps), _START)
     unset = env.lines.keys() - (env.lines if context.env is None else context.env)
     issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
-    handler = replace(handling, env=frozenset(env.lines))
+    handler = replace(handling, env=frozenset(env.lines), hours=steps.hours)
     flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handler)
     return replace(read, flow=flow)
 

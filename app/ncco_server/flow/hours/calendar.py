@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
@@ -267,6 +267,33 @@ def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str,
 def hours_type(calendars: Iterable[str]) -> Kind:
     """The type of `hours`: a record for each calendar name."""
     return record(dict.fromkeys(calendars, _TYPE))
+
+
+# when it changes
+
+
+def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
+    """`now`, and one second after each opening and closing, on the coming days and around special days, in UTC."""
+    yield now
+    for calendar in calendars:
+        today = now.astimezone(calendar.zone).date()
+        days = {today + timedelta(days=ahead) for ahead in range(LOOKAHEAD_DAYS)}
+        special = (day for day in special_days(calendar) if date.min < day < date.max)
+        days.update(day + timedelta(days=step) for day in special for step in (-1, 0, 1))
+        for day in sorted(days):
+            spans = calendar.spans_on(day)
+            minutes = {0, *(span.start for span in spans), *(span.end for span in spans)} - {DAY_MINUTES}
+            yield from (_after(calendar, day, minute) for minute in minutes)
+
+
+def special_days(calendar: Calendar) -> tuple[date, ...]:
+    """The dates with hours of their own, and the holidays."""
+    return (*calendar.holidays, *calendar.override)
+
+
+def _after(calendar: Calendar, day: date, minute: int) -> datetime:
+    start = datetime.combine(day, time(0), calendar.zone)
+    return (start + timedelta(minutes=minute)).replace(second=1).astimezone(UTC)
 
 
 # time zones

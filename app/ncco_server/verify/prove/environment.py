@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from jinja2 import UndefinedError, nodes
@@ -13,7 +13,7 @@ from ncco_server.engine.interpreter import param_of_query
 from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.checks.conditions import Key, key_of
 from ncco_server.flow.grammar.values import OurNumber, find
-from ncco_server.flow.hours.calendar import DAY_MINUTES, Calendar, hours_view
+from ncco_server.flow.hours.calendar import Calendar, changes, hours_view, special_days
 from ncco_server.flow.model import Flow
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
@@ -315,8 +315,6 @@ def _sample_url(name: str) -> str:
     return f"https://{name.lower().replace('_', '-')}.example.com"
 
 
-DAYS: Final = 400
-"""How many days ahead to examine opening hours."""
 MOST_RESULTS: Final = 32
 """Maximum number of results of an expression over `now`; if there are more, the value is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
@@ -336,7 +334,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     questions = _questions_of(root)
     if not calendars and not questions:
         return (now,)
-    moments = sorted(dict.fromkeys([*_changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
+    moments = sorted(dict.fromkeys([*changes(calendars, now), *(_asked_at(root, values, now) if questions else ())]))
     results = _results(questions, moments)
     kinds = [_kind_in(calendar, values.literals) for calendar in calendars]
     found: dict[Any, datetime] = {}
@@ -344,7 +342,7 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
         found.setdefault((tuple(kind(moment) for kind in kinds), results[moment]), moment)
     coming = tuple(moment for moment in found.values() if moment >= now)
     for calendar in calendars:
-        if len(coming) < len(found) and _special_days(calendar):
+        if len(coming) < len(found) and special_days(calendar):
             values.chosen[f"hours.{calendar.name}"] = (f"dates from {now:%Y-%m-%d} on",)
     return coming
 
@@ -364,29 +362,6 @@ def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tup
         return view["open"], view["reason"], holiday if holiday in holidays else bool(holiday), coming
 
     return kind
-
-
-def _changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
-    """The moments one second after each opening and closing, on the coming days and around special days."""
-    yield now
-    for calendar in calendars:
-        today = now.astimezone(calendar.zone).date()
-        days = {today + timedelta(days=ahead) for ahead in range(DAYS)}
-        special = (day for day in _special_days(calendar) if date.min < day < date.max)
-        days.update(day + timedelta(days=step) for day in special for step in (-1, 0, 1))
-        for day in sorted(days):
-            spans = calendar.spans_on(day)
-            minutes = {0, *(span.start for span in spans), *(span.end for span in spans)} - {DAY_MINUTES}
-            yield from (_after(calendar, day, minute) for minute in minutes)
-
-
-def _special_days(calendar: Calendar) -> tuple[date, ...]:
-    return (*calendar.holidays, *calendar.override)
-
-
-def _after(calendar: Calendar, day: date, minute: int) -> datetime:
-    start = datetime.combine(day, time(0), calendar.zone)
-    return (start + timedelta(minutes=minute)).replace(second=1).astimezone(UTC)
 
 
 # expressions over `now`
