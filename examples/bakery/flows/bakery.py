@@ -7,7 +7,6 @@ from pydantic import TypeAdapter
 
 from ncco_server import Call, Choice, RunFailed, call_flow
 
-QUESTIONS = TypeAdapter(list[str])
 ANSWERS = {"1": Choice(1), "2": Choice(2), "3": Choice(3), "4": Choice(4), "5": Choice(5)}
 
 
@@ -15,28 +14,30 @@ async def load_questions(server: str) -> list[str]:
     """The questions of today."""
     async with httpx.AsyncClient() as client:
         reply = await client.get(f"{server}/questions")
-    return QUESTIONS.validate_json(reply.raise_for_status().content)
+    return TypeAdapter(list[str]).validate_json(reply.raise_for_status().content)
 
 
-async def save_answers(server: str, call: str, answers: list[str]) -> None:
-    """Save the answers of a call so far."""
-    async with httpx.AsyncClient() as client:
-        reply = await client.put(f"{server}/answers/{call}", json=answers)
-    reply.raise_for_status()
-
-
-@call_flow(numbers=["442079460510"], defaults={"talk": {"language": "en-GB", "style": 2}})
+@call_flow(
+    numbers=["442079460510"],
+    hooks={
+        "answered": {
+            "post": "{{ env.SURVEY_URL }}/answers",
+            "params": {"question": "text", "answer": "int"},
+            "json": {"call": "{{ call.uuid }}", "question": "{{ question }}", "answer": "{{ answer }}"},
+        },
+    },
+    results={"finished": "the caller answered every question", "stopped": "the caller stopped answering"},
+    defaults={"talk": {"language": "en-GB", "style": 2}},
+)
 async def bakery(call: Call) -> None:
-    """Ask one question after the other, and save each answer at once."""
-    server = call.env["SURVEY_URL"]
+    """Ask one question after the other, and send each answer at once."""
     questions: list[str] = []
     with suppress(RunFailed):
-        questions = await call.run(load_questions, server)
+        questions = await call.run(load_questions, call.env["SURVEY_URL"])
     if not questions:
         await call.talk("Our survey is closed right now. Thank you for calling.")
         return
     await call.talk("Thank you for calling the Corner Bakery. Please answer with a key from 1, bad, to 5, good.")
-    answers: list[str] = []
     for question in questions:
         answer = await call.choose(
             question,
@@ -47,9 +48,9 @@ async def bakery(call: Call) -> None:
             name="question",
         )
         if answer is None:
+            await call.result("stopped")
             await call.talk("We have saved your answers. Goodbye.")
             return
-        answers.append(answer)
-        with suppress(RunFailed):  # then they are saved with the next answer
-            await call.run(save_answers, server, call.uuid, answers)
+        await call.send("answered", question=question, answer=int(answer))
+    await call.result("finished")
     await call.talk("Thank you, that was the last question. See you soon.")

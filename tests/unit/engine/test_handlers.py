@@ -438,7 +438,21 @@ def test_the_steps_of_a_handler_are_those_of_every_way_through_it() -> None:
     menu, sales = flow.steps["line 6"], flow.steps["sales"]
     ways = {way.name: way.target.shown for way in (*menu.exit.ways, *sales.exit.ways)}
     assert {"one": "sales", "two": "the end", "noinput": "line 12", "nomatch": "line 12"}.items() <= ways.items()
-    assert {"completed": "the end", "otherwise": "the end"}.items() <= ways.items()
+    assert {"completed": "the end", "otherwise": "the end, line 10"}.items() <= ways.items()
+
+
+def test_each_end_of_a_handler_is_a_step_of_its_own() -> None:
+    options = ', results={"yes": "it was one", "no": "it was two"}'
+    body = """
+        if await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Choice(2)}) == "one":
+            await call.result("yes")
+            await call.talk("One.")
+            return
+        await call.result("no")
+        await call.talk("Two.")
+    """
+    flow = handler(body, options=options)
+    assert {"", "yes", "no"} == {step.result for step in flow.steps.values()}
 
 
 @pytest.mark.parametrize("tries", [1, 2])

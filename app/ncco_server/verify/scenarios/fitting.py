@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
-from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import did_you_mean
@@ -25,7 +24,7 @@ from ncco_server.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, 
 from ncco_server.verify.scenarios.model import ANY_NUMBER, FROM, Scenario, ScenarioCall
 from ncco_server.verify.scenarios.placing import row_of
 
-_ENV: Final = re.compile(r"\benv\.(\w+)")
+_ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 DIRECTION: Final = "direction"
 """The key that is allowed in the query of an answer URL, in addition to params."""
 _WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -196,7 +195,7 @@ def named(scenarios: Iterable[Scenario], words: str) -> tuple[Scenario, ...]:
 def env_names(flows: Iterable[Flow]) -> list[str]:
     """The environment variables that the flows read, sorted by name."""
     flows = tuple(flows)
-    texts = {path: text for flow in flows for path, text in flow.sources.items() if not path.endswith(HANDLER_SUFFIX)}
+    texts = {path: text for flow in flows for path, text in flow.sources.items()}
     by_handlers = {name for flow in flows if flow.handler is not None for name in flow.handler.env}
     return sorted(by_handlers.union(*(_ENV.findall(text) for text in texts.values())))
 
