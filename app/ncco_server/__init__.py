@@ -1,6 +1,7 @@
 """A webhook server that answers Vonage voice calls from flow files.
 
 `Ncco` builds an NCCO and `check` finds its issues; `create_app` makes the FastAPI application of the server.
+`call_flow` makes a flow of a Python function, and `ncco_router` serves it in a FastAPI application of yours.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ _MODULES = {
     "call_flow": "ncco_server.flow.handlers.api",
     "check": "ncco_server.ncco",
     "create_app": "ncco_server.web.app",
+    "ncco_router": "ncco_server.web.router",
 }
 
-__all__ = ["Call", "Choice", "Ncco", "RunFailed", "call_flow", "check", "create_app"]
+__all__ = ["Call", "Choice", "Ncco", "RunFailed", "call_flow", "check", "create_app", "ncco_router"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,3 +5,4 @@ from ncco_server.flow.handlers.api import call_flow as call_flow
 from ncco_server.ncco import Ncco as Ncco
 from ncco_server.ncco import check as check
 from ncco_server.web.app import create_app as create_app
+from ncco_server.web.router import ncco_router as ncco_router

@@ -78,8 +78,16 @@ def load_files(
     today: date | None = None,
     handlers: Collection[str] = (),
 ) -> Project:
-    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too."""
+    """Load the project in two folders; see `load`. Files that cannot be read from disk are reported too.
+
+    The texts of handlers that are given as objects belong to the project, and are enough for one.
+    """
     texts, issues = read_project(flows, templates)
+    if any(type(each) is not str for each in handlers):
+        from ncco_server.flow.handlers.given import texts_of  # noqa: PLC0415 - only for programs that give some
+
+        texts |= {f"{_FLOWS}{name}": text for name, text in texts_of(handlers).items()}
+        issues = issues if flows.exists() else [issue for issue in issues if issue.place.file != "flows"]
     project = load(texts, env, modules=modules, extent="project", today=today, handlers=handlers)
     return replace(project, issues=tuple(sorted({*issues, *project.issues}, key=by_place)))
 
@@ -107,8 +115,8 @@ def load(
             the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
             too early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
-        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`). Nobody but the operator may have
-            written their texts.
+        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`); a `GivenHandler` also has the
+            handler. Nobody but the operator may have written their texts.
     """
     with limited_comparisons():
         return _load(texts, env, modules, extent, today, handlers=handlers)
@@ -250,14 +258,15 @@ class _File:
     def of_handler(cls, path: str, text: str, allowed: Collection[str]) -> Self:
         """A file with a handler. Its code is run if it is `allowed`."""
         name = path.removeprefix(_FLOWS)
-        if name in allowed:
+        listed = next((each for each in allowed if each == name), None)
+        if listed is not None:
             from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-            found = run_file(path, text)
+            found = run_file(path, text, listed)
             return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
-        listed = ",".join((*allowed, name))
+        every = ",".join((*allowed, name))
         message = "the server may not run the code of this file"
-        cure = f"if it is yours, set NCCO_PYTHON_FLOWS={listed}"
+        cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every}"
         return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])
 
     @classmethod

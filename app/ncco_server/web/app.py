@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -52,6 +52,8 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: FilteringBoundLogger | None = None,
     write_line: WriteLine | None = None,
+    handlers: Sequence[str] = (),
+    owns_process: bool = True,
 ) -> FastAPI:
     """Make the server, as an ASGI application.
 
@@ -67,6 +69,8 @@ def create_app(
         clock: returns the current time, in UTC.
         log: the log; None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.
+        handlers: handlers that the caller gives as objects; see `GivenHandler`.
+        owns_process: whether signals, garbage collection and systemd are its business.
 
     Raises:
         SettingsError: the settings are wrong, unsafe, or do not allow the service to be made.
@@ -80,7 +84,7 @@ def create_app(
     counters = metrics or Metrics(settings.commit)
     own: OwnService | None = None
     if service is None:
-        own = OwnService(settings, counters, lines.bind(), clock)
+        own = OwnService(settings, counters, lines.bind(), clock, handlers)
         service = own.calls
     readiness = Readiness(service)
     line_of_webhook = write_line or writing_to(lines.bind())
@@ -94,7 +98,7 @@ def create_app(
         openapi_url="/openapi.json" if dev else None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # FastAPI's own handler would log exceptions
-        lifespan=None if own is None else make_lifespan(config, own, readiness),
+        lifespan=None if own is None else make_lifespan(config, own, readiness, owns_process=owns_process),
     )
     app.state.webhooks = config
     app.state.readiness = readiness

@@ -41,7 +41,7 @@ FIND_S: Final = 2.0
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) -> Lifespan:
+def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, *, owns_process: bool) -> Lifespan:
     """Make the lifespan of the application.
 
     It opens the store, reads the flows and runs the background tasks. At the end, it closes everything in
@@ -57,7 +57,8 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             enter = stack.enter_async_context
-            collect_rarely()
+            if owns_process:
+                collect_rarely()
             opened = await enter(opened_store(service.store, log))
             stack.push_async_callback(own.close)
             await enter(running(after(opened, own.sender.run)))  # on exit, attempts get a few seconds to finish
@@ -83,9 +84,10 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness) 
             await _look_after_store(stack, config, own, jobs, opened)
             if settings.reload:
                 await enter(running(after(was_read, partial(jobs.every, "watch-flows", reader.read_changes))))
-            await enter(draining_on_sigterm(readiness, settings.drain_s, log))
-            await enter(running(report_to_systemd()))
-            gc.freeze()
+            if owns_process:
+                await enter(draining_on_sigterm(readiness, settings.drain_s, log))
+                await enter(running(report_to_systemd()))
+                gc.freeze()
             yield
 
     return lifespan

@@ -109,6 +109,17 @@ def configure_log(settings: Settings, out: TextIO | None = None) -> WriteLine:
     return write_line
 
 
+def log_of_program() -> FilteringBoundLogger:
+    """The log in a program that configures logging itself: structlog if it does, else the logger `ncco_server`."""
+    if structlog.is_configured():
+        return cast("FilteringBoundLogger", structlog.get_logger())
+    lines = structlog.processors.KeyValueRenderer(key_order=["event"])
+    processors: list[Processor] = [structlog.stdlib.filter_by_level, structlog.processors.format_exc_info, lines]
+    wrapper = structlog.stdlib.BoundLogger
+    made = structlog.wrap_logger(logging.getLogger("ncco_server"), processors=processors, wrapper_class=wrapper)
+    return cast("FilteringBoundLogger", made)
+
+
 def writing_to(log: FilteringBoundLogger) -> WriteLine:
     """Make a function that writes lines to a structlog logger."""
     return lambda level, line: getattr(log, level)(**line)

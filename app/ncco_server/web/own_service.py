@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -83,6 +84,8 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
 class OwnService:
     """The service made from the settings, with its clients and its hook sender. Raises SettingsError.
 
+    Handlers that are `given` belong to its flows.
+
     What hooks that place calls need is imported when it is first used, in a thread, and the placer with the settings
     that ask for it. `service.needs` imports it before, if the flows need it.
 
@@ -99,7 +102,9 @@ class OwnService:
         metrics: Metrics,
         log: FilteringBoundLogger,
         clock: Callable[[], datetime],
+        given: Sequence[str] = (),
     ) -> None:
+        handlers = (*given, *settings.python_flows)
         store = open_store(settings.database_url)
         self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store.recordings)
         places = OnDemand(self._make_places)
@@ -112,9 +117,9 @@ class OwnService:
                 settings.templates,
                 settings.flow_env,
                 modules=settings.python_lookups,
-                handlers=settings.python_flows,
+                handlers=handlers,
             ),
-            policy_of(settings),
+            replace(policy_of(settings), handlers=handlers),
             look_ups=self._clients.look_ups,
             hooks_written=self.sender.wake,
             ended=metrics.call_ended,

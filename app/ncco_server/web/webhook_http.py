@@ -95,7 +95,7 @@ class WebhookConfig:
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
-                return f"{request.scope['scheme']}://{host}"
+                return f"{request.scope['scheme']}://{host}{request.scope.get('root_path', '')}"
         return self.settings.base_url
 
 

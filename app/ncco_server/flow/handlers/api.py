@@ -447,13 +447,23 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class CallFlow:
-    """A handler and the words of its flow, made by `call_flow`."""
+    """A handler and the words of its flow, made by `call_flow`.
+
+    Attributes:
+        function: the handler.
+        name: the name of the flow.
+        words: its other words, as in a flow file.
+        file: the file of its code, as Python knows it.
+        line: the line of the handler there.
+        path: the file as messages and traces name it, such as `flows/pizza.py`; "" for `file`.
+    """
 
     function: Handler
     name: str
     words: Mapping[str, Any]
     file: str
     line: int
+    path: str = ""
 
 
 @overload

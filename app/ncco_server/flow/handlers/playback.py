@@ -85,6 +85,7 @@ class HandlerPlayback:
         self._flow = flow
         self._maker = maker
         self._file = flow.file
+        self._path = flow.path or flow.file
         self._call = Call(facts, env, calendars)
         self._params = params
         self._coroutine: Any = None
@@ -95,7 +96,7 @@ class HandlerPlayback:
         self._recorded: list[Any] = []
         self._name = ""
         self._digest = ""
-        self._place = Place(flow.file, flow.line, 1)
+        self._place = Place(self._path, flow.line, 1)
 
     @property
     def recorded(self) -> Sequence[Any]:
@@ -120,7 +121,7 @@ class HandlerPlayback:
         effect = self._waiting
         if effect is None or effect.function is None:
             return None
-        source = f"{self._file}:{effect.name}"
+        source = f"{self._path}:{effect.name}"
         return effect.name, LookupRequest("PYTHON", function=source, code=effect.function, timeout_ms=effect.limit_ms)
 
     @property
@@ -253,7 +254,7 @@ class HandlerPlayback:
         while inner is not None:
             frame = getattr(inner, "cr_frame", None)
             if frame is not None and frame.f_code.co_filename == self._file:
-                place = Place(self._file, frame.f_lineno, 1)
+                place = Place(self._path, frame.f_lineno, 1)
             inner = getattr(inner, "cr_await", None)
         return place
 
@@ -284,5 +285,5 @@ class HandlerPlayback:
         """Raises RenderError with the line of the handler."""
         frames = traceback.extract_tb(error.__traceback__) if error is not None else []
         own = [frame for frame in frames if frame.filename == self._file]
-        place = Place(self._file, own[-1].lineno or 1, 1) if own else self._place
+        place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
         raise RenderError(code, message, str(place), frozenset()) from None

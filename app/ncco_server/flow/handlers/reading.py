@@ -11,8 +11,10 @@ import sys
 import traceback
 import typing
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +22,7 @@ import orjson
 
 from ncco_server.flow.handlers.api import HEARD, Called, CallFlow
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
+from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
@@ -138,8 +141,22 @@ class HandlerFile(NamedTuple):
     issues: list[FlowIssue]
 
 
-def run_file(path: str, text: str) -> HandlerFile:
-    """Run the code of a file in a new module. Never raises."""
+_is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
+
+
+def is_running_file() -> bool:
+    """Whether the code of a file with a handler runs now, to find the handler."""
+    return _is_running.get()
+
+
+def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
+    """Run the code of a file in a new module. Never raises.
+
+    If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
+    """
+    if isinstance(listed, GivenHandler) and listed.text == text:
+        handler = replace(listed.flow, path=path)
+        return HandlerFile(handler, _node(handler, path), listed.literal, [])
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -149,13 +166,17 @@ def run_file(path: str, text: str) -> HandlerFile:
         )
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
+    module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
+    before = _is_running.set(True)
     try:
         exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = own[-1].lineno or 1 if own else 1
         return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}")
+    finally:
+        _is_running.reset(before)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
@@ -212,7 +233,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params), calendars)
     params = {name: param.default for name, param in read.flow.params.items()}
     start = read.flow.steps[_START]
-    env = SampleEnv(place.file)
+    env = SampleEnv(file.handler.file)
     steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start, calendars)
     issues.extend(_issue_of(failure) for failure in steps.failures)
     first = next(iter(steps), _START)

@@ -1,0 +1,59 @@
+"""The application of the example pizza, under uvicorn as its page says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.server import free_port
+from tests.support.tracked import ROOT, text_of
+
+CALL = {"to": "442079460150", "from": "447700900123", "uuid": "leg-1", "conversation_uuid": "CON-1"}
+STARTS_WITHIN_S = 120.0
+
+
+def test_an_application_serves_calls_and_its_own_routes_from_its_start_to_its_end(tmp_path: Path) -> None:
+    home = Path(shutil.copytree(ROOT / "examples" / "pizza", tmp_path / "pizza"))
+    [command] = re.findall(
+        r"^SHOP_ENV=dev (uvicorn shop:app)$", text_of("docs/how-to/own-application.md"), re.MULTILINE
+    )
+    port = free_port()
+    words = [sys.executable, "-m", *shlex.split(command), "--port", str(port)]
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "SHOP_ENV": "dev"}
+    with (home / "log").open("w") as log, subprocess.Popen(words, cwd=home, env=env, stdout=log, stderr=log) as program:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            asked = first_reply(f"{url}/webhooks/answer", program)
+            wait = next(action["eventUrl"][0] for action in asked if action["action"] == "input")
+            number = httpx.post(wait, json={**CALL, "dtmf": {"digits": "2"}}).json()
+            ready = httpx.get(f"{url}/readyz").json()
+            order = httpx.get(f"{url}/orders/12345").json()
+        finally:
+            program.terminate()
+
+    assert "Welcome to Luigi's." == asked[0]["text"]
+    assert wait.startswith(url)
+    assert "Please enter the five digits of your order." == number[0]["text"]
+    assert ["pizza", "voicemail"] == ready["flows"]
+    assert {"status": "in the oven", "minutes": 20} == order
+    assert "Application shutdown complete." in (home / "log").read_text()
+
+
+def first_reply(url: str, program: subprocess.Popen[bytes]) -> Any:
+    """The reply to an answer webhook, once the program listens."""
+    until = time.monotonic() + STARTS_WITHIN_S
+    while time.monotonic() < until and program.poll() is None:
+        try:
+            return httpx.post(url, json=CALL, timeout=STARTS_WITHIN_S).json()
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    raise AssertionError("the program does not listen")
