@@ -10,7 +10,6 @@ import itertools
 import os
 import time
 from random import random
-from typing import Literal
 
 from ncco_server import Call, Choice, call_flow
 
@@ -48,7 +47,7 @@ async def kitchen(call: Call) -> None:
     """Asks what to do next, and does it with two functions, up to five times."""
     await call.talk(f"Welcome, {await call.run(cook, call.env['RAN'], call.uuid, '0', limit_ms=3000)}.")
     for number in range(5):
-        choice: Literal["soup", "bread", "help"] | None = await call.choose(
+        choice = await call.choose(
             "For soup, press 1. For bread, press 2. For help, press 3.",
             {"soup": Choice(1), "bread": Choice(2), "help": Choice(3)},
             tries=2,
