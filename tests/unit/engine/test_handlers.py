@@ -118,6 +118,38 @@ def test_the_result_of_a_connect_is_what_came_of_it(status: str) -> None:
     assert [status] == call.said
 
 
+def test_a_connect_that_ends_the_call_leaves_the_handler_only_the_failures() -> None:
+    body = """
+        outcome = await call.connect("447700900111", ends_call=True, name="sales")
+        await call.talk({"busy": "Busy."}.get(outcome, "Nobody."))
+    """
+    flow = handler(body)
+    ways = {way.name: way.target.shown for way in flow.steps["sales"].exit.ways}
+    assert {"completed": "end", "otherwise": "the end, line 6"} == ways
+    call = HandledCall(flow)
+    assert ["connect"] == [action["action"] for action in call.ncco]
+    assert call.dial("busy")
+    assert ["Busy."] == call.said
+
+
+@each_case(
+    ("spoken", "text"),
+    [
+        ("datetime(2026, 3, 5, 9), 'time'", "9 AM"),
+        ("date(2026, 3, 5), 'day'", "Thursday 5 March"),
+        ("12.5, 'GBP'", "12 pounds and 50 pence"),
+        ("datetime(2026, 3, 5, 9), 'time', language='de-DE'", "9 Uhr"),
+    ],
+)
+def test_values_are_spoken_as_in_flow_files(spoken: str, text: str) -> None:
+    flow = handler(
+        f"await call.talk(call.spoken({spoken}))",
+        options=', defaults={"talk": {"language": "en-GB"}}',
+        before="from datetime import date, datetime\n",
+    )
+    assert [text] == HandledCall(flow).said
+
+
 def test_a_computed_number_needs_an_allowed_prefix_and_a_written_one_does_not() -> None:
     assert ["dials 447700900111"] == said(handler('NUMBERS = {"a": "447700900111"}\nawait call.connect(NUMBERS["a"])'))
     computed = handler('await call.connect("44770090" + str(111).zfill(4))')

@@ -16,7 +16,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, time
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, TypeVarTuple, overload
@@ -24,13 +25,14 @@ from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, Type
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.value_types import write
 
 T = TypeVar("T")
 Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
-DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed"]
+DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
 Endpoint: TypeAlias = "str | Mapping[str, Any]"
 
 _MISSING: Final[Any] = object()
@@ -100,7 +102,7 @@ class HandlerEffect(Awaitable[T]):
             then = {name: targets.get(name, ends) for name in ("noinput", "nomatch")}
             words["retry"] = {**words["retry"], "then": then}
         if "on" in words:
-            words["on"] = {name: targets.get(name, ends) for name in words["on"]}
+            words["on"] = {name: targets.get(name, ends) if to is NEXT else to for name, to in words["on"].items()}
         return replace(self, words=words)
 
     def __await__(self) -> Generator[HandlerEffect[T], Any, T]:
@@ -137,7 +139,11 @@ class Call:
     now: datetime
 
     def __init__(
-        self, facts: Mapping[str, Any], env: Mapping[str, str], calendars: Mapping[str, Calendar] = MappingProxyType({})
+        self,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        calendars: Mapping[str, Calendar] = MappingProxyType({}),
+        language: str = LANGUAGE,
     ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
@@ -152,6 +158,7 @@ class Call:
         self.made: list[HandlerEffect[Any]] = []
         self.read_hours: set[str] = set()
         self._calendars = calendars
+        self._language = language
 
     def _make(self, effect: HandlerEffect[T]) -> HandlerEffect[T]:
         self.made.append(effect)
@@ -213,6 +220,18 @@ class Call:
             raise RenderError("E304", f'there are no opening hours "{name}": {known}')
         self.read_hours.add(name)
         return CurrentHours(calendar, self.now)
+
+    def spoken(self, value: datetime | date | time | float | Decimal, form: str = "", *, language: str = "") -> str:
+        """A date, time, number or amount as people say it, such as `Thursday 5 March at 9 AM`.
+
+        Args:
+            value: what is spoken.
+            form: `date`, `day`, `time` or `weekday` for a point in time; a currency for an amount, such as `GBP`.
+            language: by default, that of `talk` in the handler's `defaults`, or else American English.
+
+        Source: the filter `spoken` of flow files.
+        """
+        return str(FILTERS["spoken"].apply(value, language or self._language, form))
 
     def send(self, hook: str, **params: Any) -> Awaitable[None]:
         """Send a hook, declared under `hooks` in `call_flow` or a shared file, with its params. None leaves one out.
@@ -326,6 +345,7 @@ class Call:
         *,
         from_: str | None = None,
         timeout: int | None = None,
+        ends_call: bool = False,
         name: str = "",
         **options: Any,
     ) -> Awaitable[DialOutcome]:
@@ -335,13 +355,15 @@ class Call:
             endpoint: a phone number, or an endpoint as in the NCCO; several are rung one after the other.
             from_: the caller ID; by default your number in this call.
             timeout: how long it rings, in seconds.
+            ends_call: whether the call ends when the other party has hung up, as with `completed: end` in a flow file:
+                the handler then goes on only if nobody was reached.
             name: as in `choose`.
             options: other options of the action `connect`, as in the NCCO (`ringbackTone=".."`).
 
         Source: NCCO reference, Connect.
         """
         dialled = {"connect": endpoint, **options, **_options(**{"from": from_, "timeout": timeout})}
-        on = dict.fromkeys(("completed", "otherwise"), NEXT)
+        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
         return self._make(HandlerEffect("wait", [dialled], {"on": on}, name))
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:

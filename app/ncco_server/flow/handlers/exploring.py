@@ -166,7 +166,7 @@ class _Exploration:
         yield run.then(playback.item_at(None, _NO_REPLY, run.at_ms), came_from)
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
-        for way in step.exit.ways:
+        for way in [way for way in step.exit.ways if not way.target.is_end]:
             for value in _values(step, way.name):
                 yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),))
 

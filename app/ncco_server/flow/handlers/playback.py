@@ -86,7 +86,7 @@ class HandlerPlayback:
         self._maker = maker
         self._file = flow.file
         self._path = flow.path or flow.file
-        self._call = Call(facts, env, calendars)
+        self._call = Call(facts, env, calendars, maker.language)
         self._params = params
         self._coroutine: Any = None
         self._played: list[EffectAt] = []

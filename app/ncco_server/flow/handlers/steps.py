@@ -146,10 +146,12 @@ class StepMaker:
 
     Attributes:
         latest: the steps that were made last, by name.
+        language: the language of texts that name no other.
     """
 
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
         self.latest: dict[str, Step] = {}
+        self.language = reader.language
         self._reader = reader
         self._defaults = defaults
         self._literal = literal
