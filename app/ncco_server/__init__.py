@@ -14,13 +14,14 @@ _MODULES = {
     "Choice": "ncco_server.flow.handlers.api",
     "Ncco": "ncco_server.ncco",
     "RunFailed": "ncco_server.flow.handlers.api",
+    "Ssml": "ncco_server.flow.handlers.api",
     "call_flow": "ncco_server.flow.handlers.api",
     "check": "ncco_server.ncco",
     "create_app": "ncco_server.web.app",
     "ncco_router": "ncco_server.web.router",
 }
 
-__all__ = ["Call", "Choice", "Ncco", "RunFailed", "call_flow", "check", "create_app", "ncco_router"]
+__all__ = ["Call", "Choice", "Ncco", "RunFailed", "Ssml", "call_flow", "check", "create_app", "ncco_router"]
 
 
 def __getattr__(name: str) -> Any:

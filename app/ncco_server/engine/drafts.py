@@ -11,14 +11,12 @@ from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Draft, Frame
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Exit, Jump
-from ncco_server.ncco import RECORD_ENDS
+from ncco_server.ncco import RECORD_ENDS, is_open_ended
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 """Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
 """Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
-_OPEN_ENDED: Final = frozenset({"record", "conversation", "connect", "wait"})
-"""Actions of unknown length. A `record` is one only if something can end it."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
 """Actions that are left out of an NCCO without webhooks, unless the call's way depends on them."""
 
@@ -69,12 +67,8 @@ def asks(draft: Draft) -> bool:
 
 
 def are_open_ended(drafts: Iterable[Draft]) -> bool:
-    """Whether an action has unknown length: the caller, another party or a timeout can end it at any time.
-
-    Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
-    """
-    actions = (draft.action for draft in drafts if draft.action.get("action") in _OPEN_ENDED)
-    return any(action["action"] != "record" or RECORD_ENDS & action.keys() for action in actions)
+    """Whether an action has unknown length."""
+    return any(is_open_ended(draft.action) for draft in drafts)
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:

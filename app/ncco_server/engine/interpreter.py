@@ -30,6 +30,7 @@ from ncco_server.engine.stretch import begun, decided, first_turn, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.lookups import AskedLookup
+from ncco_server.flow.language.outcomes import OTHERWISE
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
@@ -140,6 +141,9 @@ def _play(run: Run, step: Step) -> Target | None:
     if jump is None:
         return None
     run.trace.append(decided(step, jump))
+    if leave.is_early and run.scopes.flow.handler is not None:
+        outcome = leave.outcome_of(run.trace[-1], "", is_at_once=True)
+        run.scopes.record("failed" if outcome == OTHERWISE else outcome)
     return jump.target
 
 

@@ -128,6 +128,7 @@ class FlowScope(NamedTuple):
         }
         if flow.default_answers:
             names.update(flow.default_answers)
+        if self.lookups:
             names.update(self.lookups)
         names.update(self.variables)
         for gone in self.tokens:
@@ -227,13 +228,14 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
 
 
 def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandler | None:
-    """The handler that a call comes to, up to its first wait; None if it fails."""
+    """The handler that a call comes to, up to its first wait; None if it fails, or says what cannot be played."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
     playback = handling.playback(call_record(call), context.env, params)
     try:
         playback.play(handling.begun(context.now))
+        playback.step(flow.start)
     except RenderError:
         return None
     return playback

@@ -29,7 +29,7 @@ from ncco_server.ncco.actions import (
 )
 from ncco_server.ncco.builder import Ncco
 from ncco_server.ncco.checker import check, options_are_clean, order_is_clean
-from ncco_server.ncco.checks import RECORD_ENDS
+from ncco_server.ncco.checks import RECORD_ENDS, is_open_ended
 from ncco_server.ncco.model import NccoModel
 from ncco_server.ncco.schema import json_schema
 from ncco_server.ncco.webhooks import InputWebhook, recognise, webhook_type
@@ -66,6 +66,7 @@ __all__ = [
     "Wait",
     "WebSocketEndpoint",
     "check",
+    "is_open_ended",
     "json_schema",
     "options_are_clean",
     "order_is_clean",

@@ -20,6 +20,18 @@ RECORD_ENDS: Final = frozenset({"endOnSilence", "endOnKey", "timeOut"})
 
 Options = Mapping[str, Any]
 
+_OPEN_ENDED: Final = frozenset({"conversation", "connect", "wait"})
+
+
+def is_open_ended(action: Options) -> bool:
+    """Whether an action has unknown length: the caller, another party or a timeout can end it at any time.
+
+    Source: NCCO reference, NCCO actions (synchronous) and Record (its conditions).
+    """
+    word = action.get("action")
+    return word in _OPEN_ENDED or (word == "record" and not RECORD_ENDS.isdisjoint(action))
+
+
 MAX_HEADERS_BYTES = 512
 """Maximum size of WebSocket metadata in bytes. Source: WebSocket guide."""
 MAX_AUTHORIZATION_CHARACTERS = 8191

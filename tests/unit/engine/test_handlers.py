@@ -12,7 +12,7 @@ from ncco_server.flow.loader import load
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, project_of
-from tests.unit.engine.scripted_call import FAILSAFE
+from tests.unit.engine.scripted_call import FAILSAFE, LEG
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
 
@@ -495,3 +495,209 @@ def test_a_loop_ends_with_its_condition_and_its_states_are_few(tries: int) -> No
         await call.talk("Done.")
     """)
     assert len(flow.steps) <= 4 and tries
+
+
+ACTIONS: dict[str, tuple[str, Any]] = {
+    "wait": ("wait(1.5)", {"action": "wait", "timeout": 1.5}),
+    "conversation": (
+        "conversation('team-' + call.from_, startOnEnter=False, canHear=[call.uuid])",
+        {"action": "conversation", "name": "team-447700900123", "startOnEnter": False, "canHear": [LEG]},
+    ),
+    "transfer": ("transfer('CON-1', mute=True)", {"action": "transfer", "conversationId": "CON-1", "mute": True}),
+    "notify": (
+        "notify({'who': call.from_, 'on': True, 'at': [1, None]}, url='https://example.com/n', method='POST')",
+        {
+            "action": "notify",
+            "payload": {"who": "447700900123", "on": True, "at": [1]},
+            "eventUrl": ["https://example.com/n"],
+            "eventMethod": "POST",
+        },
+    ),
+    "ncco": (
+        "ncco([{'action': 'stream', 'streamUrl': ['https://example.com/' + call.to + '.mp3'], 'level': None}])",
+        {"action": "stream", "streamUrl": ["https://example.com/442079460000.mp3"]},
+    ),
+    "ncco with a computed action": (
+        "ncco([{'act' + 'ion': 'ta' + 'lk', 'text': '{{ ' + call.to + ' }} <b>'}])",
+        {"action": "talk", "text": "{{ 442079460000 }}  b"},
+    ),
+}
+
+
+@each_case(("code", "action"), ACTIONS.values(), ids=ACTIONS.keys())
+def test_an_action_is_that_of_the_ncco(code: str, action: dict[str, Any]) -> None:
+    assert [action] == HandledCall(handler(f"await call.{code}")).ncco
+
+
+def test_after_a_conversation_the_handler_goes_on() -> None:
+    flow = handler('await call.conversation("team")\nawait call.talk("Goodbye.")')
+    assert ["conversation", "Goodbye."] == HandledCall(flow).said
+
+
+def test_a_checkpoint_that_waits_decides_what_follows_when_the_caller_gets_there() -> None:
+    call = HandledCall(
+        handler("""
+            await call.talk("Our terms.")
+            await call.checkpoint("on_the_way")
+            before = call.now
+            await call.checkpoint("heard_terms", wait=True)
+            await call.talk(f"That took {(call.now - before).seconds} seconds.")
+        """)
+    )
+    assert ["Our terms."] == call.said
+    assert ["on_the_way", "heard_terms"] == [each["payload"]["checkpoint"] for each in call.ncco[1:]]
+    assert call.reach("heard_terms")
+    assert ["That took 10 seconds."] == call.said
+
+
+OPEN_ENDED = {
+    "record": "record(endOnSilence=3)",
+    "wait": "wait(5)",
+    "conversation": "conversation('team')",
+    "ncco": "ncco([{'action': 'record', 'endOnKey': '#'}])",
+}
+
+
+@each_case("code", OPEN_ENDED.values(), ids=OPEN_ENDED.keys())
+def test_a_function_after_an_action_of_unknown_length_is_called_when_the_caller_gets_there(code: str) -> None:
+    flow = handler(
+        f'await call.{code}\nfound = await call.run(find)\nawait call.talk(found)\nawait call.talk("Bye.")',
+        before="def find() -> str:\n    return 'Found.'\n",
+    )
+    call = HandledCall(flow)
+    assert not hasattr(call, "called")
+    assert call.reach("reached")
+    assert (["find"], ["Found.", "Bye."]) == (call.called, call.said)
+
+
+def test_a_function_after_a_recording_without_an_end_is_called_at_once() -> None:
+    flow = handler("await call.record()\nawait call.talk(await call.run(find))", before="def find() -> str: return 'x'")
+    assert ["record", "x"] == HandledCall(flow).said
+
+
+HOLD = 'await call.talk(await call.hold(free, "anna", up_to_s=25, stream="https://example.com/a.mp3"))'
+
+
+@each_case(
+    ("answers", "heard"),
+    [
+        ("True", []),
+        ("0, 'anna'", ["plays https://example.com/a.mp3"]),
+        ("None, False, 1", ["plays https://example.com/a.mp3"] * 2),
+        ("*[False] * 9,", ["plays https://example.com/a.mp3"] * 3),
+        ("ValueError, True", ["plays https://example.com/a.mp3"]),
+    ],
+)
+def test_a_hold_calls_its_function_until_it_says_yes_or_the_time_is_up(answers: str, heard: list[str]) -> None:
+    before = f"""
+        answers = [{answers}]
+
+        def free(who: str):
+            answer = answers.pop(0)
+            if answer is ValueError:
+                raise ValueError
+            return answer
+    """
+    call = HandledCall(handler(f'await call.talk("One moment.")\n{HOLD}', before=before))
+    said = [call.said]
+    while any(wait.steers for wait in call.session.waits):
+        assert call.reach("held")
+        said.append(call.said)
+    outcome = "too_long" if len(heard) == 3 else "ready"
+    assert ["One moment.", *heard, outcome] == [text for texts in said for text in texts]
+
+
+def test_a_hold_after_a_recording_begins_when_the_recording_has_ended() -> None:
+    flow = handler(f"await call.record(endOnKey='#')\n{HOLD}", before="def free(who: str) -> bool: return False")
+    call = HandledCall(flow)
+    assert ["record"] == call.said
+    assert call.reach("step.reached")
+    assert (["free"], ["plays https://example.com/a.mp3"]) == (call.called, call.said)
+
+
+def test_the_outcomes_of_a_hold_lead_to_what_follows() -> None:
+    body = 'if await call.hold(free, talk="Wait.", up_to_s=60, name="queue") == "ready":\n    await call.talk("Yes.")'
+    flow = handler(f"{body}\n    return\nawait call.goto('sorry')", before="def free() -> bool: return True")
+    ways = {way.name: way.target.shown for way in flow.steps["queue"].exit.ways}
+    assert {"ready": "the end, line 6", "too_long": "line 8"} == ways
+    assert 60 == flow.steps["queue"].exit.longest_wait_s
+
+
+def test_a_list_in_which_nobody_may_be_dialled_has_failed() -> None:
+    flow = handler("outcome = await call.connect([call.from_, call.from_])\nawait call.talk(outcome)")
+    assert ["failed"] == HandledCall(flow).said
+
+
+BROKEN_ACTIONS = {
+    "E401": 'await call.ncco([{"action": "talk", "text": "Hi.", "level": 7}])',
+    "E402": 'await call.ncco([{"action": "say", "text": "Hi."}])',
+    "E412": 'await call.choose("Press 1.", {"a": Choice(1)}, input={"eventUrl": "https://example.com"})',
+    "E220": 'await call.ncco([{"action": "input", "type": ["dtmf"]}])',
+    "E272": 'await call.goto("nowhere")',
+    "E278": "await call.hold(print, up_to_s=5)",
+    "E409": 'await call.checkpoint("busy")',
+    "E333": 'await call.talk(Ssml("<speak><break {}/></speak>").format(call.from_))',
+    "E403": 'await call.ncco([{"action": "talk", "text": "Hi.", "goto": "end"}])',
+    "W703": 'await call.ncco([{"text": "Hi."}])',
+}
+
+
+@each_case(("code", "line"), BROKEN_ACTIONS.items(), ids=BROKEN_ACTIONS.keys())
+def test_a_wrong_action_is_found_before_anybody_calls(code: str, line: str) -> None:
+    head = (
+        "from ncco_server import Call, Choice, Ssml, call_flow\n\n@call_flow(default=True)\nasync def shop(call: Call):"
+    )
+    found = [(each.code, each.place.line) for each in project_of(f"{head}\n    {line}\n").issues]
+    assert (code, 5) in found, found
+
+
+def test_what_is_wrong_with_computed_actions_is_found_in_the_call() -> None:
+    flow = handler("await call.ncco(await call.run(made))", before="def made():\n    return [{'action': 'beep'}]\n")
+    assert ["Something went wrong."] == HandledCall(flow).said
+
+
+def test_values_in_ssml_are_escaped_and_its_tags_are_kept() -> None:
+    before = """
+        from ncco_server import Ssml
+
+        LIST = Ssml(", ")
+        NAME = Ssml("<s>{0:>4}</s>")
+    """
+    texts = {
+        'Ssml("<speak>{{x}} {} {who!r}</speak>").format("R&D", who="<")': "<speak>{x} R&amp;D &apos;&lt;&apos;</speak>",
+        'Ssml("<speak>{}</speak>").format(NAME.format(12))': "<speak><s>  12</s></speak>",
+        'Ssml("<speak>") + LIST.join(["<", NAME.format(7)]) + Ssml("</speak>")': "<speak>&lt;, <s>   7</s></speak>",
+        '"<speak>" + call.from_ + "</speak>"': "speak 447700900123 /speak",
+    }
+    flow = handler("\n".join(f"await call.talk({text})" for text in texts), before=before)
+    assert [*texts.values()] == HandledCall(flow).said
+
+
+def test_tags_that_were_computed_are_refused() -> None:
+    flow = handler('await call.talk(Ssml(f"<speak>{call.from_}</speak>"))', before="from ncco_server import Ssml")
+    call = HandledCall(flow)
+    assert ["Something went wrong."] == call.said
+    assert "put values in with `.format(..)`" in call.turn.trace[1].because
+
+
+FLOWS = {
+    "flows/sales.yaml": 'flow: sales\nstart: a\nsteps:\n  a: {do: [talk: "Sales."], goto: end}\n',
+    "flows/secret.yaml": 'flow: secret\nstart: a\nsteps:\n  a: {do: [talk: "Secret."], goto: end}\n',
+}
+
+
+@each_case(
+    ("result", "heard"),
+    [
+        ("sales", "Sales."),
+        ("secret", "Something went wrong."),
+        ("nowhere", "Something went wrong."),
+        ("", "Something went wrong."),
+    ],
+)
+def test_a_handler_goes_only_to_flows_that_its_file_names(result: str, heard: str) -> None:
+    """So a caller or another server cannot choose any flow, and the revision of the handler has all of them."""
+    before = f"FLOWS = ['sales']\n\ndef find() -> str:\n    return ''.join({list(result)})\n"
+    for code in ("call.goto(await call.run(find))", "call.run_flow(await call.run(find), outcomes=['return'])"):
+        flow = handler(f"await {code}", FLOWS, before=before)
+        assert [heard] == HandledCall(flow).said

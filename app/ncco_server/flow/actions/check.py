@@ -127,11 +127,14 @@ def _sample(value: Value, names: Mapping[str, Any]) -> Any:
             return source
     found = _computed(value, names, _sample)
     tries = () if found is not _LEFT_OUT else others(names, value.used_names)
-    return next((text for each in tries if (text := _computed(value, each)) is not _LEFT_OUT), found)
+    return next((text for each in tries if (text := _computed(value, each, _sample)) is not _LEFT_OUT), found)
 
 
 def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = None) -> Any:
-    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes its members and items."""
+    """The value with these names; `_LEFT_OUT` if it cannot be computed. `inner` computes its members and items.
+
+    With `inner`, a text is as its author wrote it, so that tags outside SSML are reported.
+    """
     sample = inner or _computed
     if isinstance(value, Object):
         members = {name: sample(member, names) for name, member in value.members.items()}
@@ -139,6 +142,8 @@ def _computed(value: Value, names: Mapping[str, Any], inner: _Sampling | None = 
     if isinstance(value, Array):
         return [item for item in (sample(each, names) for each in value.items) if item is not _LEFT_OUT]
     try:
+        if inner is not None and isinstance(value, Literal | Computed):
+            return value.as_written(names)
         return value.render(names)
     except RenderError:
         return _LEFT_OUT

@@ -14,18 +14,35 @@ time: whatever may change (a database, another server, a random number) goes int
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+import re
+import string
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
+from itertools import count
 from types import MappingProxyType
-from typing import Any, Final, Literal, LiteralString, NoReturn, TypeAlias, TypeVar, TypeVarTuple, overload
+from typing import (
+    Any,
+    Final,
+    Literal,
+    LiteralString,
+    NamedTuple,
+    NoReturn,
+    Self,
+    TypeAlias,
+    TypeVar,
+    TypeVarTuple,
+    overload,
+)
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
+from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
+from ncco_server.ncco import is_open_ended
 from ncco_server.value_types import write
 
 T = TypeVar("T")
@@ -46,6 +63,78 @@ class WrittenText(str):
     """A text that is the same in every call, though it is not written in the handler's file."""
 
     __slots__ = ()
+
+
+class SsmlPiece(NamedTuple):
+    """A part of an `Ssml`: of `source`, a text with tags; or a value to escape, if `source` is None."""
+
+    text: str
+    source: str | None
+
+
+class Ssml(str):
+    """SSML in which values are escaped, as `markupsafe.Markup` does it for HTML.
+
+    await call.talk(Ssml("<speak>Hello <emphasis>{}</emphasis></speak>").format(name))
+
+    The text with the tags must be written in the file of the handler. Join texts with `+` and `join`: what is no `Ssml`
+    is escaped. Any other operation gives a computed text, which is spoken as plain words.
+
+    Attributes:
+        pieces: what it is made of.
+    """
+
+    __slots__ = ("pieces",)
+    pieces: tuple[SsmlPiece, ...]
+
+    def __new__(cls, text: str) -> Self:
+        """The text with its tags."""
+        return cls._of(text.pieces if isinstance(text, Ssml) else (SsmlPiece(text, text),))
+
+    @classmethod
+    def _of(cls, pieces: Iterable[SsmlPiece]) -> Self:
+        found = tuple(pieces)
+        made = super().__new__(cls, "".join(text if source is not None else ssml(text) for text, source in found))
+        made.pieces = found
+        return made
+
+    @staticmethod
+    def _pieces(value: object) -> tuple[SsmlPiece, ...]:
+        return value.pieces if isinstance(value, Ssml) else (SsmlPiece(str(value), None),)
+
+    def format(self, *args: object, **kwargs: object) -> Self:
+        """Put values in place of `{}`, `{0}` and `{name}`, as `str.format` does. An `Ssml` keeps its tags."""
+        return self._of(self._formatted(args, kwargs))
+
+    def _formatted(self, args: Sequence[object], kwargs: Mapping[str, object]) -> Iterator[SsmlPiece]:
+        formatter = string.Formatter()
+        positions = count()
+        for piece in self.pieces:
+            if piece.source is None:
+                yield piece
+                continue
+            for text, name, spec, conversion in formatter.parse(piece.text):
+                if text:
+                    yield SsmlPiece(text, piece.source)
+                if name is None:
+                    continue
+                value, _ = formatter.get_field(name or str(next(positions)), args, kwargs)
+                if conversion or spec:
+                    value = format(formatter.convert_field(value, conversion or None), spec or "")
+                yield from self._pieces(value)
+
+    def join(self, parts: Iterable[object]) -> Self:
+        """All parts, with this text between them."""
+        each = map(self._pieces, parts)
+        return self._of(piece for number, part in enumerate(each) for piece in (*self.pieces * (number > 0), *part))
+
+    def __add__(self, other: object) -> Self:
+        """This text and another one."""
+        return self._of((*self.pieces, *self._pieces(other)))
+
+    def __radd__(self, other: object) -> Self:
+        """Another text and this one."""
+        return self._of((*self._pieces(other), *self.pieces))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +165,8 @@ class HandlerEffect(Awaitable[T]):
         result: makes the result of the handler's `await` from what is stored: a JSON value.
         is_awaited: whether the handler has awaited it.
         asks: whether it may be asked again.
+        held: the function that a `hold` calls again and again.
+        flow: the flow that it goes to or runs.
     """
 
     does: Literal["play", "wait", "leave", "run"]
@@ -88,6 +179,13 @@ class HandlerEffect(Awaitable[T]):
     is_awaited: bool = False
     asks: bool = False
     first: Mapping[str, Any] = field(default_factory=dict)
+    held: HeldFunction | None = None
+    flow: str | None = None
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether one of its actions has unknown length."""
+        return any(map(_is_open_ended, self.do))
 
     def leading(self, targets: Mapping[str, WrittenText]) -> HandlerEffect[T]:
         """The same effect, with the steps that follow its outcomes in place of `NEXT`."""
@@ -115,8 +213,27 @@ def _options(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
-def _prompt(text: str | None) -> list[dict[str, Any]]:
-    return [{"talk": text}] if text is not None else []
+def _is_open_ended(item: Mapping[str, Any]) -> bool:
+    word = item.get("action") or next(iter(item))
+    options = item[word] if isinstance(item.get(word), Mapping) else item
+    return is_open_ended({**options, "action": word})
+
+
+_WORDS: Final = frozenset({"action", "type", "mode"})
+"""The options of actions and endpoints that say how the others are read."""
+
+
+def _pasted(value: Any, option: str = "") -> Any:
+    """Actions as they would be pasted into a flow file. The words that say what they are may be computed."""
+    if isinstance(value, Mapping):
+        return {str(name): _pasted(each, str(name)) for name, each in value.items() if each is not None}
+    if isinstance(value, (list, tuple)):
+        return [_pasted(each, option) for each in value if each is not None]
+    return WrittenText(value) if option in _WORDS and isinstance(value, str) and value.isidentifier() else value
+
+
+def _prompt(text: str | None, input: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    return [{word: value} for word, value in (("talk", text), ("input", input)) if value is not None]
 
 
 class Call:
@@ -175,7 +292,7 @@ class Call:
         loop: int | None = None,
         barge_in: bool | None = None,
     ) -> Awaitable[None]:
-        """Say a text, in plain words or SSML. The handler goes on at once; the caller hears it before what follows.
+        """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
@@ -192,21 +309,104 @@ class Call:
     def record(self, **options: Any) -> Awaitable[None]:
         """Record the caller. With an option that ends it, what follows is played when the recording has ended.
 
-        The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`).
+        The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`). The recording
+        is reported later, possibly after the call: to the hook under `events` of `call_flow`.
         Source: NCCO reference, Record.
         """
         return self._make(HandlerEffect("play", [{"record": options or True}]))
 
-    def pause(self, seconds: float) -> Awaitable[None]:
+    def wait(self, seconds: float) -> Awaitable[None]:
         """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
         return self._make(HandlerEffect("play", [{"wait": seconds}]))
 
-    def conversation(self, name: str, **options: Any) -> Awaitable[NoReturn]:
-        """Join a conference; the handler does not go on. The options are those of the action, as in the NCCO.
+    def conversation(self, name: str, **options: Any) -> Awaitable[None]:
+        """Join a conference. The handler goes on when somebody with `endOnExit` leaves it.
 
+        The options are those of the action `conversation`, as in the NCCO (`startOnEnter=False, record=True`).
         Source: NCCO reference, Conversation.
         """
-        return self._make(HandlerEffect("leave", [{"conversation": name, **options}], {"goto": END}))
+        return self._make(HandlerEffect("play", [{"conversation": {"name": name, **options}}]))
+
+    def transfer(self, conversation_id: str, **options: Any) -> Awaitable[NoReturn]:
+        """Move the caller into the conversation with this ID; the handler does not go on.
+
+        The options are those of the action `transfer`, as in the NCCO. Source: NCCO reference, Transfer.
+        """
+        moved = {"transfer": {"conversationId": conversation_id, **options}}
+        return self._make(HandlerEffect("leave", [moved], {"goto": END}))
+
+    def notify(self, payload: Mapping[str, Any], *, url: str, method: str | None = None) -> Awaitable[None]:
+        """Send a map to your own server when the caller gets here. The server may reply with another NCCO.
+
+        Args:
+            payload: what is sent, as JSON.
+            url: the `eventUrl`. To let this handler know, use `checkpoint`.
+            method: the `eventMethod`; by default, Vonage's.
+
+        Source: NCCO reference, Notify.
+        """
+        options = _options(payload=_pasted(payload), eventUrl=url, eventMethod=method)
+        return self._make(HandlerEffect("play", [{"notify": options}]))
+
+    def checkpoint(self, name: str, *, wait: bool = False) -> Awaitable[None]:
+        """Note that the caller has heard everything up to here.
+
+        Args:
+            name: the name of the checkpoint in events and pictures: letters, digits, _ and -.
+            wait: whether the handler goes on only when the caller gets here, so that what follows is decided then.
+        """
+        played = [{"checkpoint": WrittenText(name)}]
+        if not wait:
+            return self._make(HandlerEffect("play", played))
+        return self._make(HandlerEffect("wait", played, {"on": {name: NEXT}}, result=lambda stored: None))
+
+    def hold(
+        self,
+        until: Callable[[*Args], Awaitable[bool] | bool],
+        *arguments: *Args,
+        up_to_s: int,
+        talk: str | None = None,
+        stream: str | None = None,
+        ncco: Sequence[Mapping[str, Any]] = (),
+        limit_ms: int = 1000,
+        name: str = "",
+    ) -> Awaitable[Literal["ready", "too_long"]]:
+        """Keep the caller waiting until a function says yes: for an agent, a recording, a slow job.
+
+        The function is called first, and again each time when everything has been played. While it says no, fails or
+        takes too long, the caller goes on waiting. The result is `ready`, or `too_long` after `up_to_s`.
+
+        Args:
+            until: what to call. A plain function runs in a thread.
+            arguments: its arguments.
+            up_to_s: how long the caller waits at most, from 1 second to 24 hours.
+            talk: what to say each time.
+            stream: the audio file to play each time.
+            ncco: other actions to play each time, as in `ncco`.
+            limit_ms: the time limit of the function, from 50 to 3500 milliseconds.
+            name: as in `choose`.
+        """
+        played = [*_prompt(talk), *([{"stream": stream}] if stream is not None else []), *_pasted(ncco)]
+        called = Called(until, arguments)
+        held = HeldFunction(re.sub(r"\W", "", called.name.rpartition(".")[2]), called, limit_ms)
+        words = {
+            "lookup": held.name,
+            "hold": {"until": f"{held.name}.{READY}", "up_to": f"{up_to_s}s"},
+            "on": {"ready": NEXT, "too_long": NEXT},
+        }
+        return self._make(HandlerEffect("wait", played, words, name, held=held, asks=True))
+
+    def ncco(self, actions: Sequence[Mapping[str, Any]]) -> Awaitable[None]:
+        """Play any NCCO actions, as in Vonage's reference; for those that have a method, use the method.
+
+        They are checked like all others. An action with an `eventUrl` reports to that server instead of this one.
+
+        Raises:
+            ValueError: this is no list of actions.
+        """
+        if not all("action" in action for action in actions):
+            raise ValueError("an NCCO is a list of actions: [{'action': 'talk', 'text': '..'}]")
+        return self._make(HandlerEffect("play", _pasted(actions)))
 
     def hours(self, name: str) -> CurrentHours:
         """The opening hours of this name, at `now`: `open`, `reason`, `holiday`, `next_open`, `next_close`, `reopens`.
@@ -259,6 +459,7 @@ class Call:
         noinput: str | Sequence[str] = ...,
         nomatch: str | Sequence[str] = ...,
         min_confidence: float | None = ...,
+        input: Mapping[str, Any] | None = ...,
         name: str = ...,
     ) -> Awaitable[Name | None]: ...
 
@@ -272,6 +473,7 @@ class Call:
         noinput: str | Sequence[str] = ...,
         nomatch: str | Sequence[str] = ...,
         min_confidence: float | None = ...,
+        input: Mapping[str, Any] | None = ...,
         name: str = ...,
     ) -> Awaitable[str | None]: ...
 
@@ -284,6 +486,7 @@ class Call:
         noinput: str | Sequence[str] = (),
         nomatch: str | Sequence[str] = (),
         min_confidence: float | None = None,
+        input: Mapping[str, Any] | None = None,
         name: str = "",
     ) -> Awaitable[Any | None]:
         """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
@@ -298,6 +501,7 @@ class Call:
             noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
             nomatch: the same, after a key or words that are no choice.
             min_confidence: from 0 to 1; speech results with a lower confidence do not count.
+            input: other options of the action `input`, as in the NCCO: `{"dtmf": {"timeOut": 8}}`.
             name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
         """
         menu = {
@@ -306,7 +510,7 @@ class Call:
         }
         words = {"choices": menu, "retry": _retry(tries, noinput, nomatch)}
         words |= _options(min_confidence=min_confidence)
-        return self._make(HandlerEffect("wait", _prompt(text), words, name, result=_member(choices), asks=True))
+        return self._make(HandlerEffect("wait", _prompt(text, input), words, name, result=_member(choices), asks=True))
 
     def collect(
         self,
@@ -318,6 +522,7 @@ class Call:
         noinput: str | Sequence[str] = (),
         nomatch: str | Sequence[str] = (),
         min_confidence: float | None = None,
+        input: Mapping[str, Any] | None = None,
         name: str = "",
     ) -> Awaitable[str | None]:
         """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
@@ -332,12 +537,13 @@ class Call:
             noinput: as in `choose`.
             nomatch: as in `choose`, after an entry of another length.
             min_confidence: as in `choose`.
+            input: as in `choose`.
             name: as in `choose`.
         """
         number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
         wanted = _options(digits=number, speech="any" if speech else None, min_confidence=min_confidence)
         words = {"collect": {"into": HEARD, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
-        return self._make(HandlerEffect("wait", _prompt(text), words, name, asks=True))
+        return self._make(HandlerEffect("wait", _prompt(text, input), words, name, asks=True))
 
     def connect(
         self,
@@ -367,10 +573,12 @@ class Call:
         return self._make(HandlerEffect("wait", [dialled], {"on": on}, name))
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
-        """Hand the caller over to another flow, with its params; the handler does not go on."""
-        return self._make(
-            HandlerEffect("leave", words={"goto": {"run": WrittenText(flow)} | ({"with": params} if params else {})})
-        )
+        """Hand the caller over to another flow, with its params; the handler does not go on.
+
+        The name must be written in this file, for instance in a dict from which a function's result chooses.
+        """
+        words = {"goto": {"run": WrittenText(flow), **({"with": params} if params else {})}}
+        return self._make(HandlerEffect("leave", words=words, flow=flow))
 
     @overload
     def run_flow(self, flow: str, *, outcomes: Sequence[Name], name: str = "", **params: Any) -> Awaitable[Name]: ...
@@ -381,10 +589,13 @@ class Call:
     ) -> Awaitable[str]: ...
 
     def run_flow(self, flow: str, *, outcomes: Sequence[Any], name: str = "", **params: Any) -> Awaitable[Any]:
-        """Run another flow, and come back. The result is one of the `outcomes` that the flow declares."""
+        """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
+
+        Its name must be written in this file.
+        """
         on = {str(outcome): NEXT for outcome in outcomes}
         words = {"run": WrittenText(flow), "on": on} | ({"with": params} if params else {})
-        return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes)))
+        return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes), flow=flow))
 
     @overload
     def run(
@@ -465,6 +676,19 @@ class Called:
             return restored(self.function, stored)
         except ValueError:
             raise RunFailed(f"the stored result of {self.name} does not fit its return type") from None
+
+
+READY: Final = "ready"
+"""The field of a held function's answer that ends the wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFunction:
+    """A function that a `hold` calls again and again; `name` is that of its lookup."""
+
+    name: str
+    called: Called
+    limit_ms: int
 
 
 @dataclass(frozen=True, slots=True)

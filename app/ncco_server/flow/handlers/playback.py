@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import END, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, limited
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
 from ncco_server.flow.hours.calendar import Calendar
@@ -21,6 +21,10 @@ from ncco_server.flow.nodes import Place
 MOST_EFFECTS: Final = 1000
 """How many results one call may store; our choice."""
 _ENDED: Final = "the end"
+_REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
+    "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
+)
+"""Waits until the caller has heard everything, if nobody knows how long that takes, before a function is called."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -91,6 +95,7 @@ class HandlerPlayback:
         self._coroutine: Any = None
         self._played: list[EffectAt] = []
         self._waiting: HandlerEffect[Any] | None = None
+        self._reached: HandlerEffect[Any] | None = None
         self._said: tuple[EffectAt, ...] | None = None
         self._made: Made | None = None
         self._recorded: list[Any] = []
@@ -217,6 +222,8 @@ class HandlerPlayback:
             while effect.does == "play":
                 self._played.append(EffectAt(effect, self._place_now()))
                 effect = self._send(None)
+            if effect.does == "run" and any(each.effect.is_open_ended for each in self._played):
+                self._reached, effect = effect, _REACHED
             self._stop_at(effect, said)
         except StopIteration as ended:
             self._end(ended.value, said)
@@ -230,6 +237,9 @@ class HandlerPlayback:
             self._fail(f"the handler raised {type(error).__name__}", error)
 
     def _send(self, result: Recorded | None) -> HandlerEffect[Any]:
+        if self._reached is not None:
+            reached, self._reached = self._reached, None
+            return reached
         if result is not None and result.problem:
             found = self._coroutine.throw(RunFailed(result.problem))
         else:

@@ -11,27 +11,62 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import CodeType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import orjson
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.grammar.reader import Resolver
-from ncco_server.flow.handlers.api import HEARD, HandlerEffect, WrittenText
+from ncco_server.flow.grammar.reader import Fields, Resolver
+from ncco_server.flow.handlers.api import HEARD, READY, HandlerEffect, HeldFunction, Ssml, SsmlPiece, WrittenText
 from ncco_server.flow.language.defaults import Defaults
+from ncco_server.flow.language.lookups import Answer, LookupDefinition, LookupRequest
+from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.language.step import read_step
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
-from ncco_server.value_types import E164, TYPES, Kind
+from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_STEPS: Final = 1000
 """How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
 
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"]}
 _URL: Final = re.compile(r"(?:https?|wss?)://")
-LITERAL: Final = frozenset({"choices", "collect", "on", "result"})
+LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
 """The words of a step whose texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
+
+
+_HELD: Final = "held function"
+"""The name of the request of a `hold` among the values of its step; with a space, so that no text can use it."""
+
+
+class HeldLookup(LookupDefinition):
+    """The lookup that a `hold` makes: it calls a function of the handler."""
+
+    @classmethod
+    def of(cls, held: HeldFunction, place: Place) -> Self:
+        """The lookup of this function."""
+        written = Fields(held.name, place, {}, {})
+        return cls(written=written, name=held.name, method="PYTHON", returns=Returned(ANY), timeout_ms=held.limit_ms)
+
+    @property
+    def type(self) -> Kind:
+        """See `LookupDefinition`."""
+        return record(dict.fromkeys((READY, OK), TYPES["bool"]))
+
+    @property
+    def default_answer(self) -> Answer:
+        """The answer without an answer: not yet."""
+        return {READY: False, OK: False}
+
+    def render(self, names: Mapping[str, Any]) -> LookupRequest:
+        """The request of the `hold` that the handler has come to."""
+        request: LookupRequest = names[_HELD]
+        return request
+
+    def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
+        """The answer as the step sees it, and why it is the default; any result that is true counts as true."""
+        return (self.default_answer, problem) if problem else ({READY: bool(value), OK: True}, "")
 
 
 class EffectAt(NamedTuple):
@@ -46,12 +81,12 @@ class Made(NamedTuple):
 
     Attributes:
         steps: one step; or several, so that a question is asked again without what was said before it.
-        values: the texts that were computed, by name.
+        values: the texts that were computed, by name, and the request of a `hold`.
         said: what they were made of.
     """
 
     steps: tuple[Step, ...]
-    values: Mapping[str, str]
+    values: Mapping[str, Any]
     said: Sequence[EffectAt]
 
 
@@ -91,6 +126,9 @@ class EffectTemplate:
         kind = type(value)
         if kind is str:
             return value if self._is_literal(value) else (self._hole(value),)
+        if kind is Ssml:
+            pieces = [piece.text if self._is_written(piece) else (self._hole(piece.text),) for piece in value.pieces]
+            return (Ssml, *pieces)
         if kind is dict:
             return tuple([(name, self.key(each)) for name, each in value.items()])
         return tuple(map(self.key, value)) if kind is list or kind is tuple else value
@@ -98,6 +136,8 @@ class EffectTemplate:
     def node(self, value: Any) -> Node:
         """A value as it would be written in a flow file."""
         place = self.place
+        if isinstance(value, Ssml):
+            return Text("".join(map(self._ssml, value.pieces)), place, quoted=True)
         if isinstance(value, str):
             if isinstance(value, WrittenText) or self._is_literal(value):
                 return Text(value, place, quoted=True)
@@ -107,6 +147,18 @@ class EffectTemplate:
         if isinstance(value, (list, tuple)):
             return Seq(tuple(map(self.node, value)), place)
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
+
+    def _ssml(self, piece: SsmlPiece) -> str:
+        if not self._is_written(piece):
+            return f"{{{{ {self._hole(piece.text)} }}}}"
+        return piece.text.replace("{", "{{ '{' }}")
+
+    def _is_written(self, piece: SsmlPiece) -> bool:
+        """Whether a part of an `Ssml` has tags, not a value. Raises RenderError if the tags were computed."""
+        if piece.source is None or self.literal is None or id(piece.source) in self.literal:
+            return piece.source is not None
+        message = "`Ssml` has got a computed text; write its tags here, and put values in with `.format(..)`"
+        raise RenderError("R110", message, str(self.place), frozenset())
 
     def _is_literal(self, text: str) -> bool:
         is_written = self.literal is None or id(text) in self.literal
@@ -155,6 +207,7 @@ class StepMaker:
         self._reader = reader
         self._defaults = defaults
         self._literal = literal
+        self._flows = frozenset(reader.flows.keys() & {*literal.values()})
         self._made: dict[Any, tuple[Step, ...]] = {}
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
@@ -168,7 +221,14 @@ class StepMaker:
                 self.latest.clear()
             steps = self._made[key] = tuple(self._steps(name, said))
         self.latest.update((step.name, step) for step in steps)
-        return Made(steps, values, said)
+        last, place = said[-1]
+        if last.held is None:
+            return Made(steps, values, said)
+        held = last.held
+        request = LookupRequest(
+            "PYTHON", function=f"{place.file}:{held.name}", code=held.called, timeout_ms=held.limit_ms
+        )
+        return Made(steps, {**values, _HELD: request}, said)
 
     def _key(self, said: EffectAt, values: dict[str, str]) -> Any:
         effect, place = said
@@ -182,6 +242,13 @@ class StepMaker:
         return place.line, *keys(effect.first), *map(template.key, effect.do), *keys(effect.words)  # as in `_node`
 
     def _steps(self, name: str, said: Sequence[EffectAt]) -> Iterator[Step]:
+        ending, place = said[-1]
+        flow = ending.flow
+        is_written = bool(flow) and id(flow) in self._literal
+        if flow is not None and flow not in self._flows and not is_written:
+            message = f'the handler goes to the flow "{flow}", whose name is not written in this file'
+            cure = "write the names that it may choose from, as in a dict"
+            raise RenderError("R110", f"{message}: {cure}", str(place), frozenset())
         values: dict[str, str] = {}
         *before, last = _parts(said)
         names: list[str] = []
@@ -190,8 +257,8 @@ class StepMaker:
             names.append(f"{line} ({len(names) + 1})" if line in [*names, name] else line)
         nodes = [self._node(part, to, values) for part, to in zip(before, [*names, name][1:], strict=True)]
         for each, part, node in zip(names, before, nodes, strict=True):
-            yield self._read(each, part[0].place, node, values)
-        yield self._read(name, said[-1].place, self._node(last, name, values), values)
+            yield self._read(each, part[0].place, node, values, None)
+        yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, str]) -> Map:
         """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
@@ -215,14 +282,18 @@ class StepMaker:
         entries = {**first, **({"do": Seq(tuple(items), place)} if items else {}), **words}
         return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
 
-    def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str]) -> Step:
+    def _read(self, name: str, place: Place, node: Map, values: Mapping[str, str], held: HeldFunction | None) -> Step:
         scope = self._reader.scope
+        lookups = self._reader.lookups
+        if held is not None:
+            lookups = {held.name: HeldLookup.of(held, place)}
+            scope = scope.with_name(held.name, lookups[held.name].type)
         for hole in values:
             scope = scope.with_name(hole, _TYPES[hole[0]])
         variables = dict(self._reader.variables)
         if node.get("collect") is None:
             variables.pop(HEARD)  # hooks send the variables
-        reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables)
+        reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables, lookups=lookups)
         read = read_step(Entry(Text(name, place), node), self._defaults, reader)
         issue = next((issue for issue in reader.issues if issue.is_error), None)
         if issue is not None or read is None:

@@ -12,7 +12,7 @@ from ncco_server.flow.nodes import Place, Text
 from ncco_server.flow.scope import ScopeTypes
 from ncco_server.flow.templates.analysis import Analysis, check_braces
 from ncco_server.flow.templates.checker import Checker
-from ncco_server.flow.templates.escaping import CONTEXTS
+from ncco_server.flow.templates.escaping import CONTEXTS, without_tags
 from ncco_server.flow.templates.filters import LANGUAGE
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.flow.templates.syntax import read_expression
@@ -145,7 +145,8 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
     try:
         if unit.escape == "header" and _CONTROL.search(text):
             raise ValueError("a header without line breaks and control characters is needed")
-        value = unit.type.cast(text)
+        is_plain = unit.escape == "talk" and not _SPEAK.search(text)
+        value = unit.type.cast(without_tags(text).strip() if is_plain else text)
     except ValueError as error:
         is_name = re.split(r"\W", text, maxsplit=1)[0] in unit.scope.shapes
         cure = f'{error}; to compute it, write "{{{{ {shorten(text)} }}}}"' if is_name else str(error)

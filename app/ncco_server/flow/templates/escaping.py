@@ -24,7 +24,8 @@ Escaper: TypeAlias = Callable[[Any], str]
 # escapers
 
 _UNSPOKEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
-_UNSPOKEN_OR_TAG = re.compile(r"[<>\x00-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+_TAG = re.compile(r"<[^<>]*>?|\]\]>")
+_BRACKETS = str.maketrans("<>", "  ")
 _TAG_OR_C1 = re.compile(r"[<>\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _NUMBER = re.compile(r"[0-9*#pP+(). -]*")
@@ -47,8 +48,16 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Escape a value in plain speech: `<`, `>` and control characters become spaces."""
-    return _UNSPOKEN_OR_TAG.sub(" ", _written(value))
+    """Escape a value in plain speech: control characters become spaces, and see `without_tags`."""
+    return _UNSPOKEN.sub(" ", _written(value))
+
+
+def without_tags(text: str) -> str:
+    """Plain speech in which nothing can be read as XML: each `<` becomes a space, and so does the `>` that ends it.
+
+    It needs the whole text, since a tag may begin in a written part and end in a value. The length stays the same.
+    """
+    return _TAG.sub(lambda tag: tag[0].translate(_BRACKETS), text) if "<" in text or "]]>" in text else text
 
 
 def ssml(value: object) -> str:
@@ -88,7 +97,7 @@ def header(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """Escape a value in a JSON string. The string may be spoken later, so `<` and `>` become spaces as in `talk`."""
+    """Escape a value in a JSON string. The string may be spoken later, so `<` and `>` become spaces."""
     return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
 
 

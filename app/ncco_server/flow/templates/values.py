@@ -18,6 +18,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.templates.budget import BUDGET, Budget, repeated_steps, spend, steps_of
 from ncco_server.flow.templates.environment import ENVIRONMENT
+from ncco_server.flow.templates.escaping import without_tags
 from ncco_server.flow.templates.filters import FILTERS, Unfit
 from ncco_server.flow.templates.tree import Located, Template
 from ncco_server.value_types import Escape, Kind
@@ -247,6 +248,10 @@ class Literal:
         """Return the value; the names are not used."""
         return self.value
 
+    def as_written(self, names: Mapping[str, Any]) -> Any:
+        """The value before `without_tags`."""
+        return self.text.value.strip() if isinstance(self.value, str) and "<" in self.text.value else self.value
+
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
         """The place of `length` characters of the value, beginning at the index `start`."""
         blanks = len(self.text.value) - len(self.text.value.lstrip())
@@ -347,6 +352,11 @@ class Computed(_ComputedBase):
 
     def render(self, names: Mapping[str, Any]) -> Any:
         """The value in this call. Raises RenderError."""
+        value = self.as_written(names)
+        return without_tags(value).strip() if self.escape == "talk" else value
+
+    def as_written(self, names: Mapping[str, Any]) -> Any:
+        """The value before `without_tags`. Raises RenderError."""
         try:
             text = self._text(names)
         except (Unfit, TemplateError, TypeError, ArithmeticError, RecursionError) as error:
@@ -359,7 +369,7 @@ class Computed(_ComputedBase):
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
         """The place of some characters of the rendered text; the place of the whole field if they are computed."""
         try:
-            text = str(self.render(names))
+            text = str(self.as_written(names))
             source = self.template.source
         except RenderError:
             return self.place
