@@ -26,18 +26,33 @@ async def reception(call: Call) -> None:
         await tell_hours(call)
         choice = await ask(call)
     if choice == "sales":
-        await call.talk("Connecting you to sales.")
-        if await call.connect(SALES, ends_call=True, name="sales") == "busy":
-            await call.talk("All our sales colleagues are on the phone.")
-        return await take_message(call)
-    if choice == "support":
-        await call.talk("Connecting you to the workshop. Please have your order number ready.")
-        outcome = await call.connect(WORKSHOP, timeout=30, ends_call=True, name="support")
-        if outcome in ("busy", "timeout"):
-            return await take_message(call)
+        await to_sales(call)
+    elif choice == "support":
+        await to_workshop(call)
+    else:
+        await to_operator(call)
+    await take_message(call)
+
+
+async def to_sales(call: Call) -> None:
+    """Go on only if sales cannot be reached."""
+    await call.talk("Connecting you to sales.")
+    if await call.connect(SALES, ends_call=True, name="sales") == "busy":
+        await call.talk("All our sales colleagues are on the phone.")
+
+
+async def to_workshop(call: Call) -> None:
+    """Go on only if nobody can be reached. If the line itself is out of order, the operator answers."""
+    await call.talk("Connecting you to the workshop. Please have your order number ready.")
+    outcome = await call.connect(WORKSHOP, timeout=30, ends_call=True, name="support")
+    if outcome not in ("busy", "timeout"):
+        await to_operator(call)
+
+
+async def to_operator(call: Call) -> None:
+    """Go on only if the operator cannot be reached."""
     await call.talk("I am putting you through.")
     await call.connect(OPERATOR, ends_call=True, name="operator")
-    await take_message(call)
 
 
 async def ask(call: Call) -> str | None:
