@@ -2,6 +2,7 @@
 
 `Ncco` builds an NCCO and `check` finds its issues; `create_app` makes the FastAPI application of the server.
 `call_flow` makes a flow of a Python function, and `ncco_router` serves it in a FastAPI application of yours.
+`turn_of` plays it in a test.
 """
 
 from __future__ import annotations
@@ -19,9 +20,21 @@ _MODULES = {
     "check": "ncco_server.ncco",
     "create_app": "ncco_server.web.app",
     "ncco_router": "ncco_server.web.router",
+    "turn_of": "ncco_server.engine.handler_turn",
 }
 
-__all__ = ["Call", "Choice", "Ncco", "RunFailed", "Ssml", "call_flow", "check", "create_app", "ncco_router"]
+__all__ = [
+    "Call",
+    "Choice",
+    "Ncco",
+    "RunFailed",
+    "Ssml",
+    "call_flow",
+    "check",
+    "create_app",
+    "ncco_router",
+    "turn_of",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,3 +1,4 @@
+from ncco_server.engine.handler_turn import turn_of as turn_of
 from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
 from ncco_server.flow.handlers.api import RunFailed as RunFailed

@@ -395,6 +395,27 @@ def resume(
     return (yield from _decide(run, step, wait, outcome))
 
 
+def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:
+    """The step that a handler waits in, which may be one that runs another flow; None if it does not go on."""
+    scopes = Run(flow, session, context).scopes
+    name = session.step
+    while not scopes.is_outermost:
+        name = scopes.leave().name
+    return scopes.step_of(name) if name and scopes.flow is flow else None
+
+
+def resume_with(flow: Flow, session: Session, step: Step, result: Any, context: TurnContext) -> Playing[Turn]:
+    """The turn after a handler got a result in a step, without a webhook: for tests of handlers."""
+    run = Run(flow, session, context)
+    while not run.scopes.is_outermost:
+        run.scopes.leave()
+    run.step = step.name
+    run.mark_decision(step)
+    run.scopes.record(result)
+    yield from _enter(run, Target(step.name, step.place), step)
+    return run.finish("given")
+
+
 def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Playing[Turn]:
     """The turn after Vonage refused an NCCO: it takes the `error` exit of the current step."""
     run = Run(flow, session, context)

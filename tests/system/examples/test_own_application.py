@@ -48,6 +48,17 @@ def test_an_application_serves_calls_and_its_own_routes_from_its_start_to_its_en
     assert "Application shutdown complete." in (home / "log").read_text()
 
 
+def test_the_tests_of_the_handler_pass_as_its_page_says(tmp_path: Path) -> None:
+    home = shutil.copytree(ROOT / "examples" / "pizza", tmp_path / "pizza")
+    assert "\npython -m pytest tests\n" in text_of("docs/how-to/python.md")
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(
+        words, cwd=home, env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False
+    )
+
+    assert "3 passed" in done.stdout, done.stdout + done.stderr
+
+
 def first_reply(url: str, program: subprocess.Popen[bytes]) -> Any:
     """The reply to an answer webhook, once the program listens."""
     until = time.monotonic() + STARTS_WITHIN_S

@@ -167,7 +167,7 @@ class _Exploration:
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
-            for value in _values(step, way.name):
+            for value in results_of(step, way.name):
                 yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),))
 
     def steps(self) -> dict[str, Step]:
@@ -182,7 +182,7 @@ class _Exploration:
         return {name: found[name] for name in self.order}
 
 
-def _values(step: Step, way: str) -> Sequence[Any]:
+def results_of(step: Step, way: str) -> Sequence[Any]:
     """The results of a wait whose outcome takes this way."""
     asked = step.exit.asked
     match way:

@@ -1,0 +1,166 @@
+"""Plays a handler with given results, for tests of handlers: without a server, a store, settings or webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from ncco_server.engine.interpreter import Playing, begin_placed, resume_with, waiting_handler
+from ncco_server.engine.session import NOTHING, Call, LookupAnswer, Turn, TurnContext, WaitRef
+from ncco_server.flow.handlers.api import Called, CallFlow, RunFailed
+from ncco_server.flow.handlers.exploring import results_of
+from ncco_server.flow.handlers.given import GivenHandler
+from ncco_server.flow.handlers.results import as_json
+from ncco_server.flow.loader import load, load_files
+from ncco_server.flow.model import Flow, Step
+
+_NOON: Final = datetime(2026, 1, 5, 12, tzinfo=UTC)
+_SORRY: Final = ({"action": "talk", "text": "Please call again later."},)
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerTurn:
+    """What a handler does after some results.
+
+    Attributes:
+        ncco: what the caller hears next; [] before a function.
+        waits_for: the name of the wait or of the function; "" if the handler does not go on.
+        arguments: those of the function.
+        problem: why the call took the error exit; "" if it did not.
+    """
+
+    ncco: list[dict[str, Any]]
+    waits_for: str = ""
+    arguments: tuple[Any, ...] = ()
+    problem: str = ""
+
+    @property
+    def said(self) -> list[str]:
+        """The texts that are spoken before the caller is asked."""
+        texts: list[str] = []
+        for action in self.ncco:
+            if action["action"] == "input":
+                break
+            texts += [action["text"]] if action["action"] == "talk" else []
+        return texts
+
+
+class _NoMoreResults(Exception):
+    """The handler waits for a function, and there is no result for it."""
+
+
+def turn_of(
+    handler: CallFlow,
+    results: Sequence[Any] = (),
+    *,
+    flows: Path | str | None = None,
+    params: Mapping[str, Any] = NOTHING,
+    to: str = "",
+    from_: str = "447700900123",
+    sip: Mapping[str, str] = NOTHING,
+    custom_data: Mapping[str, Any] = NOTHING,
+    env: Mapping[str, str] = NOTHING,
+    dial_allow: Sequence[str] = (),
+    now: datetime = _NOON,
+) -> HandlerTurn:
+    """What a handler does after these results: the NCCO, and what it waits for next.
+
+    Args:
+        handler: the handler, in a module that can be imported.
+        results: what each `await` gave that waits for the caller, another flow or a function, in order: a choice or
+            None, digits, an outcome, what a function returned, or `RunFailed("why")`.
+        flows: the folder with flow files that the handler goes to or runs; None if there are none.
+        params: the handler's arguments after the call.
+        to: the number that was called; "" for the first of the handler's numbers.
+        from_: the caller's number.
+        sip: the SIP headers, by name.
+        custom_data: the custom data from the Client SDK.
+        env: the variables for flows, by name without the prefix `FLOW_`.
+        dial_allow: the prefixes of computed numbers that may be dialled, as in `NCCO_DIAL_ALLOW`.
+        now: the time of the whole call (aware).
+
+    Raises:
+        ValueError: the handler has an error, it does not wait for so many results, or one of them is impossible.
+    """
+    flow = _loaded(handler, Path(flows) if flows is not None else None)
+    numbers = list(handler.words.get("numbers", ()))
+    call = Call(to or (numbers[0] if numbers else "442079460000"), from_, uuid="leg", sip=sip, custom_data=custom_data)
+    context = TurnContext(now, _link, lambda session, secret: "secret", env, _SORRY, tuple(dial_allow))
+    left = list(enumerate(results, 1))
+    try:
+        turn = _played(begin_placed(flow, "call", call, params, context), left)
+        while left:
+            number, result = left.pop(0)
+            step = waiting_handler(flow, turn.session, context)
+            if step is None:
+                raise ValueError(f"result {number}: the handler does not wait for anything anymore")
+            playing = resume_with(flow, turn.session, step, _checked(number, step, result), context)
+            turn = _played(playing, left)
+    except _NoMoreResults as waiting:
+        name, arguments = waiting.args
+        return HandlerTurn([], name, arguments)
+    failed = [line for line in turn.trace if line.did == "failed"]
+    return HandlerTurn(turn.ncco, turn.session.step, (), failed[0].because if failed else "")
+
+
+def _link(ref: WaitRef) -> str:
+    return f"https://example.com/webhooks/{ref.kind}/{ref.turn}-{ref.index}"
+
+
+def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
+    """The flow of a handler. Raises ValueError."""
+    given = GivenHandler.of(handler, folder or Path(handler.file).parent)
+    if folder is None:
+        project = load({f"flows/{given}": given.text}, handlers=(given,))
+    else:
+        project = load_files(folder, folder.parent / "templates", handlers=(given,))
+    if handler.name not in project.flows:
+        errors = [f"{issue.place}: {issue.message}" for issue in project.issues if issue.is_error]
+        hint = "" if folder else '; if the handler goes to flow files, give their folder: flows="flows"'
+        raise ValueError(f"{'; '.join(errors) or 'the handler goes to a flow that is not known'}{hint}")
+    return project.flows[handler.name]
+
+
+def _checked(number: int, step: Step, result: Any) -> Any:
+    """The result of a wait, as it is stored. Raises ValueError if the wait cannot have it."""
+    ways = [way.name for way in step.exit.ways if not way.target.is_end]
+    results = [each for way in ways if way != "collected" for each in results_of(step, way)]
+    if result in results or ("collected" in ways and isinstance(result, str)):
+        return None if result is None else str(result)
+    shown = [*map(repr, dict.fromkeys(results)), *(["a text"] if "collected" in ways else [])]
+    raise ValueError(f'result {number}: "{step.name}" waits for {" or ".join(shown)}, and not for {result!r}')
+
+
+def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
+    """The turn, with the results of its functions taken from those that are left. Raises _NoMoreResults, ValueError."""
+    try:
+        wanted = next(playing)
+        while True:
+            answers = []
+            for lookup in wanted:
+                code = lookup.request.code
+                if not isinstance(code, Called):
+                    answers.append(LookupAnswer(None, "lookups of flow files are not made"))
+                    continue
+                if not left:
+                    raise _NoMoreResults(lookup.name, code.arguments)
+                answers.append(_answer(code, *left.pop(0)))
+            wanted = playing.send(tuple(answers))
+    except StopIteration as done:
+        turn: Turn = done.value
+        return turn
+
+
+def _answer(code: Called, number: int, result: Any) -> LookupAnswer:
+    """What a function returned, as it is stored. Raises ValueError."""
+    if isinstance(result, RunFailed):
+        return LookupAnswer(None, str(result) or "the function failed")
+    try:
+        stored = as_json(code.function, result)
+        code.restored(stored)
+    except (ValueError, RunFailed) as error:
+        raise ValueError(f"result {number}: {code.name} cannot return {result!r}") from error
+    return LookupAnswer(stored)

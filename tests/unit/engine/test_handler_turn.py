@@ -1,0 +1,108 @@
+"""Handlers with given results: what they do next, for tests of handlers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ncco_server import Call, Choice, RunFailed, call_flow, turn_of
+from tests.support.cases import each_case
+
+TEAMS = {"kitchen": "447700900111"}
+PIN = """
+flow: pin
+params: {tries: int}
+outcomes: [right, wrong]
+start: ask
+steps:
+  ask:
+    do: [talk: "Your PIN."]
+    collect: {into: pin, digits: 4, sensitive: true}
+    goto: {return: right}
+    retry: {then: {return: wrong}}
+"""
+
+
+async def count(word: str) -> int:
+    return len(word)
+
+
+@call_flow(numbers=["442079460150"])
+async def shop(call: Call, team: str = "kitchen") -> None:
+    choice = await call.choose("Press 1 or 2.", {"dial": Choice(1), "count": Choice(2)}, name="menu")
+    if choice == "dial":
+        outcome = await call.connect(TEAMS.get(team, call.from_), name=team)
+        await call.talk(f"The outcome is {outcome}.")
+    elif choice == "count":
+        word = await call.collect("Say a word.", speech=True, name="word")
+        try:
+            await call.talk(f"It has {await call.run(count, word or '')} letters.")
+        except RunFailed as error:
+            await call.talk(f"Failed: {error}.")
+    else:
+        await call.talk(f"Goodbye, {call.from_}, from {call.to}." + " " * (1 // (call.from_ != "1")))
+
+
+def _handler(folder: Path) -> Any:
+    (folder / "pin.yaml").write_text(PIN)
+    return checked
+
+
+@call_flow
+async def checked(call: Call) -> None:
+    await call.talk(await call.run_flow("pin", outcomes=["right", "wrong"], name="pin", tries=3))
+
+
+@each_case(
+    ("results", "said", "waits_for"),
+    [
+        ([], ["Press 1 or 2."], "menu"),
+        (["dial"], [], "kitchen"),
+        (["dial", "busy"], ["The outcome is busy."], ""),
+        (["count"], ["Say a word."], "word"),
+        (["count", "tree"], [], "count"),
+        (["count", "tree", 4], ["It has 4 letters."], ""),
+        (["count", "tree", RunFailed("no")], ["Failed: no."], ""),
+        ([None], ["Goodbye, 447700900123, from 442079460150."], ""),
+    ],
+)
+def test_a_handler_goes_on_with_the_results(results: list[Any], said: list[str], waits_for: str) -> None:
+    turn = turn_of(shop, results)
+    assert (said, waits_for, "") == (turn.said, turn.waits_for, turn.problem)
+
+
+@each_case(
+    ("results", "message"),
+    [
+        (["oder"], "result 1: \"menu\" waits for 'dial' or 'count' or None, and not for 'oder'"),
+        (["dial", "away"], 'result 2: "kitchen" waits for'),
+        (["dial", "busy", "more"], "result 3: the handler does not wait for anything anymore"),
+        (["count", "tree", "four"], "result 3: count cannot return 'four'"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_an_impossible_result_is_refused(results: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match="result") as raised:
+        turn_of(shop, results)
+    assert message in str(raised.value)
+
+
+def test_the_rest_of_the_call_can_be_given() -> None:
+    assert "447700900222" == dialled(
+        turn_of(shop, ["dial"], params={"team": "x"}, from_="447700900222", dial_allow=["44"])
+    )
+    assert "the handler raised ZeroDivisionError" in turn_of(shop, [None], from_="1").problem
+
+
+def dialled(turn: Any) -> str:
+    return str(turn.ncco[0]["endpoint"][0]["number"])
+
+
+def test_a_flow_that_the_handler_runs_is_heard_and_its_outcome_goes_to_the_handler(tmp_path: Path) -> None:
+    handler = _handler(tmp_path)
+    assert ["Your PIN."] == turn_of(handler, flows=tmp_path).said
+    assert ["wrong"] == turn_of(handler, ["wrong"], flows=tmp_path).said
+    with pytest.raises(ValueError, match=r'there is no flow "pin".*give their folder'):
+        turn_of(handler)
