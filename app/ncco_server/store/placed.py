@@ -728,8 +728,8 @@ class PlacedCalls:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         They hear it if the call was cancelled, if another leg has the attempt, if a later attempt is in progress, or if
-        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends without that one. If
-        it was the last attempt, its hooks have been sent, so its outcome stays.
+        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends
+        without that one. If it was the last attempt, its hooks have been sent, so its outcome stays.
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
