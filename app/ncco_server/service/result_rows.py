@@ -24,9 +24,9 @@ from ncco_server.store import (
     Conflict,
     OldCall,
     PastCall,
-    Records,
     ResultProgress,
     Store,
+    UpkeepReader,
     give_way,
 )
 
@@ -80,7 +80,7 @@ class ResultRows:
         has_more = True
         until = time.monotonic() + WORK_S
         with suppress(Conflict):
-            async with self._store.records() as records:
+            async with self._store.upkeep() as records:
                 while has_more and time.monotonic() < until:
                     after = progress.webhook
                     latest = await records.last_webhook_before(after, now_ms - SETTLED_MS, WEBHOOKS_AT_ONCE)
@@ -109,7 +109,7 @@ class ResultRows:
         return False
 
     async def _old_calls(
-        self, records: Records, calls: Sequence[PastCall], after: int = 0, ends: Mapping[int, int | None] = NO_ENDS
+        self, records: UpkeepReader, calls: Sequence[PastCall], after: int = 0, ends: Mapping[int, int | None] = NO_ENDS
     ) -> list[OldCall]:
         """What the rows of some calls need.
 
@@ -123,7 +123,7 @@ class ResultRows:
         by_revision = sorted(calls, key=lambda call: (call.session.flow, call.session.revision))
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
-    async def _flow(self, records: Records, call: PastCall) -> Flow | None:
+    async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
         """The flow that a call began in, at its revision; None if it is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)

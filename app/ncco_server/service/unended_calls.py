@@ -16,7 +16,7 @@ from ncco_server.service.calls import CallService
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.service.written_rows import fields_of
-from ncco_server.store import OpenCall, Records, milliseconds, moment_of
+from ncco_server.store import OpenCall, UpkeepReader, milliseconds, moment_of
 
 if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
@@ -75,7 +75,7 @@ class UnendedCalls:
         looked = Looked()
         done = self._done
         asked_at = dict[str, int]()
-        async with self.service.store.records() as records:
+        async with self.service.store.upkeep() as records:
             looked.early = await self._end_early(records)
             async for call in records.open_calls(done, too_old if self.voice is None else now_ms - SILENT_MS):
                 is_too_old = call.created_at < too_old
@@ -100,7 +100,7 @@ class UnendedCalls:
         longest = timedelta(milliseconds=LONGEST_CALL_MS)
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
-    async def _end_early(self, records: Records) -> int:
+    async def _end_early(self, records: UpkeepReader) -> int:
         """Process every `completed` again that came before its call was stored; returns how many there were.
 
         Webhooks since the previous search are left for the next one, because their calls may not be stored yet.

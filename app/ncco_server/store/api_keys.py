@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 from ncco_server.store.database import Database, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import Sql
-
-API_KEYS_TABLE: Final = "ncco_api_keys"
+from ncco_server.store.tables import API_KEYS_TABLE
 
 _INSERT: Final = Sql(f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)")
 _SELECT: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1")

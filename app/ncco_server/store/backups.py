@@ -6,8 +6,7 @@ from typing import Final, NamedTuple
 
 from ncco_server.store.database import Database, Work, in_one_transaction
 from ncco_server.store.sql import Sql
-
-BACKUPS_TABLE: Final = "ncco_backups"
+from ncco_server.store.tables import BACKUPS_TABLE
 
 DELETE: Final = Sql(f"DELETE FROM {BACKUPS_TABLE}")
 INSERT: Final = Sql(f"INSERT INTO {BACKUPS_TABLE} (made_at, bytes) VALUES ($1, $2)")

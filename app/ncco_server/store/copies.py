@@ -14,14 +14,8 @@ from typing import Final
 
 from ncco_server.errors import StoreUnavailable, StoreUnusable
 from ncco_server.store import sqlite_file
-from ncco_server.store.migrations import (
-    ADDITIONS_TABLE,
-    PROBES_TABLE,
-    RETENTION_TABLE,
-    TABLES,
-    VERSION_TABLE,
-    upgrade,
-)
+from ncco_server.store.migrations import upgrade
+from ncco_server.store.tables import ADDITIONS_TABLE, PROBES_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
 """How long to wait while another process writes, in milliseconds."""

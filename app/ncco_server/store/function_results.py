@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 
 from ncco_server.store.database import Database, Work
 from ncco_server.store.sql import Sql
-
-FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
+from ncco_server.store.tables import FUNCTION_RESULTS_TABLE
 
 # An empty text if the turn has been stored.
 SELECT: Final = Sql(f"""

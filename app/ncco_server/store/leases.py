@@ -11,8 +11,7 @@ from typing import Final, NamedTuple
 
 from ncco_server.store.database import Database, Work, in_one_transaction
 from ncco_server.store.sql import Sql
-
-LEASES_TABLE: Final = "ncco_leases"
+from ncco_server.store.tables import LEASES_TABLE
 
 SELECT: Final = Sql(f"SELECT holder, beat FROM {LEASES_TABLE} WHERE name = $1")
 CHANGE: Final = Sql(f"""

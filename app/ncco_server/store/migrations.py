@@ -18,42 +18,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from ncco_server.errors import StoreUnusable
-from ncco_server.store.api_keys import API_KEYS_TABLE
-from ncco_server.store.backups import BACKUPS_TABLE
 from ncco_server.store.database import Work
-from ncco_server.store.function_results import FUNCTION_RESULTS_TABLE
-from ncco_server.store.leases import LEASES_TABLE
-from ncco_server.store.placed import PLACED_TABLES
-from ncco_server.store.recordings import RECORDINGS_TABLE
-from ncco_server.store.results import RESULT_TABLES
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
-
-VERSION_TABLE: Final = "ncco_schema"
-"""The table with the database's version. A database that has our tables but not this one belongs to another program."""
-
-RETENTION_TABLE: Final = "ncco_retention"
-"""The table with the default retention in days. Databases created by version 0.1 lack it."""
+from ncco_server.store.tables import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
 
 DEFAULT_RETENTION_DAYS: Final = 90
 
 FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without migrating it."""
-
-PROBES_TABLE: Final = "probes"
-"""A table that is always empty: `probe` writes a row and deletes it."""
-
-ADDITIONS_TABLE: Final = "ncco_additions"
-"""The table with the version of the additions. Version 0.2 of the server does not create it."""
-
-FORGOTTEN_TABLE: Final = "ncco_forgotten"
-"""The table with hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
-
-TABLES: Final = (
-    *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
-    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
-    *(*PLACED_TABLES, API_KEYS_TABLE, *RESULT_TABLES, LEASES_TABLE, FUNCTION_RESULTS_TABLE),
-)
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
 """The row that a probe writes, which fails if the disk is full: it is larger than the free space of any page, and

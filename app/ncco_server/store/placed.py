@@ -34,6 +34,7 @@ from ncco_server.store.database import Database, Many, Row, Work, give_way, in_o
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
 from ncco_server.store.sql import ListSql, Sql, marks
+from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 
 GAP_MS: Final = 400
 """Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
@@ -49,10 +50,6 @@ ADDED_SIZE: Final = 200
 STOPPED_SIZE: Final = 500
 """Number of calls that are cancelled in one transaction."""
 
-PLACED_TABLE: Final = "ncco_placed"
-ATTEMPTS_TABLE: Final = "ncco_attempts"
-PLACING_TABLE: Final = "ncco_placing"
-PLACED_TABLES: Final = (PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE)
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
 """The `problem` of an attempt that this server has hung up."""
@@ -400,12 +397,6 @@ _ERASE_ATTEMPTS: Final = Sql(f"""
         over_at = coalesce(over_at, placing_at), outcome = CASE WHEN state = 'over' THEN outcome ELSE '' END
     WHERE placed = $1
 """)
-_DELETE_ATTEMPTS_OF: Final = Sql(f"DELETE FROM {ATTEMPTS_TABLE} WHERE placed = $1")
-_DELETE_OLD: Final = Sql(f"""
-    DELETE FROM {PLACED_TABLE}
-    WHERE id IN (SELECT id FROM {PLACED_TABLE} WHERE created_at < $1 AND state = 'over' AND updated_at < $1 LIMIT $2)
-    RETURNING id
-""")
 
 
 def _ignore(_: int) -> None:
@@ -419,13 +410,6 @@ def erase_placed(ids: Sequence[str]) -> Work[None]:
     """
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
-
-
-def sweep_placed(before: int, limit: int) -> Work[int]:
-    """Delete up to `limit` calls that have been over since `before`, with their attempts; returns how many."""
-    deleted = yield _DELETE_OLD, (before, limit)
-    yield Many(_DELETE_ATTEMPTS_OF, [(id_,) for (id_,) in deleted])
-    return len(deleted)
 
 
 def _locked_control() -> Work[PlacingControl]:

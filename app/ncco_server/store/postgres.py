@@ -49,9 +49,9 @@ from ncco_server.store.postgres_faults import (
     unusable,
 )
 from ncco_server.store.postgres_text import SUBSTITUTE, loaded_text, stored_text
-from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
+from ncco_server.store.tables import RECORDINGS_TABLE
 
 if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection

@@ -27,8 +27,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import hash_of, moment_of
 from ncco_server.store.sql import Sql, marks
-
-RECORDINGS_TABLE: Final = "ncco_recordings"
+from ncco_server.store.tables import RECORDINGS_TABLE
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 """`record`: a message. `conversation`: a recorded conversation. `voice-input`: what an `input` with `saveAudio` heard.

@@ -1,45 +1,27 @@
-"""Reads recorded calls, for commands that run beside a server. Read-only."""
+"""Reads recorded calls for people, in commands and the console. Read-only."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ncco_server.store.database import Read, Row
 from ncco_server.store.placed import SELECT_CONTROL, PlacingControl
-from ncco_server.store.recordings import RECORDINGS_TABLE
 from ncco_server.store.results import (
-    COUNT_RESULTS,
-    COUNT_RETURNED,
+    BY_DAY,
+    BY_QUARTER,
+    BY_START,
+    COLUMNS,
+    DAY,
     FAILURE_IN_0_2,
-    NOTES,
     QUARTER_MS,
-    RESULTS_TABLE,
-    SELECT_BEHIND,
     SELECT_DIFFERENCES,
-    SELECT_FIRST_SINCE,
-    SELECT_LINES,
-    SELECT_MISSED,
     SELECT_OLDEST_CHANGE,
-    SELECT_OWN,
-    SELECT_PROGRESS,
-    SELECT_RESULTS_BETWEEN,
-    SELECT_RESULTS_OF,
-    SELECT_RETURNED,
-    SELECT_WEBHOOK_BEFORE,
-    SELECT_WITHOUT_RESULT,
-    SUM_BY_LINE,
-    SUM_BY_START,
-    ResultProgress,
     ResultRow,
-    SummedCalls,
     comparable_since,
     has_failed,
-    last_before,
     read_result,
-    whole_days,
 )
 from ncco_server.store.rows import (
     ANY_CALL,
@@ -49,12 +31,7 @@ from ncco_server.store.rows import (
     CallRow,
     ConnectStatus,
     HookRow,
-    OpenCall,
-    PastCall,
-    PastNote,
-    PastTurn,
     ReportedCall,
-    RevisionRow,
     Schema,
     SessionRow,
     Timeline,
@@ -62,12 +39,11 @@ from ncco_server.store.rows import (
     WebhookRow,
 )
 from ncco_server.store.sql import Dialect, ListSql, Sql, contains, has_word
+from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
+from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 FAILURES: Final = "0002"
 """The version of the schema's additions that introduced `turns.has_failed`."""
-
-RESULTS_ADDED: Final = "0010"
-"""The version of the schema's additions that introduced results."""
 
 MOST_MATCHES: Final = 2_000
 """If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
@@ -86,8 +62,6 @@ _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
 
 _CALL: Final = f"SELECT key, {SESSION_COLUMNS}, (SELECT count(*) FROM turns WHERE call_key = calls.key)"
 
-SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
-
 SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 )
@@ -95,32 +69,10 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
 # SQLite's indexes of open calls have the condition `is_over = 0`, and it only uses them for the same condition.
 _IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
-SELECT_OPEN_REVISIONS: Final = Sql(
-    """
-    SELECT flow, revision, count(*)
-    FROM calls
-    WHERE NOT is_over AND created_at >= $1
-    GROUP BY flow, revision
-    ORDER BY flow, count(*) DESC, revision
-    """,
-    sqlite="""
-    SELECT flow, revision, count(*)
-    FROM calls
-    WHERE is_over = 0 AND created_at >= $1
-    GROUP BY flow, revision
-    ORDER BY flow, count(*) DESC, revision
-    """,
-)
-
 # A server runs this query too; the index by time makes it fast.
 SELECT_KEPT_RECORDINGS: Final = Sql(f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """)
-
-COUNT_OPEN: Final = Sql(
-    "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1",
-    sqlite="SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= $1",
-)
 
 SELECT_TURNS: Final = Sql(f"SELECT {', '.join(TurnRow._fields[1:10])} FROM turns WHERE call_key = $1 ORDER BY number")
 
@@ -140,58 +92,11 @@ SELECT_NEAR: Final = Sql(f"""
 CLOCKS_MS: Final = 3_600_000
 """Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
 
-REPORTED: Final = 1_000
-"""How many calls are read at once."""
-
 SELECT_REPORTED: Final = Sql("""
     SELECT key, flow, leg, state, is_over, created_at, updated_at FROM calls WHERE key < $1 ORDER BY key DESC LIMIT $2
 """)
 
 SELECT_TRACES: Final = Sql("SELECT call_key, trace FROM turns WHERE call_key BETWEEN $1 AND $2")
-
-SELECT_OPEN_CALLS: Final = Sql(
-    f"""
-    SELECT {", ".join(OpenCall._fields)}
-    FROM calls
-    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3
-    ORDER BY created_at, key
-    LIMIT $4
-    """,
-    sqlite=f"""
-    SELECT {", ".join(OpenCall._fields)}
-    FROM calls
-    WHERE is_over = 0 AND (created_at, key) > ($1, $2) AND created_at < $3
-    ORDER BY created_at, key
-    LIMIT $4
-    """,
-)
-
-SELECT_LAST_WEBHOOK: Final = Sql("SELECT coalesce(max(key), 0) FROM webhooks")
-
-# The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
-SELECT_EARLY_ENDS: Final = Sql(
-    f"""
-    SELECT {", ".join(WebhookRow._fields)}
-    FROM webhooks
-    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
-        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
-        OR EXISTS (
-            SELECT 1 FROM calls
-            WHERE left(leg, 200) = left(webhooks.leg, 200) AND leg = webhooks.leg AND leg <> id AND NOT is_over
-        )
-    )
-    ORDER BY key
-    """,
-    sqlite=f"""
-    SELECT {", ".join(WebhookRow._fields)}
-    FROM webhooks
-    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
-        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND is_over = 0)
-        OR EXISTS (SELECT 1 FROM calls WHERE leg = webhooks.leg AND leg <> id AND is_over = 0)
-    )
-    ORDER BY key
-    """,
-)
 
 SELECT_OPEN_SESSIONS: Final = Sql(
     f"""
@@ -229,24 +134,138 @@ SELECT_VERSION: Final = Sql(
     """,
 )
 
-SELECT_PAST_CALLS: Final = ListSql(f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key IN (%s)")
-
-SELECT_PAST_TURNS: Final = ListSql("""
-    SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key IN (%s)
-""")
-
-SELECT_NOTES: Final = ListSql(f"""
-    SELECT call_key, key, kind, received_at, body
-    FROM webhooks
-    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key IN (%s)
-""")
-
 SELECT_CONNECT_STATUSES: Final = Sql("""
     SELECT call_key, turn, wait, status FROM webhooks WHERE call_key BETWEEN $1 AND $2 AND wait >= 0 AND status <> ''
 """)
 
 
-class Records:
+# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
+_UNCOUNTED: Final = f"""
+    SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
+        CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
+            AS until_s,
+        1 AS calls, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END AS ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+    UNION ALL
+    SELECT began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s, -1, -counted_ms
+    FROM {RESULTS_TABLE}
+    WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
+"""
+
+# The days from $3 to $4 are complete; the period begins with the quarter $1 and ends before $2.
+SUM_BY_LINE: Final = Sql(f"""
+    SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
+    FROM (
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_DAY} AND quarter >= $3 AND quarter < $4
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $1 AND quarter < $3
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_QUARTER} AND quarter >= $4 AND quarter < $2
+        UNION ALL
+        SELECT result, flow, line, own, until_s, calls, ms FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
+    WHERE CAST($5 AS text) = '' OR flow = $5
+    GROUP BY flow, line, result, own, until_s
+    HAVING sum(calls) <> 0
+""")
+
+SUM_BY_START: Final = Sql(f"""
+    SELECT quarter, result, sum(calls)
+    FROM (
+        SELECT quarter, result, flow, calls
+        FROM {SUMS_TABLE}
+        WHERE level = {BY_START} AND quarter >= $1 AND quarter < $2
+        UNION ALL
+        SELECT quarter, result, flow, calls FROM ({_UNCOUNTED}) AS uncounted
+    ) AS sums
+    WHERE CAST($3 AS text) = '' OR flow = $3
+    GROUP BY quarter, result
+    HAVING sum(calls) <> 0
+""")
+
+SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
+
+
+# Each step finds the next line by the index.
+SELECT_LINES: Final = Sql(f"""
+    WITH RECURSIVE lines (line) AS (
+        SELECT min(line) FROM {RESULTS_TABLE}
+        UNION ALL
+        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
+    )
+    SELECT line FROM lines WHERE line <> ''
+""")
+
+SELECT_OWN: Final = Sql(f"""
+    WITH RECURSIVE names (own) AS (
+        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
+        UNION ALL
+        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
+        FROM names
+        WHERE names.own IS NOT NULL
+    )
+    SELECT own FROM names WHERE own IS NOT NULL
+""")
+
+SELECT_FIRST_SINCE: Final = Sql(f"""
+    SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
+""")
+
+SELECT_RESULTS_BETWEEN: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2")
+
+COUNT_RESULTS: Final = Sql(f"""
+    SELECT count(*) FROM {RESULTS_TABLE}
+    WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
+""")
+
+
+def last_before(moment: str) -> str:
+    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
+    return (
+        f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
+    )
+
+
+SELECT_MISSED: Final = Sql(f"""
+    SELECT party, call_key
+    FROM {RESULTS_TABLE} AS missed
+    WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
+        AND NOT EXISTS (
+        SELECT 1 FROM {RESULTS_TABLE} AS later
+        WHERE later.party = missed.party AND later.party <> '' AND later.began_at >= missed.began_at
+            AND later.call_key > missed.call_key AND later.is_last AND later.direction = 'inbound'
+            AND (later.result <> 'missed' OR later.returned_at IS NOT NULL)
+    )
+    ORDER BY began_at DESC, call_key DESC
+""")
+
+_RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL"
+
+SELECT_RETURNED: Final = Sql(f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2")
+
+COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
+
+
+class SummedCalls(NamedTuple):
+    """The calls that have all of these in common, with their total duration in milliseconds."""
+
+    flow: str
+    line: str
+    result: str
+    own: str
+    until_s: int
+    calls: int
+    ms: int
+
+
+class Records(UpkeepReader):
     """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable.
 
     Args:
@@ -256,9 +275,8 @@ class Records:
     """
 
     def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
-        self._read = read
+        super().__init__(read, schema)
         self._dialect = dialect
-        self._has_results = RESULTS_ADDED not in schema.additions
         failed = has_failed(dialect)
         if FAILURES in schema.additions:
             failed = contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")
@@ -267,18 +285,6 @@ class Records:
         lost = f"(SELECT ended_at IS NULL FROM {RESULTS_TABLE} WHERE call_key = calls.key)"
         self._select = f"{_CALL}, {self._has_failed}, {lost if self._has_results else 'false'} FROM calls"
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
-
-    async def _results(self, sql: Sql, *values: object) -> list[Row]:
-        """Run a query on the tables of results; no rows if an older version made the database."""
-        return await self._read(sql, *values) if self._has_results else []
-
-    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
-        """Run a query for these keys; returns all rows."""
-        found: list[Row] = []
-        for start in range(0, len(keys), REPORTED):
-            some = keys[start : start + REPORTED]
-            found += await self._read(sql.of(len(some)), *values, *some)
-        return found
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
         """Up to `limit` calls, newest first, starting after the key `before` (None for the newest)."""
@@ -495,73 +501,6 @@ class Records:
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
-    async def result_progress(self) -> ResultProgress | None:
-        """How complete the results are; None if no server has looked yet."""
-        rows = await self._results(SELECT_PROGRESS)
-        return ResultProgress(*rows[0]) if rows else None
-
-    async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """The keys of ended calls whose result lacks something that an older host wrote.
-
-        Each has the time of its end, in milliseconds, if one of these webhooks reports it: those whose keys are greater
-        than `after`, and at most `until`. Call-backs up to `called_back_after` are left out.
-        """
-        rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
-        return {row[0]: row[1] for row in rows}
-
-    async def calls_without_result(self, before: int, limit: int) -> list[int]:
-        """The keys of up to `limit` ended calls without a result, greatest first, smaller than `before`."""
-        return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
-
-    async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
-        """The greatest key of the `limit` webhooks after a key, if they arrived before a moment (milliseconds)."""
-        return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
-
-    async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
-        """The calls with these keys, with everything that decides their results."""
-        turns = defaultdict[int, list[PastTurn]](list)
-        for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
-            turns[key].append(PastTurn(*turn))
-        notes = defaultdict[int, list[PastNote]](list)
-        for key, *note in await self._read_of(SELECT_NOTES, keys):
-            notes[key].append(PastNote(*note))
-        return [
-            PastCall(row[0], SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
-            for row in await self._read_of(SELECT_PAST_CALLS, keys)
-        ]
-
-    async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """The calls that are not over, sorted by their start (milliseconds) and key.
-
-        The result begins after the start and key in `after`, and ends with the last call that began before `before`.
-        """
-        while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
-            calls = [OpenCall._make(row) for row in rows]
-            for call in calls:
-                yield call
-            after = calls[-1].created_at, calls[-1].key
-
-    async def last_webhook(self) -> int:
-        """The key of the newest webhook; 0 if there are no webhooks."""
-        return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
-
-    async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` webhooks that arrived before their call was stored, if that call is still open.
-
-        Their keys are greater than `after`, and at most `until`.
-        """
-        return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
-
-    async def count_open(self, since: int) -> int:
-        """The number of open calls that began at `since` (milliseconds) or later."""
-        return int((await self._read(COUNT_OPEN, since))[0][0])
-
-    async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        """The flows and revisions of the open calls that began at `since` or later, each with its number of calls."""
-        return [
-            (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
-        ]
-
     async def kept_recordings(self, limit: int) -> list[str]:
         """The IDs of the newest `limit` kept recordings that are not deleted."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
@@ -588,11 +527,6 @@ class Records:
         hooks = [HookRow.read(row) for row in await self._read(SELECT_HOOKS_OF_SESSION, session)]
         return Timeline(call, await self._webhooks(call), tuple(turns), tuple(hooks))
 
-    async def revision(self, hash_: str) -> RevisionRow | None:
-        """The revision with this hash, or None."""
-        rows = await self._read(SELECT_REVISION, hash_)
-        return RevisionRow(*rows[0]) if rows else None
-
     async def _webhooks(self, call: CallRow) -> tuple[WebhookRow, ...]:
         rows = await self._read(SELECT_WEBHOOKS, call.key)
         session = call.session
@@ -601,6 +535,12 @@ class Records:
             near = (first - NEAR, min(last + NEAR, first + 10 * NEAR))
             rows += await self._read(SELECT_NEAR, *near, session.id, session.leg, session.conversation)
         return tuple(WebhookRow(*row[1:]) for row in sorted(rows, key=lambda row: int(row[0])))
+
+
+def whole_days(first: int, end: int) -> tuple[int, int]:
+    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
+    since, until = -(-first // DAY) * DAY, end // DAY * DAY
+    return (since, until) if since < until else (first, first)
 
 
 class _Conditions:

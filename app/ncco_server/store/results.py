@@ -15,12 +15,8 @@ from ncco_server.errors import Conflict
 from ncco_server.results import EVENTS, DecidedResult, ResultEvent, ResultName, TurnFacts, decide
 from ncco_server.store.database import Database, Keyed, Many, Row, Work, in_one_transaction
 from ncco_server.store.rows import WebhookRow
-from ncco_server.store.sql import Dialect, ListSql, Sql, contains, marks
-
-RESULTS_TABLE: Final = "ncco_results"
-SUMS_TABLE: Final = "ncco_sums"
-PROGRESS_TABLE: Final = "ncco_result_progress"
-RESULT_TABLES: Final = (RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE)
+from ncco_server.store.sql import Dialect, Sql, contains, marks
+from ncco_server.store.tables import PROGRESS_TABLE, RESULTS_TABLE, SUMS_TABLE
 
 QUARTER_MS: Final = 15 * 60 * 1000
 """The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
@@ -380,57 +376,6 @@ SET_COUNTED: Final = Sql(f"""
     WHERE call_key = $1
 """)
 
-# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
-_UNCOUNTED: Final = f"""
-    SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
-        CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
-            AS until_s,
-        1 AS calls, CASE WHEN ended_at > began_at THEN ended_at - began_at ELSE 0 END AS ms
-    FROM {RESULTS_TABLE}
-    WHERE NOT is_counted AND is_last AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
-    UNION ALL
-    SELECT began_at / {QUARTER_MS}, counted_result, flow, line, counted_own, counted_until_s, -1, -counted_ms
-    FROM {RESULTS_TABLE}
-    WHERE NOT is_counted AND counted_result <> '' AND began_at / {QUARTER_MS} >= $1 AND began_at / {QUARTER_MS} < $2
-"""
-
-# The days from $3 to $4 are complete; the period begins with the quarter $1 and ends before $2.
-SUM_BY_LINE: Final = Sql(f"""
-    SELECT flow, line, result, own, until_s, sum(calls), sum(ms)
-    FROM (
-        SELECT result, flow, line, own, until_s, calls, ms
-        FROM {SUMS_TABLE}
-        WHERE level = {BY_DAY} AND quarter >= $3 AND quarter < $4
-        UNION ALL
-        SELECT result, flow, line, own, until_s, calls, ms
-        FROM {SUMS_TABLE}
-        WHERE level = {BY_QUARTER} AND quarter >= $1 AND quarter < $3
-        UNION ALL
-        SELECT result, flow, line, own, until_s, calls, ms
-        FROM {SUMS_TABLE}
-        WHERE level = {BY_QUARTER} AND quarter >= $4 AND quarter < $2
-        UNION ALL
-        SELECT result, flow, line, own, until_s, calls, ms FROM ({_UNCOUNTED}) AS uncounted
-    ) AS sums
-    WHERE CAST($5 AS text) = '' OR flow = $5
-    GROUP BY flow, line, result, own, until_s
-    HAVING sum(calls) <> 0
-""")
-
-SUM_BY_START: Final = Sql(f"""
-    SELECT quarter, result, sum(calls)
-    FROM (
-        SELECT quarter, result, flow, calls
-        FROM {SUMS_TABLE}
-        WHERE level = {BY_START} AND quarter >= $1 AND quarter < $2
-        UNION ALL
-        SELECT quarter, result, flow, calls FROM ({_UNCOUNTED}) AS uncounted
-    ) AS sums
-    WHERE CAST($3 AS text) = '' OR flow = $3
-    GROUP BY quarter, result
-    HAVING sum(calls) <> 0
-""")
-
 # Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
 SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
@@ -463,68 +408,6 @@ SELECT_DIFFERENCES: Final = Sql(f"""
     HAVING sum(calls) <> 0 OR sum(ms) <> 0
 """)
 
-SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
-
-
-# Each step finds the next line by the index.
-SELECT_LINES: Final = Sql(f"""
-    WITH RECURSIVE lines (line) AS (
-        SELECT min(line) FROM {RESULTS_TABLE}
-        UNION ALL
-        SELECT (SELECT min(line) FROM {RESULTS_TABLE} WHERE line > lines.line) FROM lines WHERE lines.line IS NOT NULL
-    )
-    SELECT line FROM lines WHERE line <> ''
-""")
-
-SELECT_OWN: Final = Sql(f"""
-    WITH RECURSIVE names (own) AS (
-        SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> ''
-        UNION ALL
-        SELECT (SELECT min(own) FROM {RESULTS_TABLE} WHERE own <> '' AND own > names.own)
-        FROM names
-        WHERE names.own IS NOT NULL
-    )
-    SELECT own FROM names WHERE own IS NOT NULL
-""")
-
-SELECT_FIRST_SINCE: Final = Sql(f"""
-    SELECT call_key FROM {RESULTS_TABLE} WHERE began_at >= $1 ORDER BY began_at, call_key LIMIT 1
-""")
-
-SELECT_RESULTS_BETWEEN: Final = Sql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key BETWEEN $1 AND $2")
-
-COUNT_RESULTS: Final = Sql(f"""
-    SELECT count(*) FROM {RESULTS_TABLE}
-    WHERE began_at >= $1 AND began_at < $2 AND is_last AND direction = 'inbound'
-""")
-
-
-def last_before(moment: str) -> str:
-    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
-    return (
-        f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
-    )
-
-
-SELECT_MISSED: Final = Sql(f"""
-    SELECT party, call_key
-    FROM {RESULTS_TABLE} AS missed
-    WHERE result = 'missed' AND began_at >= $1 AND call_key > {last_before("$2")} AND is_last AND returned_at IS NULL
-        AND NOT EXISTS (
-        SELECT 1 FROM {RESULTS_TABLE} AS later
-        WHERE later.party = missed.party AND later.party <> '' AND later.began_at >= missed.began_at
-            AND later.call_key > missed.call_key AND later.is_last AND later.direction = 'inbound'
-            AND (later.result <> 'missed' OR later.returned_at IS NOT NULL)
-    )
-    ORDER BY began_at DESC, call_key DESC
-""")
-
-_RETURNED: Final = f"FROM {RESULTS_TABLE} WHERE began_at >= $1 AND is_last AND returned_at IS NOT NULL"
-
-SELECT_RETURNED: Final = Sql(f"SELECT {COLUMNS} {_RETURNED} ORDER BY began_at DESC, call_key DESC LIMIT $2")
-
-COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
-
 
 class ResultProgress(NamedTuple):
     """How far the upkeep of the rows has come.
@@ -539,18 +422,6 @@ class ResultProgress(NamedTuple):
     oldest: int
     webhook: int
     complete_since: int | None
-
-
-class SummedCalls(NamedTuple):
-    """The calls that have all of these in common, with their total duration in milliseconds."""
-
-    flow: str
-    line: str
-    result: str
-    own: str
-    until_s: int
-    calls: int
-    ms: int
 
 
 # Writing rows
@@ -798,12 +669,6 @@ def comparable_since(oldest_change: int | None) -> tuple[int, int]:
     """The first quarter and the first day whose calls are all stored, so that their sums can be compared with them."""
     first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
     return first, -(-first // DAY) * DAY
-
-
-def whole_days(first: int, end: int) -> tuple[int, int]:
-    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
-    since, until = -(-first // DAY) * DAY, end // DAY * DAY
-    return (since, until) if since < until else (first, first)
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:

@@ -7,20 +7,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import function_results, retention
-from ncco_server.store.api_keys import ApiKeys
 from ncco_server.store.database import Database, Insert, Keyed, Many, Work, in_one_transaction
 from ncco_server.store.function_results import FunctionResults
 from ncco_server.store.hooks import FREE_NEXT, add_hooks
-from ncco_server.store.migrations import FORGOTTEN_TABLE, probe
-from ncco_server.store.placed import PlacedCalls
-from ncco_server.store.recordings import RecordingRow, Recordings, add_recording
-from ncco_server.store.records import SELECT_REVISION, Records
+from ncco_server.store.migrations import probe
 from ncco_server.store.results import (
     LOCK_CALL,
     EndOfCall,
@@ -48,6 +44,14 @@ from ncco_server.store.rows import (
     hash_of,
 )
 from ncco_server.store.sql import Sql, marks
+from ncco_server.store.tables import FORGOTTEN_TABLE
+from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
+
+if TYPE_CHECKING:  # imported when they are first used
+    from ncco_server.store.api_keys import ApiKeys
+    from ncco_server.store.placed import PlacedCalls
+    from ncco_server.store.recordings import RecordingRow, Recordings
+    from ncco_server.store.records import Records
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -292,7 +296,7 @@ def _advance(
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if recording is not None:
-        yield from add_recording(recording)
+        yield from _add_recording(recording)
 
 
 def _add_turn(
@@ -326,7 +330,7 @@ def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingR
     if not is_repeated:
         yield from add_hooks(hooks)
     if recording is not None:
-        yield from add_recording(recording)
+        yield from _add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
 
@@ -357,6 +361,12 @@ def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> W
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
+def _add_recording(row: RecordingRow) -> Work[None]:
+    from ncco_server.store.recordings import add_recording  # noqa: PLC0415 - most servers record nothing
+
+    yield from add_recording(row)
+
+
 def _hashes(names: Sequence[str]) -> list[str]:
     """The hashes that are stored in place of the names of a forgotten call."""
     known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
@@ -377,9 +387,6 @@ class Store:
         label: the database's name in messages, without user and password.
         path: the file of a SQLite database.
         is_durable: whether calls outlive the process.
-        recordings: the recordings of calls.
-        placed: calls that this server places.
-        api_keys: the API keys of programs that request calls.
         results: the results of calls.
         functions: what functions of handlers have returned in turns that are not stored yet.
     """
@@ -389,12 +396,32 @@ class Store:
         self.label = database.label
         self.path: Path | None = database.path
         self.is_durable = database.is_durable
-        self.recordings = Recordings(database)
-        self.placed = PlacedCalls(database)
-        self.api_keys = ApiKeys(database)
         self.results = Results(database)
         self.functions = FunctionResults(database)
         self._has_forgotten = False
+
+    # Imported when they are first used, because most servers need none of them.
+
+    @cached_property
+    def recordings(self) -> Recordings:
+        """The recordings of calls."""
+        from ncco_server.store.recordings import Recordings  # noqa: PLC0415
+
+        return Recordings(self.database)
+
+    @cached_property
+    def placed(self) -> PlacedCalls:
+        """Calls that this server places."""
+        from ncco_server.store.placed import PlacedCalls  # noqa: PLC0415
+
+        return PlacedCalls(self.database)
+
+    @cached_property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of programs that request calls."""
+        from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415
+
+        return ApiKeys(self.database)
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable.
@@ -427,8 +454,16 @@ class Store:
 
         Raises StoreUnusable if the database is not ours, or this version cannot read it.
         """
+        from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
+
         async with self.database.reading() as (read, schema):
             yield Records(read, schema, self.database.dialect)
+
+    @asynccontextmanager
+    async def upkeep(self) -> AsyncIterator[UpkeepReader]:
+        """Yield a reader for the jobs of a server. See `records`."""
+        async with self.database.reading() as (read, schema):
+            yield UpkeepReader(read, schema)
 
     async def check(self) -> None:
         """Write a row and delete it, to check that the database is writable and can grow."""
@@ -662,7 +697,9 @@ class Store:
             dry_run: only count the rows.
             rewrite: rewrite all data, which blocks writers meanwhile.
         """
-        return await retention.forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
+        from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
+
+        return await forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
         """Delete some rows older than `before`; both times are in milliseconds since 1970.

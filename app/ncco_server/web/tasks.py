@@ -168,7 +168,7 @@ async def count_calls(
     `backup_days` is the greatest age of the last backup; without one, days count from the first data. 0: no matter.
     """
     begun = time.monotonic()
-    async with store.records() as records:
+    async with store.upkeep() as records:
         metrics.open_calls.set(await records.count_open(milliseconds(clock() - COUNTED_AGE)))
     backups = Backups(store.database)
     since = await backups.first_data_at()

@@ -12,7 +12,7 @@ from typing import Any
 from ncco_server.console.phone.trial_messages import tone
 from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.store import RecordingRow, open_store
-from ncco_server.store.recordings import RECORDINGS_TABLE
+from ncco_server.store.tables import RECORDINGS_TABLE
 from tests.unit.console.test_messages import message
 
 

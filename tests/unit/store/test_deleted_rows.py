@@ -8,7 +8,8 @@ import sqlite3
 from pathlib import Path
 
 from ncco_server.store import SqliteDatabase, Store
-from ncco_server.store.retention import Numbers, sweep
+from ncco_server.store.forgetting import Numbers
+from ncco_server.store.retention import sweep
 from ncco_server.store.sqlite_file import run
 from tests.support.cases import each_case
 from tests.support.stored_rows import NOON_MS, NUMBER, hook_row, new_call, next_turn, webhook_row, write_calls

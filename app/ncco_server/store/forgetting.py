@@ -1,0 +1,245 @@
+"""Deletes all rows that contain a phone number. Only `ncco forget` does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import add
+from typing import Final, TypeVar
+from urllib.parse import unquote_to_bytes
+
+from ncco_server.store import function_results
+from ncco_server.store.database import Database, Many, Row, Work
+from ncco_server.store.placed import erase_placed
+from ncco_server.store.recordings import erase
+from ncco_server.store.results import subtract
+from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORGOTTEN, PIECE, delete_all, delete_hooks
+from ncco_server.store.rows import Forgotten, hash_of
+from ncco_server.store.sql import Sql
+from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
+
+ROUNDS: Final = 3
+"""How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
+
+Key = TypeVar("Key", int, str)
+
+LOCK_CALL: Final = Sql("SELECT key FROM calls WHERE key = $1").locking("FOR UPDATE")
+
+_CALLS: Final = Sql("SELECT key, state FROM calls WHERE key > $1 ORDER BY key LIMIT $2")
+_TURNS: Final = Sql("""
+    SELECT call_key, number, ncco, trace, inputs
+    FROM turns
+    WHERE call_key > $1 OR call_key = $1 AND number > $3
+    ORDER BY call_key, number
+    LIMIT $2
+""")
+_WEBHOOKS: Final = Sql("SELECT key, call_key, body FROM webhooks WHERE key > $1 ORDER BY key LIMIT $2")
+_UNATTACHED: Final = Sql("""
+    SELECT key, received_at, session, leg, conversation
+    FROM webhooks
+    WHERE key > $1 AND call_key IS NULL
+    ORDER BY key
+    LIMIT $2
+""")
+_HOOKS: Final = Sql("SELECT key, session, url, headers, body FROM hooks WHERE key > $1 ORDER BY key LIMIT $2")
+_RECORDINGS: Final = Sql(f"""
+    SELECT id, session, conversation, from_number, to_number, transcript
+    FROM {RECORDINGS_TABLE}
+    WHERE id > $1 AND state <> 'deleted'
+    ORDER BY id
+    LIMIT $2
+""")
+_PLACED: Final = Sql(
+    f"SELECT id, number, params FROM {PLACED_TABLE} WHERE id > $1 AND number <> '' ORDER BY id LIMIT $2"
+)
+_COUNTED: Final = Sql("""
+    SELECT id, leg, conversation, is_over,
+        (SELECT count(*) FROM turns WHERE call_key = calls.key),
+        (SELECT count(*) FROM webhooks WHERE call_key = calls.key),
+        updated_at
+    FROM calls
+    WHERE key = $1
+""")
+_SOURCES: Final = Sql("SELECT sources FROM revisions")
+
+_ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
+
+
+class Numbers:
+    """Finds phone numbers in stored data.
+
+    Args:
+        numbers: digits with the country code.
+    """
+
+    def __init__(self, numbers: Sequence[str]) -> None:
+        written = b"|".join(re.escape(number.encode("ascii")) for number in numbers)
+        self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
+
+    def are_in(self, *documents: bytes) -> bool:
+        """Whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
+        return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
+
+    def _is_hidden_in(self, document: bytes) -> bool:
+        if b"%" in document and self.pattern.search(unquote_to_bytes(document)):
+            return True
+        return b"\\u00" in document and bool(self.pattern.search(_ESCAPED.sub(_character, document)))
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    return bytes((int(escape[1], 16),))
+
+
+@dataclass(slots=True)
+class _MatchingRows:
+    """The keys of the rows that contain a phone number.
+
+    `counted` has the result of `_COUNTED` for each call, and `functions` are the sessions whose functions' results are
+    found. `names` are the sessions, legs and conversations of the rows,
+    each with its latest time in milliseconds.
+    """
+
+    calls: set[int]
+    counted: list[Row]
+    webhooks: set[int]
+    hooks: set[int]
+    recordings: list[str]
+    placed: list[str]
+    functions: set[str]
+    names: dict[str, int]
+
+    def count(self) -> Forgotten:
+        """The numbers of rows, including those that are deleted with the calls."""
+        return Forgotten(
+            calls=len(self.calls),
+            running=sum(not row[3] for row in self.counted),
+            turns=sum(row[4] for row in self.counted),
+            webhooks=len(self.webhooks) + sum(row[5] for row in self.counted),
+            hooks=len(self.hooks),
+            recordings=len(self.recordings),
+            placed=len(self.placed),
+        )
+
+
+async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
+    """See `Store.forget`. Others can write in the meantime: transactions are short, and rows are read in batches."""
+    wanted = Numbers(numbers)
+    total = Forgotten()
+    for _ in range(ROUNDS):
+        found = await _find(database, wanted)
+        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed or found.functions):
+            break
+        total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
+        if dry_run:
+            break
+        await _delete(database, found)
+    revisions = sum(bool(wanted.pattern.search(row[0])) for row in await database.read(_SOURCES))
+    purged = None if dry_run else await database.purge(rewrite=rewrite)
+    return total._replace(revisions=revisions, purged=purged)
+
+
+async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
+    """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
+    named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
+    calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
+    counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
+    names = {name: row[6] for row in counted for name in row[:3] if name}
+    related = frozenset(names)
+    webhooks = {key for key, call in named if call is None}
+    async for key, received_at, *others in _rows_in_batches(database, _UNATTACHED):
+        if key in webhooks or not related.isdisjoint(others):
+            webhooks.add(key)
+            names |= {name: max(received_at, names.get(name, 0)) for name in others if name}
+    return _MatchingRows(
+        calls=calls,
+        counted=counted,
+        webhooks=webhooks,
+        hooks=await _find_hooks(database, wanted, {row[0] for row in counted}),
+        recordings=await _find_recordings(database, wanted, related),
+        placed=await _find_placed(database, wanted),
+        functions={
+            session
+            for session, result in await database.read(function_results.SELECT_ALL)
+            if session in related or wanted.are_in(result.encode())
+        },
+        names=names,
+    )
+
+
+async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
+    calls = {key async for key, state in _rows_in_batches(database, _CALLS) if wanted.are_in(state)}
+    async for call, _, *documents in _rows_in_batches(database, _TURNS, 2):
+        if wanted.are_in(*documents):
+            calls.add(call)
+    return calls
+
+
+async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:
+    """The hooks that contain a number or belong to one of the sessions."""
+    return {
+        key
+        async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
+        if session in sessions or wanted.are_in(url.encode(), *documents)
+    }
+
+
+async def _find_recordings(database: Database, wanted: Numbers, related: frozenset[str]) -> list[str]:
+    """The recordings that contain a number or belong to a related session or conversation."""
+    return [
+        id_
+        async for id_, session, conversation, *texts in _rows_in_batches(database, _RECORDINGS, first="")
+        if {session, conversation} & related or wanted.are_in(*(text.encode("utf-8", "replace") for text in texts))
+    ]
+
+
+async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
+    return [
+        id_
+        async for id_, number, params in _rows_in_batches(database, _PLACED, first="")
+        if wanted.are_in(number.encode(), params.encode())
+    ]
+
+
+async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
+    """Yield the rows of a query, which are sorted by their first `keys` columns and start after `first`."""
+    key, *more = [first] * keys
+    while rows := await database.read(sql, key, PIECE, *more):
+        for row in rows:
+            yield row
+        key, *more = rows[-1][:keys]
+
+
+async def _delete(database: Database, found: _MatchingRows) -> None:
+    marks = [(hash_of(name), at) for name, at in found.names.items()]
+    if marks:
+        await database.write(partial(delete_all, INSERT_FORGOTTEN, marks))
+    for keys in _batches(found.hooks):
+        await database.write(partial(delete_hooks, keys))
+    for keys in _batches(found.calls):
+        await database.write(partial(_delete_calls, keys))
+    for keys in _batches(found.webhooks):
+        await database.write(partial(delete_all, DELETE_WEBHOOK, [(key,) for key in keys]))
+    for ids in _batches(found.recordings):
+        await database.write(partial(erase, ids, with_uuid=True))
+    for ids in _batches(found.placed):
+        await database.write(partial(erase_placed, ids))
+    for sessions in _batches(found.functions):
+        await database.write(partial(_delete_results, sessions))
+
+
+def _delete_calls(keys: Sequence[int]) -> Work[None]:
+    yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
+    yield from subtract(keys)
+    yield Many(DELETE_CALL, [(key,) for key in keys])
+
+
+def _delete_results(sessions: Sequence[str]) -> Work[None]:
+    yield Many(function_results.DELETE_OF_SESSION, [(session,) for session in sessions])
+
+
+def _batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), PIECE):
+        yield ordered[start : start + PIECE]

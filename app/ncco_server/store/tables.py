@@ -1,0 +1,34 @@
+"""The names of the tables."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION_TABLE: Final = "ncco_schema"
+"""The table with the database's version. A database that has our tables but not this one belongs to another program."""
+RETENTION_TABLE: Final = "ncco_retention"
+"""The table with the default retention in days. Databases created by version 0.1 lack it."""
+PROBES_TABLE: Final = "probes"
+"""A table that is always empty: a probe writes a row and deletes it."""
+ADDITIONS_TABLE: Final = "ncco_additions"
+"""The table with the version of the additions. Version 0.2 of the server does not create it."""
+FORGOTTEN_TABLE: Final = "ncco_forgotten"
+"""The table with hashes of the IDs of forgotten calls, so that their late webhooks are recognised."""
+RECORDINGS_TABLE: Final = "ncco_recordings"
+BACKUPS_TABLE: Final = "ncco_backups"
+PLACED_TABLE: Final = "ncco_placed"
+ATTEMPTS_TABLE: Final = "ncco_attempts"
+PLACING_TABLE: Final = "ncco_placing"
+API_KEYS_TABLE: Final = "ncco_api_keys"
+RESULTS_TABLE: Final = "ncco_results"
+SUMS_TABLE: Final = "ncco_sums"
+PROGRESS_TABLE: Final = "ncco_result_progress"
+LEASES_TABLE: Final = "ncco_leases"
+FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
+
+TABLES: Final = (
+    *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
+    *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
+    *(PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE, API_KEYS_TABLE),
+    *(RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE, LEASES_TABLE, FUNCTION_RESULTS_TABLE),
+)

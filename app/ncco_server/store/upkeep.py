@@ -1,0 +1,212 @@
+"""Reads what the jobs of a server need: open calls, and ended calls whose results are missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from ncco_server.store.database import Read, Row
+from ncco_server.store.results import (
+    NOTES,
+    SELECT_BEHIND,
+    SELECT_PROGRESS,
+    SELECT_WEBHOOK_BEFORE,
+    SELECT_WITHOUT_RESULT,
+    ResultProgress,
+)
+from ncco_server.store.rows import (
+    SESSION_COLUMNS,
+    OpenCall,
+    PastCall,
+    PastNote,
+    PastTurn,
+    RevisionRow,
+    Schema,
+    SessionRow,
+    WebhookRow,
+)
+from ncco_server.store.sql import ListSql, Sql
+
+RESULTS_ADDED: Final = "0010"
+"""The version of the schema's additions that introduced results."""
+
+SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
+
+SELECT_OPEN_REVISIONS: Final = Sql(
+    """
+    SELECT flow, revision, count(*)
+    FROM calls
+    WHERE NOT is_over AND created_at >= $1
+    GROUP BY flow, revision
+    ORDER BY flow, count(*) DESC, revision
+    """,
+    sqlite="""
+    SELECT flow, revision, count(*)
+    FROM calls
+    WHERE is_over = 0 AND created_at >= $1
+    GROUP BY flow, revision
+    ORDER BY flow, count(*) DESC, revision
+    """,
+)
+
+COUNT_OPEN: Final = Sql(
+    "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1",
+    sqlite="SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= $1",
+)
+
+REPORTED: Final = 1_000
+"""How many calls are read at once."""
+
+SELECT_OPEN_CALLS: Final = Sql(
+    f"""
+    SELECT {", ".join(OpenCall._fields)}
+    FROM calls
+    WHERE NOT is_over AND (created_at, key) > ($1, $2) AND created_at < $3
+    ORDER BY created_at, key
+    LIMIT $4
+    """,
+    sqlite=f"""
+    SELECT {", ".join(OpenCall._fields)}
+    FROM calls
+    WHERE is_over = 0 AND (created_at, key) > ($1, $2) AND created_at < $3
+    ORDER BY created_at, key
+    LIMIT $4
+    """,
+)
+
+SELECT_LAST_WEBHOOK: Final = Sql("SELECT coalesce(max(key), 0) FROM webhooks")
+
+# The `completed` webhooks that arrived before the call of their leg was stored, if that call is still open.
+SELECT_EARLY_ENDS: Final = Sql(
+    f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND NOT is_over)
+        OR EXISTS (
+            SELECT 1 FROM calls
+            WHERE left(leg, 200) = left(webhooks.leg, 200) AND leg = webhooks.leg AND leg <> id AND NOT is_over
+        )
+    )
+    ORDER BY key
+    """,
+    sqlite=f"""
+    SELECT {", ".join(WebhookRow._fields)}
+    FROM webhooks
+    WHERE key > $1 AND key <= $2 AND call_key IS NULL AND kind = 'event-completed' AND leg <> '' AND (
+        EXISTS (SELECT 1 FROM calls WHERE id = webhooks.leg AND leg = id AND is_over = 0)
+        OR EXISTS (SELECT 1 FROM calls WHERE leg = webhooks.leg AND leg <> id AND is_over = 0)
+    )
+    ORDER BY key
+    """,
+)
+
+SELECT_PAST_CALLS: Final = ListSql(f"SELECT key, {SESSION_COLUMNS} FROM calls WHERE key IN (%s)")
+
+SELECT_PAST_TURNS: Final = ListSql("""
+    SELECT call_key, number, heard, created_at, trace, ncco FROM turns WHERE call_key IN (%s)
+""")
+
+SELECT_NOTES: Final = ListSql(f"""
+    SELECT call_key, key, kind, received_at, body
+    FROM webhooks
+    WHERE kind IN ({", ".join(f"'{kind}'" for kind in (*NOTES, "event-completed"))}) AND wait < 0 AND call_key IN (%s)
+""")
+
+
+class UpkeepReader:
+    """Reads the contents of a store; made by `Store.upkeep`. Every method may raise StoreUnavailable.
+
+    Args:
+        read: runs queries over its own connection.
+        schema: the database's schema.
+    """
+
+    def __init__(self, read: Read, schema: Schema) -> None:
+        self._read = read
+        self._has_results = RESULTS_ADDED not in schema.additions
+
+    async def _results(self, sql: Sql, *values: object) -> list[Row]:
+        """Run a query on the tables of results; no rows if an older version made the database."""
+        return await self._read(sql, *values) if self._has_results else []
+
+    async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
+        """Run a query for these keys; returns all rows."""
+        found: list[Row] = []
+        for start in range(0, len(keys), REPORTED):
+            some = keys[start : start + REPORTED]
+            found += await self._read(sql.of(len(some)), *values, *some)
+        return found
+
+    async def result_progress(self) -> ResultProgress | None:
+        """How complete the results are; None if no server has looked yet."""
+        rows = await self._results(SELECT_PROGRESS)
+        return ResultProgress(*rows[0]) if rows else None
+
+    async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
+        """The keys of ended calls whose result lacks something that an older host wrote.
+
+        Each has the time of its end, in milliseconds, if one of these webhooks reports it: those whose keys are greater
+        than `after`, and at most `until`. Call-backs up to `called_back_after` are left out.
+        """
+        rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
+        return {row[0]: row[1] for row in rows}
+
+    async def calls_without_result(self, before: int, limit: int) -> list[int]:
+        """The keys of up to `limit` ended calls without a result, greatest first, smaller than `before`."""
+        return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
+
+    async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
+        """The greatest key of the `limit` webhooks after a key, if they arrived before a moment (milliseconds)."""
+        return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
+
+    async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
+        """The calls with these keys, with everything that decides their results."""
+        turns = defaultdict[int, list[PastTurn]](list)
+        for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
+            turns[key].append(PastTurn(*turn))
+        notes = defaultdict[int, list[PastNote]](list)
+        for key, *note in await self._read_of(SELECT_NOTES, keys):
+            notes[key].append(PastNote(*note))
+        return [
+            PastCall(row[0], SessionRow.read(row[1:]), sorted(turns[row[0]]), sorted(notes[row[0]]))
+            for row in await self._read_of(SELECT_PAST_CALLS, keys)
+        ]
+
+    async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
+        """The calls that are not over, sorted by their start (milliseconds) and key.
+
+        The result begins after the start and key in `after`, and ends with the last call that began before `before`.
+        """
+        while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
+            calls = [OpenCall._make(row) for row in rows]
+            for call in calls:
+                yield call
+            after = calls[-1].created_at, calls[-1].key
+
+    async def last_webhook(self) -> int:
+        """The key of the newest webhook; 0 if there are no webhooks."""
+        return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
+
+    async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
+        """The `completed` webhooks that arrived before their call was stored, if that call is still open.
+
+        Their keys are greater than `after`, and at most `until`.
+        """
+        return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
+
+    async def count_open(self, since: int) -> int:
+        """The number of open calls that began at `since` (milliseconds) or later."""
+        return int((await self._read(COUNT_OPEN, since))[0][0])
+
+    async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
+        """The flows and revisions of the open calls that began at `since` or later, each with its number of calls."""
+        return [
+            (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
+        ]
+
+    async def revision(self, hash_: str) -> RevisionRow | None:
+        """The revision with this hash, or None."""
+        rows = await self._read(SELECT_REVISION, hash_)
+        return RevisionRow(*rows[0]) if rows else None
