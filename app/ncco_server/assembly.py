@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
+from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.on_demand import OnDemand
 from ncco_server.service.outbox import Post, Verdict
-from ncco_server.service.recording_files import BucketAddress, RecordingFiles, opened_bucket
-from ncco_server.service.recording_folder import RecordingFolder
 from ncco_server.service.turns import Policy
 from ncco_server.settings import Settings, load_settings
 from ncco_server.settings.fields import BUCKET_SECRETS
 from ncco_server.settings.secrets import wait_keys
-from ncco_server.store import HookRow, Recordings
+from ncco_server.store import HookRow, Store
 
 if TYPE_CHECKING:  # most servers need only some of them
     from ncco_server.service.hook_posts import Poster
     from ncco_server.service.lookups import Ask, LookupClient
     from ncco_server.service.mail import Mailer
+    from ncco_server.service.recording_files import RecordingFiles
 
 
 def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
@@ -43,12 +43,18 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
     """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
     if (bucket := settings.bucket) is not None:
+        from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - most servers have no bucket
+
         try:
             return opened_bucket(bucket, partial(with_current_keys, settings.env_file))
         except ValueError as error:
             cure = 'Run `pip install ".[s3]"` in a copy of the repository, or check AWS_REGION and AWS_ACCESS_KEY_ID.'
             raise SettingsError("NCCO_RECORDINGS", str(error), cure) from error
-    return RecordingFolder(folder) if (folder := settings.recordings_folder) is not None else None
+    if (folder := settings.recordings_folder) is None:
+        return None
+    from ncco_server.service.recording_folder import RecordingFolder  # noqa: PLC0415 - most servers record nothing
+
+    return RecordingFolder(folder)
 
 
 def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAddress:
@@ -64,7 +70,7 @@ class Clients:
     Args:
         settings: the settings.
         watch: wraps the function that answers a lookup.
-        recordings: the recordings that emails attach; None to attach none.
+        store: contains the recordings that emails attach; None to attach none.
 
     Attributes:
         post, mail: make one attempt to send a hook.
@@ -74,12 +80,12 @@ class Clients:
         self,
         settings: Settings,
         watch: Callable[[Ask], Ask] = lambda ask: ask,
-        recordings: Recordings | None = None,
+        store: Store | None = None,
     ) -> None:
         self._settings = settings
         self._watch = watch
-        self._recordings = recordings
-        self._files = recording_files_of(settings) if recordings is not None else None
+        self._store = store
+        self._bucket = recording_files_of(settings) if store is not None and settings.bucket is not None else None
         self._lookups = OnDemand(self._make_lookups)
         self._poster = OnDemand(self._make_poster)
         self.post = sending_with(self._poster)
@@ -123,8 +129,9 @@ class Clients:
         from ncco_server.service.mail import Attach, Mailer, attach_from, attach_nothing  # noqa: PLC0415 - only for flows that mail
 
         attach: Attach = attach_nothing
-        if self._recordings is not None and self._files is not None:
-            attach = attach_from(self._recordings, self._files, has_key=not self._settings.missing_to_fetch)
+        files = self._bucket or recording_files_of(self._settings)
+        if self._store is not None and files is not None:
+            attach = attach_from(self._store.recordings, files, has_key=not self._settings.missing_to_fetch)
         return Mailer(self._settings.mail_server, attach)
 
 

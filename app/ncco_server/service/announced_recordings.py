@@ -13,35 +13,31 @@ from ncco_server.ncco import RECORD_ENDS
 from ncco_server.ncco.webhooks import InputWebhook, RecordWebhook, TranscriptionWebhook, Webhook
 from ncco_server.service.delivery import Delivery
 from ncco_server.service.recording_files import new_recording_id
+from ncco_server.service.written_rows import CALLER_NAME, NAME_LIMIT, name_of_caller
 from ncco_server.store import RecordingKind, RecordingRow, milliseconds
 
 _ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_URL_LIMIT: Final = 2_000
-_ABOUT_LIMIT: Final = 200
-CALLER_NAME: Final = "caller_name"
-"""The variable in which a flow stores the caller's name, for the list of messages."""
 _LARGEST: Final = 1 << 50
 _LONGEST: Final = timedelta(days=2)
 
 
 def announced(
     delivery: Delivery,
+    url: str,
     session: Session | None = None,
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
-) -> RecordingRow | None:
-    """The recording or transcript that a webhook announces, or None.
+) -> RecordingRow:
+    """The recording or transcript that a webhook announces.
 
     Args:
         delivery: the webhook; it must not contain sensitive values.
+        url: the URL of the audio or the transcript.
         session: the session of the call, if known.
         place: the names of the flow and the step that made the recording; "" if not known.
         flow: that flow, if known.
     """
     webhook = delivery.webhook
-    url = "" if delivery.problem else _url(webhook)
-    if not url:
-        return None
     call = session.call if session is not None else delivery.call
     row = RecordingRow(
         new_recording_id(),
@@ -89,26 +85,7 @@ def about_call(flow: Flow, session: Session) -> str:
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
     texts = [value for name in given if isinstance(value := session.variables.get(name), str) and value]
-    return ", ".join(texts)[:_ABOUT_LIMIT]
-
-
-def name_of_caller(flow: Flow, session: Session) -> str:
-    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
-    variable = flow.variables.get(CALLER_NAME)
-    value = session.variables.get(CALLER_NAME)
-    is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
-    return " ".join(value.split())[:_ABOUT_LIMIT] if is_known and isinstance(value, str) else ""
-
-
-def _url(webhook: Webhook) -> str:
-    match webhook:
-        case TranscriptionWebhook():
-            url = webhook.transcription_url
-        case RecordWebhook() | InputWebhook():
-            url = webhook.recording_url
-        case _:
-            url = None
-    return url if url and len(url) <= _URL_LIMIT else ""
+    return ", ".join(texts)[:NAME_LIMIT]
 
 
 def _uuid(webhook: Webhook, url: str) -> str:

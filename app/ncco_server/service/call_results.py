@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 
 from ncco_server.engine.session import from_json
 from ncco_server.flow.model import Flow
-from ncco_server.service.announced_recordings import name_of_caller
 from ncco_server.service.recorded_calls import json_object
 from ncco_server.service.result_rows import complete_since
 from ncco_server.service.turns import LONGEST_CALL_MS
+from ncco_server.service.written_rows import name_of_caller
 from ncco_server.store import QUARTER_MS, CallRow, Records, ResultRow, SessionRow, SummedCalls
 
 NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})

@@ -24,6 +24,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any, Final, NamedTuple, ParamSpec, TypeVar
 
+from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.threads import Threads
 
 LEAST_FREE_BYTES: Final = 200_000_000
@@ -167,29 +168,6 @@ class RecordingFiles(ABC):
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()
-
-
-class BucketAddress(NamedTuple):
-    """A bucket and its credentials.
-
-    Attributes:
-        prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
-        endpoint: scheme, host and port; "" for Amazon S3.
-        region: the bucket's region; "" for the region in the environment.
-        key_id: the access key ID that belongs to `secret_key`; "" to use the machine's role.
-        token: the session token of temporary keys.
-    """
-
-    bucket: str
-    prefix: str
-    endpoint: str
-    region: str
-    key_id: str
-    secret_key: str
-    token: str
-
-    def __repr__(self) -> str:
-        return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
 
 def opened_bucket(

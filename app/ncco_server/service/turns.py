@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -18,7 +18,6 @@ from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
-from ncco_server.service.announced_recordings import announced, name_of_caller
 from ncco_server.service.delivery import END_OF_INPUT, JOIN_SILENTLY, Delivery, Reply
 from ncco_server.service.functions import AnswerLookups, Functions
 from ncco_server.service.library import Library
@@ -31,13 +30,14 @@ from ncco_server.service.written_rows import (
     end_rows,
     hook_rows,
     mask,
+    name_of_caller,
+    recording_url,
     session_row,
     turn_row,
 )
 from ncco_server.store import (
     EndOfCall,
     HookRow,
-    RecordingRow,
     ResultRow,
     SessionRow,
     Store,
@@ -45,6 +45,9 @@ from ncco_server.store import (
     milliseconds,
     moment_of,
 )
+
+if TYPE_CHECKING:  # most flows record nothing
+    from ncco_server.store import RecordingRow
 
 ATTEMPTS: Final = 5
 """How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
@@ -386,10 +389,15 @@ class Turns:
         webhook = delivery.webhook
         if isinstance(webhook, InputWebhook) and not (may_be_input and webhook.speech):
             return None
+        url = "" if delivery.problem else recording_url(webhook)
+        if not url:
+            return None
+        from ncco_server.service.announced_recordings import announced  # noqa: PLC0415 - most flows record nothing
+
         place = engine.place_of_wait(session, ref) if session is not None and ref is not None else None
         if flow is not None and place is not None:
             flow = {"": flow, flow.name: flow, **flow.subs}.get(place[0])
-        return announced(delivery, session, place or ("", ""), flow)
+        return announced(delivery, url, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
         """Reply with the failsafe NCCO. A called party is connected in silence instead."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ncco_server import engine
 from ncco_server.engine import Call, OpenWait, Session, WaitRef
@@ -15,7 +16,10 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
 from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
-from ncco_server.store import HookRow, RecordingRow, SessionRow, WebhookRow
+from ncco_server.store import HookRow, SessionRow, WebhookRow
+
+if TYPE_CHECKING:  # most flows record nothing
+    from ncco_server.store import RecordingRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:

@@ -16,7 +16,16 @@ import orjson
 from ncco_server.engine import Session, Turn, WaitRef
 from ncco_server.engine.session import NOTHING, Cipher, to_json
 from ncco_server.flow.language.hooks import Hook
-from ncco_server.ncco.webhooks import InputWebhook, LegWebhook, StatusWebhook, Webhook, decode_json_fields
+from ncco_server.flow.model import Flow
+from ncco_server.ncco.webhooks import (
+    InputWebhook,
+    LegWebhook,
+    RecordWebhook,
+    StatusWebhook,
+    TranscriptionWebhook,
+    Webhook,
+    decode_json_fields,
+)
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
 
@@ -35,6 +44,11 @@ MASKED: Final = "secret:"
 _TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 REFUSED: Final = "refused"
 """The status in the row of a webhook that reports a refused NCCO."""
+CALLER_NAME: Final = "caller_name"
+"""The variable in which a flow stores the caller's name, for the list of messages."""
+NAME_LIMIT: Final = 200
+"""Maximum number of characters of a text about a call in a list; our choice."""
+_URL_LIMIT: Final = 2_000
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
@@ -274,3 +288,23 @@ def body_document(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         return decode_json_fields(dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)))
+
+
+def name_of_caller(flow: Flow, session: Session) -> str:
+    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    variable = flow.variables.get(CALLER_NAME)
+    value = session.variables.get(CALLER_NAME)
+    is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
+    return " ".join(value.split())[:NAME_LIMIT] if is_known and isinstance(value, str) else ""
+
+
+def recording_url(webhook: Webhook) -> str:
+    """The URL of the recording or the transcript that a webhook announces; "" if it announces none."""
+    match webhook:
+        case TranscriptionWebhook():
+            url = webhook.transcription_url
+        case RecordWebhook() | InputWebhook():
+            url = webhook.recording_url
+        case _:
+            url = None
+    return url if url and len(url) <= _URL_LIMIT else ""

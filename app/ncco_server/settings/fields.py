@@ -12,14 +12,14 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from ncco_server.service.recording_files import BucketAddress
+from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.settings import values
-from ncco_server.settings.logins import Login, Role
 from ncco_server.store import open_store
 
-if TYPE_CHECKING:  # most servers need neither
+if TYPE_CHECKING:  # most servers need none of them
     from ncco_server.service.lookup_sources import PythonModules
     from ncco_server.service.mail import MailServer
+    from ncco_server.settings.logins import Login, Role
 
 PREFIX: Final = "NCCO_"
 _EVERY_ADDRESS: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
@@ -449,16 +449,22 @@ class Settings(Variables):
     @property
     def shared_logins(self) -> tuple[Login, ...]:
         """The shared logins, whose passwords are settings."""
+        from ncco_server.settings.logins import Login  # noqa: PLC0415 - only the console needs them
+
+        return tuple(Login("", role, hash_) for role, hash_ in self._password_hashes.items())
+
+    @property
+    def _password_hashes(self) -> dict[Role, str]:
         hashes: dict[Role, SecretStr] = {
             "listen": self.console_viewer_password_hash,
             "change": self.console_password_hash,
         }
-        return tuple(Login("", role, text) for role, hash_ in hashes.items() if (text := hash_.get_secret_value()))
+        return {role: text for role, hash_ in hashes.items() if (text := hash_.get_secret_value())}
 
     @property
     def has_logins(self) -> bool:
         """Whether anyone can log in to the console with a password."""
-        return bool(self.shared_logins) or os.access(self.console_logins, os.F_OK)
+        return bool(self._password_hashes) or os.access(self.console_logins, os.F_OK)
 
     @property
     def has_memory_store(self) -> bool:

@@ -44,7 +44,7 @@ from ncco_server.store.rows import (
     hash_of,
 )
 from ncco_server.store.sql import Sql, marks
-from ncco_server.store.tables import FORGOTTEN_TABLE
+from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
 
 if TYPE_CHECKING:  # imported when they are first used
@@ -191,6 +191,8 @@ SELECT_STATUSES: Final = Sql("""
     WHERE calls.id = $1 AND webhooks.turn = $2 AND webhooks.wait >= 0
     ORDER BY webhooks.key
 """)
+
+SELECT_ANY_RECORDING: Final = Sql(f"SELECT EXISTS (SELECT 1 FROM {RECORDINGS_TABLE})")
 
 INSERT_REVISION: Final = Sql("""
     INSERT INTO revisions (hash, flow, sources, created_at)
@@ -408,6 +410,10 @@ class Store:
         from ncco_server.store.recordings import Recordings  # noqa: PLC0415
 
         return Recordings(self.database)
+
+    async def has_recordings(self) -> bool:
+        """Whether there are any recordings, even deleted ones."""
+        return bool((await self.database.read(SELECT_ANY_RECORDING))[0][0])
 
     @cached_property
     def placed(self) -> PlacedCalls:

@@ -116,7 +116,7 @@ async def _keep_recordings(config: WebhookConfig, jobs: Jobs) -> None:
     folder = config.settings.recordings_folder
     while True:
         try:
-            if folder is None or os.access(folder, os.F_OK) or await config.calls.store.recordings.list(1):
+            if folder is None or os.access(folder, os.F_OK) or await config.calls.store.has_recordings():
                 run = await asyncio.to_thread(_recordings)
                 break
         except Exception as error:  # noqa: BLE001 - a temporary error (no free file descriptor) must not end this task

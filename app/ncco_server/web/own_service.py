@@ -106,7 +106,7 @@ class OwnService:
     ) -> None:
         handlers = (*given, *settings.python_flows)
         store = open_store(settings.database_url)
-        self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store.recordings)
+        self._clients = Clients(settings, partial(counted_lookups, metrics=metrics, log=log), store)
         places = OnDemand(self._make_places)
         post = by_way(self._clients.post, self._clients.mail, sending_with(places))
         self.sender = Sender(store, post, Schedule(settings.hook_tries), HookLog(metrics, log), clock=clock)

@@ -24,10 +24,11 @@ from ncco_server.console.phone.world import ChosenAnswers, World
 from ncco_server.editor.project import project_in
 from ncco_server.editor.source import PhoneText, Playable, read_source
 from ncco_server.errors import AppError
-from ncco_server.service.announced_recordings import about_call, name_of_caller
+from ncco_server.service.announced_recordings import about_call
 from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import digits_of
+from ncco_server.service.written_rows import name_of_caller
 from ncco_server.verify.kept_call import CannotKeep
 from ncco_server.verify.played_call import CannotDo, Done, outcomes_of
 from ncco_server.verify.scenarios.answers import lookups_of

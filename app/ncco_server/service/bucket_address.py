@@ -1,0 +1,28 @@
+"""The address of a bucket for recordings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class BucketAddress(NamedTuple):
+    """A bucket and its credentials.
+
+    Attributes:
+        prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
+        endpoint: scheme, host and port; "" for Amazon S3.
+        region: the bucket's region; "" for the region in the environment.
+        key_id: the access key ID that belongs to `secret_key`; "" to use the machine's role.
+        token: the session token of temporary keys.
+    """
+
+    bucket: str
+    prefix: str
+    endpoint: str
+    region: str
+    key_id: str
+    secret_key: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
