@@ -19,8 +19,8 @@ from ncco_server.flow.checks.prompts import check_prompts
 from ncco_server.flow.checks.usage import check_usage
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.files import HANDLER_SUFFIX, is_flow_file, of_project, read_project, too_much
-from ncco_server.flow.hours.calendar import Calendar
-from ncco_server.flow.hours.declaration import calendar_sources, check_overrides, zone_written_in
+from ncco_server.flow.hours.calendar import Calendar, calendar_sources
+from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import RULES, FlowIssue, by_place
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, is_flow_name, read_flow, read_head
 from ncco_server.flow.language.shared import Context, Sections, is_shared, read_shared
@@ -157,7 +157,10 @@ def _load(
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
             issues |= {*check_usage(reads, context.shared, tracked.unused(), issues, is_whole=is_whole)}
-        issues |= {*check_overrides(calendars.values(), today)} if today is not None else set()
+        if calendars and today is not None:
+            from ncco_server.flow.hours.declaration import check_overrides  # noqa: PLC0415 - as in `read_sections`
+
+            issues |= {*check_overrides(calendars.values(), today)}
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
     callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
     return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars)

@@ -344,3 +344,8 @@ def _year(at: int) -> int:
 
 def _new_year(year: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+
+
+def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
+    """Path → text of the calendars' computed dates, which are part of the revision of the flows that use them."""
+    return {path: text for calendar in calendars for path, text in calendar.sources.items()}

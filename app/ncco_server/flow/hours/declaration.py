@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from datetime import date
@@ -24,18 +23,17 @@ from ncco_server.flow.hours.holidays import (
     read_override,
     region_dates,
 )
+from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.hours.weekly import DAYS, is_day, read_week
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
-from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text, is_missing
+from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import NAME, RESERVED
-from ncco_server.flow.zones import find_zone, zone_cure
+from ncco_server.flow.zones import find_zone
 from ncco_server.value_types import JsonSchema
 
 _EXAMPLE: Final = "write `hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}`"
 _UTC: Final = ZoneInfo("UTC")
 _UTC_NAMES: Final = frozenset({"GMT", "UTC", "Etc/GMT", "Etc/UTC", "Zulu", "Etc/Zulu", "Greenwich"})
-
-_FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 _DAY: Final = about(listed(TEXT), "09:00-12:00, a list of these, or closed.")
 _WEEK: Final = named(_DAY, names=(*DAYS, "mon-fri", "sat,sun"))
@@ -49,37 +47,6 @@ _HOLIDAYS: Final[JsonSchema] = {"anyOf": [_HOLIDAY, {"type": "array", "items": _
 
 SCHEMAS: Final[Mapping[str, type[MapForm]]] = {"region": Region, "special_date": SpecialDate}
 """The models within a calendar, by the names that the calendar's schema uses for them."""
-
-
-def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """The value of `timezone`; E500 for an unknown zone, W523 for one whose clocks never change."""
-    text = reader.text(node, what)
-    if text is None or is_missing(text):
-        return None
-    zone = find_zone(text.value)
-    if zone is None:
-        reader.report("E500", text.place, f'{what} is the unknown "{text.value}"', zone_cure(text.value))
-    elif _FIXED_OFFSET.fullmatch(text.value):
-        reader.report("W523", text.place, f"the clocks in {text.value} never change", _ZONE_CURES.get(text.value))
-    return zone
-
-
-def zone_written_in(*files: Map) -> str:
-    """The time zone of a file (an IANA name): its `timezone` or, if it has none, that of all its opening hours.
-
-    It is "" if there is none, or more than one. The first of the `files` is the file itself, the others are shared with
-    it: they count for what it does not say.
-    """
-    own = [zone for file in files if (zone := _zone_under(file))]
-    hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
-    calendars = {zone for each in hours for entry in each.entries if (zone := _zone_under(entry.value))}
-    return own[0] if own else calendars.pop() if len(calendars) == 1 else ""
-
-
-def _zone_under(node: Node) -> str:
-    """The known zone under `timezone` of a map; "" if there is none."""
-    found = node.get("timezone") if isinstance(node, Map) else None
-    return found.value if isinstance(found, Text) and find_zone(found.value) is not None else ""
 
 
 class HoursWords(MapForm):
@@ -118,11 +85,6 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     return calendars
 
 
-def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """Path → text of the calendars' computed dates, which are part of the revision of the flows that use them."""
-    return {path: text for calendar in calendars for path, text in calendar.sources.items()}
-
-
 def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Calendar:
     name = entry.key.value
     place = entry.key.place
@@ -150,12 +112,6 @@ def _read_calendar(entry: Entry, reader: Reader, dates: Mapping[str, str]) -> Ca
     calendar = Calendar(name, words.zone, words.week, computed | own, words.override, place, sources)
     _check_openings(calendar, reader)
     return calendar
-
-
-_ZONE_CURES: Final = {
-    name: Fix(f"write {zone}, or another city's zone", "word", zone)
-    for name, zone in (("EST", "America/New_York"), ("MST", "America/Denver"), ("HST", "Pacific/Honolulu"))
-}
 
 
 def _check_summer_time(words: HoursWords, reader: Reader) -> None:

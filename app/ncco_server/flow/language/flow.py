@@ -23,7 +23,7 @@ from ncco_server.flow.grammar.variables import (
     undeclared_names,
     with_collected,
 )
-from ncco_server.flow.hours.declaration import zone_written_in
+from ncco_server.flow.hours.timezone import zone_written_in
 from ncco_server.flow.issues import Fix, FlowIssue
 from ncco_server.flow.language.choice import Choice
 from ncco_server.flow.language.defaults import Defaults, read_defaults

@@ -25,7 +25,7 @@ from ncco_server.flow.grammar.locales import Locale, read_locales
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Reader, Resolver
 from ncco_server.flow.hours.calendar import Calendar, hours_type
-from ncco_server.flow.hours.declaration import read_hours, read_zone
+from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
@@ -187,8 +187,11 @@ def read_sections(
         dates: dates of holidays that were computed before, by path.
     """
     locales = outer.locales if words.locales is None else words.locales
-    own = read_hours(words.hours, reader, dates) if words.hours else {}
-    calendars = {**outer.calendars, **own}
+    calendars = dict(outer.calendars)
+    if words.hours:
+        from ncco_server.flow.hours.declaration import read_hours  # noqa: PLC0415 - most files have no hours
+
+        calendars |= read_hours(words.hours, reader, dates)
     scope = reader.scope.with_name("hours", hours_type(calendars))
     if locales:
         scope = scope.with_name("locale", Word(tuple(locales)))

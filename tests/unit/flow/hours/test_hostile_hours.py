@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ncco_server.flow.grammar.reader import Reader
-from ncco_server.flow.hours.calendar import hours_view
-from ncco_server.flow.hours.declaration import calendar_sources, read_hours
+from ncco_server.flow.hours.calendar import calendar_sources, hours_view
+from ncco_server.flow.hours.declaration import read_hours
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from tests.support.examples import examples
 

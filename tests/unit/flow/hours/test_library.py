@@ -6,8 +6,7 @@ import json
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from ncco_server.flow.hours.calendar import Calendar
-from ncco_server.flow.hours.declaration import calendar_sources
+from ncco_server.flow.hours.calendar import Calendar, calendar_sources
 from ncco_server.flow.hours.holidays import countries, dates_from_json, dates_to_json, library_dates
 from tests.support.cases import each_case
 from tests.unit.flow.hours.reading_hours import SAMPLE, read
