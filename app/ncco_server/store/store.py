@@ -192,7 +192,7 @@ SELECT_STATUSES: Final = Sql("""
     ORDER BY webhooks.key
 """)
 
-SELECT_ANY_RECORDING: Final = Sql(f"SELECT EXISTS (SELECT 1 FROM {RECORDINGS_TABLE})")
+SELECT_ANY_RECORDING: Final = Sql(f"SELECT 1 FROM {RECORDINGS_TABLE} LIMIT 1")
 
 INSERT_REVISION: Final = Sql("""
     INSERT INTO revisions (hash, flow, sources, created_at)
@@ -413,7 +413,7 @@ class Store:
 
     async def has_recordings(self) -> bool:
         """Whether there are any recordings, even deleted ones."""
-        return bool((await self.database.read(SELECT_ANY_RECORDING))[0][0])
+        return bool(await self.database.read(SELECT_ANY_RECORDING))
 
     @cached_property
     def placed(self) -> PlacedCalls:
