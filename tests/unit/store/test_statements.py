@@ -57,7 +57,7 @@ async def test_sqlite_can_plan_every_statement_and_none_reads_a_whole_table(tmp_
         for name, sql in STATEMENTS.items():
             values = [None] * len(set(re.findall(r"\?\d+", sql.sqlite)))
             steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql.sqlite}", values)]
-            may_scan = rf"{SMALL}|\w+ USING INDEX ({'.*' if 'LIMIT' in sql.sqlite else FEW_ROWS})"
+            may_scan = rf"{SMALL}|\w+ USING (COVERING )?INDEX ({'.*' if 'LIMIT' in sql.sqlite else FEW_ROWS})"
             whole[name] = [each for each in steps if re.match(rf"SCAN (?!({may_scan})\b)({TABLES})\b", each)]
 
     assert_only_few_read_all(whole)
