@@ -266,6 +266,12 @@ steps:
     assert ["Gladly."] == call.said
 
 
+def test_a_text_of_another_class_is_computed_too() -> None:
+    before = "from enum import StrEnum\nclass Size(StrEnum):\n    BIG = 'big'"
+    body = 'await call.talk(Size.BIG)\nawait call.talk(str.__new__(type("Text", (str,), {}), call.from_))'
+    assert ["big", "447700900123"] == HandledCall(handler(body, before=before)).said
+
+
 FAULTS = {
     "an exception": "await call.talk({}['x'])",
     "no await": 'call.talk("Hello.")\nawait call.talk("Bye.")',
@@ -277,6 +283,7 @@ FAULTS = {
     "an invalid menu": 'await call.choose("Go.", {"one": Choice(1), "two": Choice(1)})',
     "a text that is too long": 'await call.talk("x" * 2000)',
     "another result": "return 5",
+    "an option that is a set": 'await call.conversation("x", canSpeak={call.uuid})',
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import CodeType
 from typing import Any, Final, NamedTuple, Self
@@ -30,10 +30,11 @@ MOST_STEPS: Final = 1000
 """How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
 
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"]}
-_URL: Final = re.compile(r"(?:https?|wss?)://")
+_KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
 """The words of a step whose texts are always literal."""
 _BRACES: Final = re.compile(r"\{[{%#]")
+_CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
 
 _HELD: Final = "held function"
@@ -125,13 +126,19 @@ class EffectTemplate:
         """A hashable value that is equal for two values with equal nodes. The holes are filled."""
         kind = type(value)
         if kind is str:
-            return value if self._is_literal(value) else (self._hole(value),)
+            return value if self._is_literal(value) else (str, self._hole(value))
         if kind is Ssml:
-            pieces = [piece.text if self._is_written(piece) else (self._hole(piece.text),) for piece in value.pieces]
+            pieces = [
+                piece.text if self._is_written(piece) else (str, self._hole(piece.text)) for piece in value.pieces
+            ]
             return (Ssml, *pieces)
         if kind is dict:
-            return tuple([(name, self.key(each)) for name, each in value.items()])
-        return tuple(map(self.key, value)) if kind is list or kind is tuple else value
+            return (dict, *value, *map(self.key, value.values()))
+        if kind is list or kind is tuple:
+            return tuple(map(self.key, value))
+        if kind in _CONSTANT:
+            return value
+        return (str, self._hole(value)) if isinstance(value, str) else repr(value)
 
     def node(self, value: Any) -> Node:
         """A value as it would be written in a flow file."""
@@ -146,6 +153,9 @@ class EffectTemplate:
             return Map(tuple(Entry(Text(str(key), place), self.node(each)) for key, each in value.items()), place)
         if isinstance(value, (list, tuple)):
             return Seq(tuple(map(self.node, value)), place)
+        if isinstance(value, Iterable):
+            message = f"the handler gives a {type(value).__name__} in place of a text, a number, a list or a dict"
+            raise RenderError("R110", message, str(place), frozenset())
         return Text(str(value).lower() if isinstance(value, bool) else str(value), place)
 
     def _ssml(self, piece: SsmlPiece) -> str:
@@ -162,11 +172,11 @@ class EffectTemplate:
 
     def _is_literal(self, text: str) -> bool:
         is_written = self.literal is None or id(text) in self.literal
-        return is_written and (self.has_expressions or not _BRACES.search(text))
+        return is_written and ("{" not in text or self.has_expressions or not _BRACES.search(text))
 
     def _hole(self, text: str) -> str:
-        is_number = E164.fullmatch(text.removeprefix("+")) is not None
-        name = f"{'p' if is_number else 'u' if _URL.match(text) else 't'}{len(self.values)}"
+        found = _KINDS.match(text)
+        name = f"{found.lastgroup if found else 't'}{len(self.values)}"
         self.values[name] = text
         return name
 
@@ -182,10 +192,13 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     return parts
 
 
+def _json(value: Any) -> bytes:
+    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
 def digest_of(name: str, said: Sequence[Any]) -> str:
     """A short hash of what a handler says, which changes if it says something else."""
-    written = orjson.dumps([name, said], default=repr, option=orjson.OPT_NON_STR_KEYS)
-    return hashlib.blake2b(written, digest_size=6).hexdigest()
+    return hashlib.blake2b(_json([name, said]), digest_size=6).hexdigest()
 
 
 class StepMaker:
@@ -220,7 +233,8 @@ class StepMaker:
                 self._made.clear()
                 self.latest.clear()
             steps = self._made[key] = tuple(self._steps(name, said))
-        self.latest.update((step.name, step) for step in steps)
+        for step in steps:
+            self.latest[step.name] = step
         last, place = said[-1]
         if last.held is None:
             return Made(steps, values, said)
@@ -233,11 +247,9 @@ class StepMaker:
     def _key(self, said: EffectAt, values: dict[str, str]) -> Any:
         effect, place = said
         template = EffectTemplate(self._literal, place, values)
-        written = EffectTemplate(None, place)
 
-        def keys(words: Mapping[str, Any]) -> Iterator[Any]:
-            for word, value in words.items():
-                yield word, (written if word in LITERAL else template).key(value)
+        def keys(words: Mapping[str, Any]) -> list[Any]:
+            return [(word, _json(value) if word in LITERAL else template.key(value)) for word, value in words.items()]
 
         return place.line, *keys(effect.first), *map(template.key, effect.do), *keys(effect.words)  # as in `_node`
 
