@@ -11,7 +11,7 @@ from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.loader import load
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import HandledCall, handler, project_of
+from tests.unit.engine.handled_call import SORRY, HandledCall, handler, project_of
 from tests.unit.engine.scripted_call import FAILSAFE, LEG
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
@@ -708,3 +708,80 @@ def test_a_handler_goes_only_to_flows_that_its_file_names(result: str, heard: st
     for code in ("call.goto(await call.run(find))", "call.run_flow(await call.run(find), outcomes=['return'])"):
         flow = handler(f"await {code}", FLOWS, before=before)
         assert [heard] == HandledCall(flow).said
+
+
+NESTED = """
+from datetime import date, datetime, time
+
+from ncco_server import Call, Choice, call_flow
+
+
+@call_flow(name="{name}", outcomes=["yes", "no"]{options})
+async def shop(call: Call, who: str, at: datetime, day: date = date(2026, 1, 5), hour: time = time(9, 30)) -> str:
+{body}
+"""
+INNER = """
+    await call.talk(f"Hello {who}, {at:%H:%M}, {day:%A}, {hour:%H}.")
+    return await call.choose("Press 1 or 2.", {"yes": Choice(1), "no": Choice(2)}, tries=1) or "no"
+"""
+RUNS = """
+    outcome = await call.run_flow("{flow}", outcomes=("yes", "no"), who=who + "{mark}", at=at)
+    await call.talk(f"{{who}} got {{outcome}}.")
+    return outcome
+"""
+BETWEEN = """
+flow: between
+params: {who: text, at: datetime}
+timezone: Europe/London
+outcomes: [yes, no]
+start: inner
+steps:
+  inner: {run: inner, with: {who: "{{ who }}!", at: "{{ at }}"}, on: {yes: {return: yes}, no: {return: no}}}
+"""
+BEGINS = """
+flow: begins
+default: true
+start: outer
+steps:
+  outer: {run: outer, with: {who: Ada, at: 2026-03-05T10:00+00:00}, on: {yes: end, no: end}}
+"""
+
+
+@each_case(("digits", "outcome"), [("1", "yes"), ("2", "no"), ("", "no")])
+def test_handlers_and_flow_files_run_each_other_with_params_and_outcomes(digits: str, outcome: str) -> None:
+    zone = ', timezone="Europe/London"'
+    texts = {
+        "flows/a.py": NESTED.format(name="outer", options=zone, body=RUNS.format(flow="second", mark="1")),
+        "flows/b.py": NESTED.format(name="second", options=zone, body=RUNS.format(flow="between", mark="2")),
+        "flows/between.yaml": BETWEEN,
+        "flows/c.py": NESTED.format(name="inner", options=zone, body=INNER),
+        "flows/start.yaml": BEGINS,
+    }
+    project = load(texts, {}, extent="project", handlers=["a.py", "b.py", "c.py"])
+    assert [] == [str(issue) for issue in project.issues]
+    call = HandledCall(project.flows["begins"])
+    assert ["Hello Ada12!, 10:00, Monday, 09.", "Press 1 or 2."] == call.said
+    assert (call.press(digits) if digits else call.silence()) is not None
+    assert [f"Ada1 got {outcome}.", f"Ada got {outcome}."] == call.said
+
+
+def test_a_handler_that_runs_itself_is_found() -> None:
+    project = project_of(NESTED.format(name="shop", options="", body=RUNS.format(flow="shop", mark="")))
+    assert "E280" in {issue.code for issue in project.issues}
+
+
+OUTBOUND = """, default=True, timezone="Europe/London", outbound={
+    "from": "442079460150", "machine_detection": "continue", "on": {"machine": {"run": "sorry"}},
+}"""
+
+
+def test_a_handler_can_be_placed_with_params_and_machine_detection() -> None:
+    text = NESTED.format(name="shop", options=OUTBOUND, body=INNER)
+    project = load({"flows/shop.py": text, "flows/sorry.yaml": SORRY}, {}, extent="project", handlers=["shop.py"])
+    assert {"W297"} == {issue.code for issue in project.issues}
+    given = {"who": "Ada", "at": "2026-03-05T10:00:00+00:00"}
+    call = HandledCall(project.flows["shop"], given=given)
+    assert ["Hello Ada, 10:00, Monday, 09.", "Press 1 or 2."] == call.said
+    assert call.detect("machine")
+    assert ["Something went wrong."] == call.said
+    assert [] == HandledCall(project.flows["shop"], given=given).press("1")

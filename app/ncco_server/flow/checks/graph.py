@@ -74,13 +74,17 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """Report E216 once for each group of steps, in one flow or several, that can loop without input from the caller.
 
     Silence and wrong input do not count as input: a caller who says nothing would loop forever. Cycles that a counter
-    ends are not reported.
+    ends are not reported. Nor are those through a handler in Python, whose variables are not known; `ncco prove` finds
+    them.
     """
     seen: set[Node] = set()
     for is_followed in FOLLOWED:
         followed = _FlowWays(flows, is_followed)
-        nodes = [(name, flow, step) for name, flow in flows.items() for step in flow.steps]
-        graph = {(name, step): dict(followed.leading(name, flow, step)) for name, flow, step in nodes}
+        nodes = {(name, step): flow for name, flow in flows.items() for step in flow.steps}
+        graph = {
+            (name, step): {to: way for to, way in followed.leading(name, flow, step) if to in nodes}
+            for (name, step), flow in nodes.items()
+        }
         for group in _looping(graph):
             if seen.isdisjoint(group):
                 seen |= group
@@ -181,7 +185,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
     """Report E280 once for each cycle of flows that wait for each other: none of them would ever return."""
     graph: dict[str, dict[str, Way]] = {name: {} for name in flows}
     for name, flow in flows.items():
-        ways = (way for read in flow.steps.values() for way, _ in read.step.leaving)
+        ways = (way for step in flow.played.values() for way, _ in step.leaving)
         for way in ways:
             if way.target.runs is not None and way.target.runs.comes_back and way.target.runs.flow in flows:
                 graph[name][way.target.runs.flow] = way
@@ -216,7 +220,7 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
     waiting = [(name, step) for step in begun.entered]
     for flow, step in waiting:
         read = flows[flow]
-        found = read.steps[step].step
+        found = read.played[step]
         sent += [found.sends, *found.events.values(), *(read.flow.events.values() if read.flow else ())]
         waiting += [to for to, _ in followed.leading(flow, read, step) if to not in waiting]
     for hook in (hook for hooks in sent for hook in hooks):
@@ -235,11 +239,11 @@ class _FlowWays:
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
         """The successors of a step, each with the first way to it."""
         found: dict[Node, Way] = {}
-        for way in self._open(flow.steps[step].step):
+        for way in self._open(flow.played[step]):
             runs = way.target.runs
             other = flow if runs is None else self._flows.get(runs.flow)
-            to = way.target.step if runs is None else other.start if other else None
-            if other is not None and to in other.steps:
+            to = way.target.step if runs is None else other.entry if other else None
+            if other is not None and to in other.played:
                 found.setdefault((name if runs is None else runs.flow, str(to)), way)
         yield from found.items()
 
@@ -265,11 +269,11 @@ class _FlowWays:
         self._returned[name] = set()
         found = set[str]()
         entered = set[str]()
-        waiting = [flow.start]
+        waiting = [flow.entry]
         for step in waiting:
-            if step is not None and step in flow.steps and step not in entered:
+            if step is not None and step in flow.played and step not in entered:
                 entered.add(step)
-                targets = [way.target for way in self._open(flow.steps[step].step)]
+                targets = [way.target for way in self._open(flow.played[step])]
                 found |= {target.returns for target in targets if target.returns}
                 waiting += [target.step for target in targets]
         self._returned[name] = found

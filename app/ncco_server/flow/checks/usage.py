@@ -83,7 +83,7 @@ def _variables(facts: Facts) -> Iterator[FlowIssue]:
 def _outside(facts: Facts) -> Iterator[FlowIssue]:
     outside = facts.source.outside
     for name, param in outside.params.items():
-        if name not in facts.read:
+        if name not in facts.read and facts.flow.handler is None:
             yield RULES["W632"].at(param.variable.place, f'nothing reads the param "{name}"')
     for name, variable in outside.returns.items():
         if name not in facts.returned:

@@ -288,7 +288,12 @@ class HandlerPlayback:
         if outcome is not None and not isinstance(outcome, str):
             raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
-        name = f"{_ENDED}, line {self._played[-1].place.line}" if self._played else _ENDED
+        parts = [
+            _ENDED,
+            *([f"line {self._played[-1].place.line}"] if self._played else []),
+            *([outcome] if outcome else []),
+        ]
+        name = ", ".join(parts)
         self._stop_at(HandlerEffect("leave", words=words, name=name), said)
 
     def _fail(self, message: str, error: Exception | None = None, code: str = "R110") -> None:

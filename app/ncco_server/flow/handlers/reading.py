@@ -10,7 +10,7 @@ import inspect
 import sys
 import traceback
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
@@ -74,6 +74,14 @@ class SampleEnv(dict[str, str]):
         return "https://example.com"
 
 
+_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "datetime": datetime.fromisoformat,
+}
+"""How an argument is made of a param that is stored as text, by its type; of "", None."""
+_SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
+"""Such params in the call in which the steps of a handler are found."""
 _TYPES: Final[Mapping[Any, str]] = {
     str: "text",
     int: "int",
@@ -91,12 +99,13 @@ class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
     It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`.
+    `params` are the types of its params, by name.
     """
 
     flow: CallFlow
     maker: StepMaker
     runs: frozenset[str]
-    params: tuple[str, ...]
+    params: Mapping[str, str]
     calendars: Mapping[str, Calendar]
     env: frozenset[str] = frozenset()
     hours: frozenset[str] = frozenset()
@@ -122,7 +131,12 @@ class LoadedHandler:
 
     def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> HandlerPlayback:
         """The handler at the beginning of a call."""
-        return HandlerPlayback(self.flow, self.maker, facts, env, params, calendars=self.calendars)
+        arguments = {name: self._argument(name, value) for name, value in params.items()}
+        return HandlerPlayback(self.flow, self.maker, facts, env, arguments, calendars=self.calendars)
+
+    def _argument(self, name: str, value: Any) -> Any:
+        reader = _READERS.get(self.params[name])
+        return value if reader is None else reader(value) if value else None
 
 
 class HandlerFile(NamedTuple):
@@ -208,15 +222,20 @@ def _node(handler: CallFlow, path: str) -> Node:
 
 def _params(handler: CallFlow) -> dict[str, Any]:
     """The arguments of a handler after the call, as params of a flow."""
+    found: dict[str, Any] = {}
+    for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
+        type_ = _type_of(handler, name)
+        found[name] = type_ if param.default is param.empty else {"type": type_, "default": param.default}
+    return found
+
+
+def _type_of(handler: CallFlow, name: str) -> str:
+    """The type of a param in the flow language."""
     try:
         hints = typing.get_type_hints(handler.function)
     except (NameError, TypeError):
         hints = {}
-    found: dict[str, Any] = {}
-    for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
-        type_ = _TYPES.get(hints.get(name, str), "text")
-        found[name] = type_ if param.default is param.empty else {"type": type_, "default": param.default}
-    return found
+    return _TYPES.get(hints.get(name, str), "text")
 
 
 def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
@@ -229,9 +248,11 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
+    declared = read.flow.params.items()
+    types = {name: _type_of(file.handler, name) for name, _ in declared}
     calendars = read.flow.calendars
-    handling = LoadedHandler(file.handler, maker, frozenset(runs), tuple(read.flow.params), calendars)
-    params = {name: param.default for name, param in read.flow.params.items()}
+    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, calendars)
+    params = {name: param.default or _SAMPLE_PARAMS.get(types[name], param.default) for name, param in declared}
     start = read.flow.steps[_START]
     env = SampleEnv(file.handler.file)
     steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start, calendars)

@@ -31,7 +31,7 @@ from ncco_server.flow.language.hooks import HookDefinition, read_events
 from ncco_server.flow.language.outbound import Outbound, OutboundWords, read_outbound
 from ncco_server.flow.language.shared import Context, Declarations, Sections, overlay, read_sections
 from ncco_server.flow.language.step import EXITS, STEP_WORDS, ReadStep, read_step
-from ncco_server.flow.model import Flow, Limit
+from ncco_server.flow.model import Flow, Limit, Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.flow.scope import ScopeTypes, Signature, Variable, scope_types
 from ncco_server.flow.source.source_file import quote
@@ -220,6 +220,18 @@ class ReadFlow:
     def name(self) -> str:
         """The name of the flow; "" if the file does not give one."""
         return self.words.name.value if self.words.name else ""
+
+    @property
+    def entry(self) -> str | None:
+        """The first of the steps in `played`; None if unknown."""
+        return self.flow.start if self.flow is not None and self.flow.handler is not None else self.start
+
+    @property
+    def played(self) -> Mapping[str, Step]:
+        """The steps that calls can be in, by name: those of a handler in Python are not written in `steps`."""
+        if self.flow is not None and self.flow.handler is not None:
+            return self.flow.steps
+        return {name: each.step for name, each in self.steps.items()}
 
 
 _SHARED: Final = "shared"
