@@ -26,6 +26,7 @@ BENCHMARKS: Final = (
     "signature",
     "store",
     "disk",
+    "replay",
     "served",
     "latency",
     "growth",

@@ -7,8 +7,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Final
 
@@ -65,16 +65,15 @@ class Watch:
         self._thread = None
         self._is_wanted = threading.Event()
 
-    @contextmanager
-    def limited(self, file: str) -> Iterator[None]:
-        """Interrupt the code of `file` if it takes too long."""
+    def limited(self, file: str, work: Callable[[Any], None], argument: Any) -> None:
+        """Call `work`, and interrupt the code of `file` if it takes too long."""
         before = self._file
         self._file = file
         self._turns += 1
         try:
             if not self._is_wanted.is_set():
                 self._start()
-            yield
+            work(argument)
         finally:
             self._file = before
 
@@ -109,7 +108,13 @@ class Watch:
 _WATCH: Final = Watch()
 
 
-def limited(file: str) -> AbstractContextManager[None]:
-    """Interrupt the code of `file` if it takes too long; in other threads, where flows are loaded, after MOST_LINES."""
-    is_main = threading.get_ident() == threading.main_thread().ident
-    return _WATCH.limited(file) if is_main else counted(file)
+def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
+    """Call `work`, and interrupt the code of `file` if it takes too long.
+
+    In other threads than the main one, where flows are loaded, it is interrupted after MOST_LINES.
+    """
+    if threading.get_ident() == threading.main_thread().ident:
+        _WATCH.limited(file, work, argument)
+        return
+    with counted(file):
+        work(argument)

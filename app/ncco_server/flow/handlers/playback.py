@@ -100,7 +100,8 @@ class HandlerPlayback:
         self._made: Made | None = None
         self._recorded: list[Any] = []
         self._name = ""
-        self._digest = ""
+        self._said_since: Sequence[EffectAt] = ()
+        self._known_digest = ""
         self._place = Place(self._path, flow.line, 1)
 
     @property
@@ -174,7 +175,7 @@ class HandlerPlayback:
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
         """As `item`, at a time in milliseconds since 1970."""
-        return list(Recorded(self._name, self._digest, value, at_ms, problem))
+        return list(Recorded(self._name, self._digest(), value, at_ms, problem))
 
     def play(self, recorded: Sequence[Any]) -> None:
         """Run on with these results, of which the first is when the call came to the handler. Raises RenderError."""
@@ -182,8 +183,7 @@ class HandlerPlayback:
             raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
         new = recorded[len(self._recorded) :]
         if new:
-            with limited(self._file):
-                self._go_on(new)
+            limited(self._file, self._go_on, new)
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
@@ -194,10 +194,17 @@ class HandlerPlayback:
                 self._begin()
                 continue
             result = Recorded(*stored)
-            if (result.name, result.digest) != (self._name, self._digest):
+            if (result.name, result.digest) != (self._name, self._digest()):
                 self._refuse(result)
             self._call.now = at(result.at_ms)
             self._advance(result)
+
+    def _digest(self) -> str:
+        """The digest of what the handler has said since the effect before; most turns do not ask for it."""
+        if not self._known_digest:
+            said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
+            self._known_digest = digest_of(self._name, said)
+        return self._known_digest
 
     def _refuse(self, result: Recorded) -> None:
         message = (
@@ -273,9 +280,8 @@ class HandlerPlayback:
         self._place = self._place_now()
         self._name = effect.name or f"line {self._place.line}"
         self._played.append(EffectAt(effect, self._place))
-        self._digest = digest_of(
-            self._name, [(each.effect.first, each.effect.do, each.effect.words) for each in self._played[said:]]
-        )
+        self._said_since = self._played[said:]
+        self._known_digest = ""
         self._said = None
         if effect.does == "run":
             self._played.pop()
