@@ -19,6 +19,7 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow
 from ncco_server.flow.report import printable
 from ncco_server.service.replay import REPLAY_KEY, replay
+from ncco_server.service.turns import Policy
 from ncco_server.store import RevisionRow, Timeline
 
 
@@ -47,7 +48,7 @@ async def command(*, session: str, form: str) -> int:
         revision = await records.revision(timeline.call.session.revision)
     settings = server_settings()
     policy = policy_of(settings, (REPLAY_KEY,))
-    turns = list(replay(timeline, _flow(timeline, revision), policy))
+    turns = list(replay(timeline, _flow(timeline, revision, policy), policy))
     if form == "json":
         print_json({"call": timeline.call.session.id, "turns": turns})
     else:
@@ -55,10 +56,10 @@ async def command(*, session: str, form: str) -> int:
     return FINE if all(turn["differs"] is None for turn in turns) else ISSUES
 
 
-def _flow(timeline: Timeline, revision: RevisionRow | None) -> Flow:
+def _flow(timeline: Timeline, revision: RevisionRow | None, policy: Policy) -> Flow:
     """The call's flow, at its revision. Raises CannotRun."""
     row = timeline.call.session
-    flows = load(orjson.loads(revision.sources)).flows if revision is not None else {}
+    flows = load(orjson.loads(revision.sources), handlers=policy.handlers).flows if revision is not None else {}
     if row.flow not in flows:
         message = f"revision {row.revision[:8]} of flow {row.flow} is not stored, or can no longer be read"
         raise CannotRun(message, "replay a newer call, or use the version of ncco that recorded this call")

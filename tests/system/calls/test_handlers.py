@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.system.calls.test_durable_calls import callback, post, press, said
 from tests.system.cli.running import running_server
@@ -50,6 +51,8 @@ def test_a_handler_goes_on_after_kill_9_with_the_text_that_the_call_began_with(
         assert said(busy)[0].startswith("The kitchen is busy.")
         new = press(server, post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "new"}), "2")
         assert "Your order is in the oven. It will take 20 more minutes." == said(press(server, new, "12345"))[0]
+    replayed = ncco("replay", "new", cwd=project, env=settings)
+    assert (0, 3) == (replayed.exit_code, replayed.stdout.count("the same bytes")), replayed.output
 
 
 def test_a_server_does_not_run_code_that_is_not_listed(tmp_path: Path, project: Path) -> None:

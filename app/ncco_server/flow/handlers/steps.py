@@ -66,8 +66,12 @@ class HeldLookup(LookupDefinition):
         return request
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the step sees it, and why it is the default; any result that is true counts as true."""
-        return (self.default_answer, problem) if problem else ({READY: bool(value), OK: True}, "")
+        """The answer as the step sees it, and why it is the default; any result that is true counts as true.
+
+        `value` may also be a stored answer.
+        """
+        found = value[READY] if isinstance(value, Mapping) and value.keys() == {READY} else value
+        return (self.default_answer, problem) if problem else ({READY: bool(found), OK: True}, "")
 
 
 class EffectAt(NamedTuple):
