@@ -20,15 +20,16 @@ from ncco_server.cli.project import LoadedProject
 from ncco_server.cli.work_tree import is_for_git
 from ncco_server.errors import SettingsError, StoreError
 from ncco_server.flow.model import Flow, Project
-from ncco_server.flow.report import as_sentence, counted, some_of
+from ncco_server.flow.report import counted, some_of
+from ncco_server.service.problems import ServerProblem, problems_of_audio, problems_of_placing
 from ncco_server.service.recording_files import RecordingFiles
-from ncco_server.service.recordings import NEWEST, PUT_BACK, count_lost
+from ncco_server.service.recordings import count_lost
 from ncco_server.service.result_rows import complete_since
 from ncco_server.settings import Settings
 from ncco_server.settings.fields import SECRETS, UUID, variable
 from ncco_server.settings.safety import PLACEHOLDERS, placeholders, unsafe
 from ncco_server.settings.secrets import CONSOLE_KEY_SUFFIX, KEY_SUFFIX
-from ncco_server.store import PlacingControl, Records, open_store
+from ncco_server.store import PlacingControl, Records, milliseconds, open_store
 from ncco_server.verify.prove import SearchLimits, prove, roots_of
 from ncco_server.vonage.keys import rsa_modulus
 
@@ -201,8 +202,11 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
 async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]:
     """Whether files of recordings are missing."""
     lost = await read(lambda records: count_lost(records, files), 0)
-    message = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
-    return [error(message, f"{as_sentence(PUT_BACK)}.")] if lost else []
+    return [_finding(problem) for problem in problems_of_audio(lost)]
+
+
+def _finding(problem: ServerProblem) -> Finding:
+    return Finding(problem.severity, problem.text, problem.cure)
 
 
 async def check_sums(read: ReadRecords) -> list[Finding]:
@@ -248,15 +252,10 @@ async def check_placing(settings: Settings, flows: Iterable[Flow], read: ReadRec
     """Whether calls can be placed, if a flow can be used for that."""
     if not any(flow.outbound is not None for flow in flows):
         return []
-    found = []
-    if settings.voice_access is None:
-        message = "no calls are placed without VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY"
-        found.append(warning(message, "Set both."))
     control = await read(lambda records: records.placing(), PlacingControl())
-    if control.paused_at is not None:
-        message = f"it is paused by {control.paused_by}: {control.reason or 'no reason given'}"
-        found.append(warning(message, "Fix the reason, then choose Resume, or run `ncco place --resume`."))
-    return found or [ok("calls can be placed")]
+    now_ms = milliseconds(datetime.now(UTC))
+    problems = problems_of_placing(control, now_ms, has_access=settings.voice_access is not None)
+    return [_finding(problem) for problem in problems] or [ok("calls can be placed")]
 
 
 def check_proof(settings: Settings, loaded: LoadedProject | CannotRun) -> Iterator[Finding]:

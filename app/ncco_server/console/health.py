@@ -17,8 +17,9 @@ from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import as_sentence, counted
 from ncco_server.service.figures import LookupFigures, ServerFigures
+from ncco_server.service.problems import ServerProblem, problems_of_audio, problems_of_placing
 from ncco_server.service.recording_files import NO_KEY
-from ncco_server.service.recordings import NEWEST, PUT_BACK, SET_KEY
+from ncco_server.service.recordings import SET_KEY
 from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.settings import Settings
 from ncco_server.store import milliseconds, open_store
@@ -246,10 +247,13 @@ def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
         cure = "Each says why, and can be fetched again."
         plain = f"{counted(failed, 'message')} could not be fetched."
         yield HealthProblem("warning", plain, text, cure, RECORDINGS, "the messages", "/messages")
-    if lost := figures.recordings.get("lost"):
-        text = f"The audio of {counted(lost, 'recording')} is lost. Only the newest {NEWEST} were checked."
-        plain = f"{counted(lost, 'message')} can no longer be played."
-        yield HealthProblem("error", plain, text, f"{as_sentence(PUT_BACK)}.", RECORDINGS)
+    for problem in problems_of_audio(figures.recordings.get("lost", 0)):
+        plain = f"{counted(figures.recordings['lost'], 'message')} can no longer be played."
+        yield HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, RECORDINGS)
+
+
+def _as_text(problem: ServerProblem) -> str:
+    return f"{as_sentence(problem.text)}."
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
@@ -311,20 +315,19 @@ async def _of_placing(console: Console) -> list[HealthProblem]:
         waiting = (await placed.count_active()).waiting
     except StoreError as error:
         return [_of_store(error)]
-    where, link = "the placed calls", "/calls/placed"
-    if control.paused_at is not None:
-        text = f"Placing calls is paused by {control.paused_by}: {control.reason or 'no reason given'}."
-        cure = "Fix the problem, then choose Resume."
-        return [HealthProblem("warning", "Placing calls is paused.", text, cure, PLACING, where, link)]
-    if waiting and control.is_held(milliseconds(datetime.now(UTC))):
-        plain = f"{counted(waiting, 'call waits', 'calls wait')}, because Vonage accepts no calls at the moment."
-        text = as_sentence(control.held_for)
-        cure = "The server tries again by itself, until the calls expire."
-        return [HealthProblem("warning", plain, text, cure, PLACING, where, link)]
-    if waiting and console.incoming is None and console.settings.voice_access is None:
-        plain = f"{counted(waiting, 'call waits', 'calls wait')}, but this server cannot place calls."
-        text = "VONAGE_APPLICATION_ID or VONAGE_PRIVATE_KEY is not set."
-        return [HealthProblem("warning", plain, text, "Set both, or run `ncco go-live`.", PLACING, where, link)]
+    waits = counted(waiting, "call waits", "calls wait")
+    plain_of = {
+        "paused": "Placing calls is paused.",
+        "held": f"{waits}, because Vonage accepts no calls at the moment.",
+        "no access": f"{waits}, but this server cannot place calls.",
+    }
+    has_access = console.incoming is not None or console.settings.voice_access is not None
+    for problem in problems_of_placing(control, milliseconds(datetime.now(UTC)), has_access=has_access):
+        if waiting or problem.kind == "paused":
+            where, link = "the placed calls", "/calls/placed"
+            plain = plain_of[problem.kind]
+            shown = HealthProblem(problem.severity, plain, _as_text(problem), problem.cure, PLACING, where, link)
+            return [shown]
     return []
 
 

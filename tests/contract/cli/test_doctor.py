@@ -25,6 +25,7 @@ from tests.support.keys import private_pem, public_pem, rsa_key, self_signed
 from tests.support.server import Server, free_port
 from tests.support.stored_rows import NOON_MS, end_call, run_in, session_row, turn_row, webhook_row
 
+LATER_MS = 1 << 50
 LOST = Path(__file__).parents[3] / "docs" / "examples" / "lost" / "flows" / "workshop.yaml"
 SAMPLE = Path(__file__).parents[2] / "samples" / "store" / "sqlite-0001.sql"
 SECRET = "an-invented-signature-secret"
@@ -330,18 +331,25 @@ def test_a_project_that_only_places_calls_is_fine_and_a_pause_is_said(project: P
     async def pause(store: Store) -> None:
         await store.placed.pause(1, "anna", "wrong list")
 
+    async def hold(store: Store) -> None:
+        await store.placed.resume()
+        await store.placed.hold(LATER_MS, "the account has no credit left")
+
     (project / "flows" / "shop.yaml").write_text(PLACES, encoding="utf-8")
     key = {"VONAGE_PRIVATE_KEY": private_pem(rsa_key()), "VONAGE_APPLICATION_ID": APPLICATION_ID}
     without_key = doctor(project, {}, "--offline")
     ready = doctor(project, key, "--offline")
     in_store(project, pause)
     paused = doctor(project, key, "--offline")
+    in_store(project, hold)
+    held = doctor(project, key, "--offline")
 
     assert "error" not in ready.of("flows")
     assert "VONAGE_PRIVATE_KEY" in without_key.of("placing")["warning"]
     assert "calls can be placed" == ready.of("placing")["ok"]
-    assert "it is paused by anna: wrong list" == paused.of("placing")["warning"]
+    assert "placing calls is paused by anna: wrong list" == paused.of("placing")["warning"]
     assert "ncco place --resume" in paused.output
+    assert "the account has no credit left" == held.of("placing")["warning"]
 
 
 def test_files_of_recordings_that_are_lost_are_counted(project: Path) -> None:

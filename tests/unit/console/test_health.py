@@ -180,7 +180,7 @@ async def test_what_waits_for_somebody_is_said(tmp_path: Path) -> None:
     for words in (
         "1 hook could not be delivered, and the server gave up.",
         "2 recordings could not be fetched from Vonage.",
-        "The audio of 3 recordings is lost. Only the newest 100 were checked.",
+        "The audio of 3 recordings is lost; only the newest 100 were checked.",
         "<code>ncco recordings retry --lost</code> fetches",
         "<code>ncco hooks</code> says why",
     ):
