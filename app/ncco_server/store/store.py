@@ -402,12 +402,10 @@ class Store:
         self.functions = FunctionResults(database)
         self._has_forgotten = False
 
-    # Imported when they are first used, because most servers need none of them.
-
     @cached_property
     def recordings(self) -> Recordings:
         """The recordings of calls."""
-        from ncco_server.store.recordings import Recordings  # noqa: PLC0415
+        from ncco_server.store.recordings import Recordings  # noqa: PLC0415 - most servers record nothing
 
         return Recordings(self.database)
 
@@ -418,14 +416,14 @@ class Store:
     @cached_property
     def placed(self) -> PlacedCalls:
         """Calls that this server places."""
-        from ncco_server.store.placed import PlacedCalls  # noqa: PLC0415
+        from ncco_server.store.placed import PlacedCalls  # noqa: PLC0415 - most servers place no calls
 
         return PlacedCalls(self.database)
 
     @cached_property
     def api_keys(self) -> ApiKeys:
         """The API keys of programs that request calls."""
-        from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415
+        from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415 - only for the API for placed calls
 
         return ApiKeys(self.database)
 
