@@ -16,6 +16,8 @@ import structlog
 from pydantic import SecretStr
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.handlers.api import Called
+from ncco_server.flow.handlers.samples import samples_of
 from ncco_server.flow.loader import load_files
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
@@ -65,7 +67,7 @@ class Line:
     @cached_property
     def project(self) -> Project:
         """The loaded project."""
-        return load_files(self.flows, self.flows.parent / "templates")
+        return project_in(self.flows)
 
     @cached_property
     def text(self) -> str:
@@ -122,6 +124,9 @@ class LookUps:
     def _new(self, lookup: Lookup) -> LookupAnswer:
         number = self._asked[lookup.name] = self._asked.get(lookup.name, 0) + 1
         luck = Random(f"{self._seed} {lookup.name} {number}")  # noqa: S311 - to be repeated
+        if isinstance(lookup.request.code, Called):
+            samples = samples_of(lookup.request.code.function)
+            return luck.choice([LookupAnswer(None, "nobody answers"), *map(LookupAnswer, samples)])
         fitting = self._fitting(lookup)
         if not fitting or luck.random() < 0.15:
             return LookupAnswer(None, "nobody answers")
@@ -182,13 +187,18 @@ def _silent() -> Any:
     return structlog.wrap_logger(None, processors=[drop])
 
 
+def project_in(flows: Path) -> Project:
+    """The project with the flows in a folder, also those in Python."""
+    return load_files(flows, flows.parent / "templates", handlers=[path.name for path in flows.glob("*.py")])
+
+
 @cache
 def lines() -> tuple[Line, ...]:
     """Each numbered flow in flows/, and each example with a numbered flow."""
     folders = [ROOT / "flows", *sorted((ROOT / "examples").glob("*/flows"))]
     found = []
     for folder in folders:
-        flows = load_files(folder, folder.parent / "templates").flows.values()
+        flows = project_in(folder).flows.values()
         for flow in [flow for flow in flows if flow.numbers]:
             name = flow.name if folder == folders[0] else f"examples/{folder.parent.name}"
             found.append(Line(name, folder, flow.numbers[0]))
