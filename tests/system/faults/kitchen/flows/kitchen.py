@@ -6,15 +6,14 @@ A line of the file is `begins` or `ends`, the leg and the number of the function
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import time
 from random import random
+from uuid import uuid4
 
 from ncco_server import Call, Choice, call_flow
 
 LONGEST_S = 0.03
-RUNS = itertools.count()
 
 
 def note(file: str, *words: str) -> None:
@@ -26,7 +25,7 @@ def note(file: str, *words: str) -> None:
 
 async def cook(file: str, leg: str, number: str) -> str:
     """Takes up to LONGEST_S. The result identifies the run."""
-    run = f"{os.getpid()}-{next(RUNS)}"
+    run = uuid4().hex
     note(file, "begins", leg, number, run)
     await asyncio.sleep(random() * LONGEST_S)  # noqa: S311 - no secret
     note(file, "ends", leg, number, run)
@@ -35,7 +34,7 @@ async def cook(file: str, leg: str, number: str) -> str:
 
 def serve(file: str, leg: str, number: str) -> str:
     """The same in a thread."""
-    run = f"{os.getpid()}-{next(RUNS)}"
+    run = uuid4().hex
     note(file, "begins", leg, number, run)
     time.sleep(random() * LONGEST_S)  # noqa: S311 - no secret
     note(file, "ends", leg, number, run)
