@@ -234,7 +234,7 @@ def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandle
     params = {name: flow.variables[name].default for name in flow.params}
     playback = handling.playback(call_record(call), context.env, params)
     try:
-        playback.play(handling.begun(context.now))
+        playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)
     except RenderError:
         return None
@@ -390,7 +390,7 @@ class Scopes:
         if playback is not None:
             self._playbacks[self.flow.name] = playback
         if handling is not None and not self._scope.variables[handling.recorded]:
-            begun = handling.begun(self._context.now) if playback is None else playback.recorded
+            begun = handling.begun(self._context.now, self._context.env) if playback is None else playback.recorded
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:

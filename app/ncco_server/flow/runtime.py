@@ -77,8 +77,8 @@ class Handling(Protocol):
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """What a handler has got, without the times, as JSON."""
 
-    def begun(self, now: datetime) -> Sequence[Any]:
-        """The results of a call that comes to the handler now."""
+    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
+        """The results of a call that comes to the handler now, with the variables for flows that it reads."""
 
     def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> PlayedHandler:
         """The handler at the beginning of a call."""

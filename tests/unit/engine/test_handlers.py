@@ -785,3 +785,16 @@ def test_a_handler_can_be_placed_with_params_and_machine_detection() -> None:
     assert call.detect("machine")
     assert ["Something went wrong."] == call.said
     assert [] == HandledCall(project.flows["shop"], given=given).press("1")
+
+
+def test_a_call_keeps_the_variables_that_its_handler_reads_and_no_others() -> None:
+    flow = handler("""
+        await call.talk(f"{call.env['GREETING']}, {call.env.get('TEAM')}, {'NIGHT' in call.env}.")
+        await call.collect("Press 1.", digits=1)
+        await call.talk(f"{call.env['GREETING']}, {call.env.get('TEAM')}, {'NIGHT' in call.env}.")
+    """)
+    call = HandledCall(flow, env={"GREETING": "Hello", "OTHER": "12345678"})
+    call.around["env"] = {"GREETING": "Good evening", "TEAM": "kitchen", "NIGHT": "1"}
+    assert call.press("1")
+    assert ["Hello, None, False."] == call.said
+    assert b"12345678" not in to_json(call.session)

@@ -190,8 +190,7 @@ class HandlerPlayback:
             self._recorded.append(stored)
             self._call.read_hours.clear()
             if self._coroutine is None:
-                self._call.now = at(stored)
-                self._begin()
+                self._begin(stored)
                 continue
             result = Recorded(*stored)
             if (result.name, result.digest) != (self._name, self._digest()):
@@ -213,7 +212,13 @@ class HandlerPlayback:
         )
         raise RenderError("R111", message, str(self._place), frozenset())
 
-    def _begin(self) -> None:
+    def _begin(self, begun: Any) -> None:
+        """Run to the first effect; `begun` is the time, alone or in a list with the variables of the call."""
+        ms, env = begun if isinstance(begun, list) else (begun, {})
+        self._call.now = at(ms)
+        if env:
+            known = {**self._call.env, **env}
+            self._call.env = {name: value for name, value in known.items() if value is not None}
         made = self._flow.function(self._call, **self._params)
         if not inspect.iscoroutine(made):
             raise RenderError("R110", "the handler is not an `async` function", str(self._place), frozenset())

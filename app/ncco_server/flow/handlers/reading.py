@@ -60,17 +60,30 @@ class SampleEnv(dict[str, str]):
 
     Attributes:
         lines: the line of the handler's file that read each of them first.
+        read: every variable that was read.
     """
 
     def __init__(self, file: str) -> None:
         self.lines: dict[str, int] = {}
+        self.read: set[str] = set()
         self._file = file
+
+    def get(self, name: str, default: Any = None, /) -> Any:
+        """The default."""
+        self.read.add(name)
+        return default
+
+    def __contains__(self, name: object) -> bool:
+        """Always False."""
+        self.read.add(str(name))
+        return False
 
     def __missing__(self, name: str) -> str:
         frame = inspect.currentframe()
         while frame is not None and frame.f_code.co_filename != self._file:
             frame = frame.f_back
         self.lines.setdefault(name, frame.f_lineno if frame is not None else 1)
+        self.read.add(name)
         return "https://example.com"
 
 
@@ -98,7 +111,8 @@ _TYPES: Final[Mapping[Any, str]] = {
 class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
-    It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`.
+    It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`. The
+    variables that it reads, `kept`, are stored with the call.
     `params` are the types of its params, by name.
     """
 
@@ -108,6 +122,7 @@ class LoadedHandler:
     params: Mapping[str, str]
     calendars: Mapping[str, Calendar]
     env: frozenset[str] = frozenset()
+    kept: tuple[str, ...] = ()
     hours: frozenset[str] = frozenset()
     recorded: str = RECORDED
 
@@ -121,9 +136,10 @@ class LoadedHandler:
         playback.play(variables[RECORDED])
         return playback.state()
 
-    def begun(self, now: datetime) -> Sequence[Any]:
+    def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
         """The results of a call that comes to the handler now."""
-        return [milliseconds(now)]
+        ms = milliseconds(now)
+        return [[ms, {name: env.get(name) for name in self.kept}] if self.kept else ms]
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """What a handler has got, without the times: JSON."""
@@ -260,7 +276,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     first = next(iter(steps), _START)
     unset = env.lines.keys() - (env.lines if context.env is None else context.env)
     issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
-    handler = replace(handling, env=frozenset(env.lines), hours=steps.hours)
+    handler = replace(handling, env=frozenset(env.lines), kept=tuple(sorted(env.read)), hours=steps.hours)
     flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handler)
     return replace(read, flow=flow)
 
