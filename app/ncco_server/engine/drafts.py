@@ -96,7 +96,8 @@ def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | N
     if target is None or target.step == step.name:
         return None
     if target.runs is not None:
-        return _tail_in(flow.subs[target.runs.flow])
+        runs = flow.subs.get(target.runs.flow)  # only the flow that a call began in has these
+        return None if runs is None else _tail_in(runs)
     return None if target.step is None else _as_tail(_played_from(flow, target.step, frame))
 
 

@@ -102,8 +102,9 @@ def _call_functions(run: Run) -> Playing[None]:
         times = run.asked[asked] = run.asked.get(asked, 0) + 1
         run.has_called = True
         key = f"{asked}:{times}"
-        (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id),)
-        run.scopes.record(answer.value, answer.problem)
+        redact = run.scopes.redactor()
+        (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact),)
+        run.scopes.record(answer.value if redact is None else redact(answer.value), answer.problem)
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"
         run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))
@@ -411,7 +412,8 @@ def resume_with(flow: Flow, session: Session, step: Step, result: Any, context: 
         run.scopes.leave()
     run.step = step.name
     run.mark_decision(step)
-    run.scopes.record(result)
+    asked = step.exit.asked
+    run.scopes.record(result, sensitive=asked is not None and asked.sensitive)
     yield from _enter(run, Target(step.name, step.place), step)
     return run.finish("given")
 
@@ -483,7 +485,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
             if decision.sets:
                 set_all(run, decision.sets)
             if run.scopes.flow.handler is not None:
-                run.scopes.record(_heard_by_handler(decision))
+                run.scopes.record(_heard_by_handler(decision), sensitive=wait.sensitive)
             yield from _enter(run, decision.move.target, step)
         else:
             yield from _play_again(run, step, decision)

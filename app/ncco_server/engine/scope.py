@@ -25,6 +25,7 @@ from ncco_server.flow.runtime import Outcome, PlayedHandler
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.flow.templates.values import Names
+from ncco_server.value_types import ANY
 
 NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """The value of `input` before the first question."""
@@ -232,7 +233,7 @@ def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandle
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
-    playback = handling.playback(call_record(call), context.env, params)
+    playback = handling.playback(call_record(call), context.env, params, NOTHING)
     try:
         playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)
@@ -278,6 +279,7 @@ class Scopes:
         self._names: Names
         self._names_of: tuple[Any, ...] = (None, None, None, None)
         self._playbacks: dict[str, PlayedHandler] = {}
+        self._known: dict[str, str] = {}
         self._set(scopes_of(root, before, context.cipher))
         for scope in self._scopes if context.cipher is not None else ():
             self.secrets.learn([scope.variables[name] for name in scope.secrets])
@@ -378,11 +380,36 @@ class Scopes:
         recorded = scope.variables[handling.recorded]
         playback = self._playbacks.get(scope.flow.name)
         if playback is None or not playback.follows(recorded):
-            params = {name: scope.variables[name] for name in scope.flow.params}
-            playback = handling.playback(self._call, self._context.env, params)
+            params = {name: self._param_of(scope, name) for name in scope.flow.params}
+            playback = handling.playback(self._call, self._context.env, params, self._known)
             self._playbacks[scope.flow.name] = playback
         playback.play(recorded)
+        if self._known and any(map(self.secrets.are_in, playback.computed)):
+            message = "the handler says a sensitive value, which would be stored: give it to a function only"
+            raise RenderError("R110", message, str(scope.flow.place), frozenset())
         return playback
+
+    def _param_of(self, scope: FlowScope, name: str) -> Any:
+        """A param of a handler; the token of a sensitive one, unless it is the default, which is public."""
+        if name not in scope.variables:
+            return scope.tokens[name]
+        value = scope.variables[name]
+        declared = scope.flow.variables[name]
+        return self._token_of(value) if declared.sensitive and value != declared.default else value
+
+    def _token_of(self, secret: str) -> str:
+        """The token of a sensitive value, by which a handler knows it in this turn."""
+        self.secrets.learn(secret)
+        token = self.mask(secret)
+        self._known[token] = secret
+        return token
+
+    def redactor(self) -> Callable[[Any], Any] | None:
+        """A function that replaces what repeats a sensitive value of this turn; None if there is none."""
+        if not self.secrets:
+            return None
+        redactor = Redactor(self.secrets, self.mask)
+        return lambda result: redactor.redact(ANY, result, ())
 
     def begin_handler(self, playback: PlayedHandler | None = None) -> None:
         """Note when the call has come to a handler, unless that is known. `playback` has begun already."""
@@ -406,8 +433,10 @@ class Scopes:
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
 
-    def record(self, value: Any, problem: str = "") -> None:
+    def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
         """Store what came of the wait or the function that the handler waits for. Raises RenderError."""
+        if sensitive and value is not None:
+            value = self._token_of(value)
         playback = self._playback(self._scope)
         handling = self._scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only

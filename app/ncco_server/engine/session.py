@@ -318,6 +318,7 @@ class Lookup(NamedTuple):
         key: the idempotency key, the same for each attempt of a turn.
         turn, session: the turn of a function that a handler calls, whose result is stored before the turn; 0 and ""
             for other lookups.
+        redact: replaces what repeats a sensitive value in the result of such a function; None if there is none.
     """
 
     step: str
@@ -327,6 +328,7 @@ class Lookup(NamedTuple):
     flow: str = ""
     turn: int = 0
     session: str = ""
+    redact: Callable[[Any], Any] | None = None
 
 
 class LookupAnswer(NamedTuple):

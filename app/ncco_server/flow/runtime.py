@@ -32,6 +32,10 @@ class PlayedHandler(Protocol):
         """The step with this name up to the next wait; the first one for any other name. None before a function."""
 
     @property
+    def computed(self) -> Iterator[str]:
+        """All texts that the handler says up to the wait and that are not written in its file."""
+
+    @property
     def wanted(self) -> tuple[str, Any] | None:
         """The function that the handler waits for: its name, and what a `Lookup` requests."""
 
@@ -80,8 +84,10 @@ class Handling(Protocol):
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
         """The results of a call that comes to the handler now, with the variables for flows that it reads."""
 
-    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> PlayedHandler:
-        """The handler at the beginning of a call."""
+    def playback(
+        self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
+    ) -> PlayedHandler:
+        """The handler at the beginning of a call; `known` has the sensitive values of this turn, by token."""
 
 
 class Offer(Protocol):

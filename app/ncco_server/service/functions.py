@@ -53,6 +53,8 @@ class Functions:
         if stored is not None:
             raise AlreadyOpen(lookup.session) if lookup.turn == 1 else Conflict(lookup.session)
         (answer,) = await look_up((lookup,))
+        if lookup.redact is not None:
+            answer = answer._replace(value=lookup.redact(answer.value))
         if not answer.is_cut_off:
             result = orjson.dumps([answer.value, answer.problem, answer.ms]).decode()
             now = milliseconds(datetime.now(UTC))

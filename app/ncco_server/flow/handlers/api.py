@@ -39,6 +39,7 @@ from typing import (
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.results import as_json, restored
+from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
@@ -261,6 +262,7 @@ class Call:
         env: Mapping[str, str],
         calendars: Mapping[str, Calendar] = MappingProxyType({}),
         language: str = LANGUAGE,
+        known: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.to: str = facts["to"]
         self.from_: str = facts["from"]
@@ -276,6 +278,7 @@ class Call:
         self.read_hours: set[str] = set()
         self._calendars = calendars
         self._language = language
+        self._known = known
 
     def _make(self, effect: HandlerEffect[T]) -> HandlerEffect[T]:
         self.made.append(effect)
@@ -512,27 +515,59 @@ class Call:
         words |= _options(min_confidence=min_confidence)
         return self._make(HandlerEffect("wait", _prompt(text, input), words, name, result=_member(choices), asks=True))
 
+    @overload
+    def collect(
+        self,
+        text: str | None,
+        *,
+        digits: int | tuple[int, int] | None = ...,
+        speech: bool = ...,
+        sensitive: Literal[False] = ...,
+        tries: int = ...,
+        noinput: str | Sequence[str] = ...,
+        nomatch: str | Sequence[str] = ...,
+        min_confidence: float | None = ...,
+        input: Mapping[str, Any] | None = ...,
+        name: str = ...,
+    ) -> Awaitable[str | None]: ...
+
+    @overload
+    def collect(
+        self,
+        text: str | None,
+        *,
+        digits: int | tuple[int, int] | None = ...,
+        speech: bool = ...,
+        sensitive: Literal[True],
+        tries: int = ...,
+        noinput: str | Sequence[str] = ...,
+        nomatch: str | Sequence[str] = ...,
+        min_confidence: float | None = ...,
+        input: Mapping[str, Any] | None = ...,
+        name: str = ...,
+    ) -> Awaitable[Secret | None]: ...
+
     def collect(
         self,
         text: str | None,
         *,
         digits: int | tuple[int, int] | None = None,
         speech: bool = False,
+        sensitive: bool = False,
         tries: int = 3,
         noinput: str | Sequence[str] = (),
         nomatch: str | Sequence[str] = (),
         min_confidence: float | None = None,
         input: Mapping[str, Any] | None = None,
         name: str = "",
-    ) -> Awaitable[str | None]:
+    ) -> Awaitable[Any | None]:
         """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
-
-        It is stored with the call: for a value that must not be stored, write a flow file with `sensitive`.
 
         Args:
             text: the question; None if it has been asked by what was played before.
             digits: how many, from 1 to 20; or the lowest and the highest number, which the caller ends with #.
             speech: whether the caller may say anything.
+            sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
             tries: how often to ask, from 1 to 10.
             noinput: as in `choose`.
             nomatch: as in `choose`, after an entry of another length.
@@ -542,8 +577,12 @@ class Call:
         """
         number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
         wanted = _options(digits=number, speech="any" if speech else None, min_confidence=min_confidence)
-        words = {"collect": {"into": HEARD, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
-        return self._make(HandlerEffect("wait", _prompt(text, input), words, name, asks=True))
+        into = SECRET if sensitive else HEARD
+        words = {"collect": {"into": into, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
+        effect = HandlerEffect[Any]("wait", _prompt(text, input), words, name, asks=True)
+        if sensitive:
+            effect.result = lambda token: None if token is None else Secret(token, self._known)
+        return self._make(effect)
 
     def connect(
         self,
@@ -628,6 +667,8 @@ class Call:
 
 HEARD: Final = "heard"
 """The variable of a handler's flow that receives what the caller entered."""
+SECRET: Final = "heard_secret"  # noqa: S105 - a name
+"""The variable that receives it if it is sensitive."""
 NEXT: Final = WrittenText("next")
 """The name of the step that follows a wait: where the handler goes on."""
 END: Final = WrittenText("end")
@@ -655,7 +696,7 @@ class Called:
     """A function with its arguments, as `Call.run` calls it."""
 
     function: Callable[..., Any]
-    arguments: tuple[Any, ...]
+    arguments: tuple[Any, ...] = field(repr=False)
 
     @property
     def name(self) -> str:

@@ -28,6 +28,7 @@ MOST_RUNS: Final = 2000
 _NOON: Final = 1_767_614_400_000
 """When the calls begin, in milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
 _NO_REPLY: Final = "no reply"
+_NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
 
 
@@ -75,21 +76,22 @@ class _Run(NamedTuple):
     came_from: tuple[_Origin, ...]
     at_ms: int = _NOON
     tried: frozenset[str] = frozenset()
+    known: Mapping[str, str] = _NOTHING_KNOWN
 
-    def then(self, item: Any, came_from: tuple[_Origin, ...]) -> _Run:
-        """The run with one more result, which came at the same time."""
-        return _Run([*self.recorded, item], came_from, self.at_ms)
+    def then(self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str]) -> _Run:
+        """The run with one more result, which came at the same time. `known` are the secrets of its turn, by token."""
+        return _Run([*self.recorded, item], came_from, self.at_ms, known=known)
 
     def moved(self, at_ms: int, tried: frozenset[str]) -> _Run:
         """The same run, in which the latest result came at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
-        return _Run([*before, item], self.came_from, at_ms, tried)
+        return _Run([*before, item], self.came_from, at_ms, tried, self.known)
 
 
 @dataclass(slots=True)
 class _Exploration:
-    begin: Callable[[], HandlerPlayback]
+    begin: Callable[[Mapping[str, str]], HandlerPlayback]
     maker: StepMaker
     calendars: Mapping[str, Calendar]
     hours: set[str] = field(default_factory=set)
@@ -109,7 +111,7 @@ class _Exploration:
             if not waiting:
                 break
             run = waiting.popleft()
-            playback = self.begin()
+            playback = self.begin(run.known)
             try:
                 playback.play(run.recorded)
                 made = playback.made
@@ -162,13 +164,15 @@ class _Exploration:
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms)
         for sample in samples_of(playback.function):
-            yield run.then(playback.item_at(sample, "", run.at_ms), came_from)
-        yield run.then(playback.item_at(None, _NO_REPLY, run.at_ms), came_from)
+            yield run.then(playback.item_at(sample, "", run.at_ms), came_from, run.known)
+        yield run.then(playback.item_at(None, _NO_REPLY, run.at_ms), came_from, run.known)
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
             for value in results_of(step, way.name):
-                yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),))
+                is_secret = way.fills is not None and way.fills.sensitive
+                known = {value: value} if is_secret else _NOTHING_KNOWN
+                yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),), known)
 
     def steps(self) -> dict[str, Step]:
         """Every step, with its ways out leading to the steps that follow."""
@@ -200,7 +204,7 @@ class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name. They are found when somebody asks for all of them.
 
     Args:
-        begin: makes the handler at the beginning of a call.
+        begin: makes the handler at the beginning of a call in whose latest turn these sensitive values are known.
         maker: makes its steps.
         start: what a name stands for that no step has: a step that does nothing.
         calendars: the opening hours, by name.
@@ -208,7 +212,7 @@ class HandlerSteps(Mapping[str, Step]):
 
     def __init__(
         self,
-        begin: Callable[[], HandlerPlayback],
+        begin: Callable[[Mapping[str, str]], HandlerPlayback],
         maker: StepMaker,
         start: Step,
         calendars: Mapping[str, Calendar],

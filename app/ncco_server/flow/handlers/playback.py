@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import operator
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, limited
+from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
@@ -74,6 +75,7 @@ class HandlerPlayback:
         env: the variables for flows.
         params: the params, by name.
         calendars: the opening hours, by name.
+        known: the sensitive values of this turn, by token.
     """
 
     def __init__(
@@ -85,12 +87,13 @@ class HandlerPlayback:
         params: Mapping[str, Any],
         *,
         calendars: Mapping[str, Calendar],
+        known: Mapping[str, str],
     ) -> None:
         self._flow = flow
         self._maker = maker
         self._file = flow.file
         self._path = flow.path or flow.file
-        self._call = Call(facts, env, calendars, maker.language)
+        self._call = Call(facts, env, calendars, maker.language, known)
         self._params = params
         self._coroutine: Any = None
         self._played: list[EffectAt] = []
@@ -120,6 +123,11 @@ class HandlerPlayback:
     def values(self) -> Mapping[str, Any]:
         """The texts of the step that were computed, by name."""
         return self._made.values if self._made is not None else {}
+
+    @property
+    def computed(self) -> Iterator[str]:
+        """All texts that the handler has said up to the wait and that are not written in its file."""
+        return self._maker.computed(self._said or ())
 
     @property
     def wanted(self) -> tuple[str, LookupRequest] | None:
@@ -245,6 +253,8 @@ class HandlerPlayback:
             if error.where:
                 raise
             self._fail(error.message, error, error.code)
+        except SecretGone as error:
+            self._fail(str(error), error)
         except Exception as error:  # noqa: BLE001 - the author's code may raise anything
             self._fail(f"the handler raised {type(error).__name__}", error)
 

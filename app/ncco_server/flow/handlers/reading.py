@@ -10,6 +10,7 @@ import inspect
 import sys
 import traceback
 import typing
+from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -20,11 +21,12 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.flow.handlers.api import HEARD, Called, CallFlow
+from ncco_server.flow.handlers.api import HEARD, SECRET, Called, CallFlow
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
@@ -38,6 +40,7 @@ from ncco_server.value_types import ANY, TYPES
 RECORDED: Final = "recorded"
 """The variable with the results that a handler has got."""
 _START: Final = "start"
+_NOTHING: Final[Mapping[str, str]] = {}
 SAMPLE_CALL: Final[Mapping[str, Any]] = {
     "to": "442079460000",
     "from": "447700900123",
@@ -112,14 +115,15 @@ class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
     It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`. The
-    variables that it reads, `kept`, are stored with the call.
-    `params` are the types of its params, by name.
+    variables that it reads, `kept`, are stored with the call. `params` are the types of its params, by name, and
+    `secrets` the sensitive ones, with their defaults.
     """
 
     flow: CallFlow
     maker: StepMaker
     runs: frozenset[str]
     params: Mapping[str, str]
+    secrets: Mapping[str, str]
     calendars: Mapping[str, Calendar]
     env: frozenset[str] = frozenset()
     kept: tuple[str, ...] = ()
@@ -132,7 +136,7 @@ class LoadedHandler:
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
-        playback = self.playback(facts, env, {name: variables[name] for name in self.params})
+        playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING)
         playback.play(variables[RECORDED])
         return playback.state()
 
@@ -145,10 +149,15 @@ class LoadedHandler:
         """What a handler has got, without the times: JSON."""
         return orjson.dumps([each[:3] + each[4:] for each in recorded[1:]]).decode()
 
-    def playback(self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any]) -> HandlerPlayback:
-        """The handler at the beginning of a call."""
+    def playback(
+        self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
+    ) -> HandlerPlayback:
+        """The handler at the beginning of a call; `known` has the sensitive values of this turn, by token."""
         arguments = {name: self._argument(name, value) for name, value in params.items()}
-        return HandlerPlayback(self.flow, self.maker, facts, env, arguments, calendars=self.calendars)
+        if self.secrets:
+            public = {default: default for default in self.secrets.values()}
+            arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
+        return HandlerPlayback(self.flow, self.maker, facts, env, arguments, calendars=self.calendars, known=known)
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])
@@ -240,18 +249,23 @@ def _params(handler: CallFlow) -> dict[str, Any]:
     """The arguments of a handler after the call, as params of a flow."""
     found: dict[str, Any] = {}
     for name, param in list(inspect.signature(handler.function).parameters.items())[1:]:
-        type_ = _type_of(handler, name)
-        found[name] = type_ if param.default is param.empty else {"type": type_, "default": param.default}
+        hint = _hint_of(handler, name)
+        words: dict[str, Any] = {"type": _TYPES.get(hint, "text")}
+        if hint is Secret:
+            words["sensitive"] = True
+        if param.default is not param.empty:
+            words["default"] = param.default
+        found[name] = words if len(words) > 1 else words["type"]
     return found
 
 
-def _type_of(handler: CallFlow, name: str) -> str:
-    """The type of a param in the flow language."""
+def _hint_of(handler: CallFlow, name: str) -> Any:
+    """The annotation of a param; text if it has none."""
     try:
         hints = typing.get_type_hints(handler.function)
     except (NameError, TypeError):
         hints = {}
-    return _TYPES.get(hints.get(name, str), "text")
+    return hints.get(name, str)
 
 
 def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
@@ -260,18 +274,23 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     if read.flow is None or file.handler is None:
         return read
     place = read.flow.place
-    heard = {**read.flow.variables, HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False)}
+    heard = {
+        **read.flow.variables,
+        HEARD: Variable(HEARD, TYPES["text"], "", place, is_declared=False),
+        SECRET: Variable(SECRET, TYPES["text"], "", place, sensitive=True, is_declared=False),
+    }
     variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
     declared = read.flow.params.items()
-    types = {name: _type_of(file.handler, name) for name, _ in declared}
+    types = {name: _TYPES.get(_hint_of(file.handler, name), "text") for name, _ in declared}
     calendars = read.flow.calendars
-    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, calendars)
+    secrets = {name: param.default for name, param in declared if param.sensitive}
+    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, secrets, calendars)
     params = {name: param.default or _SAMPLE_PARAMS.get(types[name], param.default) for name, param in declared}
     start = read.flow.steps[_START]
     env = SampleEnv(file.handler.file)
-    steps = HandlerSteps(lambda: handling.playback(SAMPLE_CALL, env, params), maker, start, calendars)
+    steps = HandlerSteps(lambda known: handling.playback(SAMPLE_CALL, env, params, known), maker, start, calendars)
     issues.extend(_issue_of(failure) for failure in steps.failures)
     first = next(iter(steps), _START)
     unset = env.lines.keys() - (env.lines if context.env is None else context.env)

@@ -17,7 +17,17 @@ import orjson
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
-from ncco_server.flow.handlers.api import HEARD, READY, HandlerEffect, HeldFunction, Ssml, SsmlPiece, WrittenText
+from ncco_server.flow.handlers.api import (
+    HEARD,
+    READY,
+    SECRET,
+    HandlerEffect,
+    HeldFunction,
+    Ssml,
+    SsmlPiece,
+    WrittenText,
+)
+from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
@@ -102,9 +112,13 @@ def constants(code: CodeType) -> Mapping[int, str]:
 
 def _texts(found: Sequence[Any]) -> Iterator[str]:
     for each in found:
-        if isinstance(each, str):
+        if isinstance(each, Ssml):
+            yield from (piece.text for piece in each.pieces if piece.source is None)
+        elif isinstance(each, str):
             yield each
-        elif isinstance(each, (tuple, frozenset)):
+        elif isinstance(each, Mapping):
+            yield from _texts(tuple(each.values()))
+        elif isinstance(each, (tuple, list, frozenset)):
             yield from _texts(tuple(each))
         elif isinstance(each, CodeType):
             yield from _texts(each.co_consts)
@@ -147,6 +161,9 @@ class EffectTemplate:
     def node(self, value: Any) -> Node:
         """A value as it would be written in a flow file."""
         place = self.place
+        if isinstance(value, Secret):
+            message = "a Secret can only be given to a function, in `await call.run(function, secret)`"
+            raise RenderError("R110", message, str(place), frozenset())
         if isinstance(value, Ssml):
             return Text("".join(map(self._ssml, value.pieces)), place, quoted=True)
         if isinstance(value, str):
@@ -248,6 +265,13 @@ class StepMaker:
         )
         return Made(steps, {**values, _HELD: request}, said)
 
+    def computed(self, said: Sequence[EffectAt]) -> Iterator[str]:
+        """All texts in some effects that are not written in the handler's file."""
+        for effect, _ in said:
+            for text in _texts([effect.name, effect.first, effect.do, effect.words]):
+                if id(text) not in self._literal:
+                    yield text
+
     def _key(self, said: EffectAt, values: dict[str, str]) -> Any:
         effect, place = said
         template = EffectTemplate(self._literal, place, values)
@@ -308,7 +332,7 @@ class StepMaker:
             scope = scope.with_name(hole, _TYPES[hole[0]])
         variables = dict(self._reader.variables)
         if node.get("collect") is None:
-            variables.pop(HEARD)  # hooks send the variables
+            del variables[HEARD], variables[SECRET]  # hooks send the variables
         reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables, lookups=lookups)
         read = read_step(Entry(Text(name, place), node), self._defaults, reader)
         issue = next((issue for issue in reader.issues if issue.is_error), None)

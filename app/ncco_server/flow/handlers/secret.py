@@ -1,0 +1,53 @@
+"""A sensitive value that a caller has entered: handlers pass it on to functions, and nothing writes it anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NoReturn
+
+
+class SecretGone(Exception):
+    """A `Secret` is revealed after its turn."""
+
+
+class Secret:
+    """A sensitive value, which shows itself as `***`.
+
+    It exists only in the turn in which it was heard: until the handler waits again. A handler runs again at each
+    webhook, so give the secret to a function for `Call.run`, and reveal it there:
+
+        pin = await call.collect("Your PIN.", digits=4, sensitive=True)
+        if pin is not None and await call.run(check_pin, pin): ...
+
+    Two secrets of a call are equal if their values are.
+    """
+
+    __slots__ = ("_known", "_token")
+
+    def __init__(self, token: str, known: Mapping[str, str]) -> None:
+        self._token = token
+        self._known = known
+
+    def reveal(self) -> str:
+        """The value. Raises SecretGone in a later turn than that in which it was heard."""
+        try:
+            return self._known[self._token]
+        except KeyError:
+            message = "a secret exists only in its turn: reveal it in a function, in `await call.run(function, secret)`"
+            raise SecretGone(message) from None
+
+    def __repr__(self) -> str:
+        """No part of the value."""
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the values are equal, also in later turns."""
+        return isinstance(other, Secret) and self._token == other._token
+
+    def __hash__(self) -> int:
+        """Equal for equal values."""
+        return hash(self._token)
+
+    def __reduce__(self) -> NoReturn:
+        """Raises TypeError: a secret is not stored."""
+        raise TypeError("a Secret cannot be stored")

@@ -1,0 +1,178 @@
+"""Sensitive values in handlers: they exist in one turn, and only functions get them."""
+
+from __future__ import annotations
+
+import pickle
+from textwrap import dedent
+
+import orjson
+import pytest
+
+from ncco_server import Secret
+from ncco_server.engine.session import to_json
+from tests.support.cases import each_case
+from tests.unit.engine.handled_call import HandledCall, handler, project_of
+
+PIN = "84021739"
+BEFORE = """
+from ncco_server import Secret
+
+def check_pin(pin: Secret) -> bool:
+    return pin.reveal() == "84021739"
+
+def echo(pin: Secret) -> dict[str, object]:
+    return {"said": f"You entered {pin.reveal()}.", "number": int(pin.reveal()), "ok": True}
+"""
+ASK = 'pin = await call.collect("Your PIN.", digits=8, sensitive=True)\n'
+
+
+def pin() -> str:
+    """The PIN as another object than the text in a handler's file."""
+    return "".join([*PIN])
+
+
+def written(call: HandledCall) -> str:
+    """All that is stored of the latest turn."""
+    turn = call.turn
+    parts = (orjson.loads(to_json(turn.session)), turn.trace, turn.stored_ncco or turn.ncco, turn.lookups)
+    return repr(parts) + repr(call.asked)
+
+
+def test_a_function_gets_a_secret_which_is_never_stored() -> None:
+    flow = handler(
+        ASK
+        + """
+assert pin is not None
+ok = await call.run(check_pin, pin)
+await call.talk(f"{ok}, {pin}, {pin!r}")
+again = await call.collect("Again.", digits=8, sensitive=True)
+await call.talk(f"{pin == again}, {ok}")
+await call.collect("Press 1.", digits=1)
+await call.talk("The end.")
+""",
+        before=BEFORE,
+    )
+    call = HandledCall(flow)
+    assert call.press(pin())
+    assert ["True, ***, ***", "Again."] == call.said
+    assert PIN not in written(call)
+    assert call.press(pin())
+    assert ["True, True", "Press 1."] == call.said
+    assert call.press("1")
+    assert ["The end."] == call.said
+    assert ["check_pin"] == call.called
+    assert PIN not in written(call)
+
+
+def test_the_result_of_a_function_that_repeats_a_secret_is_masked() -> None:
+    flow = handler(ASK + 'found = await call.run(echo, pin)\nawait call.talk(f"{found}")', before=BEFORE)
+    call = HandledCall(flow)
+    assert call.press(pin())
+    assert "'ok': True" in call.said[0]
+    assert PIN not in written(call)
+
+
+@each_case(
+    "line",
+    [
+        'await call.talk(f"You entered {pin.reveal()}.")',
+        'await call.collect("Press 1.", digits=1)\nawait call.run(check_pin, pin)\npin.reveal()',
+        "await call.connect(pin.reveal())",
+        "raise ValueError(pin.reveal())",
+        'await call.choose("Again.", {"same": Choice(pin.reveal())})',
+    ],
+)
+def test_a_handler_that_says_a_secret_or_reveals_it_too_late_fails_without_showing_it(line: str) -> None:
+    code = f"""
+        from ncco_server import Call, Choice, call_flow
+        {BEFORE.strip().replace(chr(10), chr(10) + "        ")}
+
+        @call_flow(default=True, on_error="sorry")
+        async def shop(call: Call) -> None:
+            pin = await call.collect("Your PIN.", digits=8, sensitive=True)
+            {line.replace(chr(10), chr(10) + "            ")}
+    """
+    flow = project_of(code).flows["shop"]
+    call = HandledCall(flow, dial_allow=("8",))
+    assert call.press(pin())
+    if "Press 1" in line:
+        assert call.press("1")
+    assert ["Something went wrong."] == call.said
+    assert PIN not in written(call)
+
+
+def test_checks_find_a_secret_that_is_not_given_to_a_function() -> None:
+    code = """
+        from ncco_server import Call, call_flow
+
+        @call_flow(default=True)
+        async def shop(call: Call) -> None:
+            pin = await call.collect("Your PIN.", digits=8, sensitive=True)
+            await call.goto("sorry", team=pin)
+    """
+    issues = [issue for issue in project_of(code).issues if issue.code == "W703"]
+    assert ["shop.py:7"] == [issue.place.file.rpartition("/")[2] + f":{issue.place.line}" for issue in issues]
+    assert "a Secret can only be given to a function" in issues[0].message
+
+
+def test_checks_find_a_secret_that_is_revealed_after_its_turn() -> None:
+    code = """
+        from ncco_server import Call, call_flow
+
+        @call_flow(default=True)
+        async def shop(call: Call) -> None:
+            pin = await call.collect("Your PIN.", digits=8, sensitive=True)
+            await call.collect("Press 1.", digits=1)
+            if pin is not None:
+                pin.reveal()
+    """
+    issues = [issue for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    assert [("W703", 9)] == [(issue.code, issue.place.line) for issue in issues]
+    assert "exists only in its turn" in issues[0].message
+
+
+def test_a_param_of_this_type_is_sensitive() -> None:
+    others = {
+        "flows/line.yaml": dedent("""
+            flow: line
+            numbers: ["442079460001"]
+            vars: {pin: {type: text, sensitive: true}}
+            start: ask
+            steps:
+              ask:
+                do: [talk: "Your PIN."]
+                collect: {into: pin, digits: 8}
+                goto: {run: shop, with: {pin: "{{ pin }}"}}
+                retry: {then: end}
+        """)
+    }
+    code = dedent("""
+        from ncco_server import Call, Secret, call_flow
+
+        def check_pin(pin: Secret) -> bool:
+            return pin.reveal() == "84021739"
+
+        @call_flow(on_error="sorry")
+        async def shop(call: Call, pin: Secret) -> None:
+            await call.talk(f"{await call.run(check_pin, pin)}, {pin}")
+            await call.collect("Press 1.", digits=1)
+            await call.talk(f"{pin}")
+    """)
+    project = project_of(code, others)
+    assert [] == [str(issue) for issue in project.issues if issue.is_error]
+    call = HandledCall(project.flows["line"])
+    assert call.press(pin())
+    assert ["True, ***", "Press 1."] == call.said
+    assert PIN not in written(call)
+    assert call.press("1")
+    assert ["***"] == call.said
+
+
+def test_a_secret_shows_and_stores_nothing() -> None:
+    secret = Secret("token", {"token": PIN})
+    assert (PIN, "***", "***", "***") == (secret.reveal(), str(secret), repr(secret), f"{secret}")
+    assert {secret} == {Secret("token", {})}
+    with pytest.raises(TypeError):
+        pickle.dumps(secret)
+    with pytest.raises(TypeError):
+        orjson.dumps(secret)
