@@ -62,7 +62,8 @@ def _killed(kind: str, kills: int, seed: int) -> int:
     print(
         f"{kind}: {losses.kills} kills, {losses.acknowledged} webhooks acknowledged, {time.monotonic() - begun:.0f} s"
     )
-    print(f"{losses.unanswered} were not answered; {losses.replayed} were sent again")
+    print(f"{losses.unanswered} were not answered; {losses.replayed} were sent again", end="; ")
+    print(f"{losses.unstored} answers said that the store was unavailable")
     print(f"{functions} functions were called, {len(ran.runs)} times")
     print(f"{len(interrupted)} runs were killed, {ran.repeated(interrupted)} of these functions ran again", end="; ")
     print(f"{len(returned)} had returned, but were not stored, {ran.repeated(returned)} of these ran again")

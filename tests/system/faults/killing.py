@@ -98,6 +98,7 @@ class Losses:
     Attributes:
         acknowledged: webhooks that were answered with 200 or 204.
         committed: unanswered webhooks that were stored all the same.
+        unstored: webhooks whose answer said that the store was unavailable, which acknowledges nothing.
         ends: calls that are over.
         faults: violations and how often each occurred.
     """
@@ -107,6 +108,7 @@ class Losses:
     unanswered: int = 0
     committed: int = 0
     replayed: int = 0
+    unstored: int = 0
     ends: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -225,6 +227,8 @@ def _stored(rows: Rows, sent: list[Sent], after: int, losses: Losses) -> dict[st
         if delivery.answer is None:
             losses.unanswered += 1
             losses.committed += is_there
+        elif delivery.answer.is_unstored:
+            losses.unstored += 1
         elif delivery.answer.status not in (200, 204):
             losses.faults[f"status {delivery.answer.status}"] += 1
         else:
@@ -237,7 +241,7 @@ async def _replay(
     server: Served, sent: list[Sent], stored: dict[str, bytes | None], chance: Random, losses: Losses
 ) -> None:
     """Repeat all unanswered deliveries and some answered ones. Each must get the bytes that were stored."""
-    answered = [delivery for delivery in sent if delivery.answer is not None]
+    answered = [delivery for delivery in sent if delivery.answer is not None and not delivery.answer.is_unstored]
     again = [delivery for delivery in sent if delivery.answer is None]
     wire = Wire("127.0.0.1", server.port)
     for delivery in again + chance.sample(answered, min(REPLAYED, len(answered))):

@@ -132,7 +132,7 @@ async def canary_host(
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
     service = CallService(
         store,
-        lambda: load_files(PROJECT / "flows", PROJECT / "templates", env),
+        lambda: load_files(PROJECT / "flows", PROJECT / "templates", env, handlers=["teller.py"]),
         policy,
         look_ups=lambda: lookups_of_turn(asking.answer, asking.budget_ms),
     )

@@ -13,6 +13,8 @@ import pytest
 
 from ncco_server.errors import StoreUnavailable
 from ncco_server.service.calls import CallService
+from ncco_server.store import Store
+from ncco_server.store.function_results import SELECT_ALL
 from tests.support.cases import each_case
 from tests.system.cli.projects import ncco
 from tests.system.security.canary_host import LEG, CanaryHost, as_query, canary_host, url_of
@@ -114,6 +116,35 @@ async def test_keys_that_come_where_nobody_asked_for_any(host: CanaryHost, path:
     await host.ring("keys")
     await host.post(path, fields)
 
+    assert {} == host.traces_of(KEYS)
+
+
+async def test_keys_that_a_handler_gets(host: CanaryHost) -> None:
+    url = await host.ring("teller")
+    token = url.rpartition("/")[2]
+    played = await host.post(url, PRESSED)
+    assert "***: {'text': 'secret:" in str(played[0])
+    assert "the function raised ValueError" in str(played[1])
+    await host.post(url, PRESSED)
+    await host.post(f"/webhooks/event/{token}", PRESSED)
+    await host.post(url_of(played), {"dtmf": {"digits": "1", "timed_out": False}})
+
+    assert {} == host.traces_of(KEYS)
+
+
+class Dying(Store):
+    """A store that fails before it stores a turn."""
+
+    async def advance(self, *_: Any, **__: Any) -> None:
+        raise StoreUnavailable("away")
+
+
+async def test_keys_that_a_function_repeats_before_its_turn_is_stored(host: CanaryHost) -> None:
+    url = await host.ring("teller")
+    host.service.store.__class__ = Dying
+    await host.post(url, PRESSED)
+
+    assert [2] == [len(await host.service.store.database.read(SELECT_ALL))]
     assert {} == host.traces_of(KEYS)
 
 
