@@ -69,7 +69,7 @@ def _killed(kind: str, kills: int, seed: int) -> int:
     print(f"{len(returned)} had returned, but were not stored, {ran.repeated(returned)} of these ran again")
     print(
         "\n".join(f"FAULT: {fault}: {count}" for fault, count in faults.items())
-        or "no function ran again after its end"
+        or "no function ran again after its result was stored"
     )
     return 1 if faults or not interrupted else 0
 

@@ -233,7 +233,7 @@ def _stored(rows: Rows, sent: list[Sent], after: int, losses: Losses) -> dict[st
             losses.faults[f"status {delivery.answer.status}"] += 1
         else:
             losses.acknowledged += 1
-            losses.faults.update([] if is_there else ["acknowledged and lost"])
+            losses.faults.update([] if is_there else [f"acknowledged and lost {delivery.answer.problem}".strip()])
     return found
 
 

@@ -11,11 +11,15 @@ LIMIT: Final = 4 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """The response; `is_unstored` says that the store was unavailable, whether the caller hears an NCCO or not."""
+    """The response; `problem` says why it is not what it should be.
+
+    `is_unstored` says that the store was unavailable, whether the caller hears an NCCO or not.
+    """
 
     status: int
     body: bytes
     is_unstored: bool = False
+    problem: str = ""
 
     @property
     def ncco(self) -> list[dict[str, Any]]:
@@ -88,7 +92,8 @@ class Wire:
         body = await reader.readexactly(int(after.partition(b"\r\n")[0] or b"0"))
         if b"connection: close" in head:
             self.close()
-        return Answer(status, body, b"ncco-problem: the store is unavailable" in head)
+        problem = head.partition(b"\r\nncco-problem: ")[2].partition(b"\r\n")[0].decode()
+        return Answer(status, body, problem.startswith("the store is unavailable"), problem)
 
     def close(self) -> None:
         """Close the connection."""
