@@ -72,8 +72,15 @@ class Handling(Protocol):
     def hours(self) -> frozenset[str]:
         """The names of the opening hours that it reads."""
 
-    def samples(self, request: Any) -> Sequence[Any]:
-        """What a function that a handler waits for may return, as JSON; `request` is that of its `Lookup`."""
+    @property
+    def sampled(self) -> frozenset[str]:
+        """What it may read that has more values than a proof tries: attributes of `call`, `collect`, params."""
+
+    def samples(self, request: Any) -> tuple[Sequence[Any], bool]:
+        """What a function that a handler waits for may return, as JSON, and whether there is nothing else.
+
+        `request` is that of its `Lookup`.
+        """
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""

@@ -214,6 +214,30 @@ def test_prove_finds_what_is_wrong_while_the_shop_is_closed() -> None:
     assert ["dead_end"] == [each.kind for each in proof.violations]
 
 
+QUESTION = 'await call.choose("Press 1.", {"one": Choice(1)})'
+STATUS = """
+from typing import Literal
+def status() -> Literal["baked", "late"]: return "late"
+def words() -> str: return "late"
+"""
+
+
+@each_case(
+    ("body", "status"),
+    [
+        ('await call.talk("Hello.")', "proved"),
+        (f'if {QUESTION} == "one": await call.talk("Yes.")\nawait call.talk("Bye.")', "proved"),
+        ('await call.talk("Late." if await call.run(status) == "late" else "Baked.")', "proved"),
+        ('await call.talk("Late." if await call.run(words) == "late" else "Baked.")', "walked"),
+        ('await call.talk("It is you." if call.from_ == "447700900123" else "Hello.")', "walked"),
+        ('await call.talk("Good morning." if call.now.hour < 12 else "Hello.")', "walked"),
+        ('await call.talk("Right." if await call.collect("Code?", digits=4) == "4711" else "Wrong.")', "walked"),
+    ],
+)
+def test_only_a_handler_whose_every_value_was_tried_is_proved(body: str, status: str) -> None:
+    assert status == prove(handler(body, before=STATUS), NOON).status
+
+
 # results
 
 

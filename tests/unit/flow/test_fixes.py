@@ -111,12 +111,13 @@ def slipped(chance: random.Random, text: str) -> str:
 
 def test_nothing_is_left_after_the_fix_of_a_random_slip(pytestconfig: pytest.Config) -> None:
     chance = random.Random(SLIPS)  # noqa: S311 - no secret, and the same slips in every run
-    left, sound = [], [issues_of(texts) for texts in PROJECTS]
+    written = [texts for texts in PROJECTS if any(path.endswith(".yaml") for path in texts)]
+    left, sound = [], [issues_of(texts) for texts in written]
     for number in range(SLIPS if pytestconfig.getoption("--night") else SLIPS // 3):
-        texts = dict(PROJECTS[number % len(PROJECTS)])
+        texts = dict(written[number % len(written)])
         path = chance.choice([path for path in sorted(texts) if path.endswith(".yaml")])
         texts[path] = slipped(chance, texts[path])
-        left += [(number, path, each) for each in left_behind(texts, sound[number % len(PROJECTS)])]
+        left += [(number, path, each) for each in left_behind(texts, sound[number % len(written)])]
     assert [] == left
 
 

@@ -25,9 +25,9 @@ from ncco_server.flow.handlers.api import HEARD, SECRET, Called, CallFlow
 from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
 from ncco_server.flow.handlers.given import GivenHandler
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
-from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.samples import are_all, samples_of
 from ncco_server.flow.handlers.secret import Secret
-from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
+from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants, names_in
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
@@ -40,6 +40,10 @@ from ncco_server.value_types import ANY, TYPES
 RECORDED: Final = "recorded"
 """The variable with the results that a handler has got."""
 _START: Final = "start"
+_SAMPLED: Final = frozenset(
+    ("collect", "custom_data", "endpoint_type", "env", "from_", "from_user", "is_hidden", "now", "sip", "to")
+)
+"""Attributes of a call that have more values than a proof tries."""
 _NOTHING: Final[Mapping[str, str]] = {}
 SAMPLE_CALL: Final[Mapping[str, Any]] = {
     "to": "442079460000",
@@ -116,7 +120,7 @@ class LoadedHandler:
 
     It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`. The
     variables that it reads, `kept`, are stored with the call. `params` are the types of its params, by name, and
-    `secrets` the sensitive ones, with their defaults.
+    `secrets` the sensitive ones, with their defaults. A proof tries only some values of what is in `sampled`.
     """
 
     flow: CallFlow
@@ -125,14 +129,17 @@ class LoadedHandler:
     params: Mapping[str, str]
     secrets: Mapping[str, str]
     calendars: Mapping[str, Calendar]
+    sampled: frozenset[str]
     env: frozenset[str] = frozenset()
     kept: tuple[str, ...] = ()
     hours: frozenset[str] = frozenset()
     recorded: str = RECORDED
 
-    def samples(self, request: LookupRequest) -> Sequence[Any]:
-        """What a function that a handler waits for may return, as JSON."""
-        return samples_of(request.code.function) if isinstance(request.code, Called) else ()
+    def samples(self, request: LookupRequest) -> tuple[Sequence[Any], bool]:
+        """What a function that a handler waits for may return, as JSON, and whether there is nothing else."""
+        if not isinstance(request.code, Called):
+            return (), True
+        return samples_of(request.code.function), are_all(request.code.function)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
@@ -171,12 +178,14 @@ class HandlerFile(NamedTuple):
         handler: the handler; None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         literal: the texts that are written in the file; see `constants`.
+        names: the attributes and global names in the file.
         issues: why the code could not be run.
     """
 
     handler: CallFlow | None
     node: Node | None
     literal: Mapping[int, str]
+    names: frozenset[str]
     issues: list[FlowIssue]
 
 
@@ -195,7 +204,7 @@ def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
         handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path), listed.literal, [])
+        return HandlerFile(handler, _node(handler, path), listed.literal, names_in(compile(text, path, "exec")), [])
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -224,12 +233,11 @@ def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    literal = constants(code)
-    return HandlerFile(handler, _node(handler, path), literal, [])
+    return HandlerFile(handler, _node(handler, path), constants(code), names_in(code), [])
 
 
 def _without_handler(place: Place, message: str, cure: str | None = None) -> HandlerFile:
-    return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
+    return HandlerFile(None, None, {}, frozenset(), [RULES["E701"].at(place, message, cure)])
 
 
 def _node(handler: CallFlow, path: str) -> Node:
@@ -286,7 +294,8 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     types = {name: _TYPES.get(_hint_of(file.handler, name), "text") for name, _ in declared}
     calendars = read.flow.calendars
     secrets = {name: param.default for name, param in declared if param.sensitive}
-    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, secrets, calendars)
+    sampled = (_SAMPLED & file.names) | types.keys()
+    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, secrets, calendars, sampled)
     params = {name: param.default or _SAMPLE_PARAMS.get(types[name], param.default) for name, param in declared}
     start = read.flow.steps[_START]
     env = SampleEnv(file.handler.file)

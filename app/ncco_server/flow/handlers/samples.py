@@ -32,6 +32,23 @@ def samples_of(function: Callable[..., Any]) -> tuple[Any, ...]:
     return tuple(_of(hint, 0))[:MOST]
 
 
+def are_all(function: Callable[..., Any]) -> bool:
+    """Whether `samples_of` are all results that the function may return."""
+    try:
+        hint = typing.get_type_hints(function).get("return", Any)
+    except (NameError, TypeError):
+        return False
+    return _is_finite(hint) and len(_of(hint, 0)) <= MOST
+
+
+def _is_finite(hint: Any) -> bool:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return all(map(_is_finite, typing.get_args(hint)))
+    is_enum = isinstance(hint, type) and issubclass(hint, enum.Enum)
+    return is_enum or origin is typing.Literal or hint in (bool, type(None))
+
+
 def _of(hint: Any, depth: int) -> Sequence[Any]:
     """The samples of a type; those of a record differ from the first one in one field each."""
     if hint in _PLAIN:

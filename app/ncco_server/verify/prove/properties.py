@@ -517,12 +517,15 @@ def _led_to(flows: Mapping[str, Flow], flow: Flow, target: Target) -> Iterator[W
 def is_certain(space: StateSpace, literals: Literals, chosen: Mapping[str, tuple[Any, ...]]) -> bool:
     """Whether it is certain that no call takes the outcomes that were not found.
 
-    It is not certain if the exploration stopped early, or if a step with a missed outcome depends on a sampled value.
+    It is not certain if the exploration stopped early, or if a step with a missed outcome depends on a sampled value,
+    or may depend on one, as a step of a handler in Python.
     """
     if space.stopped:
         return False
     flows = flows_run_from(space.root)
     steps = {(each.flow, each.step) for each in _missed(flows.values(), space)}
+    if any(flows[flow].handler is not None for flow, _ in steps):
+        return False
     read = ((flow, path) for flow, step in steps for path in _deciding(flows[flow].steps[step]))
     return not any(_is_sampled(chosen, literals, flow, path) for flow, path in read)
 

@@ -350,7 +350,10 @@ class PossibleTurns:
         """The sample answers of a lookup, or the sample results of a handler's function."""
         flow = self.root.named(lookup.flow)
         if flow.handler is not None:
-            return flow.handler.samples(lookup.request)
+            samples, are_all = flow.handler.samples(lookup.request)
+            if not are_all:
+                self.values.chosen[f"{flow.name}.{lookup.name}"] = tuple(samples)
+            return samples
         asked = next(each for each in flow.steps[lookup.step].asks if each.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
 
