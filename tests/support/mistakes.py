@@ -37,8 +37,8 @@ class Outcome(NamedTuple):
 
 
 def projects() -> list[dict[str, str]]:
-    """The flows and the templates of the repository, and of each example."""
-    folders = [Path(), *sorted(folder.parent for folder in Path("examples").glob("*/flows"))]
+    """The flows and the templates of the repository, and of each example that has flow files."""
+    folders = [Path(), *sorted({file.parents[1] for file in Path("examples").glob("*/flows/*.yaml")})]
     return [dict(_files_in(folder)) for folder in folders]
 
 
@@ -67,7 +67,7 @@ def _files_in(folder: Path) -> Iterator[tuple[str, str]]:
 def _slips(texts: Mapping[str, str], usual: frozenset[FlowIssue], chance: random.Random) -> list[Slip]:
     """Five changed lines, each of which is an error by itself."""
     slips: list[Slip] = []
-    files = [path for path in texts if path.startswith("flows/")]
+    files = [path for path in texts if path.startswith("flows/") and path.endswith(".yaml")]
     while len(slips) < SLIPS:
         file = chance.choice(files)
         lines = texts[file].split("\n")
