@@ -74,7 +74,7 @@ class Handling(Protocol):
 
     @property
     def sampled(self) -> frozenset[str]:
-        """What it may read that has more values than a proof tries: attributes of `call`, `collect`, params."""
+        """What it may read that has more values than a proof tries: attributes of `call`, params."""
 
     def samples(self, request: Any) -> tuple[Sequence[Any], bool]:
         """What a function that a handler waits for may return, as JSON, and whether there is nothing else.

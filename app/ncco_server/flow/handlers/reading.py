@@ -41,7 +41,7 @@ RECORDED: Final = "recorded"
 """The variable with the results that a handler has got."""
 _START: Final = "start"
 _SAMPLED: Final = frozenset(
-    ("collect", "custom_data", "endpoint_type", "env", "from_", "from_user", "is_hidden", "now", "sip", "to")
+    ("custom_data", "endpoint_type", "env", "from_", "from_user", "is_hidden", "now", "sip", "to")
 )
 """Attributes of a call that have more values than a proof tries."""
 _NOTHING: Final[Mapping[str, str]] = {}

@@ -77,7 +77,7 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         values.chosen |= dict.fromkeys(root.params, (how,))
     for flow in flows_run_from(root).values():
         for name in flow.handler.sampled if flow.handler is not None else ():
-            values.chosen[f"{flow.name}.{name}"] = ("a sample",)
+            values.chosen[f"{flow.name}.{name}"] = ("one value",)
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
