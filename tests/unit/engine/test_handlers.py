@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -298,6 +299,37 @@ def test_after_a_fault_the_caller_hears_the_flow_for_errors(body: str) -> None:
         assert [issue for issue in project.issues if issue.is_error]
         return
     assert ["Something went wrong."] == HandledCall(flow).said
+
+
+BROKEN = """
+from ncco_server import Call, call_flow
+
+@call_flow({options})
+async def {name}(call: Call):
+    {{}}["x"]
+"""
+SHARED_EXIT = {"flows/shared.yaml": "shared: true\ndefaults: {on: {error: {run: sorry}}}\n"}
+
+
+@each_case(
+    ("options", "others", "said"),
+    [
+        ('default=True, on_error="sorry"', {}, "Something went wrong."),
+        ("default=True", SHARED_EXIT, "Something went wrong."),
+        ("default=True", {}, FAILSAFE[0]["text"]),
+        (
+            'default=True, on_error="worse"',
+            {"flows/worse.py": BROKEN.format(options="", name="worse")},
+            FAILSAFE[0]["text"],
+        ),
+    ],
+)
+def test_an_error_takes_the_exit_of_the_handler_or_of_the_project_or_the_failsafe(
+    options: str, others: Mapping[str, str], said: str
+) -> None:
+    texts = {"flows/shop.py": BROKEN.format(options=options, name="shop"), "flows/sorry.yaml": SORRY, **others}
+    project = load(texts, {}, extent="project", handlers=["shop.py", "worse.py"])
+    assert [said] == HandledCall(project.flows["shop"]).said
 
 
 def test_a_handler_leaves_the_timers_of_the_process_alone() -> None:
