@@ -42,11 +42,12 @@ OUTCOMES: Final = ("answered", "answered", "busy", "timeout", "machine", "human"
 
 
 def write_examples(home: Path) -> None:
-    """Write one project with the flows of all examples and of flows/. A flow whose name is taken gets another one."""
+    """Write one project with the flows of flows/ and of all examples in YAML. If a name is taken, it gets another one."""
     names = set[str]()
     for name in ("flows", "templates"):
         (home / name).mkdir(parents=True, exist_ok=True)
-    for project in (*sorted((ROOT / "examples").iterdir()), ROOT):
+    examples = [each for each in sorted((ROOT / "examples").iterdir()) if not any((each / "flows").glob("*.py"))]
+    for project in (*examples, ROOT):
         for file in sorted((project / "flows").glob("*.yaml")):
             text = file.read_text("utf-8")
             flow = next((line for line in text.splitlines() if line.startswith("flow:")), "")

@@ -37,6 +37,7 @@ def test_nothing_of_a_secret_is_printed_or_kept(tmp_path: Path) -> None:
     settings = {
         "NCCO_INSECURE": "1",
         "NCCO_PYTHON_LOOKUPS": "canary_functions",
+        "NCCO_PYTHON_FLOWS": "teller.py",
         "NCCO_PUBLIC_URL": "https://calls.example.com",
         "NCCO_LOG_LEVEL": "debug",
         "NCCO_DATABASE_URL": f"sqlite:///{tmp_path}/calls.db",

@@ -46,6 +46,7 @@ TRACED = {
     "NCCO_LOG_LEVEL": "error",
     "FLOW_CRM_URL": "http://127.0.0.1:9",
     "NCCO_PYTHON_LOOKUPS": "canary_functions",
+    "NCCO_PYTHON_FLOWS": "teller.py",
 }
 
 
