@@ -42,7 +42,7 @@ OUTCOMES: Final = ("answered", "answered", "busy", "timeout", "machine", "human"
 
 
 def write_examples(home: Path) -> None:
-    """Write one project with the flows of flows/ and of all examples in YAML. If a name is taken, it gets another one."""
+    """Write one project with the flows of flows/ and of all YAML examples. If a name is taken, it gets another one."""
     names = set[str]()
     for name in ("flows", "templates"):
         (home / name).mkdir(parents=True, exist_ok=True)
