@@ -83,7 +83,7 @@ def turn_of(
         now: the time of the whole call (aware).
 
     Raises:
-        ValueError: the handler has an error, it does not wait for so many results, or one of them is impossible.
+        ValueError: the handler has an error, waits for fewer results, or cannot get one of them.
     """
     flow = _loaded(handler, Path(flows) if flows is not None else None)
     numbers = list(handler.words.get("numbers", ()))

@@ -170,7 +170,7 @@ class PlacingControl(NamedTuple):
 
     Attributes:
         next_at: no call may be placed before this time, to leave a gap between new calls.
-        paused_at, paused_by, reason: since when placing is paused, by whom and why; None and "" if it is not paused.
+        paused_at, paused_by, reason: when placing was paused, who paused it, and why; None and "" if it is not paused.
         held_until, held_for: until when no call is placed because Vonage accepts none, and why; None if it never was.
     """
 

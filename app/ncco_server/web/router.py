@@ -65,9 +65,8 @@ def ncco_router(*handlers: CallFlow, settings: Settings | None = None, dev: bool
         SettingsError: the settings are wrong, or unsafe.
         ValueError: a handler has no file, or two have the same one.
     """
-    router = APIRouter()
     if is_running_file():  # the handler's file makes the application too; only its handler is wanted
-        return router
+        return APIRouter()
     settings = load_settings() if settings is None else settings
     require_safe(settings, dev)
     given = given_handlers(handlers, settings.flows)

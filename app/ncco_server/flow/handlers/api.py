@@ -405,7 +405,7 @@ class Call:
         They are checked like all others. An action with an `eventUrl` reports to that server instead of this one.
 
         Raises:
-            ValueError: this is no list of actions.
+            ValueError: `actions` is not a list of actions.
         """
         if not all("action" in action for action in actions):
             raise ValueError("an NCCO is a list of actions: [{'action': 'talk', 'text': '..'}]")
