@@ -32,7 +32,7 @@ echo '[1]' | ncco validate - || echo "ended with $?"
 ncco init shop >/dev/null
 cd shop
 ncco serve --dev >served 2>&1 &
-until grep -q 'listens on' served; do sleep 0.1; done
+until grep -qs 'listens on' served; do sleep 0.1; done
 kill -INT $!
 wait $!
 echo ended
