@@ -1,9 +1,9 @@
 """What the documentation site needs beyond `mkdocs.yml`, which names this file under `hooks`.
 
-- A nav entry that names a folder of docs/ becomes the folder's pages, sorted by name, with `index.md` first.
 - A link to a project file outside docs/ leads to a page of the site that shows the file. A README.md is shown
   together with the files in its folder.
 - In search results, such pages come after those of docs/.
+- `llms.txt` lists all pages with their first sentence, as the nav groups them.
 - A pipe in code in a table, which GitHub requires to be escaped with a backslash, is shown without the backslash.
 """
 
@@ -13,7 +13,7 @@ import html
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -29,22 +29,15 @@ SHOWN_BOOST: Final = 0.1
 
 LANGUAGES: Final = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".py": "python", ".toml": "toml", ".j2": "jinja"}
 _LINK = re.compile(r"(?<=\]\()(?!https?:|mailto:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?(?=\))")
-
-
+_LINKED = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _PIPED = re.compile(r"`(?P<code>[^`\n]*\\\|[^`\n]*)`")
-
-
-def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Replace folders in the nav by their pages."""
-    expanded = [_expanded(entry) for entry in config.nav or []]
-    config.nav = [entry for entry in expanded if [] not in _values(entry)]
-    return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each file outside docs/ that a page links to."""
     for path in sorted(linked_from(files)):
         files.append(File.generated(config, f"{SHOWN}{path}.md", content=shown(path)))
+    files.append(File.generated(config, "llms.txt", content=llms(config)))
     return files
 
 
@@ -73,6 +66,19 @@ def with_pipes(markdown: str) -> str:
 
     lines = (_PIPED.sub(show, line) if line.startswith("|") else line for line in markdown.split("\n"))
     return "\n".join(lines)
+
+
+def llms(config: MkDocsConfig) -> str:
+    """The nav in the format of llmstxt.org."""
+    lines = [f"# {config.site_name}", "", f"> {config.site_description}"]
+    for entry in config.nav or []:
+        ((group, pages),) = entry.items()
+        lines += ["", f"## {group}", ""]
+        for page in [pages] if isinstance(pages, str) else pages:
+            path = page if isinstance(page, str) else next(iter(page.values()))
+            title, _, text = (ROOT / DOCS / path).read_text(encoding="utf-8").removeprefix("# ").partition("\n")
+            lines.append(f"- [{title}]({path.removesuffix('.md')}.html): {_first_sentence(text)}")
+    return "\n".join(lines) + "\n"
 
 
 def linked_from(files: Files) -> set[str]:
@@ -124,19 +130,8 @@ def _block(path: str) -> str:
     return f"````{language}\n{(ROOT / path).read_text(encoding='utf-8')}````\n"
 
 
-def _values(entry: Any) -> list[Any]:
-    return list(entry.values()) if isinstance(entry, dict) else []
-
-
-def _expanded(entry: Any) -> Any:
-    """A nav entry, with a folder replaced by its pages."""
-    if not isinstance(entry, dict):
-        return entry
-    return {title: _pages_in(target) if isinstance(target, str) else target for title, target in entry.items()}
-
-
-def _pages_in(target: str) -> str | list[str]:
-    if target.endswith(".md"):
-        return target
-    pages = sorted((ROOT / DOCS / target).glob("*.md"), key=lambda page: (page.name != "index.md", page.name))
-    return [f"{target}/{page.name}" for page in pages]
+def _first_sentence(markdown: str) -> str:
+    """The first sentence of a page below its title, without links."""
+    paragraphs = [part for part in markdown.split("\n\n") if part.strip() and part.strip()[0] not in "<|`#-!"]
+    text = _LINKED.sub(r"\1", " ".join(paragraphs[0].split())) if paragraphs else ""
+    return re.split(r"(?<=[.:?]) ", text)[0]
