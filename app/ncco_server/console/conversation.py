@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from ncco_server.engine.session import CalledFunction
 from ncco_server.service.documents import HookDocument
 from ncco_server.service.phone_numbers import readable
 from ncco_server.service.recorded_calls import TimelineEntry, action_summary, entries_of, json_object
@@ -69,15 +71,21 @@ def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
         is_spare = is_spare or kind == "input"
 
 
-def reasons_in(trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any]) -> Iterator[Reason]:
-    """A turn's decisions, lookups and failures, in order; `answers`: its lookup answers by name."""
+def reasons_in(
+    trace: Sequence[Mapping[str, Any]], answers: Mapping[str, Any], called: Sequence[CalledFunction] = ()
+) -> Iterator[Reason]:
+    """A turn's decisions, lookups, functions and failures, in order; `answers`: its lookup answers by name."""
+    left = deque(called)
     for line in trace:
         did = line["did"]
         what = line["what"]
         because = str(line["because"])
         place = _place(line)
         step = f"{line['step']} → " if line["step"] else ""
-        if did == "asked":
+        if did == "asked" and left and left[0].name == what and what not in answers:
+            answer = _shown(left.popleft().value)
+            yield Reason(f"function {what}", because, *place, answer, line.get("by") == "default")
+        elif did == "asked":
             yield Reason(f"lookup {what}", because, *place, _shown(answers.get(what)), line.get("by") == "default")
         elif did in ("failed", "refused"):
             yield Reason(f"{did}: {step}{what}", because, *place, has_failed=True)
@@ -124,7 +132,7 @@ def conversation(timeline: Timeline, hooks: Sequence[HookDocument]) -> list[dict
             | {
                 "id": entry.webhook.id,
                 "plain": _plain(entry, timeline),
-                "reasons": list(reasons_in(trace, turn["lookups"] if turn else {})),
+                "reasons": list(reasons_in(trace, turn["lookups"] if turn else {}, entry.functions)),
                 "said": list(said_in(turn["ncco"])) if turn else [],
                 "hooks": [_hook(id_, name, unsent) for id_, name in entry.inputs.get("hooks", {}).items()],
                 "has_failed": any(line["did"] == "failed" for line in trace),

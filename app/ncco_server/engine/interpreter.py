@@ -18,6 +18,7 @@ from ncco_server.engine.session import (
     NOTHING,
     AskedLine,
     Call,
+    CalledFunction,
     Lookup,
     LookupAnswer,
     OpenWait,
@@ -100,11 +101,12 @@ def _call_functions(run: Run) -> Playing[None]:
         flow = run.scopes.flow.name
         asked = f"{flow}.{name}:{run.scopes.came_so_far()}"
         times = run.asked[asked] = run.asked.get(asked, 0) + 1
-        run.has_called = True
         key = f"{asked}:{times}"
         redact = run.scopes.redactor()
         (answer,) = yield (Lookup(run.step, name, request, key, flow, run.before.turn + 1, run.before.id, redact),)
-        run.scopes.record(answer.value if redact is None else redact(answer.value), answer.problem)
+        value = answer.value if redact is None else redact(answer.value)
+        run.called.append(CalledFunction(flow, name, value, answer.problem))
+        run.scopes.record(value, answer.problem)
         took = f"not ok: {answer.problem}" if answer.problem else "ok"
         by = "default" if answer.problem else "answer"
         run.trace.append(AskedLine("asked", run.step, name, "", f"{took}, in {answer.ms} ms", by=by))

@@ -11,7 +11,7 @@ from ncco_server.engine.dialling import refusal
 from ncco_server.engine.facts import facts_of
 from ncco_server.engine.outcome import APART, JOINED, REACHED
 from ncco_server.engine.scope import FlowScope, Scopes, observers
-from ncco_server.engine.session import OWN_LEG, Observer, Session, TraceLine, Turn, TurnContext
+from ncco_server.engine.session import OWN_LEG, CalledFunction, Observer, Session, TraceLine, Turn, TurnContext
 from ncco_server.engine.stretch import ENTERED, STEP_LIMIT, Stretch, stretch_of, written_at
 from ncco_server.errors import RenderError
 from ncco_server.flow.actions.action import checkpoint
@@ -56,7 +56,7 @@ class Run:
         asked: how often each lookup was made, for idempotency keys.
         entered: the entered steps, each with its flow, without those that were rolled back.
         has_chosen: whether the caller chose something from a menu.
-        has_called: whether functions of handlers were called.
+        called: the functions of handlers that were called.
         step: the current step; "" after the last one.
         tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
@@ -72,7 +72,6 @@ class Run:
     is_failsafe = False
     has_fault = False
     has_chosen = False
-    has_called = False
     _decided: tuple[Step, tuple[tuple[FlowScope, ...], str]] | None = None
 
     def __init__(self, root: Flow, before: Session, context: TurnContext, budget: Budget | None = None) -> None:
@@ -82,6 +81,7 @@ class Run:
         self.scopes = Scopes(root, before, context, budget or Budget())
         self.hooks: list[Any] = []
         self.asked: dict[str, int] = {}
+        self.called: list[CalledFunction] = []
         self.entered: list[tuple[Flow, Step]] = []
         self.trace: list[TraceLine] = []
         self._ready: tuple[Stretch, list[dict[str, Any]]] | None = None  # the whole turn, without a builder
@@ -359,7 +359,7 @@ class Run:
             dials=dialled - before.dialled if before.turn else 0,
             stored_ncco=stored,
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
-            has_called=self.has_called,
+            called=tuple(self.called),
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

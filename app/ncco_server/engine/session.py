@@ -330,6 +330,16 @@ class Lookup(NamedTuple):
     session: str = ""
     redact: Callable[[Any], Any] | None = None
 
+    @property
+    def id(self) -> tuple[str, int, str]:
+        """The same for each attempt of a turn, and different for every other lookup and function."""
+        return self.session, self.turn, self.key
+
+    @property
+    def is_function(self) -> bool:
+        """Whether a handler waits for the result of a function."""
+        return bool(self.turn)
+
 
 class LookupAnswer(NamedTuple):
     """The answer to a lookup. The interpreter is sent one for each lookup, in order.
@@ -359,6 +369,15 @@ class LookupAnswer(NamedTuple):
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
+class CalledFunction(NamedTuple):
+    """What a function of a handler has returned: `value`, JSON; or why there is no result, `problem`."""
+
+    flow: str
+    name: str
+    value: Any
+    problem: str
+
+
 class Turn(NamedTuple):
     """The work between two decisions: one webhook in, one NCCO out.
 
@@ -375,7 +394,8 @@ class Turn(NamedTuple):
         dials: number of dials in the turn; for a first turn, see its session.
         stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
         facts: what the caller got from the turn, for the result of the call.
-        has_called: whether functions of handlers were called, whose results the store keeps until the turn is stored.
+        called: the functions of handlers that were called, in order. The store keeps their results until the turn is
+            stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -390,7 +410,7 @@ class Turn(NamedTuple):
     dials: int = 0
     stored_ncco: list[dict[str, Any]] | None = None
     facts: TurnFacts = NO_FACTS
-    has_called: bool = False
+    called: tuple[CalledFunction, ...] = ()
 
 
 @dataclass

@@ -33,7 +33,7 @@ class Functions:
 
         If this is cancelled, the function goes on within its time limit, and its result is stored.
         """
-        key = (lookup.session, lookup.turn, lookup.key)
+        key = lookup.id
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.create_task(self._called(lookup, look_up))

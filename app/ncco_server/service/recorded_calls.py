@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from ncco_server.engine.session import CalledFunction
 from ncco_server.ncco.actions import ACTIONS
 from ncco_server.ncco.webhooks import FALLBACK_REASONS, as_text
 from ncco_server.service.delivery import ANSWER_FIELDS
@@ -27,6 +28,11 @@ def json_object(text: bytes) -> Mapping[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
+    """The functions of handlers that were called in the turn with these inputs, in order."""
+    return [CalledFunction(*each) for each in inputs.get("functions", ())]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,13 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """The other inputs of the turn: the time and the results of lookups."""
+        """The other inputs of the turn: the time and the results of lookups and functions."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
+
+    @property
+    def functions(self) -> list[CalledFunction]:
+        """The functions of handlers that were called in the turn, in order."""
+        return functions_in(self.inputs)
 
     @property
     def params(self) -> Mapping[str, str]:
@@ -68,6 +79,7 @@ class TimelineEntry:
                 "outcome": inputs.get("outcome"),
                 "ms": inputs["us"] / 1000 if inputs.get("us") is not None else None,
                 "lookups": inputs.get("lookups", {}),
+                "functions": [each._asdict() for each in self.functions],
                 "why": orjson.loads(self.turn.trace),
                 "ncco": orjson.loads(self.turn.ncco or b"null"),
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from datetime import datetime
 from itertools import zip_longest
 from typing import Any, Final
@@ -12,13 +12,12 @@ from typing import Any, Final
 import orjson
 
 from ncco_server.engine import Lookup, LookupAnswer, Session, Turn, TurnContext, begin, fail, resume
-from ncco_server.engine.session import from_json
-from ncco_server.flow.handlers.playback import Recorded
+from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.webhooks import FallbackWebhook, recognise
 from ncco_server.service.recorded_calls import TimelineEntry, entries_of
 from ncco_server.service.tokens import MAC_BYTES
-from ncco_server.service.turns import Policy
+from ncco_server.service.turns import Policy, ncco_of_reply
 from ncco_server.service.written_rows import MASKED, REFUSED
 from ncco_server.store import Timeline, WebhookRow
 
@@ -36,7 +35,6 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
     """Replay the turns of a call, up to the first that cannot be replayed. Yields a JSON document for each turn."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
-    results = _results(final, flow)
     before: list[WebhookRow] = []
     for entry in entries_of(timeline):
         before.append(entry.webhook)
@@ -48,15 +46,16 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
         )
         try:
             if session is None:
-                turn = _played(_begun(final, entry, flow, context), entry, results)
+                turn = _played(_begun(final, entry, flow, context), entry)
             else:
-                turn = _played(_resumed(session, entry, flow, context, before), entry, results)
+                turn = _played(_resumed(session, entry, flow, context, before), entry)
         except CannotReplay as reason:
             yield {**document, "because": str(reason)}
             return
-        is_sent = session is None or turn.ncco or entry.webhook.kind.startswith("input")
+        is_input = entry.webhook.kind.startswith("input")
+        sent = orjson.dumps(turn.ncco) if session is None else ncco_of_reply(turn, is_input=is_input)
         session = turn.session
-        then, now = _unsigned(entry.turn.ncco), _unsigned(orjson.dumps(turn.ncco) if is_sent else b"")
+        then, now = _unsigned(entry.turn.ncco), _unsigned(sent)
         if then == now:
             yield {**document, "same": True}
         else:
@@ -64,28 +63,14 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
             yield {**document, "differs": {"path": path, "then": was, "now": is_}}
 
 
-Results = Mapping[str, Iterator[Recorded]]
-"""What came of the waits and functions of each handler, in order, by the name of its flow."""
-
-
-def _results(final: Session, flow: Flow) -> Results:
-    """The results that the handlers of a call have got; `final` is the last session."""
-    scopes = [(final.at or flow.name, final.variables), *((each.flow, each.variables) for each in final.callers)]
-    handlers = [(name, flow.named(name).handler, variables) for name, variables in scopes]
-    return {
-        name: (Recorded(*result) for result in variables[handler.recorded][1:])
-        for name, handler, variables in handlers
-        if handler is not None
-    }
-
-
-def _played(playing: Playing, entry: TimelineEntry, results: Results) -> Turn:
+def _played(playing: Playing, entry: TimelineEntry) -> Turn:
     """Play a turn with the recorded results of lookups and functions. Raises CannotReplay."""
     recorded = entry.inputs.get("lookups", {})
+    called = iter(entry.functions)
     try:
         lookups = next(playing)
         while True:
-            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name), results) for lookup in lookups))
+            lookups = playing.send(tuple(_answer(lookup, recorded.get(lookup.name), called) for lookup in lookups))
     except StopIteration as done:
         if done.value is None:
             raise CannotReplay("its webhook no longer steers the call") from done
@@ -126,12 +111,17 @@ def _resumed(
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
-def _answer(lookup: Lookup, record: Any, results: Results) -> LookupAnswer:
-    """The recorded answer of a lookup. Raises CannotReplay if the lookup was not made, or its answer was not stored."""
+def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
+    """The recorded answer of a lookup, or the next recorded result of a function.
+
+    Raises CannotReplay if the lookup was not made, or its answer was not stored.
+    """
+    if lookup.is_function:
+        function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
+        if function is None:
+            raise CannotReplay(f"the recorded call did not call the function {lookup.name} here")
+        return LookupAnswer(function.value, function.problem)
     if not isinstance(record, dict):
-        result = next((each for each in results.get(lookup.flow, ()) if each.name == lookup.name), None)
-        if result is not None:
-            return LookupAnswer(result.value, result.problem)
         raise CannotReplay(f"the recorded call did not make the lookup {lookup.name}")
     if f'"{MASKED}'.encode() in orjson.dumps(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")

@@ -102,6 +102,14 @@ class Policy:
         return TurnContext(now, link, hide, self.env, self.failsafe, self.dial_allow, self.dial_limit, cipher)
 
 
+def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
+    """The NCCO of a turn after the first one, as it is sent and stored; b"" if there is nothing to play.
+
+    `is_input` says whether the webhook reports an input, whose reply must have an action.
+    """
+    return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
+
+
 def _stored(turn: Turn, ncco: bytes) -> bytes:
     """The NCCO of a turn as it is stored."""
     return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
@@ -172,7 +180,7 @@ class Turns:
         row = session_row(turn.session, 1, now, now, leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
         is_written = await self.store.open_call(
-            row, played, received, hooks=hooks, parent=turn.session.parent, has_called=turn.has_called
+            row, played, received, hooks=hooks, parent=turn.session.parent, has_called=bool(turn.called)
         )
         if hooks and is_written:
             self.hooks_written()
@@ -233,7 +241,7 @@ class Turns:
             wanted = next(playing)
             look_up = self.look_ups()
             while True:
-                if wanted[0].turn:
+                if wanted[0].is_function:
                     answers: tuple[LookupAnswer, ...] = (await self._functions.answer(wanted[0], look_up),)
                 else:
                     answers = await look_up(wanted)
@@ -349,13 +357,13 @@ class Turns:
         recording: RecordingRow | None = None,
     ) -> Reply:
         """Store the next turn, then reply with it. `hooks` come before the turn's own. Raises Conflict."""
-        ncco = orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if kind == "input" else b""
+        ncco = ncco_of_reply(turn, is_input=kind == "input")
         hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
         await self.store.advance(
-            moved, played, received, hooks=hooks, recording=recording, parent=parent, has_called=turn.has_called
+            moved, played, received, hooks=hooks, recording=recording, parent=parent, has_called=bool(turn.called)
         )
         if hooks:
             self.hooks_written()

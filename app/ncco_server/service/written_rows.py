@@ -179,7 +179,7 @@ def turn_row(
     *,
     params: Mapping[str, str] = NOTHING,
 ) -> TurnRow:
-    """The row of a turn, with what a replay needs: its time, its webhook, the results of lookups, and the URL's params.
+    """The row of a turn, with what a replay needs: its time, webhook, results of lookups and functions, and URL params.
 
     The row contains the names of the turn's hooks by ID, because hooks are deleted once they are sent.
 
@@ -190,6 +190,8 @@ def turn_row(
         inputs["params"] = params
     if turn.lookups:
         inputs["lookups"] = turn.lookups
+    if turn.called:
+        inputs["functions"] = [tuple(each) for each in turn.called]
     if hooks:
         inputs["hooks"] = {hook.id: hook.name for hook in hooks}
     if delivery.came_at:

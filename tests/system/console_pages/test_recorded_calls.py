@@ -152,9 +152,9 @@ async def record(project: Path, to: str, acts: Acts, *, other: Behaviour | None 
         return leg.uuid
 
 
-async def keep(project: Path, id_: str) -> httpx.Response:
-    """Keep a call as a scenario; the console replays it in this process."""
-    settings = settings_for(project, database_url=database(project), python_lookups=MODULE)
+async def keep(project: Path, id_: str, **more: Any) -> httpx.Response:
+    """Keep a call as a scenario; the console replays it in this process, with `more` settings."""
+    settings = settings_for(project, database_url=database(project), python_lookups=MODULE, **more)
     console = create_console(settings, console_services(), dev=True)
     console.state.console.phone_calls.make_worker = OwnPlayer
     async with await logged_in(with_worker_here(console)) as client:

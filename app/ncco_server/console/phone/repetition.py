@@ -16,11 +16,11 @@ from ncco_server.console.phone.world import ChosenAnswers, World
 from ncco_server.editor.project import ProjectFolder
 from ncco_server.editor.source import PhoneText, Playable, read_source
 from ncco_server.engine import Lookup, LookupAnswer
-from ncco_server.engine.session import from_json
+from ncco_server.engine.session import CalledFunction, from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.language.returns import OK
 from ncco_server.ncco.webhooks import EXPECTED_SPEECH_ERRORS, AnswerWebhook, InputWebhook, RecordWebhook, recognise
-from ncco_server.service.recorded_calls import TimelineEntry, entries_of
+from ncco_server.service.recorded_calls import TimelineEntry, entries_of, functions_in
 from ncco_server.service.written_rows import MASKED, REFUSED
 from ncco_server.simulator.parties import Outcome
 from ncco_server.store import Timeline, TurnRow, moment_of
@@ -183,24 +183,36 @@ class RecordedAnswers(ChosenAnswers):
     Args:
         definitions: the lookups of the flows.
         left: the answers by name, in order; they are used up.
+        called: the results of functions, in order; they are used up too.
 
     Attributes:
         is_sampled: whether a default replaces a sensitive value.
     """
 
-    def __init__(self, definitions: Definitions, left: Mapping[str, deque[Mapping[str, Any]]]) -> None:
+    def __init__(
+        self,
+        definitions: Definitions,
+        left: Mapping[str, deque[Mapping[str, Any]]],
+        called: deque[CalledFunction],
+    ) -> None:
         super().__init__(definitions, World())
         self._left = left
+        self._called = called
         self.is_sampled = False
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
         """See `LookupAnswers`. A lookup that was not made in the recorded call gets no answer."""
+        if lookup.is_function:
+            if not self._called or self._called[0].name != lookup.name:
+                return LookupAnswer(None, "it was not called in the recorded call")
+            function = self._called.popleft()
+            return LookupAnswer(self._shown(function.value, None), function.problem)
         if not self._left.get(lookup.name):
             return LookupAnswer(None, "it was not made in the recorded call")
         answer = self._left[lookup.name].popleft()
         if not answer.get(OK):
             return LookupAnswer(None, "it failed in the recorded call")
-        default = self.definitions[lookup.flow, lookup.name].default
+        default = self.definition(lookup).default
         return LookupAnswer(
             {name: self._shown(value, default.get(name)) for name, value in answer.items() if name != OK}
         )
@@ -238,9 +250,11 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
     if any(turn.cause_status == REFUSED for turn in timeline.turns):
         raise CannotRepeat("Vonage refused what the server had sent, which cannot happen here")
     answers = defaultdict[str, list[Mapping[str, Any]]](list)
-    for turn in timeline.turns:
-        for name, answer in orjson.loads(turn.inputs).get("lookups", {}).items():
+    called: list[CalledFunction] = []
+    for inputs in (orjson.loads(turn.inputs) for turn in timeline.turns):
+        for name, answer in inputs.get("lookups", {}).items():
             answers[name].append(answer)
+        called += functions_in(inputs)
     named = row.flow if row.id.endswith(f"/{row.flow}") else ""
     first = next(entries_of(timeline), None)
     return {
@@ -254,6 +268,7 @@ def recorded_of(timeline: Timeline) -> dict[str, Any]:
         "is_hung_up": not session.is_over,
         "steps": RecordedSteps.of(timeline).as_written(),
         "answers": answers,
+        "functions": called,
         "way": _way(timeline.turns),
     }
 
@@ -301,7 +316,9 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
     hides_input = None in steps.inputs
     hides_params = recorded["hides_params"]
     flows = playable.project.flows.values() if playable.project is not None else ()
-    answers = RecordedAnswers(lookups_of(flows), {name: deque(each) for name, each in recorded["answers"].items()})
+    left = {name: deque(each) for name, each in recorded["answers"].items()}
+    called_functions = deque(CalledFunction(*each) for each in recorded["functions"])
+    answers = RecordedAnswers(lookups_of(flows), left, called_functions)
     made_at = datetime.fromisoformat(recorded["made_at"])
     called = ScenarioCall(
         to=recorded["to"], from_=caller, made_at=made_at, flow=recorded["named"], query=recorded["query"]

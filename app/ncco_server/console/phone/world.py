@@ -67,7 +67,7 @@ class ChosenAnswers(LookupAnswers):
         given = self.world.given.get(lookup.name) if self.client is None else None
         if given is None:
             return None
-        definition = self.definitions[lookup.flow, lookup.name]
+        definition = self.definition(lookup)
         if given.value is None:
             return no_answer(given.error, definition.timeout_ms)
         return LookupAnswer({**definition.default, **given.value})

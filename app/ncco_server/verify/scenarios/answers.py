@@ -119,7 +119,12 @@ class LookupAnswers:
         self.answered: list[tuple[Lookup, LookupAnswer]] = []
         self._look_ups = look_ups
         self._outside: AnswerLookups | None = None
-        self._known: dict[str, LookupAnswer] = {}
+        self._known: dict[tuple[str, int, str], LookupAnswer] = {}
+
+    def definition(self, lookup: Lookup) -> Answering:
+        """The definition of a lookup, or of a function, which a handler may call though nobody has found it before."""
+        found = self.definitions.get((lookup.flow, lookup.name))
+        return FunctionDefinition(lookup.request.timeout_ms) if found is None else found
 
     def of_turn(self) -> AnswerLookups:
         """A function that answers the lookups of one turn, which share one time limit."""
@@ -127,16 +132,16 @@ class LookupAnswers:
         return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each lookup, in order; the same key always gets the same answer."""
-        new = [lookup for lookup in lookups if lookup.key not in self._known]
-        chosen = {lookup.key: await self.chosen(lookup) for lookup in new}
-        left = tuple(lookup for lookup in new if chosen[lookup.key] is None)
+        """One answer for each lookup, in order; the same one whenever a turn is tried again."""
+        new = [lookup for lookup in lookups if lookup.id not in self._known]
+        chosen = {lookup.id: await self.chosen(lookup) for lookup in new}
+        left = tuple(lookup for lookup in new if chosen[lookup.id] is None)
         found = (await self._outside(left)) if self._outside is not None and left else [NOBODY] * len(left)
-        others = dict(zip((lookup.key for lookup in left), found, strict=True))
+        others = dict(zip((lookup.id for lookup in left), found, strict=True))
         for lookup in new:
-            self._known[lookup.key] = chosen[lookup.key] or others[lookup.key]
-            self.answered.append((lookup, self._known[lookup.key]))
-        return tuple([self._known[lookup.key] for lookup in lookups])
+            self._known[lookup.id] = chosen[lookup.id] or others[lookup.id]
+            self.answered.append((lookup, self._known[lookup.id]))
+        return tuple([self._known[lookup.id] for lookup in lookups])
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
         """The answer to use without sending the lookup; None to send it."""
@@ -146,7 +151,7 @@ class LookupAnswers:
         """The answers of each lookup in order, by name, as written in `given`; None if a lookup was not sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
-            given.setdefault(lookup.name, []).append(_as_given(answer, self.definitions[lookup.flow, lookup.name]))
+            given.setdefault(lookup.name, []).append(_as_given(answer, self.definition(lookup)))
         return given
 
 
@@ -186,7 +191,7 @@ class ScenarioAnswers(LookupAnswers):
         misfits = {
             lookup.name: problem
             for lookup, answer in self.answered
-            if not answer.problem and (problem := self.definitions[lookup.flow, lookup.name].misfit(answer.value))
+            if not answer.problem and (problem := self.definition(lookup).misfit(answer.value))
         }
         for name, problem in misfits.items():
             yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
@@ -203,7 +208,7 @@ class ScenarioAnswers(LookupAnswers):
             return no_answer(answer.error, lookup.request.timeout_ms)
         if answer.node is None:
             return LookupAnswer(None)
-        return LookupAnswer(answer_of(answer.node, self.definitions[lookup.flow, lookup.name].returns.type))
+        return LookupAnswer(answer_of(answer.node, self.definition(lookup).returns.type))
 
 
 def answer_of(node: Node, type_: Kind | None) -> Any:

@@ -8,8 +8,10 @@ from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
 
+from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.grammar.values import leaves
+from ncco_server.flow.handlers.steps import names_in
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
@@ -27,7 +29,7 @@ from ncco_server.verify.scenarios.placing import row_of
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 DIRECTION: Final = "direction"
 """The key that is allowed in the query of an answer URL, in addition to params."""
-_WHAT: Final = {"S107": "lookup", "S108": "hook", "S109": "variable", "S113": "result"}
+_WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
 EXPECTED_RESULTS: Final[tuple[ResultName, ...]] = ("person", "message", "served", "missed", "answered")
 """The results that a scenario can expect, in addition to those of its flows."""
 
@@ -43,6 +45,9 @@ class Fitting:
         for (flow, short), definition in lookups_of(self._flows.values()).items():
             for name in (short, f"{flow}.{short}"):
                 self._returned.setdefault(name, []).append(definition.returns.type)
+        code = ((path, text) for flow in self._flows.values() if flow.handler for path, text in flow.sources.items())
+        texts = {path: text for path, text in code if path.endswith(HANDLER_SUFFIX)}
+        self._called = {name for path, text in texts.items() for name in names_in(compile(text, path, "exec"))}
         self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hooks}
         self._variables: dict[str, list[Kind]] = {}
         for each in self._flows.values():
@@ -55,8 +60,9 @@ class Fitting:
         Reports unknown names (S106 to S109, S113) and values (S112).
         """
         for name, given in scenario.given.items():
-            if _check("S107", name, self._returned, given.place, reader):
-                _check_answers(name, given, self._returned[name], reader)
+            known = {*self._returned} | ({name} if name.rpartition(".")[2] in self._called else set())
+            if _check("S107", name, known, given.place, reader):
+                _check_answers(name, given, self._returned.get(name, []), reader)
         for hook in scenario.expect.hooks or ():
             _check("S108", hook.name, self._hooks, hook.place, reader)
         for name, variable in scenario.expect.variables.items():

@@ -59,4 +59,4 @@ def test_a_fault_with_another_difference_is_not_the_expected_one() -> None:
 def test_a_call_that_cannot_be_made_is_reported() -> None:
     problem = problem_of(script=[], given={"nobody": {"value": 1}})
 
-    assert 'no flow has a lookup "nobody"' == problem
+    assert 'no flow has a lookup or function "nobody"' == problem
