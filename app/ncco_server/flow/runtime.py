@@ -76,7 +76,19 @@ class Handling(Protocol):
     def sampled(self) -> frozenset[str]:
         """What it may read that has more values than a proof tries: attributes of `call`, params."""
 
-    def samples(self, request: Any) -> tuple[Sequence[Any], bool]:
+    @property
+    def heard(self) -> str:
+        """The variable with what the caller has entered."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields of `call` that it reads, `now` and `env`."""
+
+    @property
+    def tested(self) -> Sequence[str | int]:
+        """The texts and numbers that it may compare values with."""
+
+    def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
         """What a function that a handler waits for may return, as JSON, and whether there is nothing else.
 
         `request` is that of its `Lookup`.

@@ -125,7 +125,7 @@ class LookUps:
         number = self._asked[lookup.name] = self._asked.get(lookup.name, 0) + 1
         luck = Random(f"{self._seed} {lookup.name} {number}")  # noqa: S311 - to be repeated
         if isinstance(lookup.request.code, Called):
-            samples = samples_of(lookup.request.code.function)
+            samples = samples_of(lookup.request.code.function).values
             return luck.choice([LookupAnswer(None, "nobody answers"), *map(LookupAnswer, samples)])
         fitting = self._fitting(lookup)
         if not fitting or luck.random() < 0.15:

@@ -220,6 +220,7 @@ from typing import Literal
 def status() -> Literal["baked", "late"]: return "late"
 def words() -> str: return "late"
 """
+CAUGHT = "try: found = await call.run({})\nexcept RunFailed: found = 'late'\n"
 
 
 @each_case(
@@ -227,8 +228,9 @@ def words() -> str: return "late"
     [
         ('await call.talk("Hello.")', "proved"),
         (f'if {QUESTION} == "one": await call.talk("Yes.")\nawait call.talk("Bye.")', "proved"),
-        ('await call.talk("Late." if await call.run(status) == "late" else "Baked.")', "proved"),
-        ('await call.talk("Late." if await call.run(words) == "late" else "Baked.")', "walked"),
+        ('await call.talk("Late." if await call.run(status) == "late" else "Baked.")', "refuted"),
+        (f'{CAUGHT.format("status")}await call.talk("Late." if found == "late" else "Baked.")', "proved"),
+        (f'{CAUGHT.format("words")}await call.talk("Late." if found == "late" else "Baked.")', "walked"),
         ('await call.talk("It is you." if call.from_ == "447700900123" else "Hello.")', "walked"),
         ('await call.talk("Good morning." if call.now.hour < 12 else "Hello.")', "walked"),
         ('await call.talk("Right." if await call.collect("Code?", digits=4) == "4711" else "Wrong.")', "walked"),

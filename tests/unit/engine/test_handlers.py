@@ -278,7 +278,7 @@ FAULTS = {
     "no await": 'call.talk("Hello.")\nawait call.talk("Bye.")',
     "no await at the end": 'await call.talk("Hello.")\ncall.talk("Bye.")',
     "another await": "import asyncio\nawait asyncio.sleep(0)",
-    "a call that blocks": "import time\ntime.sleep(60)",
+    "a call that blocks": "import time\ntime.sleep(3)",
     "an endless loop": "while True:\n    pass",
     "an endless loop that catches": "while True:\n    try:\n        sum([])\n    except Exception:\n        pass",
     "an invalid menu": 'await call.choose("Go.", {"one": Choice(1), "two": Choice(1)})',

@@ -23,6 +23,10 @@ APPLIED: dict[str, list[str]] = yaml.load(Path(__file__).with_name("applied_cure
 SETTINGS = {"W302": {"MUSIC_URL": "https://audio.example.com"}}
 """By code: what its cure says to set in the environment."""
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:coroutine 'greet':RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
 
 def issues_of(
     example: str | bytes,
@@ -108,7 +112,9 @@ def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -
 def test_examples_of_what_only_a_call_breaks_can_be_loaded(code: str, kind: str, tmp_path: Path) -> None:
     rule = RUNNING_RULES[code]
 
-    assert () == issues_of(rule.bad if kind == "bad" else rule.good, tmp_path)
+    issues = issues_of(rule.bad if kind == "bad" else rule.good, tmp_path)
+
+    assert [] == [each for each in issues if each.is_error or kind == "good"]
 
 
 @each_case("code", [*RULES, *RUNNING_RULES])

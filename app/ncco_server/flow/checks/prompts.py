@@ -60,9 +60,10 @@ class SpokenPrompt:
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
     """Warn about prompts that are in the wrong order, or that do not fit the input of their step."""
-    for read in flow.steps.values():
+    steps = {**flow.steps, **flow.made}
+    for read in steps.values():
         yield from _check_step(read.step, read.source)
-    yield from _check_promises(flow.steps, flow.reader)
+    yield from _check_promises(steps, flow.reader)
 
 
 def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:

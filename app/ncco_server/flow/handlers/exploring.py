@@ -6,16 +6,19 @@ Two runs that wait at the same place with the same local variables go on in the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import WrittenText
+from ncco_server.flow.handlers.api import Call, WrittenText
+from ncco_server.flow.handlers.inspection import HandlerCode, Remark
+from ncco_server.flow.handlers.limits import LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, Recorded, at, milliseconds
 from ncco_server.flow.handlers.samples import samples_of
+from ncco_server.flow.handlers.states import comparable
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
 from ncco_server.flow.language.returns import Returned
@@ -25,6 +28,10 @@ from ncco_server.value_types import ANY
 
 MOST_RUNS: Final = 2000
 """How often a handler is run; our choice. A usual one needs less than a hundred runs."""
+MOST_TRACED: Final = 3_000_000
+"""How many lines of it are run in all of these runs."""
+MOST_ENTERED: Final = 24
+"""How many texts are tried as what a caller enters."""
 _NOON: Final = 1_767_614_400_000
 """When the calls begin, in milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
 _NO_REPLY: Final = "no reply"
@@ -33,11 +40,12 @@ _DIGITS: Final = "12345678901234567890"
 
 
 class FailedRun(NamedTuple):
-    """A run that ended in an error; `code` is that of the error, `where` its line."""
+    """A run that ended in an error; `code` is that of the error, `where` its line, `caller` who called, if unusual."""
 
     code: str
     message: str
     where: str
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,73 @@ class FunctionDefinition:
         return ""
 
 
+SAMPLE_CALL: Final[Mapping[str, Any]] = {
+    "to": "442079460000",
+    "from": "447700900123",
+    "from_user": "",
+    "uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "region_url": "",
+    "endpoint_type": "phone",
+    "direction": "inbound",
+    "sip": {},
+    "custom_data": {},
+    "request": "",
+    "is_hidden": False,
+}
+"""The call in which the steps of a handler are found."""
+_CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "": {},
+    "a caller who withholds the number": {"from": "anonymous", "is_hidden": True},
+    "a caller who uses an app": {
+        "to": "support", "from": "", "from_user": "anna", "is_hidden": True, "endpoint_type": "app"
+    },
+}  # fmt: skip
+"""What differs from SAMPLE_CALL in the other calls in which they are found, if the handler reads it."""
+_TIMES: Final = (_NOON, _NOON - 33 * 3_600_000)
+"""The times at which these calls begin; the second one is a Sunday, 03:00 UTC."""
+_ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env"} | {
+    name: name for name in SAMPLE_CALL if name != "from"
+}
+"""Attributes of `Call`, with the names that flows have for them."""
+
+
+def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
+    """What a handler reads of its call, as values that can be compared."""
+    return tuple(comparable(facts.get(name)) for name in sorted(reads))
+
+
+class WatchedCall(Call):
+    """A call that notes what the handler reads of it: fields of `call` in flows, `now` and `env`."""
+
+    def __init__(self, reads: set[str], *known: Any) -> None:
+        super().__init__(*known)
+        self.reads = reads
+
+    def __getattribute__(self, name: str) -> Any:
+        """An attribute, which is noted."""
+        if name in _ATTRIBUTES:
+            object.__getattribute__(self, "reads").add(_ATTRIBUTES[name])
+        return object.__getattribute__(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedRun:
+    """One run of a handler, to find its steps.
+
+    Attributes:
+        facts: the fields of its call.
+        known: the sensitive values of its latest turn, by token.
+        reads: what it reads of its call is added here.
+        tracer: notes its lines.
+    """
+
+    facts: Mapping[str, Any]
+    known: Mapping[str, str]
+    reads: set[str]
+    tracer: LineTracer
+
+
 _Origin: TypeAlias = "tuple[str, str] | Any"
 
 
@@ -72,6 +147,7 @@ class _Run(NamedTuple):
     The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
     """
 
+    facts: Mapping[str, Any]
     recorded: Sequence[Any]
     came_from: tuple[_Origin, ...]
     at_ms: int = _NOON
@@ -80,20 +156,23 @@ class _Run(NamedTuple):
 
     def then(self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str]) -> _Run:
         """The run with one more result, which came at the same time. `known` are the secrets of its turn, by token."""
-        return _Run([*self.recorded, item], came_from, self.at_ms, known=known)
+        return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known)
 
     def moved(self, at_ms: int, tried: frozenset[str]) -> _Run:
         """The same run, in which the latest result came at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
-        return _Run([*before, item], self.came_from, at_ms, tried, self.known)
+        return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried)
 
 
 @dataclass(slots=True)
 class _Exploration:
-    begin: Callable[[Mapping[str, str]], HandlerPlayback]
+    begin: Callable[[WatchedRun], HandlerPlayback]
     maker: StepMaker
+    code: HandlerCode
+    tracer: LineTracer
     calendars: Mapping[str, Calendar]
+    reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
     led: dict[_Origin, str] = field(default_factory=dict)
@@ -105,22 +184,35 @@ class _Exploration:
 
     def explore(self) -> None:
         """Run the handler until every outcome of every wait has been tried, or MOST_RUNS times."""
-        waiting = deque([_Run([_NOON], ())])
+        known: set[str] | None = None
+        while self.reads != known:  # what differs between two calls is known when the handler has read it
+            known = set(self.reads)
+            self._explore(known)
+
+    def _explore(self, known: Set[str]) -> None:
+        calls = (
+            [({**SAMPLE_CALL, **other}, at_ms) for other in _CALLERS.values() for at_ms in _TIMES]
+            if known
+            else [(SAMPLE_CALL, _NOON)]
+        )
+        waiting = deque(_Run(facts, [at_ms], (), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
-            if not waiting:
+            if not waiting or self.tracer.count > MOST_TRACED:
                 break
             run = waiting.popleft()
-            playback = self.begin(run.known)
+            playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer))
             try:
                 playback.play(run.recorded)
                 made = playback.made
             except RenderError as error:
-                self.failures[FailedRun(error.code, str(error), error.where)] = None
+                caller = next(who for who, other in _CALLERS.items() if run.facts == {**SAMPLE_CALL, **other})
+                self.failures[FailedRun(error.code, str(error), error.where, caller)] = None
                 continue
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
-            state = playback.state()
+            when = run.at_ms if "now" in known else 0
+            state = (*playback.state(self.code.is_live), when, *facts_of(run.facts, known))
             if made is not None:
                 self._note(made, run.came_from)
             elif state in seen:
@@ -163,13 +255,13 @@ class _Exploration:
         name, request = playback.wanted or ("", None)
         if request is not None:
             self.functions[name] = FunctionDefinition(request.timeout_ms)
-        for sample in samples_of(playback.function):
-            yield run.then(playback.item_at(sample, "", run.at_ms), came_from, run.known)
-        yield run.then(playback.item_at(None, _NO_REPLY, run.at_ms), came_from, run.known)
+        results = [(sample, "") for sample in samples_of(playback.function, self.code.tested).values]
+        for value, problem in (*results, (None, _NO_REPLY)):
+            yield run.then(playback.item_at(value, problem, run.at_ms), came_from, run.known)
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
-            for value in results_of(step, way.name):
+            for value in results_of(step, way.name, self.code.tested):
                 is_secret = way.fills is not None and way.fills.sensitive
                 known = {value: value} if is_secret else _NOTHING_KNOWN
                 yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),), known)
@@ -186,15 +278,18 @@ class _Exploration:
         return {name: found[name] for name in self.order}
 
 
-def results_of(step: Step, way: str) -> Sequence[Any]:
+def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
     """The results of a wait whose outcome takes this way."""
     asked = step.exit.asked
     match way:
         case "noinput" | "nomatch" if asked is not None:
             return (None,)
         case "collected" if asked is not None:
-            low = asked.lengths[0] if asked.lengths else 0
-            return [*([_DIGITS[:low]] if low else []), *(["some words"] if asked.free_speech else [])]
+            low, high = asked.lengths or (1, 0)
+            texts = [str(each) for each in tested]
+            digits = [_DIGITS[:low], *(text for text in texts if text.isdigit() and low <= len(text) <= high)]
+            words = ["some words", *(text for text in texts if text)] if asked.free_speech else []
+            return list(dict.fromkeys([*(digits if high else []), *words]))[:MOST_ENTERED]
         case "otherwise":
             return DIAL_FAILURES
     return (way,)
@@ -206,26 +301,34 @@ class HandlerSteps(Mapping[str, Step]):
     Args:
         begin: makes the handler at the beginning of a call in whose latest turn these sensitive values are known.
         maker: makes its steps.
+        code: its code.
         start: what a name stands for that no step has: a step that does nothing.
         calendars: the opening hours, by name.
     """
 
     def __init__(
         self,
-        begin: Callable[[Mapping[str, str]], HandlerPlayback],
+        begin: Callable[[WatchedRun], HandlerPlayback],
         maker: StepMaker,
+        code: HandlerCode,
         start: Step,
         calendars: Mapping[str, Calendar],
     ) -> None:
         self._begin = begin
         self._maker = maker
+        self._code = code
         self._start = start
         self._calendars = calendars
 
     @cached_property
     def _explored(self) -> _Exploration:
-        exploration = _Exploration(self._begin, self._maker, self._calendars)
-        exploration.explore()
+        tracer = LineTracer(self._code.file)
+        exploration = _Exploration(self._begin, self._maker, self._code, tracer, self._calendars)
+        try:
+            in_time(exploration.explore, tracer)
+        except TooLong:
+            where = f"{self._start.place.file}:{tracer.latest}:1"
+            exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = None
         return exploration
 
     @cached_property
@@ -234,8 +337,23 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def failures(self) -> tuple[FailedRun, ...]:
-        """The errors of the runs."""
-        return tuple(self._explored.failures)
+        """The errors of the runs; each line's are those of the most usual caller who has one."""
+        callers = list(_CALLERS)
+        found = sorted(self._explored.failures, key=lambda each: callers.index(each.caller))
+        first = {each.where: each.caller for each in reversed(found)}
+        return tuple(each for each in found if each.caller == first[each.where])
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The fields of `call` that the handler reads, `now` and `env`."""
+        return frozenset(self._explored.reads)
+
+    def remarks(self) -> Iterator[Remark]:
+        """Mistakes in its code, and what no call runs."""
+        yield from self._code.remarks()
+        if self.is_whole and not self.failures:
+            for line in self._code.never_run(self._explored.tracer.lines):
+                yield Remark("W704", line, "no outcome of a wait leads to this line")
 
     @property
     def functions(self) -> Mapping[str, FunctionDefinition]:

@@ -8,9 +8,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 LIMIT_S: Final = 0.25
 """How many seconds of processor time a handler may take for a turn; our choice. Other callers wait meanwhile."""
@@ -20,31 +22,79 @@ TICK_S: Final = 0.05
 """How often a handler that runs is looked at; so it may take this much longer."""
 MOST_LINES: Final = 200_000
 """The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
+LOAD_S: Final = 10.0
+"""How many seconds a file's own code may take, and all runs of its handler while its steps are found; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
+
+T = TypeVar("T")
 
 
 class TooLong(BaseException):
     """A handler ran too long. Not an `Exception`, so that the handler does not catch it by mistake."""
 
 
-@contextmanager
-def counted(file: str) -> Iterator[None]:
-    """Interrupt the code of `file` after MOST_LINES."""
-    left = MOST_LINES
+class LineTracer:
+    """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
-    def trace(frame: FrameType, event: str, argument: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise TooLong
-        return trace
+    Attributes:
+        file: the file.
+        lines: the lines that have been run.
+        latest: the line that runs now, or ran last.
+        count: how many lines have been run.
+        is_late: whether to interrupt the code at its next line.
+    """
 
-    before = sys.gettrace()
-    sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
+    def __init__(self, file: str) -> None:
+        self.lines: set[int] = set()
+        self.latest = 1
+        self.count = 0
+        self.is_late = False
+        self.file = file
+
+    @contextmanager
+    def tracing(self, most: float = MOST_LINES) -> Iterator[None]:
+        """Trace what is run, and raise TooLong after `most` lines."""
+        until = self.count + most
+        file = self.file
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            if event == "line":
+                self.latest = frame.f_lineno
+                self.lines.add(self.latest)
+                self.count += 1
+                if self.is_late or self.count > until:
+                    raise TooLong
+            return trace
+
+        before = sys.gettrace()
+        sys.settrace(lambda frame, event, argument: trace if frame.f_code.co_filename == file else None)
+        try:
+            yield
+        finally:
+            sys.settrace(before)
+
+
+def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) -> T:
+    """The result of some work that runs code of an author, in a thread of its own. Raises TooLong, or as the work does.
+
+    Work that takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
+    """
+    done: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            done.set_exception(error)
+
+    threading.Thread(target=run, name="loads a handler", daemon=True).start()
     try:
-        yield
-    finally:
-        sys.settrace(before)
+        return done.result(limit_s)
+    except FutureTimeout:
+        if done.done():
+            raise
+        tracer.is_late = True
+        raise TooLong from None
 
 
 class Watch:
@@ -116,5 +166,5 @@ def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
     if threading.get_ident() == threading.main_thread().ident:
         _WATCH.limited(file, work, argument)
         return
-    with counted(file):
+    with LineTracer(file).tracing():
         work(argument)

@@ -11,8 +11,9 @@ from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
-from ncco_server.flow.handlers.limits import LIMIT_S, TooLong, limited
+from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
+from ncco_server.flow.handlers.states import IsLive, state_of
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
@@ -57,14 +58,6 @@ class Recorded(NamedTuple):
     problem: str = ""
 
 
-def _shown(value: Any) -> str:
-    """A local variable as text; its `id` if it cannot be shown."""
-    try:
-        return repr(value)
-    except Exception:  # noqa: BLE001 - the author's code may raise anything
-        return str(id(value))
-
-
 class HandlerPlayback:
     """A handler in one call.
 
@@ -76,6 +69,8 @@ class HandlerPlayback:
         params: the params, by name.
         calendars: the opening hours, by name.
         known: the sensitive values of this turn, by token.
+        call: makes the call, as the handler sees it.
+        tracer: notes the lines that are run.
     """
 
     def __init__(
@@ -88,12 +83,15 @@ class HandlerPlayback:
         *,
         calendars: Mapping[str, Calendar],
         known: Mapping[str, str],
+        call: Callable[..., Call] = Call,
+        tracer: LineTracer | None = None,
     ) -> None:
         self._flow = flow
         self._maker = maker
         self._file = flow.file
         self._path = flow.path or flow.file
-        self._call = Call(facts, env, calendars, maker.language, known)
+        self._call = call(facts, env, calendars, maker.language, known)
+        self._tracer = tracer
         self._params = params
         self._coroutine: Any = None
         self._played: list[EffectAt] = []
@@ -161,17 +159,11 @@ class HandlerPlayback:
         called = self._waiting.function if self._waiting is not None else None
         return called.function if called is not None else print
 
-    def state(self) -> Any:
-        """A value that is equal for two runs that go on in the same way: their places and local variables."""
-        found: list[Any] = [self._name]
-        inner = self._coroutine
-        while inner is not None:
-            frame = getattr(inner, "cr_frame", None)
-            if frame is not None:
-                known = [(name, _shown(value)) for name, value in frame.f_locals.items() if value is not self._call]
-                found.append((frame.f_code.co_qualname, frame.f_lasti, *sorted(known)))
-            inner = getattr(inner, "cr_await", None)
-        return tuple(found)
+    def state(self, is_live: IsLive) -> Any:
+        """A value that is equal for two runs that go on in the same way; see `state_of`."""
+        effect = self._waiting
+        waits = digest_of(self._name, [(effect.do, effect.words)]) if effect is not None else ""
+        return waits, *state_of(self._coroutine, self._call, is_live)
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether the handler can run on with these results: the first ones are those that it has got."""
@@ -191,7 +183,11 @@ class HandlerPlayback:
             raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
         new = recorded[len(self._recorded) :]
         if new:
-            limited(self._file, self._go_on, new)
+            if self._tracer is None:
+                limited(self._file, self._go_on, new)
+                return
+            with self._tracer.tracing():
+                self._go_on(new)
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
@@ -247,8 +243,8 @@ class HandlerPlayback:
             self._stop_at(effect, said)
         except StopIteration as ended:
             self._end(ended.value, said)
-        except TooLong:
-            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked")
+        except TooLong as error:
+            self._fail(f"the handler took more than {LIMIT_S * 1000:.0f} ms of processor time, or blocked", error)
         except RenderError as error:
             if error.where:
                 raise
@@ -306,6 +302,10 @@ class HandlerPlayback:
 
     def _end(self, outcome: Any, said: int) -> None:
         self._check_awaited()
+        if self._played:
+            self._place = self._played[0].place
+        elif self._tracer is not None:
+            self._place = Place(self._file, self._tracer.latest, 1)
         if outcome is not None and not isinstance(outcome, str):
             raise RenderError("R110", "a handler returns an outcome or nothing", str(self._place), frozenset())
         words = {"goto": END if outcome is None else {"return": WrittenText(outcome)}}
@@ -317,9 +317,9 @@ class HandlerPlayback:
         name = ", ".join(parts)
         self._stop_at(HandlerEffect("leave", words=words, name=name), said)
 
-    def _fail(self, message: str, error: Exception | None = None, code: str = "R110") -> None:
+    def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
         """Raises RenderError with the line of the handler."""
-        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+        frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
         raise RenderError(code, message, str(place), frozenset()) from None

@@ -15,19 +15,23 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
+from functools import partial
+from math import inf
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.flow.handlers.api import HEARD, SECRET, Called, CallFlow
-from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps
+from ncco_server.flow.handlers.api import HEARD, SECRET, Call, Called, CallFlow
+from ncco_server.flow.handlers.exploring import FailedRun, HandlerSteps, WatchedCall, WatchedRun, facts_of
 from ncco_server.flow.handlers.given import GivenHandler
+from ncco_server.flow.handlers.inspection import HandlerCode
+from ncco_server.flow.handlers.limits import LOAD_S, LineTracer, TooLong, in_time
 from ncco_server.flow.handlers.playback import HandlerPlayback, milliseconds
-from ncco_server.flow.handlers.samples import are_all, samples_of
+from ncco_server.flow.handlers.samples import Samples, samples_of
 from ncco_server.flow.handlers.secret import Secret
-from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants, names_in
+from ncco_server.flow.handlers.steps import EffectTemplate, StepMaker, constants
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
@@ -40,26 +44,9 @@ from ncco_server.value_types import ANY, TYPES
 RECORDED: Final = "recorded"
 """The variable with the results that a handler has got."""
 _START: Final = "start"
-_SAMPLED: Final = frozenset(
-    ("custom_data", "endpoint_type", "env", "from_", "from_user", "is_hidden", "now", "sip", "to")
-)
-"""Attributes of a call that have more values than a proof tries."""
+_KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
+"""What a handler reads and does not decide by, or what a proof tries values of, and says so."""
 _NOTHING: Final[Mapping[str, str]] = {}
-SAMPLE_CALL: Final[Mapping[str, Any]] = {
-    "to": "442079460000",
-    "from": "447700900123",
-    "from_user": "",
-    "uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
-    "conversation_uuid": "CON-aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
-    "region_url": "",
-    "endpoint_type": "phone",
-    "direction": "inbound",
-    "sip": {},
-    "custom_data": {},
-    "request": "",
-    "is_hidden": False,
-}
-"""The call in which the steps of a handler are found."""
 
 
 class SampleEnv(dict[str, str]):
@@ -120,7 +107,8 @@ class LoadedHandler:
 
     It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`. The
     variables that it reads, `kept`, are stored with the call. `params` are the types of its params, by name, and
-    `secrets` the sensitive ones, with their defaults. A proof tries only some values of what is in `sampled`.
+    `secrets` the sensitive ones, with their defaults. It reads these fields of `call`, `now` and `env`, and compares
+    values with what is `tested`. What the caller enters is in the variable `heard`.
     """
 
     flow: CallFlow
@@ -129,23 +117,33 @@ class LoadedHandler:
     params: Mapping[str, str]
     secrets: Mapping[str, str]
     calendars: Mapping[str, Calendar]
-    sampled: frozenset[str]
+    code: HandlerCode
     env: frozenset[str] = frozenset()
     kept: tuple[str, ...] = ()
     hours: frozenset[str] = frozenset()
+    reads: frozenset[str] = frozenset()
     recorded: str = RECORDED
+    heard: str = HEARD
 
-    def samples(self, request: LookupRequest) -> tuple[Sequence[Any], bool]:
-        """What a function that a handler waits for may return, as JSON, and whether there is nothing else."""
-        if not isinstance(request.code, Called):
-            return (), True
-        return samples_of(request.code.function), are_all(request.code.function)
+    @property
+    def sampled(self) -> frozenset[str]:
+        """What it reads that has more values than a proof tries: fields of `call`, params."""
+        return (self.reads - _KNOWN) | self.params.keys()
+
+    @property
+    def tested(self) -> Sequence[str | int]:
+        """See `HandlerCode.tested`."""
+        return self.code.tested
+
+    def samples(self, request: LookupRequest) -> Samples:
+        """What a function that a handler waits for may return."""
+        return samples_of(request.code.function, self.tested) if isinstance(request.code, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
         playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING)
         playback.play(variables[RECORDED])
-        return playback.state()
+        return playback.state(self.code.is_live), facts_of(facts, self.reads), *env.items()
 
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
         """The results of a call that comes to the handler now."""
@@ -157,14 +155,24 @@ class LoadedHandler:
         return orjson.dumps([each[:3] + each[4:] for each in recorded[1:]]).decode()
 
     def playback(
-        self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
+        self,
+        facts: Mapping[str, Any],
+        env: Mapping[str, str],
+        params: Mapping[str, Any],
+        known: Mapping[str, str],
+        *,
+        call: Callable[..., Call] = Call,
+        tracer: LineTracer | None = None,
     ) -> HandlerPlayback:
-        """The handler at the beginning of a call; `known` has the sensitive values of this turn, by token."""
+        """The handler at the beginning of a call; see `HandlerPlayback`."""
         arguments = {name: self._argument(name, value) for name, value in params.items()}
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
             arguments |= {name: Secret(params[name], ChainMap(dict(known), public)) for name in self.secrets}
-        return HandlerPlayback(self.flow, self.maker, facts, env, arguments, calendars=self.calendars, known=known)
+        calendars = self.calendars
+        return HandlerPlayback(
+            self.flow, self.maker, facts, env, arguments, calendars=calendars, known=known, call=call, tracer=tracer
+        )
 
     def _argument(self, name: str, value: Any) -> Any:
         reader = _READERS.get(self.params[name])
@@ -178,15 +186,15 @@ class HandlerFile(NamedTuple):
         handler: the handler; None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         literal: the texts that are written in the file; see `constants`.
-        names: the attributes and global names in the file.
         issues: why the code could not be run.
+        text: the file.
     """
 
     handler: CallFlow | None
     node: Node | None
     literal: Mapping[int, str]
-    names: frozenset[str]
     issues: list[FlowIssue]
+    text: str = ""
 
 
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
@@ -197,14 +205,14 @@ def is_running_file() -> bool:
     return _is_running.get()
 
 
-def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
-    """Run the code of a file in a new module. Never raises.
+def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) -> HandlerFile:
+    """Run the code of a file in a new module, for no longer than this. Never raises.
 
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
     """
     if isinstance(listed, GivenHandler) and listed.text == text:
         handler = replace(listed.flow, path=path)
-        return HandlerFile(handler, _node(handler, path), listed.literal, names_in(compile(text, path, "exec")), [])
+        return HandlerFile(handler, _node(handler, path), listed.literal, [], text)
     try:
         code = compile(text, path, "exec", dont_inherit=True)
     except (SyntaxError, ValueError) as error:
@@ -215,16 +223,24 @@ def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
     module = ModuleType(f"ncco_server_handlers_{hashlib.sha256((path + text).encode()).hexdigest()[:16]}")
     module.__file__ = path
     module.__package__ = ".".join(PurePosixPath(path).parts[1:-1])
+    module.__dict__["input"] = _refuse_to_ask
     sys.modules[module.__name__] = module  # dataclasses and pydantic look up annotations there
-    before = _is_running.set(True)
+    tracer = LineTracer(path)
+
+    def run() -> None:
+        _is_running.set(True)  # in this thread only
+        with tracer.tracing(inf):
+            exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+
     try:
-        exec(code, module.__dict__)  # noqa: S102 - the operator has listed the file
+        in_time(run, tracer, limit_s)
+    except TooLong:
+        message = f"this line is still running after {limit_s:g} s"
+        return _without_handler(Place(path, tracer.latest, 1), message, "do this in a function for `call.run`")
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = own[-1].lineno or 1 if own else 1
         return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}")
-    finally:
-        _is_running.reset(before)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
@@ -233,11 +249,16 @@ def run_file(path: str, text: str, listed: str = "") -> HandlerFile:
     if others:
         message = f'"{others[0].name}" is the second handler of this file'
         return _without_handler(Place(path, others[0].line, 1), message, "write it in a file of its own")
-    return HandlerFile(handler, _node(handler, path), constants(code), names_in(code), [])
+    return HandlerFile(handler, _node(handler, path), constants(code), [], text)
+
+
+def _refuse_to_ask(prompt: object = "") -> str:
+    """In place of `input`, which would wait for somebody at the server's terminal."""
+    raise EOFError("a handler cannot ask at a terminal")
 
 
 def _without_handler(place: Place, message: str, cure: str | None = None) -> HandlerFile:
-    return HandlerFile(None, None, {}, frozenset(), [RULES["E701"].at(place, message, cure)])
+    return HandlerFile(None, None, {}, [RULES["E701"].at(place, message, cure)])
 
 
 def _node(handler: CallFlow, path: str) -> Node:
@@ -290,23 +311,38 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     variables = {**heard, RECORDED: Variable(RECORDED, ANY, (), place, is_declared=False)}
     maker = StepMaker(replace(read.reader, variables=heard), read.defaults, file.literal)
     runs = context.flows.keys() & {*file.literal.values()} - {read.name}
+    handler = file.handler
     declared = read.flow.params.items()
-    types = {name: _TYPES.get(_hint_of(file.handler, name), "text") for name, _ in declared}
+    types = {name: _TYPES.get(_hint_of(handler, name), "text") for name, _ in declared}
     calendars = read.flow.calendars
     secrets = {name: param.default for name, param in declared if param.sensitive}
-    sampled = (_SAMPLED & file.names) | types.keys()
-    handling = LoadedHandler(file.handler, maker, frozenset(runs), types, secrets, calendars, sampled)
+    code = HandlerCode(file.text, handler.file, handler.function.__name__)
+    handling = LoadedHandler(handler, maker, frozenset(runs), types, secrets, calendars, code)
     params = {name: param.default or _SAMPLE_PARAMS.get(types[name], param.default) for name, param in declared}
     start = read.flow.steps[_START]
-    env = SampleEnv(file.handler.file)
-    steps = HandlerSteps(lambda known: handling.playback(SAMPLE_CALL, env, params, known), maker, start, calendars)
+    env = SampleEnv(handler.file)
+
+    def begin(run: WatchedRun) -> HandlerPlayback:
+        return handling.playback(
+            run.facts, env, params, run.known, call=partial(WatchedCall, run.reads), tracer=run.tracer
+        )
+
+    steps = HandlerSteps(begin, maker, code, start, calendars)
     issues.extend(_issue_of(failure) for failure in steps.failures)
+    issues.extend(
+        RULES[each.code].at(Place(place.file, each.line, 1), each.message, each.cure) for each in steps.remarks()
+    )
     first = next(iter(steps), _START)
+    issues.extend(maker.warnings)
+    made = maker.read or {}
+    maker.read = None
     unset = env.lines.keys() - (env.lines if context.env is None else context.env)
     issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
-    handler = replace(handling, env=frozenset(env.lines), kept=tuple(sorted(env.read)), hours=steps.hours)
-    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=handler)
-    return replace(read, flow=flow)
+    found = replace(
+        handling, env=frozenset(env.lines), kept=tuple(sorted(env.read)), hours=steps.hours, reads=steps.reads
+    )
+    flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=found)
+    return replace(read, flow=flow, made={name: made[name] for name in steps})
 
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
@@ -314,5 +350,7 @@ def _issue_of(failure: FailedRun) -> FlowIssue:
     file, _, at = failure.where.rpartition(":")[0].rpartition(":")
     place = Place(file, int(at or 1), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")
-    code = failure.code if not failure.code.startswith("R") else "W703"
+    if failure.caller:
+        message = f"for {failure.caller}: {message}"
+    code = "W703" if failure.caller or failure.code.startswith("R") else failure.code
     return RULES[code].at(place, message, "correct what the handler does here" if code == "W703" else None)

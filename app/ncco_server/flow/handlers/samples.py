@@ -8,10 +8,12 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-MOST: Final = 12
+MOST: Final = 24
 """Maximum number of samples of one type."""
+_WHOLE: Final = (bool, type(None))
+"""The types in it of which every value is a sample."""
 _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
     str: ("text", ""),
     int: (1, 0),
@@ -23,52 +25,59 @@ _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
 }
 
 
-def samples_of(function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Results that the function may return, as JSON values; a text and None if its return type is unknown."""
+class Samples(NamedTuple):
+    """Results that a function may return, as JSON values, and whether there are no others."""
+
+    values: tuple[Any, ...]
+    are_all: bool
+
+
+def samples_of(function: Callable[..., Any], tested: Sequence[str | int] = ()) -> Samples:
+    """Results that the function may return; a text and None if its return type is unknown.
+
+    Args:
+        function: the function.
+        tested: what its results may be compared with.
+    """
     try:
         hint = typing.get_type_hints(function).get("return", Any)
     except (NameError, TypeError):
         hint = Any
-    return tuple(_of(hint, 0))[:MOST]
+    texts = [each for each in tested if isinstance(each, str)]
+    near = [number + step for number in tested if isinstance(number, int) for step in (-1, 0, 1)]
+    known = {str: tuple(dict.fromkeys(["text", *texts, ""])), int: tuple(dict.fromkeys([1, 0, *near]))}
+    found = _of(hint, 0, {**_PLAIN, **known})
+    return Samples(tuple(found[:MOST]), _is_whole(hint) and len(found) <= MOST)
 
 
-def are_all(function: Callable[..., Any]) -> bool:
-    """Whether `samples_of` are all results that the function may return."""
-    try:
-        hint = typing.get_type_hints(function).get("return", Any)
-    except (NameError, TypeError):
-        return False
-    return _is_finite(hint) and len(_of(hint, 0)) <= MOST
-
-
-def _is_finite(hint: Any) -> bool:
+def _is_whole(hint: Any) -> bool:
+    """Whether every value of a type is a sample."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        return all(map(_is_finite, typing.get_args(hint)))
-    is_enum = isinstance(hint, type) and issubclass(hint, enum.Enum)
-    return is_enum or origin is typing.Literal or hint in (bool, type(None))
+        return all(map(_is_whole, typing.get_args(hint)))
+    return origin is typing.Literal or hint in _WHOLE or (isinstance(hint, type) and issubclass(hint, enum.Enum))
 
 
-def _of(hint: Any, depth: int) -> Sequence[Any]:
+def _of(hint: Any, depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence[Any]:
     """The samples of a type; those of a record differ from the first one in one field each."""
-    if hint in _PLAIN:
-        return _PLAIN[hint]
+    if hint in known:
+        return known[hint]
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
     if origin is typing.Annotated:
-        return _of(arguments[0], depth)
+        return _of(arguments[0], depth, known)
     if origin is typing.Literal:
         return arguments
     if origin in (typing.Union, types.UnionType):
-        return [sample for each in arguments for sample in _of(each, depth)]
+        return [sample for each in arguments for sample in _of(each, depth, known)]
     if depth > 3 or hint is Any:
         return ("text", None)
     if origin in (list, tuple, set, frozenset) or hint in (list, tuple):
-        inner = _of(arguments[0], depth + 1) if arguments else ("text",)
+        inner = _of(arguments[0], depth + 1, known) if arguments else ("text",)
         return ([], list(inner[:1]), [inner[0], inner[-1]])
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return [each.value for each in hint]
-    return _records(_fields_of(hint), depth)
+    return _records(_fields_of(hint), depth, known)
 
 
 def _fields_of(hint: Any) -> dict[str, Any]:
@@ -81,9 +90,9 @@ def _fields_of(hint: Any) -> dict[str, Any]:
     return typing.get_type_hints(hint) if typing.is_typeddict(hint) else {}
 
 
-def _records(found: Mapping[str, Any], depth: int) -> Sequence[Any]:
+def _records(found: Mapping[str, Any], depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence[Any]:
     if not found:
         return ({}, None)
-    each = {name: _of(hint, depth + 1) for name, hint in found.items()}
+    each = {name: _of(hint, depth + 1, known) for name, hint in found.items()}
     first = {name: samples[0] for name, samples in each.items()}
     return [first, *({**first, name: other} for name, samples in each.items() for other in samples[1:])]

@@ -28,10 +28,11 @@ from ncco_server.flow.handlers.api import (
     WrittenText,
 )
 from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, LookupDefinition, LookupRequest
 from ncco_server.flow.language.returns import OK, Returned
-from ncco_server.flow.language.step import read_step
+from ncco_server.flow.language.step import ReadStep, read_step
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
@@ -108,12 +109,6 @@ class Made(NamedTuple):
 def constants(code: CodeType) -> Mapping[int, str]:
     """Every text that is written in some code and the functions in it, by its `id`."""
     return {id(each): each for each in _texts(code.co_consts)}
-
-
-def names_in(code: CodeType) -> frozenset[str]:
-    """The attributes and global names in some code and the functions in it."""
-    inner = [names_in(each) for each in code.co_consts if isinstance(each, CodeType)]
-    return frozenset(code.co_names).union(*inner)
 
 
 def _texts(found: Sequence[Any]) -> Iterator[str]:
@@ -239,11 +234,15 @@ class StepMaker:
     Attributes:
         latest: the steps that were made last, by name.
         language: the language of texts that name no other.
+        read: the steps that have been read, by name, with their sources; None to keep none.
+        warnings: what was noted when they were read.
     """
 
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
         self.latest: dict[str, Step] = {}
         self.language = reader.language
+        self.read: dict[str, ReadStep] | None = {}
+        self.warnings: dict[FlowIssue, None] = {}
         self._reader = reader
         self._defaults = defaults
         self._literal = literal
@@ -345,4 +344,7 @@ class StepMaker:
         if issue is not None or read is None:
             code, message = (issue.code, f"{issue.message}: {issue.cure}") if issue else ("E201", "no step")
             raise RenderError(code, message, str(issue.place if issue else place), frozenset())
+        if self.read is not None:
+            self.read[name] = read
+            self.warnings |= dict.fromkeys(reader.issues)
         return read.step

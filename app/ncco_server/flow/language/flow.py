@@ -204,6 +204,7 @@ class ReadFlow:
         sections: the flow's parts and the shared ones.
         defaults: what its steps inherit.
         reader: the reader of its values.
+        made: the steps that a handler in Python makes, by name.
     """
 
     words: FlowWords
@@ -215,6 +216,7 @@ class ReadFlow:
     sections: Sections
     defaults: Defaults
     reader: Resolver
+    made: Mapping[str, ReadStep] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

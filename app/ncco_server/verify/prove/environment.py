@@ -77,7 +77,8 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
         values.chosen |= dict.fromkeys(root.params, (how,))
     for flow in flows_run_from(root).values():
         for name in flow.handler.sampled if flow.handler is not None else ():
-            values.chosen[f"{flow.name}.{name}"] = ("one value",)
+            if f"call.{name}" not in values.chosen:
+                values.chosen[f"{flow.name}.{name}"] = ("one value",)
     calls = [_arrival_of(base, row) for row in rows]
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
@@ -318,6 +319,8 @@ def _sample_url(name: str) -> str:
     return f"https://{name.lower().replace('_', '-')}.example.com"
 
 
+_HANDLER_HOURS: Final = (0, 7, 14, 21, 60, 84, 108, 132)
+"""How many hours ahead of a proof calls come to a handler in Python that reads the time; our choice."""
 MOST_RESULTS: Final = 32
 """Maximum number of results of an expression over `now`; if there are more, the value is assumed to be only spoken."""
 _WEEK_MINUTES: Final = 7 * 24 * 60
@@ -333,6 +336,11 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
     Two moments are in the same situation if every calendar is open or closed for the same reason and every expression
     over `now` has the same result. Without calendars and such expressions, the only moment is `now`.
     """
+    handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
+    if any("env" in handler.reads for handler in handlers):
+        values.chosen["env"] = ("the variables that are set",)
+    if any("now" in handler.reads for handler in handlers):
+        return tuple(now + timedelta(hours=hours) for hours in _HANDLER_HOURS)
     calendars = {id(each): each for flow in flows_run_from(root).values() for each in flow.calendars.values()}.values()
     questions = _questions_of(root)
     if not calendars and not questions:

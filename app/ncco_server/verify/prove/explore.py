@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,6 +23,7 @@ from ncco_server.engine import (
     Call,
     OpenWait,
     Session,
+    TraceLine,
     Turn,
     begin,
     begin_called,
@@ -390,7 +391,7 @@ class Explorer:
             played.answers,
             tuple(follow.entered),
             (*((*where, ENTERED) for where in follow.entered if where in self._counted_on_entry), *follow.taken),
-            tuple((flow, step, line.what, line.because) for flow, step, line in follow.failed if step),
+            tuple(self._failures(follow.failed)),
             arrival.call if arrival is not None else None,
             arrival.given if arrival is not None else {},
             dialled_by,
@@ -403,6 +404,13 @@ class Explorer:
             if wait.kind == "onanswer" and dialled_by is None:
                 self._call_party(turn.session, wait, made)
         return made
+
+    def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[tuple[str, str, str, str]]:
+        """The failed steps. A handler that fails before its first wait has not made any: its start stands for them."""
+        for name, step, line in failed:
+            flow = self.root.named(name)
+            if step or flow.handler is not None:
+                yield name, step or flow.start, line.what, line.because
 
     def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
         """The state of a session, added if it is new; None when the call is over. `given`: the call's params."""

@@ -16,6 +16,7 @@ from jinja2 import nodes
 from ncco_server.flow.actions.action import Action
 from ncco_server.flow.grammar.values import Array, Object, leaves
 from ncco_server.flow.model import Flow, Step
+from ncco_server.flow.runtime import Handling
 from ncco_server.flow.templates.filters import FILTERS
 from ncco_server.flow.templates.references import Occurrence, is_computed, walk
 from ncco_server.flow.templates.values import Computed, Expression, Native, Value
@@ -61,6 +62,10 @@ MOST_PAIRS: Final = 6
 """Maximum number of parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
 """Maximum length of a text that is built to contain a part or to have a length."""
+UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env"})
+"""What a handler reads of a call and does not compare with literals."""
+_SHORT_NUMBER: Final = 11
+"""The length to which the beginning of a phone number is filled."""
 _FILLERS: Final = "2345678901"
 
 
@@ -203,6 +208,12 @@ def different(values: Iterable[Any]) -> list[Any]:
     return found
 
 
+def _as_number(literal: str | int) -> str:
+    """A phone number that a handler may be looking for when it compares one with this literal; "" if it is none."""
+    digits = str(literal).removeprefix("+")
+    return digits.ljust(_SHORT_NUMBER, "0") if digits.isascii() and digits.isdigit() else ""
+
+
 class Literals:
     """The literals of a flow and of all flows that it can run."""
 
@@ -246,9 +257,20 @@ class Literals:
         for step in flow.steps.values():
             self._note_fields(flow.name, step)
             self._assign(flow, step)
+        if flow.handler is not None:
+            self._note_handler(flow.name, flow.handler)
         for name, variable in flow.variables.items():
             if variable.has_default:
                 self._notes_of((flow.name, name)).add(variable.default)
+
+    def _note_handler(self, flow: str, handler: Handling) -> None:
+        """Note what a handler reads. It may compare it with any of its literals, in any way."""
+        facts = [(name,) if name == "now" else ("call", name) for name in sorted(handler.reads - UNCOMPARED)]
+        for path in (*facts, (handler.heard,)):
+            notes = self._notes_at(flow, path)
+            literals = map(_as_number, handler.tested) if path[-1] in ("from", "to") else handler.tested
+            notes.literals |= dict.fromkeys(each for each in literals if each != "")
+            notes.marks |= {"changed", "decides", "truth"}
 
     def _read(self, flow: str, occurrence: Occurrence) -> None:
         for path in (_qualified(flow, each) for each in paths_in(occurrence.node)):

@@ -93,6 +93,10 @@ class Liveness:
         is_timed = each.flow.handler is not None and bool(each.flow.handler.hours)
         self.reads_time |= {key} if is_timed or _reads_time(own) else set()
         self.tests_now |= own.get(("now",), 0) == DECIDES
+        if each.flow.handler is not None and "now" in each.flow.handler.reads:
+            self.replays_by_time.add(key)
+            self.reads_time.add(key)
+            self.tests_now = True
 
 
 class _StepLiveness:

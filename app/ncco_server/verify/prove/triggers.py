@@ -352,7 +352,7 @@ class PossibleTurns:
         if flow.handler is not None:
             samples, are_all = flow.handler.samples(lookup.request)
             if not are_all:
-                self.values.chosen[f"{flow.name}.{lookup.name}"] = tuple(samples)
+                self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
         asked = next(each for each in flow.steps[lookup.step].asks if each.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)

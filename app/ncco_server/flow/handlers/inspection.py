@@ -1,0 +1,435 @@
+"""Reads the code of a handler without running it: what it compares values with, and mistakes that no run shows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType
+from typing import Final, NamedTuple, TypeAlias
+
+Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
+
+_BUILT_IN: Final = ("open", "input", "id", "hash", "globals")
+_OUTSIDE: Final = (
+    *("asyncio", "aiohttp", "http.client", "httpx", "random", "requests", "secrets", "select", "socket", "sqlite3"),
+    *("ssl", "subprocess", "threading", "time", "urllib.request", "uuid", "glob", "shutil", "tempfile"),
+    *("numpy.random", "psycopg", "psycopg2", "asyncpg", "sqlalchemy", "redis", "smtplib", "ftplib", "boto3"),
+    *("os.environ", "os.getenv", "os.urandom", "os.getpid", "os.listdir", "os.scandir", "os.stat", "os.path.exists"),
+    *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
+    *_BUILT_IN,
+)
+"""What differs from one run to the next, blocks, or has an effect outside; whole modules and single names."""
+_FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
+"""Methods of `pathlib.Path` that use the disk."""
+_SAME: Final = ("uuid.UUID", "uuid.uuid3", "uuid.uuid5", "time.strptime", "asyncio.CancelledError", "time.struct_time")
+"""Parts of these modules whose results are always the same."""
+_CHANGES: Final = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "sort",
+    }
+)
+"""Methods that change a list, map or set."""
+_BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
+"""Functions that may read any variable."""
+_FINITE: Final = frozenset({"choose", "connect", "run_flow"})
+"""The methods of a call whose results are all tried."""
+
+
+class Remark(NamedTuple):
+    """A mistake, by the code of its rule."""
+
+    code: str
+    line: int
+    message: str
+    cure: str | None = None
+
+
+class HandlerCode:
+    """The code of a file with a handler.
+
+    Args:
+        text: the file, which is Python.
+        file: its name, as its code has it.
+        handler: the name of the handler's function.
+    """
+
+    def __init__(self, text: str, file: str, handler: str) -> None:
+        self.file = file
+        self._tree = ast.parse(text)
+        self._all = [node for node in ast.walk(self._tree) if isinstance(node, Function)]
+        self._functions = {each.name: each for each in self._all}
+        self._handler = handler
+        self._reads: dict[Function, _Reads] = {}
+
+    @cached_property
+    def tested(self) -> tuple[str | int, ...]:
+        """The texts and numbers that values are compared with, or looked up in."""
+        found: dict[str | int, None] = {}
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Compare(left=left, comparators=others):
+                    beside = [left, *others]
+                case ast.MatchValue(value=value) | ast.Subscript(slice=value):
+                    beside = [value]
+                case ast.Assign(value=ast.Dict(keys=keys)) | ast.AnnAssign(value=ast.Dict(keys=keys)):
+                    beside = [key for key in keys if key is not None]
+                case ast.Call(func=ast.Attribute(attr="get" | "startswith" | "endswith" | "count"), args=args):
+                    beside = list(args)
+                case ast.Assign(value=ast.Set(elts=items) | ast.List(elts=items) | ast.Tuple(elts=items)):
+                    beside = list(items)
+                case _:
+                    continue
+            for const in (each for side in beside for each in ast.walk(side) if isinstance(each, ast.Constant)):
+                if isinstance(const.value, str | int) and not isinstance(const.value, bool):
+                    found[const.value] = None
+        return tuple(found)
+
+    @cached_property
+    def replayed(self) -> tuple[Function, ...]:
+        """The handler, and the functions of its file that it calls itself, not by `call.run`."""
+        found: dict[str, Function] = {}
+        waiting = [self._handler]
+        while waiting:
+            name = waiting.pop()
+            if name in self._functions and name not in found:
+                found[name] = self._functions[name]
+                for node in _run_again(found[name]):
+                    match node:
+                        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
+                            waiting.append(called)
+                        case _:
+                            pass
+        return tuple(found.values())
+
+    def remarks(self) -> Iterator[Remark]:
+        """What depends on something outside, and what is not awaited; once per line."""
+        seen: set[tuple[str, int]] = set()
+        for function in self.replayed:
+            for remark in (*self._outside(function), *self._not_awaited(function)):
+                if remark[:2] not in seen:
+                    seen.add(remark[:2])
+                    yield remark
+
+    def _outside(self, function: Function) -> Iterator[Remark]:
+        own = _bound_in(function)
+        known = {
+            name: dotted for name, dotted in self._imported.items() if name not in own or name in _imports(function)
+        }
+        for node in _run_again(function):
+            line = getattr(node, "lineno", function.lineno)
+            match node:
+                case ast.Global(names=names):
+                    yield _depends(_line_of(function, names, line), f"`{names[0]}`, which other calls change too")
+                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if (
+                    attr in _CHANGES and name in self._module_names - own
+                ):
+                    yield _depends(line, f"`{name}`, which other calls change too")
+                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if (
+                    name in self._module_names - own
+                ):
+                    yield _depends(line, f"`{name}`, which other calls change too")
+                case ast.Attribute(attr=attr) if attr in _FILES:
+                    yield _depends(line, "a file")
+                case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if _is_set(iterated):
+                    yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
+                case ast.Call(func=ast.Name(id="list" | "tuple" | "enumerate" | "iter"), args=[given, *_]) if _is_set(
+                    given
+                ):
+                    yield _depends(line, "the order of a set", "write `sorted(..)` around it")
+                case ast.Attribute() | ast.Name(ctx=ast.Load()):
+                    dotted = _dotted(node, known)
+                    if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
+                        instead = "write `call.now`" if dotted.startswith("datetime") else None
+                        yield _depends(line, f"`{ast.unparse(node)}`", instead)
+                case _:
+                    pass
+
+    def _not_awaited(self, function: Function) -> Iterator[Remark]:
+        call = function.args.args[0].arg if function.args.args else ""
+        nodes = list(_run_again(function))
+        awaited = {
+            each.id
+            for node in nodes
+            if isinstance(node, ast.Await)
+            for each in ast.walk(node)
+            if isinstance(each, ast.Name)
+        }
+        for node in nodes:
+            match node:
+                case ast.Expr(value=ast.Call() as made):
+                    pass
+                case ast.Assign(targets=[ast.Name(id=into)], value=ast.Call() as made) if into not in awaited:
+                    pass
+                case _:
+                    continue
+            match made.func:
+                case ast.Attribute(value=ast.Name(id=name), attr=method) if name == call and name:
+                    yield _without_await(node, f"{name}.{method}")
+                case ast.Name(id=name) if isinstance(self._functions.get(name), ast.AsyncFunctionDef):
+                    yield _without_await(node, name)
+                case _:
+                    pass
+
+    @cached_property
+    def _module_names(self) -> set[str]:
+        """The names that the module assigns; not functions, classes and modules."""
+        return {
+            each.id
+            for node in self._tree.body
+            if isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign)
+            for each in ast.walk(node)
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        }
+
+    @cached_property
+    def _imported(self) -> dict[str, str]:
+        """What a name stands for: a module, something of a module, or what that has made for the module."""
+        found = {name: name for name in _BUILT_IN} | _imports(self._tree)
+        for node in self._tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                made = _dotted(node.value.func, found)
+                for target in node.targets:
+                    if isinstance(target, ast.Name) and _starts_with(made, _OUTSIDE):
+                        found[target.id] = made
+        return found
+
+    def is_live(self, code: CodeType, line: int, name: str) -> bool:
+        """Whether a function that waits at this line can still read a variable; True if that is not sure."""
+        function = self._by_line.get((code.co_name, code.co_firstlineno))
+        if function is None:
+            return True
+        if function not in self._reads:
+            self._reads[function] = _Reads.of(function)
+        return self._reads[function].may_follow(line, name)
+
+    @cached_property
+    def _by_line(self) -> dict[tuple[str, int], Function]:
+        lines = ((each, min([each.lineno, *(above.lineno for above in each.decorator_list)])) for each in self._all)
+        return {(each.name, line): each for each, line in lines}
+
+    # lines
+
+    def never_run(self, lines: Iterable[int]) -> Iterator[int]:
+        """The first line of each block that is not among `lines`, though all results that it depends on were tried."""
+        run = frozenset(lines)
+        for function in self.replayed:
+            unsure = _unsure_in(function)
+            yield from _never_run(function.body, run, unsure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    """Where a function reads its variables.
+
+    Attributes:
+        lines: the last line that reads a variable, by its name.
+        always: the variables that nested functions read.
+        loops: the first and last line of each loop, and its variables.
+        is_open: whether it may read any variable by its name.
+    """
+
+    lines: dict[str, int]
+    always: frozenset[str]
+    loops: tuple[tuple[int, int, frozenset[str]], ...]
+    is_open: bool
+
+    @classmethod
+    def of(cls, function: Function) -> _Reads:
+        """The reads of a function."""
+        lines: dict[str, int] = {}
+        always: set[str] = set()
+        loops = []
+        for node in ast.walk(function):
+            match node:
+                case ast.Name(id=name, ctx=ast.Load() | ast.Del()):
+                    lines[name] = max(node.lineno, lines.get(name, 0))
+                case ast.AugAssign(target=ast.Name(id=name)):
+                    lines[name] = max(node.lineno, lines.get(name, 0))
+                case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() if node is not function:
+                    always |= _names_in(node)
+                case ast.For() | ast.AsyncFor() | ast.While():
+                    loops.append((node.lineno, node.end_lineno or node.lineno, _names_in(node)))
+                case _:
+                    pass
+        return cls(lines, frozenset(always), tuple(loops), not _BY_NAME.isdisjoint(lines))
+
+    def may_follow(self, line: int, name: str) -> bool:
+        """Whether a variable may be read after the wait in this line."""
+        looping = any(first <= line <= last and name in names for first, last, names in self.loops)
+        return self.is_open or looping or name in self.always or self.lines.get(name, 0) >= line
+
+
+def _names_in(tree: ast.AST) -> frozenset[str]:
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:
+    for statement in body:
+        if not _is_run(statement, run):
+            return  # its block was entered, so something before it has ended the call or raised an exception
+        match statement:
+            case ast.If(test=test, body=inner, orelse=other):
+                branches = [inner, other]
+            case ast.While(test=test, body=inner, orelse=other):
+                branches = [inner]
+            case ast.Match(subject=test, cases=cases):
+                branches = [case.body for case in cases]
+            case ast.With(body=inner) | ast.AsyncWith(body=inner) | ast.For(body=inner) | ast.Try(body=inner):
+                yield from _never_run(inner, run, unsure) if _is_run(inner[0], run) else ()
+                continue
+            case _:
+                continue
+        for branch in branches:
+            if branch and _is_run(branch[0], run):
+                yield from _never_run(branch, run, unsure)
+            elif branch and not _is_unsure(test, unsure):
+                yield branch[0].lineno
+
+
+def _is_run(statement: ast.stmt, run: frozenset[int]) -> bool:
+    is_quiet = isinstance(statement, ast.Pass | ast.Global | ast.Nonlocal | ast.Break | ast.Continue)
+    lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
+    return is_quiet or not run.isdisjoint(lines) or isinstance(statement, Function)
+
+
+def _unsure_in(function: Function) -> frozenset[str]:
+    """The names of a function whose values were only tried with samples."""
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    unsure = {each.arg for each in arguments[1:]}
+    size = -1
+    while size != len(unsure):
+        size = len(unsure)
+        for node in ast.walk(function):
+            match node:
+                case ast.Assign(targets=targets, value=value):
+                    pass
+                case (
+                    ast.AugAssign(target=target, value=value)
+                    | ast.AnnAssign(target=target, value=ast.expr() as value)
+                    | ast.NamedExpr(target=target, value=value)
+                    | ast.For(target=target, iter=value)
+                    | ast.comprehension(target=target, iter=value)
+                ):
+                    targets = [target]
+                case _:
+                    continue
+            if _is_unsure(value, frozenset(unsure)):
+                unsure |= {each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name)}
+    return frozenset(unsure)
+
+
+def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
+    """Whether the value of an expression was only tried with samples."""
+    match expression:
+        case ast.Await(value=ast.Call(func=ast.Attribute(attr=method))) if method in _FINITE:
+            return False
+        case ast.Constant():
+            return False
+        case ast.Name(id=name):
+            return name in unsure
+        case (
+            ast.Compare()
+            | ast.BoolOp()
+            | ast.UnaryOp()
+            | ast.BinOp()
+            | ast.NamedExpr()
+            | ast.List()
+            | ast.Tuple()
+            | ast.Set()
+        ):
+            return any(
+                _is_unsure(each, unsure) for each in ast.iter_child_nodes(expression) if isinstance(each, ast.expr)
+            )
+        case _:
+            return True
+
+
+def _run_again(function: Function) -> Iterator[ast.AST]:
+    """The nodes of a function that are run again at each webhook: neither nested functions, nor what `run` calls."""
+    waiting: list[ast.AST] = [*function.body]
+    while waiting:
+        node = waiting.pop(0)
+        yield node
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+            case ast.Call(func=ast.Attribute(attr="run") as function_, args=[_, *others], keywords=keywords):
+                waiting = [function_, *others, *keywords, *waiting]
+            case _:
+                waiting = [*ast.iter_child_nodes(node), *waiting]
+
+
+def _bound_in(function: Function) -> set[str]:
+    arguments = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+    found = {each for node in ast.walk(function) if isinstance(node, ast.Global) for each in node.names}
+    stored = {each.id for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)}
+    return arguments | (stored - found)
+
+
+def _imports(tree: ast.AST) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {
+                    each.asname or each.name.partition(".")[0]: each.name
+                    if each.asname
+                    else each.name.partition(".")[0]
+                    for each in names
+                }
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                found |= {each.asname or each.name: f"{module}.{each.name}" for each in names}
+            case _:
+                pass
+    return found
+
+
+def _dotted(node: ast.AST, known: dict[str, str]) -> str:
+    """What an expression stands for, such as `datetime.datetime.now`; "" if that is not known."""
+    match node:
+        case ast.Name(id=name):
+            return known.get(name, "")
+        case ast.Attribute(value=value, attr=attr):
+            before = _dotted(value, known)
+            return f"{before}.{attr}" if before else ""
+        case _:
+            return ""
+
+
+def _starts_with(dotted: str, names: Iterable[str]) -> bool:
+    return any(dotted == name or dotted.startswith(f"{name}.") for name in names)
+
+
+def _is_set(node: ast.AST) -> bool:
+    match node:
+        case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
+            return True
+        case _:
+            return False
+
+
+def _line_of(function: Function, names: list[str], line: int) -> int:
+    """The line that changes a name of the module."""
+    stored = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
+    return min((each.lineno for each in stored if each.id in names), default=line)
+
+
+def _depends(line: int, what: str, cure: str | None = None) -> Remark:
+    return Remark("W705", line, f"the handler depends on {what}, and runs again at each webhook", cure)
+
+
+def _without_await(node: ast.stmt, name: str) -> Remark:
+    return Remark("W706", node.lineno, f"`{name}(..)` does nothing without `await`", f"write `await {name}(..)`")

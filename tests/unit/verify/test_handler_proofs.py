@@ -1,0 +1,82 @@
+"""Mistakes in handlers in Python are found at their line by `ncco check` or `ncco prove`; sound ones raise no alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import indent
+from typing import Any, Final, NamedTuple
+
+import pytest
+import yaml
+
+from ncco_server.verify.prove import prove
+from tests.support.cases import each_case
+from tests.unit.engine.handled_call import project_of
+
+MONDAY: Final = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+HEAD: Final = "from ncco_server import Call, Choice, RunFailed, call_flow\n"
+OTHER: Final = "flow: {name}\n{words}\nstart: only\nsteps:\n  only: {{do: [talk: Bye.], goto: {to}}}\n"
+
+
+def cases(name: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+    return found
+
+
+DEFECTS: Final = cases("handler_defects")
+SOUND: Final = cases("sound_handlers")
+
+
+class Found(NamedTuple):
+    """An issue of `ncco check`, or a fault that `ncco prove` found."""
+
+    code: str
+    file: str
+    line: int
+    message: str
+
+
+def checked(code: str, others: Mapping[str, str]) -> tuple[list[Found], str]:
+    """What is found in a handler, and the result of its proof; "" if it has errors."""
+    project = project_of(code, others)
+    found = [Found(each.code, each.place.file, each.place.line, each.message) for each in project.issues]
+    if project.has_errors:
+        return found, ""
+    proof = prove(project.flows["shop"], MONDAY)
+    faults = (Found(each.kind, each.place.file, each.place.line, each.message) for each in proof.violations)
+    return [*found, *faults], proof.status
+
+
+def code_of(case: Mapping[str, Any]) -> str:
+    head = f'{HEAD}\n{case.get("before", "")}\n\n@call_flow(numbers=["442079460150"])\nasync def shop(call: Call):\n'
+    return head + indent(case["body"], "    ")
+
+
+def others_of(case: Mapping[str, Any]) -> dict[str, str]:
+    others: Mapping[str, str] = case.get("others", {})
+    return {
+        f"flows/{name}.yaml": OTHER.format(name=name, words=words, to="{return: done}" if "done" in words else "end")
+        for name, words in others.items()
+    }
+
+
+@pytest.mark.filterwarnings(
+    "ignore:coroutine 'greet':RuntimeWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@each_case("case", DEFECTS.values(), ids=DEFECTS.keys())
+def test_a_mistake_is_found_at_its_line(case: Mapping[str, Any]) -> None:
+    code = code_of(case)
+    (line,) = [number for number, text in enumerate(code.splitlines(), 1) if "# here" in text]
+
+    found, _ = checked(code, others_of(case))
+
+    assert [each for each in found if each.code in case["find"] and (each.file, each.line) == ("flows/shop.py", line)]
+
+
+@each_case("case", SOUND.values(), ids=SOUND.keys())
+def test_a_sound_handler_raises_no_alarm(case: Mapping[str, Any]) -> None:
+    found, status = checked(code_of(case), {})
+
+    assert ([], case["is"]) == ([each for each in found if each.file == "flows/shop.py"], status)
