@@ -92,7 +92,6 @@ class Clients:
         self.mail = sending_with(OnDemand(self._make_mailer))
 
     def look_ups(self) -> AnswerLookups:
-        """Make a function that answers the lookups of one turn."""
         answer: AnswerLookups | None = None
 
         async def look_up(lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -107,7 +106,6 @@ class Clients:
         return look_up
 
     async def close(self) -> None:
-        """Close all connections."""
         if self._poster.made is not None:
             await self._poster.made.client.aclose()
         if self._lookups.made is not None:

@@ -24,7 +24,6 @@ def field_docs(owner: type[T], base: type[T]) -> Mapping[str, str]:
 
 @cache
 def _docstrings(module: str) -> Mapping[str, Mapping[str, str]]:
-    """The docstrings after the fields in a module, by class and field."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     return {each.name: dict(_docstrings_in(each)) for each in classes}

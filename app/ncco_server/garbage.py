@@ -13,5 +13,4 @@ are loaded, and a large part of a webhook's CPU time (docs/performance.md).
 
 
 def collect_rarely() -> None:
-    """Set the threshold for this process."""
     gc.set_threshold(GC_THRESHOLD)

@@ -43,7 +43,6 @@ class Fix:
 
     @property
     def title(self) -> str:
-        """The title of the fix in an editor."""
         match self.kind:
             case "word" | "name":
                 return f"Change to {self.text}"
@@ -152,12 +151,10 @@ RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rul
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
-    """An issue with this code, at the checked value itself or at `path` within it."""
     return RULES[code].at(path, message, cure)
 
 
 def pointer(key: object) -> str:
-    """The JSON Pointer to a member (by key) or an item (by index) of a value."""
     return "/" + encodable(str(key)).replace("~", "~0").replace("/", "~1")
 
 

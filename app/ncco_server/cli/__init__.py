@@ -57,7 +57,6 @@ class _Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command with this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"ncco_server.cli.{cmd_name.replace('-', '_')}").command

@@ -111,7 +111,6 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
 
 
 def forget(application_id: str) -> None:
-    """Remove what was there before from the record."""
     records = _records()
     records.pop(application_id, None)
     _store(records)
@@ -134,7 +133,6 @@ def put_back(document: Mapping[str, Any], history: History) -> tuple[dict[str, A
 
 
 def print_changes(name: str, lines: Sequence[str], numbers: str) -> None:
-    """Say what will change in an application, before it is written."""
     affected = f", which decides what callers of {numbers} hear" if numbers else ""
     click.echo(f'The application "{printable(name)}" at Vonage{affected}, will change as follows, and nothing else:')
     for line in lines:

@@ -263,7 +263,6 @@ class CallPrinter:
     whole: bool
 
     def print_list(self, calls: Sequence[CallDocument], *, has_more: bool) -> None:
-        """Print calls as a table."""
         if self.is_json:
             print_json({"calls": [call.as_json() for call in calls], "more": has_more})
             return
@@ -292,7 +291,6 @@ class CallPrinter:
             click.echo("there are more: use --limit, --since or --number", err=True)
 
     def print_call(self, call: CallDocument) -> None:
-        """Print a call on one line."""
         if self.is_json:
             print_json(call.as_json(), is_line=True)
             return
@@ -308,7 +306,6 @@ class CallPrinter:
         return f"{id_[:size]:<{size}} " + "{:<21} {:<15} {:<15} {:<14} {:<8} {:>5} {:>8}  {:<8} {}".format(*cells)
 
     def print_timeline(self, timeline: Timeline, call: CallDocument) -> None:
-        """Print a call with its webhooks, turns and hooks."""
         entries = [entry.document for entry in entries_of(timeline)]
         if self.is_json:
             hooks = [HookDocument.of(hook, _now()).as_json() for hook in timeline.hooks]
@@ -337,7 +334,6 @@ call {printable(call.id)}{dialled_by}
   began {began} {self.zone}, {counted(call.turns, "turn")}, {state}""")
 
     def print_entry(self, entry: Mapping[str, Any]) -> None:
-        """Print a webhook with its turn."""
         if self.is_json:
             print_json(entry, is_line=True)
             return

@@ -99,7 +99,6 @@ CHECKS: Final = (
 
 
 def _once(read: Callable[[Surroundings], Coroutine[Any, Any, T]]) -> cached_property[asyncio.Task[T]]:
-    """Make a property that several checks can await."""
     return cached_property(lambda around: asyncio.ensure_future(read(around)))
 
 
@@ -133,7 +132,6 @@ class Surroundings:
 
     @property
     def flows(self) -> Collection[Flow]:
-        """The flows that could be read."""
         return () if self.project is None else self.project.flows.values()
 
     @cached_property
@@ -156,12 +154,10 @@ class Surroundings:
 
     @_once
     async def here(self) -> Probe:
-        """The reply of `/healthz` on this machine."""
         return await probe(self.client, f"{self.settings.address}/healthz")
 
     @_once
     async def there(self) -> Probe | None:
-        """The reply of `/healthz` at the public URL."""
         public_url = self.settings.public_url
         return await probe(self.client, f"{public_url}/healthz") if public_url else None
 
@@ -178,7 +174,6 @@ class Surroundings:
 
     @property
     def account(self) -> Account:
-        """The access to the Vonage account."""
         settings = self.settings
         secret = settings.api_secret.get_secret_value()
         return Account(self.client, settings.vonage_api_url, settings.api_key, secret)
@@ -205,7 +200,6 @@ class Surroundings:
 
     @_once
     async def voice(self) -> VoiceCapability | None:
-        """The Voice capability of the application."""
         found = await self.application
         return found.capabilities.voice if isinstance(found, VonageApplication) else None
 

@@ -45,7 +45,6 @@ _SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def console_address(settings: Settings, token: str = "") -> str:
-    """The path that opens the console, including the token of a link."""
     url = settings.console_url or settings.console_address
     return f"{url}/?token={token}" if token else f"{url}/"
 
@@ -97,7 +96,6 @@ class ConsoleProcess:
         self._watcher = threading.Thread(target=self._watch, name="console", daemon=True)
 
     def start(self, server_url: str) -> None:
-        """Start the process, for the server at this URL."""
         self._served = (server_url, f"http://{_LOOPBACK}:{self.figures.getsockname()[1]}{FIGURES_PATH}")
         self._watcher.start()
 

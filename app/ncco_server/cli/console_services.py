@@ -12,7 +12,6 @@ from ncco_server.console.services import Served, Services
 
 
 def console_services(served: Served | None = None) -> Services:
-    """The services of the console for this server."""
     return Services(play, prove_flow, served or Served(), program_of(sys.argv[0]))
 
 

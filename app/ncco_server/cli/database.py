@@ -18,8 +18,6 @@ MOST_ALIKE: Final = 10
 
 
 def asynchronous(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
-    """Makes a command out of an async function."""
-
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
         return asyncio.run(command(*args, **kwargs))

@@ -45,7 +45,6 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:
-    """The folders of flows and templates of a project, given the project's or the flows' folder."""
     if (path / "flows").is_dir():
         return path / "flows", path / "templates"
     inside = path / "templates"

@@ -46,7 +46,6 @@ unchecked = partial(Finding, "unchecked")
 
 
 def count_of(findings: Iterable[Finding], status: Status) -> int:
-    """The number of findings with this status."""
     return sum(finding.status == status for finding in findings)
 
 
@@ -63,7 +62,6 @@ def print_findings(findings: Sequence[Finding], form: str) -> None:
 
 
 def print_finding(finding: Finding) -> None:
-    """Print one finding as text."""
     status = click.style(finding.status.ljust(9), fg=_COLOURS[finding.status])
     _echo(f"{status}  {finding.check:<12}  {_wrapped(finding.message)}")
     if finding.cure:

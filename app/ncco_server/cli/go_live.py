@@ -184,7 +184,6 @@ class Guide:
     _declined: Mapping[str, Any] | None = None
 
     def settle(self) -> Settings:
-        """Ask for settings until all are valid and none is missing."""
         while True:
             try:
                 settings = load_settings()
@@ -279,7 +278,6 @@ class Guide:
         return bool(chosen != "s")
 
     def server(self, settings: Settings) -> list[Finding]:
-        """Whether the server runs with the current settings, and Vonage can reach it."""
         here = asyncio.run(_server_here(settings))
         if not here or self.is_server_outdated():
             what = f"the server started before {DOTENV} changed" if here else "no server is running on this machine"
@@ -390,7 +388,6 @@ def _undo() -> int:
 
 
 def _refused(settings: Settings) -> list[SettingsError]:
-    """What is wrong with the settings for a real phone number."""
     return [*unsafe(settings, dev=False), *placeholders(settings), *weak_secrets(settings), *unreachable(settings)]
 
 
@@ -405,7 +402,6 @@ def _is_missing(question: Question, settings: Settings, wrong: Iterable[str]) ->
 
 
 def _check(field: str, text: str) -> None:
-    """Raise SettingsError for a value that the server would refuse."""
     given: dict[str, Any] = {field: text}
     try:
         settings = load_settings(**given)
@@ -455,7 +451,6 @@ def _findings_of(group: Group, settings: Settings) -> list[Finding]:
 
 
 async def _at_vonage(settings: Settings) -> tuple[list[Finding], list[str]]:
-    """The findings about the application, and those of its numbers that a flow answers."""
     async with checking_client() as client:
         around = Surroundings(settings, client)
         findings = await findings_of(around, "vonage")
@@ -477,7 +472,6 @@ def _call_api(settings: Settings, work: Callable[[Account], Awaitable[T]]) -> T:
 
 
 def _watch(settings: Settings, numbers: list[str]) -> None:
-    """Ask the user to call, and show the call as it arrives, until it is over."""
     since = milliseconds(datetime.now(UTC))
     named = " or ".join(readable(number) for number in numbers) or "your number"
     click.echo(f"\n{click.style(f'Call {named} now.', bold=True)} Press Ctrl-C to stop waiting.")

@@ -48,7 +48,6 @@ def command(flows: Path | None, templates: Path | None, form: str) -> int:
 
 
 def state_of(moment: CurrentHours) -> str:
-    """Whether a calendar is open, and until when."""
     year = moment.now.year
     if not moment.reopens:
         return "closed, and will not open again"

@@ -63,7 +63,6 @@ def _refuse_used_folder(folder: Path, *, force: bool) -> None:
 
 
 def _files() -> dict[str, str]:
-    """The texts of the files, by path in the project."""
     files: dict[str, str] = {}
     for path in sorted(path for path in SKELETON.rglob("*") if path.is_file()):
         parts = path.relative_to(SKELETON).parts
@@ -76,7 +75,6 @@ def _files() -> dict[str, str]:
 
 
 def _print_next(folder: Path, written: list[str], kept: Iterable[str]) -> None:
-    """Print the files that were written, and what to do next."""
     click.echo(f"wrote {len(written)} files into {printable(str(folder))}:")
     for name in written:
         click.echo(f"  {name}")

@@ -111,7 +111,6 @@ def check_application_id(settings: Settings) -> Iterator[Finding]:
 
 
 def check_private_key(settings: Settings) -> Iterator[Finding]:
-    """Whether the private key is an RSA key of a usual size."""
     pem = settings.private_key.get_secret_value()
     if not pem:
         yield ok("VONAGE_PRIVATE_KEY is not set; only recordings and placed calls need it")
@@ -200,7 +199,6 @@ def check_recordings(settings: Settings, project: Project, *, is_offline: bool) 
 
 
 async def check_audio(files: RecordingFiles, read: ReadRecords) -> list[Finding]:
-    """Whether files of recordings are missing."""
     lost = await read(lambda records: count_lost(records, files), 0)
     return [_finding(problem) for problem in problems_of_audio(lost)]
 
@@ -223,7 +221,6 @@ async def check_sums(read: ReadRecords) -> list[Finding]:
 
 
 def check_flows(loaded: LoadedProject | CannotRun) -> Finding:
-    """Whether the flows have no errors, and take or place calls."""
     if isinstance(loaded, CannotRun):
         return error(loaded.problem, loaded.cure)
     flows = loaded.project.flows.values()

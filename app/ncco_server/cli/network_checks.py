@@ -37,7 +37,6 @@ def checking_client() -> httpx.AsyncClient:
 
 
 async def check_local_server(client: httpx.AsyncClient, settings: Settings, here: Probe) -> Finding:
-    """Whether the server runs on this machine and takes calls."""
     url = settings.address
     ready = await probe(client, f"{url}/readyz")
     reasons = ready.document.get("reasons")
@@ -80,7 +79,6 @@ async def check_console(client: httpx.AsyncClient, settings: Settings, here: Pro
 
 
 def _is_taken(url: str) -> bool:
-    """Whether something listens at the host and port of a URL on this machine."""
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 0), WITHIN_S).close()
@@ -100,7 +98,6 @@ async def check_console_reach(client: httpx.AsyncClient, settings: Settings) -> 
 
 
 async def check_console_url(client: httpx.AsyncClient, settings: Settings) -> list[Finding]:
-    """Whether the console's proxy leads to the console."""
     url = settings.console_url
     if not settings.has_console(dev=False) or not url:
         return []
@@ -163,7 +160,6 @@ def check_address(settings: Settings, addresses: Collection[str]) -> Finding:
 
 
 def check_offline(*, is_offline: bool) -> list[Finding]:
-    """What is left out."""
     left_out = "the public URL, email, Vonage and the clock are not checked because of --offline"
     return [unchecked(left_out)] if is_offline else []
 

@@ -36,7 +36,6 @@ chaos = click.option(
 
 
 def after_connect(command: Command) -> Command:
-    """`--after-connect`."""
     from ncco_server.simulator.parties import AfterConnect  # noqa: PLC0415 - not for `ncco serve`
 
     option = click.option(

@@ -113,12 +113,10 @@ def print_json(document: Any, *, is_line: bool = False) -> None:
 
 
 def json_text(document: Any, *, is_line: bool = False) -> str:
-    """A JSON document as `print_json` prints it."""
     return f"{json.dumps(document, indent=None if is_line else 2, ensure_ascii=False, default=str)}\n"
 
 
 def columns(rows: Iterable[tuple[str, ...]], indent: str = "") -> Iterator[str]:
-    """Rows as lines with aligned cells."""
     rows = list(rows)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

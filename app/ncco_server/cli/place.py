@@ -153,7 +153,6 @@ class _RowPlace(NamedTuple):
     column: str = ""
 
     def of(self, fault: RefusedRequest) -> str:
-        """A fault with its row and its column."""
         if not self.row:
             return str(fault)
         column = self.column if fault.where == "to" else fault.where.removeprefix("with.")
@@ -248,7 +247,6 @@ def _call_of(
 
 
 async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datetime, progress: Progress) -> int:
-    """Store the calls that are new, and print how many there are."""
     stored = await store.placed.add_many(rows, lambda done: progress.tell(f"{done:,} of {len(rows):,} calls written"))
     new = sum(known.id == row.id for row, known in zip(rows, stored, strict=True))
     if not batch:
@@ -265,7 +263,6 @@ async def _write(store: Store, rows: Sequence[PlacedRow], batch: str, now: datet
 
 
 def _tell_hours(rows: Sequence[PlacedRow]) -> None:
-    """Print why calls wait, and how to try one now."""
     waiting = [row for row in rows if row.problem]
     if waiting:
         which = "it waits" if len(rows) == 1 else f"{counted(len(waiting), 'call waits', 'calls wait')}, for example"
@@ -278,7 +275,6 @@ def _tell_hours(rows: Sequence[PlacedRow]) -> None:
 
 
 async def _manage(store: Store, batch: str, stop: str, pause: str, *, resume: bool) -> int:
-    """Stop a batch, pause or resume placing, then show the progress."""
     now = time.time_ns() // 1_000_000
     if stop:
         progress = Progress()

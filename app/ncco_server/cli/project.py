@@ -126,7 +126,6 @@ class FlowsHaveErrors(click.ClickException):
         super().__init__(report(errors, loaded.texts, "text", colour=True))
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Print the errors."""
         click.echo(self.message, file=file, nl=False, err=True, color=self.show_color)
 
 

@@ -197,7 +197,6 @@ def _verdict_document(verdict: FlowVerdict) -> dict[str, Any]:
 
 
 def _document(fault: FoundViolation, source: Source) -> dict[str, Any]:
-    """A violation as JSON, with its scenario."""
     place = _issue(fault, source).place
     return {
         **{name: getattr(fault, name) for name in ("kind", "flow", "step", "severity", "message", "cure")},

@@ -125,7 +125,6 @@ def command(
 
 
 def _read(stored: bytes | None) -> tuple[str, str, bool] | None:
-    """What the command printed on standard output and standard error, and whether nothing was wrong."""
     try:
         shown, notes, is_fine = json.loads(stored or b"")
     except ValueError:

@@ -36,7 +36,6 @@ def _keys(_: click.Context, __: click.Parameter, digits: tuple[str, ...]) -> tup
 
 
 def _base_url(context: click.Context, parameter: click.Parameter, url: str) -> str:
-    """A URL that paths can be appended to."""
     parts = urlsplit(options.read_url(context, parameter, url))
     if not parts.hostname or parts.query or parts.fragment:
         raise click.BadParameter(f"{url} cannot be the base of other URLs; write one such as https://calls.example.com")

@@ -279,7 +279,6 @@ def _flow_lines(flows: Iterable[Flow]) -> Iterator[str]:
 
 
 def _notes(settings: Settings, flows: Iterable[Flow], address: str) -> Iterator[str]:
-    """Notes about settings that real calls still need."""
     if not settings.is_signed and not settings.insecure:
         yield "Signatures are not checked: VONAGE_SIGNATURE_SECRET is not set. Set it for real calls."
     if not settings.public_url and not settings.is_signed:

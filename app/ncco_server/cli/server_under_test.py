@@ -79,7 +79,6 @@ async def local_stage(
 
 
 def is_url(what: str | None) -> bool:
-    """Whether an argument is the URL of a server."""
     return what is not None and what.lower().startswith(("http://", "https://"))
 
 

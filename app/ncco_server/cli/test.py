@@ -201,7 +201,6 @@ def _update(file: ScenarioFile, suite: Suite) -> bool:
 
 
 def _shortfalls(suites: Sequence[Suite], least: float | None) -> list[str]:
-    """The flows with too few covered outcomes, in words."""
     return [
         f"flow {flow.flow.name}: {percent(flow.percent)} of the outcomes are taken, {least:g} % are required"
         for suite in suites

@@ -33,7 +33,6 @@ class Tunnel(NamedTuple):
 async def running_tunnels(
     client: httpx.AsyncClient, ngrok: Sequence[str] = NGROK, cloudflared: Sequence[str] = CLOUDFLARED
 ) -> list[Tunnel]:
-    """The HTTPS tunnels that are open on this machine."""
     found = []
     for base in ngrok:
         listed = (await probe(client, f"{base}/api/tunnels")).document.get("tunnels")

@@ -57,7 +57,6 @@ class PlacedIssue:
     place: Place
 
     def as_json(self) -> dict[str, object]:
-        """The same fields as an issue of `ncco check`, and the JSON Pointer."""
         place = self.place
         where = {"file": place.file, "line": place.line, "column": place.column, "length": place.length}
         issue = self.issue
@@ -65,7 +64,6 @@ class PlacedIssue:
         return {**where, **fields, "message": issue.message, "cure": issue.cure}
 
     def as_issue(self) -> FlowIssue:
-        """The issue in the form that the report functions expect."""
         issue = self.issue
         message = f"{issue.path}: {issue.message}" if issue.path else issue.message
         return FlowIssue(issue.code, issue.severity, self.place, message, issue.cure)

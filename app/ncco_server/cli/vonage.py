@@ -218,7 +218,6 @@ class _Narrator:
         self._sending: list[WebhookDelivery] = []
 
     def tell(self) -> None:
-        """Print everything that is new."""
         vonage = self._vonage
         self._open |= dict.fromkeys(islice(vonage.legs.values(), self._legs, None), (0, ""))
         self._legs = len(vonage.legs)

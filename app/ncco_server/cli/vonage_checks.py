@@ -26,14 +26,12 @@ _METHODS: Final = {"answer": "GET", "fallback": "GET", "event": "POST"}
 
 
 def check_access(missing_access: Collection[str]) -> Iterator[Finding]:
-    """Whether the application can be read."""
     if missing_access:
         cure = "Set the others in .env, and the secret for this command only: VONAGE_API_SECRET=... ncco doctor"
         yield unchecked(f"the URLs and numbers at Vonage are not checked without {' and '.join(missing_access)}", cure)
 
 
 def check_application(application: VonageApplication | VonageApiError) -> Finding:
-    """Whether the application exists and takes calls."""
     if isinstance(application, VonageApiError):
         make = error if application.status in (401, 403, 404) else unchecked
         return make(str(application), application.cure, application.setting)
@@ -47,7 +45,6 @@ def check_application(application: VonageApplication | VonageApiError) -> Findin
 
 
 def check_numbers(numbers: OwnedNumbers | VonageApiError, flows: Collection[Flow]) -> Iterator[Finding]:
-    """Whether the application has numbers, and a flow answers each of them."""
     if isinstance(numbers, VonageApiError):
         yield unchecked(str(numbers), numbers.cure)
         return
@@ -133,7 +130,6 @@ def _is_same(name: str, wanted: str, address: str) -> bool:
 
 
 def check_signing(settings: Settings, voice: VoiceCapability) -> Finding:
-    """Whether Vonage signs the webhooks."""
     if voice.signed_callbacks:
         return ok("Vonage signs the webhooks of the application")
     cure = "Switch on signed webhooks for the application in the Vonage dashboard."

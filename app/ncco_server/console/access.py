@@ -43,7 +43,6 @@ class RequireSession:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
         if scope["type"] != "http" or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
@@ -80,7 +79,6 @@ def _renewing(request: Request, session: ConsoleSession, send: Send) -> Send:
 
 
 def _login_required(request: Request) -> Response:
-    """The login page, or JSON for a script."""
     if not wants_page(request) or request.method != "GET":
         return refused(request, 401, "You are not logged in.", "Log in, and try again.", {"HX-Redirect": LOGIN})
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -171,7 +169,6 @@ def _is_token(token: str | None, session: ConsoleSession) -> bool:
 
 
 def _is_form(request: Request) -> bool:
-    """Whether a request comes from a page's form."""
     is_encoded = request.headers.get("content-type", "").startswith(_FORM)
     return is_encoded and request.url.path.startswith(_WITH_FORMS)
 

@@ -125,7 +125,6 @@ def create_console(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Take the server's calls while the console runs, and close resources on exit."""
     console: Console = app.state.console
     serving = None
     if console.incoming is not None:
@@ -151,7 +150,6 @@ _PROBLEMS: Final = {
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Reply to errors of routes and of the framework."""
     refusal = cast(FrameworkRefusal, error)
     problem, cure = _PROBLEMS.get(refusal.status_code, ("", ""))
     is_ours = isinstance(refusal, HTTPException)  # the details of the framework's own errors say nothing
@@ -160,7 +158,6 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    """Reply to an invalid query or body: FastAPI's list for scripts."""
     fault = cast(RequestValidationError, error)
     if not wants_page(request):  # without the input, which may not be Unicode or JSON
         details = [{name: each[name] for name in ("type", "loc", "msg")} for each in fault.errors()]
@@ -177,7 +174,6 @@ async def _store_error(request: Request, error: Exception) -> Response:
 
 
 async def _server_error(request: Request, _: Exception) -> Response:
-    """Reply to an unexpected error, outside the guard."""
     problem = "Something went wrong in the console."
     cure = "Try again. The server's log has the details."
     return refused(request, 500, problem, cure, HEADERS | {"Cache-Control": "no-store"})

@@ -102,7 +102,6 @@ class CallSearch(BaseModel):
         return "" if self.number else self.q.strip()
 
     def filter(self, now: datetime, zone: tzinfo) -> CallFilter:
-        """The store's filter, with days in a time zone."""
         today = datetime.combine(now.astimezone(zone).date(), time(), zone)
         begin = today if self.since == "today" else now - PERIODS.get(self.since, timedelta())
         since = milliseconds(begin) if self.since else 0
@@ -122,7 +121,6 @@ class CallSearch(BaseModel):
         )
 
     def address(self, **changed: object) -> str:
-        """The query of this list's URL, with some values replaced."""
         values = {name: value for name, value in (self.model_dump() | changed).items() if value not in ("", None)}
         return f"?{urlencode(values)}" if values else ""
 
@@ -142,7 +140,6 @@ async def _find(records: Records, search: CallSearch, limit: int, now: datetime,
 
 
 def texts_of(project: Project) -> dict[str, str]:
-    """What the flows' own results mean, by name."""
     return {name: own.text for flow in project.flows.values() for name, own in flow.results.items()}
 
 
@@ -172,7 +169,6 @@ def _plain_result(call: ResultRow) -> str:
 
 
 def _shown(row: CallRow, result: ResultRow | None, now_ms: int, texts: Mapping[str, str]) -> dict[str, Any]:
-    """A call as pages show it."""
     call = CallDocument.of(row, result, now_ms)
     plain = plain_state(result, texts) if result else "a called party" if call.parent else "placed by this line"
     return dict(call) | {"words": call.words, "took": duration_text(call.seconds), "plain": plain}

@@ -100,7 +100,6 @@ def _shown(answer: Any) -> str:
 
 
 def _with_dots(value: Any) -> Any:
-    """A value with the tokens of sensitive values replaced with dots."""
     if isinstance(value, dict):
         return {name: _with_dots(each) for name, each in value.items()}
     if isinstance(value, list):
@@ -227,7 +226,6 @@ def _is_over(call: Timeline) -> bool:
 
 
 def _has_ended(timeline: Timeline, at_ms: int) -> bool:
-    """Whether the caller's leg had ended before a time."""
     leg = timeline.call.session.leg
     ends = (row for row in timeline.webhooks if row.kind == "event-completed" and row.leg == leg)
     return any(row.received_at <= at_ms for row in ends)

@@ -107,7 +107,6 @@ def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
 
 
 def _number(flow: Flow, number: str) -> str:
-    """A number in readable form, given the flow's own numbers."""
     return readable(number, flow.numbers[0] if flow.numbers else "")
 
 
@@ -136,7 +135,6 @@ def _listed(read: ReadProject) -> Iterator[ListedFlow]:
 
 
 def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
-    """Which calls start in a flow, with numbers in national form."""
     has_all = not any(each.numbers for each in read.project.flows.values())
     return entrances(flow, has_all=has_all, shown=lambda number: readable(number, number))
 

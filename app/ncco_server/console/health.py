@@ -236,7 +236,6 @@ def _of_hour(figures: ServerFigures, project: Project) -> Iterator[HealthProblem
 
 
 def _of_lost(figures: ServerFigures) -> Iterator[HealthProblem]:
-    """Problems that need attention: something failed for good."""
     if parked := figures.hooks.get("parked"):
         text = f"{counted(parked, 'hook')} could not be delivered, and the server gave up."
         cure = "`ncco hooks` says why; `ncco hooks retry --all` sends them again."
@@ -257,7 +256,6 @@ def _as_text(problem: ServerProblem) -> str:
 
 
 def _of_backup(figures: ServerFigures, now: datetime) -> Iterator[HealthProblem]:
-    """The problem that a backup is overdue."""
     due = _moment(figures.backup_due)
     if due is None or now < due:
         return

@@ -31,7 +31,6 @@ class TimedRoute(PolledRoute):
     """A polled route whose page also changes with the time, once a minute at most."""
 
     def moment(self) -> str:
-        """See PolledRoute."""
         return f"{datetime.now(UTC):-%d%H%M}"
 
 
@@ -57,7 +56,6 @@ class OpenNow(NamedTuple):
 
 
 def open_now(flows: Iterable[Flow], now: datetime) -> list[OpenNow]:
-    """The distinct opening hours of the given flows."""
     calendars = {
         (name, calendar.zone.key, calendar.week, tuple(calendar.override.items())): calendar
         for flow in flows

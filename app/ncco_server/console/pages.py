@@ -56,12 +56,10 @@ def _asset(path: str) -> str:
 
 
 def _as_json(value: Any) -> str:
-    """A value as readable JSON, escaped like any other text."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _with_code(text: str) -> Markup:
-    """The escaped text, with the parts in backticks shown as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - it is escaped
 
 
@@ -120,7 +118,6 @@ def wants_page(request: Request) -> bool:
 def refused(
     request: Request, status: int, problem: str, cure: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The response to a request that is refused: a page for people, JSON for scripts."""
     if wants_page(request):
         response = render(request, "error.html", status, problem=as_sentence(problem), cure=cure)
     else:

@@ -47,7 +47,6 @@ class PaintQuery(PeriodQuery):
         return self.period(zone, now)
 
     def address(self, *, errors: bool) -> str:
-        """The query of the URL of a picture with the same overlay."""
         values = self.model_dump(include={"paint", "days"}) | {"from": self.first, "to": self.last}
         values["errors"] = "true" if errors else ""
         return urlencode({name: value for name, value in values.items() if value})

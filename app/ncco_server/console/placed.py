@@ -83,7 +83,6 @@ class PlacedSearch(BaseModel):
 
     @property
     def filter(self) -> PlacedFilter:
-        """The store's filter."""
         return PlacedFilter(
             flow=self.flow,
             state=self.state if self.state in STATES else "",
@@ -93,7 +92,6 @@ class PlacedSearch(BaseModel):
         )
 
     def address(self, **changed: object) -> str:
-        """The query of this list's URL, with some values replaced."""
         values = {name: value for name, value in (self.model_dump() | changed).items() if value}
         return f"?{urlencode(values)}" if values else ""
 
@@ -141,7 +139,6 @@ async def _listed(request: Request, search: PlacedSearch, template: str) -> Resp
 
 
 def _choices(project: Project) -> dict[str, Any]:
-    """The choices in the filters."""
     return {"flows": [flow.name for flow in placing_flows(project)], "states": STATES | OUTCOMES}
 
 
@@ -155,7 +152,6 @@ async def _project(console: Console) -> Project:
 
 
 def placing_flows(project: Project) -> list[Flow]:
-    """The flows that place calls, by name."""
     return sorted((flow for flow in project.flows.values() if flow.outbound is not None), key=lambda flow: flow.name)
 
 
@@ -403,5 +399,4 @@ async def resume(request: Request, console: TheConsole, _: CanChange) -> Respons
 
 
 def _leads_to(request: Request, path: str) -> Response:
-    """Redirect to a page after a form was sent or a button was pressed."""
     return Response(headers={"HX-Redirect": path}) if "hx-request" in request.headers else RedirectResponse(path, 303)

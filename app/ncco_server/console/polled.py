@@ -21,11 +21,9 @@ class PolledRoute(APIRoute):
     """
 
     def moment(self) -> str:
-        """What else the page depends on: nothing, or the time."""
         return ""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See APIRoute."""
         handle = super().get_route_handler()
 
         async def polled(request: Request) -> Response:

@@ -137,7 +137,6 @@ class Chart(NamedTuple):
 
 
 def day_bars(report: CallReport) -> Chart:
-    """A chart of the calls by result, with a bar for each day or, in long periods, for several days."""
     period = report.period
     each = ceil((period.end - period.first).days / MOST_BARS)
     firsts = [period.first + timedelta(number) for number in range(0, (period.end - period.first).days, each)]
@@ -191,7 +190,6 @@ class Headline(NamedTuple):
 
 
 def headlines(now: Mapping[str, Any], before: Mapping[str, Any], days: int) -> list[Headline]:
-    """The numbers above the charts, compared with the previous period of the same length."""
     than = "the week before" if days == DAYS else f"the {counted(days, 'day')} before"
 
     def share(row: Mapping[str, Any], name: str) -> str:

@@ -70,7 +70,6 @@ class ServerReader:
         self._reading = asyncio.Lock()
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._client.aclose()
 
     async def read(self) -> None:

@@ -55,7 +55,6 @@ class ConsoleSession:
 
     @property
     def by(self) -> str:
-        """The name of the person as stored with changes."""
         return self.name or self.role
 
 
@@ -70,7 +69,6 @@ def credential_of(login: Login) -> str:
 
 
 def new_link(keys: Sequence[bytes], now: datetime) -> str:
-    """The token of a link that opens the console."""
     return _serializer(keys, "link").dumps([milliseconds(now), secrets.token_urlsafe(_BYTES)])
 
 
@@ -110,7 +108,6 @@ class Sessions:
         self._clock = clock
 
     def open(self, login: Login) -> ConsoleSession:
-        """A new session for a password."""
         return self._new(login, credential_of(login))
 
     def _new(self, login: Login, credential: str) -> ConsoleSession:
@@ -152,7 +149,6 @@ class Sessions:
         return None if is_new else replace(session, used_at=milliseconds(now))
 
     def cookie_of(self, session: ConsoleSession) -> str:
-        """The cookie of a session."""
         return self._cookies(session.credential).dumps([session.id, session.began_at, session.used_at])
 
     def _credentials(self) -> Mapping[str, Login]:

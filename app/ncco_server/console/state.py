@@ -84,13 +84,11 @@ class Console:
             yield records
 
     async def close(self) -> None:
-        """Close the resources that requests have opened."""
         for part in (self.server, self.worker, self.prover, self.phone_calls, self.changes, self.store):
             await part.close()
 
 
 def console_of(connection: HTTPConnection) -> Console:
-    """The state of the console that a request belongs to."""
     console: Console = connection.app.state.console
     return console
 

@@ -91,14 +91,12 @@ def complete(folder: Json, question: Json) -> Json:
 
 
 def hover(folder: Json, question: Json) -> Json:
-    """The description of the word at the cursor."""
     path, texts, line, column = read_question(folder, question)
     found = assist.hover(texts, path, line, column)
     return {"text": found} if found else {}
 
 
 def definition(folder: Json, question: Json) -> Json:
-    """The definition of the name at the cursor."""
     path, texts, line, column = read_question(folder, question)
     place = assist.definition(texts, path, line, column)
     if place is None:
@@ -153,7 +151,6 @@ def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], in
 
 
 def _saved(folder: Json) -> dict[str, str]:
-    """The texts of the project on disk, by path."""
     return read_project(Path(folder["flows"]), Path(folder["templates"]))[0]
 
 
@@ -162,7 +159,6 @@ def _found(project: ProjectFolder, texts: Mapping[str, str]) -> Sequence[FlowIss
 
 
 def _listed(file: str, node: Seq) -> list[FlowIssue]:
-    """The issues of an NCCO in YAML."""
     return [_yaml_issue(issue, node) for issue in check_ncco(_json_value(node))]
 
 
@@ -231,7 +227,6 @@ _SCALAR: Final = re.compile(r"true|false|null|-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 
 
 def _json_value(node: Node) -> Any:
-    """A node of an NCCO in YAML as a JSON value."""
     if isinstance(node, Map):
         return {key.value: _json_value(value) for key, value in node.entries}
     if isinstance(node, Seq):

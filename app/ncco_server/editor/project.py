@@ -67,7 +67,6 @@ class ReadProject:
 
     @property
     def revisions(self) -> tuple[str, ...]:
-        """The revisions of all flows."""
         return tuple(flow.revision for flow in self.project.flows.values())
 
     def unreleased(self, file: str) -> str:
@@ -137,7 +136,6 @@ class ProjectFolder:
         return ReadProject(project, texts, tuple(sorted({*unread, *project.issues}, key=by_place)))
 
     def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
-        """The project with these texts, as `ncco_server.flow.loader.load` returns it."""
         handlers = on_disk(self.handlers, self.flows, texts)
         return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 

@@ -87,7 +87,6 @@ class Playable:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the text can be called."""
         return bool(self.ncco) or bool(self.startable)
 
     @property
@@ -120,7 +119,6 @@ class Playable:
 
     @property
     def notice(self) -> TextNotice:
-        """What the page says about the text."""
         own = self.project.flows.get(self.flow) if self.project is not None else None
         places_calls = own is not None and own.outbound is not None
         errors = [issue for issue in self.issues if issue.is_error]

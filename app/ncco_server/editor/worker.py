@@ -158,7 +158,6 @@ class Worker:
         return self._process
 
     async def _why_it_ended(self) -> Reason:
-        """The system limit, or other cause, that ended the subprocess."""
         code = await self._process.wait() if self._process is not None else 0
         ends: dict[int, Reason] = {}
         if sys.platform != "win32":

@@ -55,7 +55,6 @@ class NccoBuilder:
         self._is_checked = False
 
     def mark(self) -> tuple[int, int, int]:
-        """The current position, for `roll_back`."""
         return len(self.drafts), len(self.waits), self.dialled
 
     def roll_back(self, mark: tuple[int, int, int]) -> None:
@@ -175,7 +174,6 @@ class NccoBuilder:
             raise RenderError("R101", message, str(place))
 
     def play_only(self, ncco: tuple[Mapping[str, Any], ...]) -> None:
-        """Replace everything added so far with these actions."""
         self.drafts[:] = [Draft(dict(action), computed={}) for action in ncco]
         self.waits.clear()
 
@@ -199,7 +197,6 @@ class NccoBuilder:
         return None if issue is None else (_action_number(issue.path), issue)
 
     def actions(self) -> list[dict[str, Any]]:
-        """The actions so far as an NCCO."""
         return [draft.action for draft in self.drafts]
 
     def stored_actions(self, hide: Callable[[Any], str]) -> list[dict[str, Any]] | None:

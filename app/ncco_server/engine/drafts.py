@@ -32,7 +32,6 @@ class EveryCall:
     """
 
     def render(self, parts: Iterable[Part]) -> list[Draft]:
-        """The actions of `parts`."""
         drafts = []
         for part in parts:
             if len(part.actions) != 1 or any(target.depends_on_call for target in part.targets):
@@ -62,12 +61,10 @@ def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]
 
 
 def asks(draft: Draft) -> bool:
-    """Whether an action asks the caller for input."""
     return draft.callback is not None and draft.callback.kind == "input"
 
 
 def are_open_ended(drafts: Iterable[Draft]) -> bool:
-    """Whether an action has unknown length."""
     return any(is_open_ended(draft.action) for draft in drafts)
 
 
@@ -113,7 +110,6 @@ def _tail_in(flow: Flow) -> list[Draft] | None:
 
 
 def _played_from(flow: Flow, start: str, frame: Frame | EveryCall) -> list[Draft]:
-    """What a flow plays from a step until a webhook decides."""
     drafts: list[Draft] = []
     entered: set[str] = set()
     name: str | None = start
@@ -129,7 +125,6 @@ def _played_from(flow: Flow, start: str, frame: Frame | EveryCall) -> list[Draft
 
 
 def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
-    """The failsafe NCCO as a tail."""
     return _as_tail(Draft(dict(action), computed={}) for action in failsafe)
 
 

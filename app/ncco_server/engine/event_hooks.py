@@ -106,7 +106,6 @@ def may_report_hang_up(flow: Flow, session: Session) -> bool:
 
 
 def may_report_end(flow: Flow) -> bool:
-    """Whether a call that began in this flow can send hooks when it ends."""
     return any(ENDED in each.events for each in (flow, *flow.subs.values()))
 
 

@@ -39,7 +39,6 @@ class HandlerTurn:
 
     @property
     def said(self) -> list[str]:
-        """The texts that are spoken before the caller is asked."""
         texts: list[str] = []
         for action in self.ncco:
             if action["action"] == "input":

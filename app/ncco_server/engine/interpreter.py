@@ -203,7 +203,6 @@ def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target 
 
 
 def take_error_exit(run: Run, step: Step | None, because: str) -> Playing[None]:
-    """Take the `error` exit of `step`, or of the flow."""
     run.note("failed", step.name if step else "", "error", where=step.place if step else None, because=because)
     target, origin = run.error_target(step)
     if target is None:

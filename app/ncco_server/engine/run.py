@@ -99,7 +99,6 @@ class Run:
             self.has_fault = True
 
     def note_decision(self, step: Step, decision: Decision) -> None:
-        """Add an exit's decision to the trace."""
         self.trace.append(
             TraceLine(
                 "decided",

@@ -38,7 +38,6 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 
 
 def call_record(call: Call) -> dict[str, Any]:
-    """The record `call`, as flows see it."""
     return {
         "to": call.to,
         "from": call.from_number,
@@ -149,7 +148,6 @@ class FlowScope(NamedTuple):
         return self._replace(variables=variables, secrets=self.secrets | {name}, tokens=tokens)
 
     def with_answer(self, name: str, answer: Mapping[str, Any]) -> FlowScope:
-        """A copy of the scope with the answer of a lookup."""
         hidden = {other: kept for other, kept in self.hidden.items() if other != name}
         return self._replace(lookups={**self.lookups, name: answer}, asked=self.asked | {name}, hidden=hidden)
 
@@ -165,13 +163,11 @@ class FlowScope(NamedTuple):
         return answer
 
     def kept_lookups(self, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answers of the flow's lookups as they are stored after the turn."""
         if not self.flow.sensitive_paths:
             return self.lookups
         return {**self.lookups, **self.hidden, **{name: self.masked(name, mask) for name in sorted(self.asked)}}
 
     def kept(self, hide: Hide) -> Mapping[str, Any]:
-        """The variables as they are stored after the turn."""
         if not self.secrets and not self.tokens:
             return self.variables
         declared = self.flow.variables
@@ -180,7 +176,6 @@ class FlowScope(NamedTuple):
 
 
 def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
-    """The scope at the beginning of a flow, with the given params."""
     scope = FlowScope(flow, {name: variable.default for name, variable in flow.variables.items()}, NOTHING)
     for name, value in given.items():
         scope = scope.with_variable(name, value)
@@ -290,7 +285,6 @@ class Scopes:
         self.flow = self._scope.flow
 
     def _change(self, scope: FlowScope) -> None:
-        """Replace the innermost scope with another scope of the same flow."""
         self._scopes = (*self._scopes[:-1], scope)
         self._scope = scope
 
@@ -306,11 +300,9 @@ class Scopes:
 
     @property
     def state(self) -> tuple[tuple[FlowScope, ...], str]:
-        """The flows with their variables, and the locale, as `restore` accepts them."""
         return self._scopes, self.locale
 
     def restore(self, state: tuple[tuple[FlowScope, ...], str]) -> None:
-        """Go back to an earlier `state`."""
         scopes, self.locale = state
         self._set(scopes)
 
@@ -467,7 +459,6 @@ class Scopes:
             self.secrets.learn(value)
 
     def give(self, params: Mapping[str, Any]) -> None:
-        """Set the params of the current flow."""
         for name, value in params.items():
             self.assign(name, value, is_literal=value == self.flow.variables[name].default)
 
@@ -518,7 +509,6 @@ class Scopes:
         return step
 
     def leave(self) -> Step:
-        """Go back to the flow that waits for the current one, and return the step that waits."""
         *outer, scope = self._scopes[:-1]
         self._set((*outer, scope._replace(step="")))
         return self._step_in(scope, scope.step)
@@ -555,7 +545,6 @@ class Scopes:
         return self.hide_option(value) if variable.spoken else self.mask(str(value))
 
     def mask(self, secret: str) -> str:
-        """The token that replaces a secret of this call."""
         return self._context.mask(self._session, secret)
 
 

@@ -43,7 +43,6 @@ class Secrets:
                 self._parts.setdefault(text, _as_part(text))
 
     def are_in(self, text: str) -> bool:
-        """Whether a text is, or contains, one of the sensitive values."""
         folded = _folded(text)
         return folded in self._whole or self._is_part_of(folded)
 
@@ -65,7 +64,6 @@ def _as_part(secret: str) -> re.Pattern[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text and number in a value, folded."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _texts(key)
@@ -102,7 +100,6 @@ def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> A
 
 
 def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
-    """The values at `paths`."""
     if () in paths:
         yield value
         return

@@ -168,7 +168,6 @@ _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len
 
 
 def to_json(session: Session) -> bytes:
-    """The session as JSON, for the store."""
     fields: dict[str, Any] = {
         "id": session.id,
         "flow": session.flow,
@@ -337,7 +336,6 @@ class Lookup(NamedTuple):
 
     @property
     def is_function(self) -> bool:
-        """Whether a handler waits for the result of a function."""
         return bool(self.turn)
 
 

@@ -309,7 +309,6 @@ def _dials(actions: Iterable[ReadyAction]) -> int:
 
 
 def begun(flow: Flow) -> TraceLine:
-    """The line of the trace that reports a call's start in `flow`."""
     return TraceLine("answered", "", flow.name, written_at(flow.place), "the flow that this call starts in")
 
 

@@ -62,7 +62,6 @@ def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[Flo
 
 
 def is_flow_file(path: str) -> bool:
-    """Whether a display path is that of a YAML file in flows/."""
     return path.startswith("flows/") and path.lower().endswith(SUFFIXES)
 
 

@@ -120,7 +120,6 @@ class Runs:
     comes_back: bool = False
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """The params that the other flow gets."""
         yield from (Effect("give", phase, each.value, each.name, into=self.flow) for each in self.given)
 
 
@@ -143,7 +142,6 @@ class Target(NamedTuple):
 
     @property
     def is_end(self) -> bool:
-        """Whether the call ends here."""
         return self.step is None and self.runs is None and not self.returns
 
     @property
@@ -152,7 +150,6 @@ class Target(NamedTuple):
         return self.runs is None and not self.returns and not self.sets
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """What is assigned on the way to the target."""
         kind: EffectKind = "return" if self.returns else "set"
         yield from (Effect(kind, phase, each.value, each.name) for each in self.sets)
         if self.runs is not None:
@@ -160,7 +157,6 @@ class Target(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The target as text, for the trace and for messages."""
         if self.runs is not None:
             return f"run {self.runs.flow}"
         return f"return {self.returns}" if self.returns else self.step or "end"

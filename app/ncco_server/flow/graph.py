@@ -114,7 +114,6 @@ class Drawing:
     arrows: tuple[Arrow, ...]
 
     def with_arrows(self, change: Callable[[Arrow], Arrow]) -> Drawing:
-        """The drawing with `change` applied to each arrow."""
         return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
@@ -162,7 +161,6 @@ class _FlowDrawer:
 
     @cached_property
     def steps(self) -> dict[str, str]:
-        """The key of each step, by its name."""
         return {name: f"{self.key}_s{number}" for number, name in enumerate(self.flow.steps)}
 
     @property
@@ -188,7 +186,6 @@ class _FlowDrawer:
         return Subgraph(self.key, self.flow.name, (start, *steps, *self.ends.values()))
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
-        """The arrows that start in this flow."""
         flow = self.flow.name
         yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
         for step in self.flow.steps.values():
@@ -208,7 +205,6 @@ class _FlowDrawer:
             yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
-        """The key of the node that a target leads to."""
         if target.runs is not None:
             return drawers[target.runs.flow].entry_key
         if target.returns:
@@ -241,7 +237,6 @@ def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
-    """Everything that the step plays, in full."""
     return tuple(text for part in step.parts if (text := _played(part, str, shown_number)))
 
 
@@ -269,7 +264,6 @@ def _dialled(target: Action, shown_number: Callable[[str], str]) -> str:
 
 
 def onanswer_flows(step: Step) -> tuple[str, ...]:
-    """The flows that the called parties hear before being connected."""
     named = (target.heard.flow for target in step.targets if target.heard is not None)
     return tuple(dict.fromkeys(named))
 

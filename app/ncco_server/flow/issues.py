@@ -80,7 +80,6 @@ class FlowIssue:
 
     @property
     def is_error(self) -> bool:
-        """Whether the issue makes the flow unusable."""
         return self.severity == "error"
 
 

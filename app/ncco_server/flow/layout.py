@@ -234,17 +234,14 @@ class _Graph:
             opposite[vertex] = following
 
     def neighbours(self, vertex: int, *, upwards: bool) -> list[int]:
-        """The neighbours in the rank above or below."""
         return (self.above if upwards else self.below).get(vertex, [])
 
     def extent(self, vertex: int) -> float:
-        """The space that a vertex needs to the right of its centre."""
         labels = self.loops.get(vertex, {}).values()
         room = LOOP_WIDTH + max(label.width for label in labels) if labels else 0.0
         return self.sizes[vertex].width / 2 + room
 
     def height(self, vertex: int) -> float:
-        """The space that a vertex needs in its rank."""
         return max(self.sizes[vertex].height, sum(label.height for label in self.loops.get(vertex, {}).values()))
 
     def distance(self, left: int, right: int) -> float:
@@ -335,7 +332,6 @@ def _all_crossings(graph: _Graph, layers: Layers) -> int:
 
 
 def _columns(graph: _Graph, layers: Layers) -> list[int]:
-    """The x-coordinate of the centre of each vertex."""
     candidates = []
     for upwards in (True, False):
         for is_mirrored in (False, True):
@@ -481,7 +477,6 @@ def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
 
 
 def _loops(node: Rect, labels: Mapping[int, Size]) -> Iterator[tuple[int, Route]]:
-    """The routes of the links of a node to itself: one curve on its right, with the labels below one another."""
     x = node.x + node.width
     y = node.y + node.height / 2
     bend = node.height / 4

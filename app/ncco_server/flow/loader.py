@@ -224,7 +224,6 @@ def _read_context(
 def _shown(
     issues: Collection[FlowIssue], files: list[_File], texts: Mapping[str, str], callers: Set[str]
 ) -> tuple[FlowIssue, ...]:
-    """See `first_faults`."""
     if not issues:
         return ()
     from ncco_server.flow.phases import ReadFile, first_faults  # noqa: PLC0415 - a server's files usually have no issues
@@ -274,7 +273,6 @@ class _File:
 
     @classmethod
     def of(cls, path: str, text: str, reading: Reading) -> Self:
-        """A file as it was read."""
         is_parsed = not any(issue.is_error for issue in reading.issues)
         return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
 
@@ -298,13 +296,11 @@ class _File:
 
     @property
     def values(self) -> int:
-        """The number of its keys, texts, lists and maps."""
         nodes = walk(self.node) if self.node is not None else ()
         return sum(1 + (len(node.entries) if isinstance(node, Map) else 0) for node in nodes)
 
     @property
     def shown_issues(self) -> list[FlowIssue]:
-        """See `up_to_first_fault`."""
         if not self.issues:
             return []
         from ncco_server.flow.phases import up_to_first_fault  # noqa: PLC0415 - as in `_shown`
@@ -313,7 +309,6 @@ class _File:
 
     @property
     def has_errors(self) -> bool:
-        """Whether any error has been found in the file."""
         return any(issue.is_error for issue in self.issues)
 
 

@@ -85,12 +85,10 @@ class Step:
 
     @property
     def targets(self) -> Iterator[ConnectTarget]:
-        """What the step dials."""
         return chain.from_iterable(part.targets for part in self.parts)
 
     @cached_property
     def leaving(self) -> tuple[tuple[Way, tuple[Effect, ...]], ...]:
-        """Every way out, with what happens on it."""
         return tuple((way, tuple(_on(way))) for way in self.exit.ways)
 
     @cached_property
@@ -121,7 +119,6 @@ class Step:
 
     @cached_property
     def offers(self) -> Offers:
-        """What the step gives a caller."""
         actions = list(self.actions)
         speaks = any(action.word in {"talk", "stream"} for action in actions)
         dials = any(self.targets)
@@ -140,7 +137,6 @@ class Step:
 
 
 def _on(way: Way) -> Iterator[Effect]:
-    """What happens on a way out."""
     if way.fills is not None:
         yield Effect("receive", "leave", name=way.fills.name)
     yield from (Effect("set", "leave", each.value, each.name) for each in way.sets)
@@ -235,7 +231,6 @@ class Flow:
 
     @property
     def targets(self) -> Iterator[Target]:
-        """Every target in the flow."""
         for step in self.steps.values():
             yield from (way.target for way in step.exit.ways)
             if step.error is not None:
@@ -247,7 +242,6 @@ class Flow:
 
     @property
     def runs(self) -> frozenset[str]:
-        """The flows that this one runs for the caller, or for a called party before being connected."""
         heard = (target.heard for step in self.steps.values() for target in step.targets)
         own = self.handler.runs if self.handler is not None else ()
         runs = (each.flow for each in (*heard, *(target.runs for target in self.targets)) if each is not None)
@@ -255,7 +249,6 @@ class Flow:
 
     @property
     def records(self) -> bool:
-        """Whether the flow asks Vonage to record."""
         actions = (action for step in self.steps.values() for action in step.actions)
         return any(action.word == "record" or "record" in action.fields for action in actions)
 
@@ -281,7 +274,6 @@ class Flow:
 
     @property
     def is_startable(self) -> bool:
-        """Whether a call can start here."""
         return bool(self.numbers) or self.default or self.entry
 
 

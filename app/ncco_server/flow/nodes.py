@@ -48,7 +48,6 @@ class Text(NamedTuple):
     origins: tuple[tuple[int, int], ...] = ()
 
     def at(self, offset: int, length: int = 1) -> Place:
-        """The place of `length` characters from `offset` in `value`."""
         if self.origins:
             line, column = self.origins[min(max(offset, 0), len(self.origins) - 1)]
             return Place(self.place.file, line, column, max(1, length))

@@ -22,7 +22,6 @@ _WITHIN: Final = re.compile(r"[.\[]")
 
 
 def written(name: str, path: Path) -> str:
-    """A name with a path, as text."""
     return name + "".join(map(_key, path))
 
 
@@ -33,7 +32,6 @@ def _key(key: PathKey) -> str:
 
 
 def has_path(name: str) -> bool:
-    """Whether the text is a name with a path."""
     return _WITHIN.search(name) is not None
 
 

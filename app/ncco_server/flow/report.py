@@ -85,7 +85,6 @@ def some_of(names: Sequence[str], most: int = 3) -> str:
 
 
 def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
-    """One issue: its place and message, then its source line, with a caret under the error and the cure after it."""
     where = colours(printable(str(issue.place)), "place")
     head = f"{where}  {colours(issue.code, issue.severity)}  {printable(issue.message)}\n"
     cure = colours(printable(issue.cure), "cure")

@@ -398,12 +398,10 @@ class Exit(ABC):
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The call statuses and checkpoint names that the exit decides on."""
         return frozenset()
 
     @property
     def dials(self) -> bool:
-        """Whether the exit decides on the outcome of a connect."""
         return False
 
     @property
@@ -424,7 +422,6 @@ class Exit(ABC):
 
     @cached_property
     def offers(self) -> tuple[Offer, ...]:
-        """The choices of a menu."""
         return tuple(way.choice for way in self.ways if way.choice is not None)
 
     @cached_property

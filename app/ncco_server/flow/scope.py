@@ -181,7 +181,6 @@ class ScopeTypes:
 
     @cached_property
     def samples(self) -> Mapping[str, Any]:
-        """A typical value for every name, for trying a step out."""
         return {name: shape.operand(shape.sample) for name, shape in self.shapes.items()}
 
 

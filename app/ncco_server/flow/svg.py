@@ -111,7 +111,6 @@ class _Frame:
 
     @classmethod
     def of(cls, flow: Subgraph, drawing: Drawing) -> _Frame:
-        """Lay out one flow of a drawing."""
         titles = {node.key: other.title for other in drawing.subgraphs for node in other.nodes}
         nodes = {node.key: node for node in flow.nodes}
         inside = [arrow for arrow in drawing.arrows if arrow.start in nodes]
@@ -125,14 +124,12 @@ class _Frame:
 
     @property
     def size(self) -> Size:
-        """The size with title and padding."""
         title = text_width(self.flow.title, NAME_SIZE) * _BOLD
         width = max(self.layout.size.width, title) + 2 * FRAME_PADDING
         return Size(width, self.layout.size.height + TITLE_HEIGHT + 2 * FRAME_PADDING)
 
     @property
     def corner(self) -> tuple[float, float]:
-        """The upper left corner of the layout within the frame."""
         return (self.size.width - self.layout.size.width) / 2, TITLE_HEIGHT + FRAME_PADDING
 
     @property
@@ -211,7 +208,6 @@ def _wrapped(text: str, size: float, width: float) -> Iterator[str]:
 
 
 def _node_text(node: GraphNode) -> list[tuple[str, str, float]]:
-    """The lines in a node: text, class and font size."""
     name, *lines = map(printable, node.lines)
     return [
         *((line, "name", NAME_SIZE) for line in _wrapped(name, NAME_SIZE * _BOLD, MAX_TEXT_WIDTH)),
@@ -237,7 +233,6 @@ def _text_size(lines: Sequence[tuple[str, str, float]]) -> Size:
 
 
 def _lines(lines: Sequence[tuple[str, str, float]], rect: Rect) -> Iterator[str]:
-    """Text in the middle of a rectangle."""
     y = rect.y + (rect.height - _text_size(lines).height) / 2
     for text, kind, size in lines:
         y += size * LEADING
@@ -272,7 +267,6 @@ def _rectangle(rect: Rect, radius: float) -> str:
 
 
 def _shape(node: GraphNode, rect: Rect) -> str:
-    """The outline of a node."""
     left = rect.x
     top = rect.y
     right = rect.x + rect.width
@@ -311,7 +305,6 @@ def _at_border(point: tuple[float, float], node: GraphNode, rect: Rect) -> tuple
 
 
 def _line(points: Sequence[tuple[float, float]], *, is_loop: bool) -> tuple[str, str]:
-    """The paths of an edge and its arrowhead."""
     tip_x, tip_y = points[-1]
     if is_loop:
         curve = f"M{_numbers(*points[0])}C{' '.join(_numbers(*point) for point in points[1:])}"

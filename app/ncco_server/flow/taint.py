@@ -102,7 +102,6 @@ def _edges(
 
 
 def _used(node: Node, templates: Templates, zone: str) -> Iterator[str]:
-    """The names that a written value is computed from."""
     for text in texts_in(node):
         if has_braces(text):
             template = templates.parsed(text, zone).template
@@ -119,6 +118,5 @@ class _SourceWalk(Walk):
         self.found: set[str] = set()
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Add the names of a value that the template outputs."""
         if occurrence.role == "output":
             self.found.update(each.name for each in references_in(occurrence) if each.is_part)

@@ -43,7 +43,6 @@ _NEVER: Final = len(PHASES)
 
 
 def phase_of(issue: FlowIssue) -> int:
-    """The index of the phase that finds an issue."""
     return PHASES.index(RULES[issue.code].found_in)
 
 
@@ -162,7 +161,6 @@ class Unknown:
         return self._parts[max(0, bisect_right(self._parts, at, key=lambda part: part.at) - 1)]
 
     def _text_of(self, part: _Part) -> str:
-        """The lines up to the next part."""
         index = bisect_right(self._parts, part)
         end = self._parts[index].at[0] - 1 if index < len(self._parts) else len(self._lines)
         return self._text(part.at[0], max(part.at[0], end))

@@ -127,7 +127,6 @@ def renamable(folder: Json, question: Json) -> Json:
 
 
 def renamed(folder: Json, question: Json, new: str) -> Json:
-    """The `edits` that rename the name at the cursor everywhere, or else the `problem`."""
     path, texts, line, column = read_question(folder, question)
     names = ProjectNames(texts)
     try:
@@ -187,7 +186,6 @@ def _loaded(
 
 
 def _sources(unsaved: Mapping[str, str]) -> dict[str, str]:
-    """The flows and templates in `unsaved`."""
     return {path: text for path, text in unsaved.items() if path.startswith(_SOURCES)}
 
 

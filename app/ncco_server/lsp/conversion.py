@@ -36,13 +36,11 @@ _SYMBOLS: Final = {
 
 
 def range_of(part: Json) -> types.Range:
-    """The LSP range of an edit or a name."""
     start = types.Position(part["line"] - 1, part["column"] - 1)
     return types.Range(start, types.Position(part["end_line"] - 1, part["end_column"] - 1))
 
 
 def diagnostic(issue: Json) -> types.Diagnostic:
-    """An issue as editors show it, with a link to its code in docs/errors.md."""
     line = issue["line"] - 1
     column = issue["column"] - 1
     href = documented().get(issue["code"])
@@ -86,7 +84,6 @@ def hover_text(text: str, ncco: str) -> str:
 
 
 def symbol_of(found: Json) -> types.DocumentSymbol:
-    """A symbol that a file defines."""
     named = range_of(found["range"])
     whole = types.Range(named.start, types.Position(found["end"]["line"] - 1, found["end"]["column"] - 1))
     kind = _SYMBOLS.get(found["kind"], types.SymbolKind.Constant)

@@ -24,7 +24,6 @@ WATCHED: Final = ("**/flows/**", "**/templates/**", "**/scenarios/**", "**/.env"
 
 
 async def initialized(ls: FlowServer, _: types.InitializedParams) -> None:
-    """Watch files, and check the projects of the workspace."""
     if get_capability(ls.client_capabilities, "workspace.did_change_watched_files.dynamic_registration"):
         watchers = [types.FileSystemWatcher(glob) for glob in WATCHED]
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
@@ -48,7 +47,6 @@ async def _open(ls: FlowServer, uris: Iterable[str]) -> None:
 
 
 async def folders_changed(ls: FlowServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
-    """Close the projects in folders removed from the workspace, and check those in added ones."""
     for folder in params.event.removed:
         if path := to_fs_path(folder.uri):
             ls.forget(Path(path))
@@ -62,13 +60,11 @@ async def text_changed(
     | types.DidCloseTextDocumentParams
     | types.DidSaveTextDocumentParams,
 ) -> None:
-    """Check the project of a document that was opened, changed, saved or closed."""
     if found := ls.project_of(params.text_document.uri):
         await ls.check_soon(found[0])
 
 
 async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParams) -> None:
-    """Check the projects of files that changed on disk."""
     paths = [Path(path) for change in params.changes if (path := to_fs_path(change.uri))]
     roots = {root for path in paths if (root := project_root(path)) is not None}
     gone = {project.root for project in ls.projects if any(path.is_relative_to(project.root) for path in paths)}
@@ -76,7 +72,6 @@ async def files_changed(ls: FlowServer, params: types.DidChangeWatchedFilesParam
 
 
 async def complete(ls: FlowServer, params: types.CompletionParams) -> types.CompletionList | None:
-    """Completions at the cursor."""
     at = params.position
     found = await ls.ask_at(ls.answers, answers.complete, params.text_document.uri, at, in_scenarios=True)
     if found is None:
@@ -87,7 +82,6 @@ async def complete(ls: FlowServer, params: types.CompletionParams) -> types.Comp
 
 
 async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None:
-    """Describe the word at the cursor, and show what a step plays."""
     found = await ls.ask_at(ls.checks, answers.hover, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -95,7 +89,6 @@ async def hover(ls: FlowServer, params: types.HoverParams) -> types.Hover | None
 
 
 async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Location | None:
-    """The definition of the name at the cursor."""
     found = await ls.ask_at(ls.answers, language.definition, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -105,7 +98,6 @@ async def definition(ls: FlowServer, params: types.DefinitionParams) -> types.Lo
 
 
 async def references(ls: FlowServer, params: types.ReferenceParams) -> list[types.Location] | None:
-    """All references to the name at the cursor."""
     found = await ls.ask_at(ls.answers, answers.references, params.text_document.uri, params.position)
     if found is None:
         return None
@@ -144,7 +136,6 @@ def _without_problem(answer: Json) -> Json:
 
 
 def refused(reason: str) -> JsonRpcException:
-    """The error that the editor shows for a refused request."""
     return JsonRpcException(reason, types.LSPErrorCodes.RequestFailed)
 
 
@@ -155,7 +146,6 @@ def is_unexpected(record: logging.LogRecord) -> bool:
 
 
 async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[types.CodeAction]:
-    """The fixes of the issues in the requested lines."""
     found = ls.project_of(params.text_document.uri)
     if found is None:
         return []
@@ -179,7 +169,6 @@ async def code_actions(ls: FlowServer, params: types.CodeActionParams) -> list[t
 
 
 async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-    """The symbols that a file defines, under its flow."""
     found = await ls.ask_at(ls.answers, answers.symbols, params.text_document.uri)
     symbols = [symbol_of(each) for each in found[1]] if found else []
     flow = next((each for each in symbols if each.kind == types.SymbolKind.Module), None)
@@ -191,7 +180,6 @@ async def document_symbols(ls: FlowServer, params: types.DocumentSymbolParams) -
 
 
 async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
-    """The symbols in all projects that have the query in their name."""
     found: list[types.WorkspaceSymbol] = []
     for project in ls.projects:
         question = ls.question(project)
@@ -204,7 +192,6 @@ async def workspace_symbols(ls: FlowServer, params: types.WorkspaceSymbolParams)
 
 
 async def shut_down(ls: FlowServer, _: None) -> None:
-    """Stop the subprocesses."""
     await ls.checks.close()
     await ls.answers.close()
 

@@ -71,7 +71,6 @@ class OpenProject:
         return file if is_shown and (is_yaml or file.startswith("templates/")) else ""
 
     def documents(self, documents: Iterable[TextDocument]) -> Iterator[tuple[str, TextDocument]]:
-        """The open documents that are files of the project, each with its path."""
         return ((file, document) for document in documents if (file := self.file_at(document.uri)))
 
     def folder(self, settings: Mapping[str, Sequence[str]]) -> Mapping[str, Any]:
@@ -120,7 +119,6 @@ class FlowServer(LanguageServer):
 
     @property
     def projects(self) -> tuple[OpenProject, ...]:
-        """The opened projects."""
         return tuple(self._projects.values())
 
     def project_in(self, root: Path) -> OpenProject:
@@ -142,7 +140,6 @@ class FlowServer(LanguageServer):
         return (project, file) if project and file else None
 
     def texts(self, project: OpenProject) -> dict[str, str]:
-        """The texts of the documents that are open in the editor, by path."""
         documents = project.documents(self.workspace.text_documents.values())
         return {file: document.source for file, document in documents}
 
@@ -259,13 +256,11 @@ class FlowServer(LanguageServer):
         project.published = files
 
     def say(self, kind: types.MessageType, message: str) -> None:
-        """Show a message to the user."""
         self.window_show_message(types.ShowMessageParams(kind, message))
 
     # edits
 
     def workspace_edit(self, project: OpenProject, edits: Iterable[Json]) -> types.WorkspaceEdit:
-        """The edits in LSP form, for the versions of the files that are open in the editor."""
         by_file: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
             by_file.setdefault(edit["file"], []).append(types.TextEdit(range_of(edit), edit["text"]))

@@ -27,7 +27,6 @@ class Keys(PlainText):
     escape: Escape = field(default="number", compare=False, kw_only=True)
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         text = as_digits(value)
         if not isinstance(text, str):
             return [wrong_type(value, "text", RULES[self.code].cure)]
@@ -41,11 +40,9 @@ class Keys(PlainText):
         return [fault(self.code, f"{shown(text)}: {title[0].lower()}{title[1:]}", cure)]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text."""
         return as_digits(value)
 
     def json_schema(self) -> JsonSchema:
-        """A schema for the keys as text, or for a number."""
         empty = "|" if self.may_be_blank else ""
         return {"type": ["string", "integer"], "pattern": f"^(?:{self.pattern}{empty})$", "minimum": 0}
 
@@ -67,7 +64,6 @@ class Shaken(PlainText):
     escape: Escape = field(default="header", compare=False, kw_only=True)
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, str):
             return [wrong_type(value, "text", RULES["N123"].cure)]
         token, *rest = (part.strip() for part in value.split(";"))
@@ -77,12 +73,10 @@ class Shaken(PlainText):
         return [fault("N123", f"The Identity header lacks {listed(missing, 'and')}.")] if missing else []
 
     def json_schema(self) -> JsonSchema:
-        """A schema for text that begins with a JWT."""
         return {"type": "string", "pattern": rf"^\s*{_JWT}\s*;"}
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -100,7 +94,6 @@ class SipUri(PlainText):
     escape: Escape = field(default="url", compare=False, kw_only=True)
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, str):
             return [wrong_type(value, "a SIP URI", RULES["N114"].cure)]
         found = _SIP.fullmatch(value)
@@ -117,5 +110,4 @@ class SipUri(PlainText):
         return []
 
     def json_schema(self) -> JsonSchema:
-        """A schema for text that begins with sip: or sips:."""
         return {"type": "string", "pattern": "^[sS][iI][pP][sS]?:\\S+$"}

@@ -69,7 +69,6 @@ class JsonText:
     repeated: list[tuple[str, TextSpan]] = field(default_factory=list)
 
     def span_of(self, issue: Issue) -> TextSpan:
-        """The characters that an issue is about: a value, part of a text, or an unknown name."""
         span = (self.names if issue.code == UNKNOWN_OPTION else self.values).get(issue.path, TextSpan(0, 1))
         if issue.span is None:
             return span
@@ -139,7 +138,6 @@ def _value(text: str) -> Any:
 
 
 def open_closers(text: str) -> str:
-    """The closing brackets that are missing at the end of a text."""
     open_: list[str] = []
     for piece in _TOKEN.findall(text):
         if piece in "[{":

@@ -77,7 +77,6 @@ def check_text(text: str) -> Iterator[Issue]:
 
 
 def is_ssml(text: str) -> bool:
-    """Whether the text is enclosed in a speak element."""
     return "<" in text and _ROOT.match(text) is not None
 
 

@@ -37,7 +37,6 @@ class Status(NamedTuple):
 
     @property
     def fields(self) -> Mapping[str, str]:
-        """The fields of a webhook that report it."""
         return {"status": "machine", "sub_state": self.sub_state} if self.sub_state else {"status": self.name}
 
 

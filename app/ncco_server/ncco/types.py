@@ -38,7 +38,6 @@ class NonBlank(PlainText):
     may_be_blank: bool = False
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if self.digits and is_whole_number(value):
             return [fault("N953", f"{shown(value)} is a number.", f'Write "{shown(value)}".')]
         if not isinstance(value, str):
@@ -60,13 +59,11 @@ class SpokenText(PlainText):
     """Spoken text, plain or SSML. Empty text causes a warning. For length and tags, see `ncco_server.ncco.ssml`."""
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, str):
             return [wrong_type(value, "text", "Put the text to say in quotes.")]
         return [] if value.strip() else [fault("N914", "The text is empty.")]
 
     def json_schema(self) -> JsonSchema:
-        """A schema for any text."""
         return {"type": "string"}
 
 
@@ -85,7 +82,6 @@ class LanguageCode(PlainText):
     codes: tuple[str, ...]
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, str):
             return [wrong_type(value, "text", "Write language and region joined by a hyphen, e.g. en-GB.")]
         if value.lower() in self.known:
@@ -109,7 +105,6 @@ class LanguageCode(PlainText):
         return Fix(f"Write {listed(same[:3])}.", "word", same[0]) if same else None
 
     def json_schema(self) -> JsonSchema:
-        """A schema for a BCP-47 code, with the list as examples."""
         return {"type": "string", "pattern": f"^{BCP47.pattern}$", "examples": list(self.codes)}
 
 
@@ -136,7 +131,6 @@ class FreeForm(MapOf):
     or_list: bool = False
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if not isinstance(value, dict) and not (self.or_list and isinstance(value, list)):
             return [wrong_type(value, "an object", 'Write an object, e.g. {"key": "value"}.')]
         if reason := unwritable(value):
@@ -149,7 +143,6 @@ class FreeForm(MapOf):
         ]
 
     def json_schema(self) -> JsonSchema:
-        """A schema for an object or, with `or_list`, for an object or an array."""
         return {"type": ["object", "array"] if self.or_list else "object"}
 
 
@@ -178,7 +171,6 @@ class StandardHeaders(MapOf):
         )
 
     def json_schema(self) -> JsonSchema:
-        """A schema for an object with one header."""
         return {
             "type": "object",
             "properties": {USER_TO_USER: {"type": "string", "pattern": "^[ -~]{0,256}$"}},
@@ -191,7 +183,6 @@ class OneOrList(ListOf):
     """A value that Vonage's documents show both on its own and in an array of one."""
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         kind = ListOf(self.entry, usually_one=True) if isinstance(value, list) else self.entry
         return check_value(kind, value)
 

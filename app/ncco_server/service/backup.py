@@ -100,7 +100,6 @@ class BackupPlaces:
 
     @property
     def present(self) -> Iterator[str]:
-        """The places that already contain data."""
         yield from (str(path) for path in (self.store.path, self.key) if path is not None and path.is_file())
         if self.recordings is not None and not self.recordings.is_empty():
             yield self.recordings.place

@@ -56,7 +56,6 @@ class CallCounts:
         }
 
     def add(self, calls: SummedCalls) -> None:
-        """Count some calls."""
         self.results[calls.result] += calls.calls
         self.ms += calls.ms
         if calls.until_s >= 0:
@@ -139,13 +138,11 @@ class CallReport:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The report as JSON."""
         since = None if self.complete_since is None else json_time(self.complete_since)
         return {**self.period.document, "complete_since": since, "rows": self.rows}
 
     @property
     def csv(self) -> str:
-        """The report as CSV."""
         return csv_text(COLUMNS, self.rows)
 
 

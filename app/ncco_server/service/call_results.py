@@ -171,7 +171,6 @@ async def missed_callers(
 
 
 def total(calls: Iterable[SummedCalls]) -> dict[str, int]:
-    """The number of calls by result."""
     found = dict[str, int]()
     for each in calls:
         found[each.result] = found.get(each.result, 0) + each.calls

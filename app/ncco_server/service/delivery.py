@@ -77,7 +77,6 @@ class Delivery:
 
     @cached_property
     def webhook(self) -> Webhook:
-        """The fields as a typed webhook."""
         return recognise(self.fields)
 
     @cached_property
@@ -119,7 +118,6 @@ class Delivery:
 
     @property
     def original(self) -> Delivery:
-        """The failed delivery that this fallback webhook repeats."""
         fields = {name: value for name, value in self.fields.items() if name not in ("reason", "original_request")}
         reason = next((reason for reason in FALLBACK_REASONS if reason == self.fields.get("reason")), "")
         return replace(self, fields=fields, reason=reason)

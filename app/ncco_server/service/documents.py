@@ -34,7 +34,6 @@ Personal: TypeAlias = Annotated[str, Field(json_schema_extra={"x-personal": True
 
 
 def _describe(schema: dict[str, Any], kind: type[RowDocument]) -> None:
-    """Add the docstrings of the fields to a JSON Schema."""
     docs = field_docs(kind, RowDocument)
     for name, field in kind.model_fields.items():
         option = schema["properties"].get(field.serialization_alias or name, {})
@@ -52,7 +51,6 @@ class RowDocument(BaseModel):
 
     @classmethod
     def names(cls) -> list[str]:
-        """The names of the fields, as programs read them."""
         fields = [field.serialization_alias or name for name, field in cls.model_fields.items()]
         return [*fields, *cls.model_computed_fields]
 
@@ -64,7 +62,6 @@ class RowDocument(BaseModel):
         return names
 
     def as_json(self) -> dict[str, Any]:
-        """The document as `json.dumps` takes it."""
         return self.model_dump(mode="json")
 
 
@@ -92,7 +89,6 @@ class PlacedAttempt(RowDocument):
 
     @classmethod
     def of(cls, row: AttemptRow) -> Self:
-        """The document of a row."""
         return cls.model_validate(row._asdict())
 
 

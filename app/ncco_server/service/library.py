@@ -305,7 +305,6 @@ class PinnedFlows:
 
     @property
     def has_room(self) -> bool:
-        """Whether there is room for more revisions of open calls."""
         return self._bytes < self._in_use_limit
 
     def get(self, key: tuple[str, str]) -> Flow | None:

@@ -13,7 +13,6 @@ from ncco_server.flow.model import Flow
 
 
 def import_needs(flows: Iterable[Flow]) -> None:
-    """Import the modules that these flows need."""
     for module in sorted({module for flow in flows for module in _modules_of(flow)}):
         import_module(f"{__package__}.{module}")
 

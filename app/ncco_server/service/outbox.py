@@ -135,18 +135,15 @@ class Sender(Poller[HookRow, HookCounts]):
         self._receivers = Receivers(max(1, self.schedule.slots // SLOW_SHARE))
 
     async def claim(self, limit: int) -> Sequence[HookRow]:
-        """See `Poller`."""
         now = self.now()
         if not await self._store.has_due_hooks(now):
             return ()
         return await self._store.claim_hooks(now, now + LEASE_MS, limit)
 
     async def count(self) -> HookCounts:
-        """See `Poller`."""
         return await self._store.count_hooks()
 
     async def run_one(self, row: HookRow) -> None:
-        """See `Poller`."""
         if row.tries > self.schedule.tries:  # in every attempt, the process died or could not store the result
             await self._conclude(row, Verdict("never", f"{self.schedule.tries} attempts did not finish"))
         elif self._receivers.may_begin(row.url):
@@ -177,7 +174,6 @@ class Sender(Poller[HookRow, HookCounts]):
             raise
 
     async def _conclude(self, hook: HookRow, verdict: Verdict) -> None:
-        """Store the result of an attempt, and pass it to the listener."""
         next_s: float | None = None
         if verdict.outcome == "sent":
             written = self._store.hook_sent(hook.id, self.now())

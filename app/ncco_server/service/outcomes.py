@@ -72,7 +72,6 @@ Files: TypeAlias = Mapping[str, Flow]
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
-    """A map from each flow's file to the flow."""
     return {flow.place.file: flow for flow in flows}
 
 
@@ -107,7 +106,6 @@ class Following:
         self.failed: list[tuple[str, str, TraceLine]] = []
 
     def read(self, lines: Iterable[TraceLine]) -> Following:
-        """Follow the trace of a turn."""
         for line in lines:
             self._flow = self._files.get(line.where.rpartition(":")[0], self._flow)
             if self._flow is not None:

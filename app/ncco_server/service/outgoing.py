@@ -142,7 +142,6 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         return self._hosts[key]
 
     async def aclose(self) -> None:
-        """Close every connection."""
         for host in self._hosts.values():
             await host.aclose()
 
@@ -213,7 +212,6 @@ class HostConnections:
             self._close(connection)
 
     async def aclose(self) -> None:
-        """Close every idle connection."""
         while self._idle:
             self._close(self._idle.pop())
         if self._closing:

@@ -25,7 +25,6 @@ _LABEL: Final = b"ncco-server: values of placed calls, first version"
 
 
 def new_salt() -> str:
-    """A random salt, as it is stored."""
     return secrets.token_hex(16)
 
 

@@ -69,7 +69,6 @@ class TimelineEntry:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The webhook, in summary and in full, and the turn that it caused, as JSON."""
         row = self.webhook
         turn = None
         inputs = self.inputs
@@ -203,7 +202,6 @@ def duration_text(seconds: float | None) -> str:
 
 
 def action_summary(action: Mapping[str, Any]) -> str:
-    """One line about an action of an NCCO: its prompt, called party or input."""
     name = str(action.get("action", "?"))
     value = action.get(ACTIONS[name].main) if name in ACTIONS else None
     words = "" if value is None else json.dumps(value, ensure_ascii=False)

@@ -138,7 +138,6 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def place(self) -> str:
-        """See `RecordingFiles`."""
         return repr(self._address)
 
     def begin(self, id_: str) -> UnfinishedFile:
@@ -147,11 +146,9 @@ class RecordingBucket(RecordingFiles):
         return _Upload(self._store, checked_id(id_))
 
     def open(self, id_: str) -> IO[bytes]:
-        """See `RecordingFiles`."""
         return BufferedReader(_Object(self._store, checked_id(id_)), READ_BYTES)
 
     def stored(self) -> Iterator[StoredAudio]:
-        """See `RecordingFiles`."""
         begun = set[str]()
         with _translated():
             for batch in self._store.list():
@@ -165,7 +162,6 @@ class RecordingBucket(RecordingFiles):
             self._require_absent(new_recording_id())
 
     def remove(self, ids: Iterable[str]) -> None:
-        """See `RecordingFiles`."""
         for id_ in ids:
             with suppress(FileNotFoundError), _translated():
                 self._store.delete(checked_id(id_))
@@ -186,11 +182,9 @@ class RecordingBucket(RecordingFiles):
         return len(old)
 
     def is_empty(self) -> bool:
-        """See `RecordingFiles`."""
         return next(self.stored(), None) is None
 
     def draft_folder(self, beside: Path) -> Path:
-        """See `RecordingFiles`."""
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
@@ -203,7 +197,6 @@ class RecordingBucket(RecordingFiles):
         done.callback(self.remove, before - {file.name for file in draft.iterdir()})
 
     def problems(self) -> Iterator[StorageProblem]:
-        """See `RecordingFiles`."""
         id_ = new_recording_id()
         content = b"ncco doctor"
         try:

@@ -98,7 +98,6 @@ class UnfinishedFile(ABC):
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
-        """Append bytes."""
         self._file.write(block)
         self._hash.update(block)
         self.beginning = (self.beginning + block[:16])[:16]
@@ -164,7 +163,6 @@ class RecordingFiles(ABC):
         """
 
     def put(self, id_: str, audio: bytes) -> None:
-        """Store audio that is already complete."""
         with closing(self.begin(id_)) as file:
             file.write(audio)
             file.keep()

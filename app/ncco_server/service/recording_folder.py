@@ -38,7 +38,6 @@ class RecordingFolder(RecordingFiles):
 
     @property
     def place(self) -> str:
-        """See `RecordingFiles`."""
         return str(self.path)
 
     def file(self, id_: str) -> Path:
@@ -46,7 +45,6 @@ class RecordingFolder(RecordingFiles):
         return self.path / checked_id(id_)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """See `RecordingFiles`."""
         self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_space(self.path)
         file = self.file(id_)
@@ -55,7 +53,6 @@ class RecordingFolder(RecordingFiles):
         return _PartFile(file)
 
     def open(self, id_: str) -> IO[bytes]:
-        """See `RecordingFiles`."""
         return self.file(id_).open("rb")
 
     def stored(self) -> Iterator[StoredAudio]:
@@ -66,12 +63,10 @@ class RecordingFolder(RecordingFiles):
                     yield StoredAudio(path.name, path.stat().st_mtime)
 
     def remove(self, ids: Iterable[str]) -> None:
-        """See `RecordingFiles`."""
         for id_ in ids:
             self.file(id_).unlink(missing_ok=True)
 
     def sweep(self, before_s: float) -> int:
-        """See `RecordingFiles`."""
         if not self.path.is_dir():
             return 0
         removed = 0
@@ -85,7 +80,6 @@ class RecordingFolder(RecordingFiles):
         return removed
 
     def problems(self) -> Iterator[StorageProblem]:
-        """See `RecordingFiles`."""
         place = self.path.absolute()
         existing = next(each for each in (place, *place.parents) if each.exists())
         if not os.access(existing, os.W_OK | os.X_OK):
@@ -95,15 +89,12 @@ class RecordingFolder(RecordingFiles):
             yield StorageProblem(False, f"other users of this machine can reach {place}", f"chmod 700 {place}")
 
     def is_empty(self) -> bool:
-        """See `RecordingFiles`."""
         return not self.path.is_dir() or not any(map(Path.is_file, self.path.iterdir()))
 
     def draft_folder(self, beside: Path) -> Path:
-        """See `RecordingFiles`."""
         return self.path.absolute()
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """See `RecordingFiles`."""
         move_into(draft, self.path, undo)
 
 

@@ -98,7 +98,6 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         self._is_newest_first = False
 
     async def close(self) -> None:
-        """Close the connections."""
         if self._media is not None:
             await self._media.http.aclose()
 
@@ -119,11 +118,9 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         )
 
     async def count(self) -> RecordingCounts:
-        """See `Poller`."""
         return await self._recordings.count()
 
     async def run_one(self, row: RecordingRow) -> None:
-        """See `Poller`."""
         row = row._replace(problem="", cure="")
         wait_s = 0.0
         try:

@@ -191,7 +191,6 @@ def _taken_in(trace: bytes, flows: Mapping[str, Flow]) -> Iterable[OutcomeKey]:
 
 
 def paint_traffic(drawing: Drawing, traffic: Traffic) -> Drawing:
-    """Add to a drawing how many calls took each way, and how many callers hung up in each step."""
     most = max((traffic.ways[arrow.outcomes[0]] for arrow in drawing.arrows if arrow.outcomes), default=0)
 
     def painted(arrow: Arrow) -> Arrow:

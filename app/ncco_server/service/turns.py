@@ -111,7 +111,6 @@ def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
 
 
 def _stored(turn: Turn, ncco: bytes) -> bytes:
-    """The NCCO of a turn as it is stored."""
     return ncco if turn.stored_ncco is None else orjson.dumps(turn.stored_ncco)
 
 

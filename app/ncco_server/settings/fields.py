@@ -71,7 +71,6 @@ _Switch = Annotated[bool, Cure("Write 1 or 0.")]
 
 
 def _read_by(read: Callable[[str], str]) -> AfterValidator:
-    """Make a validator that passes the text of a secret to `read`."""
     return AfterValidator(lambda secret: SecretStr(read(secret.get_secret_value())))
 
 
@@ -407,7 +406,6 @@ class Settings(Variables):
 
     @property
     def keeps_recordings(self) -> bool:
-        """Whether recordings are fetched and kept."""
         return self.bucket is not None or self.recordings_folder is not None
 
     @property
@@ -463,7 +461,6 @@ class Settings(Variables):
 
     @property
     def has_logins(self) -> bool:
-        """Whether anyone can log in to the console with a password."""
         return bool(self._password_hashes) or os.access(self.console_logins, os.F_OK)
 
     @property
@@ -519,7 +516,6 @@ def _url_of(host: str, port: int) -> str:
 
 
 def variable(field: str) -> str:
-    """The environment variable of a field."""
     alias = Variables.model_fields[field].validation_alias
     if isinstance(alias, AliasChoices):
         return str(alias.choices[0])

@@ -136,7 +136,6 @@ def _known() -> frozenset[str]:
 
 
 def _unknown(written: Iterable[str]) -> Iterator[str]:
-    """Warnings about variables that look like settings but are not."""
     known = _known()
     for name in sorted(written):
         if name.upper().startswith(PREFIX) and name.upper() not in known:

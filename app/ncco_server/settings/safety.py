@@ -96,7 +96,6 @@ def placeholders(settings: Settings) -> Iterator[SettingsError]:
 
 
 def weak_secrets(settings: Settings) -> Iterator[SettingsError]:
-    """Reports signature secrets that somebody could guess, or that are another value of the dashboard."""
     others = {variable(name): _text(settings, name) for name in ("api_secret", "application_id", "api_key")}
     for field in ("signature_secret", "signature_secret_previous"):
         secret = _text(settings, field)

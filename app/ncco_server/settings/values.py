@@ -38,12 +38,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is a loopback address or `localhost`."""
     return host.lower() == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
 def read_host(text: str) -> str:
-    """Parse a host name or an IP address."""
     host = text.strip().removeprefix("[").removesuffix("]")
     if is_address(host) or _HOST.fullmatch(host):
         return host
@@ -177,7 +175,6 @@ def _split(text: str) -> SplitResult:
 
 
 def read_database_url(text: str) -> str:
-    """Parse a URL that `ncco_server.store.open_store` accepts."""
     open_store(text)
     return text.strip()
 

@@ -67,7 +67,6 @@ class CallControl(ABC):
         return leg
 
     def own_conversation(self, leg: Leg, conversation: SimulatedConversation) -> None:
-        """Put a leg into a conversation that the leg's own NCCO controls."""
         conversation.controller = leg
         self.conversations.setdefault(conversation.uuid, conversation)
         conversation.join(leg)
@@ -87,7 +86,6 @@ class CallControl(ABC):
 
     @property
     def event_target(self) -> Target:
-        """The URL and method for webhooks that have no URL of their own."""
         return self.application.event_url, self.application.event_method
 
     def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
@@ -230,7 +228,6 @@ class CallControl(ABC):
         leg.processes.append(leg.player)
 
     def play_to_the_end(self, leg: Leg, ncco: Ncco | Target) -> Steps[None]:
-        """Play an NCCO, or the one that a target replies with, then end the leg."""
         found: Ncco | None
         if isinstance(ncco, tuple):
             fields = payloads.answer(leg, self.application.region_url)

@@ -88,7 +88,6 @@ class NetworkFault:
 
     @property
     def of_retry(self) -> NetworkFault:
-        """The faults of the retry."""
         return NetworkFault(loses_reply=True) if self.loses_every_reply else NO_FAULT
 
 

@@ -86,7 +86,6 @@ def plain(text: str) -> str:
 
 
 def is_spoken(text: str) -> bool:
-    """Whether a text, plain or SSML, contains anything to say."""
     return bool(_TAG.sub("", text).strip()) or "alias=" in text
 
 

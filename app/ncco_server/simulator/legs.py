@@ -152,18 +152,15 @@ class Leg:
 
     @property
     def name(self) -> str:
-        """The number or name that other parties see."""
         identity = self.identity
         return identity.to if identity.direction == "outbound" else identity.from_ or identity.from_user
 
     @property
     def is_answered(self) -> bool:
-        """Whether the leg has been answered."""
         return self.answered_ms is not None
 
     @property
     def is_over(self) -> bool:
-        """Whether the leg has ended."""
         return self.over.is_fired
 
     @property
@@ -183,7 +180,6 @@ class Leg:
 
     @property
     def heard_count(self) -> int:
-        """The number of entries in the transcript."""
         return len(self._heard)
 
     def heard_since(self, first: int) -> tuple[Heard, ...]:
@@ -204,7 +200,6 @@ class Leg:
             self._heard[number] = begun, replace(heard, seconds=lasted, is_cut=heard.kind in ("talk", "stream"))
 
     def dispatch(self, given: PartyInput) -> None:
-        """Pass the party's input to all queues that collect this type of input."""
         if self.waited is not None and self.waited.is_ended_by(given):
             self.waited = None
         for queue, kind in self.listeners:
@@ -212,7 +207,6 @@ class Leg:
                 queue.put(given)
 
     def pressing(self, digits: str) -> Steps[None]:
-        """Press keys one after another, as the party of this leg."""
         for index, digit in enumerate(digits):
             if index:
                 yield from pause(BETWEEN_KEYS_S)
@@ -228,14 +222,12 @@ class Leg:
         yield from pause(seconds)
 
     def wait_for_party(self, waited: Waited) -> None:
-        """Mark the call as waiting for the party."""
         self.open = self.waited = waited
         waits = self.waits
         self.waits = Signal()
         waits.fire()
 
     def stop_waiting(self) -> None:
-        """Mark the call as no longer waiting for the party."""
         self.open = self.waited = None
 
     async def listen(self, until: float | None = None, at_most: float = LONGEST_MS / 1000) -> CallMoment:
@@ -258,7 +250,6 @@ class Leg:
         return self._moment("idle" if len(self._heard) == before else "until")
 
     def _moment(self, otherwise: Literal["idle", "until"]) -> CallMoment:
-        """When and why virtual time stopped in the call."""
         if self.is_over:
             return CallMoment(self.at, "end")
         if self.waited is not None:
@@ -280,7 +271,6 @@ class Leg:
         await self._do(self.saying(*results, seconds=seconds, error=error))
 
     def saying(self, *results: str | tuple[str, float], seconds: float | None = None, error: str = "") -> Steps[None]:
-        """See `speak`."""
         guesses = [(guess, SURE) if isinstance(guess, str) else guess for guess in results]
         wire = [{"confidence": str(confidence), "text": text} for text, confidence in guesses]
         lasts = self._durations.talk(guesses[0][0] if guesses else "") if seconds is None else seconds
@@ -349,7 +339,6 @@ class InputQueue:
             leg.listeners.remove((self, kind))
 
     def put(self, item: PartyInput) -> None:
-        """Add an input."""
         self._items.append(item)
         self._arrived.fire()
 
@@ -381,11 +370,9 @@ class Sound:
     hearers: dict[Leg, int] = field(default_factory=dict)
 
     def reach(self, leg: Leg) -> None:
-        """Start the sound for a leg."""
         self.hearers[leg] = leg.note(self.kind, self.text, self.seconds, self.action)
 
     def leave(self, leg: Leg) -> None:
-        """Stop the sound for a leg."""
         if leg in self.hearers:
             leg.cut(self.hearers.pop(leg))
 

@@ -61,7 +61,6 @@ class LiveScheduler(Scheduler):
         return milliseconds((time.monotonic() - self._begun) * self._speed)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Send a request while virtual time goes on."""
         task = asyncio.create_task(self._reply(process, process.turn, request))
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

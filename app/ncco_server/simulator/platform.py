@@ -40,7 +40,6 @@ class Vonage(CallControl):
     """
 
     def play(self, leg: Leg, ncco: Ncco) -> Steps[None]:
-        """Play an NCCO for a leg."""
         return play(Playback(self, leg), ncco)
 
     async def send_event(self, leg: Leg, fields: Mapping[str, Any]) -> None:

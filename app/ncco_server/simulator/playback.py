@@ -83,7 +83,6 @@ class Playback:
 
     @property
     def prompts_over(self) -> Signal:
-        """A signal that fires when the prompts that have started are over."""
         if self._prompt_process is not None:
             return self._prompt_process.done
         signal = Signal()
@@ -91,7 +90,6 @@ class Playback:
         return signal
 
     def silence(self) -> None:
-        """Stop the prompts that have started."""
         self._queued.clear()
         if self._prompt_process is not None:
             self._prompt_process.cancel()

@@ -51,7 +51,6 @@ class Signal:
             resume()
 
     def subscribe(self, resume: Callable[[], None]) -> None:
-        """Call `resume` when the signal fires."""
         self._waiting.append(resume)
 
 
@@ -69,7 +68,6 @@ Steps: TypeAlias = Generator[Command, Any, T]
 
 
 def pause(seconds: float) -> Steps[None]:
-    """Let virtual time pass."""
     yield Until((), milliseconds(seconds))
 
 
@@ -97,7 +95,6 @@ class Process(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """Whether the process has ended."""
         return self.done.is_fired
 
     def cancel(self) -> None:
@@ -184,7 +181,6 @@ class Scheduler:
         return self._timers[0][0] if self._timers else None
 
     async def _settle(self) -> None:
-        """Run all processes that are ready now."""
         while self._ready:
             process, turn, value = self._ready.popleft()
             if process.turn == turn and not process.is_over:
@@ -197,7 +193,6 @@ class Scheduler:
                 await self._wait(process, process.step(value))
 
     async def _wait(self, process: Process[Any], command: Command | None) -> None:
-        """Make a process continue when its wait is over."""
         turn = process.turn
         if isinstance(command, Request):
             await self._request(process, command)

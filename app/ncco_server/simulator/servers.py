@@ -152,7 +152,6 @@ class HttpServer:
 
     @property
     def now(self) -> datetime:
-        """The real time."""
         return datetime.now(UTC)
 
     async def __aenter__(self) -> Self:
@@ -201,5 +200,4 @@ class AsgiServer(HttpServer):
 
     @property
     def now(self) -> datetime:
-        """The virtual time."""
         return self._clock()

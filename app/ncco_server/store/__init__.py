@@ -169,7 +169,6 @@ _CURE = (
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name of `_LATER`."""
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

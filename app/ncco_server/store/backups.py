@@ -40,6 +40,5 @@ class Backups:
 
     @in_one_transaction
     def add(self, row: BackupRow) -> Work[None]:
-        """Record a backup."""
         yield DELETE, ()
         yield INSERT, row

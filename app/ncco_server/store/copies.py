@@ -104,7 +104,6 @@ def _missing_columns(copy: sqlite3.Connection) -> list[str]:
 
 
 def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
-    """The columns of a table."""
     return [row[1] for row in copy.execute(f"PRAGMA table_info({table})")]
 
 

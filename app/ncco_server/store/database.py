@@ -281,7 +281,6 @@ class GroupWriter(ABC):
 
 
 def not_open(label: str) -> StoreUnavailable:
-    """The error for reads and writes of a database that is closed."""
     return StoreUnavailable(f"{label} is not open")
 
 

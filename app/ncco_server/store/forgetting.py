@@ -177,7 +177,6 @@ async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
 
 
 async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[str]) -> set[int]:
-    """The hooks that contain a number or belong to one of the sessions."""
     return {
         key
         async for key, session, url, *documents in _rows_in_batches(database, _HOOKS)
@@ -186,7 +185,6 @@ async def _find_hooks(database: Database, wanted: Numbers, sessions: Collection[
 
 
 async def _find_recordings(database: Database, wanted: Numbers, related: frozenset[str]) -> list[str]:
-    """The recordings that contain a number or belong to a related session or conversation."""
     return [
         id_
         async for id_, session, conversation, *texts in _rows_in_batches(database, _RECORDINGS, first="")

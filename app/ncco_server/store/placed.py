@@ -154,7 +154,6 @@ class AttemptRow(NamedTuple):
 
     @property
     def key(self) -> AttemptKey:
-        """What identifies the attempt."""
         return self.placed, self.number
 
 
@@ -592,7 +591,6 @@ class PlacedCalls:
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
-        """The rows of a query that has a place for the names of flows."""
         names = flows or ("",)
         return list(map(PlacedRow._make, await self.database.read(sql.of(len(names)), *values, *names)))
 
@@ -751,7 +749,6 @@ class PlacedCalls:
         return (yield from _save(stored._replace(outcome=COMPLETED, give_up_at=give_up_at)))
 
     async def look_again(self, attempt: AttemptRow, give_up_at: int) -> None:
-        """Wait for an attempt's webhooks until `give_up_at`."""
         await self._change(attempt, give_up_at=give_up_at)
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:

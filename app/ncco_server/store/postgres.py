@@ -130,7 +130,6 @@ class PostgresDatabase:
         self._opening = asyncio.Lock()
 
     async def open(self) -> None:
-        """See `Database.open`."""
         async with self._opening:
             if self._writer is None:
                 await _on_a_connection(self._address, _prepare)
@@ -139,7 +138,6 @@ class PostgresDatabase:
                 self._writer = _PostgresWriter(await _Connections.opened(self._address, 1, COMMIT_S), self._queue_limit)
 
     async def close(self) -> None:
-        """See `Database.close`."""
         parts = (self._writer, self._background, self._reading)
         self._writer = self._background = self._reading = None
         for part in parts:
@@ -147,17 +145,14 @@ class PostgresDatabase:
                 await part.close()
 
     async def schema(self) -> Schema:
-        """See `Database.schema`."""
         return await _on_a_connection(self._address, _schema)
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """See `Database.read`."""
         if self._reading is None:
             raise not_open(self.label)
         return await self._reading.fetch(sql, *values)
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
-        """See `Database.write`."""
         if self._writer is None or self._background is None:
             raise not_open(self.label)
         if keys:
@@ -180,8 +175,6 @@ class PostgresDatabase:
         await _on_a_connection(self._address, vacuum, limit_s=None)
 
     async def copy_to(self, path: Path) -> None:
-        """See `Database.copy_to`."""
-
         async def write(connection: Connection, _: str) -> None:
             require_readable(await _schema(connection, self.label), self.label)
             await copy_out(connection, path)
@@ -189,7 +182,6 @@ class PostgresDatabase:
         await _on_a_connection(self._address, write, limit_s=None)
 
     async def require_unused(self) -> None:
-        """See `Database.require_unused`."""
         await _on_a_connection(self._address, require_unused)
 
     async def replace_by(self, path: Path) -> None:
@@ -207,7 +199,6 @@ class PostgresDatabase:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        """See `Database.reading`."""
         schema = await _on_a_connection(self._address, _schema, limit_s=CONNECT_S)
         require_readable(schema, self.label)
         connections = await _Connections.opened(self._address, 1, SEARCH_S, statement_s=SEARCH_S)
@@ -241,7 +232,6 @@ class _Connections:
         return made
 
     async def fetch(self, sql: Sql, *values: object) -> list[Row]:
-        """All rows of a query."""
         return await self.use(lambda connection: _fetch(connection, sql.postgres, values), is_lost)
 
     async def use(self, work: Callable[[Connection], Awaitable[T]], may_retry: Callable[[BaseException], bool]) -> T:
@@ -280,7 +270,6 @@ class _Connections:
             await self._pool.release(connection)
 
     async def close(self) -> None:
-        """Disconnect."""
         try:
             async with asyncio.timeout(CONNECT_S):
                 await self._pool.close()
@@ -319,7 +308,6 @@ class _PostgresWriter(GroupWriter):
         return sorted(group, key=lambda item: sorted(set(item.keys)))
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`."""
         try:
             await self._connections.use(partial(_write_group, group=group, label=self.label), is_conflict)
         except Exception as error:  # noqa: BLE001 - handed to every waiting task
@@ -462,7 +450,6 @@ def _stored(values: Iterable[object]) -> list[object]:
 
 
 def _loaded(row: Iterable[Any]) -> Row:
-    """Undo the escapes in the texts of a row."""
     return tuple(loaded_text(value) if isinstance(value, str) and SUBSTITUTE in value else value for value in row)
 
 

@@ -124,7 +124,6 @@ class RecordingRow(NamedTuple):
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
     def is_being_fetched(self, now: int) -> bool:
-        """Whether a process is fetching the recording now."""
         return self.due_at is not None and self.leased_until > now
 
 
@@ -506,7 +505,6 @@ class Recordings:
 
     @in_one_transaction
     def removed(self, ids: Sequence[str]) -> Work[None]:
-        """Record that the files of these recordings are removed."""
         yield Many(REMOVED, [(id_,) for id_ in ids])
 
     @in_one_transaction

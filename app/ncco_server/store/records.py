@@ -560,12 +560,10 @@ class _Conditions:
         return f"${len(self.values)}"
 
     def require(self, condition: str) -> None:
-        """Add a condition, with the marks of its values."""
         self._conditions.append(f"({condition})")
 
     @property
     def sql(self) -> str:
-        """All conditions."""
         return " AND ".join(self._conditions or ["true"])
 
 

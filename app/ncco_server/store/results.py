@@ -157,7 +157,6 @@ class ResultRow(NamedTuple):
 
     @property
     def to(self) -> str:
-        """The digits or the name of the called side."""
         return self.party if self.direction == "outbound" else self.line
 
 
@@ -457,7 +456,6 @@ def end_results(
 def _insert(
     call: EndOfCall, stored: StoredCall, previous: str, at: int, *, is_last: bool, is_lost: bool
 ) -> Work[ResultRow]:
-    """Write and return the row of a call that is over."""
     party = call.party[:LONGEST_NAME]
     is_incoming = call.direction == "inbound"
     facts = _Facts.of((yield Keyed(SELECT_FACTS, (stored.key,))))
@@ -508,7 +506,6 @@ class _Facts(NamedTuple):
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> _Facts:
-        """The facts in the rows of `SELECT_FACTS`."""
         turns = list[tuple[int, TurnFacts | None]]()
         events = []
         has_failed = False
@@ -527,7 +524,6 @@ class _Facts(NamedTuple):
         return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
 
     def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-        """The call's result."""
         return decide(self.turns, self.events, is_incoming=is_incoming, is_lost=is_lost)
 
 

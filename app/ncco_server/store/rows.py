@@ -185,7 +185,6 @@ class Schema(NamedTuple):
 
     @property
     def is_complete(self) -> bool:
-        """Whether no versions are missing."""
         return not (self.missing or self.additions)
 
 

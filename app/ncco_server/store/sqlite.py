@@ -84,7 +84,6 @@ class SqliteDatabase:
         self._connection: sqlite3.Connection | None = None
 
     async def open(self) -> None:
-        """See `Database.open`."""
         if self._place is not None or self._connection is not None:
             return
         if self._memory is not None:
@@ -109,7 +108,6 @@ class SqliteDatabase:
             await writer.close()
 
     async def schema(self) -> Schema:
-        """See `Database.schema`."""
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
@@ -127,13 +125,11 @@ class SqliteDatabase:
             await asyncio.sleep(_PAUSE_S)
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
-        """See `Database.write`."""
         if self._writer is None:
             raise not_open(self.label)
         return self._writer.write(work, keys)
 
     async def trim(self) -> None:
-        """See `Database.trim`."""
         if self.path is not None:
             with suppress(sqlite3.Error):  # the next trim will do it
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
@@ -150,12 +146,10 @@ class SqliteDatabase:
             raise sqlite_file.unavailable(self.label, error) from error
 
     async def copy_to(self, path: Path) -> None:
-        """See `Database.copy_to`."""
         require_readable(await self.schema(), self.label)
         await asyncio.to_thread(copy_file, self._absolute(), path)
 
     async def require_unused(self) -> None:
-        """See `Database.require_unused`."""
         await asyncio.to_thread(require_unused, self._absolute())
 
     async def replace_by(self, path: Path) -> None:
@@ -209,7 +203,6 @@ class _Reader:
         self._is_closed = False
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """See `Read`."""
         if self._database.path is None:
             return self.fetch(sql, values)
         return await asyncio.to_thread(self.fetch, sql, values)

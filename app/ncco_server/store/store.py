@@ -404,7 +404,6 @@ class Store:
 
     @cached_property
     def recordings(self) -> Recordings:
-        """The recordings of calls."""
         from ncco_server.store.recordings import Recordings  # noqa: PLC0415 - most servers record nothing
 
         return Recordings(self.database)
@@ -415,14 +414,12 @@ class Store:
 
     @cached_property
     def placed(self) -> PlacedCalls:
-        """Calls that this server places."""
         from ncco_server.store.placed import PlacedCalls  # noqa: PLC0415 - most servers place no calls
 
         return PlacedCalls(self.database)
 
     @cached_property
     def api_keys(self) -> ApiKeys:
-        """The API keys of programs that request calls."""
         from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415 - only for the API for placed calls
 
         return ApiKeys(self.database)
@@ -465,7 +462,6 @@ class Store:
 
     @asynccontextmanager
     async def upkeep(self) -> AsyncIterator[UpkeepReader]:
-        """Yield a reader for the jobs of a server. See `records`."""
         async with self.database.reading() as (read, schema):
             yield UpkeepReader(read, schema)
 
@@ -682,7 +678,6 @@ class Store:
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
-        """The numbers of waiting and parked hooks."""
         return HookCounts(*(await self.database.read(COUNT_HOOKS))[0])
 
     # Deletion

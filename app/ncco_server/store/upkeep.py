@@ -162,7 +162,6 @@ class UpkeepReader:
         return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
 
     async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
-        """The calls with these keys, with everything that decides their results."""
         turns = defaultdict[int, list[PastTurn]](list)
         for key, *turn in await self._read_of(SELECT_PAST_TURNS, keys):
             turns[key].append(PastTurn(*turn))
@@ -201,7 +200,6 @@ class UpkeepReader:
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
-        """The flows and revisions of the open calls that began at `since` or later, each with its number of calls."""
         return [
             (flow, revision, int(calls)) for flow, revision, calls in await self._read(SELECT_OPEN_REVISIONS, since)
         ]

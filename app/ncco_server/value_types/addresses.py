@@ -109,7 +109,6 @@ class Phone(Kind):
         raise ValueError("a phone number is needed: 7 to 15 digits with the country code, such as 447700900123")
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         text = as_digits(value)
         if not isinstance(text, str):
             return [wrong_type(value, "a phone number", RULES["N113"].cure)]
@@ -173,7 +172,6 @@ class Url(Kind):
 
     @property
     def described(self) -> str:
-        """The type with its allowed hosts, as a phrase for messages."""
         return f"a URL of {' or '.join(self.hosts)}" if self.hosts else "a URL"
 
     @property
@@ -195,7 +193,6 @@ class Url(Kind):
         raise ValueError("a URL is needed, such as https://example.com/hold.mp3")
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if self.array_of_one and isinstance(value, list) and len(value) == 1:
             inner = [issue.inside(0) for issue in Url(self.schemes).check(value[0])]
             url = json.dumps(value[0], ensure_ascii=False) if isinstance(value[0], str) else ""
@@ -243,7 +240,6 @@ class Url(Kind):
         return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
 
     def json_schema(self) -> JsonSchema:
-        """A schema for text that begins with an allowed scheme."""
         pattern = "|".join("".join(f"[{letter}{letter.upper()}]" for letter in scheme) for scheme in self.schemes)
         single = {"type": "string", "pattern": f"^({pattern})://[^\\s/?#]\\S*$"}
         if not self.array_of_one:

@@ -93,7 +93,6 @@ class ListOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """A list with one entry."""
         return (SAMPLE,) if self.item is None else [self.item.sample]
 
     @property
@@ -102,7 +101,6 @@ class ListOf(Kind):
         return []
 
     def cast(self, value: object) -> list[Any]:
-        """A copy of the list in a form that JSON can store."""
         if self.item is None:
             found: list[Any] = _SizeBudget().copied(entries(value), 0)
             return found
@@ -110,7 +108,6 @@ class ListOf(Kind):
         return [cast(entry) for entry in entries(value)]
 
     def operand(self, value: Any) -> Any:
-        """A list with the entries as expressions use them."""
         return [*map(self.item.operand, value)] if self.item is not None and isinstance(value, list | tuple) else value
 
     def check(self, value: object) -> list[Issue]:
@@ -160,7 +157,6 @@ class ListOf(Kind):
         return [self.entry.normalised(entry) for entry in entries]
 
     def json_schema(self) -> JsonSchema:
-        """A schema for an array of entries."""
         schema: JsonSchema = {"type": "array", "items": self.entry.json_schema()}
         schema |= {"minItems": self.low} if self.low else {}
         schema |= {"maxItems": self.high} if self.high is not None else {}
@@ -209,18 +205,15 @@ class MapOf(Kind):
         return {name: inner.empty for name, inner in self.fields.items()}
 
     def cast(self, value: object) -> dict[str, Any]:
-        """A copy of the map in a form that JSON can store."""
         found: dict[str, Any] = _SizeBudget().copied(dict(pairs(value)), 0)
         return found
 
     def operand(self, value: Any) -> Any:
-        """A map with the fields as expressions use them."""
         if not self.fields or not isinstance(value, Mapping):
             return value
         return {name: self.fields[name].operand(each) if name in self.fields else each for name, each in value.items()}
 
     def json_schema(self) -> JsonSchema:
-        """A schema for any object."""
         return {"type": "object"}
 
 

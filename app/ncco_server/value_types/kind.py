@@ -89,7 +89,6 @@ class Kind(ABC):
 
     @property
     def is_text(self) -> bool:
-        """Whether values are stored as text."""
         return self.family == "text" or (self.is_timed and self.item is None and not self.fields)
 
     @property
@@ -143,7 +142,6 @@ class Kind(ABC):
 
     @property
     def entry(self) -> Kind:
-        """The type of an entry of a list, or of a map with any keys."""
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
@@ -163,11 +161,9 @@ class AnyValue(Kind):
     sample = SAMPLE
 
     def cast(self, value: object) -> Any:
-        """The unchanged value."""
         return value
 
     def json_schema(self) -> JsonSchema:
-        """A schema for anything except null."""
         return {"type": ["string", "number", "boolean", "object", "array"]}
 
 

@@ -50,15 +50,12 @@ class PlainText(Kind):
     sample = SAMPLE
 
     def cast(self, value: object) -> str:
-        """A single value as text."""
         return write(value)
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         return [] if isinstance(value, str) else [wrong_type(value, "text", "Write text in quotes.")]
 
     def json_schema(self) -> JsonSchema:
-        """A schema for any text."""
         return {"type": "string"}
 
 
@@ -83,7 +80,6 @@ class Flag(Kind):
     empty = False
 
     def cast(self, value: object) -> bool:
-        """See `Kind`."""
         written = str(value).strip() if isinstance(value, bool | str) else ""
         if written in ("true", "True", "false", "False"):
             return written in ("true", "True")
@@ -92,7 +88,6 @@ class Flag(Kind):
         raise ValueError(f"true or false is needed{cure}")
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if isinstance(value, bool):
             return []
         if is_true(value) or is_false(value):
@@ -105,7 +100,6 @@ class Flag(Kind):
         return is_true(value) if is_true(value) or is_false(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """A schema for a boolean, or for true or false as text."""
         return {"type": ["boolean", "string"], "pattern": "^\\s*([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee])\\s*$"}
 
 
@@ -156,7 +150,6 @@ class Number(Kind):
     noun = "a number"
 
     def cast(self, value: object) -> int | float:
-        """See `Kind`."""
         if isinstance(value, str) and _DECIMAL.fullmatch(value.strip()):
             return float(value) if "." in value else int(value)
         if is_number(value) and abs(value) < LARGE:
@@ -164,7 +157,6 @@ class Number(Kind):
         raise ValueError(f"a number{_in_seconds(value) or ' is needed, such as 2 or 0.5'}")
 
     def literal(self, text: str) -> int | float:
-        """See `Kind`."""
         number = self.cast(text)
         if (self.low is not None and number < self.low) or (self.high is not None and number > self.high):
             raise ValueError(self.cure)
@@ -177,7 +169,6 @@ class Number(Kind):
         return f"write {self.noun} from {self.low:,} to {self.high:,}" if is_bounded else ""
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         number = as_number(value)
         if number is None:
             return [wrong_type(value, "a number", f"Write {self._expected()}, without quotes.")]
@@ -237,7 +228,6 @@ class WholeNumber(Number):
     noun = "a whole number"
 
     def cast(self, value: object) -> int:
-        """See `Kind`."""
         if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
             return int(value)
         if is_number(value) and abs(value) < LARGE and value == int(value):
@@ -294,16 +284,13 @@ class Word(Kind):
 
     @property
     def described(self) -> str:
-        """A phrase for messages that lists the words."""
         return f"one of {', '.join(self.words)}"
 
     @property
     def cure(self) -> str:
-        """A cure that lists the words."""
         return f"write {' or '.join(self.words)}"
 
     def cast(self, value: object) -> str:
-        """See `Kind`."""
         if isinstance(value, str) and (value in self.words or value in self.disputed):
             return value
         meant = nearest(value, self.words) if isinstance(value, str) else None
@@ -311,7 +298,6 @@ class Word(Kind):
         raise ValueError(f"one of {', '.join((*self.words, *self.disputed))} is needed{hint}")
 
     def check(self, value: object) -> list[Issue]:
-        """See `Kind`."""
         if isinstance(value, str) and value in self.words:
             return []
         expected = listed([f'"{word}"' for word in self.words])

@@ -74,7 +74,6 @@ class Date(Kind):
         raise ValueError("a date is needed, such as 2026-03-05")
 
     def operand(self, value: object) -> object:
-        """See `Kind`."""
         return _read(date.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:
@@ -102,7 +101,6 @@ class TimeOfDay(Kind):
         raise ValueError("a time of day is needed, such as 09:30")
 
     def operand(self, value: object) -> object:
-        """See `Kind`."""
         return _read(time.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:
@@ -130,11 +128,9 @@ class PointInTime(Kind):
 
     @property
     def sample(self) -> str:
-        """A point in time in the zone."""
         return self.cast("2026-01-05T09:30+00:00")
 
     def with_zone(self, zone: str) -> Self:
-        """See `Kind`."""
         return replace(self, zone=zone)
 
     def cast(self, value: object) -> str:
@@ -163,7 +159,6 @@ class PointInTime(Kind):
         return write(point)
 
     def operand(self, value: object) -> object:
-        """See `Kind`."""
         return _read(datetime.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:

@@ -40,7 +40,6 @@ class FlowCoverage:
 
     @property
     def taken(self) -> int:
-        """The number of outcomes taken."""
         return sum(1 for count in self.outcomes.values() if count)
 
     @property
@@ -62,12 +61,10 @@ class Coverage:
 
     @property
     def outcomes(self) -> int:
-        """The number of outcomes of all flows."""
         return sum(len(flow.outcomes) for flow in self.flows.values())
 
     @property
     def taken(self) -> int:
-        """The number of outcomes taken in all flows."""
         return sum(flow.taken for flow in self.flows.values())
 
     @property
@@ -101,7 +98,6 @@ class OutcomeCounter:
         self._counts.update(self.taken(result))
 
     def taken(self, result: Result) -> set[OutcomeKey]:
-        """The outcomes that a scenario's calls took."""
         found: set[OutcomeKey] = set()
         for record in result.records:
             for turn in record.turns:
@@ -110,7 +106,6 @@ class OutcomeCounter:
         return found
 
     def coverage(self) -> Coverage:
-        """The coverage so far, by flow name."""
         return Coverage(
             {
                 name: FlowCoverage(flow, self._counted(outcomes_of(flow)), self._counted(error_exits_of(flow)))
@@ -125,7 +120,6 @@ class OutcomeCounter:
         return outcome._replace(place=outcome.place._replace(file=self._path_of(outcome.place.file)))
 
     def _taken_in(self, lines: Iterable[TraceLine]) -> Iterator[OutcomeKey]:
-        """The outcomes taken in one turn."""
         follow = Following(self._files).read(lines)
         if follow.begun is not None:
             yield follow.begun.name, follow.begun.start, ENTERED
@@ -138,7 +132,6 @@ class OutcomeCounter:
 
 
 def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
-    """The lines of a stored trace."""
     return tuple(map(TraceLine.read, json.loads(trace)))
 
 
@@ -170,7 +163,6 @@ def percent(value: float) -> str:
 
 
 def paint(coverage: Coverage) -> Drawing:
-    """Draw every flow of a project, with the number of scenarios that took each outcome."""
     flows = [flow.flow for flow in coverage.flows.values()]
     counts = {outcome[:3]: count for flow in coverage.flows.values() for outcome, count in flow.outcomes.items()}
     return paint_taken(draw(flows), counts)

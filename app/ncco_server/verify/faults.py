@@ -59,7 +59,6 @@ LIMITS: Final[Mapping[str, float]] = {name: each.limit for name, each in FAULTS.
 
 
 def is_over(found: float, most: float) -> bool:
-    """Whether a measure is over its limit."""
     return found > most + _TOLERANCE
 
 

@@ -171,12 +171,10 @@ class PlayedCall:
 
     @property
     def leg(self) -> Leg:
-        """The caller's leg."""
         return self.placed.leg
 
     @property
     def result(self) -> Result:
-        """What the server has done up to now."""
         if self._observed is not self.moment:
             self.observe()
         return self._result
@@ -203,7 +201,6 @@ class PlayedCall:
 
     @property
     def secrets(self) -> Secrets:
-        """The caller's input to sensitive steps."""
         found = Secrets()
         keyed: tuple[Waited | None, str] = (None, "")
         for note in self.notes:
@@ -234,7 +231,6 @@ class PlayedCall:
 
     @property
     def where(self) -> Where:
-        """The current position of the call."""
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
@@ -444,7 +440,6 @@ class PlayedCall:
                 yield Done(note.step, self._where_at(note.moment, turns[: note.turns]), note.after_s)
 
     def _where_at(self, moment: CallMoment, turns: Sequence[TurnRow]) -> Where:
-        """The position of the call after some turns."""
         kind = moment.waited.kind if moment.waited is not None else moment.kind
         waits = kind if kind in ("input", "record", "dial", "end") else ""
         address = moment.waited.address if moment.waited is not None else ""

@@ -76,7 +76,6 @@ class _ScriptWriter:
         self._keyed = note.open if isinstance(step, PressStep) else None
 
     def end(self) -> None:
-        """Write the end of a call that is over."""
         if self._leg.is_over:
             self._hear(len(self._transcript), CallMoment(self._leg.at, "end"))
             if self._leg.ended_by == "platform":

@@ -94,7 +94,6 @@ def line_start(at: float, verb: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A multi-line text on one printable line."""
     return printable(" ".join(text.split()))
 
 

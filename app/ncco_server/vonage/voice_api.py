@@ -193,7 +193,6 @@ class Problem(ApiDocument):
 
     @property
     def explanation(self) -> str:
-        """The detail, with the invalid parameters."""
         wrong = (f"{each.name}: {each.reason}" for each in self.invalid_parameters)
         return "; ".join(filter(None, (self.detail, *wrong)))
 
@@ -253,7 +252,6 @@ class VoiceApi:
             await self._sleep(wait_s)
 
     async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
-        """Make a call play another NCCO."""
         body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
         await self._request("PUT", _path(uuid), region_url, body)
 

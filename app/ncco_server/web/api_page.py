@@ -36,8 +36,6 @@ _TEMPLATE: Final = Path(__file__).with_name("api_page.html")
 
 
 def add_api_page(app: FastAPI) -> None:
-    """Serve `/docs`."""
-
     @cache
     def page() -> str:
         template = Environment(autoescape=True, trim_blocks=True).from_string(_TEMPLATE.read_text(encoding="utf-8"))

@@ -119,7 +119,6 @@ def create_app(
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    """Reply in JSON to an unknown path, a wrong method or any other framework error."""
     refused = cast(HTTPException, error)
     headers = allow_header(request) if refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED else refused.headers
     cure = _CURES.get(refused.status_code, "See the documentation.")
@@ -127,5 +126,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _server_error(_: Request, __: Exception) -> Response:
-    """Reply in JSON to an unexpected error outside the webhook routes."""
     return error_response(500, "internal error", "See the server's log.")

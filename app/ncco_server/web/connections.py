@@ -59,7 +59,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self._receive_within(self.head_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Called when the connection is closed."""
         for timer in (self._receiving, self._sending):
             if timer is not None:
                 timer.cancel()
@@ -82,7 +81,6 @@ class LimitedProtocol(HttpToolsProtocol):
             self._receive_within(self.head_s if self._awaited == "head" else self.request_s)
 
     def on_message_begin(self) -> None:
-        """Called at the start of a request."""
         self._requests += 1
         self._awaited = "head"
         self._head_bytes = 0
@@ -99,17 +97,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # accepts appends, and keeps nothing
 
     def on_message_complete(self) -> None:
-        """Called at the end of a request."""
         self._awaited = ""
         super().on_message_complete()
 
     def pause_writing(self) -> None:
-        """Called while the client leaves a large part of a response unread."""
         super().pause_writing()
         self._sending = self.loop.call_later(self.send_s, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Called when the client reads on."""
         super().resume_writing()
         if self._sending is not None:
             self._sending.cancel()

@@ -64,11 +64,9 @@ class LastHour:
             self.mark()
 
     def mark(self) -> None:
-        """Remember the counters, for the figures of the next hour."""
         self._marks.append((self._clock(), self._totals()))
 
     def figures(self) -> ServerFigures:
-        """The present figures."""
         while len(self._marks) > 1 and self._marks[1][0] <= self._clock() - HOUR_S:
             self._marks.popleft()
         before = self._marks[0][1]
@@ -105,8 +103,6 @@ class LastHour:
 
 
 def figures_app(hour: LastHour) -> Starlette:
-    """The application that serves the figures, and remembers the counters while it runs."""
-
     @asynccontextmanager
     async def marking(_: Starlette) -> AsyncIterator[None]:
         task = asyncio.create_task(hour.mark_forever())

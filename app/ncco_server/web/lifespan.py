@@ -96,7 +96,6 @@ def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, 
 async def _look_after_store(
     stack: AsyncExitStack, config: WebhookConfig, own: OwnService, jobs: Jobs, opened: asyncio.Event
 ) -> None:
-    """Start the jobs that count stored calls, save the flows in use, end calls, keep their results and delete them."""
     settings = config.settings
     service = config.calls
     backup_days = 0 if config.dev or settings.has_memory_store else settings.backup_days

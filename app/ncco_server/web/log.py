@@ -121,7 +121,6 @@ def log_of_program() -> FilteringBoundLogger:
 
 
 def writing_to(log: FilteringBoundLogger) -> WriteLine:
-    """Make a function that writes lines to a structlog logger."""
     return lambda level, line: getattr(log, level)(**line)
 
 
@@ -316,7 +315,6 @@ def log_webhook(
 
 
 def _place(error: BaseException) -> dict[str, Any]:
-    """The type of an exception and its stack."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     names = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
     return {"error": type(error).__name__, "frames": names}

@@ -179,7 +179,6 @@ class Metrics:
         self._flows.set(len(current.flows))
 
     def render(self) -> bytes:
-        """The metrics as text."""
         return generate_latest(self.registry)
 
 
@@ -190,7 +189,6 @@ def _commit() -> str:
 
 
 def result_of(answer: LookupAnswer) -> str:
-    """The result of a lookup, in one word."""
     if not answer.problem:
         return "cached" if answer.is_cached else "ok"
     return "late" if answer.is_late else "failed"

@@ -16,12 +16,10 @@ _SCHEMAS: Final = "#/components/schemas/"
 
 
 def reference(name: str) -> dict[str, str]:
-    """A reference to a model in the document."""
     return {"$ref": f"{_SCHEMAS}{name}"}
 
 
 def body_of(*models: type[Webhook]) -> dict[str, Any]:
-    """The part of the document that describes the request body of these webhooks."""
     any_of = [reference(model.__name__) for model in models]
     schema = any_of[0] if len(any_of) == 1 else {"anyOf": any_of}
     return {"requestBody": {"content": {"application/json": {"schema": schema}}}}
@@ -48,7 +46,6 @@ def _webhook_schemas() -> dict[str, Any]:
 
 
 def _ncco_schemas() -> dict[str, Any]:
-    """The NCCO and its definitions, with their references changed to paths in the document."""
     ncco: dict[str, Any] = orjson.loads(orjson.dumps(json_schema()).replace(b"#/$defs/", _SCHEMAS.encode()))
     own = {name: part for name, part in ncco.items() if name not in ("$schema", "$defs")}
     return {"NCCO": own, **ncco["$defs"]}

@@ -34,7 +34,6 @@ class HookLog(Listener):
         self._log = log
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """Report an attempt to send a hook."""
         about = {"hook": hook.name, "id": hook.id, "session": hook.session, "tries": hook.tries}
         if verdict.outcome == "sent":
             self._metrics.hook_tries.labels("sent").inc()
@@ -51,12 +50,10 @@ class HookLog(Listener):
             self._log.error("hook parked", **about, problem=verdict.problem, cure=cure)
 
     def counted(self, counts: HookCounts) -> None:
-        """Report the numbers of waiting and parked hooks."""
         self._metrics.unsent_hooks.labels("waiting").set(counts.waiting)
         self._metrics.unsent_hooks.labels("parked").set(counts.parked)
 
     def troubled(self, problem: str) -> None:
-        """Report that the store was unavailable."""
         self._log.error("hooks not sent", problem=problem)
 
 
@@ -135,7 +132,6 @@ class OwnService:
                 self.placer = make_placer(settings, self.calls, self.voice, metrics, log=log, clock=clock)
 
     async def close(self) -> None:
-        """Close the clients."""
         if self._voice_client is not None:
             await self._voice_client.aclose()
         await self._clients.close()

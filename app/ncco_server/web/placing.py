@@ -26,12 +26,10 @@ class PlacingLog(PollListener[PlacedCounts]):
         self._log = log
 
     def counted(self, counts: PlacedCounts) -> None:
-        """Report the numbers of calls that are waiting or in progress."""
         self._metrics.placed_calls.labels("waiting").set(counts.waiting)
         self._metrics.placed_calls.labels("calling").set(counts.calling)
 
     def troubled(self, problem: str) -> None:
-        """Report that no calls can be placed now."""
         self._log.error("calls not placed", problem=problem)
 
 
@@ -60,7 +58,6 @@ def make_placer(
     log: FilteringBoundLogger,
     clock: Callable[[], datetime],
 ) -> Placer:
-    """Make the placer with these settings."""
     limits = PlacingLimits(settings.place_per_minute, settings.place_per_day)
     policy = PlacingPolicy(base_url=settings.base_url, limits=limits, keeps_hours=not settings.has_virtual_vonage)
     return Placer(calls, voice, policy, PlacingLog(metrics, log), clock)

@@ -64,7 +64,6 @@ def _what(line: EventDict) -> str:
 
 
 def _details(line: EventDict) -> Iterator[str]:
-    """The lines that say what went wrong, with the stack of an exception."""
     for name in ("problem", "cure"):
         if line.get(name):
             yield f"{name}: {line[name]}"

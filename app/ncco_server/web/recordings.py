@@ -31,7 +31,6 @@ class RecordingLog(FetchListener):
         self._log = log
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Report an attempt to fetch a recording."""
         about = {"id": row.id, "kind": row.kind, "session": row.session, "tries": row.tries}
         if not row.problem:
             self._metrics.recording_tries.labels("kept").inc()
@@ -44,17 +43,14 @@ class RecordingLog(FetchListener):
             self._log.error("recording given up", **about, problem=row.problem, cure=row.cure)
 
     def counted(self, counts: RecordingCounts) -> None:
-        """Report the numbers of waiting and failed recordings."""
         self._metrics.missing_recordings.labels("waiting").set(counts.waiting)
         self._metrics.missing_recordings.labels("failed").set(counts.failed)
 
     def troubled(self, problem: str) -> None:
-        """Report that the store was unavailable."""
         self._log.error("recordings not fetched", problem=problem)
 
 
 async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
-    """Fetch recordings, remove old ones and look for lost files until cancelled."""
     settings = config.settings
     store = config.calls.store
     log = config.log

@@ -32,7 +32,6 @@ class RequestHeadMiddleware:
         self._readiness = readiness
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request."""
         if scope["type"] != "http":
             await self._others(scope, receive, send)
             return

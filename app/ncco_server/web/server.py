@@ -139,7 +139,6 @@ def _run(
     dev: bool,
     figures: socket.socket | None,
 ) -> None:
-    """Serve the webhooks, and on ports of their own the metrics, the figures and the API for placed calls."""
     metrics = Metrics(settings.commit)
     config = config_of(
         create_app(settings, dev=dev, metrics=metrics, write_line=write_line),
@@ -210,7 +209,6 @@ def _beside(
 
 @contextmanager
 def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[None]:
-    """Serve the metrics on the configured port."""
     if settings.metrics_port is None:
         yield
         return

@@ -37,7 +37,6 @@ Our choice: a call is connected for at most two hours. Source: NCCO reference, C
 
 @asynccontextmanager
 async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run `work` as a task until the context ends."""
     task = asyncio.create_task(work)
     try:
         yield
@@ -134,20 +133,16 @@ class Jobs(JobListener):
         self._failing: dict[str, str] = {}
 
     async def every(self, name: str, job: Job) -> None:
-        """Run a job in each process until cancelled."""
         await every(JOBS[name], job, name, self)
 
     async def hold(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run jobs in one process at a time until cancelled."""
         await hold(self._leases, name, work, self)
 
     def began(self, job: str) -> None:
-        """See `JobListener`."""
         if job not in self._failing:
             self._failing_since.labels(job).set_to_current_time()
 
     def ended(self, job: str, problem: str) -> None:
-        """See `JobListener`."""
         if not problem:
             self._failing.pop(job, None)
             self._failing_since.labels(job).set(0)
@@ -214,7 +209,6 @@ class _CallJobs:
             self._config.log.info("calls ended", early=found.early, known=found.known, lost=found.lost)
 
     async def complete(self) -> float | None:
-        """Write the results of calls that older versions stored or ended."""
         try:
             has_more = await self._rows.complete(milliseconds(self._config.clock()))
         finally:
@@ -224,11 +218,9 @@ class _CallJobs:
         return 0.0 if has_more else None
 
     async def add_up(self) -> None:
-        """Add changed results to the sums."""
         await self._rows.count()
 
     async def delete(self) -> float | None:
-        """Delete calls that are too old."""
         await self._looked.wait()
         await self._completed.wait()
         if self._kept is None:

@@ -282,10 +282,8 @@ class WebhookResponse(Response):
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:
-    """An error as JSON, with its fix."""
     return Response(error_body(error, cure), status, headers, "application/json")
 
 
 def error_body(error: str, cure: str) -> bytes:
-    """The JSON of an error."""
     return orjson.dumps({"error": error, "cure": cure})

@@ -115,7 +115,6 @@ class Hint(NamedTuple):
 
 
 def hint(call: PlayedCall) -> Hint:
-    """The steps that are possible at this moment of a call."""
     moment = call.moment
     ways = call.ways("speak")
     text = "the server is no longer waiting for the caller; Enter: hang up"

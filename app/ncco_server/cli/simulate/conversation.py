@@ -59,7 +59,6 @@ class TerminalCall:
             await self._look_back()
 
     async def _look_back(self) -> None:
-        """After the call, let the person ask for its decisions or save it."""
         self._prompt.offers = ("why", "ncco", "webhook", "webhooks", "save ", "quit")
         if self._prompt.is_person:
             self._screen.say("[the call is over: why, ncco, webhooks, save FILE; Enter: leave]", "dim")

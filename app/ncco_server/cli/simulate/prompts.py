@@ -117,11 +117,9 @@ class PromptedLookups(LookupAnswers):
         return answer
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        """See `LookupAnswers`."""
         return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
 
     async def _typed(self, definition: Answering) -> LookupAnswer:
-        """Ask until what is typed is valid."""
         names = definition.returns.fields
         fields = " ".join(f"{name}=.." for name in names)
         self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")

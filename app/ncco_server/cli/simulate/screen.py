@@ -44,7 +44,6 @@ class News(NamedTuple):
 
 
 def noted(at: float, order: int, key: object, text: str, colour: str = "dim") -> News:
-    """A line of details below something that was heard."""
     return News(at, order, key, printable(f"{INDENT}{text}"), colour)
 
 
@@ -60,7 +59,6 @@ class Screen:
         self._printed: set[object] = set()
 
     def say(self, text: str, colour: str = "") -> None:
-        """Print a line."""
         click.echo(ink(text, colour) if colour else text)
 
     def show(self, news: Iterable[News], transcript: Sequence[Heard]) -> None:
@@ -74,7 +72,6 @@ class Screen:
                 self.say(new.text, new.colour)
 
     def news_of(self, result: Result) -> Iterator[News]:
-        """What has happened in a call so far."""
         for number, heard in enumerate(result.transcript):
             yield News(heard.at, 4, ("heard", number), line_of(heard), _COLOURS.get(heard.kind, ""), number)
         for sent in result.webhooks:
@@ -87,7 +84,6 @@ class Screen:
             yield noted(at, 2, ("decision", number), text)
 
     def show_asked(self, what: str, result: Result) -> None:
-        """What a person asked to see during a call."""
         played = [each for each in result.webhooks if each.is_played]
         if what == "ncco":
             for ncco in [each.ncco for each in result.webhooks if each.ncco is not None][-1:]:

@@ -22,7 +22,6 @@ def form_fields(file: str, text: str, line: str) -> list[FormField]:
 
 
 def fields_of(read: ReadProject, file: str) -> list[FormField]:
-    """The form fields of a file of the project."""
     return list(fields_in(read.node(file), a_number(read)))
 
 
@@ -91,7 +90,6 @@ class FileChange:
 
     @property
     def differences(self) -> list[FieldChange]:
-        """The changed values, as the form shows them."""
         return differences(self.fields, self.after)
 
     @property
@@ -134,7 +132,6 @@ class FileChange:
 
 
 def change_of(folder: ProjectFolder, file: str, before: str, after: str) -> FileChange:
-    """A change of a file, with the check of the resulting project."""
     read = folder.current()
     line = a_number(read)
     known = {(issue.code, issue.message) for issue in read.issues}

@@ -49,7 +49,6 @@ class FormField(NamedTuple):
 
     @property
     def section(self) -> str:
-        """The section of the form that it belongs to."""
         if self.path[0] in ("hours", "numbers"):
             return _section_of(self.path)
         return {"number": "Who is called", "key": "Menu keys"}.get(self.kind, SECTIONS[0])
@@ -81,12 +80,10 @@ class NewLine(NamedTuple):
 
     @property
     def part(self) -> NewPart:
-        """The kind of line that can be added here."""
         return NEW_PARTS[self.path[-1]]
 
     @property
     def section(self) -> str:
-        """The section of the form that it belongs to."""
         return _section_of(self.path)
 
 
@@ -134,7 +131,6 @@ def pointer(path: Path) -> str:
 
 
 def path_of(name: str) -> Path:
-    """Read the path from a JSON Pointer."""
     return tuple(key.replace("~1", "/").replace("~0", "~") for key in name.split("/")[1:])
 
 
@@ -149,7 +145,6 @@ def fields_in(root: Node | None, line: str = "") -> Iterator[FormField]:
 
 
 def _fields_in(root: Map) -> Iterator[FormField]:
-    """The fields, with their values as written in the file."""
     if isinstance(numbers := root.get("numbers"), Seq):
         for place, number in _items(numbers, ("numbers",)):
             yield from _text(number, place, "number", _LINE, "Calls to", removes=place)
@@ -173,7 +168,6 @@ def new_lines_in(root: Node | None) -> Iterator[NewLine]:
 
 
 def group_title(group: str) -> str:
-    """The heading of a group: the name of its step or calendar, in words."""
     return group.removeprefix(_HOURS_OF).replace("_", " ").capitalize()
 
 
@@ -189,7 +183,6 @@ def _items(node: Node | None, path: Path) -> list[tuple[Path, Node]]:
 
 
 def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The fields of a calendar: the hours of days and dates, and the holidays."""
     if part.key.value == "holidays":
         for place, holiday in _items(part.value, path):
             yield from _of_holiday(holiday, place, group)
@@ -201,7 +194,6 @@ def _of_calendar(part: Entry, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_holiday(node: Node, path: Path, group: str) -> Iterator[FormField]:
-    """The fields of an entry of `holidays`: a date, dates with their names, or the holidays of a country."""
     if isinstance(node, Text):
         yield from _text(node, path, "date", group, "Holiday", removes=path)
         return
@@ -237,7 +229,6 @@ def _of_step(step: Node | None, path: Path, group: str) -> Iterator[FormField]:
 
 
 def _of_choice(choice: Entry, path: Path, group: str) -> Iterator[FormField]:
-    """The fields for the keys of a choice."""
     for entry in _entries(choice.value):
         if entry.key.value == "dtmf":
             yield from _texts(entry, (*path, "dtmf"), "key", group, f"key for {choice.key.value.replace('_', ' ')}")

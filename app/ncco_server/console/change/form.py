@@ -68,7 +68,6 @@ def changed(text: str, fields: Iterable[FormField], form: Mapping[str, str], lin
 
 
 def is_removed(field: FormField, form: Mapping[str, str]) -> bool:
-    """Whether the form says to remove the line of a field."""
     return field.removes is not None and f"remove:{field.name}" in form
 
 

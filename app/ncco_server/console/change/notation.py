@@ -50,7 +50,6 @@ def date_key(words: str) -> str:
 
 
 def is_date(key: str) -> bool:
-    """Whether a text looks like a date or a range of dates in a flow."""
     return _DATE.fullmatch(key) is not None
 
 

@@ -42,7 +42,6 @@ class FormGroup(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The heading of the group."""
         return group_title(self.name)
 
     @property
@@ -60,11 +59,9 @@ class FormSection(NamedTuple):
 
     @property
     def size(self) -> int:
-        """The number of fields in the section."""
         return sum(len(group.fields) for group in self.groups)
 
     def has(self, inputs: Collection[str]) -> bool:
-        """Whether one of these inputs is in the section."""
         return any(
             field.name in inputs or f"remove:{field.name}" in inputs for group in self.groups for field in group.fields
         ) or any(
@@ -76,7 +73,6 @@ class FormSection(NamedTuple):
 
 
 def sections_of(fields: Iterable[FormField], new_lines: Iterable[NewLine]) -> list[FormSection]:
-    """The sections of the form."""
     found: dict[str, dict[str, FormGroup]] = {title: {} for title in SECTIONS}
     for field in fields:
         found[field.section].setdefault(field.group, FormGroup(field.group, [], [])).fields.append(field)
@@ -111,7 +107,6 @@ def change_list(request: Request, _: CanLook) -> Response:
 
 
 def _shared(read: ReadProject) -> dict[str, str]:
-    """The files with opening hours that flows share, each with its display name."""
     owned = {flow.place.file for flow in read.project.flows.values()}
     files = dict.fromkeys(calendar.place.file for calendar in read.project.calendars.values())
     return {file: title_of(read, file, fields_of(read, file)) for file in files if file not in owned}

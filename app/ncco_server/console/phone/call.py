@@ -136,7 +136,6 @@ class PhoneCall(PlayedCall):
         self.moment = CallMoment(self.leg.at, "end")
 
     async def change(self, world: World) -> None:
-        """Change the behaviour of called parties and the results of lookups from now on."""
         self.answers.world = world
         await self.play(self.leg.at)
 
@@ -169,7 +168,6 @@ class PhoneCall(PlayedCall):
         return f"{found} is not writable by the server's user, so this call cannot be kept as a scenario."
 
     async def close(self) -> None:
-        """Release the resources of the call."""
         if self._stage is not None:
             await self._stage.close()
 
@@ -221,11 +219,9 @@ class NccoServer:
 
     @property
     def now(self) -> datetime:
-        """See `Server`."""
         return self._clock()
 
     async def deliver(self, request: Request) -> Response:
-        """See `Server`."""
         if request.url.startswith(f"{BASE}/answer"):
             return Response(200, {"content-type": "application/json"}, self._body)
         return Response(204)

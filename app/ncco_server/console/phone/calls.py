@@ -122,7 +122,6 @@ class PhoneCalls:
                 await person.worker.close()
 
     async def close(self) -> None:
-        """End all calls."""
         if self._ending is not None:
             self._ending.cancel()
         for person in self._people.values():

@@ -77,7 +77,6 @@ class IncomingCalls:
         self._listener = listener
 
     async def serve(self) -> None:
-        """Serve the virtual Vonage until this is cancelled."""
         await self._live.serve(self._listener, self._forget)
 
     def _forget(self) -> None:
@@ -86,7 +85,6 @@ class IncomingCalls:
             vonage.forget_ended(ENDED_CALLS)
 
     def ringing(self) -> list[RingingCall]:
-        """The ringing calls."""
         return [RingingCall(leg.uuid, leg.identity.from_ or "", leg.identity.to) for leg, _ in self._ringing_legs()]
 
     def _ringing_legs(self) -> Iterator[tuple[Leg, Leg]]:
@@ -180,7 +178,6 @@ class LocalServer(HttpServer):
         self._server_url = f"{server_url}/"
 
     async def deliver(self, request: Request) -> Response:
-        """See `HttpServer`."""
         if self._public_url and request.url.startswith(self._public_url):
             request = replace(request, url=self._server_url + request.url.removeprefix(self._public_url))
         return await super().deliver(request)

@@ -264,7 +264,6 @@ def _show(
 
 
 async def _incoming(request: Request, session: ConsoleSession, id_: str, step: Any) -> Response:
-    """Continue a call that the server has placed, and show it."""
     calls = _calls_of(request)
     if step is not None and session.role != "change":
         raise HTTPException(403, "To answer calls that the server places, log in with a password that allows changes.")

@@ -87,7 +87,6 @@ class PhonePlayer:
             return {"not_played": [refusal.status, str(refusal)]}
 
     def close(self) -> None:
-        """Release the resources of all calls."""
         for call in self._calls.values():
             self._runner.run(call.close())
         if self._client is not None:
@@ -168,7 +167,6 @@ class PhonePlayer:
             await self._calls.pop(id_).close()
 
     async def _step(self, *, id_: str, step: Any, at: float | None) -> Json:
-        """Press, speak, be silent, leave a message, hang up, or decide what the called party does."""
         call = self._call(id_)
         return await _played(call, partial(call.do, step_of(step), at))
 
@@ -178,12 +176,10 @@ class PhonePlayer:
         return await _played(call, partial(call.play, at))
 
     async def _change_world(self, *, id_: str, world: Json) -> Json:
-        """Change the called parties and the results of lookups from now on."""
         call = self._call(id_)
         return await _played(call, partial(call.change, World(**world)))
 
     async def _explain(self, *, id_: str, number: int, base_url: str) -> Json:
-        """The reasons for a turn."""
         call = self._call(id_)
         try:
             why: Json = plain(explain(call, number, base_url))
@@ -192,7 +188,6 @@ class PhonePlayer:
         return why
 
     async def _keep(self, *, id_: str, folder: Json) -> Json:
-        """Write the call as a scenario."""
         call = self._call(id_)
         if not call.playable.is_saved(project_in(folder)):
             cure = "save it in a project file, or replay the call with the saved version"
@@ -204,7 +199,6 @@ class PhonePlayer:
         return kept
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
-        """Replay a recorded call, and save it as a scenario."""
         project = project_in(folder)
         server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
         try:
@@ -238,7 +232,6 @@ async def _played(call: PhoneCall, playing: Callable[[], Awaitable[None]]) -> Js
 
 
 def _shown(call: PhoneCall, refused: str) -> Json:
-    """The current state of a call, as the page shows it."""
     decided = call.decided
     dialled = call.moment.waited if call.moment.kind == "dial" else None
     zone = f" in {call.made_at.tzinfo}" if call.playable.project is not None else ""

@@ -95,7 +95,6 @@ class RecordedSteps:
             raise CannotRepeat("it contains something that cannot be keyed in or said on the phone") from error
 
     def as_written(self) -> dict[str, list[Any]]:
-        """These steps as plain values."""
         return {
             "inputs": [None if step is None else step.as_written() for step in self.inputs],
             "dials": [step.as_written() for step in self.dials],
@@ -104,7 +103,6 @@ class RecordedSteps:
 
     @classmethod
     def read(cls, written: Mapping[str, Sequence[Any]]) -> RecordedSteps:
-        """Read the result of `as_written`."""
         inputs = deque(None if step is None else step_of(step) for step in written["inputs"])
         return cls(inputs, deque(map(step_of, written["dials"])), deque(map(step_of, written["messages"])))
 
@@ -311,7 +309,6 @@ async def keep_recorded(recorded: Mapping[str, Any], folder: ProjectFolder, serv
 
 
 async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable, server: PhoneServer) -> Kept:
-    """Replay the call from this number and save it."""
     steps = RecordedSteps.read(recorded["steps"])
     hides_input = None in steps.inputs
     hides_params = recorded["hides_params"]
@@ -341,7 +338,6 @@ async def _keep_as(recorded: Mapping[str, Any], caller: str, playable: Playable,
 
 
 async def _play(call: PhoneCall, steps: RecordedSteps, *, is_hung_up: bool) -> None:
-    """Repeat the recorded steps wherever the call waits."""
     for _ in range(MOST_STEPS):
         await call.play()
         if call.leg.is_over:

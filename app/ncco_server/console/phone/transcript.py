@@ -88,7 +88,6 @@ def replies_in(call: PlayedCall) -> list[PlayedReply]:
 
 
 def bubbles_of(call: PlayedCall) -> list[Bubble]:
-    """The conversation so far."""
     transcript = call.leg.transcript
     line = call.session.call.to if call.session is not None else ""
     order = Order(transcript)
@@ -131,7 +130,6 @@ def _plain_result(delivery: WebhookDelivery, line: str) -> str:
 
 
 def bubbles_of_leg(leg: Leg) -> list[Bubble]:
-    """What a called person heard and did."""
     return [_heard(f"h{index}", each, leg.identity.to) for index, each in enumerate(leg.transcript)]
 
 

@@ -63,7 +63,6 @@ class ChosenAnswers(LookupAnswers):
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        """See `LookupAnswers`."""
         given = self.world.given.get(lookup.name) if self.client is None else None
         if given is None:
             return None

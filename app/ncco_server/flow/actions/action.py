@@ -43,16 +43,13 @@ class Action:
 
     @property
     def actions(self) -> tuple[Self, ...]:
-        """See `Part`."""
         return (self,)
 
     @property
     def targets(self) -> tuple[()]:
-        """See `Part`."""
         return ()
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """See `Part`."""
         yield from (Effect("play", phase, value, f"{self.word}.{name}") for name, value in self.computed.items())
 
     def literal(self, name: str) -> Any:
@@ -64,7 +61,6 @@ class Action:
         return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
-        """The action for callers of this locale."""
         if not any("locale" in value.used_names for value in self.fields.values()):
             return self
         return replace(self, fields={name: in_locale(value, locale) for name, value in self.fields.items()})
@@ -93,7 +89,6 @@ class Action:
         return [Draft(action, self.callback, "", self.computed)]
 
     def sample(self, sample_of: Callable[[Value], Any]) -> dict[str, Any]:
-        """The action with a sample value in each field."""
         return {"action": self.word} | {name: sample_of(value) for name, value in self.fields.items()}
 
 

@@ -71,7 +71,6 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
 
 def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tuple[tuple[Part, ...], Mapping[str, Any]]]:
-    """Yield the parts as callers of each locale hear them, with the names in scope for that locale."""
     locale = scope.get("locale")
     names = locale.words if locale else ()
     if not names:
@@ -84,7 +83,6 @@ def _in_each_locale(parts: tuple[Part, ...], scope: ScopeTypes) -> Iterator[tupl
 def _check_at(
     parts: tuple[Part, ...], position: int, names: Mapping[str, Any], *, goes_on: bool
 ) -> Iterator[FlowIssue]:
-    """The issues of the NCCO that a step plays while it dials the target at `position` of its connect."""
     tried: list[_Tried] = []
     for part in parts:
         if isinstance(part, Document):
@@ -245,7 +243,6 @@ def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str
 
 
 def _with_text(sample: Any, text: str) -> Any:
-    """The sample with this text in place of every sample text."""
     if isinstance(sample, Sample):
         return Sample(text) if sample.text == SAMPLE else sample
     if isinstance(sample, Mapping):

@@ -228,7 +228,6 @@ class ConnectTarget(Action):
     heard: Runs | None = None
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """See `Part`."""
         yield from Action.effects(self, phase)
         yield from (Effect("dial", phase, address) for address in (*self.addresses, *self._found("extension")))
         if self.numbers is not None:
@@ -304,11 +303,9 @@ class ConnectPart:
 
     @property
     def actions(self) -> tuple[ConnectTarget, ...]:
-        """See `Part`."""
         return self.targets
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """See `Part`."""
         yield from chain.from_iterable(target.effects(phase) for target in self.targets)
 
     @property
@@ -323,7 +320,6 @@ class ConnectPart:
 
     @property
     def names_flow(self) -> bool:
-        """Whether a party hears a flow before being connected."""
         return any(target.heard is not None for target in self.targets)
 
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
@@ -342,7 +338,6 @@ class ConnectPart:
         return [target.draft(names) for target, names in rung[-1:]]
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback) -> ConnectPart:
-        """The same connect, with these fields added to each target, and `callback` as the webhook."""
         return replace(self, targets=tuple(target.with_fields(fields, callback) for target in self.targets))
 
 
@@ -465,6 +460,5 @@ def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
 
 
 def _is_answer(name: str) -> bool:
-    """Whether a key is `onAnswer`, possibly misspelt."""
     others = action_shape("connect").fields
     return name not in others and nearest(name, (ON_ANSWER, *others)) == ON_ANSWER

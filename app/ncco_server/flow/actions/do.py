@@ -47,11 +47,9 @@ class Document:
 
     @property
     def targets(self) -> tuple[()]:
-        """See `Part`."""
         return ()
 
     def effects(self, phase: Phase) -> Iterator[Effect]:
-        """See `Part`."""
         if not self.value.is_literal:
             yield Effect("play", phase, self.value, "ncco")
 

@@ -49,13 +49,11 @@ class Item:
 
     @property
     def targets(self) -> int:
-        """The number of targets that a connect dials in turn."""
         target = self.field("endpoint") or self.main
         return len(target.items) if isinstance(target, Seq) else 1
 
     @property
     def has_websocket(self) -> bool:
-        """Whether a connect dials a websocket."""
         target = self.field("endpoint") or self.main or Map(self.beside, self.place)
         texts = (text.value for text in texts_in(target))
         return any(text.startswith(("ws:", "wss:")) or text == "websocket" for text in texts)
@@ -230,7 +228,6 @@ def _merge(entry: Entry, inherited: Node | None) -> Entry:
 
 
 def rename(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-    """Replace alternative spellings in the keys of entries by the spellings that are sent."""
     return tuple(
         Entry(key._replace(value=_SECOND_SPELLINGS.get(key.value, key.value)), value) for key, value in entries
     )

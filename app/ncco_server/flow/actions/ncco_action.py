@@ -29,7 +29,6 @@ _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
 
 def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
-    """Read a talk and choose its voice."""
     written = {entry.key.value for entry in own}
     inherited = item.inherited
     voice = dict[str, Value]()
@@ -55,7 +54,6 @@ def _literal(word: str, entries: tuple[Entry, ...]) -> str:
 
 
 def _speaking(language: str, reader: Resolver) -> Resolver:
-    """The reader for a talk that is spoken in the same language in every locale."""
     if not language or (language == reader.language and not reader.locales):
         return reader
     locales = {name: replace(locale, language=language) for name, locale in reader.locales.items()}
@@ -165,7 +163,6 @@ def _is_map_of_fields(main: Map, word: str, reader: Resolver) -> bool:
 
 
 def _may_stand_alone(main: Node, field: Form) -> bool:
-    """Whether a node can be the value of the action's main field."""
     inner = field.inner if isinstance(field, LocalField) else field
     if isinstance(inner, JsonField):
         return isinstance(main, Map | Seq)

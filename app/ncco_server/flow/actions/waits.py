@@ -69,7 +69,6 @@ class InputNeeds:
     is_sensitive: bool = False
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """See `Needs`."""
         found = [number for number, part in enumerate(parts) if isinstance(part, Action) and part.word == "input"]
         if len(found) > 1:
             reader.report("E407", parts[found[1]].place, "this step has more than one `input`")
@@ -139,7 +138,6 @@ def _member(written: Action, name: str) -> Mapping[str, Value]:
 
 
 def _texts(content: Sequence[str] | Mapping[str, Sequence[str]], place: Place) -> Value:
-    """A value made of a list of texts, or of a map with one list for each locale."""
     if isinstance(content, Mapping):
         return localised({locale: _texts(each, place) for locale, each in content.items()}, place)
     return Array(tuple(Constant(item, place) for item in content), place)
@@ -250,7 +248,6 @@ class DialNeeds:
     completed_ends: bool
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """See `Needs`."""
         if self.names & _CONNECT_OUTCOMES:
             parts = _with_connect(parts, self.names & set(DETECTIONS), self.completed_ends, place, reader)
         for name in sorted(self.names - _CONNECT_OUTCOMES - {"error"}):
@@ -266,7 +263,6 @@ class HeldNeeds:
     """
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """See `Needs`."""
         words = {part.word for part in parts if isinstance(part, Action)}
         if not words & _TAKE_TIME and not any(isinstance(part, Document) for part in parts):
             reader.report("E278", place, "nothing is played while the caller is held, so no time passes")

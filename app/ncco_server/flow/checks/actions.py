@@ -42,7 +42,6 @@ _OUR_NUMBER = "to"
 
 
 def check_actions(facts: Facts) -> Iterator[FlowIssue]:
-    """Run all checks of this module on the steps of a flow."""
     yield from _check_targets(facts)
     yield from _check_within(facts.flow)
     yield from _check_errors(facts)
@@ -93,7 +92,6 @@ def _check_dialled_number(number: Value, flow: Flow) -> Iterator[FlowIssue]:
 
 
 def _is_called_number(value: Value) -> bool:
-    """Whether a value is nothing but `{{ call.to }}`, the number that the call came in on."""
     match value.template.body if isinstance(value, Computed) else []:
         case [nodes.Output(nodes=parts)]:
             outputs = (part for part in parts if not isinstance(part, nodes.TemplateData) or part.data.strip(" +"))
@@ -149,7 +147,6 @@ def _check_errors(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _computed_addresses(step: Step) -> Iterator[str]:
-    """The source of each address that a step computes."""
     for target in step.targets:
         yield from (value.source for value in target.addresses if isinstance(value, Computed | Native))
 
@@ -281,7 +278,6 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _texts_of(step: Step) -> Iterator[Computed]:
-    """Every computed text that a step speaks."""
     for effect in uses_of(step):
         if effect.name == "talk.text" and not isinstance(effect.value, Expression):
             yield from (leaf for leaf in leaves(effect.value) if isinstance(leaf, Computed))

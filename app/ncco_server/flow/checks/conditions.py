@@ -54,13 +54,11 @@ class ValueBounds:
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """The finite numeric bounds, and the initial value."""
         own = self.initial if isinstance(self.initial, int | float) else self.least
         return tuple(filter(isfinite, (self.least, self.most, own)))
 
     @property
     def of_length(self) -> ValueBounds:
-        """The bounds of the text's length in characters."""
         low, high = self.lengths or (0, inf)
         return ValueBounds(
             low, high, initial=FILTERS["length"].apply(self.initial) if isinstance(self.initial, str) else None
@@ -78,7 +76,6 @@ class ValueBounds:
 
 
 def entry_bounds(low: int, high: int, initial: Any = None) -> ValueBounds:
-    """The bounds of an entry of `low` to `high` digits that a caller keys in."""
     return ValueBounds(0, 10**high - 1, (low, high), initial)
 
 

@@ -28,7 +28,6 @@ def tested_on_leaving(step: Step) -> Iterator[Expression]:
 
 
 def reads_in(source: Value | Expression) -> Iterator[Reference]:
-    """Every name that a value or a condition uses."""
     if isinstance(source, Expression):
         yield from references(source.template, is_condition=True)
         return
@@ -48,7 +47,6 @@ def needs_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def names_asked_for(found: Iterable[Reference]) -> frozenset[str]:
-    """The names that an expression tests with `is defined`."""
     return frozenset(each.name for each in found if each.is_asked)
 
 
@@ -105,7 +103,6 @@ class Facts:
         return self.assigned.keys() | self.brought
 
     def uses(self, section: str, name: str) -> bool:
-        """Whether the flow uses the lookup, the hook, the result or the calendar with this name."""
         if section == "lookups":
             return name in self.asked or name in self.read
         if section == "calendars":

@@ -55,7 +55,6 @@ def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
 
 
 def _targets(step: Step) -> list[str]:
-    """The steps that the ways out of a step lead to."""
     targets = [way.target for way, _ in step.leaving]
     return [target.step for target in (*targets, step.error) if target is not None and target.step is not None]
 
@@ -150,7 +149,6 @@ def _is_counted(group: Set[str], graph: Graph[str], steps: Mapping[str, ReadStep
 
 
 def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
-    """The variables that a step sets on entry and on each way out, with their values."""
     for effect in step.effects:
         if effect.kind == "set" and effect.phase != "error":
             yield effect.name, effect.value
@@ -177,7 +175,6 @@ def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
 
 
 def _has_cycle(among: Set[str], graph: Graph[str]) -> bool:
-    """Whether these steps contain a cycle."""
     return bool(_looping({name: {to: way for to, way in graph[name].items() if to in among} for name in among}))
 
 

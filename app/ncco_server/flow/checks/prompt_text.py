@@ -55,18 +55,15 @@ class Language:
 
     @property
     def triggers(self) -> frozenset[str]:
-        """Words that occur next to the name of a key."""
         return self.words["press"] | self.words["dial"] | self.words["nouns"] | self.words["with"]
 
     def key_of(self, word: str) -> str:
-        """The key that a token names: digits, `*` or `#`."""
         if word in self.words["star"]:
             return "*"
         return "#" if word in self.words["hash"] | self.words["hash_beside_key"] else str(self.counts.get(word, word))
 
     @cache  # noqa: B019 - there are six languages, and they are kept anyway
     def pattern(self, rule: str) -> re.Pattern[str]:
-        """Compile a grammar rule, with the words of this language filled in."""
         while (filled := re.sub(r"\{([a-z_]+)\}", self._piece, rule)) != rule:
             rule = filled
         return re.compile(rule)
@@ -163,11 +160,9 @@ class PromptText:
     is_open: bool
 
     def has(self, rule: str) -> bool:
-        """Whether a grammar rule matches somewhere, in the language of the text."""
         return self.language.pattern(rule).search(self.tokens) is not None
 
     def written(self, start: int, end: int) -> tuple[int, int]:
-        """Convert two offsets in `tokens` to offsets in the text."""
         found = [place for at, place in self.places.items() if start <= at < end]
         return found[0][0], found[-1][1]
 

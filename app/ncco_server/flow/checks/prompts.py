@@ -94,7 +94,6 @@ def _check_order(do: Node | None) -> Iterator[FlowIssue]:
 
 
 def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, locale: str) -> Iterator[FlowIssue]:
-    """Compare what callers of one locale hear with the input that the step takes."""
     retry = source.fields.get("retry")
     written = retry.keys() if isinstance(retry, Map) else ()
     own = list(played)
@@ -178,7 +177,6 @@ def _menu_without(key: str, start: str, steps: Mapping[str, ReadStep]) -> str:
 
 
 def _prompts(part: Part, locale: str, reader: Resolver, *, is_inherited: bool = False) -> Iterator[SpokenPrompt]:
-    """Yield the texts of a talk in one locale: its own text and the files that it includes."""
     talk = next((action for action in part.actions if action.word == "talk" and "text" in action.fields), None)
     if talk is None:
         return
@@ -229,7 +227,6 @@ class MenuEntry:
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """The choice's name and phrases, case-folded."""
         folded = (fold(term.replace("_", " ")) for term in (self.name, *self.phrases))
         return tuple(term for term in folded if term)
 
@@ -256,7 +253,6 @@ def check_menu(
 
 
 def _unknown_keys(text: PromptText, known: set[str]) -> Iterator[NamedKey]:
-    """Yield the keys that a text certainly names but no choice has."""
     longest = max((len(key) for key in known), default=1)
     in_turn = _pressed_in_turn(text, known)
     for mention in text.mentions:
@@ -383,7 +379,6 @@ _STOP: Final = re.compile(r" [.!?;]")
 
 
 def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each sentence, as offsets in `tokens`."""
     start = 0
     for stop in _STOP.finditer(f"{text.tokens} ."):
         yield start, stop.start()

@@ -69,7 +69,6 @@ class SensitiveReads:
         return self._paths[name]
 
     def _given_to(self, flow: str) -> frozenset[str]:
-        """The params that other flows fill when they run this one."""
         return frozenset(param for name, param in self._given if name == flow)
 
 
@@ -104,7 +103,6 @@ class _SensitivePaths:
     _waiting: deque[str] = field(default_factory=deque)
 
     def follow(self, given: Iterable[str]) -> None:
-        """Follow all paths of calls through a flow with these params."""
         flow = self.facts.flow
         begun = self._received({_TURN: ""}, given)
         for name in flow.entered:
@@ -174,7 +172,6 @@ class _SensitivePaths:
         return state
 
     def _back(self, step: Step, flow: str, outcome: str, state: State) -> State:
-        """The state after the flow that a step runs has returned."""
         paths = self.all.paths_of(flow)
         if paths is None:
             return state
@@ -184,7 +181,6 @@ class _SensitivePaths:
         return self._received(state, sure | (may - state.keys()))
 
     def _lead(self, target: Target, state: State) -> None:
-        """Continue at a target, after its assignments."""
         if target.returns:
             self.returned[target.returns] = _merged(self.returned.get(target.returns, {}), state)
         elif target.step is not None:
@@ -219,7 +215,6 @@ class _SensitivePaths:
 
 
 def _asked_for(tests: Iterable[Expression]) -> frozenset[str]:
-    """The names that conditions test with `is defined`."""
     return names_asked_for(read for test in tests for read in reads_in(test))
 
 

@@ -116,7 +116,6 @@ class Presence:
 
 
 def _given(effects: Iterable[Effect]) -> frozenset[str]:
-    """The names that get a value."""
     return frozenset(effect.name for effect in effects if effect.kind in ("set", "receive"))
 
 
@@ -220,7 +219,6 @@ def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
 
 
 def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
-    """Yield the unguarded reads of texts in what steps speak or dial."""
     for step in facts.flow.steps.values() if texts & facts.read else ():
         said = (effect.value for effect in step.effects if effect.kind == "dial" or effect.name in _SAID)
         for value in said:

@@ -136,12 +136,10 @@ class _Project:
         return (*kind.lines_beside(found.node, self.outcomes_of), ERROR)
 
     def outcomes_of(self, flow: str) -> list[str]:
-        """The outcomes that a flow declares."""
         files = (file for file in self.names.files.values() if file.flow == flow)
         return [name.name for file in files for name in file.names if name.kind == "outcomes" and name.is_definition]
 
     def named(self, kind: NameKind) -> Iterator[Completion]:
-        """Yield completions for the names of one kind that the file can use."""
         for name in self.names.definitions(kind, self.file).values():
             yield Completion(name.name, _NOUNS[kind], described(name), name.name)
         if kind == "outcomes":
@@ -205,7 +203,6 @@ def _values(word: WrittenWord, project: _Project) -> Iterator[Completion]:
 
 
 def _spoken(word: WrittenWord, project: _Project) -> Iterator[Completion]:
-    """Yield completions for the codes of languages, the styles of a voice, and the locales of the flow."""
     match word.path:
         case ("locales", _, "speech") | (*_, "speech" | "transcription", "language"):
             codes: Iterable[str] = RECOGNISED
@@ -301,7 +298,6 @@ _TYPES: Final = {"object": "map", "array": "list", "string": "text", "boolean": 
 
 
 def described(name: Name) -> str:
-    """Describe the definition of a name, on one line."""
     match name.kind, name.node:
         case "steps", Map() as step:
             return _played(step)
@@ -333,7 +329,6 @@ def _cut(text: str) -> str:
 
 
 def _written(node: Node | None) -> str:
-    """A node on one line, as an author would write it."""
     match node:
         case Text():
             return f'"{node.value}"' if node.quoted else node.value
@@ -414,7 +409,6 @@ def _without_block(lines: list[str], at: int) -> list[str]:
 
 @lru_cache(maxsize=64)
 def _scope(file: str, text: str, shared: tuple[tuple[str, str], ...]) -> ScopeTypes:
-    """The names that values in a file can use."""
     context = _context(shared)
     node, _ = read_yaml(file, text)
     head = read_head(node, []) if isinstance(node, Map) and not is_shared(node) else None

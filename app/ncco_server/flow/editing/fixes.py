@@ -118,19 +118,16 @@ def _is_changed(place: Place, fix: QuickFix) -> bool:
 
 
 def _words_changed(texts: Mapping[str, str], fix: QuickFix) -> set[str]:
-    """The words that a fix writes, and the words that it removes."""
     sources = ((SourceFile(edit.file, texts[edit.file]), edit) for edit in fix.edits)
     gone = (source.text[slice(*_span(source, edit))] for source, edit in sources)
     return {word for text in (*gone, *(edit.text for edit in fix.edits)) for word in _WORD.findall(text)}
 
 
 def _line_of(texts: Mapping[str, str], place: Place) -> str:
-    """The text of the line that a place is in."""
     return next(islice(LINE_BREAK.split(texts.get(place.file, "")), place.line - 1, None), "")
 
 
 def _concerned_by(file: str, texts: Mapping[str, str]) -> dict[str, str]:
-    """The texts that the issues of a file depend on."""
     flows = {path: names_written_in(text)[0] for path, text in texts.items() if is_flow_file(path)}
     words = set(_WORD.findall(texts[file]))
     name = flows.get(file) or file.removeprefix("templates/")
@@ -243,7 +240,6 @@ def _quote_around(around: list[_Spot], offset: int) -> str:
 
 
 def _escaped(text: str, quote: str) -> str:
-    """Escape a part of a text for these quotes."""
     return text.replace("'", "''") if quote == "'" else json.dumps(text, ensure_ascii=False)[1:-1] if quote else text
 
 

@@ -97,7 +97,6 @@ class ProjectNames:
         return found
 
     def all_of(self, kind: NameKind) -> dict[str, Name]:
-        """The definitions in all files of the project, by name."""
         if kind == "templates":
             return self.definitions(kind, "")
         return {
@@ -108,7 +107,6 @@ class ProjectNames:
         }
 
     def offered(self) -> dict[str, list[str]]:
-        """The names that an editor offers, by kind."""
         return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
     def users_of(self, kind: NameKind, name: str) -> list[str]:
@@ -201,7 +199,6 @@ def _used(root: Map) -> Iterator[Name]:
 
 
 def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
-    """Yield the variables, lookups and calendars that a text with braces or a bare expression uses."""
     for start, expression in [(0, text.value)] if is_bare else _in_braces(text.value):
         for offset, length, kind in _identifiers(expression):
             name = expression[offset : offset + length]
@@ -209,7 +206,6 @@ def _used_in_text(text: Text, *, is_bare: bool) -> Iterator[Name]:
 
 
 def _identifiers(expression: str) -> Iterator[tuple[int, int, NameKind]]:
-    """Yield the offset, the length and each possible kind of the names in an expression."""
     for found in _IDENTIFIER.finditer(expression):
         if found[2]:
             kinds: tuple[NameKind, ...] = ("hours",) if found[1] else ("variables", "lookups")

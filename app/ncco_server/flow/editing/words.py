@@ -28,7 +28,6 @@ _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/n
 
 @cache
 def _referred(reference: str) -> JsonSchema:
-    """The part of the schema of flow files, or of the schema of NCCOs, that a `$ref` refers to."""
     _, section, name = reference.split("/")
     if section == "definitions":
         return definitions()[name]
@@ -228,7 +227,6 @@ def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _closers(text: str) -> str:
-    """The characters that close the quotes and brackets left open at the end of a text."""
     bare = _QUOTED.sub("", text)
     quote = next((char for char in bare if char in "\"'"), "") if re.search(r"(?:^|[\s\[{,:])[\"']", bare) else ""
     return quote + open_closers(bare.split(quote)[0] if quote else bare)

@@ -52,11 +52,9 @@ class OrTemplate:
     kind: Kind
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
-        """See `Form`."""
         return reader.value(node, self.kind, self.kind.escape, what)
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         schema = in_yaml(self.kind)
         return schema if schema == TEXT else computed(schema)
 
@@ -66,7 +64,6 @@ class SpeechField:
     """The text of a `talk`: plain or SSML, written here or in a file in templates/ (`{template: greeting.j2}`)."""
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
-        """See `Form`."""
         is_file = isinstance(node, Map)
         if isinstance(node, Map):
             file = read_fields(node, ("template",), what, reader).get("template")
@@ -87,7 +84,6 @@ class SpeechField:
         return value
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return {"anyOf": [TEXT, FILE]}
 
 
@@ -108,14 +104,12 @@ class ListField:
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
-        """See `Form`."""
         if self.is_plain and entries_in(node, reader) is not None:
             return read_list(node, list_of(TYPES["text"]), reader, what)
         values = [self.item.read(inner, what, reader) for inner in items(node)]
         return Array(tuple(value for value in values if value is not None), node.place)
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return listed(self.item.json_schema())
 
 
@@ -126,14 +120,12 @@ class SingleField:
     item: Form
 
     def read(self, node: Node, what: str, reader: Reader) -> Value | None:
-        """See `Form`."""
         if isinstance(node, Seq) and len(node.items) == 1:
             node = node.items[0]
         found: Value | None = self.item.read(node, what, reader)
         return found
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         schema = self.item.json_schema()
         return {"anyOf": [schema, {"type": "array", "items": schema, "minItems": 1, "maxItems": 1}]}
 
@@ -153,7 +145,6 @@ class MapField:
     options: Mapping[str, Option] = field(default_factory=dict)
 
     def read(self, node: Node, what: str, reader: Reader) -> Value | None:
-        """See `Form`."""
         found = reader.map(node, what, f"write a map here: `{{{next(iter(self.fields))}: ..}}`")
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
@@ -164,7 +155,6 @@ class MapField:
         return {name: value for name, value in values.items() if value is not None}
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return mapped(self.schemas())
 
     def schemas(self) -> dict[str, JsonSchema]:
@@ -189,7 +179,6 @@ class JsonField:
     computed: Kind = TYPES["text"]
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
-        """See `Form`."""
         if isinstance(node, Map):
             return self._read_map(node, reader, what)
         if isinstance(node, Seq):
@@ -211,7 +200,6 @@ class JsonField:
         return Object({name: value for name, value in values.items() if value is not None}, node.place)
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return ANYTHING
 
 
@@ -259,7 +247,6 @@ class LocalField:
     inner: Form
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
-        """See `Form`."""
         if isinstance(node, Map) and stands_for_locales(node, reader, ("template",)):
             return self._read_map(node, reader, what)
         return in_each_locale(node, reader, lambda local: self.inner.read(node, what, local))
@@ -274,7 +261,6 @@ class LocalField:
         )
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         schema = self.inner.json_schema()
         return {"anyOf": [schema, per_locale(schema)]}
 

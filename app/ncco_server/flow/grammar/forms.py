@@ -48,7 +48,6 @@ class Notation:
     schema: Mapping[str, Any]
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return dict(self.schema)
 
 
@@ -59,11 +58,9 @@ class Unread:
     schema: Mapping[str, Any]
 
     def read(self, node: Node, what: str, reader: Reader) -> Node:
-        """The node."""
         return node
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return dict(self.schema)
 
 
@@ -75,11 +72,9 @@ class Coded:
     code: str
 
     def read(self, node: Node, what: str, reader: Reader) -> Any:
-        """See `Form`."""
         return reader.literal(node, self.kind, what, code=self.code)
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return self.kind.json_schema()
 
 
@@ -101,7 +96,6 @@ class Duration:
     unit: str
 
     def read(self, node: Node, what: str, reader: Reader) -> int | None:
-        """See `Form`."""
         text = reader.text(node, what)
         if text is None:
             return None
@@ -122,7 +116,6 @@ class Duration:
         return found if found is not None and low <= found <= high else None
 
     def json_schema(self) -> JsonSchema:
-        """See `Form`."""
         return dict(TEXT)
 
 

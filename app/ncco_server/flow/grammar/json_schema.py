@@ -18,7 +18,6 @@ FLAG: Final[JsonSchema] = {"anyOf": [{"type": "boolean"}, {"type": "string", "en
 
 
 def ref(name: str) -> JsonSchema:
-    """A reference to a definition of the schema."""
     return {"$ref": f"#/definitions/{name}"}
 
 
@@ -49,7 +48,6 @@ def offer(names: Iterable[str]) -> JsonSchema:
 
 
 def one_of(words: Iterable[str]) -> JsonSchema:
-    """The schema of a text that is one of these words."""
     return {"enum": list(words)}
 
 
@@ -59,7 +57,6 @@ def listed(item: JsonSchema) -> JsonSchema:
 
 
 def mapped(properties: Mapping[str, JsonSchema], *, required: Iterable[str] = ()) -> JsonSchema:
-    """The schema of a map with these keys and no others."""
     words = list(required)
     schema: JsonSchema = {"type": "object", "properties": dict(properties), "additionalProperties": False}
     return schema | {"required": words} if words else schema
@@ -87,7 +84,6 @@ FILE: Final = mapped(
 
 
 def per_locale(inner: JsonSchema) -> JsonSchema:
-    """The schema of a map with one value for each locale."""
     return named(inner, offered="locales") | {"minProperties": 1}
 
 

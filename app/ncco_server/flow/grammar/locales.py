@@ -70,7 +70,6 @@ class Locale(MapForm):
 
     @property
     def options(self) -> Mapping[str, Any]:
-        """The options of every talk by name, including `language`."""
         return {word: value for word in VOICE if (value := getattr(self, word)) is not None}
 
     def place_of(self, *words: str) -> Place:
@@ -79,7 +78,6 @@ class Locale(MapForm):
 
     @property
     def is_recognised(self) -> bool:
-        """Whether speech in this language can be recognised."""
         return bool(self.speech) or self.language.lower() in RECOGNISED_CODES
 
     @property

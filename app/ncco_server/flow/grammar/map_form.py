@@ -155,7 +155,6 @@ class MapForm(ABC):
 
     @property
     def place(self) -> Place:
-        """The place of the map's key, or of the map."""
         return self.written.place
 
     def at(self, word: str) -> Place:
@@ -241,7 +240,6 @@ def _schema_of(form: Form) -> JsonSchema:
 
 
 def _types(annotation: Any, metadata: tuple[Any, ...]) -> Iterator[tuple[Any, tuple[Any, ...]]]:
-    """The possible types of a field, each with its annotation."""
     if get_origin(annotation) is Annotated:
         inner, *more = get_args(annotation)
         yield from _types(inner, (*metadata, *more))

@@ -285,7 +285,6 @@ def items(node: Node | None) -> tuple[Node, ...]:
 
 
 def has_braces(text: Text) -> bool:
-    """Whether any part of the text is computed."""
     return "{{" in text.value or "{%" in text.value
 
 

@@ -273,7 +273,6 @@ NewValues: TypeAlias = Annotated[tuple[Assignment, ...], Notation(read_sets, ref
 
 
 def is_target(node: Map) -> bool:
-    """Whether a map is meant as a target."""
     return any(node.get(form) is not None for form in FORMS)
 
 

@@ -84,12 +84,10 @@ class Whole:
 
     @cached_property
     def is_literal(self) -> bool:
-        """Whether all parts are constant."""
         return all(part.is_literal for part in self.parts)
 
     @cached_property
     def used_names(self) -> frozenset[str]:
-        """The names that the parts use."""
         return frozenset[str]().union(*(part.used_names for part in self.parts))
 
 
@@ -102,7 +100,6 @@ class Object(Whole):
 
     @property
     def parts(self) -> tuple[Value, ...]:
-        """The values of the map."""
         return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,7 +116,6 @@ class Array(Whole):
 
     @property
     def parts(self) -> tuple[Value, ...]:
-        """The items."""
         return self.items
 
     def render(self, names: Mapping[str, Any]) -> list[Any]:
@@ -136,7 +132,6 @@ class Localised(Whole):
 
     @property
     def parts(self) -> tuple[Value, ...]:
-        """The value of each locale."""
         return tuple(self.by_locale.values())
 
     @cached_property
@@ -169,7 +164,6 @@ def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
 
 
 def in_locale(value: Value, locale: str) -> Value:
-    """The value in a locale, including all values inside it."""
     if isinstance(value, Localised):
         return value.in_locale(locale)
     if isinstance(value, Object) and "locale" in value.used_names:

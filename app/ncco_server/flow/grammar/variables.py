@@ -110,7 +110,6 @@ def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
 
 
 def read_returned_types(node: Node, what: str, reader: Reader) -> dict[str, Variable]:
-    """The types under `returns` of a flow, by name."""
     entries = reader.entries(node, what, "write `name: text`")
     found = {e.key.value: _read_typed(e, reader) for e in entries if is_variable_name(e.key, "a value", reader)}
     refuse_spoken(found.values(), reader)
@@ -211,7 +210,6 @@ def warn_of_flags(node: Node, reader: Reader) -> None:
 
 
 def plain(node: Node) -> object:
-    """Convert a node to texts, lists and dicts."""
     if isinstance(node, Text):
         return node.value
     if isinstance(node, Seq):

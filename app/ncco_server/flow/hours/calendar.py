@@ -210,12 +210,10 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def open(self) -> bool:
-        """Whether the calendar is open now."""
         return self.calendar.is_open(self.now)
 
     @property
     def reason(self) -> Reason:
-        """Why the calendar is open or closed."""
         if self.open:
             return "open"
         today = self.now.astimezone(self.calendar.zone).date()
@@ -230,7 +228,6 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_open(self) -> datetime:
-        """When the calendar next opens."""
         ahead = self._openings_ahead()
         if self.open:
             next(ahead)
@@ -239,7 +236,6 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def next_close(self) -> datetime:
-        """When the calendar next closes."""
         opening = next(self._openings_ahead(), None)
         return self.calendar.local_datetime(opening.end) if opening else self.horizon
 
@@ -265,7 +261,6 @@ def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str,
 
 
 def hours_type(calendars: Iterable[str]) -> Kind:
-    """The type of `hours`: a record for each calendar name."""
     return record(dict.fromkeys(calendars, _TYPE))
 
 
@@ -287,7 +282,6 @@ def changes(calendars: Iterable[Calendar], now: datetime) -> Iterator[datetime]:
 
 
 def special_days(calendar: Calendar) -> tuple[date, ...]:
-    """The dates with hours of their own, and the holidays."""
     return (*calendar.holidays, *calendar.override)
 
 

@@ -83,7 +83,6 @@ class Holidays:
 
 
 def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
-    """Read the value of `holidays`."""
     holidays = Holidays()
     if isinstance(node, Text):
         _report_text(node, what, reader)

@@ -89,12 +89,10 @@ def days_of(words: str) -> list[int] | None:
 
 
 def is_day(word: str) -> bool:
-    """Whether a word names one or more days of the week."""
     return days_of(word) is not None
 
 
 def looks_like_hours(text: str) -> bool:
-    """Whether a text was probably meant as the hours of a day."""
     return text.strip() == CLOSED or any(map(_LIKE_HOURS.fullmatch, map(str.strip, text.split(","))))
 
 

@@ -38,7 +38,6 @@ def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
 
 
 def _read_keys(node: Node, what: str, reader: Reader) -> tuple[str, ...]:
-    """The keys that choose it: digits, `*` or `#`."""
     found: dict[str, None] = {}
     for text in _read_texts(node, what, "E232", reader):
         if _KEY.fullmatch(text.value):

@@ -148,13 +148,11 @@ class Collect(StepExit[CollectWords]):
 
     @property
     def asked(self) -> Asked:
-        """The input that the step asks for: a number of digits, or free speech."""
         entry = self.entry
         is_sensitive = entry.variable.sensitive
         return Asked(lengths=entry.digits, free_speech=entry.speech, min_confidence=self.least, sensitive=is_sensitive)
 
     def needs(self) -> Needs:
-        """The `input` action that the step needs: for a number of digits, or for free speech."""
         entry = self.entry
         low, high = entry.digits or (0, 0)
         asked = (("dtmf", entry.digits is not None), ("speech", entry.speech))
@@ -167,7 +165,6 @@ class Collect(StepExit[CollectWords]):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
@@ -186,7 +183,6 @@ class Collect(StepExit[CollectWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """The outcomes: one for each kind of input, and one for each failed attempt."""
         if self.entry.digits is not None:
             yield ExitOutcome(f"collected {BY_KEYS}", self.place)
         if self.entry.speech:
@@ -197,7 +193,6 @@ class Collect(StepExit[CollectWords]):
 
     @property
     def _fits_anything(self) -> bool:
-        """Whether every input is accepted: any words, with any confidence."""
         type_ = self.entry.variable.type
         is_checked = self.entry.check is not None or type_.name != "text" or bool(type_.words)
         return self.entry.digits is None and not self.least and not is_checked
@@ -252,7 +247,6 @@ class Collect(StepExit[CollectWords]):
 
     @classmethod
     def of_words(cls, words: CollectWords, source: StepSource) -> Self | None:
-        """See `StepExit`."""
         place = words.at("collect")
         entry = words.collect
         target = words.goto

@@ -74,7 +74,6 @@ class StepSource:
 
     @property
     def checkpoints(self) -> frozenset[str]:
-        """The names of the step's checkpoints."""
         return frozenset(item.name for item in self.played if item.word == "checkpoint")
 
 
@@ -143,11 +142,9 @@ class Goto(StepExit[GotoWords]):
         yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Always the same outcome."""
         return AT_ONCE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Go to the target immediately."""
         return Jump(self.target, self.place, self.because)
 
     @classmethod
@@ -190,7 +187,6 @@ class Arm(MapForm):
 
     @property
     def place(self) -> Place:
-        """The place of the line's condition."""
         return self.at("if")
 
 
@@ -230,7 +226,6 @@ class BranchLines:
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """See `Form`."""
         line = {"if": has("else"), "then": Else.json_schema(), "else": Arm.json_schema()}
         return {"type": "array", "items": line, "contains": has("else")}
 
@@ -255,7 +250,6 @@ class Branch(StepExit[BranchWords]):
     place: Place
 
     def written_ways(self) -> Iterator[Way]:
-        """The outcomes: one for each line with a condition, and `else`."""
         for arm in self.lines.arms:
             name = f"if {arm.shown}"
             condition = arm.condition
@@ -285,7 +279,6 @@ class Branch(StepExit[BranchWords]):
 
     @classmethod
     def of_words(cls, words: BranchWords, source: StepSource) -> Self | None:
-        """See `StepExit`."""
         return None if words.branch is None else cls(words.branch, words.at("branch"))
 
 
@@ -426,7 +419,6 @@ class Hold(StepExit[HoldWords]):
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
-        """The condition under `until`."""
         yield self.until
 
     def needs(self) -> Needs:
@@ -435,7 +427,6 @@ class Hold(StepExit[HoldWords]):
 
     @property
     def longest_wait_s(self) -> float:
-        """The time in `up_to`."""
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -459,7 +450,6 @@ class Hold(StepExit[HoldWords]):
 
     @classmethod
     def of_words(cls, words: HoldWords, source: StepSource) -> Self | None:
-        """See `StepExit`."""
         if words.hold is None or words.on is None:
             return None
         until = words.hold.until
@@ -486,7 +476,6 @@ def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
 
 
 def asked_names(node: Node | None) -> Iterator[str]:
-    """The names of the lookups that a step makes."""
     for item in items(node):
         if isinstance(item, Map):
             yield from item.keys()

@@ -58,7 +58,6 @@ class Limits(MapForm):
 
     @property
     def by_name(self) -> Mapping[str, Limit]:
-        """The limits that the flow sets, by name."""
         found = {word: getattr(self, word) for word in self.words()}
         return {word: Limit(number, self.at(word)) for word, number in found.items() if number is not None}
 
@@ -71,7 +70,6 @@ _RESERVED_STEPS: Final = frozenset({"end", "return"})
 
 
 def is_flow_name(name: str) -> bool:
-    """Whether this is a valid name for a flow."""
     return _FLOW_NAME.fullmatch(name) is not None
 
 
@@ -140,7 +138,6 @@ class FlowWords(Declarations):
 
     @property
     def has_entrance(self) -> bool:
-        """Whether calls can start in this flow."""
         return bool(self.numbers or self.default or self.entry or self.outbound)
 
 
@@ -174,7 +171,6 @@ def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) ->
 
 
 def _read_outcomes(node: Node, reader: Reader) -> dict[str, Place]:
-    """The outcomes of the flow, each with its place."""
     if isinstance(node, Text) and "," in node.value:
         parts = [part.strip() for part in node.value.split(",")]
         cure = f"write a list: [{', '.join(parts)}]"
@@ -366,7 +362,6 @@ def _scope(declared: Mapping[str, Variable], flow: Map, outside: Signature, cont
 
 
 def _declare(declared: Mapping[str, Variable], outside: Signature, steps: Map, reader: Reader) -> dict[str, Variable]:
-    """The flow's variables: its params, the `declared` ones, and those that a `collect` fills."""
     for name in outside.params.keys() & declared.keys():
         place = declared[name].place
         reader.report("E206", place, f'"{name}" is already a param of the flow', "delete one of the two")
@@ -470,7 +465,6 @@ def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
 
 
 def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, ReadStep]:
-    """The steps that could be read, by name."""
     found: dict[str, ReadStep] = {}
     for entry in steps.entries:
         cure = "give the step another name: as a target, `end` means the end of the call"

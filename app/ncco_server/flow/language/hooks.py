@@ -191,7 +191,6 @@ class HookDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values of the hook that can be computed."""
         return (*super().values, *(each for way in (self.mail, self.placing) if way for each in way.values))
 
     @classmethod

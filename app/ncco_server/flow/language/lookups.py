@@ -139,7 +139,6 @@ def _read_function(node: Node, what: str, reader: Reader) -> str | None:
 
 
 def _function_cure(text: str) -> str:
-    """The fix for a function that is written in another notation."""
     bare = text.strip().removesuffix("()").replace("/", ".").replace(".py:", ":").removesuffix(".py")
     if _FUNCTION.fullmatch(bare):
         return f'write "{bare}"'
@@ -200,12 +199,10 @@ class LookupDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values of the lookup that can be computed."""
         return (*super().values, *filter(None, (self.arguments,)))
 
     @property
     def type(self) -> Kind:
-        """The type of the lookup in expressions: the fields of `returns`, and `ok`."""
         return record({**self.returns.fields, OK: TYPES["bool"]}, self.returns.type.item)
 
     @property

@@ -68,7 +68,6 @@ class Addresses(PlainText):
     sample = "office@example.com"
 
     def cast(self, value: object) -> str:
-        """See `Kind`."""
         return ",".join(addresses(str(value)))
 
 
@@ -123,7 +122,6 @@ class MailDefinition(MapForm):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values of the email that can be computed."""
         return tuple(value for value in (self.to, self.subject, self.text) if value is not None)
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,11 +82,9 @@ class Choices(StepExit[ChoicesWords]):
 
     @property
     def asked(self) -> Asked:
-        """Every key and phrase of the menu."""
         return self.wanted
 
     def needs(self) -> Needs:
-        """An `input` that accepts every key and phrase."""
         keys = [key for choice in self.choices.values() for key in choice.keys]
         said = {
             locale: [phrase for choice in self.choices.values() for phrase in choice.said_in(locale)]
@@ -102,7 +100,6 @@ class Choices(StepExit[ChoicesWords]):
 
     @property
     def prompts(self) -> Mapping[str, tuple[tuple[Part, ...], ...]]:
-        """The prompts that are played after failed attempts."""
         return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
@@ -121,7 +118,6 @@ class Choices(StepExit[ChoicesWords]):
         yield from self.retry.ways()
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """The outcomes: each choice by keys and by speech, and each failed attempt."""
         for choice in self.choices.values():
             if choice.keys:
                 yield ExitOutcome(f"{choice.name} {BY_KEYS}", choice.place)
@@ -131,7 +127,6 @@ class Choices(StepExit[ChoicesWords]):
             yield from self.retry.outcomes(failure)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The outcome of an input: the choice that was made, or the failed attempt."""
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:

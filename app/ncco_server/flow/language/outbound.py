@@ -101,7 +101,6 @@ class Outbound:
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """The possible targets of an answered call."""
         return (self.answered, *self.ways.values())
 
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:

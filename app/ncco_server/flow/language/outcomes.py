@@ -61,7 +61,6 @@ class OutcomeTarget(NamedTuple):
 
 
 def _lines(fields: Fields, reader: Resolver) -> dict[str, OutcomeTarget]:
-    """The lines of an `on` except `error`, each with its target."""
     nodes = {name: node for name, node in fields.values.items() if name != ERROR}
     targets = {name: read_target(node, f"`{name}`", reader) for name, node in nodes.items()}
     return {name: OutcomeTarget(target, fields.at(name)) for name, target in targets.items() if target is not None}
@@ -103,7 +102,6 @@ class On(StepExit[OnWords]):
 
     @property
     def dials(self) -> bool:
-        """Whether the step dials."""
         return self.connect is not None
 
     @property
@@ -161,7 +159,6 @@ class On(StepExit[OnWords]):
 
     @classmethod
     def of_words(cls, words: OnWords, source: StepSource) -> Self | None:
-        """See `StepExit`."""
         reader = source.reader
         place = words.at("on")
         found = reader.map(words.on, "`on`", "write `on: {completed: end, otherwise: end}`") if words.on else None
@@ -181,7 +178,6 @@ class On(StepExit[OnWords]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The names that `on` can have: possible outcomes of the connect, and checkpoints."""
         played = [item for item in items(step.get("do")) if isinstance(item, Map)]
         connects = (item for item in played if item.get("connect") or text_of(item.get("action")) == "connect")
         connect = next(connects, None)
@@ -214,7 +210,6 @@ class RunFlow(StepExit[RunWords]):
     place: Place
 
     def written_ways(self) -> Iterator[Way]:
-        """The way into the other flow, and one way for each line of `on`."""
         entered = Target(None, self.place, runs=self.run)
         yield Way(entered.shown, entered, self.place, (AT_ONCE,), is_immediate=True, is_alone=True)
         for name, line in self.lines.items():
@@ -227,11 +222,9 @@ class RunFlow(StepExit[RunWords]):
         return decision.what if decision.what in self.lines else OTHERWISE
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Enter the other flow immediately."""
         return Jump(Target(None, self.place, runs=self.run), self.place, f"run: {self.run.flow}")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Follow the line of the outcome that was returned."""
         found = outcome.name if outcome.name in self.lines else OTHERWISE
         line = self.lines.get(found)
         if line is None:
@@ -241,7 +234,6 @@ class RunFlow(StepExit[RunWords]):
 
     @classmethod
     def of_words(cls, words: RunWords, source: StepSource) -> Self | None:
-        """See `StepExit`."""
         fields = words.written
         reader = source.reader
         place = words.at("run")
@@ -355,7 +347,6 @@ def _check_returned(signature: Signature, place: Place, reader: Resolver) -> Non
 
 
 def _fits(returned: Kind, variable: Kind) -> bool:
-    """Whether the variable accepts every value of the returned type."""
     if variable.words:
         return bool(returned.words) and set(returned.words) <= set(variable.words)
     return returned.name == variable.name or (

@@ -42,7 +42,6 @@ class RequestUrl(Url):
     sample = "https://example.com/callers/447700900123"
 
     def cast(self, value: object) -> str:
-        """See `Kind`."""
         url = super().cast(value)
         if not url.lower().startswith(("http://", "https://")):
             raise ValueError("a URL that begins with https:// or http:// is needed")
@@ -180,7 +179,6 @@ class JsonValue(AnyValue):
     """Any JSON value. Computed values keep their type."""
 
     def cast(self, value: object) -> Any:
-        """See `Kind`."""
         return plain_json(value)
 
 
@@ -237,7 +235,6 @@ class Definition(MapForm):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values of the definition that can be computed."""
         return tuple(value for value in (self.url, self.body, self.headers) if value is not None)
 
 
@@ -267,14 +264,12 @@ class Named(Generic[D]):
     given: tuple[Assignment, ...] = ()
 
     def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
-        """The values that it sends, and those of its params."""
         own = self.own_names.union(self.definition.params)
         yield from (Effect(kind, phase, value, self.name, own=own) for value in self.definition.values)
         yield from (Effect(kind, phase, given.value, self.name) for given in self.given)
 
     @property
     def name(self) -> str:
-        """The name of the lookup or hook in the flow."""
         return self.definition.name
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:

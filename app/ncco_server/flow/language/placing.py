@@ -39,7 +39,6 @@ class Moment(PlainText):
     sample = "2026-12-24T10:00+00:00"
 
     def cast(self, value: object) -> str:
-        """See `Kind`."""
         try:
             moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
         except ValueError:
@@ -109,7 +108,6 @@ class Placing:
 
     @property
     def values(self) -> tuple[Value, ...]:
-        """All values of the definition that can be computed."""
         computed = (self.to, self.at, *(assignment.value for assignment in self.given))
         return tuple(value for value in computed if value is not None)
 

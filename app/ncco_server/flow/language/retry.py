@@ -135,7 +135,6 @@ class RetryWords(MapForm):
 
     @property
     def prompts(self) -> Mapping[str, tuple[RetryPrompt, ...]]:
-        """The prompts that were written, by failure."""
         found = {"noinput": self.noinput, "nomatch": self.nomatch}
         return {name: prompts for name, prompts in found.items() if prompts is not None}
 
@@ -184,7 +183,6 @@ class Retry:
             yield Way(name, target, target.place, (failed_try(name, self.tries, self.tries),), detail=after)
 
     def outcomes(self, failure: str) -> Iterator[ExitOutcome]:
-        """One outcome for each failed attempt."""
         said = self.prompts[failure]
         for number in range(1, self.tries):
             prompt = said[min(number, len(said)) - 1] if said else ()

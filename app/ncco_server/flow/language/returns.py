@@ -62,7 +62,6 @@ class Returned:
 
     @property
     def fields(self) -> Mapping[str, Kind]:
-        """The type of each field."""
         return self.type.fields
 
     def read(self, answer: object) -> dict[str, Any]:

@@ -83,7 +83,6 @@ def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
 
 @cache
 def definitions() -> dict[str, JsonSchema]:
-    """The definitions in the schema, by name."""
     phrases = listed(TEXT)
     return {
         "flow_file": FlowWords.json_schema(),
@@ -122,7 +121,6 @@ def _events(known: Mapping[str, str]) -> JsonSchema:
 
 
 def _goto() -> JsonSchema:
-    """A step, or a target written as a map."""
     forms = {word: form.json_schema() for word, form in FORMS.items()}
     words = {word: about({}, schema["properties"][word]["description"]) for word, schema in forms.items()}
     found = choose(((has(word), schema) for word, schema in forms.items()), mapped(words, required=["goto"]))
@@ -139,7 +137,6 @@ def _on() -> JsonSchema:
 
 
 def _prompts() -> JsonSchema:
-    """One prompt or several: text, a file, an audible item of `do`, or one of these for each locale."""
     item = {"anyOf": [has("talk"), has("stream"), has("action")]}
     cases = [(item, ref("item")), (has("template"), FILE)]
     local = per_locale(listed({"anyOf": [TEXT, FILE, ref("item")]}))
@@ -212,7 +209,6 @@ ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
 
 
 def action_definitions() -> dict[str, JsonSchema]:
-    """The definitions of each action, each endpoint, and an item of `do`, by name."""
     found = {f"{word}_item": _item(word) for word in ITEM_WORDS}
     for word in ACTIONS:
         action = about({"const": word}, ABOUT[word])
@@ -222,7 +218,6 @@ def action_definitions() -> dict[str, JsonSchema]:
 
 
 def options_of(word: str) -> dict[str, JsonSchema]:
-    """The fields of an action by name."""
     found = action_shape(word).schemas()
     if word == "connect":
         found |= options_around()
@@ -247,7 +242,6 @@ def _any_item() -> JsonSchema:
 
 
 def _item(word: str) -> JsonSchema:
-    """The schema of the value under an action's name: the main value, or a map of fields."""
     if word in _OURS:
         return mapped({word: about(TEXT if word == "checkpoint" else offered("templates"), ABOUT[word])})
     options = options_of(word)
@@ -261,7 +255,6 @@ def _item(word: str) -> JsonSchema:
 
 
 def _any_target() -> JsonSchema:
-    """A number, an address, an endpoint with its `type`, or an endpoint among fields of `connect`."""
     websocket = {"type": "object", "properties": {"uri": {"pattern": "^wss?:"}}, "required": ["uri"]}
     untyped = mapped({"type": about(one_of(ENDPOINT_TYPES), "What is called.")}, required=["type"])
     cases = [
@@ -276,7 +269,6 @@ def _any_target() -> JsonSchema:
 
 
 def options_around() -> dict[str, JsonSchema]:
-    """The fields of `connect`, except its targets."""
     fields = action_shape("connect").schemas()
     return {name: schema for name, schema in fields.items() if name != "endpoint"} | {ON_ANSWER: _on_answer()}
 

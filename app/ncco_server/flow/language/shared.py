@@ -110,7 +110,6 @@ class SharedWords(Declarations):
 
 
 def is_shared(node: Node | None) -> bool:
-    """Whether a file contains shared parts."""
     return isinstance(node, Map) and node.get("shared") is not None
 
 
@@ -151,7 +150,6 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
 
 
 def _joined(node: Node | None, word: str, sample: str, before: Map | None, reader: Reader) -> Map | None:
-    """The map under a word, merged over those of earlier shared files."""
     joined = overlay(reader.map(node, f"`{word}`", f"write e.g. `{word}: {{{sample}}}`") if node else None, before)
     return joined if isinstance(joined, Map) else None
 

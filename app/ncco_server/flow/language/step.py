@@ -60,7 +60,6 @@ class StepWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The JSON Schema of a step, including the words of each exit."""
         schemas = cls.schemas()
         for kind in EXITS:
             schemas |= {word: schema for word, schema in kind.form.schemas().items() if word not in schemas}

@@ -192,7 +192,6 @@ def _child(node: yaml.Node, key: str) -> yaml.Node:
 
 
 def quoted(value: str) -> str:
-    """A text in double quotes."""
     return json.dumps(value, ensure_ascii=False)
 
 

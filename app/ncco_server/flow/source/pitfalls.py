@@ -96,7 +96,6 @@ def _tag_or_anchor(source: SourceFile, event: yaml.Event) -> FlowIssue:
 
 
 def check_scalar(source: SourceFile, event: yaml.ScalarEvent, key: str) -> FlowIssue | None:
-    """The issue of text under `key` that is cut, continued or closed by mistake, or has typographic quotes."""
     start, end = marks(event)
     if is_quoted(event):
         return _late_closing_quote(source, start, end) if end.line > start.line else None

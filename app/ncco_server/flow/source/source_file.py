@@ -103,7 +103,6 @@ class SourceFile:
         return end
 
     def line_at(self, index: int) -> Line:
-        """The line of a character."""
         return self.line(self.position(index)[0])
 
     def line(self, number: int) -> Line:
@@ -230,13 +229,11 @@ class Line:
         return next(self.lines_above(), None)
 
     def lines_above(self) -> Iterator[Line]:
-        """The preceding lines that are neither blank nor comments, from bottom to top."""
         lines = (Line(self.source, number) for number in range(self.number - 1, 0, -1))
         return (line for line in lines if line.text.lstrip()[:1] not in ("", "#"))
 
     @property
     def has_value(self) -> bool:
-        """Whether there is text after its key or its dashes."""
         return self.value < self.content_end
 
     @cached_property
@@ -258,5 +255,4 @@ def quote(text: str) -> str:
 
 
 def in_quotes(text: str) -> str:
-    """`text` as an author would write it in quotes."""
     return f'"{text}"' if '"' not in text and "\\" not in text else "'" + text.replace("'", "''") + "'"

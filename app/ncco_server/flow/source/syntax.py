@@ -110,7 +110,6 @@ class SyntaxFault:
         return self.source.text[begin : self.at]
 
     def issue(self, code: str, start: int, end: int, message: str, cure: str | Fix | None = None) -> FlowIssue:
-        """An issue about the characters from `start` to `end`."""
         return RULES[code].at(self.source.place(start, end), message, cure)
 
 
@@ -136,7 +135,6 @@ def find_conflict(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_fence(fault: SyntaxFault) -> FlowIssue | None:
-    """Find the lines with three backquotes around a file that was copied from a page in Markdown."""
     if fault.char != "`" or not (first := _FENCE.match(fault.source.parsed, fault.line.start)):
         return None
     start, end = first.span()
@@ -166,7 +164,6 @@ def find_star(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def find_tab(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a tab in the indentation or before a value."""
     found = fault.line.text.find("\t", 0, fault.line.indent)
     at = fault.at if found < 0 else fault.line.start + found
     if fault.source.parsed[at : at + 1] != "\t":
@@ -261,7 +258,6 @@ def braces(source: SourceFile, line: Line, start: int, *, in_flow: bool) -> Flow
 
 
 def find_reserved(fault: SyntaxFault) -> FlowIssue | None:
-    """Find text that starts with a character reserved in YAML."""
     at = fault.context_start
     if not fault.opener or fault.opener not in "*&!|>":
         if not fault.mentions("cannot start any token", "mapping keys are not allowed"):
@@ -546,7 +542,6 @@ def _line_without_key(fault: SyntaxFault) -> Line | None:
 
 
 def find_second_value(fault: SyntaxFault) -> FlowIssue | None:
-    """Find a map or list that is indented below a key that already has a value."""
     is_key = fault.mentions("mapping values are not allowed") and fault.line.colon == fault.at
     return _second_value(fault) if is_key else None
 
@@ -597,7 +592,6 @@ def find_wrong_column(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _wrong_kind(fault: SyntaxFault, columns: Mapping[int, int]) -> FlowIssue:
-    """Find a key among list items, or a list item among keys."""
     line = fault.line
     if dash := _stray_dash(line):
         cure = "delete the dash and the space after it: keys go here"

@@ -67,7 +67,6 @@ def _has_country_code(whole: str, bare: str) -> bool:
 
 
 def _phone(number: str) -> list[str]:
-    """The groups of a phone number that starts with a country code."""
     length = next((size for size in (1, 2) if number[:size] in _COUNTRY_CODES), 3)
     return [part for part in (number[:length], *_grouped(number[length:])) if part]
 
@@ -115,7 +114,6 @@ def spelled(value: object, language: str) -> str:
 
 
 def _character(sign: str, locale: Locale) -> str:
-    """A letter in upper case, or the name of any other character."""
     if name := word_of(locale, "signs", sign):
         return str(name)
     if sign == "i" and locale.language in _DOTTED:

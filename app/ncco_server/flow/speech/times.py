@@ -58,7 +58,6 @@ def in_zone(value: object, language: str, zone: object) -> datetime:
 
 
 def _point_of(value: object) -> Point:
-    """A point in time, a date or a time of day, or its text."""
     point = point_of(value)
     if point is None:
         raise ValueError("a number, a point in time, or text such as 2026-03-05T09:30 is needed")
@@ -130,7 +129,6 @@ def _formatted(moment: date, pattern: str, locale: Locale) -> str:
 
 @lru_cache(maxsize=256)
 def _day_pattern(locale: Locale) -> str:
-    """The language's pattern for weekday, day and month, with the names written out."""
     skeletons = locale.datetime_skeletons
     found: str = next(skeletons[name].pattern for name in _SKELETONS if name in skeletons)
     return _SHORT.sub(lambda part: _LONG.get(part[0][0], part[0]), found)

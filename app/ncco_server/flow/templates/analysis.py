@@ -87,7 +87,6 @@ class Analysis(Walk):
         return self._depth <= MAX_NESTED
 
     def _tag(self, node: nodes.Node) -> Token:
-        """The `{%` that opens a node's tag."""
         return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
@@ -99,7 +98,6 @@ class Analysis(Walk):
         return contexts[0] if context is None else context
 
     def on_text(self, node: nodes.TemplateData) -> None:
-        """Update the context, and report stray braces in the text."""
         context = self._contexts.after(self.state.context, node.data)
         if context == "key":
             message = "a value inside a field name"
@@ -123,7 +121,6 @@ class Analysis(Walk):
             self.state = self.state._replace(context=context)
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Record the names that an expression uses, and check the expression."""
         node = occurrence.node
         self.check.scope = self.state.scope
         self.check.locals = occurrence.locals
@@ -238,7 +235,6 @@ class _Value(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """Its source, shortened."""
         return self.check.shown(self.node)
 
 

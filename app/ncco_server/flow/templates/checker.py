@@ -78,7 +78,6 @@ class Checker(NodeVisitor):
         return any(issue.is_error for issue in self.issues)
 
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
-        """The names and sensitive fields that an expression uses, and the settings that it uses."""
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
@@ -115,11 +114,9 @@ class Checker(NodeVisitor):
         return type_
 
     def report(self, code: str, where: nodes.Node | Token, message: str, cure: str | Fix | None = None) -> None:
-        """Add an issue about an expression or a part of the text."""
         self.issues.append(RULES[code].at(self.template.place(where), message, cure))
 
     def shown(self, node: nodes.Node) -> str:
-        """The source of an expression, shortened."""
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
@@ -156,7 +153,6 @@ class Checker(NodeVisitor):
         return self._rewritten(node, f"{front.format(written)} | {through}", cure)
 
     def _rewritten(self, node: nodes.Node, text: str, cure: str) -> Fix:
-        """The fix that replaces an expression with another text."""
         return Fix(cure, "characters", text, self.template.place(node))
 
     # Jinja2 syntax that the flow language does not have
@@ -224,12 +220,10 @@ class Checker(NodeVisitor):
         return f"{owner}.{name}" if owner else FOREIGN.names.get(name)
 
     def visit_Getattr(self, node: nodes.Getattr) -> Kind | None:
-        """The type of an entry named by a fixed text."""
         of = self.type_of(node.node)
         return self._field(node, node.attr, of) if of is not None else None
 
     def visit_Getitem(self, node: nodes.Getitem) -> Kind | None:
-        """The type of a slice, or of an entry named by a number or a computed key."""
         of = self.type_of(node.node)
         key = node.arg
         if isinstance(key, nodes.Const) and type(key.value) not in (str, int):
@@ -248,7 +242,6 @@ class Checker(NodeVisitor):
         return self._slice(node, key, of) if isinstance(key, nodes.Slice) else self._field(node, key.value, of)
 
     def _field(self, node: nodes.Getattr | nodes.Getitem, key: str | int, of: Kind) -> Kind | None:
-        """The type of an entry named by a fixed key."""
         if of.family == "any":
             return ANY
         if isinstance(key, int) and of.family == "list":
@@ -284,7 +277,6 @@ class Checker(NodeVisitor):
             self.issues.append(unset_variable(self.template.place(key), name, known))
 
     def _entry(self, node: nodes.Getitem, of: Kind, key: Kind) -> Kind | None:
-        """The type of an entry named by a computed key."""
         shown = self.shown(node.node)
         arg = node.arg
         if shown == "env":
@@ -314,7 +306,6 @@ class Checker(NodeVisitor):
     # logic
 
     def visit_Test(self, node: nodes.Test) -> Kind:
-        """Check `is defined`."""
         for arg in node.args:
             self.report("E301", arg, "something is missing here")
         if self.type_of(node.node) is not None and not may_be_missing(node.node):
@@ -440,7 +431,6 @@ class Checker(NodeVisitor):
             self.report(code, node, f'"{node.value}": {message}', cure)
 
     def _check_phone_number(self, node: nodes.Expr, written: str, *, is_beginning: bool = False) -> None:
-        """Check a text that is compared with a phone number, or with the start of one."""
         digits = _SEPARATORS.sub("", written).removeprefix("+").removeprefix("00")
         least = 1 if is_beginning else _MIN_DIGITS
         is_local = not digits or digits.startswith("0")
@@ -508,7 +498,6 @@ class Checker(NodeVisitor):
         return left if of is None or of.family == "any" or of.at("") is not None else None
 
     def _sum(self, node: nodes.Add | nodes.Sub, left: Kind, right: Kind) -> Kind | None:
-        """The type of a sum or a difference of values of these types."""
         kinds = {left.family, right.family} - {"any"}
         is_sum = isinstance(node, nodes.Add)
         if not kinds:
@@ -528,7 +517,6 @@ class Checker(NodeVisitor):
         return None
 
     def visit_Neg(self, node: nodes.Neg) -> Kind | None:
-        """The type of a negated number."""
         type_ = self.type_of(node.node)
         if type_ is None or type_.family in ("number", "any"):
             return type_
@@ -538,7 +526,6 @@ class Checker(NodeVisitor):
     # filters
 
     def visit_Filter(self, node: nodes.Filter) -> Kind | None:
-        """The type of a filter's result."""
         of = operand_of(node)
         type_ = self.type_of(of)
         takes = FILTERS[node.name].args if node.name in FILTERS else ()
@@ -583,7 +570,6 @@ class Checker(NodeVisitor):
         return None
 
     def _check_phone_part(self, node: nodes.Filter, known: Filter) -> None:
-        """Check the argument of a filter that tests the start, the end or a part of a phone number."""
         part = node.args[0]
         if not isinstance(part, nodes.Const) or not isinstance(part.value, str):
             return
@@ -659,7 +645,6 @@ def may_be_missing(node: nodes.Node | None) -> bool:
 
 
 def literal_type(value: Any) -> Kind:
-    """The type of a literal."""
     return TYPES[{bool: "bool", str: "text", int: "int"}.get(type(value), "number")]
 
 

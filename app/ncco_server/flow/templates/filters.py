@@ -122,7 +122,6 @@ def bounded(text: str) -> str:
 
 
 def is_absent(value: object) -> bool:
-    """Whether a value is missing in the call."""
     return value is None or isinstance(value, Undefined)
 
 
@@ -164,7 +163,6 @@ def _entry_at(position: int, value: object) -> Any:
 
 
 def _sample(family: str) -> Any:
-    """A typical value of a type, as expressions use it."""
     return TYPES[family].operand(TYPES[family].sample)
 
 

@@ -31,7 +31,6 @@ class Comparison(NamedTuple):
     needs_order: bool = False
 
     def takes(self, kind: Kind) -> bool:
-        """Whether values of this kind can be compared in this way."""
         return not self.needs_order or kind.family in ORDERED
 
 
@@ -95,7 +94,6 @@ def add(left: Any, right: Any) -> Any:
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """Subtract a number from another."""
     if _is_number(left) and _is_number(right):
         return left - right
     raise Unfit(f'"-" cannot be used with {_described(left, right)}')

@@ -102,7 +102,6 @@ class _Includes(NodeTransformer):
         self.count = 0
 
     def read(self, text: Located) -> list[nodes.Node]:
-        """The nodes of a text, with its includes replaced."""
         body, faults = read_template(self.template, text)
         for fault in faults:
             self._report(*fault)

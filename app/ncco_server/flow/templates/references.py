@@ -101,7 +101,6 @@ class Reference(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """The place of the name with its path."""
         return self.template.place(self.whole)
 
     @property
@@ -155,7 +154,6 @@ class Walk:
         self.state = self.state._replace(locals={**self.state.locals, target.name: tuple(sources)})
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """Return the context after branches that end in these contexts."""
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
@@ -230,7 +228,6 @@ class _Occurrences(Walk):
         self.found: list[Occurrence] = []
 
     def on_value(self, occurrence: Occurrence) -> None:
-        """Collect the expression."""
         self.found.append(occurrence)
 
 
@@ -244,7 +241,6 @@ def occurrences(template: Template, *, is_condition: bool = False) -> list[Occur
 
 
 def references(template: Template, *, is_condition: bool = False) -> Iterator[Reference]:
-    """Every name that a template uses."""
     for occurrence in occurrences(template, is_condition=is_condition):
         yield from references_in(occurrence)
 
@@ -278,7 +274,6 @@ class _Usage(NamedTuple):
 
 
 def references_in(occurrence: Occurrence) -> Iterator[Reference]:
-    """Every name that an expression uses."""
     is_truth = {"test": True, "condition": False}.get(occurrence.role)
     state = _Usage(occurrence.tested, is_truth, is_passed=occurrence.is_passed)
     yield from _references(occurrence, occurrence.node, state)
@@ -313,7 +308,6 @@ def _references_by_path(
 
 
 def _parts(node: nodes.Node, state: _Usage, whole: nodes.Node) -> Iterator[tuple[nodes.Node, _Usage]]:
-    """The parts of an expression, and how the value of each part is used."""
     value = state._replace(is_truth=None)
     beside = state.beside()
     match node:
@@ -374,7 +368,6 @@ def touched_names(occurrence: Occurrence, unspoken: Collection[str]) -> frozense
 
 
 def used_env(node: nodes.Node) -> frozenset[str]:
-    """The settings that an expression uses."""
     return frozenset(
         part.attr
         for part in walk(node)
@@ -383,13 +376,11 @@ def used_env(node: nodes.Node) -> frozenset[str]:
 
 
 def walk(node: nodes.Node) -> Iterator[nodes.Node]:
-    """Yield `node` and every node in it."""
     yield node
     yield from node.find_all(nodes.Node)
 
 
 def root_names(node: nodes.Node) -> frozenset[str]:
-    """The names that an expression uses."""
     return frozenset(part.name for part in walk(node) if isinstance(part, nodes.Name))
 
 
@@ -432,5 +423,4 @@ def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
 
 
 def is_computed(key: nodes.Expr) -> bool:
-    """Whether the key of an entry is computed in each call."""
     return not isinstance(key, nodes.Const | nodes.Slice)

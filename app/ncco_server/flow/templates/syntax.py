@@ -144,7 +144,6 @@ class Piece:
         return self.tokens[index - 1] if index > self.expression_start else None
 
     def expects_operand(self, index: int) -> bool:
-        """Whether a value is expected at an index."""
         before = self.before(index)
         return before is None or before.says(*_BEFORE_OPERANDS)
 
@@ -381,7 +380,6 @@ class _TreeBuilder:
         return self.body, sorted(faults, key=lambda fault: fault.at)
 
     def _open_body(self) -> list[nodes.Node]:
-        """The body that new nodes are added to."""
         return self.blocks[-1].body if self.blocks else self.body
 
     def _write(self, part: nodes.Expr) -> None:
@@ -588,7 +586,6 @@ def _thousands(piece: Piece, start: int, last: str) -> Fault | None:
 
 
 def _explain(piece: Piece, index: int) -> Fault:
-    """The error that makes Jinja2's parser stop at a token."""
     token = piece.at(index)
     before = piece.before(index)
     bracket = piece.open_bracket()
@@ -628,7 +625,6 @@ class _Normaliser(NodeTransformer):
         self.template = template
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:
-        """Convert `a["key"]` to `a.key`, and a negative index to a literal."""
         self.generic_visit(node)
         match node.arg:
             case nodes.Const(value=str() as key):
@@ -652,7 +648,6 @@ class _Normaliser(NodeTransformer):
 
 
 def _fixed(key: Any) -> Any:
-    """Return a key, with a negative number converted to a literal."""
     if isinstance(key, nodes.Neg) and isinstance(key.node, nodes.Const) and isinstance(key.node.value, int | float):
         return nodes.Const(-key.node.value, lineno=key.lineno)
     return key

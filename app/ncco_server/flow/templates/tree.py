@@ -47,14 +47,12 @@ class TemplateFile:
         return (0, *(at + 1 for at, sign in enumerate(self.value) if sign == "\n"))
 
     def at(self, offset: int, length: int = 1) -> Place:
-        """The place of `length` characters from `offset`."""
         offset = min(max(offset, 0), len(self.value))
         line = bisect_right(self._line_starts, offset)
         return Place(f"{FOLDER}{self.name}", line, offset - self._line_starts[line - 1] + 1, max(1, length))
 
 
 def missing_file(name: str, templates: Mapping[str, str]) -> tuple[str, str | Fix]:
-    """The message and the fix for an unknown file name."""
     message = f'there is no file "{name}" in {FOLDER}'
     bare = name.removeprefix(FOLDER)
     meant = next((known for known in templates if known == bare or known.startswith(f"{bare}.")), None)
@@ -73,11 +71,9 @@ class Token(NamedTuple):
 
     @property
     def end(self) -> int:
-        """The offset after the token."""
         return self.start + len(self.text)
 
     def says(self, *words: str) -> bool:
-        """Whether the token is one of these operators or words."""
         return self.kind in ("operator", "name") and self.text in words
 
 
@@ -113,7 +109,6 @@ class Template:
         self._tokens.append(token)
 
     def place_at(self, start: int, length: int = 1) -> Place:
-        """The place of `length` characters from the offset `start`."""
         base, text = next(each for each in reversed(self._texts) if each[0] <= start)
         return text.at(start - base, length)
 
@@ -126,11 +121,9 @@ class Template:
         return Token(start, "", self.source[start:end])
 
     def written_as(self, node: nodes.Node) -> Token:
-        """The source of an expression, as a token."""
         return self.between(self.start(node), self.end(node))
 
     def place(self, where: nodes.Node | Token) -> Place:
-        """The place of an expression or a token."""
         token = where if isinstance(where, Token) else self.written_as(where)
         return self.place_at(token.start, max(1, len(token.text)))
 
@@ -167,7 +160,6 @@ class Template:
         return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 
     def operator(self, left: nodes.Node) -> Token:
-        """The operator after an operand, as a token."""
         index = bisect_left(self._tokens, (self.end(left),))
         while self._tokens[index].text == ")":
             index += 1
@@ -178,12 +170,10 @@ class Template:
         return self._tokens[self._index[start] + further]
 
     def written(self) -> Iterator[nodes.Expr]:
-        """Yield every value that the template outputs."""
         for output in nodes.Template(self.body).find_all(nodes.Output):
             yield from (child for child in output.nodes if not isinstance(child, nodes.TemplateData))
 
     def before(self, node: nodes.Node) -> Token:
-        """The token before an expression and before any brackets around it."""
         index = self._index[self.start(node)] - 1
         while self._tokens[index].text == "(":
             index -= 1

@@ -46,7 +46,6 @@ class Names(dict[str, Any]):
 
     @property
     def context(self) -> Context:
-        """The Jinja2 context that values are rendered in."""
         if self._context is None:
             self._context = Context(ENVIRONMENT, dict(self), None, {})
         return self._context
@@ -133,7 +132,6 @@ class _Rewriter:
         self.escapers = escapers
 
     def rewritten(self, node: Any) -> Any:
-        """A rewritten copy of a node or of a list of nodes."""
         if isinstance(node, list):
             return [self.rewritten(each) for each in node]
         if not isinstance(node, nodes.Node):
@@ -189,7 +187,6 @@ class _Rewriter:
 
 
 def _call(name: str, of: nodes.Expr, *args: Any) -> nodes.Filter:
-    """A call of our function, with constants or nodes as arguments."""
     each = [arg if isinstance(arg, nodes.Node) else nodes.Const(arg) for arg in args]
     return nodes.Filter(of, name, each, [], None, None, lineno=of.lineno)
 
@@ -253,7 +250,6 @@ class Literal:
         return self.text.value.strip() if isinstance(self.value, str) and "<" in self.text.value else self.value
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """The place of `length` characters of the value, beginning at the index `start`."""
         blanks = len(self.text.value) - len(self.text.value.lstrip())
         return self.text.at(blanks + start, length)
 
@@ -292,7 +288,6 @@ class _SingleExpression(_ComputedBase):
 
     @property
     def node(self) -> nodes.Expr:
-        """The expression."""
         (output,) = self.template.body
         return output.nodes[0]  # type: ignore[attr-defined, no-any-return] # an Output
 
@@ -388,7 +383,6 @@ class Computed(_ComputedBase):
         return self.place
 
     def _text(self, names: Mapping[str, Any]) -> str:
-        """The rendered text."""
         program = self._program
         pieces = program.pieces(names)
         text = "".join(self._measured(pieces) if program.has_loop else pieces)

@@ -10,14 +10,12 @@ from ncco_server.service.turns import Turns
 
 
 async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
-    """See `ncco_server.service.placing.webhooks.answer`."""
     from ncco_server.service.placing import webhooks  # noqa: PLC0415 - imported by `needs` before such a call
 
     return await webhooks.answer(turns, token, delivery)
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """See `ncco_server.service.placing.webhooks.note_event`."""
     from ncco_server.service.placing import webhooks  # noqa: PLC0415 - imported by `needs` before such a call
 
     return await webhooks.note_event(turns, token, delivery)

@@ -66,7 +66,6 @@ def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed:
 
 
 def is_too_late(row: PlacedRow, moment: datetime) -> bool:
-    """Whether a placed call has expired at `moment`."""
     return row.expires_at is not None and milliseconds(moment) >= row.expires_at
 
 
@@ -76,7 +75,6 @@ def _calendar(flow: Flow, outbound: Outbound) -> Calendar | None:
 
 
 def outbound_of(flow: Flow) -> Outbound:
-    """The `outbound` of a flow that places calls."""
     if flow.outbound is None:
         raise ValueError(f"flow {flow.name} does not place calls")
     return flow.outbound

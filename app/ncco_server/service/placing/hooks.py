@@ -19,8 +19,6 @@ LIBRARY_S = 5.0
 
 
 def places_calls(turns: Turns) -> Post:
-    """Make a function that stores the call that a hook places."""
-
     async def send(hook: HookRow, now: datetime) -> Verdict:
         return await _place(turns, hook, now)
 

@@ -153,7 +153,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return {name: flow for name, flow in flows.items() if flow.outbound is not None}
 
     async def _expire(self, flows: Mapping[str, Flow]) -> None:
-        """End calls that have expired."""
         now = self.clock()
         at = milliseconds(now)
         for row in await self._placed.expired(at, AT_ONCE, list(flows), at - FLOW_S * 1000):
@@ -189,7 +188,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return None
 
     async def run_one(self, row: AttemptRow) -> None:
-        """Request the call of an attempt, and store the result."""
         flow = await self._turns.library.pinned(row.flow, row.revision)
         if flow is None or flow.outbound is None:
             await self._not_sent(row, f"revision {row.revision} of flow {row.flow} is lost")
@@ -204,7 +202,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await self.write(self._placed.sent(row, created.uuid, created.conversation_uuid))
 
     async def count(self) -> PlacedCounts:
-        """Count the waiting calls and the calls in progress."""
         return await self._placed.count_active()
 
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:

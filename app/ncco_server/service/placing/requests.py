@@ -178,7 +178,6 @@ def _number(text: str, allowed: Sequence[str]) -> str | RefusedRequest:
 
 
 def _values(given: Mapping[str, Any], flow: Flow) -> tuple[dict[str, Any], list[RefusedRequest]]:
-    """The values of all params, and what is wrong with them."""
     faults = []
     for name in [name for name in given if name not in flow.params]:
         near = nearest(name, flow.params)

@@ -115,7 +115,6 @@ def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> St
 
 
 def calls_api(platform: Platform) -> FastAPI:
-    """Make an application that serves the API of a platform."""
     app = FastAPI(title="A virtual Vonage", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.platform = platform
     app.include_router(_ROUTER)
@@ -128,7 +127,6 @@ class AuthorizedRoute(APIRoute):
     """A route that verifies the token before it reads the body, and limits the size of the body."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """See FastAPI's documentation on custom routes."""
         handle = super().get_route_handler()
 
         async def handle_authorized(request: Request) -> Response:

@@ -69,7 +69,6 @@ class CreateCall(BaseModel):
 
     @property
     def connect(self) -> dict[str, Any]:
-        """A `connect` action with the same endpoint and options."""
         options = {
             "from": None if self.from_ is None else self.from_.number.removeprefix("+"),
             "timeout": self.ringing_timer,

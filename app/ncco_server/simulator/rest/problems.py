@@ -25,7 +25,6 @@ class ProblemError(HTTPException):
 
 
 async def refused(_: Request, error: Exception) -> JSONResponse:
-    """The response to a request that is refused, or has an unknown path."""
     if isinstance(error, RequestValidationError):
         error = _of_parameters(error)
     if not isinstance(error, HTTPException):

@@ -49,7 +49,6 @@ class LiveVonage:
     async def serve(
         self, listener: socket, after: Callable[[], None] = lambda: None, certificate: tuple[Path, Path] | None = None
     ) -> None:
-        """Serve until cancelled."""
         api = calls_api(Platform(self.vonage, self._access, self.scheduler.in_step))
         config = Config(api, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         if certificate is not None:

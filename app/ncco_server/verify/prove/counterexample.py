@@ -120,7 +120,6 @@ def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | 
 
 
 def _computes_endpoints(flow: Flow) -> bool:
-    """Whether a flow computes endpoints to dial."""
     steps = flow.steps.values()
     parties = (party for step in steps for party in step.targets)
     is_computed = any(effect.name == "ncco" for step in steps for effect in step.effects)
@@ -296,7 +295,6 @@ def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[st
 
 
 def _lines_of(trigger: Trigger, party: Mapping[str, Any], *, is_automatic: bool) -> list[Any]:
-    """The script lines for a trigger."""
     if trigger.fault == "unreadable":
         return [] if is_automatic else ["silence"]
     if "silence" in trigger.line:

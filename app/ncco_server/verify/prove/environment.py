@@ -41,7 +41,6 @@ class Arrival(NamedTuple):
 
     @property
     def is_placed(self) -> bool:
-        """Whether the server places the call."""
         return bool(self.call.request)
 
 
@@ -87,7 +86,6 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
 
 
 def _shows_our_number(root: Flow) -> bool:
-    """Whether the flow, or one that it runs, dials a phone with our number in the call as `from`."""
     return any(isinstance(target.fields.get("from"), OurNumber) for target in _dialled(root))
 
 
@@ -144,7 +142,6 @@ def _in_query(type_: Kind, value: Any) -> str | None:
 
 
 def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[Any]]]:
-    """The values to try for each call field that affects the flow."""
     literals = values.literals
     for path in dict.fromkeys(map(_fact, literals.paths_of("", "call"))):
         if len(path) < 2:
@@ -281,7 +278,6 @@ def variables_for(root: Flow, literals: Literals, given: Mapping[str, str]) -> d
 
 
 def _socket_uris(root: Flow) -> Iterator[Value]:
-    """The URIs of the websockets that the flow, or one that it runs, dials."""
     for target in _dialled(root):
         if target.kind == "websocket" and (uri := find(target.fields["endpoint"], ("0", "uri"))) is not None:
             yield uri

@@ -327,7 +327,6 @@ class Explorer:
     def _followed(
         self, before: State | None, play: Callable[[], Playing[Turn] | Playing[Turn | None]]
     ) -> Iterator[PlayedTurn]:
-        """Every turn that `play` can lead to, with the steps and outcomes of its trace."""
         for played in self._turns.of(play):
             follow = None if played.turn is None else self._follow(before, played.turn)
             yield played._replace(follow=follow)

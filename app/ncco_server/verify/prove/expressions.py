@@ -44,13 +44,11 @@ class TextPart(NamedTuple):
     low: int = 0
 
     def is_in(self, text: str) -> bool:
-        """Whether a text has this part."""
         if self.where == "at":
             return text[self.low : self.low + len(self.text)] == self.text
         return bool(_TESTS[self.where].apply(text, self.text))
 
     def written_into(self, text: str) -> str:
-        """A text of the same length with this part written into it."""
         at = len(text) - len(self.text) if self.where == "ends" else self.low
         return text[:at] + self.text + text[at + len(self.text) :]
 
@@ -59,7 +57,6 @@ class TextPart(NamedTuple):
 
 
 def expressions_of(source: Value | Expression) -> Iterator[Occurrence]:
-    """Every expression in a value or condition."""
     if isinstance(source, Expression):
         yield from occurrences(source.template, is_condition=True)
         return
@@ -80,7 +77,6 @@ def paths_of(source: Value | Expression) -> Iterator[Path]:
 
 
 def paths_in(node: nodes.Node) -> Iterator[Path]:
-    """The paths in an expression, each at full length."""
     path = path_of(node)
     if path is None:
         for child in node.iter_child_nodes():
@@ -163,7 +159,6 @@ def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[
 
 
 def is_plain(node: nodes.Node) -> bool:
-    """Whether a node is a name or a chain of attributes of a name."""
     while isinstance(node, nodes.Getattr):
         node = node.node
     return isinstance(node, nodes.Name)
@@ -188,12 +183,10 @@ def part_of(node: nodes.Node) -> TextPart | None:
 
 
 def texts_in(node: nodes.Node) -> Iterator[str]:
-    """Every text literal in an expression."""
     yield from (part.value for part in walk(node) if isinstance(part, nodes.Const) and isinstance(part.value, str))
 
 
 def offsets_in(node: nodes.Node) -> Iterator[float]:
-    """The numbers that an expression adds or subtracts."""
     for part in walk(node):
         if isinstance(part, nodes.Add | nodes.Sub):
             sides = (each.value for each in (part.left, part.right) if isinstance(each, nodes.Const))
@@ -216,7 +209,6 @@ def growth_of(node: nodes.Node) -> set[str]:
 
 
 def tested_for_truth(occurrence: Occurrence) -> Iterator[nodes.Node]:
-    """The operands that are tested for truth or for being defined."""
     if occurrence.role != "output":
         yield from _operands(occurrence.node)
     for part in walk(occurrence.node):
@@ -254,7 +246,6 @@ def _is_literal(node: nodes.Node) -> bool:
 
 
 def joined_in(value: Value) -> Iterator[Pieces]:
-    """The pieces of each concatenated text in a value."""
     for leaf in templates_in(value):
         outputs = [each for each in leaf.template.body if isinstance(each, nodes.Output)]
         pieces = tuple(piece for output in outputs for part in output.nodes for piece in pieces_of(part))
@@ -263,7 +254,6 @@ def joined_in(value: Value) -> Iterator[Pieces]:
 
 
 def pieces_of(node: nodes.Node) -> Pieces:
-    """The pieces that an expression concatenates."""
     match node:
         case nodes.Add(left=left, right=right):
             return (*pieces_of(left), *pieces_of(right))

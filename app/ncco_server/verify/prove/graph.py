@@ -292,7 +292,6 @@ class Paths:
         return [*found, last] if found else last.first_path
 
     def held_at(self, state: State | None) -> list[Transition]:
-        """The turns that continue the hold in this state."""
         return [each for each in self._space.out[state] if each.kind == "held"]
 
     def covering(self, wanted: Set[OutcomeKey]) -> list[tuple[datetime, list[Transition]]]:
@@ -347,5 +346,4 @@ class Paths:
 
 
 def _is_joined(turn: Transition) -> bool:
-    """Whether the called party is connected to the caller after this turn."""
     return turn.target is None and dict(APART) not in turn.ncco.actions

@@ -109,18 +109,15 @@ class Compared:
     marks: set[str] = field(default_factory=set)
 
     def add(self, literal: object) -> None:
-        """Add a literal that is a text or a number."""
         if isinstance(literal, str | int | float) and not isinstance(literal, bool):
             self.literals[literal] = None
 
     def update(self, other: Compared) -> None:
-        """Add the literals, marks and other facts of another value."""
         for name in ("literals", "parts", "offsets", "steps", "joins", "keys", "marks"):
             getattr(self, name).update(getattr(other, name))
         self.form = self.form or other.form
 
     def has(self, mark: str) -> bool:
-        """Whether a mark is set."""
         return mark in self.marks
 
     @property
@@ -148,7 +145,6 @@ class Compared:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts among the literals."""
         return tuple(each for each in self.literals if isinstance(each, str))
 
     def excludes(self, text: str) -> bool:
@@ -231,16 +227,13 @@ class Literals:
         self._sum_up()
 
     def of(self, flow: str, path: Path) -> Compared:
-        """The notes about the value at this path in a flow."""
         return self._compared.get(self._find(_qualified(flow, path))) or Compared(marks={"changed"})
 
     def paths_of(self, flow: str, name: str) -> Iterator[Path]:
-        """Every path that starts with this name and is read anywhere."""
         start = _qualified(flow, (name,))
         return (path[1:] for path in tuple(self._parent) if path[: len(start)] == start)
 
     def keys_of(self, flow: str, path: Path) -> Iterator[str]:
-        """The literal keys that the flow can look up in a map."""
         keys = (self._compared[self._find(key)].texts for key in self.of(flow, path).keys)
         yield from dict.fromkeys(text for texts in keys for text in texts)
 
@@ -301,7 +294,6 @@ class Literals:
             self._mark_changed([_qualified(flow, path)])
 
     def _note_types(self, flow: str, source: Value | Expression) -> None:
-        """Note the form and the words that the type of each template requires of its values."""
         for leaf in templates_in(source):
             is_dialled = isinstance(leaf, Computed) and leaf.escape == "number"
             form = "phone" if is_dialled else _FORM_BY_TYPE.get(leaf.type.name, "")
@@ -358,7 +350,6 @@ class Literals:
                 notes.joins |= {pieces: None} if len(pieces) > 1 else {}
 
     def _compare_part(self, flow: str, held: nodes.Node, part: TextPart | None, others: tuple[nodes.Node, ...]) -> None:
-        """Note that a part of a text is compared."""
         paths = self._join_all(flow, (held, *others))
         self._mark_changed(paths)
         texts = [text for node in others for text in texts_in(node)] if part is not None else []
@@ -461,7 +452,6 @@ class Literals:
             compared.lengths = tuple(dict.fromkeys(map(int, numbers)))
 
     def _sum_of(self, paths: list[Path]) -> Compared:
-        """The merged notes of paths that share their literals."""
         total = Compared(names=tuple(paths))
         for path in paths:
             total.update(self._noted.get(path, Compared()))

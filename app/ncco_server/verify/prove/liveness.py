@@ -127,7 +127,6 @@ class _StepLiveness:
         return is_new
 
     def after(self) -> Live:
-        """The values that are live after the step."""
         return _joined(*map(self._along, ways_here(self.step)))
 
     def _along(self, way: Way) -> Live:
@@ -155,7 +154,6 @@ class _StepLiveness:
         return _joined(*map(self._at, outbound.ways.values())) if outbound is not None else {}
 
     def error(self) -> Live:
-        """The values that are live at the error exit of the step."""
         error = self.step.error or self.flow.error
         return self._at(error) if error is not None else {}
 

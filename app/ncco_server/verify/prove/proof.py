@@ -63,23 +63,19 @@ class Proof:
 
     @cached_property
     def paths(self) -> Paths:
-        """Finds paths through the state space."""
         return Paths(self.space)
 
     @property
     def taken(self) -> frozenset[tuple[str, str, str]]:
-        """The outcomes that some caller takes."""
         return frozenset(key for each in self.space.transitions if each.kind != "fault" for key in each.taken)
 
     @property
     def never(self) -> tuple[FlowOutcome, ...]:
-        """The outcomes of the flow that no caller takes."""
         taken = self.taken
         return tuple(each for each in outcomes_of(self.flow) if each[:3] not in taken)
 
 
 def status_of(stopped: str, representatives: Mapping[str, Any], *, is_refuted: bool) -> Status:
-    """See `Proof.status`."""
     if is_refuted:
         return "refuted"
     return "stopped" if stopped else "walked" if representatives else "proved"

@@ -88,7 +88,6 @@ class Explored:
     is_certain: bool
 
     def step(self, where: Where) -> Step:
-        """The step with this flow name and step name."""
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
@@ -349,7 +348,6 @@ def _silent_while_party_is_asked(explored: Explored) -> Iterator[Violation]:
 
 
 def _has_ringback(dialling: Transition) -> bool:
-    """Whether the caller hears a ringback tone during every `onAnswer` flow of a turn."""
     connects = [action for action in dialling.ncco.actions if action["action"] == "connect"]
     dialled = ((action, end) for action in connects for end in action["endpoint"] if "onAnswer" in end)
     return all({"ringbackTone", "ringback"} & {*action, *end["onAnswer"]} for action, end in dialled)
@@ -538,7 +536,6 @@ def _deciding(step: Step) -> Iterator[Path]:
 
 
 def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
-    """The outcomes of entered steps that no call takes."""
     taken = {key for each in space.transitions for key in each.taken}
     entered = space.entered
     for each in (each for flow in flows for each in outcomes_of(flow)):

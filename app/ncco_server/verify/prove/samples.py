@@ -90,12 +90,10 @@ class Representatives:
     """The sensitive fields of lookups, as (flow, lookup, field ...)."""
 
     def answers(self, flow: str, name: str, returns: Returned) -> list[dict[str, Any]]:
-        """Sample answers of a lookup that represent all its possible answers."""
         self._secrets |= {(flow, name, *way) for way in returns.secrets}
         return self._records(flow, (name,), returns.type)
 
     def samples(self, flow: str, name: str, type_: Kind) -> list[Any]:
-        """Sample values of a variable."""
         return self._values(flow, (name,), type_)
 
     def _values(self, flow: str, path: Path, type_: Kind) -> list[Any]:

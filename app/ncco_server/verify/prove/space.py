@@ -120,7 +120,6 @@ class Transition:
 
     @property
     def heard(self) -> TurnAudio:
-        """The audio of the NCCO."""
         return self.ncco.heard
 
     @property
@@ -130,7 +129,6 @@ class Transition:
 
     @property
     def dials(self) -> int:
-        """The number of `connect` actions in the NCCO."""
         return sum(action["action"] == "connect" for action in self.ncco.actions)
 
     @property
@@ -195,7 +193,6 @@ class StateSpace:
         return self.states[-1]
 
     def add(self, made: Transition) -> None:
-        """Add a turn."""
         self.transitions.append(made)
         self.out[made.source].append(made)
         if made.target is not None and not hasattr(made.target, "first"):
@@ -203,5 +200,4 @@ class StateSpace:
 
     @property
     def entered(self) -> frozenset[Where]:
-        """The steps that some call enters."""
         return frozenset(where for each in self.transitions for where in each.entered)

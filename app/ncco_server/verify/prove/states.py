@@ -193,7 +193,6 @@ def _is_given(session: Session, value: Any) -> bool:
 
 
 def texts_of(value: Any) -> Iterator[str]:
-    """Every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):

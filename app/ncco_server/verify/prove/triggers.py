@@ -193,13 +193,11 @@ class Triggers:
 
 
 def pressed(wait: OpenWait, digits: str) -> Trigger:
-    """The trigger for keys that the party presses."""
     webhook = InputWebhook.read({"dtmf": {"digits": digits, "timed_out": False}})
     return Trigger("input", {"press": digits}, wait.index, webhook)
 
 
 def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
-    """The trigger for words that the party speaks."""
     results = [{"text": text, "confidence": str(confidence)}]
     speech = text if confidence == CONFIDENT else {"text": text, "confidence": f"{confidence:g}"}
     webhook = InputWebhook.read({"dtmf": {"digits": None}, "speech": {"results": results}})
@@ -213,7 +211,6 @@ def silence(wait: OpenWait) -> Trigger:
 
 
 def _phrases(asked: Asked) -> list[str]:
-    """One phrase of each choice."""
     first: dict[str, str] = {}
     for phrase, choice in asked.phrases.items():
         first.setdefault(choice, phrase)
@@ -221,7 +218,6 @@ def _phrases(asked: Asked) -> list[str]:
 
 
 def _statuses(step: Step, wait: OpenWait) -> Iterator[Trigger]:
-    """A trigger for each dial outcome that the step handles."""
     for name, status in STATUSES.items():
         if status.steers and name in step.exit.statuses and not (name == "beep" and _decides_before_a_beep(step)):
             line = {"dial": {"outcome": name}}
@@ -347,7 +343,6 @@ class PossibleTurns:
         return self._answers[key]
 
     def _real(self, lookup: Lookup) -> Sequence[Any]:
-        """The sample answers of a lookup, or the sample results of a handler's function."""
         flow = self.root.named(lookup.flow)
         if flow.handler is not None:
             samples, are_all = flow.handler.samples(lookup.request)

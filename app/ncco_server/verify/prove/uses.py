@@ -27,7 +27,6 @@ class Use(NamedTuple):
 
 
 def flows_run_from(root: Flow) -> dict[str, Flow]:
-    """The flow and all flows that it can run, by name."""
     return {root.name: root, **root.subs}
 
 
@@ -35,12 +34,10 @@ def flows_run_from(root: Flow) -> dict[str, Flow]:
 
 
 def asked_by(step: Step) -> Iterator[Use]:
-    """The values that the lookups of a step send."""
     yield from _uses(step.effects, "lookup")
 
 
 def sent_by(step: Step) -> Iterator[Use]:
-    """The values that the hooks of a step send on entering."""
     yield from (Use(each.value, SPOKEN) for each in step.effects if each.kind == "send" and each.phase == "enter")
 
 
@@ -59,14 +56,12 @@ def _uses(effects: Iterable[Effect], *phases: Phase) -> Iterator[Use]:
 
 
 def played_by(step: Step) -> Iterator[Use]:
-    """The values in the actions of a step, including its retry prompts."""
     for effect in step.effects:
         if effect.kind in ("play", "give") and effect.phase in ("do", "retry"):
             yield Use(effect.value, SPOKEN if effect.name == "talk.text" else DECIDES)
 
 
 def tested_by(step: Step) -> Iterator[Use]:
-    """The conditions of the exit of a step."""
     yield from (Use(test, DECIDES) for test in step.exit.reads())
 
 
@@ -106,7 +101,6 @@ def uses_in(flow: Flow) -> Iterator[Use]:
 
 
 def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
-    """The targets of a step, including its error exit."""
     yield from (way.target for way, _ in step.leaving)
     error = step.error or flow.error
     if error is not None:
@@ -114,7 +108,6 @@ def targets_of(flow: Flow, step: Step) -> Iterator[Target]:
 
 
 def heard_by_parties(step: Step) -> Iterator[Runs]:
-    """The flows that the parties dialled by a step hear before being connected."""
     yield from (each.heard for each in step.targets if each.heard is not None)
 
 

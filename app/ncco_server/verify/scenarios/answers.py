@@ -56,7 +56,6 @@ class GivenAnswers:
 
 
 def read_given(entry: Entry, reader: Reader) -> GivenAnswers:
-    """Read the entry of a lookup in a scenario's `given`."""
     if isinstance(entry.value, Seq) and not entry.value.items:
         cure = "write the first answer, then the next"
         reader.report("S103", entry.value.place, "the list has no answers", cure)
@@ -94,7 +93,6 @@ def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
 
 
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
-    """The lookups in the steps of these flows, and the functions of handlers."""
     found: dict[tuple[str, str], Answering] = {}
     for flow in flows:
         found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.asks}
@@ -197,7 +195,6 @@ class ScenarioAnswers(LookupAnswers):
             yield f'the answer of the lookup "{name}" does not match `returns`, so its default was used: {problem}'
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        """See `LookupAnswers`."""
         name = next((name for name in (f"{lookup.flow}.{lookup.name}", lookup.name) if name in self._given), None)
         if name is None:
             return None

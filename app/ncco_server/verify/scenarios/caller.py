@@ -83,7 +83,6 @@ class Caller:
             await self._call.perform(script.HangUpStep())
 
     async def _step(self, step: ScriptStep) -> None:
-        """Continue to the moment of a step, and perform the step."""
         try:
             match step:
                 case script.HearStep():
@@ -116,7 +115,6 @@ class Caller:
             self._meet(step.party)
 
     def _differs(self, place: Place, message: str, expected: str = "", found: str = "") -> ScriptMismatch:
-        """A difference at this moment of the call."""
         return ScriptMismatch(Difference(place, message, expected, found, at=self._leg.at))
 
     async def _listen(self) -> CallMoment:
@@ -253,7 +251,6 @@ class Caller:
 
 
 def described(moment: CallMoment) -> str:
-    """Where a call has stopped, as part of a message."""
     match moment.kind:
         case "input":
             kinds = sorted(moment.waited.takes) if moment.waited else ()

@@ -133,7 +133,6 @@ def is_part(expected: Any, found: Any) -> bool:
 
 
 def shown(value: Any) -> str:
-    """A value as one line of text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

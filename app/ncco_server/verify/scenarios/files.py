@@ -84,7 +84,6 @@ class _Dumper(yaml.SafeDumper):
     """Writes repeated values instead of anchors, which scenario files do not support."""
 
     def ignore_aliases(self, data: object) -> bool:
-        """Always true."""
         return True
 
 
@@ -109,7 +108,6 @@ class WrittenScenario:
 
 
 def numbered(scenarios: Iterable[WrittenScenario]) -> list[WrittenScenario]:
-    """The same scenarios, with numbers added to repeated names."""
     found: dict[str, WrittenScenario] = {}
     for each in scenarios:
         name = free_name(each.name, found)

@@ -41,7 +41,6 @@ class PromptListener:
         self._seen = leg.heard_count
 
     def skip(self) -> None:
-        """Move the read position to the end."""
         self._at = len(self._text) + 1 if self._pieces else 0
 
     def finds(self, wanted: str) -> bool:
@@ -76,7 +75,6 @@ class PromptListener:
 
     @property
     def _next(self) -> int:
-        """The index of the next complete piece."""
         return bisect_left(self._starts, self._at)
 
     @property

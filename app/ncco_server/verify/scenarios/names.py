@@ -153,7 +153,6 @@ class Meanings:
 
 
 def _head(file: FileNames) -> Name:
-    """The name of the flow that a file defines, with its position."""
     return next(name for name in file.names if name.kind == "flows" and name.is_definition)
 
 

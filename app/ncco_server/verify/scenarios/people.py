@@ -45,7 +45,6 @@ class CalledPerson(ScenarioModel):
 
     @property
     def behaviour(self) -> Behaviour:
-        """The person's behaviour in the simulator."""
         if not self.picks_up:
             return Behaviour("timeout", ENDLESS)
         return Behaviour(self.outcome, self.after, self.talks, script=acts_of(self.presses))

@@ -69,7 +69,6 @@ class VirtualCalls:
         self.legs: list[Leg] = []
 
     async def create_call(self, call: NewCall) -> CreatedCall:
-        """Place a call."""
         leg = self.vonage.place(CreateCall.model_validate(call.body).outbound(self.vonage.event_target))
         self.legs.append(leg)
         return CreatedCall(uuid=leg.uuid, conversation_uuid=leg.conversation.uuid)
@@ -79,7 +78,6 @@ class VirtualCalls:
         return CallDetails(uuid=uuid, status=self.vonage.legs[uuid].status)
 
     async def hang_up(self, uuid: str) -> None:
-        """End a leg."""
         self.vonage.hang_up(self.vonage.legs[uuid])
 
 
@@ -113,7 +111,6 @@ class PlacedAttempts:
         return self._api.legs[-1]
 
     async def made(self) -> Sequence[tuple[datetime, str]]:
-        """When each attempt was made, and its outcome."""
         attempts = await self._store.placed.attempts(self._id)
         return [(moment_of(each.placing_at), each.outcome) for each in attempts]
 

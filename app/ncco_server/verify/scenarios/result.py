@@ -126,7 +126,6 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether there is no difference."""
         return not self.differences
 
     @property
@@ -148,7 +147,6 @@ def failsafe_in(lines: Iterable[Line]) -> Line | None:
 
 
 def trace_of(turn: TurnRow) -> list[TraceLine]:
-    """The trace lines of a turn."""
     return [TraceLine.read(line) for line in json.loads(turn.trace)]
 
 

@@ -33,12 +33,10 @@ class Suite:
 
     @property
     def differing(self) -> tuple[Result, ...]:
-        """The results with a difference."""
         return tuple(result for result in self.results if not result.holds)
 
     @property
     def has_errors(self) -> bool:
-        """Whether a file has an error."""
         return any(issue.is_error for issue in self.issues)
 
 
@@ -86,7 +84,6 @@ async def run_suite(
 
 
 async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
-    """Play one scenario and check its expectations."""
     result = await stage.play(scenario)
     if not leaves_open:
         message = "this `hear` does not have a text yet; `ncco test --update` fills it in"

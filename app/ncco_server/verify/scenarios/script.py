@@ -145,7 +145,6 @@ class HearStep(ScriptStep):
         return cls(texts=(Excerpt(None, place),), written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
-        """See `ScenarioModel`."""
         texts = [excerpt.text or "?" for excerpt in self.texts]
         return {"hear": texts[0] if len(texts) == 1 else texts}
 
@@ -166,11 +165,9 @@ class PressStep(ScriptStep):
 
     @property
     def moment_s(self) -> float | None:
-        """See `ScriptStep`."""
         return self.at_s
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.press(self.keys)
 
 
@@ -201,7 +198,6 @@ class SpokenInput(ScenarioModel):
 
     @property
     def gist(self) -> str:
-        """The start of the text."""
         return _NO_WORD.sub(" ", self.text)[:30].strip()
 
     @property
@@ -226,11 +222,9 @@ class SpeakStep(ScriptStep):
 
     @property
     def moment_s(self) -> float | None:
-        """See `ScriptStep`."""
         return self.at_s
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.speak(*self.speech.results, error=self.speech.error)
 
     @classmethod
@@ -255,7 +249,6 @@ class SilenceStep(ScriptStep):
     otherwise: ClassVar = "nothing waits for the caller now; let time pass"
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.silence()
 
 
@@ -279,7 +272,6 @@ PRESSES: Final = listed(_read_pressed, {"anyOf": [TEXT, Spoken.json_schema()]})
 
 
 def acts_of(presses: Iterable[str | Spoken]) -> tuple[str | Words, ...]:
-    """The input of a called party, for the simulator."""
     return tuple(Words(each.speak, SURE) if isinstance(each, Spoken) else each for each in presses)
 
 
@@ -315,7 +307,6 @@ class ScriptedParty(ScenarioModel):
 
     @property
     def behaviour(self) -> Behaviour:
-        """The party's behaviour in the simulator."""
         return Behaviour(self.outcome, self.rings, self.talks, self.hangs_up == "party", acts_of(self.presses))
 
 
@@ -332,14 +323,12 @@ class DialStep(ScriptStep):
     """who is dialled next, and the result"""
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """See `ScriptStep`."""
         address = moment.waited.address if moment.waited is not None else ""
         is_other = address and self.party.to and not same_address(self.party.to, address)
         other = f"{address} is dialled, not {self.party.to}" if is_other else ""
         return super().problem_at(moment, leg) or other
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.decide(self.party.behaviour)
 
 
@@ -365,7 +354,6 @@ class RecordStep(ScriptStep):
     message: RecordedMessage = written_as("record", default=RecordedMessage())
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.speak(seconds=self.message.seconds)
         if self.message.key:
             await call.leg.press(self.message.key)
@@ -410,11 +398,9 @@ class HangUpStep(ScriptStep):
 
     @property
     def moment_s(self) -> float | None:
-        """See `ScriptStep`."""
         return self.at_s if self.when == "now" else self.when
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.leg.hang_up()
 
 
@@ -444,7 +430,6 @@ class EventStep(ScriptStep):
     """the fields of a webhook"""
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         await call.vonage.send_event(call.leg, self.payload)
 
 
@@ -462,7 +447,6 @@ class FaultStep(ScriptStep):
     """what goes wrong with the next webhook whose reply is played"""
 
     async def perform(self, call: ScriptedCall) -> None:
-        """See `ScriptStep`."""
         call.pending_faults.append(self.fault)
 
 

@@ -122,7 +122,6 @@ class PlacedCall:
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 
     async def place(self, call: ScenarioCall, flows: Iterable[Flow] = ()) -> None:
-        """Call the server, and wait for the answer."""
         numbers = next((flow.numbers for flow in flows if flow.name == call.flow and flow.numbers), (ANY_NUMBER,))
         is_sip = bool(call.sip) or call.from_.lower().startswith(("sip:", "sips:"))
         kind = "app" if call.user or call.custom_data is not None else "sip" if is_sip else "phone"
@@ -145,7 +144,6 @@ class PlacedCall:
         return ()
 
     def observe(self, result: Result) -> None:
-        """Copy everything observed so far into the result."""
         leg = self.leg
         result.transcript = leg.transcript
         result.called = tuple(other.transcript for other in leg.dialled)
@@ -192,12 +190,10 @@ class FailingDatabase(SqliteDatabase):
     is_away: bool = False
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """See `Database`."""
         self._require()
         return await super().read(sql, *values)
 
     async def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> T:
-        """See `Database`."""
         self._require()
         return await super().write(work, keys)
 
@@ -238,7 +234,6 @@ class CallStore(Store):
         parent: str = "",
         has_called: bool = False,
     ) -> bool:
-        """See `Store`."""
         is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent, has_called=has_called)
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
@@ -255,7 +250,6 @@ class CallStore(Store):
         parent: str = "",
         has_called: bool = False,
     ) -> None:
-        """See `Store`."""
         await super().advance(
             session, turn, webhook, hooks=hooks, recording=recording, parent=parent, has_called=has_called
         )
@@ -265,14 +259,12 @@ class CallStore(Store):
     async def record(
         self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
     ) -> None:
-        """See `Store`."""
         await super().record(webhook, hooks=hooks, recording=recording)
         await self._remember(webhook, hooks)
 
     async def end(
         self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
     ) -> list[ResultRow]:
-        """See `Store`."""
         ended = await super().end(leg, calls, webhook, hooks=hooks)
         await self._remember(webhook, hooks)
         return ended
@@ -314,7 +306,6 @@ class FaultyServer:
 
     @property
     def now(self) -> datetime:
-        """See `Server`."""
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:

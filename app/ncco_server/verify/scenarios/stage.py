@@ -105,11 +105,9 @@ class LocalCall(PlacedCall):
         self.leg = await self._attempts.ring(row, flow)
 
     async def result(self, call: str, *, is_incoming: bool) -> DecidedResult:
-        """The result of an ended call."""
         return await self._server.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
 
     async def attempts(self) -> Sequence[tuple[datetime, str]]:
-        """See `PlacedCall`."""
         if self._attempts is None:
             return ()
         await self._server.store.take_hooks()
@@ -117,11 +115,9 @@ class LocalCall(PlacedCall):
 
     @property
     def turns(self) -> Sequence[StoredTurn]:
-        """See `PlacedCall`."""
         return self._server.store.turns[self._before[0] :]
 
     def observe(self, result: Result) -> None:
-        """See `PlacedCall`."""
         super().observe(result)
         _, webhooks, hooks, logged = self._before
         written = defaultdict[str, list[StoredTurn]](list)
@@ -312,7 +308,6 @@ class LocalStage:
         return self._server
 
     async def close(self) -> None:
-        """Release the resources of the latest call."""
         if self._server is not None:
             await self._server.store.close()
 

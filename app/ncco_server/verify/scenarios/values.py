@@ -65,7 +65,6 @@ class ScenarioModel(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """See `MapForm`."""
         return {"anyOf": [TEXT, super().json_schema()]} if cls.short else super().json_schema()
 
     def as_written(self) -> Any:
@@ -80,7 +79,6 @@ class ScenarioModel(MapForm):
 
 
 def _plain(value: Any) -> Any:
-    """A field's value as plain YAML values."""
     if isinstance(value, ScenarioModel):
         return ScenarioModel.as_written(value)
     if isinstance(value, Mapping):
@@ -147,7 +145,6 @@ def node_of(value: object) -> Node:
 
 
 def read_json(node: Node, what: str, reader: Reader) -> Any:
-    """Read any value, as JSON."""
     return json_of(node)
 
 
