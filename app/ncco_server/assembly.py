@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import SettingsError
+from ncco_server.flow.files import search_beside
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.on_demand import OnDemand
@@ -29,6 +30,8 @@ if TYPE_CHECKING:  # most servers need only some of them
 
 def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
     """What the service needs of the settings. Without `keys`, with those of the server; see `wait_keys`."""
+    if settings.python_flows:
+        search_beside(settings.flows)
     return Policy(
         keys or wait_keys(settings),
         settings.failsafe,

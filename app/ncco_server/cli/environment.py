@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values
 
 from ncco_server.cli.output import CannotRun
+from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.flow.language.lookups import named_modules
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
 
 def python_flows(folder: Path = Path()) -> tuple[str, ...]:
     """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
-    return named_modules(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
+    try:
+        return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
+    except ValueError as error:
+        raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

@@ -14,7 +14,7 @@ import click
 
 from ncco_server.cli.environment import flow_variables, folders, project_folders, python_flows, python_lookups
 from ncco_server.cli.output import ISSUES, CannotRun, read_text
-from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, named_flows, project_of, read_project
+from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, named_flows, project_of, read_project, search_beside
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Flow, Project
@@ -53,7 +53,10 @@ class Source:
         texts, unread = self.read()
         variables = flow_variables() if env is None else env
         extent: Extent = "files" if self.files else "project"
-        project = load(texts, variables, modules=python_lookups(), extent=extent, today=today, handlers=python_flows())
+        handlers = python_flows()
+        if handlers:
+            search_beside(self.flows)
+        project = load(texts, variables, modules=python_lookups(), extent=extent, today=today, handlers=handlers)
         issues = tuple(
             replace(issue, place=issue.place._replace(file=self.path_of(issue.place.file)))
             for issue in (*unread, *project.issues)

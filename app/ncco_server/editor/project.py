@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import AppError
-from ncco_server.flow.files import Stamps, read_project, replace_text, stamps
+from ncco_server.flow.files import Stamps, read_project, replace_text, search_beside, stamps
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Project
@@ -137,6 +137,8 @@ class ProjectFolder:
 
     def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
         handlers = on_disk(self.handlers, self.flows, texts)
+        if handlers:
+            search_beside(self.flows)
         return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 
     def as_values(self) -> dict[str, Any]:

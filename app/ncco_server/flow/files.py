@@ -9,6 +9,7 @@ import codecs
 import os
 import re
 import stat
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ SUFFIXES = (".yaml", ".yml")
 """File name endings of YAML files."""
 HANDLER_SUFFIX = ".py"
 """File name ending of a handler of calls in Python."""
+HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such as pizza.py,shop/orders.py."
+"""How to write `NCCO_PYTHON_FLOWS`."""
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """The folders of scenarios, relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
@@ -222,6 +225,23 @@ def _reason(error: Exception) -> str:
 def _printable(name: str) -> str:
     """The name without lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
     return name.encode(errors="replace").decode()
+
+
+def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
+    """Parse `NCCO_PYTHON_FLOWS`: paths of Python files below the flows folder. Raises ValueError."""
+    names = [part.strip() for part in text.split(",")] if isinstance(text, str) else text
+    found = tuple(dict.fromkeys(filter(None, names)))
+    for name in found:
+        if not name.endswith(HANDLER_SUFFIX) or name.startswith(("/", ".")) or "\\" in name or "/." in name:
+            raise ValueError(f'"{name}" is not the path of a Python file below the flows folder')
+    return found
+
+
+def search_beside(flows: Path) -> None:
+    """Let code import the modules beside the flows folder. They are found after all others, so they hide none."""
+    folder = str(flows.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
 
 
 def project_of(path: Path) -> Path | None:

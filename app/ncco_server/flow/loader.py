@@ -6,7 +6,7 @@ Each flow also contains the flows that a call can reach from it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -31,7 +31,7 @@ from ncco_server.flow.source import MAX_PARSED, MAX_VALUES, Gap, Reading, names_
 from ncco_server.flow.source.source_file import SourceFile
 from ncco_server.flow.taint import filled_with_settings
 from ncco_server.flow.templates.parsing import Templates
-from ncco_server.suggest import limited_comparisons
+from ncco_server.suggest import limited_comparisons, near_or_all
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
@@ -131,7 +131,7 @@ def _load(
     *,
     handlers: Collection[str],
 ) -> Project:
-    files, problem = _read_files(texts, extent, handlers)
+    files, problem = _read_files(texts, extent, {f"{_FLOWS}{name}": name for name in handlers})
     if problem is not None:
         return Project({}, (problem,), dict(texts), {})
     parts = [file for file in files if is_shared(file.node)]
@@ -153,6 +153,8 @@ def _load(
     )
     calendars = _calendars(context, linked)
     issues = {issue for file in files for issue in file.shown_issues} | {*check_project(reads, context.shared)}
+    if extent == "project":
+        issues |= {*_check_listed(texts, handlers)}
     if extent != "revision":
         is_whole = extent == "project" and len(flows) + len(parts) == len(files)
         if not any(file.gaps for file in parts):  # else the gap may contain what uses a variable or gives it a value
@@ -167,18 +169,24 @@ def _load(
 
 
 def _read_files(
-    texts: Mapping[str, str], extent: Extent, allowed: Collection[str]
+    texts: Mapping[str, str], extent: Extent, allowed: Mapping[str, str]
 ) -> tuple[list[_File], FlowIssue | None]:
-    """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit."""
+    """The flow files, up to the one with which the project exceeds a limit, and the issue about that limit.
+
+    `allowed` has the files with handlers whose code may be run, by path.
+    """
     is_limited = extent != "revision"
     files: list[_File] = []
     if is_limited and (problem := too_much(texts)) is not None:
         return files, problem
     values = 0
     left = MAX_PARSED
-    for path in filter(_holds_flow, sorted(texts)):
-        if path.endswith(HANDLER_SUFFIX):
-            files.append(_File.of_handler(path, texts[path], allowed))
+    handlers = {path for path, text in texts.items() if path in allowed or _holds_handler(path, text)}
+    for path in sorted(handlers.union(filter(is_flow_file, texts))):
+        if path in allowed:
+            files.append(_File.of_handler(path, texts[path], allowed[path]))
+        elif path in handlers:
+            files.append(_File.of_unlisted(path, texts[path], handlers))
         else:
             reading = read_past_errors(path, texts[path], left)
             left -= reading.parsed
@@ -190,8 +198,21 @@ def _read_files(
     return [file.with_head(shared) for file in files], None
 
 
-def _holds_flow(path: str) -> bool:
-    return is_flow_file(path) or (path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX))
+def _holds_handler(path: str, text: str) -> bool:
+    """Whether a file seems to define a handler. Any other Python file is a module that handlers may import."""
+    return path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX) and "call_flow" in text
+
+
+def _check_listed(texts: Mapping[str, str], handlers: Iterable[str]) -> Iterator[FlowIssue]:
+    """Report the files in `NCCO_PYTHON_FLOWS` that do not exist (W707)."""
+    files = [path.removeprefix(_FLOWS) for path in texts if path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX)]
+    for name in handlers:
+        if f"{_FLOWS}{name}" not in texts:
+            nearest = PurePosixPath(name).name
+            cure = f'write "{nearest}"' if nearest in files else near_or_all(name, files) if files else None
+            yield RULES["W707"].at(
+                Place(f"{_FLOWS}{name}", 1, 1), "NCCO_PYTHON_FLOWS lists a file that does not exist", cure
+            )
 
 
 def _in_folder(texts: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -257,16 +278,17 @@ class _File:
     read_handler: ReadHandler | None = None
 
     @classmethod
-    def of_handler(cls, path: str, text: str, allowed: Collection[str]) -> Self:
-        """A file with a handler. Its code is run if it is `allowed`."""
-        name = path.removeprefix(_FLOWS)
-        listed = next((each for each in allowed if each == name), None)
-        if listed is not None:
-            from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
+    def of_handler(cls, path: str, text: str, listed: str) -> Self:
+        """A file with a handler, whose code is run."""
+        from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
-            found = run_file(path, text, listed)
-            return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
-        every = ",".join((*allowed, name))
+        found = run_file(path, text, listed)
+        return cls(path, text, found.node, None, True, found.issues, read_handler=partial(read_handler, found))
+
+    @classmethod
+    def of_unlisted(cls, path: str, text: str, handlers: Iterable[str]) -> Self:
+        """A file with a handler whose code must not be run; `handlers` are all files with handlers."""
+        every = ",".join(sorted(each.removeprefix(_FLOWS) for each in handlers))
         message = "the server may not run the code of this file"
         cure = f"if it is yours, set NCCO_PYTHON_FLOWS={every}"
         return cls(path, text, None, None, True, [RULES["E702"].at(Place(path, 1, 1), message, cure)])

@@ -20,6 +20,7 @@ from urllib.parse import quote
 import httpx
 import orjson
 
+from ncco_server.flow.files import search_beside
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
 from ncco_server.service.threads import Threads
@@ -181,12 +182,12 @@ class PythonModules:
 
     Attributes:
         allowed: the modules' names, as the operator configured them; naming a package does not allow its submodules.
-        folder: a folder to search after `sys.path`, if any.
+        flows: the flows folder, if any, beside which modules are searched after `sys.path`.
         writable: folders that the console can write to; modules are never imported from them.
     """
 
     allowed: Collection[str] = ()
-    folder: Path | None = None
+    flows: Path | None = None
     writable: Collection[Path] = ()
 
     def function(self, name: str) -> Callable[..., Any]:
@@ -224,9 +225,8 @@ class PythonFunctions:
     """Calls the functions that flows use: a plain function in a thread, an async one in the server's event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
-        folder = modules.folder
-        if modules.allowed and folder is not None and str(folder) not in sys.path:
-            sys.path.append(str(folder))  # at the end, so that it hides no other module
+        if modules.allowed and modules.flows is not None:
+            search_beside(modules.flows)
         self._modules = modules
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
+from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.service.bucket_address import BucketAddress
 from ncco_server.settings import values
 from ncco_server.store import open_store
@@ -185,8 +186,8 @@ class Variables(BaseModel):
     """
     python_flows: Annotated[
         tuple[str, ...],
-        BeforeValidator(values.read_handlers),
-        Cure("Write files of the flows folder separated by commas, such as pizza.py,shop/orders.py."),
+        BeforeValidator(read_handlers),
+        Cure(HANDLERS_CURE),
     ] = ()
     """Files in `NCCO_FLOWS` with calls in Python, separated by commas, whose code may run. Not set: none. The code runs
     as the user of the server, so nobody else should be able to change these files.
@@ -507,7 +508,7 @@ class Settings(Variables):
         """The modules whose functions lookups may call. The modules can be next to the flows folder."""
         from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
 
-        return PythonModules(self.python_lookups, self.flows.resolve().parent, (self.flows, self.templates))
+        return PythonModules(self.python_lookups, self.flows, (self.flows, self.templates))
 
 
 def _url_of(host: str, port: int) -> str:

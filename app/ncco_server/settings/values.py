@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
-from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.language.lookups import named_modules
 from ncco_server.flow.language.mail import addresses
 from ncco_server.ncco import check
@@ -64,15 +63,6 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
             raise ValueError(f'"{name}" is not the name of a module')
-    return names
-
-
-def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse paths of Python files below the flows folder, separated by commas."""
-    names = named_modules(text) if isinstance(text, str) else tuple(text)
-    for name in names:
-        if not name.endswith(HANDLER_SUFFIX) or name.startswith(("/", ".")) or "\\" in name or "/." in name:
-            raise ValueError(f'"{name}" is not a Python file of the flows folder')
     return names
 
 

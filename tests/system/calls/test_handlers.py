@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from tests.support.command import ncco
 from tests.support.postgres_stores import empty_database
 from tests.system.calls.test_durable_calls import callback, post, press, said
-from tests.system.cli.running import running_server
+from tests.system.cli.running import RunningServer, happens, running_server
 
 ROOT = Path(__file__).resolve().parents[3]
 CALLER = {"to": "442079460150", "from": "447700900123", "conversation_uuid": "CON-1", "uuid": "leg"}
@@ -62,3 +64,38 @@ def test_a_server_does_not_run_code_that_is_not_listed(tmp_path: Path, project: 
     with not_started, running_server(tmp_path, cwd=project, env={"NCCO_PYTHON_FLOWS": "other.py"}):
         pass
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, project: Path) -> None:
+    path = project / "flows/pizza.py"
+    text = path.read_text()
+    broken = {
+        "half-written": (text[: text.index("choice = ") + 9], "this is not Python"),
+        "empty": ("", "no function of this file is decorated"),
+        "raises": (f"{text}\nraise OSError('no till')\n", "this line raised OSError: no till"),
+        "exits": (f"import sys\nsys.exit(1)\n{text}", "this line raised SystemExit: 1"),
+    }
+    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_LOG": "console"}
+    legs = count()
+    with running_server(tmp_path, cwd=project, env=settings) as server:
+
+        def answered() -> list[str]:
+            leg = {"uuid": f"leg-{next(legs)}"}
+            return said(post(f"http://{server.address}/webhooks/answer", {**CALLER, **leg}))
+
+        before = post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "before"})
+        for name, (saved, words) in broken.items():
+            path.write_text(saved)
+            assert happens(partial(_has_printed, server, words)), name
+            assert "Welcome to Luigi's." == answered()[0], name
+        path.unlink()
+        assert happens(partial(_has_printed, server, "removal refused"))
+        assert "W707" in server.printed
+        assert "Welcome to Luigi's." == answered()[0]
+        assert "Please enter the five digits of your order." == said(press(server, before, "2"))[0]
+        path.write_text(text.replace("Welcome to", "Hello from"))
+        assert happens(lambda: "Hello from Luigi's." in answered())
+
+
+def _has_printed(server: RunningServer, words: str) -> bool:
+    return words in server.printed

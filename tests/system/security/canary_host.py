@@ -128,7 +128,7 @@ async def canary_host(
     env = {"CRM_URL": "http://crm"}
     policy = Policy(keys=(b"k" * 32,), failsafe=settings.failsafe, env=env)
     http = httpx.AsyncClient(transport=httpx.MockTransport(answer or _nobody))
-    asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT), http=http)
+    asking = LookupClient(modules=PythonModules({"canary_functions"}, PROJECT / "flows"), http=http)
     metrics, spans, log = Metrics(), Spans(), structlog.get_logger()
     service = CallService(
         store,

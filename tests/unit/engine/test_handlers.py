@@ -422,10 +422,10 @@ async def shop(call: Call):
 
 
 def test_code_that_is_not_listed_is_never_run(tmp_path: Any) -> None:
-    text = f"open({str(tmp_path / 'ran')!r}, 'w').close()\n"
+    text = f"import call_flow\nopen({str(tmp_path / 'ran')!r}, 'w').close()\n"
     for handlers in ([], ["other.py"], ["flows/shop.py"]):
         project = load({"flows/shop.py": text}, {}, extent="project", handlers=handlers)
-        assert ["E702"] == [issue.code for issue in project.issues]
+        assert "E702" in [issue.code for issue in project.issues]
     assert not (tmp_path / "ran").exists()
 
 

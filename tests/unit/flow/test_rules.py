@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ncco_server.cli.explain import write_example
+from ncco_server.cli.explain import listed_in, write_example
 from ncco_server.flow.editing.fixes import quick_fix, with_edits
 from ncco_server.flow.files import read_project
 from ncco_server.flow.issues import RULES, RUNNING_RULES, FlowIssue
@@ -34,26 +34,21 @@ def issues_of(
     env: dict[str, str] | None = None,
     modules: Collection[str] | None = None,
     *,
-    runs: bool = True,
+    code: str = "",
 ) -> tuple[FlowIssue, ...]:
     """What is found in an example; without `env` its settings and its Python modules are whatever it names.
 
-    `runs`: whether its Python code may be run.
+    `code` is that of the rule that it breaks, if any.
     """
     root.mkdir(exist_ok=True)
     write_example(example, root)
-    listed = handlers_of(root) if runs else ()
+    listed = listed_in(root, code)
     return load_files(root / "flows", root / "templates", env, modules=modules, today=TODAY, handlers=listed).issues
-
-
-def handlers_of(root: Path) -> list[str]:
-    """The files of an example with calls in Python."""
-    return [path.name for path in (root / "flows").glob("*.py")]
 
 
 @each_case("code", RULES)
 def test_the_bad_example_of_a_rule_breaks_it_alone(code: str, tmp_path: Path) -> None:
-    issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), runs=code != "E702")
+    issues = issues_of(RULES[code].bad, tmp_path, env={}, modules=(), code=code)
 
     assert [(code, RULES[code].severity)] == [(issue.code, issue.severity) for issue in issues]
     assert issues[0].message
@@ -99,7 +94,7 @@ def test_the_cure_of_a_rule_removes_the_issue(code: str, tmp_path: Path) -> None
 def test_the_good_example_of_a_rule_loses_no_caller(code: str, tmp_path: Path) -> None:
     rule = RULES.get(code) or RUNNING_RULES[code]
     write_example(rule.good, tmp_path)
-    listed = handlers_of(tmp_path)
+    listed = listed_in(tmp_path)
     flows = load_files(tmp_path / "flows", tmp_path / "templates", today=TODAY, handlers=listed).flows
 
     proofs = [prove(flow, datetime(2026, 1, 1, tzinfo=UTC)) for flow in roots_of(flows)]

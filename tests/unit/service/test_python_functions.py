@@ -173,7 +173,7 @@ async def test_a_module_in_a_folder_that_the_console_writes_is_not_imported(
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates/evil_of_this_test.py").write_text("def run():\n    return {}\n")
-    modules = PythonModules({"templates.evil_of_this_test"}, tmp_path, (tmp_path / "templates",))
+    modules = PythonModules({"templates.evil_of_this_test"}, tmp_path / "flows", (tmp_path / "templates",))
     request = LookupRequest("PYTHON", function="templates.evil_of_this_test:run", timeout_ms=PATIENCE_MS)
     client = LookupClient(PATIENCE_MS, modules=modules)
 
@@ -187,7 +187,7 @@ async def test_a_module_beside_the_flows_may_be_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "crm_of_this_test.py").write_text("def customer():\n    return {'name': 'Ann'}\n")
     request = LookupRequest("PYTHON", function="crm_of_this_test:customer", timeout_ms=PATIENCE_MS)
-    modules = PythonModules({"crm_of_this_test"}, tmp_path)
+    modules = PythonModules({"crm_of_this_test"}, tmp_path / "flows")
     client, again = LookupClient(PATIENCE_MS, modules=modules), LookupClient(modules=modules)
 
     answer = await ask_one(client, request)

@@ -157,7 +157,7 @@ class PhonePlayer:
     def _client_of(self, folder: Json, live: Json) -> LookupClient:
         if self._client is None:
             project = project_in(folder)
-            modules = PythonModules(project.modules, project.flows.resolve().parent, (project.flows, project.templates))
+            modules = PythonModules(project.modules, project.flows, (project.flows, project.templates))
             self._client = LookupClient(live["budget_ms"], live["hosts"], modules)
         return self._client
 

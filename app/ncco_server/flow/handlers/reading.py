@@ -197,6 +197,8 @@ class HandlerFile(NamedTuple):
     text: str = ""
 
 
+_IMPORTS: Final = "install it, or put the module beside the flows folder: `from crm import ..` finds crm.py there"
+_NO_HANDLER: Final = "decorate one, or take the file out of NCCO_PYTHON_FLOWS: what handlers import need not be listed"
 _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
@@ -240,11 +242,13 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
     except BaseException as error:  # noqa: BLE001 - the author's code may raise anything, `sys.exit()` too
         own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == path]
         line = own[-1].lineno or 1 if own else 1
-        return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}")
+        cure = _IMPORTS if isinstance(error, ImportError) else None
+        return _without_handler(Place(path, line, 1), f"this line raised {type(error).__name__}: {error}", cure)
     made = {id(each): each for each in vars(module).values() if isinstance(each, CallFlow) and each.file == path}
     handlers = sorted(made.values(), key=lambda each: each.line)
     if not handlers:
-        return _without_handler(Place(path, 1, 1), "no function of this file is decorated with `call_flow`")
+        message = "no function of this file is decorated with `call_flow`"
+        return _without_handler(Place(path, 1, 1), message, _NO_HANDLER)
     handler, *others = handlers
     if others:
         message = f'"{others[0].name}" is the second handler of this file'

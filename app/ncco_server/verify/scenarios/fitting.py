@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.grammar.reader import Reader
 from ncco_server.flow.grammar.values import leaves
-from ncco_server.flow.handlers.steps import names_in
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
@@ -27,6 +26,7 @@ from ncco_server.verify.scenarios.model import ANY_NUMBER, FROM, Scenario, Scena
 from ncco_server.verify.scenarios.placing import row_of
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
+_NAME: Final = re.compile(r"\w+")
 DIRECTION: Final = "direction"
 """The key that is allowed in the query of an answer URL, in addition to params."""
 _WHAT: Final = {"S107": "lookup or function", "S108": "hook", "S109": "variable", "S113": "result"}
@@ -47,7 +47,7 @@ class Fitting:
                 self._returned.setdefault(name, []).append(definition.returns.type)
         code = ((path, text) for flow in self._flows.values() if flow.handler for path, text in flow.sources.items())
         texts = {path: text for path, text in code if path.endswith(HANDLER_SUFFIX)}
-        self._called = {name for path, text in texts.items() for name in names_in(compile(text, path, "exec"))}
+        self._called = {name for text in texts.values() for name in _NAME.findall(text)}
         self._hooks = {hook.name for flow in self._flows.values() for hook in flow.hooks}
         self._variables: dict[str, list[Kind]] = {}
         for each in self._flows.values():
