@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import cache
+from typing import Final
 
 from ncco_server.engine.session import TraceLine
 from ncco_server.flow.graph import Drawing, OutcomeKey, draw
+from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.model import Flow
 from ncco_server.service.outcomes import (
     ENTERED,
@@ -24,19 +26,27 @@ from ncco_server.service.outcomes import (
 )
 from ncco_server.verify.scenarios.result import Result
 
+NO_LINES: Final[Mapping[str, Set[int]]] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class FlowCoverage:
     """The coverage of one flow.
 
     Attributes:
+        path: the flow file, for display.
         outcomes: every outcome of the flow, with the number of scenarios that took it.
         error_exits: every error exit, with the number of scenarios that took it; not included in `percent`.
+        statements: the first line of each statement of a handler in Python; none for a flow file.
+        never_run: the first and last line of each part of a handler that no scenario runs.
     """
 
     flow: Flow
+    path: str
     outcomes: Mapping[FlowOutcome, int]
     error_exits: Mapping[FlowOutcome, int]
+    statements: Sequence[int] = ()
+    never_run: Sequence[tuple[int, int]] = ()
 
     @property
     def taken(self) -> int:
@@ -46,6 +56,18 @@ class FlowCoverage:
     def missing(self) -> tuple[FlowOutcome, ...]:
         """The outcomes never taken, in file order."""
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
+
+    @property
+    def run(self) -> int:
+        """The number of statements of a handler that scenarios run."""
+        return sum(not any(first <= line <= last for first, last in self.never_run) for line in self.statements)
+
+    @property
+    def shown_never_run(self) -> Iterator[str]:
+        """The parts of a handler that no scenario runs, as text."""
+        for first, last in self.never_run:
+            lines = f"line {first}" if first == last else f"lines {first}-{last}"
+            yield f"{self.path}:{first}  {self.flow.name}: {lines}"
 
     @property
     def percent(self) -> float:
@@ -105,13 +127,22 @@ class OutcomeCounter:
             found.update(completed_last(self._flows, record.session, record.statuses))
         return found
 
-    def coverage(self) -> Coverage:
-        return Coverage(
-            {
-                name: FlowCoverage(flow, self._counted(outcomes_of(flow)), self._counted(error_exits_of(flow)))
-                for name, flow in sorted(self._flows.items())
-            }
+    def coverage(self, lines: Mapping[str, Set[int]] = NO_LINES) -> Coverage:
+        """The coverage so far, by flow name. `lines` are those of handlers that were run; see `noted_lines`."""
+        return Coverage({name: self._coverage_of(flow, lines) for name, flow in sorted(self._flows.items())})
+
+    def _coverage_of(self, flow: Flow, lines: Mapping[str, Set[int]]) -> FlowCoverage:
+        found = FlowCoverage(
+            flow,
+            self._path_of(flow.place.file),
+            self._counted(outcomes_of(flow)),
+            self._counted(error_exits_of(flow)),
         )
+        if not isinstance(flow.handler, LoadedHandler):
+            return found
+        code = flow.handler.code
+        run = lines.get(code.file, frozenset())
+        return replace(found, statements=[*code.statements], never_run=list(_left_out(code.statements, run)))
 
     def _counted(self, outcomes: Iterable[FlowOutcome]) -> dict[FlowOutcome, int]:
         return {self._shown(outcome): self._counts[outcome[:3]] for outcome in outcomes}
@@ -131,6 +162,18 @@ class OutcomeCounter:
         yield from follow.taken
 
 
+def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
+    """The first and last line of each row of statements that were not run."""
+    first = last = 0
+    for line, end in [*statements.items(), (0, 0)]:
+        if line and line not in run:
+            first = first or line
+            last = end
+        elif first:
+            yield first, last
+            first = 0
+
+
 def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
     return tuple(map(TraceLine.read, json.loads(trace)))
 
@@ -148,13 +191,19 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
         exits = len(flow.error_exits)
         faulty = f"   error exits {sum(map(bool, flow.error_exits.values()))} of {exits}" if exits else ""
         taken = f"{flow.taken:4} of {len(flow.outcomes):<4}"
-        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}".rstrip()
+        lines = f"   statements {flow.run} of {len(flow.statements)}" if flow.statements else ""
+        yield f"  {name:<{width}}  {percent(flow.percent):>7}  {taken}{faulty}{lines}".rstrip()
     missing = coverage.missing if is_whole else ()
     if missing:
         yield ""
         yield "never taken:"
     for outcome in missing:
         yield f"  {outcome.place.file}:{outcome.place.line}  {outcome.flow}: {outcome.step}: {outcome.name}"
+    never_run = [line for flow in coverage.flows.values() for line in flow.shown_never_run] if is_whole else []
+    if never_run:
+        yield ""
+        yield "never run:"
+        yield from (f"  {line}" for line in never_run)
 
 
 def percent(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType
@@ -222,12 +222,30 @@ class HandlerCode:
 
     # lines
 
+    @cached_property
+    def statements(self) -> Mapping[int, int]:
+        """The statements that calls run again: the first line of each, and its last one, without those inside it."""
+        found = {
+            node.lineno: node.lineno if hasattr(node, "body") else node.end_lineno or node.lineno
+            for function in self.replayed
+            for node in ast.walk(function)
+            if isinstance(node, ast.stmt) and node is not function
+        }
+        run = _lines_of(compile(self._tree, self.file, "exec"))
+        return {line: found[line] for line in sorted(found.keys() & run)}
+
     def never_run(self, lines: Iterable[int]) -> Iterator[int]:
         """The first line of each block that is not among `lines`, though all results that it depends on were tried."""
         run = frozenset(lines)
         for function in self.replayed:
             unsure = _unsure_in(function)
             yield from _never_run(function.body, run, unsure)
+
+
+def _lines_of(code: CodeType) -> frozenset[int]:
+    """The lines for which there is code, also in the functions in it."""
+    inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final, TypeVar
 
@@ -158,13 +159,32 @@ class Watch:
 _WATCH: Final = Watch()
 
 
+_noted: ContextVar[dict[str, set[int]] | None] = ContextVar("lines of handlers", default=None)
+
+
+@contextmanager
+def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
+    """Note which lines of handlers are run meanwhile, by file. It makes them slower."""
+    lines: dict[str, set[int]] = {}
+    before = _noted.set(lines)
+    try:
+        yield lines
+    finally:
+        _noted.reset(before)
+
+
 def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
     """Call `work`, and interrupt the code of `file` if it takes too long.
 
-    In other threads than the main one, where flows are loaded, it is interrupted after MOST_LINES.
+    In other threads than the main one, where flows are loaded, and with `noted_lines`, it is interrupted after
+    MOST_LINES.
     """
-    if threading.get_ident() == threading.main_thread().ident:
+    noted = _noted.get()
+    if noted is None and threading.get_ident() == threading.main_thread().ident:
         _WATCH.limited(file, work, argument)
         return
-    with LineTracer(file).tracing():
+    tracer = LineTracer(file)
+    if noted is not None:
+        tracer.lines = noted.setdefault(file, set())
+    with tracer.tracing():
         work(argument)

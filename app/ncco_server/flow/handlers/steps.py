@@ -111,12 +111,6 @@ def constants(code: CodeType) -> Mapping[int, str]:
     return {id(each): each for each in _texts(code.co_consts)}
 
 
-def names_in(code: CodeType) -> frozenset[str]:
-    """The attributes and global names in some code and the functions in it."""
-    inner = [names_in(each) for each in code.co_consts if isinstance(each, CodeType)]
-    return frozenset(code.co_names).union(*inner)
-
-
 def _texts(found: Sequence[Any]) -> Iterator[str]:
     for each in found:
         if isinstance(each, Ssml):

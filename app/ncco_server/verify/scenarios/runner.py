@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ncco_server.flow.handlers.limits import noted_lines
 from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.verify.coverage import Coverage, OutcomeCounter
 from ncco_server.verify.scenarios.expectations import check_expectations, check_without
@@ -75,12 +76,13 @@ async def run_suite(
     wanted = named(ready, words)
     tally = OutcomeCounter(stage.flows, stage.path_of)
     results = list[Result]()
-    for scenario in wanted:
-        result = await play(stage, scenario, leaves_open=leaves_open)
-        tally.add(result)
-        results.append(result)
-        played(result)
-    return Suite(tuple(files), issues, tuple(results), tally.coverage(), len(ready) - len(wanted))
+    with noted_lines() as lines:
+        for scenario in wanted:
+            result = await play(stage, scenario, leaves_open=leaves_open)
+            tally.add(result)
+            results.append(result)
+            played(result)
+    return Suite(tuple(files), issues, tuple(results), tally.coverage(lines), len(ready) - len(wanted))
 
 
 async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -> Result:
