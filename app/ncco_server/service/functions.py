@@ -12,9 +12,12 @@ import orjson
 from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.errors import AlreadyOpen, Conflict
 from ncco_server.store import FunctionResultRow, Store, milliseconds
+from ncco_server.store.database import store_wait
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
+
+_Key: TypeAlias = tuple[str, int, str]
 
 
 class Functions:
@@ -26,33 +29,44 @@ class Functions:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._running: dict[tuple[str, int, str], asyncio.Task[LookupAnswer]] = {}
+        self._running: dict[_Key, asyncio.Task[LookupAnswer]] = {}
+        self._called: set[_Key] = set()
 
     async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         """The result of a function. Raises Conflict or AlreadyOpen if its turn has been stored, StoreUnavailable.
 
-        If this is cancelled, the function goes on within its time limit, and its result is stored.
+        If this is cancelled, the function goes on within its time limit, and its result is stored. If the store was
+        what it waited for, the CancelledError says so; see `is_store_wait`.
         """
         key = lookup.id
         task = self._running.get(key)
         if task is None:
-            task = self._running[key] = asyncio.create_task(self._called(lookup, look_up))
+            task = self._running[key] = asyncio.create_task(self._result(key, lookup, look_up))
             task.add_done_callback(lambda done: self._finished(key, done))
-        await asyncio.wait({task})
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            if key in self._called:
+                raise
+            raise error from store_wait(self._store.label)
         return task.result()
 
-    def _finished(self, key: tuple[str, int, str], task: asyncio.Task[LookupAnswer]) -> None:
+    def _finished(self, key: _Key, task: asyncio.Task[LookupAnswer]) -> None:
         del self._running[key]
         if not task.cancelled():
             task.exception()  # read the exception, because nobody may be waiting for this task anymore
 
-    async def _called(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
+    async def _result(self, key: _Key, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         stored = await self._store.functions.get(lookup.session, lookup.turn, lookup.key)
         if stored:
             return LookupAnswer(*orjson.loads(stored))
         if stored is not None:
             raise AlreadyOpen(lookup.session) if lookup.turn == 1 else Conflict(lookup.session)
-        (answer,) = await look_up((lookup,))
+        self._called.add(key)
+        try:
+            (answer,) = await look_up((lookup,))
+        finally:
+            self._called.remove(key)
         if lookup.redact is not None:
             answer = answer._replace(value=lookup.redact(answer.value))
         if not answer.is_cut_off:

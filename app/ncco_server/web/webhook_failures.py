@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from ncco_server.engine import Call
 from ncco_server.errors import MissingSignature, SignatureError, StoreUnavailable, UnknownWait
 from ncco_server.ncco.statuses import STEERING
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
@@ -70,7 +71,7 @@ def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
         case TimeoutError() if not request.is_read:
             return Failure("too-slow", 408, f"the body did not arrive {limit}", "Send it in one go.", is_playable=True)
         case TimeoutError():
-            return Failure("failed", 503, f"no answer {limit}", is_playable=True, is_fault=True)
+            return Failure("late", 503, f"no answer {limit}", is_playable=is_last, is_fault=True)
     return Failure("failed", 503, "internal error", is_playable=True, is_fault=True)
 
 
@@ -91,14 +92,15 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
             return failure_response(broken, request, path)
     closes = not request.is_read
     webhook = delivery.webhook if delivery is not None else None
+    call = delivery.call if delivery is not None else Call()
+    leg = (call.uuid, call.conversation_uuid)
     if not (failure.is_playable and plays_reply(path, webhook)):
-        reply = Reply(None, route, failure.outcome, problem=failure.problem)
+        reply = Reply(None, route, failure.outcome, "", "", *leg, problem=failure.problem)
         body = error_body(failure.problem, failure.cure)
-        return WebhookResponse(reply, failure.status, body, error=fault, closes=closes)
-    leg, conversation = (getattr(webhook, name, None) or "" for name in ("uuid", "conversation_uuid"))
+        return WebhookResponse(reply, failure.status, body, failure=failure.outcome, error=fault, closes=closes)
     ncco = JOIN_SILENTLY if route == "onanswer" else request.calls.failsafe  # a called party hears no failsafe
-    reply = Reply(ncco, route, "failsafe", "", "", leg, conversation, is_failsafe=True, problem=failure.problem)
-    return WebhookResponse(reply, error=fault, closes=closes)
+    reply = Reply(ncco, route, "failsafe", "", "", *leg, is_failsafe=True, problem=failure.problem)
+    return WebhookResponse(reply, failure=failure.outcome, error=fault, closes=closes)
 
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:

@@ -267,10 +267,14 @@ class WebhookResponse(Response):
         status_code: int = 200,
         content: bytes | None = None,
         *,
+        failure: str = "",
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
-        """Send `content`, or the NCCO of the reply. With `closes`, close the connection afterwards."""
+        """Send `content`, or the NCCO of the reply. With `closes`, close the connection afterwards.
+
+        `failure` is the name of the failure because of which nothing is stored.
+        """
         body = content if content is not None else reply.ncco or b""
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply
@@ -279,6 +283,8 @@ class WebhookResponse(Response):
             self.headers["connection"] = "close"
         if reply.problem:
             self.headers["ncco-problem"] = _NOT_PRINTABLE.sub(" ", reply.problem)[:PROBLEM_LIMIT].strip()
+        if failure or reply.is_unstored:
+            self.headers["ncco-failure"] = failure or "no-store"
 
 
 def error_response(status: int, error: str, cure: str, headers: Mapping[str, str] | None = None) -> Response:

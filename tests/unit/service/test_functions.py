@@ -14,10 +14,12 @@ from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
-from ncco_server.store import Store, open_store
-from ncco_server.store.function_results import SELECT_ALL
+from ncco_server.store import FunctionResultRow, Store, open_store
+from ncco_server.store.database import Database
+from ncco_server.store.function_results import SELECT_ALL, FunctionResults
 from tests.unit.service.asking import PATIENCE_MS
-from tests.unit.service.served_call import POLICY, ServedCall
+from tests.unit.service.served_call import ANSWER, LEG, POLICY, ServedCall
+from tests.unit.web.fake_calls import client_of
 
 SHOP = """
 import asyncio
@@ -55,6 +57,10 @@ class DyingStore(Store):
 
     dies = False
 
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.functions: HangingResults = HangingResults(database)
+
     def open_call(self, *args: Any, **kwargs: Any) -> Any:
         return _dead() if self._is_dying() else super().open_call(*args, **kwargs)
 
@@ -64,6 +70,24 @@ class DyingStore(Store):
     def _is_dying(self) -> bool:
         dies, self.dies = self.dies, False
         return dies
+
+
+class HangingResults(FunctionResults):
+    """Does not answer while it `hangs` in this method."""
+
+    hangs = ""
+
+    async def get(self, session: str, turn: int, name: str) -> str | None:
+        await self._answer("get")
+        return await super().get(session, turn, name)
+
+    async def add(self, row: FunctionResultRow) -> None:
+        await self._answer("add")
+        await super().add(row)
+
+    async def _answer(self, method: str) -> None:
+        while self.hangs == method:  # noqa: ASYNC110 - the test sets it
+            await asyncio.sleep(0)
 
 
 async def _dead() -> None:
@@ -196,6 +220,37 @@ async def test_a_function_goes_on_if_its_webhook_is_cancelled(
     await until(webhook.done)
     await caller.press("7")
     assert ["table 7, as number 2", "Which table?"] == caller.said[:2]
+    assert ["greeting", "7"] == ran
+
+
+@pytest.mark.parametrize("method", ["get", "add"])
+async def test_a_webhook_is_requested_again_if_the_store_keeps_the_result_of_a_function_waiting(
+    store: DyingStore, host: Host, ran: list[str], method: str
+) -> None:
+    caller = await host()
+    store.functions.hangs = method
+    late = await client_of(caller.service, deadline_s=0.05).post("/webhooks/answer", json=ANSWER)
+    store.functions.hangs = ""
+    again = await client_of(caller.service).post("/webhooks/answer", json=ANSWER)
+    assert (503, "no-store") == (late.status_code, late.headers["ncco-failure"])
+    assert "Hello number 1." == again.json()[0]["text"]
+    assert ["greeting"] == ran
+
+
+async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webhook_is_repeated(
+    host: Host, project: Project, ran: list[str]
+) -> None:
+    caller = await host()
+    patient = client_of(caller.service)
+    caller.ncco = (await patient.post("/webhooks/answer", json=ANSWER)).json()
+    path = f"/webhooks/input/{caller.token('input')}"
+    fields = {"dtmf": {"digits": "7", "timed_out": False}, "uuid": LEG}
+    late = await client_of(caller.service, deadline_s=0.05).post(path, json=fields)
+    await until(lambda: "7" in ran)
+    globals_of(project)["MAY_END"].set()
+    again = await patient.post(path, json=fields)
+    assert (503, "late") == (late.status_code, late.headers["ncco-failure"])
+    assert "table 7, as number 2" == again.json()[0]["text"]
     assert ["greeting", "7"] == ran
 
 

@@ -121,7 +121,7 @@ def settings_with(**values: Any) -> Settings:
 
 
 def client_of(
-    calls: FakeCalls,
+    calls: FakeCalls | CallService,
     *,
     dev: bool = True,
     deadline_s: float = 4.0,

@@ -40,7 +40,6 @@ INSTRUCTIONS = [
 BROKEN: list[Act] = [
     crash,
     be_cancelled,
-    hang,
     exhaust_stack,
     give(None),
     give("[]"),
@@ -59,7 +58,7 @@ async def test_a_broken_service_plays_the_failsafe(path: str, act: Act) -> None:
     response = await client_of(FakeCalls(act), deadline_s=0.05).post(path, json=FIELDS)
 
     assert (200, FAILSAFE) == (response.status_code, response.content)
-    assert "application/json" == response.headers["content-type"]
+    assert ("application/json", "failed") == (response.headers["content-type"], response.headers["ncco-failure"])
 
 
 @each_case("act", BROKEN)
@@ -77,23 +76,29 @@ async def hang_in_the_store(_: Delivery) -> None:
         raise error from store_wait("calls.db")
 
 
+@pytest.mark.parametrize(("act", "failure"), [(hang, "late"), (hang_in_the_store, "no-store")])
 @each_case(
     ("path", "status"),
     [
         ("/webhooks/answer", 503),
         ("/webhooks/input/t", 503),
+        ("/webhooks/onanswer/t", 503),
         ("/webhooks/event", 503),
         ("/webhooks/fallback", 200),
     ],
 )
-async def test_who_waits_for_the_store_too_long_is_asked_again_save_on_the_last_chance(path: str, status: int) -> None:
-    client = client_of(FakeCalls(hang_in_the_store), deadline_s=0.05)
+async def test_a_webhook_that_takes_too_long_is_requested_again_except_on_the_fallback_url(
+    path: str, status: int, act: Act, failure: str
+) -> None:
+    client = client_of(FakeCalls(act), deadline_s=0.05)
 
     response = await client.post(path, json=FIELDS)
 
-    assert status == response.status_code
-    assert (status == 200) == (response.content == NCCO)
-    assert (status == 503) == ("ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text)
+    is_store = failure == "no-store"
+    assert (status, failure) == (response.status_code, response.headers["ncco-failure"])
+    assert (status == 200) == (response.content == (NCCO if is_store else FAILSAFE))
+    counted = "ncco_store_unavailable_total 1.0" in (await client.get("/metrics")).text
+    assert (is_store and status == 503) == counted
 
 
 async def test_a_reply_without_the_store_that_breaks_too_is_the_failsafe() -> None:
@@ -169,7 +174,7 @@ async def test_a_wait_that_was_never_given_out_is_not_found(path: str) -> None:
     assert (404, {"error", "cure"}) == (response.status_code, response.json().keys())
 
 
-@each_case("act", [*BROKEN, lose_store, not_know_wait])
+@each_case("act", [*BROKEN, hang, hang_in_the_store, lose_store, not_know_wait])
 @pytest.mark.parametrize("path", ["/webhooks/answer", "/webhooks/input/t", "/webhooks/notify/t"])
 async def test_by_the_rules_of_the_platform_a_caller_hears_an_ncco_in_the_end(path: str, act: Act) -> None:
     client = client_of(FakeCalls(act), deadline_s=0.02)
