@@ -11,15 +11,16 @@ LIMIT: Final = 4 * 1024 * 1024
 
 
 class Answer(NamedTuple):
-    """The response; `problem` says why it is not what it should be.
-
-    `is_unstored` says that the store was unavailable, whether the caller hears an NCCO or not.
-    """
+    """The response; `failure` names why the server did not handle the webhook; "" if it is stored."""
 
     status: int
     body: bytes
-    is_unstored: bool = False
-    problem: str = ""
+    failure: str = ""
+
+    @property
+    def is_unstored(self) -> bool:
+        """Whether the store was unavailable, whether the caller hears an NCCO or not."""
+        return self.failure == "no-store"
 
     @property
     def ncco(self) -> list[dict[str, Any]]:
@@ -92,8 +93,8 @@ class Wire:
         body = await reader.readexactly(int(after.partition(b"\r\n")[0] or b"0"))
         if b"connection: close" in head:
             self.close()
-        problem = head.partition(b"\r\nncco-problem: ")[2].partition(b"\r\n")[0].decode()
-        return Answer(status, body, problem.startswith("the store is unavailable"), problem)
+        failure = head.partition(b"\r\nncco-failure: ")[2].partition(b"\r\n")[0].decode()
+        return Answer(status, body, failure)
 
     def close(self) -> None:
         """Close the connection."""

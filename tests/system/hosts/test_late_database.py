@@ -23,8 +23,8 @@ def ask(server: RunningServer, path: str, **fields: Any) -> httpx.Response:
 
 
 def is_unstored(answer: httpx.Response) -> bool:
-    problem: str = answer.headers.get("ncco-problem", "")
-    return problem.startswith("the store is unavailable")
+    failure: str = answer.headers.get("ncco-failure", "")
+    return failure == "no-store"
 
 
 def answered(server: RunningServer) -> httpx.Response:

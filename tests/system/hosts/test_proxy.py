@@ -86,8 +86,8 @@ class Line:
 
 def is_unstored(answer: httpx.Response) -> bool:
     """Whether a host replied without its database."""
-    problem: str = answer.headers.get("ncco-problem", "")
-    return problem.startswith("the store is unavailable")
+    failure: str = answer.headers.get("ncco-failure", "")
+    return failure == "no-store"
 
 
 def until_unready(server: RunningServer) -> None:
