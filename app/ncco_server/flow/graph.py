@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
@@ -15,7 +15,7 @@ from ncco_server.flow.frame import Target
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.report import printable
-from ncco_server.flow.runtime import Exit, StepShape, Way
+from ncco_server.flow.runtime import Followers, StepShape, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
 """Maximum length of a prompt, a condition or a phrase in the diagram, in characters."""
@@ -187,14 +187,18 @@ class _FlowDrawer:
 
     def arrows(self, drawers: Mapping[str, _FlowDrawer], *, errors: bool) -> Iterator[Arrow]:
         flow = self.flow.name
-        yield Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
+        begun = Arrow(self.entry_key, self.steps[self.flow.start], outcomes=((flow, "", BEGUN),))
+        yield from self._to_each(begun, [("", "")])
         for step in self.flow.steps.values():
             here = self.steps[step.name]
-            for ways in _joined_ways(step.exit):
+            for ways in _joined_ways(step, self.followers):
                 target = ways[0].target
                 stroke: Stroke = "dotted" if target.runs else "plain"
                 outcomes = tuple((flow, step.name, name) for way in ways for name in way.outcomes)
-                yield Arrow(here, self._target_key(target, drawers), _label(ways), stroke, outcomes)
+                # what the caller has entered has a name only in a flow file
+                label = ("entered",) if ways[0].fills is not None and self.flow.handler is not None else _label(ways)
+                arrow = Arrow(here, self._target_key(target, drawers), label, stroke, outcomes)
+                yield from self._to_each(arrow, [(step.name, way.name) for way in ways])
             for called in onanswer_flows(step):
                 yield Arrow(here, drawers[called].entry_key, ("onAnswer",), "dotted")
             if errors and step.error is not None:
@@ -203,6 +207,19 @@ class _FlowDrawer:
         if errors and self.flow.error is not None:
             start = self._end_key("error", "any error")
             yield Arrow(start, self._target_key(self.flow.error, drawers), (), "error", ((flow, "", ERROR),))
+
+    @property
+    def followers(self) -> Followers:
+        return self.flow.handler.followers if self.flow.handler is not None else {}
+
+    def _to_each(self, arrow: Arrow, origins: Iterable[tuple[str, str]]) -> Iterator[Arrow]:
+        """The arrow; in a handler in Python, one to each step that may follow."""
+        found: Mapping[str, Sequence[str]] = next(filter(None, map(self.followers.get, origins)), {})
+        if not found:
+            yield arrow
+        for name, because in found.items():
+            more = (shorten("; ".join(because)),) if because else ()
+            yield replace(arrow, end=self.steps[name], lines=(*arrow.lines, *more))
 
     def _target_key(self, target: Target, drawers: Mapping[str, _FlowDrawer]) -> str:
         if target.runs is not None:
@@ -268,11 +285,12 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _joined_ways(exit_: Exit) -> Iterable[list[Way]]:
+def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
     """The ways of an exit; ways to the same target are combined, except those shown separately."""
-    joined: dict[tuple[int, str], list[Way]] = {}
-    for number, way in enumerate(exit_.ways, 1):
-        joined.setdefault((number if way.is_alone else 0, way.target.shown), []).append(way)
+    joined: dict[tuple[int, tuple[str, ...]], list[Way]] = {}
+    for number, way in enumerate(step.exit.ways, 1):
+        leads_to = tuple(followers.get((step.name, way.name), (way.target.shown,)))
+        joined.setdefault((number if way.is_alone else 0, leads_to), []).append(way)
     return joined.values()
 
 

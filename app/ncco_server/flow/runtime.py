@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.frame import Assignment, Frame, Runs, Target
@@ -53,6 +53,10 @@ class PlayedHandler(Protocol):
         """What is stored as the result of what the handler waits for."""
 
 
+Followers: TypeAlias = Mapping[tuple[str, str], Mapping[str, Sequence[str]]]
+"""Step and way out of it → step that follows → what decides that it does: `find_order: no reply`, `office: closed`."""
+
+
 class Handling(Protocol):
     """A handler of calls in Python, which makes the steps of its flow as a call goes on."""
 
@@ -71,6 +75,10 @@ class Handling(Protocol):
     @property
     def hours(self) -> frozenset[str]:
         """The names of the opening hours that it reads."""
+
+    @property
+    def followers(self) -> Followers:
+        """The steps that follow a way out of a step, if there are several; ("", "") is the beginning."""
 
     @property
     def sampled(self) -> frozenset[str]:

@@ -23,6 +23,7 @@ from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
+from ncco_server.flow.runtime import Followers
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import ANY
 
@@ -34,6 +35,8 @@ MOST_ENTERED: Final = 24
 """How many texts are tried as what a caller enters."""
 _NOON: Final = 1_767_614_400_000
 """When the calls begin, in milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
+MOST_SHOWN: Final = 20
+"""How many characters of a function's result a picture shows."""
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
@@ -138,13 +141,15 @@ class WatchedRun:
     tracer: LineTracer
 
 
+_BEGINNING: Final = ("", "")
 _Origin: TypeAlias = "tuple[str, str] | Any"
 
 
 class _Run(NamedTuple):
     """Results to run the handler with, and what led there: ways out of steps, as (step, way), and functions' states.
 
-    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`.
+    The latest result came at `at_ms`. There are runs for every answer of the opening hours in `tried`. `because` says
+    what came since the latest wait.
     """
 
     facts: Mapping[str, Any]
@@ -153,16 +158,19 @@ class _Run(NamedTuple):
     at_ms: int = _NOON
     tried: frozenset[str] = frozenset()
     known: Mapping[str, str] = _NOTHING_KNOWN
+    because: tuple[str, ...] = ()
 
-    def then(self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str]) -> _Run:
+    def then(
+        self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str], because: tuple[str, ...] = ()
+    ) -> _Run:
         """The run with one more result, which came at the same time. `known` are the secrets of its turn, by token."""
-        return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known)
+        return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because)
 
-    def moved(self, at_ms: int, tried: frozenset[str]) -> _Run:
+    def moved(self, at_ms: int, tried: frozenset[str], because: tuple[str, ...]) -> _Run:
         """The same run, in which the latest result came at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
-        return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried)
+        return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried, because=because)
 
 
 @dataclass(slots=True)
@@ -175,7 +183,7 @@ class _Exploration:
     reads: set[str] = field(default_factory=set)
     hours: set[str] = field(default_factory=set)
     made: dict[tuple[str, ...], Sequence[EffectAt]] = field(default_factory=dict)
-    led: dict[_Origin, str] = field(default_factory=dict)
+    led: dict[_Origin, dict[str, dict[str, None]]] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
     order: dict[str, None] = field(default_factory=dict)
     functions: dict[str, FunctionDefinition] = field(default_factory=dict)
@@ -195,7 +203,7 @@ class _Exploration:
             if known
             else [(SAMPLE_CALL, _NOON)]
         )
-        waiting = deque(_Run(facts, [at_ms], (), at_ms) for facts, at_ms in calls)
+        waiting = deque(_Run(facts, [at_ms], (_BEGINNING,), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
             if not waiting or self.tracer.count > MOST_TRACED:
@@ -214,7 +222,7 @@ class _Exploration:
             when = run.at_ms if "now" in known else 0
             state = (*playback.state(self.code.is_live), when, *facts_of(run.facts, known))
             if made is not None:
-                self._note(made, run.came_from)
+                self._note(made, run)
             elif state in seen:
                 self.merged.append((run.came_from, state))
             if state not in seen:
@@ -222,8 +230,9 @@ class _Exploration:
                 waiting += self._following(playback, run, state)
         self.is_whole = not waiting
         for came_from, state in self.merged:
-            for origin in came_from if state in self.led else ():
-                self.led.setdefault(origin, self.led[state])
+            for origin in came_from:
+                for name, because in self.led.get(state, {}).items():
+                    self.led.setdefault(origin, {}).setdefault(name, {}).update(because)
 
     def _following(self, playback: HandlerPlayback, run: _Run, state: Any) -> Iterator[_Run]:
         made = playback.made
@@ -238,18 +247,21 @@ class _Exploration:
         if tried == run.tried:
             return
         calendars = [self.calendars[name] for name in sorted(tried)]
-        found = dict[Any, datetime]()
+        found = dict[Any, tuple[datetime, tuple[str, ...]]]()
+        before = tuple(each for each in run.because if not each.startswith(tuple(f"{name} " for name in tried)))
         for moment in sorted(changes(calendars, at(_NOON))):
             views = [CurrentHours(calendar, moment) for calendar in calendars]
-            found.setdefault(tuple((view.reason, bool(view.holiday)) for view in views), moment)
-        yield from (run.moved(milliseconds(moment), tried) for moment in found.values())
+            shown = [f"{name} {view.reason}" for name, view in zip(sorted(tried), views, strict=True)]
+            answer = tuple((view.reason, bool(view.holiday)) for view in views)
+            found.setdefault(answer, (moment, (*before, *shown)))
+        yield from (run.moved(milliseconds(moment), tried, because) for moment, because in found.values())
 
-    def _note(self, made: Made, came_from: tuple[_Origin, ...]) -> None:
+    def _note(self, made: Made, run: _Run) -> None:
         names = tuple(step.name for step in made.steps)
         self.order |= dict.fromkeys(names)
         self.made.setdefault(names, made.said)
-        for origin in came_from:
-            self.led.setdefault(origin, made.steps[0].name)
+        for origin in run.came_from:
+            self.led.setdefault(origin, {}).setdefault(made.steps[0].name, {})[", ".join(run.because)] = None
 
     def _after_function(self, playback: HandlerPlayback, run: _Run, came_from: tuple[_Origin, ...]) -> Iterator[_Run]:
         name, request = playback.wanted or ("", None)
@@ -257,7 +269,8 @@ class _Exploration:
             self.functions[name] = FunctionDefinition(request.timeout_ms)
         results = [(sample, "") for sample in samples_of(playback.function, self.code.tested).values]
         for value, problem in (*results, (None, _NO_REPLY)):
-            yield run.then(playback.item_at(value, problem, run.at_ms), came_from, run.known)
+            because = (*run.because, f"{name}: {problem or _shown(value)}")
+            yield run.then(playback.item_at(value, problem, run.at_ms), came_from, run.known, because)
 
     def _after_wait(self, playback: HandlerPlayback, step: Step, run: _Run) -> Iterator[_Run]:
         for way in [way for way in step.exit.ways if not way.target.is_end]:
@@ -269,13 +282,19 @@ class _Exploration:
     def steps(self) -> dict[str, Step]:
         """Every step, with its ways out leading to the steps that follow."""
         found: dict[str, Step] = {}
-        ways = {origin: WrittenText(to) for origin, to in self.led.items() if isinstance(origin[1], str)}
+        ways = {origin: WrittenText(next(iter(to))) for origin, to in self.led.items() if isinstance(origin[1], str)}
         for (*_, name), said in self.made.items():
             targets = {way: to for (step, way), to in ways.items() if step == name}
             led = (*said[:-1], EffectAt(said[-1].effect.leading(targets), said[-1].place))
             for step in self.maker.make(name, led).steps:
                 found.setdefault(step.name, step)
         return {name: found[name] for name in self.order}
+
+
+def _shown(value: Any) -> str:
+    """A result in a few words."""
+    is_short = not isinstance(value, (list, dict)) and len(str(value)) <= MOST_SHOWN
+    return str(value) if is_short and value != "" else "a result" if value else repr(value)
 
 
 def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
@@ -354,6 +373,16 @@ class HandlerSteps(Mapping[str, Step]):
         if self.is_whole and not self.failures:
             for line in self._code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
+
+    @property
+    def followers(self) -> Followers:
+        """See `ncco_server.flow.runtime.Handling`."""
+        led = self._explored.led.items()
+        return {
+            origin: {to: [each for each in because if each] for to, because in found.items()}
+            for origin, found in led
+            if len(found) > 1 and isinstance(origin[1], str)
+        }
 
     @property
     def functions(self) -> Mapping[str, FunctionDefinition]:

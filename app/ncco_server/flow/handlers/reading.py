@@ -13,7 +13,7 @@ import typing
 from collections import ChainMap
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from functools import partial
 from math import inf
@@ -38,6 +38,7 @@ from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
 from ncco_server.flow.nodes import Node, Place
+from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
 
@@ -122,6 +123,7 @@ class LoadedHandler:
     kept: tuple[str, ...] = ()
     hours: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
+    followers: Followers = field(default_factory=dict)
     recorded: str = RECORDED
     heard: str = HEARD
 
@@ -343,7 +345,12 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
     unset = env.lines.keys() - (env.lines if context.env is None else context.env)
     issues.extend(unset_variable(Place(place.file, env.lines[name], 1), name) for name in sorted(unset))
     found = replace(
-        handling, env=frozenset(env.lines), kept=tuple(sorted(env.read)), hours=steps.hours, reads=steps.reads
+        handling,
+        env=frozenset(env.lines),
+        kept=tuple(sorted(env.read)),
+        hours=steps.hours,
+        reads=steps.reads,
+        followers=steps.followers,
     )
     flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=found)
     return replace(read, flow=flow, made={name: made[name] for name in steps})
