@@ -10,8 +10,10 @@ import pytest
 
 from ncco_server import Secret
 from ncco_server.engine.session import to_json
+from ncco_server.flow.loader import load
+from ncco_server.flow.model import Project
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import HandledCall, handler, project_of
+from tests.unit.engine.handled_call import SORRY, HandledCall, handler, project_of
 
 PIN = "84021739"
 BEFORE = """
@@ -101,18 +103,19 @@ def test_a_handler_that_says_a_secret_or_reveals_it_too_late_fails_without_showi
     assert PIN not in written(call)
 
 
-def test_checks_find_a_secret_that_is_not_given_to_a_function() -> None:
-    code = """
+@each_case("line", ['call.notify({"pin": pin}, url="https://example.com")', 'call.send("crm", pin=pin)'])
+def test_checks_find_a_secret_that_is_not_given_to_a_function(line: str) -> None:
+    code = f"""
         from ncco_server import Call, call_flow
 
-        @call_flow(default=True)
+        @call_flow(default=True, hooks={{"crm": {{"post": "https://example.com", "params": {{"pin": "text"}}}}}})
         async def shop(call: Call) -> None:
             pin = await call.collect("Your PIN.", digits=8, sensitive=True)
-            await call.goto("sorry", team=pin)
+            await {line}
     """
     issues = [issue for issue in project_of(code).issues if issue.code == "W703"]
     assert ["shop.py:7"] == [issue.place.file.rpartition("/")[2] + f":{issue.place.line}" for issue in issues]
-    assert "a Secret can only be given to a function" in issues[0].message
+    assert "give a Secret to a function" in issues[0].message
 
 
 def test_checks_find_a_secret_that_is_revealed_after_its_turn() -> None:
@@ -166,6 +169,116 @@ def test_a_param_of_this_type_is_sensitive() -> None:
     assert PIN not in written(call)
     assert call.press("1")
     assert ["***"] == call.said
+
+
+CHECK = """
+flow: check
+params: {pin: {type: text, sensitive: true}, plain: {type: text, default: ""}}
+outcomes: [right, wrong]
+vars: {again: {type: text, sensitive: true}}
+start: compare
+steps:
+  compare:
+    branch:
+      - if: pin == "84021739"
+        goto: {return: right}
+      - else: ask
+  ask:
+    do: [talk: "Once more."]
+    collect: {into: again, digits: 8, check: 'again == "84021739"'}
+    goto: {return: wrong}
+    retry: {then: {return: wrong}}
+"""
+CHECKED = """
+from ncco_server import Call, Secret, call_flow
+
+@call_flow(name="check", outcomes=["right", "wrong"])
+async def check(call: Call, pin: Secret, plain: str = "") -> str:
+    if await call.run(is_right, pin):
+        return "right"
+    await call.collect("Once more.", digits=8, sensitive=True)
+    return "wrong"
+
+def is_right(pin: Secret) -> bool:
+    return pin.reveal() == "84021739"
+"""
+GIVEN = """
+from ncco_server import Call, call_flow
+
+@call_flow(default=True, on_error="sorry")
+async def shop(call: Call) -> None:
+    pin = await call.collect("Your PIN.", digits=8, sensitive=True)
+    if pin is None:
+        return
+    {line}
+"""
+RUN = """found = await call.run_flow("check", outcomes=("right", "wrong"), pin=pin)
+    await call.talk(f"It is {found}.")
+    await call.collect("Press 1.", digits=1)
+    await call.talk("The end.")
+"""
+
+
+def with_check(line: str, flow: str) -> Project:
+    """A handler that asks for a PIN, before the flow `check`."""
+    if flow == "flow file":
+        return project_of(GIVEN.format(line=line), {"flows/check.yaml": CHECK})
+    texts = {"flows/shop.py": GIVEN.format(line=line), "flows/check.py": CHECKED, "flows/sorry.yaml": SORRY}
+    return load(texts, {}, extent="project", handlers=["shop.py", "check.py"])
+
+
+@pytest.mark.parametrize("flow", ["flow file", "handler"])
+@each_case(("pin", "said"), [(PIN, "It is right."), ("12345678", "It is wrong.")])
+def test_another_flow_gets_a_secret_in_a_sensitive_param(pin: str, said: str, flow: str) -> None:
+    project = with_check(RUN, flow)
+    assert [] == [str(issue) for issue in project.issues if issue.is_error]
+    call = HandledCall(project.flows["shop"])
+    assert call.press("".join([*pin]))
+    assert pin not in written(call)
+    if pin != PIN:
+        assert ["Once more."] == call.said
+        assert call.press(globals()["pin"]())
+    assert [said, "Press 1."] == call.said
+    assert call.press("1")
+    assert ["The end."] == call.said
+    assert not {pin, PIN} & {*written(call).split("'")}
+
+
+def test_a_call_is_handed_over_with_a_secret() -> None:
+    """Nobody comes back, so it does not matter which outcome the other flow returns."""
+    project = with_check('await call.goto("check", pin=pin)', "flow file")
+    call = HandledCall(project.flows["shop"])
+    assert call.press("12345678") is not None
+    assert ["Once more."] == call.said
+
+
+@pytest.mark.parametrize("flow", ["flow file", "handler"])
+@each_case(
+    ("line", "code", "message"),
+    [
+        ('await call.goto("check", pin="1", plain=pin)', "E226", '"plain" would store the sensitive "secret'),
+        ('await call.goto("check", pin=pin, plane=pin)', "E270", 'takes no "plane"'),
+        ('await call.notify({"with": {"pin": pin}}, url="https://example.com")', "E331", "it is a Secret"),
+        (
+            'await call.collect("Press 1.", digits=1)\n    await call.goto("check", pin=pin)',
+            "W703",
+            "a secret exists only in its turn",
+        ),
+    ],
+)
+def test_checks_find_a_secret_for_another_flow_that_would_be_stored_or_is_gone(
+    line: str, code: str, message: str, flow: str
+) -> None:
+    project = with_check(line, flow)
+    issues = [issue for issue in project.issues if issue.place.file == "flows/shop.py" and issue.code != "W704"]
+    assert [code] == [issue.code for issue in issues]
+    assert message in issues[0].message
+    if code == "W703":
+        call = HandledCall(project.flows["shop"])
+        assert call.press(pin())
+        assert call.press("1")
+        assert ["Something went wrong."] == call.said
+        assert PIN not in written(call)
 
 
 def test_a_secret_shows_and_stores_nothing() -> None:

@@ -443,7 +443,7 @@ class Call:
         `record` with `endOnSilence`, it is sent when the caller gets there.
         """
         given = {
-            name: value if isinstance(value, (list, tuple, Mapping)) else write(value)
+            name: value if isinstance(value, (list, tuple, Mapping, Secret)) else write(value)
             for name, value in _options(**params).items()
         }
         return self._make(HandlerEffect("play", first={"send": [{hook: given} if given else hook]}))
@@ -612,11 +612,13 @@ class Call:
         return self._make(HandlerEffect("wait", [dialled], {"on": on}, name))
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
-        """Hand the caller over to another flow, with its params; the handler does not go on.
+        """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
 
-        The name must be written in this file, for instance in a dict from which a function's result chooses.
+        The name must be written in this file, for instance in a dict from which a function's result chooses. A param
+        that the flow declares as sensitive may be a `Secret`.
         """
-        words = {"goto": {"run": WrittenText(flow), **({"with": params} if params else {})}}
+        given = _options(**params)
+        words = {"goto": {"run": WrittenText(flow), **({"with": given} if given else {})}}
         return self._make(HandlerEffect("leave", words=words, flow=flow))
 
     @overload
@@ -630,10 +632,11 @@ class Call:
     def run_flow(self, flow: str, *, outcomes: Sequence[Any], name: str = "", **params: Any) -> Awaitable[Any]:
         """Run another flow, and come back. The result is one of the `outcomes` that the flow declares.
 
-        Its name must be written in this file.
+        Its name must be written in this file. For its params, see `goto`.
         """
         on = {str(outcome): NEXT for outcome in outcomes}
-        words = {"run": WrittenText(flow), "on": on} | ({"with": params} if params else {})
+        given = _options(**params)
+        words = {"run": WrittenText(flow), "on": on} | ({"with": given} if given else {})
         return self._make(HandlerEffect("wait", words=words, name=name, result=_member(outcomes), flow=flow))
 
     @overload

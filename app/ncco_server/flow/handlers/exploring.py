@@ -213,6 +213,8 @@ class _Exploration:
             try:
                 playback.play(run.recorded)
                 made = playback.made
+                if made is not None:
+                    made.check_secrets()
             except RenderError as error:
                 caller = next(who for who, other in _CALLERS.items() if run.facts == {**SAMPLE_CALL, **other})
                 self.failures[FailedRun(error.code, str(error), error.where, caller)] = None

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import Final, NoReturn
+
+GONE: Final = (
+    "a secret exists only in its turn: give it to a function, in `await call.run(function, secret)`, or to a flow"
+)
+"""The message of SecretGone."""
 
 
 class SecretGone(Exception):
@@ -33,8 +38,7 @@ class Secret:
         try:
             return self._known[self._token]
         except KeyError:
-            message = "a secret exists only in its turn: reveal it in a function, in `await call.run(function, secret)`"
-            raise SecretGone(message) from None
+            raise SecretGone(GONE) from None
 
     def __repr__(self) -> str:
         """No part of the value."""

@@ -14,6 +14,7 @@ from types import CodeType
 from typing import Any, Final, NamedTuple, Self
 
 import orjson
+from jinja2 import StrictUndefined
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.reader import Fields, Resolver
@@ -27,7 +28,7 @@ from ncco_server.flow.handlers.api import (
     SsmlPiece,
     WrittenText,
 )
-from ncco_server.flow.handlers.secret import Secret
+from ncco_server.flow.handlers.secret import GONE, Secret, SecretGone
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.language.defaults import Defaults
 from ncco_server.flow.language.lookups import Answer, LookupDefinition, LookupRequest
@@ -35,12 +36,16 @@ from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.language.step import ReadStep, read_step
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq, Text
+from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, E164, TYPES, Kind, record
 
 MOST_STEPS: Final = 1000
 """How many steps of one handler are kept; our choice. A handler that offers computed menus makes more."""
 
-_TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"]}
+_SECRET: Final = "secret"  # noqa: S105 - a name
+_PARAMS: Final = "with"
+"""The word for the params of another flow, the only one that takes secrets."""
+_TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
 """The words of a step whose texts are always literal."""
@@ -97,13 +102,18 @@ class Made(NamedTuple):
 
     Attributes:
         steps: one step; or several, so that a question is asked again without what was said before it.
-        values: the texts that were computed, by name, and the request of a `hold`.
+        values: the texts that were computed, by name, the secrets for another flow, and the request of a `hold`.
         said: what they were made of.
     """
 
     steps: tuple[Step, ...]
     values: Mapping[str, Any]
     said: Sequence[EffectAt]
+
+    def check_secrets(self) -> None:
+        """Raises RenderError if a secret for another flow was heard in an earlier turn."""
+        if any(isinstance(value, StrictUndefined) for value in self.values.values()):
+            raise RenderError("R110", GONE, str(self.said[-1].place), frozenset())
 
 
 def constants(code: CodeType) -> Mapping[int, str]:
@@ -138,7 +148,7 @@ class EffectTemplate:
 
     literal: Mapping[int, str] | None
     place: Place
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     has_expressions: bool = False
 
     def key(self, value: Any) -> Any:
@@ -157,13 +167,19 @@ class EffectTemplate:
             return tuple(map(self.key, value))
         if kind in _CONSTANT:
             return value
+        if kind is Secret:
+            return (Secret, self._secret_hole(value))
         return (str, self._hole(value)) if isinstance(value, str) else repr(value)
 
-    def node(self, value: Any) -> Node:
-        """A value as it would be written in a flow file."""
+    def node(self, value: Any, word: str = "") -> Node:
+        """A value as it would be written in a flow file, under this word."""
         place = self.place
+        if isinstance(value, Secret) and word == _PARAMS and self.literal is not None:
+            return Text(f"{{{{ {self._secret_hole(value)} }}}}", place, quoted=True)
         if isinstance(value, Secret):
-            message = "a Secret can only be given to a function, in `await call.run(function, secret)`"
+            message = (
+                "give a Secret to a function, in `await call.run(function, secret)`, or to a param of another flow"
+            )
             raise RenderError("R110", message, str(place), frozenset())
         if isinstance(value, Ssml):
             return Text("".join(map(self._ssml, value.pieces)), place, quoted=True)
@@ -172,7 +188,10 @@ class EffectTemplate:
                 return Text(value, place, quoted=True)
             return Text(f"{{{{ {self._hole(value)} }}}}", place, quoted=True)
         if isinstance(value, Mapping):
-            return Map(tuple(Entry(Text(str(key), place), self.node(each)) for key, each in value.items()), place)
+            entries = [
+                (str(key), self.node(each, word if word == _PARAMS else str(key))) for key, each in value.items()
+            ]
+            return Map(tuple(Entry(Text(key, place), node) for key, node in entries), place)
         if isinstance(value, (list, tuple)):
             return Seq(tuple(map(self.node, value)), place)
         if isinstance(value, Iterable):
@@ -200,6 +219,15 @@ class EffectTemplate:
         found = _KINDS.match(text)
         name = f"{found.lastgroup if found else 't'}{len(self.values)}"
         self.values[name] = text
+        return name
+
+    def _secret_hole(self, secret: Secret) -> str:
+        """The name of a secret, which has no value after its turn: then the other flow has begun already."""
+        name = f"{_SECRET}{len(self.values)}"
+        try:
+            self.values[name] = secret.reveal()
+        except SecretGone:
+            self.values[name] = StrictUndefined(GONE)
         return name
 
 
@@ -251,7 +279,7 @@ class StepMaker:
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
         """The steps of some effects, of which the last one waits or leaves. Raises RenderError if one has an error."""
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         key = (name, *(self._key(each, values) for each in said))
         steps = self._made.get(key)
         if steps is None:
@@ -277,7 +305,7 @@ class StepMaker:
                 if id(text) not in self._literal:
                     yield text
 
-    def _key(self, said: EffectAt, values: dict[str, str]) -> Any:
+    def _key(self, said: EffectAt, values: dict[str, Any]) -> Any:
         effect, place = said
         template = EffectTemplate(self._literal, place, values)
 
@@ -294,7 +322,7 @@ class StepMaker:
             message = f'the handler goes to the flow "{flow}", whose name is not written in this file'
             cure = "write the names that it may choose from, as in a dict"
             raise RenderError("R110", f"{message}: {cure}", str(place), frozenset())
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         *before, last = _parts(said)
         names: list[str] = []
         for part in before:
@@ -305,7 +333,7 @@ class StepMaker:
             yield self._read(each, part[0].place, node, values, None)
         yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
 
-    def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, str]) -> Map:
+    def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
         """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
         place = said[-1].place
         first: dict[str, Node] = {}
@@ -323,7 +351,7 @@ class StepMaker:
             items += [template.node(item) for item in effect.do]
             if effect.words:
                 pairs = effect.words.items()
-                words = {word: (written if word in LITERAL else template).node(value) for word, value in pairs}
+                words = {word: (written if word in LITERAL else template).node(value, word) for word, value in pairs}
         entries = {**first, **({"do": Seq(tuple(items), place)} if items else {}), **words}
         return Map(tuple(Entry(Text(word, place), value) for word, value in entries.items()), place)
 
@@ -333,9 +361,12 @@ class StepMaker:
         if held is not None:
             lookups = {held.name: HeldLookup.of(held, place)}
             scope = scope.with_name(held.name, lookups[held.name].type)
-        for hole in values:
-            scope = scope.with_name(hole, _TYPES[hole[0]])
         variables = dict(self._reader.variables)
+        for hole in values:
+            is_secret = hole.startswith(_SECRET)
+            scope = scope.with_name(hole, _TYPES[hole[0]], "a Secret" if is_secret else "")
+            if is_secret:
+                variables[hole] = Variable(hole, _TYPES["s"], "", place, sensitive=True, is_declared=False)
         if node.get("collect") is None:
             del variables[HEARD], variables[SECRET]  # hooks send the variables
         reader = replace(self._reader, issues=[], scope=scope, steps={}, variables=variables, lookups=lookups)
