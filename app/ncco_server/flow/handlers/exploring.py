@@ -212,9 +212,7 @@ class _Exploration:
             playback = self.begin(WatchedRun(run.facts, run.known, self.reads, self.tracer))
             try:
                 playback.play(run.recorded)
-                made = playback.made
-                if made is not None:
-                    made.check_secrets()
+                made = _made(playback)
             except RenderError as error:
                 caller = next(who for who, other in _CALLERS.items() if run.facts == {**SAMPLE_CALL, **other})
                 self.failures[FailedRun(error.code, str(error), error.where, caller)] = None
@@ -297,6 +295,14 @@ def _shown(value: Any) -> str:
     """A result in a few words."""
     is_short = not isinstance(value, (list, dict)) and len(str(value)) <= MOST_SHOWN
     return str(value) if is_short and value != "" else "a result" if value else repr(value)
+
+
+def _made(playback: HandlerPlayback) -> Made | None:
+    """As `HandlerPlayback.made`, also RenderError for a secret that is given to another flow too late."""
+    made = playback.made
+    if made is not None:
+        made.check_secrets()
+    return made
 
 
 def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequence[Any]:
