@@ -14,7 +14,15 @@ import click
 
 from ncco_server.cli.environment import flow_variables, folders, project_folders, python_flows, python_lookups
 from ncco_server.cli.output import ISSUES, CannotRun, read_text
-from ncco_server.flow.files import SCENARIO_FOLDERS, SUFFIXES, named_flows, project_of, read_project, search_beside
+from ncco_server.flow.files import (
+    HANDLER_SUFFIX,
+    SCENARIO_FOLDERS,
+    SUFFIXES,
+    named_flows,
+    project_of,
+    read_project,
+    search_beside,
+)
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import Extent, load
 from ncco_server.flow.model import Flow, Project
@@ -22,6 +30,8 @@ from ncco_server.flow.report import report
 from ncco_server.suggest import near_or_all
 
 _SHARED: Final = re.compile(r"^[\"']?shared[\"']?\s*:", re.MULTILINE)
+_QUOTED: Final = re.compile(r"[\"']([\w-]+)[\"']")
+FLOW_FILES: Final = (*SUFFIXES, HANDLER_SUFFIX)
 _RUN: Final = re.compile(r"\brun[\"']?\s*:\s*[\"']?([\w-]+)")
 
 
@@ -143,8 +153,8 @@ def source_at(path: Path, templates: Path | None) -> Source:
     if path.is_dir():
         flows, beside = project_folders(path)
         return Source(flows, templates or beside)
-    if path.suffix.lower() not in SUFFIXES:
-        cure = "name the flow file (.yaml) that uses it, or the project's folder"
+    if path.suffix.lower() not in FLOW_FILES:
+        cure = "name the flow file (.yaml or .py) that uses it, or the project's folder"
         raise CannotRun(f"{path} is not a flow file", cure)
     return Source(path.parent, templates or project_folders(path.parent)[1], (path,))
 
@@ -163,7 +173,7 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
     """The project and the flow that an argument names; the flow is "" if it names a project. Raises CannotRun."""
     here = Source.here(flows, templates)
     path = Path(what or "")
-    if not what or flows is not None or not (path.exists() or path.suffix.lower() in SUFFIXES or "/" in what):
+    if not what or flows is not None or not (path.exists() or path.suffix.lower() in FLOW_FILES or "/" in what):
         return here, what or ""
     # A flow may have the same name as a folder.
     texts = read_project(here.flows, here.templates)[0] if "/" not in what and here.flows.is_dir() else {}
@@ -192,11 +202,12 @@ def _needed_by(texts: Mapping[str, str], others: Mapping[str, str]) -> dict[str,
     own = named_flows(texts)
     parts = others.keys() - file_of_flow.values()
     needed = {path: text for path, text in others.items() if path in parts and _SHARED.search(text)}
-    unread = list(texts.values())
+    unread = list(texts.items())
     while unread:
-        for run in _RUN.finditer(unread.pop()):
+        file, text = unread.pop()
+        for run in (_QUOTED if file.endswith(HANDLER_SUFFIX) else _RUN).finditer(text):
             path = file_of_flow.get(run[1])
             if path is not None and path not in needed and run[1] not in own:
                 needed[path] = others[path]
-                unread.append(others[path])
+                unread.append((path, others[path]))
     return needed

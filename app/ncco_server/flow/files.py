@@ -37,7 +37,13 @@ HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such a
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
 """The folders of scenarios, relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
-_NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?([^\s\"'#]+)", re.MULTILINE)
+_NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#]+)(?P<name>)", re.MULTILINE)
+_HANDLER = re.compile(
+    r"^@(?:\w+\.)*call_flow\b(?:(?!\n(?:async )?def )[\s\S])*?"
+    r"(?:\bname=[\"'](?P<given>[\w-]+)[\"'](?:(?!\n(?:async )?def )[\s\S])*)?\n(?:async )?def (?P<name>\w+)",
+    re.MULTILINE,
+)
+"""The decorator of a handler, with its `name`, and its function."""
 
 Stamp = tuple[int, int, int]
 """The inode, the modification time in nanoseconds and the size in bytes; time and size are 0 for a folder."""
@@ -70,8 +76,9 @@ def is_flow_file(path: str) -> bool:
 
 def named_flows(texts: Mapping[str, str]) -> dict[str, str]:
     """Flow name → display path of the first file with that name. Files with errors are included."""
-    found = ((file, _NAME.search(text)) for file, text in reversed(list(texts.items())) if file.startswith("flows/"))
-    return {name[1]: file for file, name in found if name}
+    files = [(file, text) for file, text in reversed(list(texts.items())) if file.startswith("flows/")]
+    found = ((file, (_HANDLER if file.endswith(HANDLER_SUFFIX) else _NAME).search(text)) for file, text in files)
+    return {(name["given"] or name["name"].replace("_", "-")): file for file, name in found if name}
 
 
 def _is_flow(name: str) -> bool:

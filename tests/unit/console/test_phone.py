@@ -75,9 +75,9 @@ class Phone:
         return [html.unescape(re.sub(r"<[^<>]*>", "", "".join(text))).strip() for text in texts]
 
 
-def phone_console(project: Path = REPOSITORY) -> FastAPI:
-    """A console that reads unsaved texts and plays calls in this process."""
-    console = with_worker_here(make_console(project))
+def phone_console(project: Path = REPOSITORY, **more: Any) -> FastAPI:
+    """A console, with `more` settings, that reads unsaved texts and plays calls in this process."""
+    console = with_worker_here(make_console(project, **more))
     console.state.console.phone_calls.make_worker = OwnPlayer
     return console
 
@@ -293,6 +293,54 @@ async def test_lookups_answer_what_was_chosen() -> None:
     assert "timed out after 700 ms" in why
     former = await phone.post("/phone/calls", file="flows/acme.yaml", world={"lookups": {}})
     assert 422 == former.status_code
+
+
+ECHO = """\
+from ncco_server import Call, RunFailed, call_flow
+
+
+def find(number: str) -> object:
+    return number
+
+
+@call_flow(default=True)
+async def echo(call: Call) -> None:
+    try:
+        found = await call.run(find, call.from_)
+    except RunFailed:
+        await call.talk("It failed.")
+    else:
+        await call.talk(f"It is {found!r}.")
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"value": "ready"}, "It is 'ready'."),
+        ({"value": 12.5}, "It is 12.5."),
+        ({"value": ["a", {"b": None}]}, "It is ['a', {'b': None}]."),
+        ({"value": {"state": "ready"}}, "It is {'state': 'ready'}."),
+        ({"value": None}, "It is None."),
+        ({"value": False}, "It is False."),
+        ({"timeout": True}, "It failed."),
+        ({"error": "503"}, "It failed."),
+        (None, "It failed."),
+    ],
+)
+async def test_functions_of_handlers_return_what_was_chosen(
+    tmp_path: Path, given: dict[str, Any] | None, said: str
+) -> None:
+    for folder in ("flows", "templates"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+    (tmp_path / "flows/echo.py").write_text(ECHO)
+    async with await logged_in(phone_console(tmp_path, python_flows="echo.py")) as client:
+        phone = Phone(client)
+        page = await phone.post("/phone/setup", file="flows/echo.py")
+        assert "The function find" in page.text
+        assert "data-result" in page.text
+        await phone.call("flows/echo.py", world={"given": {"find": given} if given else {}})
+        assert said == phone.bubbles[1]
 
 
 async def test_the_same_inputs_are_played_on_an_edited_text_and_changes_are_marked(phone: Phone) -> None:

@@ -830,3 +830,45 @@ def test_a_call_keeps_the_variables_that_its_handler_reads_and_no_others() -> No
     assert call.press("1")
     assert ["Hello, None, False."] == call.said
     assert b"12345678" not in to_json(call.session)
+
+
+def test_what_led_to_an_exception_is_said_once_for_each_line() -> None:
+    code = """
+        from ncco_server import Call, Choice, call_flow
+
+        async def find(number: str) -> dict[str, int] | None:
+            return None
+
+        @call_flow(default=True)
+        async def shop(call: Call):
+            await call.choose("Press 1 or 2.", {"one": Choice(1), "two": Choice(2)})
+            order = await call.run(find, call.from_)
+            await call.talk(f"It is {order['pounds']}.")
+    """
+    found = [issue.message for issue in project_of(code).issues if issue.place.line == 11]
+    assert [
+        "the handler raised KeyError: 'pounds', after find: {}",
+        "the handler raised TypeError: 'NoneType' object is not subscriptable, after find: None",
+    ] == sorted(found)
+
+
+@each_case(
+    ("words", "cure"),
+    [
+        ("hooks={'x': {'post': 'https://crm.example.com/x'}}", 'write `await call.send("x")`'),
+        ("results={'x': 'it is x'}", 'write `await call.result("x")`'),
+        ("outcomes=['x']", 'write `return "x"`'),
+        ("hours={'x': {'timezone': 'Europe/London', 'week': {'mon': '09:00-17:00'}}}", 'read `call.hours("x").open`'),
+        ("", "the argument `numbers`, `default=True` or `entry=True`"),
+    ],
+)
+def test_fixes_are_written_in_python(words: str, cure: str) -> None:
+    code = f"""
+        from ncco_server import Call, call_flow
+
+        @call_flow({words}{", default=True" if words else ""})
+        async def shop(call: Call):
+            await call.talk("Hello.")
+    """
+    found = [issue.cure for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    assert [cure] == [cure for each in found if cure in each], found

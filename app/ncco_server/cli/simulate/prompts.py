@@ -105,24 +105,34 @@ class PromptedLookups(LookupAnswers):
         return tuple([await self._shown(lookup) for lookup in lookups])
 
     async def _shown(self, lookup: Lookup) -> LookupAnswer:
-        definition = self.definitions[lookup.flow, lookup.name]
+        definition = self.definition(lookup)
         secrets = self.call.secrets if self.call is not None else Secrets()
-        self._say(f"lookup {lookup.name} asks {_shown(lookup, secrets)}", "yellow")
+        what = (
+            f"function {_call(lookup)}"
+            if lookup.is_function
+            else f"lookup {lookup.name} asks {_shown(lookup, secrets)}"
+        )
+        self._say(what, "yellow")
         (answer,) = await super().ask((lookup,))
         _, problem = definition.cast_answer(answer.value, answer.problem)
         if problem and self._look_ups is not None:
             self._say(f"it does not answer: {problem}", "red")
-        if problem:
+        if problem and lookup.is_function:
+            self._say("it gives no result, so the handler gets RunFailed", "dim")
+        elif problem:
             self._say(f"its default is used: {json.dumps(dict(definition.default), ensure_ascii=False)}", "dim")
         return answer
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:
-        return await self._typed(self.definitions[lookup.flow, lookup.name]) if self._is_asked else None
+        return await self._typed(self.definition(lookup)) if self._is_asked else None
 
     async def _typed(self, definition: Answering) -> LookupAnswer:
         names = definition.returns.fields
         fields = " ".join(f"{name}=.." for name in names)
-        self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
+        if fields:
+            self._say(f"answer with {fields}, JSON, timeout or error 503; Enter: its default", "dim")
+        else:
+            self._say("type its result as JSON or text, timeout or error 503; Enter: no result", "dim")
         self._prompt.offers = ("timeout", "error 503", *(f"{name}=" for name in names))
         while True:
             line = await self._prompt.read("answer> ")
@@ -143,13 +153,28 @@ def read_answer(text: str, definition: Answering) -> LookupAnswer:
         return no_answer("", definition.timeout_ms)
     if found := _ERROR.fullmatch(text):
         return no_answer(found[1] or FAILED, definition.timeout_ms)
-    value = json.loads(text) if text[0] in "{[" or not definition.returns.fields else _fields(text, definition)
+    if not definition.returns.fields:
+        return LookupAnswer(json_or_text(text))
+    value = json.loads(text) if text[0] in "{[" else _fields(text, definition)
     if isinstance(value, Mapping):
         value = {**definition.default, **value}
     _, problem = definition.cast_answer(value)
     if problem:
         raise ValueError(problem)
     return LookupAnswer(value)
+
+
+def json_or_text(text: str) -> Any:
+    """The value of some JSON; the text itself if it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _call(lookup: Lookup) -> str:
+    """A function and its arguments. A `Secret` shows itself as asterisks."""
+    return f"{lookup.name}({', '.join(map(repr, lookup.request.code.arguments))})"
 
 
 def _fields(text: str, definition: Answering) -> dict[str, Any]:

@@ -22,10 +22,11 @@ class GivenAnswer(BaseModel, extra="forbid"):
     """A lookup's answer, as in a scenario's `given`; fields missing from `value` come from the default.
 
     Attributes:
-        error: a status or a reason; "" with no value is a timeout.
+        value: the answer of a lookup, or the result of a handler's function: any JSON.
+        error: a status or a reason.
     """
 
-    value: dict[str, Any] | None = None
+    value: Any = None
     timeout: bool = False
     error: str = ""
 
@@ -67,8 +68,10 @@ class ChosenAnswers(LookupAnswers):
         if given is None:
             return None
         definition = self.definition(lookup)
-        if given.value is None:
+        if given.error or given.timeout or (given.value is None and definition.returns.fields):
             return no_answer(given.error, definition.timeout_ms)
+        if not isinstance(given.value, dict):
+            return LookupAnswer(given.value)
         return LookupAnswer({**definition.default, **given.value})
 
     async def _ask(self, lookup: Lookup, left_ms: float) -> LookupAnswer:

@@ -37,7 +37,8 @@ export function world() {
     for (const field of fields.querySelectorAll("[data-field]")) {
       value[field.dataset.field] = field.dataset.type === "json" ? asJson(field.value) : field.value;
     }
-    const answers = { value: { value }, fails: { error: "503" }, timeout: { timeout: true } };
+    const result = fields.querySelector("[data-result]");
+    const answers = { value: { value: result ? asJson(result.value) : value }, fails: { error: "503" }, timeout: { timeout: true } };
     if (how in answers) given[fields.dataset.lookup] = answers[how];
   }
   return { parties, given };

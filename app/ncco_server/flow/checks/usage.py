@@ -26,6 +26,13 @@ _USES: Final = (
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
 """For each section, the message of W635 for an unused part of it, and the fix."""
+_USED_IN_PYTHON: Final = {
+    "lookups": "delete it: a handler calls functions, with `await call.run(..)`",
+    "hooks": 'write `await call.send("{name}")`, name it under `events`, or delete it',
+    "results": 'write `await call.result("{name}")`, or delete it',
+    "calendars": 'read `call.hours("{name}").open`, or delete it',
+}
+"""The fix for a part of a handler in Python."""
 
 
 def check_usage(
@@ -92,7 +99,8 @@ def _outside(facts: Facts) -> Iterator[FlowIssue]:
             yield RULES["W633"].at(variable.place, message, cure)
     for name in outside.outcomes:
         if name not in facts.outcomes:
-            cure = f"write `{{return: {name}}}` where the flow ends that way, or delete it from `outcomes`"
+            written = f"{{return: {name}}}" if facts.flow.handler is None else f'return "{name}"'
+            cure = f"write `{written}` where the flow ends that way, or delete it from `outcomes`"
             yield RULES["W634"].at(outside.places[name], f'no step returns the outcome "{name}"', cure)
 
 
@@ -105,9 +113,11 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
     users = tuple(users)
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():
-            mine = (facts for facts in users if getattr(facts.source.sections, section).get(name) is part)
+            mine = [facts for facts in users if getattr(facts.source.sections, section).get(name) is part]
+            is_in_python = bool(mine) and all(facts.flow.handler is not None for facts in mine)
+            fix = _USED_IN_PYTHON[section] if is_in_python else cure
             if file in ("", part.place.file) and not any(facts.uses(section, name) for facts in mine):
-                yield RULES["W635"].at(part.place, f'{message} "{name}"', cure.format(name=name))
+                yield RULES["W635"].at(part.place, f'{message} "{name}"', fix.format(name=name))
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:

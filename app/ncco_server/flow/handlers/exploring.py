@@ -187,7 +187,7 @@ class _Exploration:
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
     order: dict[str, None] = field(default_factory=dict)
     functions: dict[str, FunctionDefinition] = field(default_factory=dict)
-    failures: dict[FailedRun, None] = field(default_factory=dict)
+    failures: dict[FailedRun, str] = field(default_factory=dict)
     is_whole: bool = True
 
     def explore(self) -> None:
@@ -215,7 +215,10 @@ class _Exploration:
                 made = _made(playback)
             except RenderError as error:
                 caller = next(who for who, other in _CALLERS.items() if run.facts == {**SAMPLE_CALL, **other})
-                self.failures[FailedRun(error.code, str(error), error.where, caller)] = None
+                raised = error.__context__  # nothing in these runs is secret
+                why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
+                after = f", after {', '.join(run.because)}" if run.because else ""
+                self.failures.setdefault(FailedRun(error.code, str(error), error.where, caller), f"{why}{after}")
                 continue
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
@@ -355,7 +358,7 @@ class HandlerSteps(Mapping[str, Step]):
             in_time(exploration.explore, tracer)
         except TooLong:
             where = f"{self._start.place.file}:{tracer.latest}:1"
-            exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = None
+            exploration.failures[FailedRun("R110", "this line takes too long, or blocks", where)] = ""
         return exploration
 
     @cached_property
@@ -366,7 +369,8 @@ class HandlerSteps(Mapping[str, Step]):
     def failures(self) -> tuple[FailedRun, ...]:
         """The errors of the runs; each line's are those of the most usual caller who has one."""
         callers = list(_CALLERS)
-        found = sorted(self._explored.failures, key=lambda each: callers.index(each.caller))
+        detailed = [each._replace(message=each.message + why) for each, why in self._explored.failures.items()]
+        found = sorted(detailed, key=lambda each: callers.index(each.caller))
         first = {each.where: each.caller for each in reversed(found)}
         return tuple(each for each in found if each.caller == first[each.where])
 
