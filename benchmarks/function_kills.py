@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from tests.support import postgres_server
@@ -63,10 +64,14 @@ def _killed(kind: str, kills: int, seed: int) -> int:
         f"{kind}: {losses.kills} kills, {losses.acknowledged} webhooks acknowledged, {time.monotonic() - begun:.0f} s"
     )
     print(f"{losses.unanswered} were not answered; {losses.replayed} were sent again", end="; ")
-    print(f"{losses.unstored} answers said that the store was unavailable")
+    print(f"{losses.unstored} answers said that they were not stored")
     print(f"{functions} functions were called, {len(ran.runs)} times")
     print(f"{len(interrupted)} runs were killed, {ran.repeated(interrupted)} of these functions ran again", end="; ")
     print(f"{len(returned)} had returned, but were not stored, {ran.repeated(returned)} of these ran again")
+    took = ran.stored_after_ms()
+    print(
+        f"from a return to the next function: {median(took):.1f} ms, 99 % within {took[len(took) * 99 // 100]:.1f} ms"
+    )
     print(
         "\n".join(f"FAULT: {fault}: {count}" for fault, count in faults.items())
         or "no function ran again after its result was stored"

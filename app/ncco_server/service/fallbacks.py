@@ -18,10 +18,11 @@ from ncco_server.service.turns import ANSWERED, ATTEMPTS, Turns
 from ncco_server.service.written_rows import REFUSED, webhook_row
 from ncco_server.store import SessionRow
 
-BAD_STATUS: Final = "Invalid response code."
 INVALID_NCCO: Final = "Invalid NCCO."
-REFUSALS: Final = frozenset({INVALID_NCCO, BAD_STATUS})
-"""The reasons that Vonage gives if it refused a reply. Source: webhook reference, Fallback."""
+"""The reason that Vonage gives if it refused a reply. An "Invalid response code." was never that of an NCCO of ours.
+
+Source: webhook reference, Fallback.
+"""
 
 CALLBACK_PATH: Final = re.compile(r"/webhooks/(input|notify|event|onanswer)/([A-Za-z0-9_=-]+)/?(?:[?#]|$)")
 ANSWER_PATH: Final = re.compile(r"/webhooks/answer(?:/([^/?#]+))?/?(?:[?#]|$)")
@@ -48,7 +49,7 @@ async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
         return await _fall_back_on_event(turns, original)
     flow = named[1] if named else None
     id_ = await answers.answered_session(turns, session_id(original.call.uuid, flow), original.call)
-    if await _is_refused(turns, reason, id_, ANSWERED):
+    if reason == INVALID_NCCO:
         return await _take_error_exit(turns, id_, ANSWERED, original)
     return await answers.answer(turns, original, flow)
 
@@ -57,14 +58,14 @@ async def _fall_back_on_wait(turns: Turns, kind: CallbackKind, token: str, reaso
     ref = read_token(turns.policy.keys, kind, token)
     is_called = kind == "onanswer"
     id_, cause = (called_parties.called_id(ref), ANSWERED) if is_called else (ref.session, (ref.turn, ref.index))
-    if await _is_refused(turns, reason, id_, cause):
+    if reason == INVALID_NCCO:
         return await _take_error_exit(turns, id_, cause, delivery, is_called=is_called)
     return await waits.resume(turns, kind, token, delivery)
 
 
 async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: Delivery) -> Reply:
     id_ = session_id(delivery.call.uuid, None)
-    if await _is_refused(turns, reason, id_, ANSWERED):
+    if reason == INVALID_NCCO:
         return await _take_error_exit(turns, id_, ANSWERED, delivery)
     return await placing.answer(turns, token, delivery)
 
@@ -87,16 +88,6 @@ async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = Non
     if row is None:
         return Reply(None, "fallback", "recorded", uuid=leg, row=received)
     return Reply.recorded(from_json(row.state), "fallback", received)
-
-
-async def _is_refused(turns: Turns, reason: str, id_: str, cause: tuple[int, int]) -> bool:
-    """Whether Vonage refused our NCCO.
-
-    A bad status without a stored reply was our own 503 while the store was unavailable, so no NCCO was refused.
-    """
-    if reason != BAD_STATUS:
-        return reason in REFUSALS
-    return await turns.store.reply(id_, *cause, None) is not None
 
 
 async def _take_error_exit(

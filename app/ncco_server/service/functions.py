@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import orjson
 
@@ -17,6 +18,9 @@ from ncco_server.store.database import store_wait
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
 """A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
 
+UNSTORED_LIMIT: Final = 500
+"""How many results are kept that could not be stored; our choice."""
+
 _Key: TypeAlias = tuple[str, int, str]
 
 
@@ -24,13 +28,14 @@ class Functions:
     """The functions that run now in this process, and the stored results of others.
 
     A repeated webhook that arrives while a function runs waits for the same run, in the same process. Another process
-    does not know of it and runs the function too.
+    does not know of it and runs the function too. A result that could not be stored is kept for the repeated webhook.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._running: dict[_Key, asyncio.Task[LookupAnswer]] = {}
         self._called: set[_Key] = set()
+        self._unstored: OrderedDict[_Key, LookupAnswer] = OrderedDict()
 
     async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         """The result of a function. Raises Conflict or AlreadyOpen if its turn has been stored, StoreUnavailable.
@@ -62,16 +67,21 @@ class Functions:
             return LookupAnswer(*orjson.loads(stored))
         if stored is not None:
             raise AlreadyOpen(lookup.session) if lookup.turn == 1 else Conflict(lookup.session)
+        answer = self._unstored.get(key) or await self._call(key, lookup, look_up)
+        if not answer.is_cut_off:
+            self._unstored[key] = answer
+            if len(self._unstored) > UNSTORED_LIMIT:
+                self._unstored.popitem(last=False)
+            result = orjson.dumps([answer.value, answer.problem, answer.ms]).decode()
+            now = milliseconds(datetime.now(UTC))
+            await self._store.functions.add(FunctionResultRow(*key, result, now))
+            self._unstored.pop(key, None)
+        return answer
+
+    async def _call(self, key: _Key, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         self._called.add(key)
         try:
             (answer,) = await look_up((lookup,))
         finally:
             self._called.remove(key)
-        if lookup.redact is not None:
-            answer = answer._replace(value=lookup.redact(answer.value))
-        if not answer.is_cut_off:
-            result = orjson.dumps([answer.value, answer.problem, answer.ms]).decode()
-            now = milliseconds(datetime.now(UTC))
-            row = FunctionResultRow(lookup.session, lookup.turn, lookup.key, result, now)
-            await self._store.functions.add(row)
-        return answer
+        return answer if lookup.redact is None else answer._replace(value=lookup.redact(answer.value))

@@ -13,8 +13,8 @@ from tests.system.calls.asgi_call import BASE, Caller, Host, serving
 
 FLOWS = Path(__file__).resolve().parents[3] / "flows"
 ANSWER_URL = f"{BASE}/webhooks/answer"
-LOST = ["Connection closed.", "Connection reset.", "Socket timeout."]
-REFUSED = ["Invalid NCCO.", "Invalid response code."]
+LOST = ["Connection closed.", "Connection reset.", "Socket timeout.", "Invalid response code."]
+REFUSED = "Invalid NCCO."
 SORRY = "We have a technical problem. Please call again in a few minutes."
 EMPTY = (200, b"")
 TALKATIVE = """
@@ -138,21 +138,20 @@ async def test_the_fallback_goes_on_where_the_lost_reply_was(host: Host, reason:
 
 
 @pytest.mark.parametrize("form", ["json", "query"])
-@pytest.mark.parametrize("reason", REFUSED)
-async def test_what_vonage_refused_is_never_sent_again(host: Host, reason: str, form: str) -> None:
+async def test_what_vonage_refused_is_never_sent_again(host: Host, form: str) -> None:
     caller = Caller(host, form=form)
     await caller.ring()
     menu = caller.url("input")
     refused = await caller.press("1")
-    first = await caller.fall_back(menu, reason, dtmf={"digits": "1", "timed_out": False})
-    second = await caller.fall_back(menu, reason, dtmf={"digits": "1", "timed_out": False})
+    first = await caller.fall_back(menu, REFUSED, dtmf={"digits": "1", "timed_out": False})
+    second = await caller.fall_back(menu, REFUSED, dtmf={"digits": "1", "timed_out": False})
 
     assert refused.content != first.content
     assert first.content == second.content
     assert [SORRY] == caller.said
 
 
-@pytest.mark.parametrize("reason", [*LOST, *REFUSED, "", None, 5])
+@pytest.mark.parametrize("reason", [*LOST, REFUSED, "", None, 5])
 @pytest.mark.parametrize(
     "original", [None, "", {}, [], 5, {"url": None}, {"url": "https://"}, {"url": "/webhooks/input/AAAA"}]
 )

@@ -23,10 +23,12 @@ class Run(NamedTuple):
     Attributes:
         function: the leg of the call, and the number of the function in the call.
         kills: how often the server had been killed before.
+        began_ms: when it began, in milliseconds since 1970.
     """
 
     function: str
     kills: int
+    began_ms: float
 
 
 @dataclass
@@ -35,26 +37,39 @@ class RanFunctions:
 
     Attributes:
         runs: each run, by what identifies it, in the order in which they began.
-        ended: the runs that have ended.
+        ended: when each run ended, in milliseconds since 1970.
         stored: the runs whose results were stored: with a turn, or alone when the server was killed.
     """
 
     losses: Losses = field(default_factory=Losses)
     runs: dict[str, Run] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
+    ended: dict[str, float] = field(default_factory=dict)
     stored: set[str] = field(default_factory=set)
 
     def read(self, file: Path, kills: int) -> None:
         """Read the lines that were written since the last time."""
-        for word, leg, number, run in map(str.split, file.read_text().splitlines()):
+        for word, leg, number, run, ns in map(str.split, file.read_text().splitlines()):
             if word == "ends":
-                self.ended.add(run)
+                self.ended[run] = int(ns) / 1e6
             else:
-                self.runs.setdefault(run, Run(f"{leg} {number}", kills))
+                self.runs.setdefault(run, Run(f"{leg} {number}", kills, int(ns) / 1e6))
 
     def interrupted(self) -> list[str]:
         """The runs whose results were not stored, because the server was killed."""
         return [run for run in self.runs if run not in self.stored]
+
+    def stored_after_ms(self) -> list[float]:
+        """The milliseconds from the end of each `cook` to the beginning of the `serve` after it, sorted.
+
+        In between, the result is stored and the handler goes on.
+        """
+        begun = {found[:2]: found.began_ms for found in self.runs.values()}
+        followed = (
+            (begun.get((found.function.replace("-cook", "-serve"), found.kills)), self.ended.get(run))
+            for run, found in self.runs.items()
+            if found.function.endswith("-cook")
+        )
+        return sorted(next_ms - end_ms for next_ms, end_ms in followed if next_ms and end_ms)
 
     def repeated(self, interrupted: list[str]) -> int:
         """How many of these runs were followed by another run of the same function."""
@@ -65,7 +80,7 @@ class RanFunctions:
         """What must never happen, and how often it did."""
         found = Counter(self.losses.faults)
         before: dict[str, str] = {}
-        for run, (function, kills) in self.runs.items():
+        for run, (function, kills, _) in self.runs.items():
             earlier = before.get(function)
             found["a function ran again after its result was stored"] += earlier in self.stored
             found["a function ran twice without a kill"] += earlier in self.runs and self.runs[earlier].kills == kills

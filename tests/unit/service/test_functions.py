@@ -59,7 +59,7 @@ class DyingStore(Store):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.functions: HangingResults = HangingResults(database)
+        self.functions: BrokenResults = BrokenResults(database)
 
     def open_call(self, *args: Any, **kwargs: Any) -> Any:
         return _dead() if self._is_dying() else super().open_call(*args, **kwargs)
@@ -72,10 +72,11 @@ class DyingStore(Store):
         return dies
 
 
-class HangingResults(FunctionResults):
-    """Does not answer while it `hangs` in this method."""
+class BrokenResults(FunctionResults):
+    """Does not answer while it `hangs` in this method, and stores nothing while it `fails`."""
 
     hangs = ""
+    fails = False
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
         await self._answer("get")
@@ -83,6 +84,8 @@ class HangingResults(FunctionResults):
 
     async def add(self, row: FunctionResultRow) -> None:
         await self._answer("add")
+        if self.fails:
+            raise StoreUnavailable("it is away")
         await super().add(row)
 
     async def _answer(self, method: str) -> None:
@@ -234,6 +237,20 @@ async def test_a_webhook_is_requested_again_if_the_store_keeps_the_result_of_a_f
     again = await client_of(caller.service).post("/webhooks/answer", json=ANSWER)
     assert (503, "no-store") == (late.status_code, late.headers["ncco-failure"])
     assert "Hello number 1." == again.json()[0]["text"]
+    assert ["greeting"] == ran
+
+
+async def test_a_result_that_could_not_be_stored_is_kept_for_the_repeated_webhook(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    caller = await host()
+    store.functions.fails = True
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await caller.ring()
+    store.functions.fails = False
+    await caller.ring()
+    assert ["Hello number 1.", "Which table?"] == caller.said[:2]
     assert ["greeting"] == ran
 
 

@@ -1,6 +1,7 @@
 """A handler whose functions note in a file when they begin and end, so that others see after a kill how often each ran.
 
-A line of the file is `begins` or `ends`, the leg and the number of the function, and what identifies the run.
+A line of the file is `begins` or `ends`, the leg and the number of the function, what identifies the run, and the time
+in nanoseconds.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ LONGEST_S = 0.03
 
 
 def note(file: str, *words: str) -> None:
-    """Add a line, which a kill of this process does not tear apart."""
+    """Add a line with the time, which a kill of this process does not tear apart."""
     handle = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    os.write(handle, f"{' '.join(words)}\n".encode())
+    os.write(handle, f"{' '.join(words)} {time.time_ns()}\n".encode())
     os.close(handle)
 
 
