@@ -32,8 +32,10 @@ from typing import (
     NoReturn,
     Self,
     TypeAlias,
+    TypedDict,
     TypeVar,
     TypeVarTuple,
+    Unpack,
     overload,
 )
 
@@ -51,7 +53,9 @@ Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
-Endpoint: TypeAlias = "str | Mapping[str, Any]"
+Endpoint: TypeAlias = str | Mapping[str, Any]
+Prompt: TypeAlias = str | Mapping[str, Any]
+"""A text; or an action as in a flow file: `{"stream": url}`, `{"talk": text, "language": "fr-FR"}`."""
 
 _MISSING: Final[Any] = object()
 
@@ -151,6 +155,32 @@ class Choice:
     speech: str | Sequence[str] = ()
 
 
+class AskOptions(TypedDict, total=False):
+    """The options of a question.
+
+    Attributes:
+        tries: how often to ask, from 1 to 10; 3 by default.
+        noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
+        nomatch: the same, after a key or words that do not fit.
+        reprompt: False to say only `noinput` or `nomatch`, and not the question again.
+        min_confidence: from 0 to 1; speech results with a lower confidence do not count.
+        tail: False to play no `tail` after the question, which callers hear if no webhook gets through.
+        ncco: other actions that ask, after the text: as in `Call.ncco`.
+        input: other options of the action `input`, as in the NCCO: `{"dtmf": {"timeOut": 8}}`.
+        name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
+    """
+
+    tries: int
+    noinput: Prompt | Sequence[Prompt]
+    nomatch: Prompt | Sequence[Prompt]
+    reprompt: bool
+    min_confidence: float | None
+    tail: bool
+    ncco: Sequence[Mapping[str, Any]]
+    input: Mapping[str, Any] | None
+    name: str
+
+
 @dataclass(slots=True, eq=False)
 class HandlerEffect(Awaitable[T]):
     """What a handler does next: it plays something, waits, leaves, or runs a function.
@@ -172,7 +202,7 @@ class HandlerEffect(Awaitable[T]):
 
     does: Literal["play", "wait", "leave", "run"]
     do: Sequence[Mapping[str, Any]] = ()
-    words: Mapping[str, Any] = field(default_factory=dict)
+    words: dict[str, Any] = field(default_factory=dict)
     name: str = ""
     function: Called | None = None
     limit_ms: int = 0
@@ -294,12 +324,15 @@ class Call:
         level: float | None = None,
         loop: int | None = None,
         barge_in: bool | None = None,
+        provider: str | None = None,
+        provider_options: Mapping[str, Any] | None = None,
     ) -> Awaitable[None]:
         """Say a text: plain words, or SSML; see `Ssml`. The handler goes on at once; what follows comes after it.
 
         The options are those of the action `talk`. Source: NCCO reference, Talk.
         """
         options = _options(language=language, style=style, premium=premium, level=level, loop=loop, bargeIn=barge_in)
+        options |= _options(provider=provider, providerOptions=provider_options)
         return self._make(HandlerEffect("play", [{"talk": text, **options}]))
 
     def stream(
@@ -454,43 +487,16 @@ class Call:
 
     @overload
     def choose(
-        self,
-        text: str | None,
-        choices: Mapping[Name, Choice],
-        *,
-        tries: int = ...,
-        noinput: str | Sequence[str] = ...,
-        nomatch: str | Sequence[str] = ...,
-        min_confidence: float | None = ...,
-        input: Mapping[str, Any] | None = ...,
-        name: str = ...,
+        self, text: str | None, choices: Mapping[Name, Choice], **options: Unpack[AskOptions]
     ) -> Awaitable[Name | None]: ...
 
     @overload
     def choose(  # type: ignore[overload-cannot-match]  # mypy takes LiteralString for str
-        self,
-        text: str | None,
-        choices: Mapping[str, Choice],
-        *,
-        tries: int = ...,
-        noinput: str | Sequence[str] = ...,
-        nomatch: str | Sequence[str] = ...,
-        min_confidence: float | None = ...,
-        input: Mapping[str, Any] | None = ...,
-        name: str = ...,
+        self, text: str | None, choices: Mapping[str, Choice], **options: Unpack[AskOptions]
     ) -> Awaitable[str | None]: ...
 
     def choose(
-        self,
-        text: str | None,
-        choices: Mapping[Any, Choice],
-        *,
-        tries: int = 3,
-        noinput: str | Sequence[str] = (),
-        nomatch: str | Sequence[str] = (),
-        min_confidence: float | None = None,
-        input: Mapping[str, Any] | None = None,
-        name: str = "",
+        self, text: str | None, choices: Mapping[Any, Choice], **options: Unpack[AskOptions]
     ) -> Awaitable[Any | None]:
         """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
 
@@ -498,22 +504,17 @@ class Call:
         also if they are written here.
 
         Args:
-            text: the question; None if it has been asked by what was played before.
+            text: the question; None if it is asked by `ncco`, or by what was played before, which is not repeated.
             choices: what the caller can press or say, by name: a text or a member of a `StrEnum`.
-            tries: how often to ask, from 1 to 10.
-            noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
-            nomatch: the same, after a key or words that are no choice.
-            min_confidence: from 0 to 1; speech results with a lower confidence do not count.
-            input: other options of the action `input`, as in the NCCO: `{"dtmf": {"timeOut": 8}}`.
-            name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
+            options: see `AskOptions`.
         """
-        menu = {
+        effect = _question(text, **options)
+        effect.words["choices"] = {
             str(choice): {**_options(dtmf=_keys(given.dtmf), speech=given.speech or None), "goto": NEXT}
             for choice, given in choices.items()
         }
-        words = {"choices": menu, "retry": _retry(tries, noinput, nomatch)}
-        words |= _options(min_confidence=min_confidence)
-        return self._make(HandlerEffect("wait", _prompt(text, input), words, name, result=_member(choices), asks=True))
+        effect.result = _member(choices)
+        return self._make(effect)
 
     @overload
     def collect(
@@ -523,12 +524,7 @@ class Call:
         digits: int | tuple[int, int] | None = ...,
         speech: bool = ...,
         sensitive: Literal[False] = ...,
-        tries: int = ...,
-        noinput: str | Sequence[str] = ...,
-        nomatch: str | Sequence[str] = ...,
-        min_confidence: float | None = ...,
-        input: Mapping[str, Any] | None = ...,
-        name: str = ...,
+        **options: Unpack[AskOptions],
     ) -> Awaitable[str | None]: ...
 
     @overload
@@ -539,12 +535,7 @@ class Call:
         digits: int | tuple[int, int] | None = ...,
         speech: bool = ...,
         sensitive: Literal[True],
-        tries: int = ...,
-        noinput: str | Sequence[str] = ...,
-        nomatch: str | Sequence[str] = ...,
-        min_confidence: float | None = ...,
-        input: Mapping[str, Any] | None = ...,
-        name: str = ...,
+        **options: Unpack[AskOptions],
     ) -> Awaitable[Secret | None]: ...
 
     def collect(
@@ -554,32 +545,22 @@ class Call:
         digits: int | tuple[int, int] | None = None,
         speech: bool = False,
         sensitive: bool = False,
-        tries: int = 3,
-        noinput: str | Sequence[str] = (),
-        nomatch: str | Sequence[str] = (),
-        min_confidence: float | None = None,
-        input: Mapping[str, Any] | None = None,
-        name: str = "",
+        **options: Unpack[AskOptions],
     ) -> Awaitable[Any | None]:
         """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
 
         Args:
-            text: the question; None if it has been asked by what was played before.
+            text: as in `choose`.
             digits: how many, from 1 to 20; or the lowest and the highest number, which the caller ends with #.
             speech: whether the caller may say anything.
             sensitive: whether the value must never be written anywhere. The result is a `Secret`, for a function.
-            tries: how often to ask, from 1 to 10.
-            noinput: as in `choose`.
-            nomatch: as in `choose`, after an entry of another length.
-            min_confidence: as in `choose`.
-            input: as in `choose`.
-            name: as in `choose`.
+            options: see `AskOptions`. An entry of another length counts as `nomatch`.
         """
+        effect = _question(text, **options)
         number = f"{digits[0]}..{digits[1]}" if isinstance(digits, tuple) else digits
-        wanted = _options(digits=number, speech="any" if speech else None, min_confidence=min_confidence)
-        into = SECRET if sensitive else HEARD
-        words = {"collect": {"into": into, **wanted}, "goto": NEXT, "retry": _retry(tries, noinput, nomatch)}
-        effect = HandlerEffect[Any]("wait", _prompt(text, input), words, name, asks=True)
+        least = effect.words.pop("min_confidence", None)
+        wanted = _options(digits=number, speech="any" if speech else None, min_confidence=least)
+        effect.words |= {"collect": {"into": SECRET if sensitive else HEARD, **wanted}, "goto": NEXT}
         if sensitive:
             effect.result = lambda token: None if token is None else Secret(token, self._known)
         return self._make(effect)
@@ -688,10 +669,26 @@ def _keys(dtmf: int | str | Sequence[int | str]) -> Any:
     return dtmf if dtmf or dtmf == 0 else None
 
 
-def _retry(tries: int, noinput: str | Sequence[str], nomatch: str | Sequence[str]) -> dict[str, Any]:
+def _question(
+    text: str | None,
+    *,
+    tries: int = 3,
+    noinput: Prompt | Sequence[Prompt] = (),
+    nomatch: Prompt | Sequence[Prompt] = (),
+    reprompt: bool = True,
+    min_confidence: float | None = None,
+    tail: bool = True,
+    ncco: Sequence[Mapping[str, Any]] = (),
+    input: Mapping[str, Any] | None = None,
+    name: str = "",
+) -> HandlerEffect[Any]:
+    """A question with the options of `AskOptions`, without what is asked."""
     prompts = {"noinput": noinput, "nomatch": nomatch}
-    lists = {name: [given] if isinstance(given, str) else list(given) for name, given in prompts.items() if given}
-    return {**lists, "tries": tries, "then": NEXT}
+    lists = {key: [each] if isinstance(each, (str, Mapping)) else list(each) for key, each in prompts.items() if each}
+    retry = {**lists, "tries": tries, "then": NEXT} | ({} if reprompt else {"reprompt": False})
+    words = {"retry": retry, **_options(min_confidence=min_confidence)} | ({} if tail else {"tail": False})
+    played = [*_prompt(text), *_pasted(ncco), *_prompt(None, input)]
+    return HandlerEffect("wait", played, words, name, asks=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,210 @@
+"""A handler can give every step and action the options that a flow file can, or this file says why not."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Final
+
+from ncco_server.flow.grammar.map_form import MapForm
+from ncco_server.flow.handlers.api import AskOptions, Call, Choice
+from ncco_server.flow.handlers.exploring import SAMPLE_CALL
+from ncco_server.flow.language.choice import Choice as ChoiceWords
+from ncco_server.flow.language.collect import DataEntry
+from ncco_server.flow.language.exits import Waiting
+from ncco_server.flow.language.retry import RetryWords
+from ncco_server.flow.language.step import STEP_WORDS
+from ncco_server.flow.loader import load
+from ncco_server.ncco.actions import SHAPES
+from tests.support.cases import each_case
+from tests.unit.engine.handled_call import SORRY, HandledCall, handler
+from tests.unit.engine.scripted_call import ScriptedCall
+
+# options of actions
+
+WRITTEN: Final[dict[str, tuple[str, tuple[Any, ...]]]] = {
+    "talk": ("talk", ("Hello.",)),
+    "stream": ("stream", ("https://example.com/a.mp3",)),
+    "record": ("record", ()),
+    "wait": ("wait", (1,)),
+    "conversation": ("conversation", ("team",)),
+    "connect": ("connect", ("447700900111",)),
+    "transfer": ("transfer", ("CON-1",)),
+    "notify": ("notify", ({"a": 1},)),
+    "input": ("choose", ("Press 1.", {"one": Choice(1)})),
+}
+"""Each action with the method that plays it, and the values of its main options."""
+RENAMED: Final = {"notify.eventUrl": "url", "notify.eventMethod": "method"}
+FIRST: Final = frozenset({"transfer.conversationId", "notify.payload"})
+"""Options that are not the main ones in a flow file, but the first arguments of their methods."""
+NOT_SENT: Final = {
+    "talk.voiceName": "older than `style`: every NCCO with it gets a warning (N910)",
+    "input.type": "follows from what is asked",
+    "input.eventUrl": "the answer must come to this server (E412)",
+    "input.eventMethod": "the answer must come to this server (E412)",
+}
+OPTIONS: Final = [
+    (action, option)
+    for action, shape in SHAPES.items()
+    for option in shape.options
+    if option != shape.main and f"{action}.{option}" not in {*FIRST, *NOT_SENT}
+]
+
+
+def call() -> Any:
+    return Call(SAMPLE_CALL, {})
+
+
+def params_of(function: Any) -> dict[str, Any]:
+    """The options of a function by name, with those of `AskOptions`."""
+    found: dict[str, Any] = dict(inspect.signature(function).parameters)
+    if getattr(found.get("options"), "annotation", "") == "Unpack[AskOptions]":
+        del found["options"]
+        found |= AskOptions.__annotations__
+    return found
+
+
+@each_case(("action", "option"), OPTIONS, ids=[".".join(each) for each in OPTIONS])
+def test_every_option_of_an_action_can_be_given(action: str, option: str) -> None:
+    method, arguments = WRITTEN[action]
+    function = getattr(call(), method)
+    params = params_of(function)
+    names = (RENAMED.get(f"{action}.{option}", ""), SHAPES[action].options[option].field, option)
+    is_free = any(getattr(each, "kind", None) is inspect.Parameter.VAR_KEYWORD for each in params.values())
+    name = next((name for name in names if name in params), option if is_free else "")
+    value = object()
+    given: dict[str, Any] = {"input": {option: value}} if action == "input" else {name: value}
+    given |= {"url": "https://example.com"} if action == "notify" and "url" not in given else {}
+
+    assert name or action == "input", f"{method} has no option for {option}"
+    (item,) = [each for each in function(*arguments, **given).do if action in each]
+    inner = item[action] if isinstance(item[action], dict) else item
+    assert inner[option] is value
+
+
+def test_what_a_handler_cannot_send_is_an_option() -> None:
+    known = {f"{action}.{option}" for action, shape in SHAPES.items() for option in shape.options}
+    assert {*NOT_SENT, *FIRST, *RENAMED} <= known
+
+
+# words of steps
+
+SAID: Final = {
+    "do": "ncco",
+    "send": "send",
+    "result": "result",
+    "choices": "choose",
+    "choices.dtmf": "Choice.dtmf",
+    "choices.speech": "Choice.speech",
+    "min_confidence": "choose.min_confidence",
+    "collect": "collect",
+    "collect.digits": "collect.digits",
+    "collect.speech": "collect.speech",
+    "collect.sensitive": "collect.sensitive",
+    "collect.min_confidence": "collect.min_confidence",
+    "retry": "choose.tries",
+    "retry.tries": "choose.tries",
+    "retry.noinput": "choose.noinput",
+    "retry.nomatch": "choose.nomatch",
+    "retry.reprompt": "choose.reprompt",
+    "tail": "choose.tail",
+    "hold": "hold",
+    "hold.until": "hold.until",
+    "hold.up_to": "hold.up_to_s",
+    "on": "connect",
+    "run": "run_flow",
+    "with": "run_flow.params",
+    "goto": "goto",
+}
+"""How a handler says each word of a step: the method or class, and its option."""
+NOT_SAID: Final = {
+    "lookup": "functions for `run` ask other systems",
+    "set": "variables are those of Python",
+    "branch": "conditions are those of Python",
+    "events": "`call_flow(events=..)` has the hooks of the whole call",
+    "choices.set": "variables are those of Python",
+    "choices.goto": "the handler goes on with the choice",
+    "collect.into": "the handler goes on with the value",
+    "collect.check": "the handler checks the value and asks again",
+    "retry.then": "the handler goes on with None",
+}
+
+
+def declared() -> set[str]:
+    """Every word of a step, and of what is written under some of them."""
+    under: dict[str, type[MapForm]] = {
+        "choices": ChoiceWords,
+        "collect": DataEntry,
+        "retry": RetryWords,
+        "hold": Waiting,
+    }
+    return {*STEP_WORDS} | {f"{word}.{inner}" for word, form in under.items() for inner in form.words()}
+
+
+def test_every_word_of_a_step_is_said_in_a_handler_too_or_left_out_for_a_reason() -> None:
+    assert declared() == SAID.keys() | NOT_SAID.keys()
+    assert SAID.keys().isdisjoint(NOT_SAID)
+
+
+@each_case("said", SAID.values(), ids=SAID.keys())
+def test_a_handler_has_a_method_or_an_option_for_each_word(said: str) -> None:
+    name, _, option = said.partition(".")
+    function = Choice if name == "Choice" else getattr(call(), name)
+    assert not option or option in params_of(function)
+
+
+# the same call in both
+
+
+FLOW: Final = """
+flow: other
+default: true
+defaults: {{on: {{error: {{run: sorry}}}}}}
+start: ask
+steps:
+  ask:
+    do: [{do}]
+    {exit}
+    retry: {{tries: 2, then: end, {retry}}}
+    {more}
+"""
+CHOICES: Final = "choices: {one: {dtmf: 1, goto: end}}"
+COLLECT: Final = "collect: {into: heard, digits: 4}\n    goto: end"
+QUESTIONS: Final = {
+    "prompts that are files": (
+        'choose("Press 1.", {"one": Choice(1)}, noinput={"stream": "https://example.com/no.mp3"}, tries=2)',
+        {"do": 'talk: "Press 1."', "exit": CHOICES, "retry": 'noinput: [stream: "https://example.com/no.mp3"]'},
+    ),
+    "prompts with options": (
+        'collect("Your code.", digits=4, nomatch=["No.", {"talk": "Non.", "language": "fr-FR"}], tries=2)',
+        {"do": 'talk: "Your code."', "exit": COLLECT, "retry": 'nomatch: ["No.", {talk: "Non.", language: fr-FR}]'},
+    ),
+    "a question of several actions": (
+        'choose(None, {"one": Choice(1)}, tries=2, ncco=[{"action": "stream", "streamUrl": ["https://example.com/q.mp3"]}])',
+        {"do": 'stream: "https://example.com/q.mp3"', "exit": CHOICES, "retry": ""},
+    ),
+    "a prompt after which the question is not repeated": (
+        'choose("Press 1.", {"one": Choice(1)}, noinput="Well?", reprompt=False, tries=2)',
+        {"do": 'talk: "Press 1."', "exit": CHOICES, "retry": "noinput: [Well?], reprompt: false"},
+    ),
+    "a question without a tail": (
+        'collect("Your code.", digits=4, tail=False, tries=2)',
+        {"do": 'talk: "Your code."', "exit": COLLECT, "retry": "", "more": "tail: false"},
+    ),
+}
+
+
+@each_case(("code", "written"), QUESTIONS.values(), ids=QUESTIONS.keys())
+def test_a_question_is_that_of_a_flow_file(code: str, written: dict[str, str]) -> None:
+    own = HandledCall(handler(f"await call.{code}"))
+    project = load({"flows/other.yaml": FLOW.format(**{"more": "", **written}), "flows/sorry.yaml": SORRY}, {})
+    other = ScriptedCall(project.flows["other"])
+    for webhook in ("silence", "wrong key"):
+        assert played(own) == played(other)
+        for each in (own, other):
+            assert (each.silence() if webhook == "silence" else each.press("77")) is not None
+    assert played(own) == played(other)
+
+
+def played(each: ScriptedCall) -> list[dict[str, Any]]:
+    """The NCCO, without the URLs of webhooks, which name the wait."""
+    return [{name: value for name, value in action.items() if name != "eventUrl"} for action in each.ncco]
