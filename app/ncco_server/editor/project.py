@@ -80,12 +80,17 @@ class ReadProject:
 
 
 def on_disk(handlers: Iterable[str], flows: Path, texts: Mapping[str, str]) -> list[str]:
-    """The files with handlers whose texts are those on disk. Code that somebody has only typed is never run."""
+    """The files with handlers whose texts are those on disk, which may import the modules beside `flows`.
+
+    Code that somebody has only typed is never run.
+    """
     found = []
     for name in handlers:
         with suppress(OSError, ValueError):
             if _read(flows / name) == texts.get(f"flows/{name}"):
                 found.append(name)
+    if found:
+        search_beside(flows)
     return found
 
 
@@ -137,8 +142,6 @@ class ProjectFolder:
 
     def load(self, texts: Mapping[str, str], extent: Extent, today: date | None = None) -> Project:
         handlers = on_disk(self.handlers, self.flows, texts)
-        if handlers:
-            search_beside(self.flows)
         return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 
     def as_values(self) -> dict[str, Any]:

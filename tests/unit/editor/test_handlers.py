@@ -9,6 +9,8 @@ import pytest
 
 from ncco_server.editor import language
 from ncco_server.editor.project import CannotSave, ProjectFolder
+from ncco_server.flow.editing.names import ProjectNames
+from ncco_server.flow.editing.rename import CannotRename, rename
 from ncco_server.lsp import answers
 from tests.support.cases import each_case
 
@@ -55,3 +57,21 @@ def test_the_console_writes_no_code(folder: ProjectFolder) -> None:
         with pytest.raises(CannotSave):
             folder.save(file, HANDLER, "")
     assert HANDLER == (folder.flows / "shop.py").read_text()
+
+
+def test_editors_find_the_modules_that_handlers_import(folder: ProjectFolder, tmp_path: Path) -> None:
+    (tmp_path / "prices_of_this_test.py").write_text("WINE = 9\n")
+    text = HANDLER.replace("@call", "from prices_of_this_test import WINE\n@call")
+    (folder.flows / "shop.py").write_text(text)
+    values = {**folder.as_values(), "root": str(tmp_path), "roots": []}
+    assert [] == answers.check(values, {"unsaved": {}, "too_large": []})
+    assert {"shop"} == folder.with_texts({}).project.flows.keys()
+
+
+def test_a_flow_that_a_handler_names_is_not_renamed_without_it() -> None:
+    night = "flow: night\nstart: a\nsteps: {a: {do: [talk: Bye.], goto: end}}\n"
+    texts = {"flows/night.yaml": night, "flows/shop.py": f'{HANDLER}    await call.goto("night")\n'}
+    definition = ProjectNames(texts).definitions("flows", "flows/night.yaml")["night"]
+    with pytest.raises(CannotRename, match=r"flows/shop\.py:7 names this flow, in Python"):
+        rename(texts, definition, "late")
+    assert rename({**texts, "flows/shop.py": HANDLER}, definition, "late")

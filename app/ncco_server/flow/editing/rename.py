@@ -13,6 +13,7 @@ from typing import Final
 from ncco_server.errors import AppError
 from ncco_server.flow.editing.fixes import Edit, with_edits
 from ncco_server.flow.editing.names import Name, NameKind, ProjectNames
+from ncco_server.flow.files import HANDLER_SUFFIX
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.nodes import Place
@@ -55,6 +56,7 @@ def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, 
             raise CannotRename(f"{where}: fix that first, since it may hide a name")
     found = names.occurrences(definition)
     _refuse_clash(names, definition, found, new)
+    _refuse_handlers(texts, definition)
     edits = edits_of(found, texts, new)
     concerned = _concerned_by(names, texts, edits, definition, new)
     _refuse_change({path: texts[path] for path in concerned}, edits, definition.place)
@@ -73,6 +75,15 @@ def _refuse_clash(names: ProjectNames, definition: Name, found: Iterable[Name], 
         if other is not None:
             noun = NOUNS[definition.kind]
             raise CannotRename(f'there is already a {noun} "{new}" at {other.place}: choose another name')
+
+
+def _refuse_handlers(texts: Mapping[str, str], definition: Name) -> None:
+    """Raise CannotRename if a handler in Python may go to the flow, because its code is not edited."""
+    for path, text in texts.items() if definition.kind == "flows" else ():
+        used = path.endswith(HANDLER_SUFFIX) and re.search(rf"([\"']){re.escape(definition.name)}\1", text)
+        if used:
+            line = text.count("\n", 0, used.start()) + 1
+            raise CannotRename(f"{path}:{line} names this flow, in Python: rename it in an editor, in all files")
 
 
 def _edit(name: Name, text: str, new: str) -> Edit:
