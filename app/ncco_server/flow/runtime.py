@@ -77,6 +77,10 @@ class Handling(Protocol):
         """The names of the opening hours that it reads."""
 
     @property
+    def variants(self) -> Sequence[Any]:
+        """Its steps (`Step`) in each form that they have: what is said before a wait may differ."""
+
+    @property
     def followers(self) -> Followers:
         """The steps that follow a way out of a step, if there are several; ("", "") is the beginning."""
 

@@ -872,3 +872,24 @@ def test_fixes_are_written_in_python(words: str, cure: str) -> None:
     """
     found = [issue.cure for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
     assert [cure] == [cure for each in found if cure in each], found
+
+
+def test_what_only_one_form_of_a_step_does_counts_and_is_checked() -> None:
+    code = """
+        from ncco_server import Call, Choice, call_flow
+
+        @call_flow(
+            default=True,
+            results={"yes": "the caller comes", "no": "the caller does not come"},
+            hooks={"yes": {"post": "https://crm.example.com/yes"}, "no": {"post": "https://crm.example.com/no"}},
+        )
+        async def shop(call: Call):
+            choice = await call.choose("Press 1 or 2.", {"yes": Choice(1), "no": Choice(2)})
+            if choice == "no":
+                await call.talk("We are sorry.", language="xx-XX")
+            await call.send("no" if choice == "no" else "yes")
+            await call.result("no" if choice == "no" else "yes")
+            await call.connect("447700900111")
+    """
+    found = [(issue.code, issue.place.line) for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    assert [("W401", 12)] == found

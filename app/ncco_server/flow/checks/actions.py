@@ -53,7 +53,7 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
     """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
-    for step in facts.flow.steps.values():
+    for step in facts.steps:
         for target in step.targets:
             number = find(target.fields["endpoint"], ("0", "number"))
             if not isinstance(number, Object):
@@ -163,7 +163,7 @@ def _check_words(facts: Facts) -> Iterator[FlowIssue]:
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
-    for step in facts.flow.steps.values():
+    for step in facts.steps:
         for action in (action for part in step.played for action in part.actions):
             for name, value in action.fields.items():
                 if name != "text" and not value.is_literal:
@@ -241,7 +241,7 @@ def _check_lengths(facts: Facts) -> Iterator[FlowIssue]:
     }
     reader = facts.source.reader
     measure = _Measure(reader.scope, entered, reader.language)
-    for text in (text for step in facts.flow.steps.values() for text in _texts_of(step)):
+    for text in (text for step in facts.steps for text in _texts_of(step)):
         longest = measure.block(text.template.body)
         if longest > MAX_TALK_CHARACTERS:
             message = (
@@ -269,7 +269,7 @@ def _check_work(facts: Facts) -> Iterator[FlowIssue]:
     changed = facts.written | facts.collected.keys() | facts.flow.params.keys()
     variables = facts.flow.variables.items()
     known = {name: each.default for name, each in variables if isinstance(each.default, list) and name not in changed}
-    used = (each.value for step in facts.flow.steps.values() for each in uses_of(step))
+    used = (each.value for step in facts.steps for each in uses_of(step))
     texts = (leaf for source in used if not isinstance(source, Expression) for leaf in leaves(source))
     for place, text in {text.place: text for text in texts if isinstance(text, Computed)}.items():
         steps = steps_of(text.template.body, entries)
@@ -362,7 +362,7 @@ def _check_nameless(facts: Facts) -> Iterator[FlowIssue]:
     If the flow tests the name anywhere, we assume that it speaks the name only when there is one. We also assume that a
     step is for holidays, unless a `branch` line that leads to it tests for days with changed hours (`override`).
     """
-    steps = facts.flow.steps.values() if "hours" in facts.read else ()
+    steps = facts.steps if "hours" in facts.read else ()
     if any(_is_day_name(need) for step in steps for test in step.exit.reads() for need in needs_in(test)):
         return
     texts = ((step, text) for step in steps for text in _texts_of(step) if "hours" in text.used_names)
@@ -389,7 +389,7 @@ def _is_day_name(need: Reference) -> bool:
 
 def _reasons(facts: Facts, step: Step) -> frozenset[str]:
     """Why calls reach a step, according to the branches that lead to it: `holiday`, `override` or both."""
-    ways = [way for each in facts.flow.steps.values() for way, _ in each.leaving if way.target.step == step.name]
+    ways = [way for each in facts.steps for way, _ in each.leaving if way.target.step == step.name]
     tests = [way.condition.node for way in ways if way.condition is not None]
     asked = {node.value for test in tests for node in walk(test) if isinstance(node, nodes.Const)}
     return frozenset(asked & {"holiday", "override"}) or frozenset({"holiday"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ncco_server.flow.effects import NO_NAMES, Effect
@@ -85,17 +85,26 @@ class Facts:
 
     def __post_init__(self) -> None:
         self.read |= self.meant
-        for step in self.flow.steps.values():
+        for step in self.steps:
             self._step(step)
         for target in self.flow.targets:
             self._target(target)
         self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
-        for hook in self.flow.hooks:
+        for hook in (*self.flow.hooks, *(hook for step in self.variants for hook in step.sends)):
             self._hook(hook)
         self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
         if (outbound := self.flow.outbound) is not None:
             self.open |= {outbound.retry.within} - {""}
             self._use(effect for target in outbound.targets for effect in target.effects("leave"))
+
+    @property
+    def variants(self) -> Sequence[Step]:
+        """The steps of a handler in Python, in each form that they have."""
+        return self.flow.handler.variants if self.flow.handler is not None else ()
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return *self.flow.steps.values(), *self.variants
 
     @property
     def written(self) -> set[str]:

@@ -186,6 +186,7 @@ class _Exploration:
     led: dict[_Origin, dict[str, dict[str, None]]] = field(default_factory=dict)
     merged: list[tuple[tuple[_Origin, ...], _Origin]] = field(default_factory=list)
     order: dict[str, None] = field(default_factory=dict)
+    variants: dict[int, Step] = field(default_factory=dict)
     functions: dict[str, FunctionDefinition] = field(default_factory=dict)
     failures: dict[FailedRun, str] = field(default_factory=dict)
     is_whole: bool = True
@@ -262,6 +263,7 @@ class _Exploration:
     def _note(self, made: Made, run: _Run) -> None:
         names = tuple(step.name for step in made.steps)
         self.order |= dict.fromkeys(names)
+        self.variants |= {id(step): step for step in made.steps}
         self.made.setdefault(names, made.said)
         for origin in run.came_from:
             self.led.setdefault(origin, {}).setdefault(made.steps[0].name, {})[", ".join(run.because)] = None
@@ -385,6 +387,11 @@ class HandlerSteps(Mapping[str, Step]):
         if self.is_whole and not self.failures:
             for line in self._code.never_run(self._explored.tracer.lines):
                 yield Remark("W704", line, "no outcome of a wait leads to this line")
+
+    @property
+    def variants(self) -> tuple[Step, ...]:
+        """Every step in each form that it has: what is said before a wait may differ."""
+        return tuple(self._explored.variants.values())
 
     @property
     def followers(self) -> Followers:

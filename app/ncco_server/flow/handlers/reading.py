@@ -37,6 +37,7 @@ from ncco_server.flow.issues import RULES, FlowIssue, unset_variable
 from ncco_server.flow.language.flow import FlowHead, ReadFlow, read_flow
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.language.shared import Context
+from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Node, Place
 from ncco_server.flow.runtime import Followers
 from ncco_server.flow.scope import Variable
@@ -124,6 +125,7 @@ class LoadedHandler:
     hours: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     followers: Followers = field(default_factory=dict)
+    variants: tuple[Step, ...] = ()
     recorded: str = RECORDED
     heard: str = HEARD
 
@@ -351,6 +353,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
         hours=steps.hours,
         reads=steps.reads,
         followers=steps.followers,
+        variants=steps.variants,
     )
     flow = replace(read.flow, start=first, variables=variables, steps=steps, handler=found)
     return replace(read, flow=flow, made={name: made[name] for name in steps})
