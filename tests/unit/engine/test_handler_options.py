@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any, Final
 
 from ncco_server.flow.grammar.map_form import MapForm
-from ncco_server.flow.handlers.api import AskOptions, Call, Choice
+from ncco_server.flow.handlers import options
+from ncco_server.flow.handlers.api import Call, Choice
 from ncco_server.flow.handlers.exploring import SAMPLE_CALL
 from ncco_server.flow.language.choice import Choice as ChoiceWords
 from ncco_server.flow.language.collect import DataEntry
@@ -55,11 +57,12 @@ def call() -> Any:
 
 
 def params_of(function: Any) -> dict[str, Any]:
-    """The options of a function by name, with those of `AskOptions`."""
+    """The options of a function by name, with those of its `**options`."""
     found: dict[str, Any] = dict(inspect.signature(function).parameters)
-    if getattr(found.get("options"), "annotation", "") == "Unpack[AskOptions]":
+    unpacked = re.fullmatch(r"Unpack\[(\w+)\]", str(getattr(found.get("options"), "annotation", "")))
+    if unpacked is not None:
         del found["options"]
-        found |= AskOptions.__annotations__
+        found |= getattr(options, unpacked[1]).__annotations__
     return found
 
 
@@ -79,6 +82,26 @@ def test_every_option_of_an_action_can_be_given(action: str, option: str) -> Non
     (item,) = [each for each in function(*arguments, **given).do if action in each]
     inner = item[action] if isinstance(item[action], dict) else item
     assert inner[option] is value
+
+
+@each_case("action", ["record", "conversation", "transfer"])
+def test_editors_offer_the_options_of_the_action_and_no_others(action: str) -> None:
+    method, _ = WRITTEN[action]
+    offered = params_of(getattr(call(), method)).keys() - {"name", "conversation_id"}
+    assert {option for known, option in OPTIONS if known == action} == offered
+
+
+@each_case(
+    ("code", "action"),
+    [
+        ("record(endOnKey=None, beepStart=True)", {"action": "record", "beepStart": True}),
+        ("conversation('team', mute=None)", {"action": "conversation", "name": "team"}),
+        ("transfer('CON-1', canHear=None)", {"action": "transfer", "conversationId": "CON-1"}),
+    ],
+)
+def test_none_leaves_an_option_out(code: str, action: dict[str, Any]) -> None:
+    (found,) = played(HandledCall(handler(f"await call.{code}")))
+    assert action == {name: value for name, value in found.items() if name != "eventMethod"}
 
 
 def test_what_a_handler_cannot_send_is_an_option() -> None:

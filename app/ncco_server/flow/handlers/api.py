@@ -32,7 +32,6 @@ from typing import (
     NoReturn,
     Self,
     TypeAlias,
-    TypedDict,
     TypeVar,
     TypeVarTuple,
     Unpack,
@@ -40,6 +39,13 @@ from typing import (
 )
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.handlers.options import (
+    AskOptions,
+    ConversationOptions,
+    Prompt,
+    RecordOptions,
+    TransferOptions,
+)
 from ncco_server.flow.handlers.results import as_json, restored
 from ncco_server.flow.handlers.secret import Secret
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours
@@ -54,8 +60,6 @@ Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
 Endpoint: TypeAlias = str | Mapping[str, Any]
-Prompt: TypeAlias = str | Mapping[str, Any]
-"""A text; or an action as in a flow file: `{"stream": url}`, `{"talk": text, "language": "fr-FR"}`."""
 
 _MISSING: Final[Any] = object()
 
@@ -153,32 +157,6 @@ class Choice:
 
     dtmf: int | str | Sequence[int | str] = ()
     speech: str | Sequence[str] = ()
-
-
-class AskOptions(TypedDict, total=False):
-    """The options of a question.
-
-    Attributes:
-        tries: how often to ask, from 1 to 10; 3 by default.
-        noinput: what to say after silence, before asking again; a list for the first attempt, the second, ...
-        nomatch: the same, after a key or words that do not fit.
-        reprompt: False to say only `noinput` or `nomatch`, and not the question again.
-        min_confidence: from 0 to 1; speech results with a lower confidence do not count.
-        tail: False to play no `tail` after the question, which callers hear if no webhook gets through.
-        ncco: other actions that ask, after the text: as in `Call.ncco`.
-        input: other options of the action `input`, as in the NCCO: `{"dtmf": {"timeOut": 8}}`.
-        name: the name of the wait in traces, scenarios and pictures; by default the line of the handler.
-    """
-
-    tries: int
-    noinput: Prompt | Sequence[Prompt]
-    nomatch: Prompt | Sequence[Prompt]
-    reprompt: bool
-    min_confidence: float | None
-    tail: bool
-    ncco: Sequence[Mapping[str, Any]]
-    input: Mapping[str, Any] | None
-    name: str
 
 
 @dataclass(slots=True, eq=False)
@@ -342,33 +320,33 @@ class Call:
         options = _options(level=level, loop=loop, bargeIn=barge_in)
         return self._make(HandlerEffect("play", [{"stream": url, **options}]))
 
-    def record(self, **options: Any) -> Awaitable[None]:
+    def record(self, **options: Unpack[RecordOptions]) -> Awaitable[None]:
         """Record the caller. With an option that ends it, what follows is played when the recording has ended.
 
         The options are those of the action `record`, as in the NCCO (`beepStart=True, endOnSilence=5`). The recording
         is reported later, possibly after the call: to the hook under `events` of `call_flow`.
         Source: NCCO reference, Record.
         """
-        return self._make(HandlerEffect("play", [{"record": options or True}]))
+        return self._make(HandlerEffect("play", [{"record": _options(**options) or True}]))
 
     def wait(self, seconds: float) -> Awaitable[None]:
         """Wait in silence, from 0.1 to 7200 seconds. Source: NCCO reference, Wait."""
         return self._make(HandlerEffect("play", [{"wait": seconds}]))
 
-    def conversation(self, name: str, **options: Any) -> Awaitable[None]:
+    def conversation(self, name: str, **options: Unpack[ConversationOptions]) -> Awaitable[None]:
         """Join a conference. The handler goes on when somebody with `endOnExit` leaves it.
 
         The options are those of the action `conversation`, as in the NCCO (`startOnEnter=False, record=True`).
         Source: NCCO reference, Conversation.
         """
-        return self._make(HandlerEffect("play", [{"conversation": {"name": name, **options}}]))
+        return self._make(HandlerEffect("play", [{"conversation": {"name": name, **_options(**options)}}]))
 
-    def transfer(self, conversation_id: str, **options: Any) -> Awaitable[NoReturn]:
+    def transfer(self, conversation_id: str, **options: Unpack[TransferOptions]) -> Awaitable[NoReturn]:
         """Move the caller into the conversation with this ID; the handler does not go on.
 
         The options are those of the action `transfer`, as in the NCCO. Source: NCCO reference, Transfer.
         """
-        moved = {"transfer": {"conversationId": conversation_id, **options}}
+        moved = {"transfer": {"conversationId": conversation_id, **_options(**options)}}
         return self._make(HandlerEffect("leave", [moved], {"goto": END}))
 
     def notify(self, payload: Mapping[str, Any], *, url: str, method: str | None = None) -> Awaitable[None]:
