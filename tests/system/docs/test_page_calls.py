@@ -22,7 +22,7 @@ from tests.unit.console.test_phone import Phone
 
 HEAD = "| on the phone | the caller hears |\n|---|---|\n"
 _ROWS = re.compile(re.escape(HEAD) + r"((?:\|.*\|\n)+)")
-_ANSWER = re.compile(r"\*(\w+)\* answers? `(\{.*?\})`")
+_ANSWER = re.compile(r"\*(\w+)\* (?:answers?|returns) `(\{.*?\})`")
 _VARIABLE = re.compile(r"\*(\w+)\* is `([^`]+)`")
 _WHEN = re.compile(r"\*When\* (\d{4}-\d\d-\d\d \d\d:\d\d)")
 _SAID, _RUNG = re.compile('"(.*?)"'), re.compile(r"`(\d+)` rings")
