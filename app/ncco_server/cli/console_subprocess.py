@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.console.phone.player import PhonePlayer
+from ncco_server.flow.files import search_beside
 from ncco_server.flow.loader import load
 from ncco_server.verify.prove import CallLimits, FoundViolation, SearchLimits, prove
 from ncco_server.verify.prove.rehearsal import confirmed
@@ -34,7 +36,15 @@ def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:
     return _player().play(method, values)
 
 
-def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seconds: float) -> dict[str, Any]:
+def prove_flow(
+    *,
+    texts: Mapping[str, str],
+    env: Mapping[str, str],
+    flow: str,
+    seconds: float,
+    handlers: Collection[str],
+    flows: str,
+) -> dict[str, Any]:
     """The verdict on a flow, and its violations, each with the shortest call in which it happens.
 
     Args:
@@ -42,8 +52,12 @@ def prove_flow(texts: Mapping[str, str], env: Mapping[str, str], flow: str, seco
         env: the variables that flows may read.
         flow: the name of the flow.
         seconds: time limit of the exploration.
+        handlers: the files with handlers whose code may be run.
+        flows: the folder of the flows.
     """
-    project = replace(load(texts, env, extent="project"), issues=())  # other flows may have errors
+    if handlers:
+        search_beside(Path(flows))
+    project = replace(load(texts, env, extent="project", handlers=handlers), issues=())  # other flows may have errors
     bounds = SearchLimits(MOST_STATES, seconds)
     proof = prove(project.flows[flow], datetime.now(UTC), env=env, bounds=bounds, call_limits=CallLimits())
     verdict = confirmed(project, proof, make_app)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from functools import partial
@@ -102,7 +102,7 @@ def command(
             "  fix: leave it out. To use more cores, run several servers: docs/how-to/several-hosts.md"
         )
     read = partial(Source(settings.flows, settings.templates).load, settings.flow_env)
-    project = asyncio.run(project_at_start(settings.database_url, read, dev=dev))
+    project = asyncio.run(project_at_start(settings.database_url, read, dev=dev, handlers=settings.python_flows))
     if project is None:
         _say("the server does not start while its flows have errors")
         return ISSUES
@@ -138,7 +138,12 @@ def _say(text: str, *, is_line: bool = True) -> None:
 
 
 async def project_at_start(
-    database_url: str, read: Callable[[], LoadedProject], *, dev: bool, first_read_s: float = FIRST_READ_S
+    database_url: str,
+    read: Callable[[], LoadedProject],
+    *,
+    dev: bool,
+    first_read_s: float = FIRST_READ_S,
+    handlers: Collection[str] = (),
 ) -> Project | None:
     """The flows on disk, or those served before; None if both have errors. Prints the issues.
 
@@ -150,15 +155,16 @@ async def project_at_start(
         read: reads the flows on disk; blocks.
         dev: whether this is development.
         first_read_s: how long to wait for the flows on disk, in seconds.
+        handlers: the files with handlers whose code may be run.
     """
     reading = asyncio.create_task(Threads(1).run("flows", read))
     await asyncio.wait({reading}, timeout=None if dev else first_read_s)
-    if not reading.done() and (before := await last_served(database_url, _UNREAD)):
+    if not reading.done() and (before := await last_served(database_url, _UNREAD, handlers)):
         _say(f"the flows take long to read, so until then, calls use the flows of {_since(before[1])}")
         return before[0]
     found = await reading
     _say(report(found.issues, found.texts, "text", colour=True), is_line=False)
-    before = None if dev else await last_served(database_url, found.project)
+    before = None if dev else await last_served(database_url, found.project, handlers)
     if before is None:
         return None if found.has_errors else found.project
     project = before[0]
@@ -184,7 +190,7 @@ def _since(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
 
 
-async def last_served(database_url: str, read: Project) -> tuple[Project, datetime] | None:
+async def last_served(database_url: str, read: Project, handlers: Collection[str]) -> tuple[Project, datetime] | None:
     """The flows that a server last used with this database, and since when; None if there are none.
 
     Writes and creates nothing. `read` are the flows on disk.
@@ -193,7 +199,7 @@ async def last_served(database_url: str, read: Project) -> tuple[Project, dateti
     with suppress(StoreError):
         async with open_store(database_url).upkeep() as records:
             row = await records.revision(RELEASED)
-    project = row and project_of(row, read)
+    project = row and project_of(row, read, handlers)
     return (project, moment_of(row.created_at)) if row and project else None
 
 

@@ -17,7 +17,7 @@ from ncco_server.console.pages import STATIC, refused, render
 from ncco_server.console.paint import PERIODS, Paint, Wanted, paint_for
 from ncco_server.console.report import PeriodQuery, count_period
 from ncco_server.console.state import Console, TheConsole
-from ncco_server.editor.project import ReadProject
+from ncco_server.editor.project import ReadProject, on_disk
 from ncco_server.editor.worker import WorkNotDone
 from ncco_server.errors import StoreError
 from ncco_server.flow.files import named_flows
@@ -233,7 +233,15 @@ async def _prove(
     console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
 ) -> dict[str, Any]:
     """The result of proving a flow; simultaneous requests share one proof. Raises WorkNotDone."""
-    values = {"texts": dict(read.texts), "env": dict(console.project.env), "flow": flow, "seconds": PROOF_S}
+    project = console.project
+    values = {
+        "texts": dict(read.texts),
+        "env": dict(project.env),
+        "flow": flow,
+        "seconds": PROOF_S,
+        "handlers": on_disk(project.handlers, project.flows, read.texts),
+        "flows": str(project.flows),
+    }
     key = ("proof", flow, read.revisions)
     found = await console.results.get(key, lambda: console.prover.run(prove, values, owner=owner))
     return cast(dict[str, Any], found)

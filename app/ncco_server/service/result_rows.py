@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from secrets import randbits
@@ -51,10 +51,12 @@ class ResultRows:
 
     Args:
         store: an open store.
+        handlers: the files with handlers whose code may be run.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
         self._store = store
+        self._handlers = handlers
         self._flows = PinnedFlows()
         self._lost = set[tuple[str, str]]()
 
@@ -129,7 +131,7 @@ class ResultRows:
         known = self._flows.get(key)
         if known is None and key not in self._lost:
             row = await records.revision(call.session.revision)
-            project = await asyncio.to_thread(_load, row.sources) if row is not None else None
+            project = await asyncio.to_thread(_load, row.sources, self._handlers) if row is not None else None
             if project is None or call.session.flow not in project.flows:
                 self._lost.add(key)
             else:
@@ -138,10 +140,10 @@ class ResultRows:
         return known
 
 
-def _load(sources: bytes) -> Project | None:
+def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
     """The project of a revision; None if it is damaged."""
     try:
-        return load(orjson.loads(sources))
+        return load(orjson.loads(sources), handlers=handlers)
     except Exception:  # noqa: BLE001 - whatever an older version has stored must not stop the other calls
         return None
 

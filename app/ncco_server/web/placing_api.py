@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -131,8 +131,9 @@ class PlacedPage(BaseModel):
 class ReleasedFlows:
     """The flows that the servers use. They are loaded again after a server starts to use other flows."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
         self._store = store
+        self._handlers = handlers
         self._known: RevisionRow | None = None
         self._flows: Mapping[str, Flow] = {}
         self._loading = asyncio.Lock()
@@ -142,7 +143,7 @@ class ReleasedFlows:
         row = await self._store.revision(RELEASED)
         async with self._loading:
             if row is not None and row != self._known:
-                project = await asyncio.to_thread(load, orjson.loads(row.sources))
+                project = await asyncio.to_thread(load, orjson.loads(row.sources), handlers=self._handlers)
                 self._known, self._flows = row, project.flows
         return self._flows
 
@@ -314,7 +315,9 @@ async def cancel_call(request: Request, api: Api, key: Key, call: OwnCall) -> Pl
     return PlacedDocument.of(await _own_call(api, key, call.id))
 
 
-def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...]) -> FastAPI:
+def placing_api(
+    store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...], handlers: Collection[str] = ()
+) -> FastAPI:
     """Make the application, which opens and closes the store."""
 
     @asynccontextmanager
@@ -336,7 +339,7 @@ def placing_api(store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...])
             FrameworkRefusal: _http_error,
         },
     )
-    app.state.api = ApiState(store, ReleasedFlows(store), allowed, keys, lambda: datetime.now(UTC))
+    app.state.api = ApiState(store, ReleasedFlows(store, handlers), allowed, keys, lambda: datetime.now(UTC))
     app.add_middleware(HeadMiddleware)
     add_api_page(app)
     app.include_router(router)

@@ -235,7 +235,9 @@ def _api_port(settings: Settings) -> Iterator[None]:
     from ncco_server.web.placing_api import placing_api  # noqa: PLC0415 - only for servers with this API
 
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
-        app = placing_api(open_store(settings.database_url), settings.dial_allow, wait_keys(settings))
+        app = placing_api(
+            open_store(settings.database_url), settings.dial_allow, wait_keys(settings), settings.python_flows
+        )
         with _beside(app, bound, "placing API", finish_s=5):
             structlog.get_logger().info("placing API listens", host=settings.api_host, port=bound.getsockname()[1])
             yield

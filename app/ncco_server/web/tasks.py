@@ -194,7 +194,7 @@ class _CallJobs:
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
         self._config = config
         self._calls = UnendedCalls(config.calls, voice, kept)
-        self._rows = ResultRows(config.calls.store)
+        self._rows = ResultRows(config.calls.store, config.calls.policy.handlers)
         self._kept = kept
         self._looked = asyncio.Event()
         self._completed = asyncio.Event()

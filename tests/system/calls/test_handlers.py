@@ -99,3 +99,16 @@ def test_a_handler_that_is_broken_or_deleted_stays_in_use(tmp_path: Path, projec
 
 def _has_printed(server: RunningServer, words: str) -> bool:
     return words in server.printed
+
+
+def test_a_server_starts_with_the_last_handler_while_the_one_on_disk_is_broken(tmp_path: Path, project: Path) -> None:
+    settings = {"NCCO_PYTHON_FLOWS": "pizza.py", "NCCO_INSECURE": "1", "NCCO_PUBLIC_URL": "https://calls.example.com"}
+    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+        answer = post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "before"})
+    path = project / "flows/pizza.py"
+    path.write_text(path.read_text().replace("await call.talk", "await call.tolk", 1) + "\ndef (")
+    with running_server(tmp_path, "--log", "console", cwd=project, env=settings) as server:
+        again = post(f"http://{server.address}/webhooks/answer", {**CALLER, "uuid": "after"})
+        assert "Please enter the five digits of your order." == said(press(server, answer, "2"))[0]
+    assert said(answer) == said(again)
+    assert "the flows have errors, so calls use the flows of 20" in server.printed

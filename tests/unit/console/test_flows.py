@@ -206,6 +206,17 @@ async def test_a_sound_flow_is_proved(tmp_path: Path) -> None:
     assert "data-play" not in page
 
 
+async def test_a_handler_is_proved(tmp_path: Path) -> None:
+    write(tmp_path, other=main())
+    (tmp_path / "flows/pizza.py").write_text((REPOSITORY / "examples/bakery/flows/bakery.py").read_text())
+    app = make_console(tmp_path, python_flows="pizza.py")
+    async with await logged_in(app) as client:
+        page = (await client.post("/flows/bakery/proof")).text
+    await app.state.console.prover.close()
+
+    assert "Every path through bakery was explored" in words(page)
+
+
 async def test_a_flow_that_does_not_load_is_not_proved(tmp_path: Path) -> None:
     async with await logged_in(make_console(write(tmp_path, main=main(target="helo")))) as client:
         assert 404 == (await client.post("/flows/main/proof")).status_code
