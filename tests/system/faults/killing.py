@@ -32,6 +32,8 @@ IN_TIME: Final = frozenset({"no-store", "late"})
 """The failures of a server that cannot answer in time."""
 REPLAYED: Final = 200
 """How many acknowledged deliveries of each round are repeated; the unacknowledged ones are all repeated."""
+REPEATERS: Final = 16
+"""How many connections repeat them."""
 
 HALF_WRITTEN: Final = {
     "a call without a turn": """
@@ -254,8 +256,13 @@ async def _replay(
     """Repeat all unanswered deliveries and some answered ones. Each must get the bytes that were stored."""
     answered = [delivery for delivery in sent if delivery.is_acknowledged]
     again = [delivery for delivery in sent if delivery.answer is None]
+    again += chance.sample(answered, min(REPLAYED, len(answered)))
+    await asyncio.gather(*(_send_again(server, again[n::REPEATERS], stored, losses) for n in range(REPEATERS)))
+
+
+async def _send_again(server: Served, deliveries: list[Sent], stored: dict[str, bytes | None], losses: Losses) -> None:
     wire = Wire("127.0.0.1", server.port)
-    for delivery in again + chance.sample(answered, min(REPLAYED, len(answered))):
+    for delivery in deliveries:
         for _ in range(TRIES):
             answer = await wire.post(delivery.path, delivery.fields)
             if answer.failure not in IN_TIME:
