@@ -20,6 +20,7 @@ _MODULES = {
     "call_flow": "ncco_server.flow.handlers.api",
     "check": "ncco_server.ncco",
     "create_app": "ncco_server.web.app",
+    "idempotency_key": "ncco_server.flow.handlers.results",
     "ncco_router": "ncco_server.web.router",
     "turn_of": "ncco_server.engine.handler_turn",
 }
@@ -34,6 +35,7 @@ __all__ = [
     "call_flow",
     "check",
     "create_app",
+    "idempotency_key",
     "ncco_router",
     "turn_of",
 ]

@@ -10,6 +10,7 @@ import sys
 import traceback
 import zlib
 from collections.abc import AsyncIterable, Awaitable, Callable, Collection, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -21,6 +22,7 @@ import httpx
 import orjson
 
 from ncco_server.flow.files import search_beside
+from ncco_server.flow.handlers.results import running_key
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, UntrustedCertificate
 from ncco_server.service.threads import Threads
@@ -102,7 +104,7 @@ async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, beg
 def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -> httpx.Request:
     written = {name.lower() for name in request.headers}
     headers = [(name, value) for name, value in _DEFAULT_HEADERS.items() if name.lower() not in written]
-    headers.append(("Idempotency-Key", idempotency_key(key)))
+    headers.append(("Idempotency-Key", header_key(key)))
     content = b""
     if request.method == "POST" and request.json is not None:
         content = orjson.dumps(request.json)
@@ -111,7 +113,7 @@ def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -
     return client.build_request(request.method, request.url, headers=encoded, content=content)
 
 
-def idempotency_key(key: str) -> str:
+def header_key(key: str) -> str:
     """`key` as a valid header value: characters that are not allowed are encoded, and a long key is hashed."""
     quoted = quote(key, safe=":._~@+=-", errors="replace")
     return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
@@ -231,13 +233,16 @@ class PythonFunctions:
         self._threads = Threads(each=CALLS_PER_FUNCTION)
         self._running: dict[str, asyncio.Semaphore] = {}
 
-    async def call(self, request: LookupRequest, begins: Callable[[], None]) -> bytes:
+    async def call(self, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
         """Call the requested function and return its result as JSON, without a time limit. Raises LookupFailure.
 
-        The call may have to wait for other calls of the same function; `begins` is called when it starts.
+        The call may have to wait for other calls of the same function; `begins` is called when it starts. The task
+        that runs this has the idempotency key `key` afterwards.
         """
         function = request.function
-        result = await self._threads.run(function, partial(self._call, request), begins)
+        running_key.set(header_key(key))
+        call = partial(copy_context().run, self._call, request)
+        result = await self._threads.run(function, call, begins)
         if isinstance(result, bytes):
             return result
         try:

@@ -106,8 +106,9 @@ class LookupClient:
         """Answer one lookup within its own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
+        key = ":".join(map(str, lookup.id)) if lookup.is_function else lookup.key
         try:
-            body, is_cached = await self._body(request, lookup.key, left_ms)
+            body, is_cached = await self._body(request, key, left_ms)
             return LookupAnswer(read_json(body), "", self._ms_since(start), is_cached)
         except LookupFailure as failure:
             ms = self._ms_since(start)
@@ -196,7 +197,7 @@ class LookupClient:
                         timer.reschedule(asked.ends_at)
 
                     if request.method == "PYTHON":
-                        body = await self._functions.call(request, begins)
+                        body = await self._functions.call(request, key, begins)
                     else:
                         body = await fetch(self.http, request, key, begins)
             except TimeoutError:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from ncco_server import idempotency_key
 from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
@@ -23,17 +26,20 @@ from tests.unit.web.fake_calls import client_of
 
 SHOP = """
 import asyncio
-from ncco_server import Call, RunFailed, call_flow
+from ncco_server import Call, RunFailed, call_flow, idempotency_key
 
 RAN = []
+KEYS = []
 MAY_END = asyncio.Event()
 
-async def greeting() -> str:
+def greeting() -> str:
     RAN.append("greeting")
+    KEYS.append(idempotency_key())
     return f"Hello number {len(RAN)}."
 
 async def reserve(table: str) -> str:
     RAN.append(table)
+    KEYS.append(idempotency_key())
     if table == "7":
         await MAY_END.wait()
     if table == "9":
@@ -252,6 +258,32 @@ async def test_a_result_that_could_not_be_stored_is_kept_for_the_repeated_webhoo
     await caller.ring()
     assert ["Hello number 1.", "Which table?"] == caller.said[:2]
     assert ["greeting"] == ran
+
+
+async def test_a_function_that_runs_again_has_the_same_key_and_any_other_call_another_one(
+    store: DyingStore, host: Host, project: Project
+) -> None:
+    first, second = await host(), await host()
+    keys = globals_of(project)["KEYS"]
+    for caller, fails in ((first, True), (second, False)):
+        store.functions.fails = fails
+        with pytest.raises(StoreUnavailable) if fails else nullcontext():
+            await caller.ring()
+    for caller, fails in ((first, True), (second, False)):
+        caller.ncco = second.ncco
+        store.functions.fails = fails
+        with pytest.raises(StoreUnavailable) if fails else nullcontext():
+            await caller.press("4")
+    await second.press("4")
+    greeted, greeted_again, asked, asked_again, other = keys
+    assert (greeted, asked) == (greeted_again, asked_again)
+    assert 3 == len({greeted, asked, other})
+    assert all(re.fullmatch(rf"{LEG}:[12]:[!-~]{{1,200}}", key) for key in keys[:4])
+
+
+def test_there_is_no_key_where_no_function_of_a_handler_runs() -> None:
+    with pytest.raises(RuntimeError, match=r"call\.run"):
+        idempotency_key()
 
 
 async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webhook_is_repeated(

@@ -610,8 +610,9 @@ class Call:
         """Call a function once, and store its result at once. A plain function runs in a thread.
 
         The result must be JSON: texts, numbers, lists and maps; or a value that pydantic can restore from JSON by the
-        function's return type, such as a dataclass. A function that has returned or failed is never called again. If
-        the process dies while it runs, it is called again when the webhook is repeated.
+        function's return type, such as a dataclass. A function whose result or failure is stored is never called again.
+        If the process dies before that, it is called again when the webhook is repeated, with the same
+        `idempotency_key()`.
 
         Args:
             function: what to call.

@@ -1,13 +1,33 @@
-"""The results of functions that handlers call, as JSON and back."""
+"""The functions that handlers call: their idempotency keys, and their results as JSON and back."""
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
+
+running_key: ContextVar[str] = ContextVar("running_key")
+"""The key of the function that runs now."""
+
+
+def idempotency_key() -> str:
+    """The key of the function that `call.run` or a lookup calls now, for requests that must not count twice.
+
+    A function that runs again, because the server was killed or another host got the repeated webhook, has the same
+    key. Every other call of a function has another one. It can be the value of an HTTP header, and has at most 255
+    characters.
+
+    Raises:
+        RuntimeError: no such function runs here, for example in the handler itself.
+    """
+    try:
+        return running_key.get()
+    except LookupError:
+        raise RuntimeError("only a function that `call.run` or a lookup calls has an idempotency key") from None
 
 
 @lru_cache(maxsize=1000)
