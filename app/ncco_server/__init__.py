@@ -13,7 +13,9 @@ from typing import Any
 _MODULES = {
     "Call": "ncco_server.flow.handlers.api",
     "Choice": "ncco_server.flow.handlers.api",
+    "DialFailed": "ncco_server.flow.handlers.api",
     "Ncco": "ncco_server.ncco",
+    "NoInput": "ncco_server.flow.handlers.api",
     "RunFailed": "ncco_server.flow.handlers.api",
     "Secret": "ncco_server.flow.handlers.secret",
     "Ssml": "ncco_server.flow.handlers.api",
@@ -28,7 +30,9 @@ _MODULES = {
 __all__ = [
     "Call",
     "Choice",
+    "DialFailed",
     "Ncco",
+    "NoInput",
     "RunFailed",
     "Secret",
     "Ssml",

@@ -1,6 +1,8 @@
 from ncco_server.engine.handler_turn import turn_of as turn_of
 from ncco_server.flow.handlers.api import Call as Call
 from ncco_server.flow.handlers.api import Choice as Choice
+from ncco_server.flow.handlers.api import DialFailed as DialFailed
+from ncco_server.flow.handlers.api import NoInput as NoInput
 from ncco_server.flow.handlers.api import RunFailed as RunFailed
 from ncco_server.flow.handlers.api import Ssml as Ssml
 from ncco_server.flow.handlers.api import call_flow as call_flow

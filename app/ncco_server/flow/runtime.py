@@ -20,6 +20,9 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Expression
 
+DRAWING_LEGS: Final = ("leg-6", "leg-10", "leg-2", "leg-3", "leg-0", "leg-1", "leg-21", "leg-7")
+"""IDs of calls to try for handlers that draw random numbers; the first numbers are from 0/8 on, 1/8 on, ..."""
+
 
 class PlayedHandler(Protocol):
     """A handler of calls in one call: see `ncco_server.flow.handlers.playback`."""

@@ -274,13 +274,23 @@ async def shop(call: Call, team: str) -> str:
     if topic is not None and topic is not Topic.TABLE and topic is not Topic.ORDER:
         assert_never(topic)
 """
+DIALLED = " | ".join(
+    f"Literal['{name}']"
+    for name in ("completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
+)
+DETECTED = "Literal['machine'] | Literal['human'] | Literal['beep']"
 HANDLER_TYPES = {
     'call.choose("Which?", TOPICS)': "app.handler.Topic | None",
+    'call.choose("Which?", TOPICS).or_raise()': "app.handler.Topic",
     'call.choose("When?", DAYS)': "Literal['today'] | Literal['tomorrow'] | None",
     'call.choose("Which?", {"table": Choice(1), "order": Choice(2)})': "str | None",
     'call.choose("How many?", {str(each): Choice(each) for each in range(3)})': "str | None",
     'call.choose("Which?", {1: Choice(1)})': 'error: Value of type variable "Name" of "choose" of "Call"',
     'call.collect("Your number.", digits=5)': "str | None",
+    'call.collect("Your number.", digits=5).or_raise()': "str",
+    'call.collect("Your PIN.", digits=4, sensitive=True)': "ncco_server.flow.handlers.secret.Secret | None",
+    'call.connect("447700900111")': DIALLED,
+    'call.connect("447700900111", detect="machine").or_raise()': f"{DIALLED} | {DETECTED}",
     "call.run(find, team)": "app.handler.Order | None",
     "call.run(find, team, 3)": "app.handler.Order | None",
     "call.run(count, team, limit_ms=50)": "int",

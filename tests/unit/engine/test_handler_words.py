@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import UTC, datetime
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from ncco_server.engine.scope import call_record
+from ncco_server.flow.handlers.api import Call
+from ncco_server.flow.handlers.exploring import SAMPLE_CALL
 from ncco_server.flow.model import Flow
 from ncco_server.verify.prove import prove
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import HandledCall, handler, project_of
-from tests.unit.engine.scripted_call import NOON
+from tests.unit.engine.scripted_call import NOON, ScriptedCall, load_flow
 
 SHARED = {
     "flows/all.yaml": """
@@ -30,8 +35,8 @@ results: {booked: an appointment was booked, refused: the caller did not want on
 }
 
 
-def shop(body: str, options: str = "") -> Flow:
-    return handler(body, SHARED, options)
+def shop(body: str, options: str = "", before: str = "") -> Flow:
+    return handler(body, SHARED, options, before)
 
 
 def sent(call: HandledCall) -> list[tuple[str, dict[str, Any]]]:
@@ -257,3 +262,110 @@ def test_the_last_result_counts(pressed: str, result: str) -> None:
     )
     assert (call.press(pressed) if pressed else call.silence()) is not None
     assert result == call.turn.facts.own
+
+
+# exceptions, machine detection, random numbers, and what is known of the call
+
+
+ANNEX = "from ncco_server import DialFailed, NoInput"
+
+
+def test_a_question_that_must_be_answered_raises_an_exception() -> None:
+    body = """
+        try:
+            choice = await call.choose("Press 1.", {"one": Choice(1)}, tries=1).or_raise()
+            code = await call.collect("Your code.", digits=2, tries=1).or_raise()
+        except NoInput as error:
+            await call.talk(f"No answer to: {error.question}")
+            return
+        await call.talk(f"{choice}, {code}.")
+    """
+    answered, silent, halfway = (HandledCall(shop(body, before=ANNEX)) for _ in range(3))
+    answered.press("1")
+    answered.press("42")
+    silent.silence()
+    halfway.press("1")
+    halfway.silence()
+
+    assert ["one, 42."] == answered.said
+    assert ["No answer to: Press 1."] == silent.said
+    assert ["No answer to: Your code."] == halfway.said
+
+
+def test_a_failed_dial_raises_an_exception_that_has_its_outcome() -> None:
+    body = """
+        try:
+            await call.connect("447700900111").or_raise()
+        except DialFailed as error:
+            await call.talk(f"They are {error.outcome}.")
+    """
+    call = HandledCall(shop(body, before=ANNEX))
+    call.dial("busy")
+    assert ["They are busy."] == call.said
+
+
+def test_an_exception_that_nobody_catches_takes_the_error_exit() -> None:
+    call = HandledCall(shop('await call.choose("Press 1.", {"one": Choice(1)}, tries=1).or_raise()'))
+    call.silence()
+    assert ["Something went wrong."] == call.said
+
+
+@each_case(
+    ("detect", "written", "heard"), [('"machine"', "machine", ["A mailbox."]), ('["beep"]', "beep", ["A beep."])]
+)
+def test_machine_detection_is_that_of_a_flow_file(detect: str, written: str, heard: list[str]) -> None:
+    body = f"""
+        result = await call.connect("447700900111", detect={detect})
+        if result in ("machine", "beep"):
+            await call.talk(f"A {{'mailbox' if result == 'machine' else 'beep'}}.")
+        elif result != "completed":
+            await call.talk("Sorry.")
+    """
+    flow = f"""
+        flow: other
+        default: true
+        start: dial
+        steps:
+          dial:
+            do: [{{connect: "447700900111"}}]
+            on: {{completed: end, {written}: mailbox, otherwise: sorry}}
+          mailbox: {{do: [talk: "{heard[0]}"], goto: end}}
+          sorry: {{do: [talk: "Sorry."], goto: end}}
+    """
+    call, other = HandledCall(shop(body)), ScriptedCall(load_flow(dedent(flow)))
+    options = [{name: value for name, value in each.ncco[0].items() if name != "eventUrl"} for each in (call, other)]
+    assert options[0] == options[1]
+    call.dial("machine", **({"sub_state": "beep_start"} if written == "beep" else {}))
+    assert heard == call.said
+
+
+def test_random_numbers_are_the_same_whenever_a_handler_runs_again() -> None:
+    body = """
+        drawn = [call.random() for _ in range(3)]
+        await call.choose(str(drawn), {"one": Choice(1)})
+        await call.talk(str([*drawn, call.random()]))
+    """
+    call = HandledCall(shop(body))
+    first = ast.literal_eval(call.said[0])
+    call.press("1")
+    again = ast.literal_eval(call.said[0])
+
+    assert first == again[:3]
+    assert 4 == len(set(again))
+    assert all(0 <= number < 1 for number in again)
+
+
+def test_a_caller_who_is_lost_by_a_draw_is_found() -> None:
+    lost = 'if call.random() < 0.9:\n    await call.talk("Hello.")'
+    sound = 'await call.talk("Hello." if call.random() < 0.9 else "Good day.")'
+
+    assert ["dead_end"] == [each.kind for each in prove(shop(lost), NOON).violations]
+    assert "walked" == prove(shop(sound), NOON).status
+
+
+def test_a_handler_knows_of_its_call_what_a_flow_file_knows() -> None:
+    names = call_record(HandledCall(shop('await call.talk("Hello.")')).session.call).keys()
+    own = {"from_": "from"}
+    known = {own.get(name, name) for name in vars(Call(SAMPLE_CALL, {})) if not name.startswith("_")}
+
+    assert names == known - {"env", "made", "read_hours"}

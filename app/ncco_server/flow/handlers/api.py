@@ -13,6 +13,7 @@ time: whatever may change (a database, another server, a random number) goes int
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import re
 import string
@@ -52,13 +53,18 @@ from ncco_server.flow.hours.calendar import Calendar, CurrentHours
 from ncco_server.flow.templates.escaping import ssml
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE
 from ncco_server.ncco import is_open_ended
+from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import write
 
 T = TypeVar("T")
+Effect = TypeVar("Effect", bound="HandlerEffect[Any]")
 Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
+Detection: TypeAlias = Literal["machine", "human", "beep"]
+Direction: TypeAlias = Literal["inbound", "outbound"]
+Outcome = TypeVar("Outcome", bound=str)
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
 _MISSING: Final[Any] = object()
@@ -66,6 +72,30 @@ _MISSING: Final[Any] = object()
 
 class RunFailed(Exception):
     """A function for `Call.run` raised an error, returned no JSON, or took too long. The message says which."""
+
+
+class NoInput(Exception):
+    """The caller gave no answer, or none that fits, at the last try.
+
+    Attributes:
+        question: what the caller was asked; "" if that was played before.
+    """
+
+    def __init__(self, question: str) -> None:
+        super().__init__("the caller has not answered")
+        self.question = question
+
+
+class DialFailed(Exception):
+    """Nobody was reached.
+
+    Attributes:
+        outcome: what came of the dial, such as `busy`.
+    """
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(f"nobody was reached: {outcome}")
+        self.outcome = outcome
 
 
 class WrittenText(str):
@@ -218,6 +248,44 @@ class HandlerEffect(Awaitable[T]):
         return self.result((yield self))
 
 
+class Question(HandlerEffect[T | None]):
+    """A question to the caller. Its result is None after the last failed attempt."""
+
+    __slots__ = ()
+
+    def or_raise(self) -> Awaitable[T]:
+        """The same question, but after the last failed attempt it raises NoInput."""
+        result = self.result
+
+        def answer(stored: Any) -> T:
+            found = result(stored)
+            if found is None:
+                raise NoInput(next((str(item["talk"]) for item in self.do if "talk" in item), ""))
+            return found
+
+        effect: HandlerEffect[Any] = self
+        effect.result = answer
+        return effect
+
+
+class Dialled(HandlerEffect[Outcome]):
+    """A call to another party. Its result is what came of it."""
+
+    __slots__ = ()
+
+    def or_raise(self) -> Awaitable[Outcome]:
+        """The same call, but `busy`, `timeout`, `unanswered`, `rejected` and `failed` raise DialFailed."""
+        result = self.result
+
+        def outcome(stored: Any) -> Outcome:
+            if stored in DIAL_FAILURES:
+                raise DialFailed(stored)
+            return result(stored)
+
+        self.result = outcome
+        return self
+
+
 def _options(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -255,6 +323,9 @@ class Call:
         uuid: the ID of the caller's leg.
         conversation_uuid: the ID of the conversation.
         endpoint_type: `phone`, `sip`, `websocket`, `app` or `vbc`; "" if unknown.
+        direction: `inbound`, or `outbound` for a call that the server has placed.
+        region_url: the base URL of Vonage's REST API for this call; "" if unknown.
+        request: the ID of the placed call; "" for an incoming one.
         is_hidden: whether the caller's number cannot be called back.
         sip: the SIP headers, by name.
         custom_data: the custom data from the Client SDK.
@@ -282,15 +353,30 @@ class Call:
         self.sip: Mapping[str, str] = facts["sip"]
         self.custom_data: Mapping[str, Any] = facts["custom_data"]
         self.env = env
+        self.direction: Direction = facts["direction"]
+        self.region_url: str = facts["region_url"]
+        self.request: str = facts["request"]
         self.made: list[HandlerEffect[Any]] = []
         self.read_hours: set[str] = set()
         self._calendars = calendars
         self._language = language
         self._known = known
+        self._uuid: str = facts["uuid"]
+        self._drawn = 0
 
-    def _make(self, effect: HandlerEffect[T]) -> HandlerEffect[T]:
+    def _make(self, effect: Effect) -> Effect:
         self.made.append(effect)
         return effect
+
+    def random(self) -> float:
+        """A number from 0 up to but not including 1, for draws and tests of variants; not for secrets.
+
+        It depends only on the ID of the call and on how many were drawn before, so it is the same whenever the handler
+        runs again.
+        """
+        self._drawn += 1
+        drawn = hashlib.blake2b(f"{self._uuid} {self._drawn}".encode(), digest_size=8).digest()
+        return (int.from_bytes(drawn) >> 11) * 2.0**-53
 
     def talk(
         self,
@@ -466,16 +552,14 @@ class Call:
     @overload
     def choose(
         self, text: str | None, choices: Mapping[Name, Choice], **options: Unpack[AskOptions]
-    ) -> Awaitable[Name | None]: ...
+    ) -> Question[Name]: ...
 
     @overload
     def choose(  # type: ignore[overload-cannot-match]  # mypy takes LiteralString for str
         self, text: str | None, choices: Mapping[str, Choice], **options: Unpack[AskOptions]
-    ) -> Awaitable[str | None]: ...
+    ) -> Question[str]: ...
 
-    def choose(
-        self, text: str | None, choices: Mapping[Any, Choice], **options: Unpack[AskOptions]
-    ) -> Awaitable[Any | None]:
+    def choose(self, text: str | None, choices: Mapping[Any, Choice], **options: Unpack[AskOptions]) -> Question[Any]:
         """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
 
         Type checkers know the names if they are members of a `StrEnum`, or the keys of a mapping of literals; pyright
@@ -503,7 +587,7 @@ class Call:
         speech: bool = ...,
         sensitive: Literal[False] = ...,
         **options: Unpack[AskOptions],
-    ) -> Awaitable[str | None]: ...
+    ) -> Question[str]: ...
 
     @overload
     def collect(
@@ -514,7 +598,7 @@ class Call:
         speech: bool = ...,
         sensitive: Literal[True],
         **options: Unpack[AskOptions],
-    ) -> Awaitable[Secret | None]: ...
+    ) -> Question[Secret]: ...
 
     def collect(
         self,
@@ -524,7 +608,7 @@ class Call:
         speech: bool = False,
         sensitive: bool = False,
         **options: Unpack[AskOptions],
-    ) -> Awaitable[Any | None]:
+    ) -> Question[Any]:
         """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
 
         Args:
@@ -543,6 +627,32 @@ class Call:
             effect.result = lambda token: None if token is None else Secret(token, self._known)
         return self._make(effect)
 
+    @overload
+    def connect(
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        *,
+        from_: str | None = ...,
+        timeout: int | None = ...,
+        ends_call: bool = ...,
+        detect: tuple[()] = ...,
+        name: str = ...,
+        **options: Any,
+    ) -> Dialled[DialOutcome]: ...
+
+    @overload
+    def connect(
+        self,
+        endpoint: Endpoint | Sequence[Endpoint],
+        *,
+        from_: str | None = ...,
+        timeout: int | None = ...,
+        ends_call: bool = ...,
+        detect: Detection | Sequence[Detection],
+        name: str = ...,
+        **options: Any,
+    ) -> Dialled[DialOutcome | Detection]: ...
+
     def connect(
         self,
         endpoint: Endpoint | Sequence[Endpoint],
@@ -550,9 +660,10 @@ class Call:
         from_: str | None = None,
         timeout: int | None = None,
         ends_call: bool = False,
+        detect: Detection | Sequence[Detection] = (),
         name: str = "",
         **options: Any,
-    ) -> Awaitable[DialOutcome]:
+    ) -> Dialled[Any]:
         """Put the caller through. The result is what came of it: `completed` once the other party has hung up.
 
         Args:
@@ -561,14 +672,17 @@ class Call:
             timeout: how long it rings, in seconds.
             ends_call: whether the call ends when the other party has hung up, as with `completed: end` in a flow file:
                 the handler then goes on only if nobody was reached.
+            detect: the results of machine detection at which the handler goes on: `machine`, `human`, `beep`. What it
+                then says takes the caller away from the called party; if it says nothing, they are connected.
             name: as in `choose`.
             options: other options of the action `connect`, as in the NCCO (`ringbackTone=".."`).
 
         Source: NCCO reference, Connect.
         """
         dialled = {"connect": endpoint, **options, **_options(**{"from": from_, "timeout": timeout})}
-        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT}
-        return self._make(HandlerEffect("wait", [dialled], {"on": on}, name))
+        detected = [detect] if isinstance(detect, str) else detect
+        on = {"completed": END if ends_call else NEXT, "otherwise": NEXT} | dict.fromkeys(detected, NEXT)
+        return self._make(Dialled[Any]("wait", [dialled], {"on": on}, name))
 
     def goto(self, flow: str, **params: Any) -> Awaitable[NoReturn]:
         """Hand the caller over to another flow, with its params; the handler does not go on. None leaves one out.
@@ -660,14 +774,14 @@ def _question(
     ncco: Sequence[Mapping[str, Any]] = (),
     input: Mapping[str, Any] | None = None,
     name: str = "",
-) -> HandlerEffect[Any]:
+) -> Question[Any]:
     """A question with the options of `AskOptions`, without what is asked."""
     prompts = {"noinput": noinput, "nomatch": nomatch}
     lists = {key: [each] if isinstance(each, (str, Mapping)) else list(each) for key, each in prompts.items() if each}
     retry = {**lists, "tries": tries, "then": NEXT} | ({} if reprompt else {"reprompt": False})
     words = {"retry": retry, **_options(min_confidence=min_confidence)} | ({} if tail else {"tail": False})
     played = [*_prompt(text), *_pasted(ncco), *_prompt(None, input)]
-    return HandlerEffect("wait", played, words, name, asks=True)
+    return Question[Any]("wait", played, words, name, asks=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker
 from ncco_server.flow.hours.calendar import Calendar, CurrentHours, changes
 from ncco_server.flow.language.returns import Returned
 from ncco_server.flow.model import Step
-from ncco_server.flow.runtime import Followers
+from ncco_server.flow.runtime import DRAWING_LEGS, Followers
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.value_types import ANY
 
@@ -99,7 +99,7 @@ _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
 """What differs from SAMPLE_CALL in the other calls in which they are found, if the handler reads it."""
 _TIMES: Final = (_NOON, _NOON - 33 * 3_600_000)
 """The times at which these calls begin; the second one is a Sunday, 03:00 UTC."""
-_ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env"} | {
+_ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "random"} | {
     name: name for name in SAMPLE_CALL if name != "from"
 }
 """Attributes of `Call`, with the names that flows have for them."""
@@ -107,7 +107,7 @@ _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env"} | {
 
 def facts_of(facts: Mapping[str, Any], reads: Collection[str]) -> tuple[Any, ...]:
     """What a handler reads of its call, as values that can be compared."""
-    return tuple(comparable(facts.get(name)) for name in sorted(reads))
+    return tuple(comparable(facts.get("uuid" if name == "random" else name)) for name in sorted(reads))
 
 
 class WatchedCall(Call):
@@ -204,6 +204,7 @@ class _Exploration:
             if known
             else [(SAMPLE_CALL, _NOON)]
         )
+        calls += [({**SAMPLE_CALL, "uuid": leg}, _NOON) for leg in DRAWING_LEGS if "random" in known]
         waiting = deque(_Run(facts, [at_ms], (_BEGINNING,), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
@@ -215,7 +216,8 @@ class _Exploration:
                 playback.play(run.recorded)
                 made = _made(playback)
             except RenderError as error:
-                caller = next(who for who, other in _CALLERS.items() if run.facts == {**SAMPLE_CALL, **other})
+                usual = {**SAMPLE_CALL, "uuid": run.facts["uuid"]}
+                caller = next(who for who, other in _CALLERS.items() if run.facts == {**usual, **other})
                 raised = error.__context__  # nothing in these runs is secret
                 why = f": {raised}" if raised is not None and error.code == "R110" and str(raised) else ""
                 after = f", after {', '.join(run.because)}" if run.because else ""

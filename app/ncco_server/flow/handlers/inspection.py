@@ -352,6 +352,8 @@ def _unsure_in(function: Function) -> frozenset[str]:
 def _is_unsure(expression: ast.expr, unsure: frozenset[str]) -> bool:
     """Whether the value of an expression was only tried with samples."""
     match expression:
+        case ast.Await(value=ast.Call(func=ast.Attribute(value=ast.Call() as asked, attr="or_raise"))):
+            return _is_unsure(ast.Await(asked), unsure)
         case ast.Await(value=ast.Call(func=ast.Attribute(attr=method))) if method in _FINITE:
             return False
         case ast.Constant():

@@ -15,6 +15,7 @@ from ncco_server.flow.checks.conditions import Key, key_of
 from ncco_server.flow.grammar.values import OurNumber, find
 from ncco_server.flow.hours.calendar import Calendar, changes, hours_view, special_days
 from ncco_server.flow.model import Flow
+from ncco_server.flow.runtime import DRAWING_LEGS
 from ncco_server.flow.templates.filters import FILTERS, LANGUAGE, Unfit
 from ncco_server.flow.templates.references import Occurrence, root_names, walk
 from ncco_server.flow.templates.values import Evaluator, Value, compiled_expression
@@ -82,6 +83,9 @@ def calls_to(root: Flow, values: Representatives) -> list[Arrival]:
     is_shown = _shows_our_number(root) or _TO in map(_fact, values.literals.paths_of("", "call"))
     if is_shown and not _is_numbered(root):
         calls += [each._replace(call=_from_app(each.call)) for each in calls[:1]]
+    handlers = [flow.handler for flow in flows_run_from(root).values() if flow.handler is not None]
+    if any("random" in handler.reads for handler in handlers):
+        calls += [each._replace(call=each.call._replace(uuid=leg)) for each in calls[:1] for leg in DRAWING_LEGS]
     return different(calls)
 
 

@@ -62,7 +62,7 @@ MOST_PAIRS: Final = 6
 """Maximum number of parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
 """Maximum length of a text that is built to contain a part or to have a length."""
-UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env"})
+UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call and does not compare with literals."""
 _SHORT_NUMBER: Final = 11
 """The length to which the beginning of a phone number is filled."""
