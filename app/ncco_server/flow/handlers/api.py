@@ -248,7 +248,7 @@ class HandlerEffect(Awaitable[T]):
         return self.result((yield self))
 
 
-class Question(HandlerEffect[T | None]):
+class CallerQuestion(HandlerEffect[T | None]):
     """A question to the caller. Its result is None after the last failed attempt."""
 
     __slots__ = ()
@@ -552,14 +552,16 @@ class Call:
     @overload
     def choose(
         self, text: str | None, choices: Mapping[Name, Choice], **options: Unpack[AskOptions]
-    ) -> Question[Name]: ...
+    ) -> CallerQuestion[Name]: ...
 
     @overload
     def choose(  # type: ignore[overload-cannot-match]  # mypy takes LiteralString for str
         self, text: str | None, choices: Mapping[str, Choice], **options: Unpack[AskOptions]
-    ) -> Question[str]: ...
+    ) -> CallerQuestion[str]: ...
 
-    def choose(self, text: str | None, choices: Mapping[Any, Choice], **options: Unpack[AskOptions]) -> Question[Any]:
+    def choose(
+        self, text: str | None, choices: Mapping[Any, Choice], **options: Unpack[AskOptions]
+    ) -> CallerQuestion[Any]:
         """Ask the caller to choose. The result is the name of a choice; None after the last failed attempt.
 
         Type checkers know the names if they are members of a `StrEnum`, or the keys of a mapping of literals; pyright
@@ -587,7 +589,7 @@ class Call:
         speech: bool = ...,
         sensitive: Literal[False] = ...,
         **options: Unpack[AskOptions],
-    ) -> Question[str]: ...
+    ) -> CallerQuestion[str]: ...
 
     @overload
     def collect(
@@ -598,7 +600,7 @@ class Call:
         speech: bool = ...,
         sensitive: Literal[True],
         **options: Unpack[AskOptions],
-    ) -> Question[Secret]: ...
+    ) -> CallerQuestion[Secret]: ...
 
     def collect(
         self,
@@ -608,7 +610,7 @@ class Call:
         speech: bool = False,
         sensitive: bool = False,
         **options: Unpack[AskOptions],
-    ) -> Question[Any]:
+    ) -> CallerQuestion[Any]:
         """Ask the caller to enter digits, or to say something. The result is None after the last failed attempt.
 
         Args:
@@ -774,14 +776,14 @@ def _question(
     ncco: Sequence[Mapping[str, Any]] = (),
     input: Mapping[str, Any] | None = None,
     name: str = "",
-) -> Question[Any]:
+) -> CallerQuestion[Any]:
     """A question with the options of `AskOptions`, without what is asked."""
     prompts = {"noinput": noinput, "nomatch": nomatch}
     lists = {key: [each] if isinstance(each, (str, Mapping)) else list(each) for key, each in prompts.items() if each}
     retry = {**lists, "tries": tries, "then": NEXT} | ({} if reprompt else {"reprompt": False})
     words = {"retry": retry, **_options(min_confidence=min_confidence)} | ({} if tail else {"tail": False})
     played = [*_prompt(text), *_pasted(ncco), *_prompt(None, input)]
-    return Question[Any]("wait", played, words, name, asks=True)
+    return CallerQuestion[Any]("wait", played, words, name, asks=True)
 
 
 @dataclass(frozen=True, slots=True)
