@@ -310,7 +310,8 @@ def _pasted(value: Any, option: str = "") -> Any:
 
 
 def _prompt(text: str | None, input: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    return [{word: value} for word, value in (("talk", text), ("input", input)) if value is not None]
+    played: list[dict[str, Any]] = [] if text is None else [{"talk": text}]
+    return played if input is None else [*played, {"input": input}]
 
 
 class Call:
@@ -573,10 +574,7 @@ class Call:
             options: see `AskOptions`.
         """
         effect = _question(text, **options)
-        effect.words["choices"] = {
-            str(choice): {**_options(dtmf=_keys(given.dtmf), speech=given.speech or None), "goto": NEXT}
-            for choice, given in choices.items()
-        }
+        effect.words["choices"] = {str(name): _choice(given) for name, given in choices.items()}
         effect.result = _member(choices)
         return self._make(effect)
 
@@ -760,8 +758,14 @@ def _member(given: Iterable[Any]) -> Callable[[Any], Any]:
     return members.get
 
 
-def _keys(dtmf: int | str | Sequence[int | str]) -> Any:
-    return dtmf if dtmf or dtmf == 0 else None
+def _choice(given: Choice) -> dict[str, Any]:
+    words: dict[str, Any] = {}
+    if given.dtmf or given.dtmf == 0:
+        words["dtmf"] = given.dtmf
+    if given.speech:
+        words["speech"] = given.speech
+    words["goto"] = NEXT
+    return words
 
 
 def _question(
@@ -778,12 +782,21 @@ def _question(
     name: str = "",
 ) -> CallerQuestion[Any]:
     """A question with the options of `AskOptions`, without what is asked."""
-    prompts = {"noinput": noinput, "nomatch": nomatch}
-    lists = {key: [each] if isinstance(each, (str, Mapping)) else list(each) for key, each in prompts.items() if each}
-    retry = {**lists, "tries": tries, "then": NEXT} | ({} if reprompt else {"reprompt": False})
-    words = {"retry": retry, **_options(min_confidence=min_confidence)} | ({} if tail else {"tail": False})
-    played = [*_prompt(text), *_pasted(ncco), *_prompt(None, input)]
-    return CallerQuestion[Any]("wait", played, words, name, asks=True)
+    retry: dict[str, Any] = {"tries": tries, "then": NEXT}
+    for outcome, prompts in (("noinput", noinput), ("nomatch", nomatch)):
+        if prompts:
+            retry[outcome] = [prompts] if isinstance(prompts, (str, Mapping)) else list(prompts)
+    if not reprompt:
+        retry["reprompt"] = False
+    words: dict[str, Any] = {"retry": retry}
+    if min_confidence is not None:
+        words["min_confidence"] = min_confidence
+    if not tail:
+        words["tail"] = False
+    played = _prompt(text)
+    if ncco:
+        played += _pasted(ncco)
+    return CallerQuestion("wait", played + _prompt(None, input), words, name, asks=True)
 
 
 @dataclass(frozen=True, slots=True)

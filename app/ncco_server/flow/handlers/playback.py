@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import operator
 import traceback
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
 from ncco_server.errors import RenderError
@@ -14,7 +16,7 @@ from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffe
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.states import IsLive, state_of
-from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, digest_of
+from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
 from ncco_server.flow.model import Step
@@ -28,16 +30,17 @@ _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
 )
 """Waits until the caller has heard everything, if nobody knows how long that takes, before a function is called."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def milliseconds(moment: datetime) -> int:
     """A point in time as milliseconds since 1970."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def at(ms: int) -> datetime:
     """A point in time (aware, UTC)."""
-    return _EPOCH + timedelta(milliseconds=ms)
+    return _EPOCH + ms * _MILLISECOND
 
 
 class Recorded(NamedTuple):
@@ -45,7 +48,7 @@ class Recorded(NamedTuple):
 
     Attributes:
         name: the name of the step or function.
-        digest: `digest_of` what the handler had said since the effect before.
+        digest: a CRC-32 of what the handler had said since the effect before.
         value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
         problem: why a function gave no result; "" if it did.
@@ -115,7 +118,10 @@ class HandlerPlayback:
         made = self.made
         if made is None:
             return None
-        return next((step for step in made.steps if step.name == name), made.steps[0])
+        for step in made.steps:
+            if step.name == name:
+                return step
+        return made.steps[0]
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -162,7 +168,7 @@ class HandlerPlayback:
     def state(self, is_live: IsLive) -> Any:
         """A value that is equal for two runs that go on in the same way; see `state_of`."""
         effect = self._waiting
-        waits = digest_of(self._name, [(effect.do, effect.words)]) if effect is not None else ""
+        waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
         return waits, *state_of(self._coroutine, self._call, is_live)
 
     def follows(self, recorded: Sequence[Any]) -> bool:
@@ -206,7 +212,7 @@ class HandlerPlayback:
         """The digest of what the handler has said since the effect before; most turns do not ask for it."""
         if not self._known_digest:
             said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
-            self._known_digest = digest_of(self._name, said)
+            self._known_digest = f"{zlib.crc32(as_bytes([self._name, said])):08x}"
         return self._known_digest
 
     def _refuse(self, result: Recorded) -> None:
@@ -269,22 +275,23 @@ class HandlerPlayback:
         return found
 
     def _check_awaited(self) -> None:
-        is_forgotten = not all(made.is_awaited for made in self._call.made)
-        self._call.made.clear()
-        if is_forgotten:
+        made = self._call.made
+        forgotten = [each for each in made if not each.is_awaited]
+        made.clear()
+        if forgotten:
             message = "the handler has called a method of its call without `await`"
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 
     def _place_now(self) -> Place:
         """Where the handler waits: the innermost line of its own file."""
-        place = self._place
+        line = self._place.line
         inner = self._coroutine
-        while inner is not None:
-            frame = getattr(inner, "cr_frame", None)
+        while isinstance(inner, CoroutineType):
+            frame = inner.cr_frame
             if frame is not None and frame.f_code.co_filename == self._file:
-                place = Place(self._path, frame.f_lineno, 1)
-            inner = getattr(inner, "cr_await", None)
-        return place
+                line = frame.f_lineno
+            inner = inner.cr_await
+        return Place(self._path, line, 1)
 
     def _stop_at(self, effect: HandlerEffect[Any], said: int) -> None:
         self._waiting = effect

@@ -6,7 +6,6 @@ step, so that the step is read once and filled in for each call. Everything else
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -151,25 +150,36 @@ class EffectTemplate:
     values: dict[str, Any] = field(default_factory=dict)
     has_expressions: bool = False
 
-    def key(self, value: Any) -> Any:
-        """A hashable value that is equal for two values with equal nodes. The holes are filled."""
-        kind = type(value)
-        if kind is str:
-            return value if self._is_literal(value) else (str, self._hole(value))
-        if kind is Ssml:
-            pieces = [
-                piece.text if self._is_written(piece) else (str, self._hole(piece.text)) for piece in value.pieces
-            ]
-            return (Ssml, *pieces)
-        if kind is dict:
-            return (dict, *value, *map(self.key, value.values()))
-        if kind is list or kind is tuple:
-            return tuple(map(self.key, value))
-        if kind in _CONSTANT:
-            return value
-        if kind is Secret:
-            return (Secret, self._secret_hole(value))
-        return (str, self._hole(value)) if isinstance(value, str) else repr(value)
+    def add_to(self, key: list[Any], values: Iterable[Any]) -> None:
+        """Append to a key what is equal for values with equal nodes, and hashable. The holes are filled."""
+        for value in values:
+            kind = type(value)
+            if kind is str:
+                key.append(value if self._is_literal(value) else (str, self._hole(value)))
+            elif kind in _CONSTANT:
+                key.append(value)
+            elif kind is dict:
+                key += (dict, len(value), *value)
+                self.add_to(key, value.values())
+            elif kind is list or kind is tuple:
+                key += (list, len(value))
+                self.add_to(key, value)
+            elif kind is Ssml:
+                key += (Ssml, len(value.pieces))
+                key += [each.text if self._is_written(each) else (str, self._hole(each.text)) for each in value.pieces]
+            elif kind is Secret:
+                key.append((Secret, self._secret_hole(value)))
+            else:
+                key.append((str, self._hole(value)) if isinstance(value, str) else repr(value))
+
+    def add_words(self, key: list[Any], words: Mapping[str, Any]) -> None:
+        """As `add_to`, for words of a step."""
+        for word, value in words.items():
+            key.append(word)
+            if word in LITERAL:
+                key.append(as_bytes(value))
+            else:
+                self.add_to(key, (value,))
 
     def node(self, value: Any, word: str = "") -> Node:
         """A value as it would be written in a flow file, under this word."""
@@ -242,13 +252,9 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
     return parts
 
 
-def _json(value: Any) -> bytes:
-    return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS)
-
-
-def digest_of(name: str, said: Sequence[Any]) -> str:
-    """A short hash of what a handler says, which changes if it says something else."""
-    return hashlib.blake2b(_json([name, said]), digest_size=6).hexdigest()
+def as_bytes(said: Any) -> bytes:
+    """What a handler says as JSON, which changes if it says something else."""
+    return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
 class StepMaker:
@@ -280,7 +286,7 @@ class StepMaker:
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
         """The steps of some effects, of which the last one waits or leaves. Raises RenderError if one has an error."""
         values: dict[str, Any] = {}
-        key = (name, *(self._key(each, values) for each in said))
+        key = self._key(name, said, values)
         steps = self._made.get(key)
         if steps is None:
             if len(self._made) >= MOST_STEPS:
@@ -305,14 +311,18 @@ class StepMaker:
                 if id(text) not in self._literal:
                     yield text
 
-    def _key(self, said: EffectAt, values: dict[str, Any]) -> Any:
-        effect, place = said
-        template = EffectTemplate(self._literal, place, values)
-
-        def keys(words: Mapping[str, Any]) -> list[Any]:
-            return [(word, _json(value) if word in LITERAL else template.key(value)) for word, value in words.items()]
-
-        return place.line, *keys(effect.first), *map(template.key, effect.do), *keys(effect.words)  # as in `_node`
+    def _key(self, name: str, said: Sequence[EffectAt], values: dict[str, Any]) -> tuple[Any, ...]:
+        """A value that is equal for effects with equal steps; the holes are filled in the order of `_node`."""
+        key: list[Any] = [name]
+        template = EffectTemplate(self._literal, said[0].place, values)
+        for effect, place in said:
+            template.place = place
+            key.append(place.line)
+            if effect.first:
+                template.add_words(key, effect.first)
+            template.add_to(key, effect.do)
+            template.add_words(key, effect.words)
+        return tuple(key)
 
     def _steps(self, name: str, said: Sequence[EffectAt]) -> Iterator[Step]:
         ending, place = said[-1]
