@@ -170,3 +170,27 @@ def test_simulate_shows_the_call_of_a_function_and_what_becomes_of_it(project: P
     assert "function find('12345')" in shown
     assert "it gives no result, so the handler gets RunFailed" in shown
     assert "It is down." in shown
+
+
+@each_case(
+    ("returns", "is_empty", "given"),
+    [
+        ("str | None", "found is None", "none: true"),
+        ("list[str]", "not found", "value: []"),
+        ("bool", "not found", "value: false"),
+    ],
+)
+def test_a_counterexample_gives_functions_the_results_that_lead_to_it(
+    project: Path, returns: str, is_empty: str, given: str
+) -> None:
+    write(project / "flows/pizza.py", "pizza", 1)
+    find = f"async def find(number: str) -> {returns}: ...\n\n\n@call_flow"
+    text = (project / "flows/pizza.py").read_text().replace("@call_flow", find)
+    text += f"    found = await call.run(find, call.from_)\n    if {is_empty}:\n"
+    text += (
+        '        await call.choose("Press 1.", {"one": Choice(1)})\n    else:\n        await call.talk("Goodbye.")\n'
+    )
+    (project / "flows/pizza.py").write_text(text.replace("import Call", "import Choice, Call"))
+    found = ncco("prove", cwd=project, env={"NCCO_PYTHON_FLOWS": "pizza.py"}).output
+    assert "dead_end in pizza" in found
+    assert f"find:\n        {given}" in found

@@ -170,7 +170,10 @@ def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
 def _answer(answer: LookupAnswer) -> Any:
     if answer.problem:
         return {"timeout": True}
-    return {"value": answer.value} if isinstance(answer.value, Mapping) and len(answer.value) == 1 else answer.value
+    if answer.value is None:
+        return {"none": True}
+    is_plain = isinstance(answer.value, Mapping) and len(answer.value) != 1
+    return answer.value if is_plain else {"value": answer.value}
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
