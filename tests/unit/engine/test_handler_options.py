@@ -40,6 +40,9 @@ FIRST: Final = frozenset({"transfer.conversationId", "notify.payload"})
 """Options that are not the main ones in a flow file, but the first arguments of their methods."""
 NOT_SENT: Final = {
     "talk.voiceName": "older than `style`: every NCCO with it gets a warning (N910)",
+    **dict.fromkeys(
+        ("connect.eventType", "connect.eventUrl", "connect.eventMethod"), "its events must come here (E412)"
+    ),
     "input.type": "follows from what is asked",
     "input.eventUrl": "the answer must come to this server (E412)",
     "input.eventMethod": "the answer must come to this server (E412)",
@@ -84,11 +87,19 @@ def test_every_option_of_an_action_can_be_given(action: str, option: str) -> Non
     assert inner[option] is value
 
 
-@each_case("action", ["record", "conversation", "transfer"])
-def test_editors_offer_the_options_of_the_action_and_no_others(action: str) -> None:
-    method, _ = WRITTEN[action]
-    offered = params_of(getattr(call(), method)).keys() - {"name", "conversation_id"}
-    assert {option for known, option in OPTIONS if known == action} == offered
+@each_case(
+    ("action", "offered"),
+    [
+        ("record", options.RecordOptions),
+        ("conversation", options.ConversationOptions),
+        ("transfer", options.TransferOptions),
+        ("connect", options.ConnectOptions),
+    ],
+)
+def test_editors_offer_the_options_of_the_action_and_no_others(action: str, offered: Any) -> None:
+    own = {"ends_call", "name"}
+    names = {SHAPES[action].python_names.get(name, name) for name in offered.__annotations__.keys() - own}
+    assert {option for known, option in OPTIONS if known == action} == names
 
 
 @each_case(
@@ -96,11 +107,20 @@ def test_editors_offer_the_options_of_the_action_and_no_others(action: str) -> N
     [
         ("record(endOnKey=None, beepStart=True)", {"action": "record", "beepStart": True}),
         ("conversation('team', mute=None)", {"action": "conversation", "name": "team"}),
+        (
+            "connect('447700900111', limit=None)",
+            {
+                "action": "connect",
+                "endpoint": [{"type": "phone", "number": "447700900111"}],
+                "from": "442079460000",
+                "eventType": "synchronous",
+            },
+        ),
         ("transfer('CON-1', canHear=None)", {"action": "transfer", "conversationId": "CON-1"}),
     ],
 )
 def test_none_leaves_an_option_out(code: str, action: dict[str, Any]) -> None:
-    (found,) = played(HandledCall(handler(f"await call.{code}")))
+    found, *_ = played(HandledCall(handler(f"await call.{code}")))
     assert action == {name: value for name, value in found.items() if name != "eventMethod"}
 
 

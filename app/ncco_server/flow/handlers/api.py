@@ -42,6 +42,7 @@ from typing import (
 from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.options import (
     AskOptions,
+    ConnectOptions,
     ConversationOptions,
     Prompt,
     RecordOptions,
@@ -632,12 +633,8 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
-        from_: str | None = ...,
-        timeout: int | None = ...,
-        ends_call: bool = ...,
         detect: tuple[()] = ...,
-        name: str = ...,
-        **options: Any,
+        **options: Unpack[ConnectOptions],
     ) -> Dialled[DialOutcome]: ...
 
     @overload
@@ -645,12 +642,8 @@ class Call:
         self,
         endpoint: Endpoint | Sequence[Endpoint],
         *,
-        from_: str | None = ...,
-        timeout: int | None = ...,
-        ends_call: bool = ...,
         detect: Detection | Sequence[Detection],
-        name: str = ...,
-        **options: Any,
+        **options: Unpack[ConnectOptions],
     ) -> Dialled[DialOutcome | Detection]: ...
 
     def connect(
@@ -679,7 +672,7 @@ class Call:
 
         Source: NCCO reference, Connect.
         """
-        dialled = {"connect": endpoint, **options, **_options(**{"from": from_, "timeout": timeout})}
+        dialled = {"connect": endpoint, **_options(**options, **{"from": from_, "timeout": timeout})}
         detected = [detect] if isinstance(detect, str) else detect
         on = {"completed": END if ends_call else NEXT, "otherwise": NEXT} | dict.fromkeys(detected, NEXT)
         return self._make(Dialled[Any]("wait", [dialled], {"on": on}, name))

@@ -51,6 +51,21 @@ class TransferOptions(TypedDict, total=False):
     mute: bool | None
 
 
+class ConnectOptions(TypedDict, total=False):
+    """The options of `Call.connect`, and those of the action `connect`. Source: NCCO reference, Connect."""
+
+    from_: str | None
+    timeout: int | None
+    ends_call: bool
+    name: str
+    randomFromNumber: bool | None
+    limit: float | None
+    machineDetection: Literal["continue", "hangup"] | None
+    advancedMachineDetection: Mapping[str, Any] | None
+    ringbackTone: str | None
+    shaken: str | None
+
+
 class AskOptions(TypedDict, total=False):
     """The options of a question.
 
