@@ -17,7 +17,6 @@ above fails, or if no kill came while a function was running.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
@@ -26,35 +25,23 @@ from pathlib import Path
 from statistics import median
 from typing import Final
 
-from tests.support import postgres_server
+from benchmarks.load.databases import fresh_database, kill_on_each
 from tests.system.faults.function_kills import kill_while_functions_run
 
-KILLS: Final = 300
 WEBHOOKS_PER_KILL: Final = 150
-SHORT: Final = 5
-DATABASES: Final = ("sqlite", "postgres")
 
 
 def main() -> int:
     """Kill servers repeatedly, look at what the functions did, and print the results."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--kills", type=int, default=KILLS, help="on each database")
-    words.add_argument("--database", choices=DATABASES, help="only this one")
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--short", action="store_true", help=f"{SHORT} kills, SQLite")
-    given = words.parse_args()
-    databases = (given.database,) if given.database else DATABASES[:1] if given.short else DATABASES
-    return max(_killed(kind, SHORT if given.short else given.kills, given.seed) for kind in databases)
+    return kill_on_each(__doc__, _killed, ("sqlite", "postgres"), kills=300, short=5)
 
 
 def _killed(kind: str, kills: int, seed: int) -> int:
     begun = time.monotonic()
-    url = ""
-    if kind == "postgres":
-        postgres_server.empty()
-        url = postgres_server.shared_server().url(postgres_server.shared_database())
-    with tempfile.TemporaryDirectory(prefix="ncco-function-kills-") as folder:
-        ran = asyncio.run(kill_while_functions_run(Path(folder), kills, kills * WEBHOOKS_PER_KILL, url=url, seed=seed))
+    with tempfile.TemporaryDirectory(prefix="ncco-function-kills-") as name:
+        folder = Path(name)
+        url = fresh_database(kind, folder)
+        ran = asyncio.run(kill_while_functions_run(folder, kills, kills * WEBHOOKS_PER_KILL, url=url, seed=seed))
     losses = ran.losses
     interrupted = ran.interrupted()
     returned = [run for run in interrupted if run in ran.ended]

@@ -15,43 +15,27 @@ Exits with 1 if any of this fails.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
 
-from tests.support import postgres_server
+from benchmarks.load.databases import fresh_database, kill_on_each
 from tests.system.faults.placing_kills import kill_while_placing
-
-KILLS: Final = 200
-SHORT: Final = 3
-DATABASES: Final = ("sqlite", "postgres", "hosts")
 
 
 def main() -> int:
     """Kill servers repeatedly, check the calls, and print the results."""
-    words = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    words.add_argument("--kills", type=int, default=KILLS)
-    words.add_argument("--database", choices=DATABASES, help="only this one")
-    words.add_argument("--seed", type=int, default=1)
-    words.add_argument("--short", action="store_true", help=f"{SHORT} kills, SQLite")
-    given = words.parse_args()
-    databases = (given.database,) if given.database else DATABASES[:1] if given.short else DATABASES
-    return max(_killed(kind, SHORT if given.short else given.kills, given.seed) for kind in databases)
+    return kill_on_each(__doc__, _killed, ("sqlite", "postgres", "hosts"), kills=200, short=3)
 
 
 def _killed(kind: str, kills: int, seed: int) -> int:
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ncco-placing-kills-") as folder:
-        url = f"sqlite:///{folder}/calls.db"
-        if kind != "sqlite":
-            postgres_server.empty()
-            url = postgres_server.shared_server().url(postgres_server.shared_database())
+    with tempfile.TemporaryDirectory(prefix="ncco-placing-kills-") as name:
+        folder = Path(name)
         hosts = 2 if kind == "hosts" else 1
-        found = asyncio.run(kill_while_placing(Path(folder), url, kills, hosts=hosts, seed=seed))
+        found = asyncio.run(kill_while_placing(folder, fresh_database(kind, folder), kills, hosts=hosts, seed=seed))
     moments = ", ".join(f"{moment} {number}" for moment, number in sorted(found.moments.items()))
     outcomes = ", ".join(f"{outcome}: {number}" for outcome, number in sorted(found.outcomes.items()))
     print(f"{kind}: {kills} kills ({moments}), {len(found.rows)} calls, {time.monotonic() - begun:.0f} s")
