@@ -16,6 +16,7 @@ from ncco_server.errors import StoreUnavailable
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from ncco_server.service.calls import CallService
+from ncco_server.service.functions import UNSTORED_LIMIT
 from ncco_server.service.lookups import LookupClient, lookups_of_turn
 from ncco_server.store import FunctionResultRow, Store, open_store
 from ncco_server.store.database import Database
@@ -82,6 +83,7 @@ class BrokenResults(FunctionResults):
     """Does not answer while it `hangs` in this method, and stores nothing while it `fails`."""
 
     hangs = ""
+    is_hanging = False
     fails = False
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
@@ -95,12 +97,17 @@ class BrokenResults(FunctionResults):
         await super().add(row)
 
     async def _answer(self, method: str) -> None:
-        while self.hangs == method:  # noqa: ASYNC110 - the test sets it
+        while self.hangs == method:
+            self.is_hanging = True
             await asyncio.sleep(0)
+        self.is_hanging = False
 
 
 async def _dead() -> None:
     raise StoreUnavailable("it has died")
+
+
+Host = Callable[..., Awaitable[ServedCall]]
 
 
 @pytest.fixture
@@ -130,20 +137,17 @@ async def store() -> AsyncIterator[DyingStore]:
 
 
 @pytest.fixture
-async def host(store: Store, project: Project, client: LookupClient) -> Callable[[], Awaitable[ServedCall]]:
-    """Makes a caller at a host of its own."""
+async def host(store: Store, project: Project, client: LookupClient) -> Host:
+    """Makes a caller at a host of its own, with the store or with another connection to its database."""
 
-    async def made() -> ServedCall:
+    async def made(connection: Store = store) -> ServedCall:
         service = CallService(
-            store, lambda: project, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
+            connection, lambda: project, POLICY, look_ups=lambda: lookups_of_turn(client.answer, PATIENCE_MS)
         )
         assert not (await service.library.reload()).has_errors
         return ServedCall(service)
 
     return made
-
-
-Host = Callable[[], Awaitable[ServedCall]]
 
 
 async def test_a_function_that_has_finished_is_not_called_again_if_its_turn_was_not_stored(
@@ -301,6 +305,46 @@ async def test_a_function_that_takes_too_long_is_not_called_again_when_its_webho
     assert (503, "late") == (late.status_code, late.headers["ncco-failure"])
     assert "table 7, as number 2" == again.json()[0]["text"]
     assert ["greeting", "7"] == ran
+
+
+async def test_a_webhook_whose_turn_another_host_has_stored_meanwhile_gets_its_bytes(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    slow = await host(store)
+    fast = await host(DyingStore(store.database))
+    for send in ("ring", "press"):
+        store.functions.hangs = "get"
+        late = asyncio.create_task(slow.ring() if send == "ring" else slow.press("4"))
+        await until(lambda: store.functions.is_hanging)
+        first = await (fast.ring() if send == "ring" else fast.press("4"))
+        store.functions.hangs = ""
+        assert first.ncco == (await late).ncco
+    assert ["greeting", "4"] == ran
+
+
+async def test_a_function_that_the_end_of_its_server_cuts_off_runs_again(
+    store: DyingStore, host: Host, client: LookupClient, ran: list[str]
+) -> None:
+    caller = await host()
+    await caller.ring()
+    store.dies = True
+    webhook = asyncio.create_task(caller.press("7"))
+    await until(lambda: "7" in ran)
+    await client.close()
+    with pytest.raises(StoreUnavailable):
+        await webhook
+    assert 0 == await count_results(store)
+
+
+async def test_only_so_many_results_are_kept_that_could_not_be_stored(
+    store: DyingStore, host: Host, ran: list[str]
+) -> None:
+    caller = await host()
+    store.functions.fails = True
+    for leg in (*range(UNSTORED_LIMIT + 1), UNSTORED_LIMIT, 0):
+        with pytest.raises(StoreUnavailable):
+            await caller.ring(uuid=f"leg-{leg}")
+    assert UNSTORED_LIMIT + 2 == len(ran)
 
 
 async def test_the_results_go_with_the_turn(store: DyingStore, host: Host) -> None:
