@@ -252,7 +252,17 @@ def _shown(
     written = (names_written_in(file.text)[1] for file in files if not file.is_complete)
     read = {path: ReadFile(text) for path, text in texts.items()}
     read |= {file.path: ReadFile(file.text, file.node, file.gaps) for file in files}
-    return tuple(first_faults(issues, read, frozenset[str]().union(*written), callers))
+    found = first_faults(issues, read, frozenset[str]().union(*written), callers)
+    return tuple(dict.fromkeys(_at_its_line(issue, texts) for issue in found))
+
+
+def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
+    """An issue of a handler at the beginning of its line: only for a syntax error (E701) the column is known."""
+    place = issue.place
+    if not place.file.endswith(HANDLER_SUFFIX) or issue.code == "E701" or place.file not in texts:
+        return issue
+    line = "".join(texts[place.file].splitlines()[place.line - 1 : place.line])
+    return replace(issue, place=place._replace(column=len(line) - len(line.lstrip()) + 1, length=1))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -893,3 +893,15 @@ def test_what_only_one_form_of_a_step_does_counts_and_is_checked() -> None:
     """
     found = [(issue.code, issue.place.line) for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
     assert [("W401", 12)] == found
+
+
+def test_an_issue_about_a_prompt_is_at_the_beginning_of_its_line() -> None:
+    code = """
+        from ncco_server import Call, Choice, call_flow
+
+        @call_flow(default=True)
+        async def shop(call: Call):
+            await call.choose("For sales, press 3.", {"sales": Choice(1)})
+    """
+    found = [issue.place[1:] for issue in project_of(code).issues if issue.code == "W600"]
+    assert [(6, 5, 1)] == found
