@@ -278,6 +278,7 @@ DIALLED = " | ".join(
     f"Literal['{name}']"
     for name in ("completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected")
 )
+REACHED = "Literal['completed'] | Literal['disconnected']"
 DETECTED = "Literal['machine'] | Literal['human'] | Literal['beep']"
 HANDLER_TYPES = {
     'call.choose("Which?", TOPICS)': "app.handler.Topic | None",
@@ -290,7 +291,9 @@ HANDLER_TYPES = {
     'call.collect("Your number.", digits=5).or_raise()': "str",
     'call.collect("Your PIN.", digits=4, sensitive=True)': "ncco_server.flow.handlers.secret.Secret | None",
     'call.connect("447700900111")': DIALLED,
-    'call.connect("447700900111", detect="machine").or_raise()': f"{DIALLED} | {DETECTED}",
+    'call.connect("447700900111", detect=["machine"])': f"{DIALLED} | {DETECTED}",
+    'call.connect("447700900111").or_raise()': REACHED,
+    'call.connect("447700900111", detect="machine").or_raise()': f"{REACHED} | {DETECTED}",
     "call.run(find, team)": "app.handler.Order | None",
     "call.run(find, team, 3)": "app.handler.Order | None",
     "call.run(count, team, limit_ms=50)": "int",

@@ -30,6 +30,7 @@ from typing import (
     Literal,
     LiteralString,
     NamedTuple,
+    Never,
     NoReturn,
     Self,
     TypeAlias,
@@ -63,9 +64,10 @@ Args = TypeVarTuple("Args")
 Name = TypeVar("Name", bound="LiteralString | StrEnum")
 Handler: TypeAlias = Callable[..., Awaitable[str | None]]
 DialOutcome: TypeAlias = Literal["completed", "busy", "timeout", "unanswered", "rejected", "failed", "disconnected"]
+Reached: TypeAlias = Literal["completed", "disconnected"]
 Detection: TypeAlias = Literal["machine", "human", "beep"]
 Direction: TypeAlias = Literal["inbound", "outbound"]
-Outcome = TypeVar("Outcome", bound=str)
+Detected = TypeVar("Detected", bound=Detection)
 Endpoint: TypeAlias = str | Mapping[str, Any]
 
 _MISSING: Final[Any] = object()
@@ -269,22 +271,23 @@ class CallerQuestion(HandlerEffect[T | None]):
         return effect
 
 
-class Dialled(HandlerEffect[Outcome]):
-    """A call to another party. Its result is what came of it."""
+class Dialled(HandlerEffect[DialOutcome | Detected]):
+    """A call to another party. Its result is what came of it; `Detected` are those of machine detection."""
 
     __slots__ = ()
 
-    def or_raise(self) -> Awaitable[Outcome]:
+    def or_raise(self) -> Awaitable[Reached | Detected]:
         """The same call, but `busy`, `timeout`, `unanswered`, `rejected` and `failed` raise DialFailed."""
         result = self.result
 
-        def outcome(stored: Any) -> Outcome:
+        def outcome(stored: Any) -> Any:
             if stored in DIAL_FAILURES:
                 raise DialFailed(stored)
             return result(stored)
 
-        self.result = outcome
-        return self
+        effect: HandlerEffect[Any] = self
+        effect.result = outcome
+        return effect
 
 
 def _options(**options: Any) -> dict[str, Any]:
@@ -635,7 +638,7 @@ class Call:
         *,
         detect: tuple[()] = ...,
         **options: Unpack[ConnectOptions],
-    ) -> Dialled[DialOutcome]: ...
+    ) -> Dialled[Never]: ...
 
     @overload
     def connect(
@@ -644,7 +647,7 @@ class Call:
         *,
         detect: Detection | Sequence[Detection],
         **options: Unpack[ConnectOptions],
-    ) -> Dialled[DialOutcome | Detection]: ...
+    ) -> Dialled[Detection]: ...
 
     def connect(
         self,
