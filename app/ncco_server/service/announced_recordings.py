@@ -28,15 +28,7 @@ def announced(
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
 ) -> RecordingRow:
-    """The recording or transcript that a webhook announces.
-
-    Args:
-        delivery: the webhook; it must not contain sensitive values.
-        url: the URL of the audio or the transcript.
-        session: the session of the call, if known.
-        place: the names of the flow and the step that made the recording; "" if not known.
-        flow: that flow, if known.
-    """
+    """`delivery` must not contain sensitive values. `session` and `flow` are None, `place` is ("", "") if unknown."""
     webhook = delivery.webhook
     call = session.call if session is not None else delivery.call
     row = RecordingRow(
@@ -69,7 +61,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """The kind of a recording. A `record` that stops by itself takes a message; any other records a conversation."""
+    """A `record` that stops by itself takes a message; any other records a conversation."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()
@@ -80,7 +72,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """The values of the flow's text params, such as the team that a message is for; "" after a handover."""
+    """Empty after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -89,13 +81,13 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's ID of the recording, or a hash if the ID is missing or invalid."""
+    """A hash if the ID is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def _time(text: str | None) -> datetime | None:
-    """Parse a time from Vonage; None if it is invalid or not in this century."""
+    """None if it is invalid or not in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:

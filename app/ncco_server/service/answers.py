@@ -12,13 +12,7 @@ from ncco_server.service.written_rows import answer_row, mask
 
 
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
-    """Reply with the first NCCO of a call, or with the stored bytes if the webhook is a repeat.
-
-    Args:
-        turns: plays and stores the turns.
-        delivery: the webhook.
-        flow: the flow that the URL names; if None, the called number selects the flow.
-    """
+    """If `flow` is None, the called number selects it. A repeat gets the stored bytes."""
     call = delivery.call
     found = turns.library.find(call.to, flow)
     id_ = session_id(call.uuid, flow)
@@ -53,7 +47,6 @@ async def answered_session(turns: Turns, id_: str, call: Call) -> str:
 
 
 async def _answer_without_flow(turns: Turns, delivery: Delivery, id_: str, flow: str | None) -> Reply:
-    """Reply with the failsafe NCCO, or with the stored reply if this call has already been answered."""
     if turns.library.is_awaited:
         raise StoreUnavailable("the flows are waiting for the store")
     id_ = await answered_session(turns, id_, delivery.call)

@@ -58,7 +58,7 @@ class NotABackup(AppError):
 
 @validated_dataclass(frozen=True, slots=True)
 class FileSum:
-    """A file in the manifest, which may list very many of them."""
+    """A file in the manifest."""
 
     bytes: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -68,11 +68,9 @@ class Manifest(BaseModel):
     """The manifest of an archive: its origin and its files.
 
     Attributes:
-        version: the version of the program that wrote the archive.
         made_at: the time of the database's snapshot.
         database: the URL of the database, without user and password.
         keys: fingerprints of the keys that sign the callback URLs of its calls.
-        files: the files by name, in the order of the archive.
     """
 
     made_by: Literal["ncco backup"] = "ncco backup"
@@ -106,7 +104,6 @@ class BackupPlaces:
 
 
 def fingerprint(key: bytes) -> str:
-    """A short identifier of a key that does not reveal it."""
     return hashlib.blake2b(b"ncco backup: which key", key=key, digest_size=16).hexdigest()
 
 
@@ -135,14 +132,8 @@ async def write_backup(
     """Write an archive, even while servers are running; returns its size in bytes, and the IDs of lost recordings.
 
     Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
-    Raises StoreError, OSError, NotABackup.
-
-    Args:
-        target: an absolute path. An existing file is replaced.
-        places: the sources.
-        keys: the keys that sign callback URLs.
-        version: the version of this program.
-        now: the backup contains everything acknowledged before this time.
+    `target` is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
+    StoreError, OSError, NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
@@ -161,7 +152,6 @@ async def write_backup(
 
 
 def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) -> int:
-    """Write the archive into `folder`, verify it, and move it to its final path; returns its size in bytes."""
     draft = folder / "draft"
     files: dict[str, FileSum] = {}
     with (
@@ -216,7 +206,7 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Check every byte of an archive and return its manifest. Raises NotABackup."""
+    """Checks every byte of the archive. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
@@ -254,7 +244,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """Iterate over the files of an archive. Only names that a backup uses are accepted. Raises NotABackup."""
+    """Only names that a backup uses are accepted. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -277,7 +267,7 @@ def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]
 
 
 class _BackupEntry(tarfile.TarInfo):
-    """An entry of an archive. Limits extra headers, such as a long name: tarfile reads each into memory as a whole."""
+    """Limits extra headers, such as a long name: tarfile reads each into memory as a whole."""
 
     @classmethod
     def frombuf(cls, *header: Any) -> Self:
@@ -315,7 +305,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Extract the parts into folders next to their destinations; returns their paths. `stack` deletes the folders."""
+    """Into folders next to their destinations, which `stack` deletes; returns their paths."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

@@ -12,7 +12,6 @@ class BucketAddress(NamedTuple):
         prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
         endpoint: scheme, host and port; "" for Amazon S3.
         region: the bucket's region; "" for the region in the environment.
-        key_id: the access key ID that belongs to `secret_key`; "" to use the machine's role.
         token: the session token of temporary keys.
     """
 

@@ -36,7 +36,6 @@ class CallCounts:
 
     Attributes:
         ms: total duration in milliseconds of the calls whose end is known, each from its answer webhook to its end.
-        results: number of calls by result.
         until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
     """
 
@@ -63,7 +62,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """The percentile of the values for a `share` from 0 to 1, by nearest rank; None if there are no values."""
+    """For a `share` from 0 to 1, by nearest rank; None if there are no values."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -86,23 +85,21 @@ class Period:
 
     @property
     def last(self) -> date:
-        """The last day of the period."""
         return self.end - timedelta(1)
 
     @property
     def milliseconds(self) -> tuple[int, int]:
-        """The start and the end (exclusive) of the period in milliseconds since 1970."""
+        """The start and the end (exclusive), since 1970."""
         since, until = (datetime.combine(day, time(), self.zone).timestamp() for day in (self.first, self.end))
         return int(since * 1000), int(until * 1000)
 
     @property
     def document(self) -> dict[str, str]:
-        """The first and last day in ISO 8601, and the name of the time zone."""
         return {"from": str(self.first), "to": str(self.last), "timezone": str(self.zone)}
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """The requested period. By default it ends today and has `DAYS` days."""
+    """By default it ends today and has `DAYS` days. Raises ValueError."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -111,7 +108,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """The time zone of a flow and its opening hours, or of all flows. UTC if they have none, or more than one."""
+    """UTC if the flows (or the one flow) have no time zone, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
     zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
@@ -125,8 +122,6 @@ class CallReport:
     Within each of these groups, the row with most calls comes first.
 
     Attributes:
-        days: number of calls by result, for each day with calls.
-        hours: number of calls that began in each hour of the day.
         complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
     """
 
@@ -147,7 +142,7 @@ class CallReport:
 
 
 async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """Count the calls of a period; with `flow`, only calls that began in that flow. Raises StoreError."""
+    """With `flow`, only calls that began in that flow. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda each: -each.calls):

@@ -23,10 +23,10 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
 
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
-    """The result so far of a call that has no row; None for a called party's leg or a placed call.
+    """None for a called party's leg or a placed call.
 
-    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is known if `flows`
-    contain the flow that the call is in, by name.
+    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
+    `flows` contain the flow that the call is in.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -73,9 +73,9 @@ def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
 async def results_of(
     records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
 ) -> dict[int, ResultRow]:
-    """The results of calls by their keys, without called parties' legs and placed calls in progress. Raises StoreError.
+    """By the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
-    `flows` are those in use, by name; they only tell the names of callers in calls that have no result yet.
+    `flows` only tell the names of callers in calls that have no result yet.
     """
     found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
     results = dict[int, ResultRow]()
@@ -88,13 +88,13 @@ async def results_of(
 
 
 async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
-    """The incoming calls in progress that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Count the incoming calls that began from `since` up to `until` by result; see `count_results`."""
+    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -105,7 +105,6 @@ class Counted(NamedTuple):
     """Calls of a period, counted.
 
     Attributes:
-        calls: calls with everything that they have in common; those in progress have the result `open`.
         quarters: number of calls by the quarter of an hour in which they began (milliseconds) and by result.
         complete_since: the results of calls that began earlier may be missing; None if all are complete.
     """
@@ -116,10 +115,10 @@ class Counted(NamedTuple):
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
-    """Count the incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
+    """Incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
 
     Both are multiples of a quarter of an hour, as midnight is in every time zone. With `flow`, only calls that began in
-    this flow are counted.
+    it.
     """
     calls = await records.result_sums(since, until, flow)
     quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
@@ -137,9 +136,7 @@ class MissedCallers(NamedTuple):
     Attributes:
         missed: the last call of each caller who has not got through since, and how often they called; latest first.
         more: number of such callers who are not in `missed`.
-        withheld: number of missed calls without a caller's number.
         returned: calls whose callers were called back, latest first.
-        returned_more: number of such calls that are not in `returned`.
     """
 
     missed: list[tuple[ResultRow, int]]
@@ -152,7 +149,7 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """The callers of missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+    """Missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
     A caller who got through later, was called back or is on the line (`open_now`) is left out.
     """

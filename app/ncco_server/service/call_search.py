@@ -49,17 +49,9 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Find up to `limit` calls, newest first. Raises StoreError.
+    """Newest first. `before` is the key of the call after which the search begins; None for the newest.
 
-    Args:
-        records: the recorded calls.
-        wanted: the filter.
-        limit: maximum number of calls.
-        now_ms: the current time.
-        before: the key of the call after which the search begins; None for the newest.
-        flows: see `results_of`.
-        word: a text in the caller's name or number, the called number, the flow's name, a prompt, or what was said.
-        within_s: how long to search for a word.
+    `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`. Raises StoreError.
     """
     if not word:
         rows = await records.calls(limit + 1, before, wanted)
@@ -87,7 +79,7 @@ async def find_calls(
 async def _with_word(
     records: Records, rows: Sequence[CallRow], word: str, now_ms: int, flows: Mapping[str, Flow]
 ) -> list[FoundCall]:
-    """The calls with a word in a name, a number or a spoken text. The store also finds it in URLs and field names."""
+    """The store also finds the word in URLs and field names."""
     holding = await records.holding(word, [row.key for row in rows])
     folded = word.casefold()
     saying = await asyncio.to_thread(

@@ -18,10 +18,7 @@ from ncco_server.service.written_rows import answer_row
 
 
 async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Reply with the NCCO for a called party, or with the stored bytes if the request is a repeat.
-
-    Vonage does not document this request. Of the fields of an answer webhook, only `uuid` (the leg) is used.
-    """
+    """Vonage does not document this request. Of the fields of an answer webhook, only `uuid` (the leg) is used."""
     id_ = called_id(ref)
     if (repeat := await turns.repeat_answer(id_, delivery, "onanswer")) is not None:
         return repeat
@@ -63,5 +60,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """The session ID of the called party of an `onanswer` wait, the same for every delivery of the webhook."""
+    """The same for every delivery of the webhook."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

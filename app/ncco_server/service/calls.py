@@ -23,13 +23,13 @@ class CallService(Turns):
     resume = waits.resume
 
     async def answer(self, delivery: Delivery, flow: str | None = None) -> Reply:
-        """Reply with the first NCCO of a call (`service.answers`). During an outage, the store is not asked."""
+        """During an outage, the store is not asked."""
         if problem := self.store_probe.outage:
             return self.without_store(delivery, flow, problem)
         return await answers.answer(self, delivery, flow)
 
     async def event(self, delivery: Delivery) -> Reply:
-        """Record an event webhook of the application. `completed` on a call's own leg ends its session."""
+        """`completed` on a call's own leg ends its session."""
         webhook = delivery.webhook
         leg = (webhook.uuid or "") if isinstance(webhook, LegWebhook) else ""
         hides = True if isinstance(webhook, InputWebhook) else None
@@ -50,11 +50,10 @@ class CallService(Turns):
         )
 
     async def placed_event(self, token: str, delivery: Delivery) -> Reply:
-        """Handle an event of a placed call. The result of machine detection may move the call. Raises UnknownWait."""
+        """The result of machine detection may move the call. Raises UnknownWait."""
         return await placing.note_event(self, token, delivery) or await self.event(delivery)
 
     async def fallback(self, delivery: Delivery) -> Reply:
-        """Continue a call after one of our replies failed, or reply without the store or with the failsafe NCCO."""
         try:
             return await fallbacks.fall_back(self, delivery)
         except UnknownWait as error:
@@ -63,12 +62,11 @@ class CallService(Turns):
             return self.without_store(delivery, None, str(error))
 
     def without_store(self, delivery: Delivery, flow: str | None, problem: str) -> Reply:
-        """Reply to an answer or fallback webhook while the store is unavailable."""
         return reply_without_store(self, delivery, flow, f"the store is unavailable: {problem}")
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """An error that Vonage reported, for the log, without callers' numbers and input; "" if it reported none."""
+    """For the log, without callers' numbers and input; "" if Vonage reported none."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

@@ -49,16 +49,13 @@ class Delivery:
     """One delivery of a webhook, verified and parsed.
 
     Attributes:
-        method: `GET` or `POST`.
         raw: the unchanged body of a POST or query string of a GET.
-        fields: the parsed top-level fields; {} if unreadable.
         base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
         came_at: when its last byte was received, in monotonic seconds (`time.perf_counter`); 0 if not measured.
         reason: Vonage's reason for sending it to the fallback URL; "" for any other webhook or an unknown reason.
         query: the query parameters of a POST, which the operator added to the URL; {} for a GET.
-        received_ms: `received_at` in milliseconds since 1970.
     """
 
     method: str
@@ -81,12 +78,12 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """One word for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
     def call(self) -> Call:
-        """What flows can read about the call. A field is "" or {} if missing or unreadable."""
+        """A field is "" or {} if missing or unreadable."""
         fields = self.fields
         query = self.query
         custom_data = fields.get("custom_data", query.get("custom_data"))
@@ -112,7 +109,7 @@ class Delivery:
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
-        """The values of these params in the query of the answer URL. Vonage's own fields are not params."""
+        """From the query of the answer URL. Vonage's own fields are not params."""
         query = self.fields if self.method == "GET" else self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
@@ -124,13 +121,13 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """A field as text; "" if it is missing or neither text nor a number."""
+    """Empty if the field is missing or neither text nor a number."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 
 
 def _digits(number: str) -> str:
-    """A phone number without its `+`, which a query turns into a space. Anything else is returned unchanged."""
+    """Without the `+`, which a query turns into a space. Anything but a number is returned unchanged."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -142,16 +139,12 @@ class Reply(NamedTuple):
 
     Attributes:
         ncco: the JSON bytes to send; None for an empty 200.
-        kind: the kind of webhook (`answer`, `input-dtmf`, `event-busy`, ...).
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
         uuid, conversation_uuid: the leg and the conversation of the call.
-        is_failsafe: whether no flow could be played.
         is_repeat: whether the webhook is a repeat; it gets the bytes of the first reply.
         problem: one sentence for the log and the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
-        revision: the flow's revision, if the webhook moved the call.
-        caller: the caller's number or user name; "" if no call is known.
         row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.
         is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
@@ -174,7 +167,6 @@ class Reply(NamedTuple):
 
     @classmethod
     def of_turn(cls, turn: Turn, ncco: bytes | None, kind: str, row: WebhookRow) -> Reply:
-        """A reply with the NCCO of a new turn, or an empty one if `ncco` is None."""
         session = turn.session
         call = turn.session.call
         first = turn.trace[0] if turn.trace else None
@@ -196,17 +188,15 @@ class Reply(NamedTuple):
 
     @classmethod
     def repeat(cls, stored: bytes, kind: str, call: Call, session: Session | None = None) -> Reply:
-        """The stored reply to the first delivery."""
         return cls._of(call, session, stored or None, kind, "repeat", is_repeat=True)
 
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
-        """An empty reply to a webhook that is stored but does not affect the call."""
+        """An empty reply: the webhook is stored but does not affect the call."""
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
     def failsafe(cls, ncco: bytes, kind: str, problem: str, call: Call) -> Reply:
-        """The failsafe NCCO. `problem` says why no flow can be played."""
         return cls._of(call, None, ncco, kind, "failsafe", is_failsafe=True, problem=problem)
 
     @classmethod
@@ -220,7 +210,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """The step that could not be played, with code and place only: the full message may quote a caller's input."""
+    """With code and place only: the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -231,10 +221,9 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """The ID of the session that an answer webhook opens: its leg, followed by the flow if the URL names one.
+    """The leg, followed by the flow if the URL names one, because a transfer may give another flow the same leg.
 
-    Two flows can answer the same leg, if a call is transferred to another answer URL. A webhook without a leg gets a
-    random ID.
+    A webhook without a leg gets a random ID.
     """
     if not leg:
         return secrets.token_hex(16)

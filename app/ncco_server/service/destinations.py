@@ -64,17 +64,12 @@ _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether connecting to `host` at `address` is allowed.
+    """Whether connecting to `host` at `address`, one of its addresses, is allowed.
 
     It never is for link-local addresses, a cloud's metadata server, and addresses that belong to no single host. A
     private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
-    networks (without dots: `localhost`, `crm`; in a reserved zone: `crm.local`), or one of `private_hosts`. An IPv6
-    address that contains an IPv4 address is judged by the latter.
-
-    Args:
-        host: a name or an address.
-        address: one of the host's addresses.
-        private_hosts: other names that are allowed to resolve to private addresses, in lower case.
+    networks (without dots: `localhost`, `crm`; in a reserved zone: `crm.local`), or one of `private_hosts`, which are
+    in lower case. An IPv6 address that contains an IPv4 address is judged by the latter.
     """
     reached = _reached(address)
     if not reached or _any_in(reached, _NEVER):
@@ -96,7 +91,7 @@ def _any_in(addresses: Collection[Address], networks: Collection[Network]) -> bo
 
 
 def _reached(text: str) -> tuple[Address, ...]:
-    """The addresses that a connection to this one may reach; () for a text that is not an address."""
+    """() for a text that is not an address."""
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

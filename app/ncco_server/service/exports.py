@@ -25,7 +25,7 @@ _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 async def call_pages(
     find: Callable[[int | None, int], Awaitable[FoundCalls]], now_ms: int, limit: int | None = None
 ) -> Pages:
-    """The calls of a search, up to `limit` (None: all). `find` gets the `before` and the `limit` of `find_calls`."""
+    """`limit` None: all. `find` gets the `before` and the `limit` of `find_calls`."""
     left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
     while left:
@@ -39,7 +39,7 @@ async def call_pages(
 async def recording_pages(
     recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
 ) -> Pages:
-    """The recordings of a list, up to `limit` (None: all). Raises StoreError."""
+    """`limit` None: all. Raises StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:
@@ -52,7 +52,7 @@ async def recording_pages(
 
 
 async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> AsyncIterator[str]:
-    """Documents of a kind as CSV, a page at a time; the first one begins with the names of the columns.
+    """The first page begins with the names of the columns.
 
     Times are in `zone`, which a column names, as spreadsheets read them: without an offset.
     """
@@ -66,10 +66,7 @@ async def csv_pages(kind: type[RowDocument], pages: Pages, zone: tzinfo) -> Asyn
 def csv_text(
     names: Sequence[str], rows: Iterable[Mapping[str, object]], zone: tzinfo = UTC, *, has_names: bool = True
 ) -> str:
-    """A table with these columns as CSV. A cell that a spreadsheet would read as a formula gets an apostrophe.
-
-    Times are in `zone`. The names of the columns are left out if `has_names` is false.
-    """
+    """A cell that a spreadsheet would read as a formula gets an apostrophe. Times are in `zone`."""
     text = io.StringIO()
     table = csv.writer(text)
     if has_names:

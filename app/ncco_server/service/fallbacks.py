@@ -30,7 +30,7 @@ PLACED_PATH: Final = re.compile(r"/webhooks/placed/([A-Za-z0-9_=-]+)(/event)?/?(
 
 
 async def fall_back(turns: Turns, delivery: Delivery) -> Reply:
-    """Reply to a fallback webhook. Raises UnknownWait."""
+    """Raises UnknownWait."""
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return await answers.answer(turns, delivery)
@@ -71,7 +71,7 @@ async def _fall_back_on_placed(turns: Turns, token: str, reason: str, delivery: 
 
 
 async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
-    """Handle the failure of an event that does not affect the call: the current NCCO continues."""
+    """The failed event does not affect the call: the current NCCO continues."""
     leg = delivery.call.uuid
     row = await turns.store.load(session_id(leg, None)) if leg else None
     rows = [row] if row is not None else await turns.store.calls_of(leg)
@@ -81,7 +81,6 @@ async def _fall_back_on_event(turns: Turns, delivery: Delivery) -> Reply:
 
 
 async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = None) -> Reply:
-    """Record the failed event of a call, if it is known, without a reply for it."""
     leg = delivery.call.uuid
     received = webhook_row(turns.policy.keys[0], delivery, "fallback", row.id if row is not None else leg, hides=True)
     await turns.record(received)
@@ -93,7 +92,6 @@ async def _record(turns: Turns, delivery: Delivery, row: SessionRow | None = Non
 async def _take_error_exit(
     turns: Turns, id_: str, cause: tuple[int, int], delivery: Delivery, *, is_called: bool = False
 ) -> Reply:
-    """Take the `error` exit of the current step, because Vonage refused the stored reply."""
     for _ in range(ATTEMPTS):
         row = await turns.store.load(id_)
         if row is None:

@@ -32,14 +32,10 @@ _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SE
 
 
 class Poster:
-    """Makes one attempt to post a hook, signed as Standard Webhooks defines.
+    """The hook is signed with all secrets, which makes rotation possible.
 
-    The hook is signed with all secrets, which makes rotation possible.
-
-    Args:
-        client: a shared HTTP client that does not follow redirects.
-        secrets: secrets of the form `whsec_` and base64, checked by the settings; if empty, hooks are not signed.
-        try_s: time limit of an attempt in seconds.
+    `client` does not follow redirects. Secrets have the form `whsec_` and base64; if there are none, hooks are not
+    signed. `try_s` is the time limit of an attempt in seconds.
     """
 
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
@@ -48,7 +44,7 @@ class Poster:
         self._keys = tuple(Webhook(secret) for secret in secrets)
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
-        """Post a hook once; `now` is aware, UTC."""
+        """`now` is aware, UTC."""
         if not hook.url:
             return Verdict("never", hook.problem or "it has no address")
         if len(hook.body) > BODY_LIMIT:
@@ -77,7 +73,7 @@ class Poster:
         return verdict
 
     def _signature(self, id_: str, now: datetime, body: str) -> dict[str, str]:
-        """The headers of Standard Webhooks. `now` is aware, UTC; receivers refuse a timestamp older than 5 minutes.
+        """Receivers refuse a timestamp older than 5 minutes.
 
         Source: Standard Webhooks, Webhook Metadata and Signature scheme.
         """
@@ -89,7 +85,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Why a request could not be sent. Messages that may quote its content are left out."""
+    """Messages that may quote the request's content are left out."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -115,12 +111,11 @@ def _verdict(answer: httpx.Response, now: datetime) -> Verdict:
 
 
 def retry_after_s(answer: httpx.Response, now: datetime) -> float:
-    """The seconds to wait by the `Retry-After` of a reply; see `seconds_until`."""
     return seconds_until(answer.headers.get("retry-after", ""), now) if answer.status_code in _MAY_RETRY_AFTER else 0.0
 
 
 def seconds_until(text: str, now: datetime) -> float:
-    """The seconds in a `Retry-After`, which is a number or a date; no upper limit. 0 if missing or unreadable.
+    """`text` is a number or a date; no upper limit. 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """
@@ -134,7 +129,7 @@ def seconds_until(text: str, now: datetime) -> float:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read the rest of a short response, so that its connection can be reused."""
+    """So that the connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0

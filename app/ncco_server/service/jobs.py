@@ -53,11 +53,11 @@ class JobListener:
         """Called before each run."""
 
     def ended(self, job: str, problem: str) -> None:
-        """Called after each run, and when the job will not run again; `problem` is "" unless the run failed."""
+        """Also called when the job will not run again; `problem` is "" unless the run failed."""
 
 
 async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
-    """Run a job until cancelled, with a pause of `seconds` after each run. A job that fails runs again too."""
+    """Run until cancelled, with a pause of `seconds` after each run. A job that fails runs again too."""
     task = asyncio.current_task()
     try:
         while True:
@@ -111,7 +111,6 @@ class _LeaseHolder:
         self._failed = 0
 
     async def beat(self) -> None:
-        """Renew the lease, or take it if nobody holds it or its holder is silent; start or stop the work."""
         try:
             async with asyncio.timeout(self._limit_s):
                 is_held = await self._take()
@@ -130,7 +129,6 @@ class _LeaseHolder:
             await ended
 
     async def _take(self) -> bool:
-        """Whether this process holds the lease from now on."""
         row = await self._leases.get(self._name)
         self._silent = self._silent + 1 if row == self._seen else 0
         self._seen = row
@@ -144,7 +142,6 @@ class _LeaseHolder:
             await asyncio.wait({running})
 
     async def release(self) -> None:
-        """Stop the work, and let another process take the lease at once."""
         await self._stop()
         with suppress(Exception):  # another process takes it a little later
             async with asyncio.timeout(self._limit_s):

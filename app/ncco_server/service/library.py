@@ -67,11 +67,7 @@ class Library:
         handlers: the files with handlers whose code may be run, also that of stored revisions.
 
     Attributes:
-        begun: set once flows are in use.
-        current: the last project without errors; new calls get its flows.
-        last: the project that was read last, with its issues.
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
-        rejected: number of reads since startup whose result was not used.
         removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
             has no errors.
         is_stale: whether `last` is not in use yet because the store was unavailable.
@@ -163,7 +159,7 @@ class Library:
         return await reading
 
     async def is_confirmed(self) -> bool:
-        """Whether the refused removals have been confirmed since then. False while the store is unavailable."""
+        """False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
@@ -174,12 +170,11 @@ class Library:
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
     async def preloaded(self, seconds: float) -> None:
-        """Wait up to `seconds` until the older revisions of open calls are loaded."""
+        """Waits at most this long for the older revisions of open calls."""
         if self._preloading is not None:
             await asyncio.wait({self._preloading}, timeout=seconds)
 
     async def _preload(self) -> None:
-        """Load the older revisions of open calls, so that no caller waits for them."""
         for flow, revision in self._pinned.in_use:
             if not self._pinned.has_room:
                 return
@@ -187,7 +182,7 @@ class Library:
                 await self.pinned(flow, revision)
 
     async def _note_open_calls(self) -> None:
-        """Find the revisions of open calls, which stay loaded. Does nothing while the store is unavailable."""
+        """Does nothing while the store is unavailable."""
         with suppress(StoreError):
             async with self._store.upkeep() as records:
                 found = await records.open_revisions(since=0)
@@ -208,7 +203,7 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow for a new call: the named one, if `name` is given; else the one with the number, or the default."""
+        """By name, if given; else by the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
@@ -232,7 +227,7 @@ class Library:
         return next((flow for flow in flows if flow.default), None)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """The flow `name` in this revision, from memory or the store. None if the store no longer has it."""
+        """From memory or the store. None if the store no longer has it."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -247,7 +242,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load a flow from the store, in a thread and one at a time, so that other calls do not wait."""
+        """In a thread and one at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -262,13 +257,13 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """The released project, which may be `read` itself. An empty project if none was released."""
+        """An empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep the flows of `before` that open calls use and that `after` does not have: they are already loaded."""
+        """Keeps the flows of `before` that open calls use and that `after` does not have: they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -308,14 +303,12 @@ class PinnedFlows:
         return self._bytes < self._in_use_limit
 
     def get(self, key: tuple[str, str]) -> Flow | None:
-        """The flow with this name and revision, or None if it is not loaded."""
         if key not in self._flows:
             return None
         self._flows.move_to_end(key)
         return self._flows[key][0]
 
     def add(self, flow: Flow) -> None:
-        """Keep a flow. If a limit is exceeded, unload the least recently used ones."""
         key = (flow.name, flow.revision)
         if key in self._flows:
             self._bytes -= self._flows.pop(key)[1]
@@ -353,12 +346,11 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:
-    """The database row for the released project; `now` is aware."""
     return RevisionRow(RELEASED, "", orjson.dumps(_sources(project)), milliseconds(now))
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """The project stored in a row. None if it has no flows, or if this version of the program finds errors in it.
+    """None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """
@@ -369,7 +361,6 @@ def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) 
 
 
 def _ready(project: Project) -> Project:
-    """The project, once everything that its flows need is imported."""
     import_needs(project.flows.values())
     return project
 

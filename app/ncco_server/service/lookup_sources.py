@@ -46,8 +46,6 @@ class LookupFailure(Exception):
 
     Attributes:
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
-        is_late: whether time ran out.
-        is_cut_off: whether the server closed meanwhile.
         status: the HTTP error status; 0 for none.
         cure: what the operator can do, if it is not the source that must change.
     """
@@ -71,7 +69,7 @@ class LookupFailure(Exception):
 
 
 async def fetch(client: httpx.AsyncClient, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-    """Fetch the JSON text of the server's response, without a time limit. Raises LookupFailure.
+    """Returns JSON text; there is no time limit. Raises LookupFailure.
 
     `begins` is called when the request no longer has to wait for other requests to the same host.
     """
@@ -133,7 +131,7 @@ def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Read the rest of a short response, so that the connection can be reused."""
+    """So that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -141,7 +139,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """The decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    """Decompressed. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -154,7 +152,7 @@ async def _read_body(response: httpx.Response) -> bytes:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """Decompress a body, at most one byte more than the limit. Raises LookupFailure."""
+    """At most one byte more than the limit. Raises LookupFailure."""
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
@@ -168,7 +166,7 @@ def _decompressed(body: bytes) -> bytes:
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value of a response's body. Raises LookupFailure."""
+    """Raises LookupFailure."""
     body = body.removeprefix(_BOM)
     if not body.strip():
         raise LookupFailure("the answer is empty")
@@ -216,7 +214,6 @@ class PythonModules:
         return cast(Callable[..., Any], found)
 
     def _is_writable(self, module: str, path: Path) -> bool:
-        """Whether `path`, a folder of `sys.path`, would find the module in a folder that the console can write to."""
         parts = module.split(".")
         folders = (each.resolve() for each in self.writable)
         below = (each.relative_to(path.resolve()).parts for each in folders if each.is_relative_to(path.resolve()))
@@ -234,10 +231,9 @@ class PythonFunctions:
         self._running: dict[str, asyncio.Semaphore] = {}
 
     async def call(self, request: LookupRequest, key: str, begins: Callable[[], None]) -> bytes:
-        """Call the requested function and return its result as JSON, without a time limit. Raises LookupFailure.
+        """The result as JSON; there is no time limit. Raises LookupFailure.
 
-        The call may have to wait for other calls of the same function; `begins` is called when it starts. The task
-        that runs this has the idempotency key `key` afterwards.
+        `begins` is called when no other calls of the same function must be waited for.
         """
         function = request.function
         running_key.set(header_key(key))
@@ -253,7 +249,7 @@ class PythonFunctions:
                 result.close()  # close the coroutine, which may not have started
 
     def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
-        """Call a function in this thread; returns its result as JSON, or its awaitable. Raises LookupFailure."""
+        """In this thread; the result is JSON or an awaitable. Raises LookupFailure."""
         found = request.code or self._modules.function(request.function)
         arguments = dict(request.arguments)
         _check_arguments(found, arguments)
@@ -287,7 +283,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """A failure with the type and line of an error, but without its message, which may quote the arguments."""
+    """Without the error's message, which may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
@@ -295,7 +291,7 @@ def _failure_from(error: BaseException) -> LookupFailure:
 
 
 def _as_json(value: Any) -> bytes:
-    """A function's result as JSON. Raises LookupFailure."""
+    """Raises LookupFailure."""
     try:
         body = orjson.dumps(value)
     except (TypeError, RecursionError):

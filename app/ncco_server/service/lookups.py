@@ -42,10 +42,10 @@ tracing have this type too.
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """Make a function that answers the lookups of one turn within one budget, and those of one step concurrently.
+    """One budget for all lookups of a turn; those of one step are answered concurrently.
 
-    The function returns one answer per lookup, in the same order. It never raises: the answer of a failed lookup has a
-    problem instead of a value.
+    The returned function gives one answer per lookup, in the same order. It never raises: the answer of a failed lookup
+    has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -69,9 +69,6 @@ class LookupClient:
         budget_ms: time limit for all lookups of a turn together.
         private_hosts: names that may resolve to private addresses.
         modules: the modules whose functions flows may call; none by default.
-        http: the HTTP client to use, which `close` closes.
-        breakers: circuit breakers to use instead of those with the default limits.
-        clock: returns the seconds of a monotonic clock.
     """
 
     def __init__(
@@ -94,7 +91,6 @@ class LookupClient:
         self._tasks: set[asyncio.Task[bytes]] = set()
 
     async def close(self) -> None:
-        """Cancel the requests that are still running and close all connections."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -103,7 +99,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """Answer one lookup within its own time limit and `left_ms`. Never raises."""
+        """Within the lookup's own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         key = ":".join(map(str, lookup.id)) if lookup.is_function else lookup.key
@@ -130,7 +126,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """The answer as JSON text, and whether it was cached. Raises LookupFailure."""
+        """JSON text, and whether it was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -159,11 +155,7 @@ class LookupClient:
             task.exception()  # read the exception, because nobody may be waiting for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
-        """The answer within `left_ms`, and within the lookup's own limit.
-
-        The task applies the lookup's limit too, but a Python function may ignore the cancellation. A task that is not
-        shared is cancelled when this returns.
-        """
+        """A Python function may ignore its task's cancellation. A task that is not shared is cancelled at the end."""
         task = asked.task
         now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
@@ -184,7 +176,7 @@ class LookupClient:
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
-        """Query the source, and cache a valid answer under `digest`, if given. Raises LookupFailure."""
+        """Caches a valid answer under `digest`, if given. Raises LookupFailure."""
         source = _source_of(request)
         with self._breakers.closed(source) as check_again:
             try:
@@ -214,10 +206,8 @@ class _Asked:
     """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
 
     Attributes:
-        limit_s: the lookup's own time limit.
         ends_at: the deadline, in seconds of the event loop.
         has_begun: done once the time limit has started.
-        task: the task that queries the source.
     """
 
     task: asyncio.Task[bytes]
@@ -234,7 +224,7 @@ class _Asked:
 
 
 def _source_of(request: LookupRequest) -> str:
-    """The name of the request's circuit: the host with its port, or the function."""
+    """The host with its port, or the function."""
     return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
@@ -251,7 +241,7 @@ class AnswerCache:
         self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def get(self, key: bytes) -> bytes | None:
-        """The cached answer, or None if there is none or it has expired."""
+        """None if there is no answer or it has expired."""
         expires_at, body = self._entries.get(key, (0.0, None))
         if body is None or self._clock() >= expires_at:
             self._entries.pop(key, None)
@@ -260,7 +250,6 @@ class AnswerCache:
         return body
 
     def put(self, key: bytes, body: bytes, cache_ms: int) -> None:
-        """Keep an answer for `cache_ms` milliseconds."""
         self._entries[key] = (self._clock() + cache_ms / 1000, body)
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
@@ -268,7 +257,7 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest of the request; its headers may contain secrets, so the request itself is not the key."""
+    """A digest: the headers may contain secrets, so the request itself is not the key."""
     return hashlib.sha256(request.sent().encode()).digest()
 
 
@@ -323,7 +312,7 @@ class CircuitBreakers:
             self._count(name, is_test=is_test, is_outage=False)
 
     def _count(self, name: str, *, is_test: bool, is_outage: bool) -> None:
-        """Count a result. While the circuit is open, only the test counts: all other requests began earlier."""
+        """While the circuit is open, only the test counts: all other requests began earlier."""
         if name in self._open_until and not is_test:
             return
         if not is_outage:

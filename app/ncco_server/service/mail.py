@@ -80,12 +80,12 @@ if it never will.
 
 
 async def attach_nothing(_: str, __: str) -> Attachment | None:
-    """Raise NoAttachment, because this server does not keep recordings."""
+    """Raises NoAttachment."""
     raise NoAttachment("the server does not fetch recordings")
 
 
 def attach_from(recordings: Recordings, files: RecordingFiles, *, has_key: bool) -> Attach:
-    """Make a function that finds fetched recordings. `has_key` is whether the server can still fetch others."""
+    """`has_key` is whether the server can still fetch recordings."""
 
     async def attach(uuid: str, session: str) -> Attachment | None:
         row = await recordings.find(uuid)
@@ -134,7 +134,7 @@ class Mailer:
         self._attach = attach
 
     async def __call__(self, hook: HookRow, now: datetime) -> Verdict:
-        """Send the email of a hook once; `now` is aware, UTC."""
+        """`now` is aware, UTC."""
         if hook.problem and not hook.url:
             return Verdict("never", hook.problem)
         if self.server is None:
@@ -144,7 +144,7 @@ class Mailer:
         return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
-        """The email, or None while its recording may still arrive."""
+        """None while its recording may still arrive."""
         mail = orjson.loads(hook.body)
         text = mail["text"]
         attachment = None
@@ -175,7 +175,7 @@ class Mailer:
 
 @asynccontextmanager
 async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
-    """A connection with TLS and login. Errors on closing are ignored, so that an accepted email is not sent twice."""
+    """Errors on closing are ignored, so that an accepted email is not sent twice."""
     client = aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
@@ -196,7 +196,7 @@ async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
 
 
 async def problem_with(server: MailServer, within_s: float) -> str:
-    """Why email cannot be sent now, or "" if the login succeeds. Sends nothing."""
+    """Empty if the login succeeds. Sends nothing."""
     try:
         async with asyncio.timeout(within_s), _connected(server):
             return ""
@@ -207,7 +207,7 @@ async def problem_with(server: MailServer, within_s: float) -> str:
 
 
 async def send_test(server: MailServer, to: str) -> str:
-    """Send a test email to this address. Returns the mail server's reason for refusing it, or ""."""
+    """Returns the mail server's reason for refusing the email, or ""."""
     message = EmailMessage()
     message["From"] = server.sender
     message["To"] = to
@@ -219,12 +219,12 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text without control characters, which mail servers refuse. A caller's name could contain some."""
+    """Mail servers refuse control characters. A caller's name could contain some."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """Submit an email before the deadline `until`, in seconds of the event loop's clock."""
+    """`until` is in seconds of the event loop's clock."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
@@ -248,12 +248,12 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """The result for an email that the server refused. A permanent refusal is not retried."""
+    """A permanent refusal is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 
 def _problem_of(error: Exception) -> str:
-    """Why the mail server did not accept an email, without quoting the email."""
+    """Without quoting the email."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"

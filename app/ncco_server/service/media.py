@@ -69,7 +69,6 @@ class MediaClient:
     Args:
         http: the HTTP client. It must not set a time limit, or follow redirects, which could send the token to another
             host.
-        tokens: makes the tokens.
         own_url: the scheme, host and port of a proxy that may receive the token too; "" for none.
     """
 
@@ -79,7 +78,7 @@ class MediaClient:
         self._own_url = own_url
 
     async def download(self, url: str, limit: int, now: datetime, take: Take) -> None:
-        """Pass the file to `take` as it arrives. Raises DownloadFailed, and any error of `take`."""
+        """Raises DownloadFailed, and any error of `take`."""
         try:
             target = token_url(url, self._own_url)
             if target is None:
@@ -117,7 +116,7 @@ async def _in_time(step: Awaitable[Any]) -> Any:
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:
-    """Raise DownloadFailed unless the response has the complete file."""
+    """Raises DownloadFailed unless the file is complete."""
     status = answer.status_code
     match status:
         case HTTPStatus.OK:

@@ -26,7 +26,6 @@ from ncco_server.store import (
 
 
 def old_call(past: PastCall, flow: Flow | None, after: int, reported_at: int | None) -> OldCall:
-    """What the row of a call is computed from; see `ResultRows._write_batch`."""
     row = past.session
     notes = [note for note in past.notes if note.kind in (CALLED_BACK, TO_CALL_BACK)]
     ends = [note.at for note in past.notes if note.kind == "event-completed"]
@@ -57,7 +56,6 @@ def _end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) ->
 
 
 def _facts(turn: PastTurn, session: Session | None, flow: Flow | None, *, is_latest: bool) -> TurnFacts:
-    """The facts of a turn that an older version stored."""
     if session is None or (flow is None and session.flow):
         return _facts_without_flow(turn.ncco, session)
     try:
@@ -92,7 +90,6 @@ def _steps(
 
 
 def _facts_without_flow(ncco: bytes, session: Session | None) -> TurnFacts:
-    """What a turn's NCCO shows by itself: whether it asked for a message, and whether it dialled."""
     try:
         actions = orjson.loads(ncco or b"[]")
         records = [action for action in actions if action["action"] == "record"]

@@ -19,14 +19,7 @@ from ncco_server.service.turns import Turns
 
 
 def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, problem: str) -> Reply:
-    """Reply to an answer or fallback webhook.
-
-    Args:
-        turns: knows the flows.
-        delivery: the webhook.
-        name: the flow that the URL names.
-        problem: why the store is unavailable.
-    """
+    """`name` is the flow that the URL names; `problem` says why the store is unavailable."""
     webhook = delivery.webhook
     if not isinstance(webhook, FallbackWebhook):
         return _reply(turns, delivery, turns.library.find_unstored(delivery.call.to, name), "answer", problem)
@@ -34,7 +27,7 @@ def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, prob
 
 
 def _flow_of(turns: Turns, webhook: FallbackWebhook, call: Call) -> Flow | None:
-    """The flow of a call whose webhook failed; None if only the store knows it, or Vonage has rejected our NCCO."""
+    """None if only the store knows the flow, or Vonage has rejected our NCCO."""
     url = webhook.original_url or ""
     if webhook.reason == INVALID_NCCO or PLACED_PATH.search(url):
         return None

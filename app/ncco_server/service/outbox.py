@@ -50,7 +50,7 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 
 
 def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
-    """Make a function that sends a hook over HTTP, by email, or by placing a call, depending on the hook's address."""
+    """Over HTTP, by email, or by placing a call, depending on the hook's address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         if place is not None and hook.url.startswith(PLACE):
@@ -64,7 +64,7 @@ class Listener(PollListener[HookCounts]):
     """Receives the results of attempts."""
 
     def tried(self, hook: HookRow, verdict: Verdict, next_s: float | None) -> None:
-        """Called after an attempt. The next is in `next_s` seconds, or None if the hook was sent or parked."""
+        """The next attempt is in `next_s` seconds, or None if the hook was sent or parked."""
 
 
 class Receivers:
@@ -80,7 +80,7 @@ class Receivers:
         self._slow: set[str] = set()
 
     def may_begin(self, url: str) -> bool:
-        """Whether another attempt may start. If so, it counts as running until `ended` is called."""
+        """If so, the attempt counts as running until `ended` is called."""
         receiver = _origin(url)
         if receiver in self._slow and self._running[receiver] >= self._share:
             return False
@@ -88,7 +88,7 @@ class Receivers:
         return True
 
     def ended(self, url: str, verdict: Verdict | None) -> None:
-        """Count the end of an attempt. `verdict` is None if it was cancelled."""
+        """`verdict` is None if the attempt was cancelled."""
         receiver = _origin(url)
         self._running[receiver] -= 1
         if not self._running[receiver]:
@@ -100,7 +100,7 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """The scheme, host and port of a URL, or the unchanged text if it is not a URL."""
+    """The unchanged text if it is not a URL."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -109,15 +109,7 @@ def _origin(url: str) -> str:
 
 
 class Sender(Poller[HookRow, HookCounts]):
-    """Sends the hooks in a store.
-
-    Args:
-        store: the store, which must be open while the sender runs.
-        post: makes one attempt.
-        schedule: number and times of attempts.
-        listener: receives the results.
-        clock: returns the current time, aware, UTC.
-    """
+    """Sends the hooks in a store, which must be open while the sender runs."""
 
     def __init__(
         self,

@@ -27,8 +27,6 @@ class FlowOutcome(NamedTuple):
     """An outcome of a step: one of the ways a call can continue.
 
     Attributes:
-        flow: the name of the flow.
-        step: the step that makes the decision.
         name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
             answered`, `customer default`, `result booked`, ...
         place: the line that makes the decision.
@@ -52,7 +50,7 @@ def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """The error exits, which are counted separately: those of the steps, then the flow's own (step "")."""
+    """Those of the steps, then the flow's own (step "")."""
     own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
     return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
 
@@ -160,7 +158,6 @@ def completed_last(
 
 
 def error_exit(flow: Flow, step: str) -> OutcomeKey:
-    """The error exit that a failed step takes: its own, or the flow's."""
     own = flow.steps.get(step)
     return flow.name, step if own is not None and own.error is not None else "", ERROR
 

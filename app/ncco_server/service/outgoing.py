@@ -81,10 +81,7 @@ def new_client(
     resolve: Resolve | None = None,
     network: httpcore.AsyncNetworkBackend | None = None,
 ) -> httpx.AsyncClient:
-    """A client that uses no redirects or proxies, and connects to private addresses only for `private_hosts`.
-
-    It has no time limit: each caller sets one.
-    """
+    """Connects to private addresses only for `private_hosts`. It has no time limit: each caller sets one."""
     return httpx.AsyncClient(
         transport=CheckedTransport(private_hosts, resolve or resolve_by_system, network),
         headers={"User-Agent": "ncco-server"},
@@ -102,7 +99,7 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The trusted certificates. All clients of the process share them, because they take 20 ms to load."""
+    """Shared by all clients of the process, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 
@@ -120,7 +117,7 @@ class CheckedTransport(httpx.AsyncBaseTransport):
         self._hosts: dict[tuple[bytes, bytes, int], HostConnections] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request. Raises httpx.TransportError."""
+        """Raises httpx.TransportError."""
         url = request.url
         if url.scheme not in ("http", "https"):
             raise httpx.UnsupportedProtocol(f'no request can be sent to "{url.scheme}"')
@@ -170,7 +167,7 @@ class HostConnections:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """Send a request; returns the response's head and its body. Raises httpcore's errors."""
+        """The response's head and its body. Raises httpcore's errors."""
         await self._places.acquire()
         connection = self._idle_connection()
         opening = ExitStack()
@@ -202,7 +199,6 @@ class HostConnections:
         return answer, _Body(self, connection, answer)
 
     def give_back(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Keep a connection after its request if it can be reused; otherwise close it."""
         self._places.release()
         is_usable = connection.is_idle() and not connection.is_closed() and not connection.has_expired()
         if is_usable and len(self._idle) < IDLE_PER_HOST:
@@ -227,13 +223,12 @@ class HostConnections:
         )
 
     def _close_expired(self) -> None:
-        """Close the connections that have been idle for too long, or that the host has closed."""
         for connection in [connection for connection in self._idle if connection.has_expired()]:
             self._idle.remove(connection)
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Close a connection in its own task, so that cancelling the request does not interrupt it."""
+        """In its own task, so that cancelling the request does not interrupt it."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)
@@ -272,7 +267,6 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """Convert the errors of httpcore and TLS to httpx's."""
     try:
         yield
     except _FAULTS as error:
@@ -333,7 +327,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """The addresses of a name. Concurrent requests share one DNS lookup, because each takes a thread."""
+        """Concurrent requests share one DNS lookup, because each takes a thread."""
         task = self._resolving.get((host, port))
         if task is None:
             task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
@@ -386,7 +380,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise
 
     def get_extra_info(self, info: str) -> Any:
-        """See httpcore, which does not reuse an idle connection with unread data."""
+        """An idle connection with unread data is not reused by httpcore."""
         if info == "is_readable":
             if self._received:
                 self._has_surplus = not _is_one_answer(bytes(self._received))
@@ -397,7 +391,6 @@ class _Stream(httpcore.AsyncNetworkStream):
 
 
 def _is_one_answer(received: bytes) -> bool:
-    """Whether the bytes are exactly one complete response to a GET or POST."""
     parser = h11.Connection(h11.CLIENT)
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "-")]))
     parser.send(h11.EndOfMessage())

@@ -15,11 +15,10 @@ _LEAST_DIGITS: Final = 7
 
 
 def readable(number: str, line: str = "") -> str:
-    """Format a number for people: `447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line.
+    """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line.
 
-    Args:
-        number: digits with the country code. Anything else, such as a user's name, is returned unchanged.
-        line: the called number, also as digits with the country code.
+    `number` has its country code; anything else, such as a user's name, is returned unchanged. `line` is the called
+    number.
     """
     found = _parsed(number)
     if found is None:
@@ -31,12 +30,7 @@ def readable(number: str, line: str = "") -> str:
 
 
 def digits_of(words: str, line: str = "") -> str:
-    """The digits of a number with its country code, as in webhooks: the inverse of `readable`.
-
-    Args:
-        words: `+44 (0)7700 900123`, or `07700 900123` on a British line. Anything else is returned unchanged.
-        line: the called number, as digits with the country code.
-    """
+    """The inverse of `readable`: with the country code. Anything but a number is returned unchanged."""
     called = _parsed(line)
     region = phonenumbers.region_code_for_number(called) if called is not None else None
     if _parsed(words) is not None or not _WRITTEN.fullmatch(words):
@@ -52,17 +46,16 @@ def digits_of(words: str, line: str = "") -> str:
 
 
 def is_number(words: str) -> bool:
-    """Whether a text looks like a phone number, or a part of one."""
     return _LIKE_A_NUMBER.fullmatch(words) is not None
 
 
 def dialable(number: str) -> str:
-    """The number with a plus, as it is dialled; "" for anything but digits, such as `anonymous`."""
+    """Empty for anything but digits, such as `anonymous`."""
     return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """The parsed number; None if the text is not a number, or has an unknown country code."""
+    """None if the text is not a number, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

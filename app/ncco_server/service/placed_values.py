@@ -36,22 +36,17 @@ class PlacedCipher:
 
     @classmethod
     def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
-        """The cipher of a call with this salt; None if the call keeps nothing, or no longer.
-
-        Args:
-            keys: the server's keys: the first one encrypts, all of them decrypt.
-            salt: `PlacedRow.salt`.
-        """
+        """None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:
-        """The token of a text, different each time."""
+        """Different each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._ciphers[0].encrypt(nonce, text.encode(), None)
         return MASKED + urlsafe_b64encode(sealed).decode()
 
     def decrypt(self, token: str) -> str | None:
-        """The text of a token; None for any other text."""
+        """None for any other text."""
         if not token.startswith(MASKED):
             return None
         try:

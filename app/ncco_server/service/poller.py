@@ -76,13 +76,7 @@ class PollListener(Generic[C]):
 
 
 class Poller(ABC, Generic[R, C]):
-    """Claims due rows and makes an attempt for each, until it is cancelled.
-
-    Args:
-        schedule: how many attempts to make at once, and how to poll.
-        listener: receives events.
-        clock: returns the current time, aware, UTC.
-    """
+    """Claims due rows and makes an attempt for each, until it is cancelled. `clock` returns aware UTC times."""
 
     def __init__(self, schedule: Schedule, listener: PollListener[C], clock: Callable[[], datetime]) -> None:
         self.schedule = schedule
@@ -95,27 +89,26 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Claim and return up to `limit` due rows. Writes nothing if none is due."""
+        """Writes nothing if none is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
-        """Make one attempt and store its result, even if cancelled."""
+        """Stores the result even if cancelled."""
 
     @abstractmethod
     async def count(self) -> C:
         """Count waiting rows."""
 
     def now(self) -> int:
-        """The current time in milliseconds since 1970."""
+        """In milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Look for due rows soon, because a row was written. Cheap. Must be called in the event loop."""
+        """Cheap. Must be called in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
     def wake_in(self, seconds: float) -> None:
-        """Look for due rows after some seconds, unless the next poll is earlier."""
         if seconds < self.schedule.poll_s:
             asyncio.get_running_loop().call_later(max(seconds, 0.0), self._woken.set)
 
@@ -124,7 +117,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Work until cancelled; then give running attempts some time to finish."""
+        """Until cancelled; running attempts then get some time to finish."""
         try:
             while True:
                 self._woken.clear()
@@ -135,7 +128,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Whether the store has written a result in time. If not, the row is processed again when its lease ends."""
+        """False if the store has not written in time: the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -153,7 +146,7 @@ class Poller(ABC, Generic[R, C]):
                 await self._woken.wait()
 
     async def _succeeds(self, work: Coroutine[Any, Any, None], limit_s: float) -> bool:
-        """Do some work; returns whether it succeeded in time. Re-raises a cancellation only of the poller itself."""
+        """Re-raises a cancellation only of the poller itself."""
         try:
             async with asyncio.timeout(limit_s):
                 await work
@@ -171,7 +164,6 @@ class Poller(ABC, Generic[R, C]):
         return False
 
     async def _look(self) -> None:
-        """Start an attempt for each due row, as long as slots are free."""
         await self._count()
         while (free := self.schedule.slots - len(self._running)) > 0:
             claimed = await self.claim(free)
@@ -189,7 +181,7 @@ class Poller(ABC, Generic[R, C]):
             self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Look for rows again: a slot is free, and the next row of the same call may be due."""
+        """A slot is free, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:

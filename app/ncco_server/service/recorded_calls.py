@@ -22,7 +22,7 @@ _TAG: Final = re.compile("<[^>]*>")
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Parse a JSON object. Anything else becomes {}, so that damaged rows can still be shown."""
+    """Anything else becomes {}, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -31,7 +31,7 @@ def json_object(text: bytes) -> Mapping[str, Any]:
 
 
 def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
-    """The functions of handlers that were called in the turn with these inputs, in order."""
+    """In the order of their calls."""
     return [CalledFunction(*each) for each in inputs.get("functions", ())]
 
 
@@ -52,12 +52,10 @@ class TimelineEntry:
 
     @property
     def inputs(self) -> Mapping[str, Any]:
-        """The other inputs of the turn: the time and the results of lookups and functions."""
         return json_object(self.turn.inputs) if self.turn is not None else {}
 
     @property
     def functions(self) -> list[CalledFunction]:
-        """The functions of handlers that were called in the turn, in order."""
         return functions_in(self.inputs)
 
     @property
@@ -99,7 +97,6 @@ class TimelineEntry:
 
 
 def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
-    """The webhooks of a call, in the order in which they were written."""
     turns = {turn.webhook: turn for turn in timeline.turns}
     seen: set[tuple[int, int, str]] = set()
     for webhook in timeline.webhooks:
@@ -110,7 +107,7 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """The texts that a stored NCCO says, without SSML tags, or those that the caller said in a stored webhook."""
+    """Without SSML tags."""
     waiting = [body_document(body)]
     while waiting:
         part = waiting.pop()
@@ -123,12 +120,11 @@ def spoken_in(body: bytes) -> Iterator[str]:
 
 
 def told_by(webhook: WebhookRow) -> str:
-    """A summary of a stored webhook; "" if there is nothing to add to its kind."""
     return summary(webhook.kind, fields_of(webhook))
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """A summary of a webhook; "" if there is nothing to add to its kind."""
+    """Empty if there is nothing to add to its kind."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -151,7 +147,6 @@ def summary(kind: str, fields: Mapping[str, Any]) -> str:
 
 
 def _fallback_reason(fields: Mapping[str, Any]) -> str:
-    """Why a webhook was sent to the fallback URL; "" if it was not."""
     reason = str(fields.get("reason") or "no reason")
     return reason if "original_request" in fields or reason in FALLBACK_REASONS else ""
 
@@ -182,12 +177,10 @@ def _event(fields: Mapping[str, Any]) -> str:
 
 
 def utc_text(at: datetime) -> str:
-    """A time in UTC as ISO 8601, to the millisecond."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def json_time(at_ms: int) -> str:
-    """Milliseconds since 1970 in UTC, as ISO 8601."""
     return utc_text(moment_of(at_ms))
 
 

@@ -126,7 +126,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """The bucket with the current keys, or with the previous ones if the current ones cannot be read."""
+        """With the current keys, or with the previous ones if the current ones cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -141,7 +141,7 @@ class RecordingBucket(RecordingFiles):
         return repr(self._address)
 
     def begin(self, id_: str) -> UnfinishedFile:
-        """See `RecordingFiles`. Large audio is first written to the folder for temporary files."""
+        """Large audio is first written to the folder for temporary files."""
         require_space(Path(gettempdir()))
         return _Upload(self._store, checked_id(id_))
 
@@ -168,12 +168,12 @@ class RecordingBucket(RecordingFiles):
             self._require_absent(id_)
 
     def _require_absent(self, id_: str) -> None:
-        """Raise BucketError unless the bucket says that an object does not exist."""
+        """Raises BucketError unless the bucket says that an object does not exist."""
         if _size_of(self._store, id_) is not None:
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """See `RecordingFiles`. Does nothing if it ran less than an hour ago. Unfinished uploads cannot be listed."""
+        """Does nothing if it ran less than an hour ago. Unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]
@@ -188,7 +188,7 @@ class RecordingBucket(RecordingFiles):
         return beside
 
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """See `RecordingFiles`. Existing objects are not uploaded again, because the audio of an ID never changes."""
+        """Existing objects are not uploaded again, because the audio of an ID never changes."""
         before = {each.id for each in self.stored()}
         for file in draft.iterdir():
             if file.name not in before:
@@ -250,7 +250,7 @@ def _store(address: BucketAddress, **more: Any) -> S3Store:
 
 
 def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
-    """Upload a file of `size` bytes. Raises BucketError."""
+    """Raises BucketError."""
     with _translated():
         store.put(id_, file, chunk_size=PART_BYTES, max_concurrency=2)
     if _size_of(store, id_) != size:
@@ -258,7 +258,7 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:
-    """The size of an object in bytes; None if it does not exist."""
+    """None if the object does not exist."""
     try:
         with _translated():
             return store.head(id_)["size"]

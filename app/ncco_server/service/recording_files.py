@@ -41,24 +41,24 @@ _THREADS: Final = Threads(16)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking operation on the folder or the bucket in a thread. Raises the operation's errors."""
+    """Raises the operation's errors."""
     return await _THREADS.run("recordings", partial(work, *args, **kwargs))
 
 
 def new_recording_id() -> str:
-    """A random ID that is safe in a file name."""
+    """Safe in a file name."""
     return token_hex(16)
 
 
 def checked_id(id_: str) -> str:
-    """Return a valid ID. Raises ValueError for any other text, which could lead to another file."""
+    """Raises ValueError for any other text, which could lead to another file."""
     if not ID.fullmatch(id_):
         raise ValueError("not the id of a recording")
     return id_
 
 
 def require_space(folder: Path) -> None:
-    """Raise an OSError that names the folder if its disk is nearly full."""
+    """Raises an OSError that names the folder if its disk is nearly full."""
     if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
@@ -94,7 +94,7 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of the bytes so far, in hexadecimal digits."""
+        """In hexadecimal digits."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
@@ -105,11 +105,11 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Store the file completely, and then make it visible under its ID."""
+        """Completes the file, and then makes it visible under its ID."""
 
     @abstractmethod
     def close(self) -> None:
-        """Remove the file unless it has been kept."""
+        """Removes the file unless it has been kept."""
 
 
 class RecordingFiles(ABC):
@@ -118,15 +118,15 @@ class RecordingFiles(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """The name of the folder or bucket, as shown to people."""
+        """As shown to people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
-        """Begin a new audio file. Also raises OSError if the disk is nearly full."""
+        """Also raises OSError if the disk is nearly full."""
 
     @abstractmethod
     def open(self, id_: str) -> IO[bytes]:
-        """Open audio for reading, from any position. Raises FileNotFoundError, and ValueError for an invalid ID."""
+        """Raises FileNotFoundError, and ValueError for an invalid ID."""
 
     @abstractmethod
     def stored(self) -> Iterator[StoredAudio]:
@@ -187,7 +187,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """The size of an open file in bytes. Afterwards, the position is at its start."""
+    """Afterwards, the position is at its start."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

@@ -41,7 +41,7 @@ class RecordingFolder(RecordingFiles):
         return str(self.path)
 
     def file(self, id_: str) -> Path:
-        """The path of a recording's file, which may not exist. Raises ValueError for an invalid ID."""
+        """The file may not exist. Raises ValueError for an invalid ID."""
         return self.path / checked_id(id_)
 
     def begin(self, id_: str) -> UnfinishedFile:
@@ -56,7 +56,6 @@ class RecordingFolder(RecordingFiles):
         return self.file(id_).open("rb")
 
     def stored(self) -> Iterator[StoredAudio]:
-        """See `RecordingFiles`. Leaves out unfinished files."""
         for path in sorted(self.path.iterdir()) if self.path.is_dir() else ():
             with suppress(FileNotFoundError):  # the file was just deleted
                 if ID.fullmatch(path.name) and path.is_file():

@@ -62,20 +62,14 @@ class FetchListener(PollListener[RecordingCounts]):
     """Receives the results of downloads."""
 
     def fetched(self, row: RecordingRow, next_s: float | None) -> None:
-        """Called after an attempt. The next attempt is in `next_s` seconds; None if there is none."""
+        """The next attempt is in `next_s` seconds; None if there is none."""
 
 
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that a store lists as pending.
 
     Args:
-        recordings: the recordings of a store, which must be open while the fetcher runs.
-        files: the storage of the audio.
         media: downloads files; None if the application's key is missing, which waiting recordings then report.
-        schedule: number and times of attempts.
-        listener: receives the results.
-        clock: returns the current time, aware, UTC.
-        lease_ms: see `LEASE_MS`.
     """
 
     def __init__(
@@ -102,10 +96,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """See `Poller`. Claims the newest and the oldest recordings in turn.
-
-        So a new message does not wait behind a thousand others, and old messages are fetched too.
-        """
+        """Newest and oldest in turn, so that neither a new message nor an old one waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
@@ -148,7 +139,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             self._listener.fetched(row, next_s)
 
     async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
-        """Fetch audio and return the updated row. Raises DownloadFailed, LostClaim."""
+        """Raises DownloadFailed, LostClaim."""
         try:
             was_kept = row.content_type != ""
             if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and has come back
@@ -173,7 +164,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(state="kept", size=file.size, content_type=content_type, sha256=file.sha256)
 
     async def _keep(self, file: UnfinishedFile, lease: _Lease) -> None:
-        """Keep a file and extend the claim meanwhile, because an upload may take minutes. Raises OSError, LostClaim."""
+        """Extends the claim meanwhile, because an upload may take minutes. Raises OSError, LostClaim."""
         keeping = asyncio.ensure_future(in_thread(file.keep))
         try:
             while not (await asyncio.wait([keeping], timeout=self._lease_ms / 3000))[0]:
@@ -191,7 +182,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         await keeping
 
     async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
-        """Fetch a transcript and return the updated row. Raises DownloadFailed, LostClaim."""
+        """Raises DownloadFailed, LostClaim."""
         document = bytearray()
 
         async def take(chunk: bytes) -> None:
@@ -202,7 +193,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         return row._replace(transcript_state="kept", transcript=text)
 
     async def _download(self, row: RecordingRow, url: str, limit: int, take: Take) -> _Lease:
-        """Download a file and extend the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
+        """Extends the claim meanwhile. Raises DownloadFailed, LostClaim, and any error of `take`."""
         if row.tries > self.schedule.tries:  # in every attempt, the process died
             raise DownloadFailed("failed", f"{self.schedule.tries} attempts did not finish")
         if self._media is None:
@@ -219,7 +210,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
     def _failed(
         self, row: RecordingRow, part: Literal["state", "transcript_state"], why: DownloadFailed
     ) -> RecordingRow:
-        """The row after a failed attempt. If both parts failed, it reports the first failure."""
+        """If both parts failed, the row reports the first failure."""
         state = why.state
         if state == "gone" and row.tries < EARLY_TRIES:
             state = "waiting"
@@ -246,7 +237,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Extend the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
+        """Only if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -265,9 +256,9 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Remove the files of permanently deleted recordings; returns their number. Raises OSError, StoreUnavailable.
+    """Of permanently deleted recordings, without those being fetched; returns their number.
 
-    Files that are being fetched are left for the next time.
+    Raises OSError, StoreUnavailable.
     """
     removed = 0
     now_ms = milliseconds(now)
@@ -290,7 +281,7 @@ async def count_lost(records: Records, files: RecordingFiles) -> int:
 
 
 def has_file(files: RecordingFiles, id_: str) -> bool:
-    """Whether the audio of a recording is stored. Raises OSError."""
+    """Raises OSError."""
     try:
         files.open(id_).close()
     except FileNotFoundError:

@@ -64,7 +64,7 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
-    """Play a turn with the recorded results of lookups and functions. Raises CannotReplay."""
+    """Raises CannotReplay."""
     recorded = entry.inputs.get("lookups", {})
     called = iter(entry.functions)
     try:
@@ -79,7 +79,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 
 
 def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
-    """Begin a call whose last session is `final`; `entry` is its answer webhook. Raises CannotReplay."""
+    """Raises CannotReplay. `final` is the call's last session, `entry` its answer webhook."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
@@ -94,7 +94,7 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
 def _resumed(
     session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
 ) -> Playing:
-    """Resume a call with a webhook; `before` contains the call's webhooks up to this one. Raises CannotReplay."""
+    """Raises CannotReplay. `before` contains the call's webhooks up to this one."""
     row = entry.webhook
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")

@@ -47,12 +47,7 @@ NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
 
 class ResultRows:
-    """Keeps the results in a store complete. If several processes do this at once, one of them gets on.
-
-    Args:
-        store: an open store.
-        handlers: the files with handlers whose code may be run.
-    """
+    """Keeps the results in an open store complete. If several processes do this at once, one of them gets on."""
 
     def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
         self._store = store
@@ -61,7 +56,7 @@ class ResultRows:
         self._lost = set[tuple[str, str]]()
 
     async def count(self) -> int:
-        """Add changed rows to the sums, until there are none; returns how many there were. Raises StoreError."""
+        """Returns how many changed rows there were. Raises StoreError."""
         counted = 0
         while await self._store.results.has_uncounted():
             began = time.monotonic()
@@ -126,7 +121,7 @@ class ResultRows:
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
-        """The flow that a call began in, at its revision; None if it is lost or cannot be read any more."""
+        """None if the revision is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)
         if known is None and key not in self._lost:
@@ -141,7 +136,7 @@ class ResultRows:
 
 
 def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
-    """The project of a revision; None if it is damaged."""
+    """None if the revision is damaged."""
     try:
         return load(orjson.loads(sources), handlers=handlers)
     except Exception:  # noqa: BLE001 - whatever an older version has stored must not stop the other calls
@@ -149,5 +144,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """Since when (milliseconds since 1970) the results are complete; None if they all are."""
+    """In milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

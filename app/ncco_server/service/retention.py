@@ -29,14 +29,10 @@ class Swept(NamedTuple):
 
 
 async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: timedelta) -> Swept:
-    """Delete the data that is too old. Raises StoreError; the rest is then deleted next time.
+    """Raises StoreError; the rest is then deleted next time. `now` is aware, UTC.
 
-    Args:
-        store: an open store.
-        library: the flows in use, which are kept even if no call uses them.
-        now: the current time (aware, UTC).
-        kept_for: how long a call is kept after its last change: at least a day, the maximum duration of a call. Source:
-            Voice API specification, length_timer.
+    `kept_for` counts from a call's last change and is at least a day, the maximum duration of a call. Source: Voice API
+    specification, length_timer.
     """
     before, until = milliseconds(now - kept_for), milliseconds(now)
     work_until = time.monotonic() + WORK_S
@@ -49,7 +45,6 @@ async def sweep_calls(store: Store, library: Library, now: datetime, kept_for: t
 
 
 async def _sweep_batch(store: Store, before: int, now: int) -> int:
-    """Delete one batch, then pause; returns the number of deleted rows."""
     started = time.monotonic()
     gone = await store.sweep(before, BATCH_SIZE, now)
     await give_way(started, REST_FACTOR)

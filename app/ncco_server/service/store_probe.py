@@ -31,11 +31,10 @@ class StoreProbe:
 
     @property
     def outage(self) -> str:
-        """Why the store has been unavailable for some time; "" if it is not known to be."""
+        """Empty if the store is not known to be unavailable for some time."""
         return self.problem if self._failed >= AWAY_AFTER else ""
 
     async def run(self) -> None:
-        """Check once whether the store can be written to."""
         try:
             async with asyncio.timeout(PROBE_S):
                 await self._store.check()

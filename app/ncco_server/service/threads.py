@@ -23,9 +23,9 @@ class Threads:
         self._places: dict[str, asyncio.Semaphore] = {}
 
     async def run(self, key: str, function: Callable[[], T], begins: Callable[[], None] | None = None) -> T:
-        """Run `function` once a slot is free; `begins` is called just before.
+        """`begins` is called when a slot is free. Raises the exception of `function`.
 
-        Raises the exception of `function`. StopIteration and exceptions such as SystemExit become RuntimeError.
+        StopIteration and exceptions such as SystemExit become RuntimeError.
         """
         places = self._places.setdefault(key, asyncio.Semaphore(self._each))
         await places.acquire()
@@ -65,7 +65,6 @@ class Threads:
 
 
 def _discard(result: Any) -> None:
-    """Close a coroutine that will not be awaited."""
     if inspect.iscoroutine(result):
         result.close()
 

@@ -30,7 +30,7 @@ _DASHED_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-
 
 
 def make_token(key: bytes, ref: WaitRef) -> str:
-    """The token of a wait; it has about 50 characters if the session ID is a leg's UUID."""
+    """About 50 characters if the session ID is a leg's UUID."""
     packing, session = _pack(ref.session)
     head = _KINDS.index(ref.kind) << 4 | packing
     payload = bytes((head,)) + _varints(ref.turn, ref.index) + session
@@ -42,7 +42,7 @@ def _encode(raw: bytes) -> str:
 
 
 def read_token(keys: Sequence[bytes], kind: CallbackKind, token: str) -> WaitRef:
-    """The wait that a token names. Raises UnknownWait if its kind differs, or none of `keys` signed it."""
+    """Raises UnknownWait if its kind differs, or none of `keys` signed it."""
     try:
         if len(token) > TOKEN_LIMIT:
             raise ValueError("too long")
@@ -97,7 +97,7 @@ def _varints(*numbers: int) -> bytes:
 
 
 def _read_varints(data: bytes, count: int) -> tuple[list[int], bytes]:
-    """Decode `count` numbers; returns them and the remaining bytes. Raises IndexError if the data has fewer."""
+    """The numbers and the remaining bytes. Raises IndexError if the data has fewer."""
     numbers = []
     at = 0
     for _ in range(count):

@@ -51,7 +51,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._sending: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
-        """Accept a connection, or close it if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self.most_connections:
             self._refuse(_TOO_MANY)
@@ -65,7 +64,6 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse some bytes, and limit the size of an incomplete head and the time of an incomplete request."""
         before = self._requests, self._awaited
         super().data_received(data)
         if self.transport.is_closing():
@@ -87,7 +85,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Called after the head. Drops the trailers of a chunked body, which would otherwise be reported as headers."""
+        """Drops the trailers of a chunked body, which would otherwise be reported as headers."""
         self._awaited = "body"
         refused = _refusal(self.url, self.headers, self.parser.get_http_version())
         self.app = refused or self.config.loaded_app
@@ -114,7 +112,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _receive_within(self, seconds: float | None) -> None:
-        """Close the connection after some seconds, or never."""
         if self._receiving is not None:
             self._receiving.cancel()
         self._receiving = None if seconds is None else self.loop.call_later(seconds, self._give_up)

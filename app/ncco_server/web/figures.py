@@ -49,7 +49,6 @@ class LastHour:
 
     Args:
         registry: the counters of the server. They never decrease.
-        clock: returns monotonic seconds.
     """
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
@@ -58,7 +57,6 @@ class LastHour:
         self._marks: deque[tuple[float, Totals]] = deque([(clock(), {})])
 
     async def mark_forever(self) -> None:
-        """Remember the counters every `MARK_S` seconds."""
         while True:
             await asyncio.sleep(MARK_S)
             self.mark()
@@ -116,12 +114,10 @@ def figures_app(hour: LastHour) -> Starlette:
 
 
 def _by_label(totals: Totals, name: str) -> dict[str, float]:
-    """The values of a counter by its only label."""
     return {series[1]: value for series, value in totals.items() if series[0] == name}
 
 
 def _counts(totals: Totals, name: str) -> dict[str, int]:
-    """The same, in whole numbers and without zeros."""
     return {label: round(value) for label, value in _by_label(totals, name).items() if value}
 
 

@@ -39,12 +39,11 @@ WriteLine: TypeAlias = Callable[[str, EventDict], None]
 
 
 def shows_colours(stream: TextIO) -> bool:
-    """Whether the stream is a terminal, and NO_COLOR is not set."""
     return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
 def escaped(text: str) -> str:
-    """The text with control and bidirectional characters escaped, except line breaks."""
+    """Control and bidirectional characters become escapes, except line breaks."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
@@ -127,12 +126,9 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped; the next line
-    that can be written comes after a line with their number. Lines are written at the end of each round of the event
-    loop, in one write if the log is a file, because each write is a system call.
-
-    Args:
-        stream: a text stream. Lines are written to its binary buffer.
+    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped and counted.
+    Lines are written at the end of each round of the event loop, to a file in one write, because each write is a system
+    call.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -145,12 +141,11 @@ class LineStream:
         self._waiting: deque[bytes] = deque()
 
     def write(self, text: str) -> int:
-        """Write a line, or drop it."""
         self.info(text.encode("utf-8", "replace").removesuffix(b"\n"))
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Write a line, given without a line break, or drop it. structlog calls the method named after the level."""
+        """Like `write`; the line has no line break. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -187,20 +182,19 @@ class LineStream:
             self._is_cut = True
 
     def flush(self) -> None:
-        """Do nothing, so that callers do not wait after each line."""
+        """Does nothing, so that callers do not wait after each line."""
 
     def _is_writable(self) -> bool:
         return self._poll is None or bool(self._poll.poll(0))
 
     def _notice(self) -> bytes:
-        """The text before the next line: the end of a truncated line, and a line with the number of dropped lines."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         line = {"event": "log lines lost", "lost": self._lost, "level": "error", "timestamp": now}
         return (b"\n" if self._is_cut else b"") + json.dumps(line).encode() + b"\n"
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """A poll object that shows whether a write would block; None for a file on disk, where writes never block."""
+    """None for a file on disk, where writes never block."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -221,7 +215,6 @@ def _stamped(_: object, level: str, line: EventDict) -> EventDict:
 
 
 def _json(logger: object, level: str, line: EventDict) -> bytes:
-    """Render a line as JSON, with non-ASCII characters escaped."""
     if "exc_info" in line:
         line = structlog.processors.format_exc_info(logger, level, line)
     try:
@@ -246,16 +239,12 @@ def _decoded(_: object, __: str, text: EventDict) -> str:
 
 
 def _escaped(_: object, __: str, line: EventDict) -> EventDict:
-    """Escape control and bidirectional characters, which could change what a terminal shows."""
     line["timestamp"] = _written(line["timestamp"])
     return {name: escaped(value) if isinstance(value, str) else value for name, value in line.items()}
 
 
 def _without_values(_: object, __: str, line: EventDict) -> EventDict:
-    """Shorten a library's log line to the first line of its text, and an exception to its type and stack.
-
-    Event loops log the whole text of a failed task's exception, and uvicorn logs a failed start as a stack trace.
-    """
+    """Event loops log the whole text of a failed task's exception, and uvicorn logs a failed start as a stack trace."""
     found = line.pop("exc_info", None)
     error = found[1] if isinstance(found, tuple) else found
     text = str(line["event"]).strip()
@@ -279,10 +268,9 @@ def log_webhook(
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
-    """Write the line of a webhook, with its request and the exception behind its reply, if any.
+    """Two options are for development only: `shows_values` also logs exception messages, which may contain a number.
 
-    Two options are for development only: `shows_values` also logs exception messages, which may contain a caller's
-    number; `shows_call` also logs who called, and input that is not sensitive.
+    `shows_call` also logs who called, and input that is not sensitive.
     """
     line: dict[str, Any] = {
         "route": route,
@@ -321,7 +309,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """The message of an exception, unless it contains the caller's input, which may be sensitive."""
+    """Empty if the message contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])
@@ -329,7 +317,6 @@ def _message(error: BaseException, delivery: Delivery | None) -> str:
 
 
 def _short(text: str) -> str:
-    """Make external text safe for a log line: short, without control characters."""
     if len(text) <= TEXT_LIMIT and text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text[:TEXT_LIMIT])

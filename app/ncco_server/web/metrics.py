@@ -48,13 +48,7 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class Metrics:
     """The counters of one application.
 
-    Args:
-        commit: the commit of the installed code; "" to use the commit that pip recorded.
-
     Attributes:
-        refused_signatures: webhooks without a valid signature, by reason.
-        open_calls: number of open calls.
-        last_backup: when the last backup was made, in seconds since 1970.
         backup_due: when the next backup is overdue, in seconds since 1970; 0 if none is expected.
         hook_tries: attempts by outcome: `sent`, `failed` (will be retried) or `parked`.
         unsent_hooks: number of `waiting` and `parked` hooks.
@@ -118,7 +112,6 @@ class Metrics:
             collector(registry=self.registry)
 
     def webhook(self, route: str, reply: Reply, status: int, seconds: float) -> None:
-        """Count one webhook; `status` is the HTTP status of its response."""
         (self._series.get((reply.kind, reply.outcome)) or self._new_series(reply.kind, reply.outcome)).inc()
         self._seconds_of[route].observe(seconds)
         if route == "input" and reply.heard_in:
@@ -141,7 +134,6 @@ class Metrics:
         return self._series.setdefault(pair, self._webhooks.labels(*pair))
 
     def _input(self, reply: Reply) -> None:
-        """Count the result of a question. Beyond a limit, all further steps are counted together."""
         series = (reply.flow, reply.heard_in, reply.outcome if reply.outcome in _RESULTS else "understood")
         found = self._inputs_of.get(series)
         if found is None:
@@ -150,7 +142,7 @@ class Metrics:
         found.inc()
 
     def call_ended(self, row: ResultRow) -> None:
-        """Count the result of a call that has ended, as far as it is known then; placed calls are not counted."""
+        """Placed calls are not counted."""
         if row.direction != "inbound" or not row.is_last:
             return
         series = (row.flow, row.result, row.own)
@@ -162,7 +154,6 @@ class Metrics:
             self._results_of[series].inc()
 
     def count_lookup(self, name: str, answer: LookupAnswer) -> None:
-        """Count a lookup as `ok`, `cached`, `late` (it took too long) or `failed`."""
         if name not in self._lookup_names:
             name = name if len(self._lookup_names) < SERIES_LIMIT else "other"
             self._lookup_names.add(name)
@@ -170,7 +161,6 @@ class Metrics:
         self._lookup_s.labels(name).observe(answer.ms / 1000)
 
     def loaded(self, read: Project, current: Project, removals: int = 0) -> None:
-        """Count one read of the flow files. `removals` is the number of refused removals."""
         is_refused = read.has_errors or removals > 0
         if is_refused:
             self._rejected.inc()
@@ -183,7 +173,7 @@ class Metrics:
 
 
 def _commit() -> str:
-    """The installed commit, if pip installed it from a repository; otherwise "". Source: PEP 610."""
+    """Empty if pip did not install it from a repository. Source: PEP 610."""
     direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
     return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 

@@ -26,10 +26,7 @@ def body_of(*models: type[Webhook]) -> dict[str, Any]:
 
 
 def document_of(app: FastAPI) -> dict[str, Any]:
-    """The document of an application, which is built only once.
-
-    Source: FastAPI, Extending OpenAPI.
-    """
+    """Source: FastAPI, Extending OpenAPI."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         schemas = document.setdefault("components", {}).setdefault("schemas", {})

@@ -47,13 +47,11 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 
 async def first(work: Callable[[], Awaitable[None]], event: asyncio.Event) -> None:
-    """Run `work`, then set `event`."""
     await work()
     event.set()
 
 
 async def either(*events: asyncio.Event) -> None:
-    """Wait until one of the events is set."""
     waiting = [asyncio.create_task(event.wait()) for event in events]
     try:
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -63,7 +61,6 @@ async def either(*events: asyncio.Event) -> None:
 
 
 async def after(event: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` once `event` is set."""
     await event.wait()
     await work()
 
@@ -100,7 +97,6 @@ async def opened_store(
 async def _open_later(
     store: Store, attempt: asyncio.Task[None], opened: asyncio.Event, log: FilteringBoundLogger, retry_s: float
 ) -> None:
-    """Retry until the store is open. A problem is only logged again after a different one."""
     logged = ""
     while not opened.is_set():
         try:
@@ -118,13 +114,7 @@ async def _open_later(
 
 
 class Jobs(JobListener):
-    """Runs the jobs of a server. Logs each problem of a job once, and shows in the metrics since when a job has failed.
-
-    Args:
-        leases: the leases for jobs of which one process runs each.
-        metrics: show which jobs fail or do not end.
-        log: gets the problems.
-    """
+    """Runs the jobs of a server. Logs each problem once, and shows in the metrics since when a job has failed."""
 
     def __init__(self, leases: Leases, metrics: Metrics, log: FilteringBoundLogger) -> None:
         self._leases = leases
@@ -200,7 +190,6 @@ class _CallJobs:
         self._completed = asyncio.Event()
 
     async def end(self) -> None:
-        """End calls whose end was missed."""
         found = await self._calls.look(self._config.clock())
         self._looked.set()
         if found.problem:

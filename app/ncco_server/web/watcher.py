@@ -31,10 +31,6 @@ class FlowReader:
     """Reads the flow files into the library, and reports the result to the log and the metrics.
 
     Args:
-        folders: the folders with flows and templates.
-        library: loads the flows, and uses them if they have no errors.
-        metrics: counts the reads.
-        log: gets a line for each issue and for each read.
         is_pretty: whether to log the issues of a read together, with the lines of the files.
     """
 
@@ -55,11 +51,10 @@ class FlowReader:
         self._seen: Stamps = {}
 
     async def stamps(self) -> Stamps:
-        """The files and their modification times. Runs in a thread, because a network drive may be slow."""
+        """In a thread, because a network drive may be slow."""
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:
-        """Whether the files have changed since they were read."""
         return await self.stamps() != self._seen
 
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
@@ -107,7 +102,7 @@ class FlowReader:
             log.info("flows loaded", flows=sorted(project.flows))
 
     async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
-        """Load the flows at startup; if the store cannot save them, retry for a few seconds."""
+        """If the store cannot save the flows, this retries for a few seconds."""
         for _ in range(FIRST_TRIES):
             await self.read(confirms_removals=confirms_removals)
             if not self.library.is_stale:
@@ -115,10 +110,7 @@ class FlowReader:
             await asyncio.sleep(FIRST_WAIT_S)
 
     async def read_changes(self) -> None:
-        """Reload the flows if files have changed, a removal is confirmed, or the store has not saved the flows yet.
-
-        File system notifications would not be enough: network drives, some mounts and replaced folders send none.
-        """
+        """File system notifications would not be enough: network drives, some mounts and replaced folders send none."""
         if await self.has_changed():
             await self._settled()
         elif not (self.library.is_stale or await self.library.is_confirmed()):
@@ -126,7 +118,6 @@ class FlowReader:
         await self.read(removal_wait_s=REMOVAL_WAIT_S)
 
     async def _settled(self) -> None:
-        """Wait until the files have not changed for a moment."""
         before = await self.stamps()
         for _ in range(round(SETTLE_LIMIT_S / SETTLE_S)):
             await asyncio.sleep(SETTLE_S)

@@ -36,7 +36,6 @@ class Failure(NamedTuple):
 
     Attributes:
         outcome: the failure's name in the log and the metrics.
-        status: the HTTP status.
         problem, cure: the content of the body.
         is_playable: whether a caller on the line hears the failsafe NCCO instead.
         is_fault: whether the server itself is at fault; then the exception's stack is logged.
@@ -51,7 +50,7 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: Exception, request: WebhookRequest, path: str) -> Failure:
-    """The failure for an exception; `path` is the route's template (`/webhooks/input/{wait}`)."""
+    """`path` is the route's template (`/webhooks/input/{wait}`)."""
     limit = _within(request)
     is_last = path == "/webhooks/fallback"  # the last chance to play an NCCO; elsewhere Vonage retries after a 503
     match error:
@@ -80,7 +79,7 @@ def _within(request: WebhookRequest) -> str:
 
 
 def failure_response(error: Exception, request: WebhookRequest, path: str) -> WebhookResponse:
-    """The response to a webhook that failed with `error`. Closes the connection unless the whole body has arrived."""
+    """Closes the connection unless the whole body has arrived."""
     failure = failure_of(error, request, path)
     delivery = request.delivery
     route = path.split("/")[2]
@@ -104,7 +103,6 @@ def failure_response(error: Exception, request: WebhookRequest, path: str) -> We
 
 
 def plays_reply(path: str, webhook: Webhook | None) -> bool:
-    """Whether Vonage plays the reply, so it must contain an NCCO for the caller."""
     if path in {"/webhooks/event/{wait}", "/webhooks/placed/{attempt}/event"}:
         return isinstance(webhook, StatusWebhook) and webhook.status in STEERING
     return path != "/webhooks/event"

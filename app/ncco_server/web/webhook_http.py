@@ -64,14 +64,8 @@ class WebhookConfig:
     """The shared state of webhook requests, in `app.state.webhooks`.
 
     Attributes:
-        settings: checked settings.
-        calls: serves the calls.
-        metrics: counts every webhook.
-        log: for events other than webhooks.
-        write_line: gets a line for every webhook.
         dev: development mode: without a public URL, callback URLs use the address of the request.
         deadline_s: seconds until a caller hears the failsafe NCCO.
-        clock: returns the current time, in UTC.
         verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
     """
 
@@ -91,7 +85,7 @@ class WebhookConfig:
         self.verifier = verifier if settings.is_signed else None
 
     def base_url(self, request: HTTPConnection) -> str:
-        """The base of callback URLs. The Host header is only used in development, because any client can forge it."""
+        """The Host header is only used in development, because any client can forge it."""
         if self.dev and not self.settings.public_url:
             host = request.headers.get("host", "")
             if _HOST.fullmatch(host):
@@ -103,11 +97,7 @@ class WebhookRequest(HTTPConnection):
     """A request to a webhook route. It verifies and parses itself.
 
     Attributes:
-        delivery: the webhook, once it has been verified and parsed.
         is_read: whether the whole body has been read.
-        method: `GET` or `POST`.
-        config: the configuration of the application.
-        calls: serves the calls.
     """
 
     delivery: Delivery | None = None
@@ -122,12 +112,12 @@ class WebhookRequest(HTTPConnection):
 
     @property
     def verified(self) -> Delivery:
-        """The delivery. For endpoints, which only run after it has been verified and parsed."""
+        """Only for endpoints, which run after it has been verified and parsed."""
         assert self.delivery is not None  # noqa: S101 - for the type
         return self.delivery
 
     async def receive_webhook(self) -> None:
-        """Verify, read and parse the request. Raises SignatureError (if possible, before reading) or BodyTooLarge."""
+        """Raises SignatureError (if possible, before reading) or BodyTooLarge."""
         config = self.config
         scope = self.scope
         now = config.clock()
@@ -161,7 +151,7 @@ class WebhookRequest(HTTPConnection):
         )
 
     async def _read_body(self) -> bytes:
-        """Read the whole body. Raises BodyTooLarge, ClientDisconnect."""
+        """Raises BodyTooLarge, ClientDisconnect."""
         if self.is_read:
             return b""
         limit = self.config.settings.body_limit
@@ -185,7 +175,6 @@ class WebhookRequest(HTTPConnection):
         return b"".join(chunks)
 
     async def _discard_body(self) -> None:
-        """Read the body of a refused request, if it arrives at once."""
         try:
             async with asyncio.timeout(REFUSED_BODY_S):
                 await self._read_body()
@@ -198,7 +187,7 @@ Fields: TypeAlias = tuple[dict[str, Any], str]
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
-    """The fields of a query string or a form: percent-decoded, including empty ones.
+    """Percent-decoded, including empty fields.
 
     If a name occurs twice, the last one counts, because Vonage appends its parameters to those of the configured URL.
     """
@@ -210,10 +199,7 @@ def read_query(query: bytes, source: str = "query") -> Fields:
 
 
 def read_fields(body: bytes, content_type: bytes) -> Fields:
-    """The fields of a body, which is a JSON object or a form.
-
-    A body that looks like a form is parsed as a form unless the content type is JSON, and any other body as JSON.
-    """
+    """A body that looks like a form is parsed as a form unless the content type is JSON, and any other body as JSON."""
     if not body or body.isspace():
         return {}, "the body is empty"
     if content_type.startswith(b"multipart/"):
@@ -240,7 +226,7 @@ _NAMES: Final = {list: "array", str: "text", bool: "truth value", int: "number",
 
 
 def _is_deep(body: bytes) -> bool:
-    """Whether brackets outside strings are nested deeper than allowed. Takes linear time, without recursion."""
+    """Takes linear time, without recursion."""
     depth = 0
     for bracket in re.finditer(rb'"(?:[^"\\]|\\.)*"?|[\[\]{}]', body, re.DOTALL):
         match bracket[0]:
@@ -271,10 +257,7 @@ class WebhookResponse(Response):
         error: BaseException | None = None,
         closes: bool = False,
     ) -> None:
-        """Send `content`, or the NCCO of the reply. With `closes`, close the connection afterwards.
-
-        `failure` is the name of the failure because of which nothing is stored.
-        """
+        """Send `content`, or the NCCO of the reply. `failure` names the failure because of which nothing is stored."""
         body = content if content is not None else reply.ncco or b""
         super().__init__(body, status_code, media_type="application/json" if body else None)
         self.reply = reply

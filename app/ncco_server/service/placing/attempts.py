@@ -36,26 +36,21 @@ def missed_outcome(status: str) -> str:
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
-    """The first time from `wanted_at` on at which the number may be called; None if there is no such time."""
+    """None if the number may never be called. `wanted_at` is aware."""
     outbound = outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
 def why_later(flow: Flow, number: str, moment: datetime) -> str:
-    """Why the number may not be called at a time, in one sentence; "" if it may."""
+    """One sentence; "" if the number may be called."""
     outbound = outbound_of(flow)
     return why_not(moment, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed: float = 1.0) -> datetime | None:
-    """The time of the next attempt; None if there will be none.
+    """None if there will be none. `row.tries` includes the last attempt; `now` is aware.
 
-    Args:
-        flow: the flow whose `outbound` decides this.
-        row: the placed call; its `tries` include the last attempt.
-        outcome: the last attempt's outcome.
-        now: the current time, aware.
-        speed: how many times as fast the pause between attempts passes.
+    `speed`: how many times as fast the pause between attempts passes.
     """
     outbound = outbound_of(flow)
     retry = outbound.retry

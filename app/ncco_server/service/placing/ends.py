@@ -21,15 +21,7 @@ SESSION: Final = "placed:"
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
-    """End an attempt; the flow's `outbound` decides whether another follows. Returns False if it had already ended.
-
-    Args:
-        turns: provides the store and the flows.
-        attempt: the attempt, as stored.
-        outcome: `answered`, Vonage's status, or `unknown`.
-        now: the current time, aware.
-        problem: why the attempt failed, in one sentence; "" otherwise.
-    """
+    """False if it had already ended. `outcome` is `answered`, Vonage's status, or `unknown`; `problem` may be ""."""
     placed = turns.store.placed
     row = await placed.get(attempt.placed)
     if row is None:
@@ -47,17 +39,14 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 
 
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
-    """End a placed call that was waiting for an attempt, and send its hooks; the outcome is `expired` or `failed`."""
+    """The outcome is `expired` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
     if await turns.store.placed.end_waiting(row, result._replace(hooks=hooks), milliseconds(now)) and hooks:
         turns.hooks_written()
 
 
 def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[str, Any]:
-    """The values of a flow's params.
-
-    A stored value that no longer has the param's type, or cannot be decrypted, is left out.
-    """
+    """A stored value that no longer has the param's type, or cannot be decrypted, is left out."""
     values = {}
     stored = _params(row)
     for name in flow.params.keys() & stored.keys():
@@ -88,7 +77,6 @@ def _params(row: PlacedRow) -> dict[str, Any]:
 
 
 def call_of(flow: Flow, row: PlacedRow) -> Call:
-    """The data of a placed call that nobody answered, as the flow's hooks see it."""
     from_number = flow.outbound.from_number if flow.outbound is not None else ""
     return Call(row.number, from_number, direction="outbound", request=row.id)
 

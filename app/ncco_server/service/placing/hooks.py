@@ -26,7 +26,7 @@ def places_calls(turns: Turns) -> Post:
 
 
 async def _place(turns: Turns, hook: HookRow, now: datetime) -> Verdict:
-    """Write the call that a hook places to the store. The hook's ID identifies repeated attempts."""
+    """The hook's ID identifies repeated attempts."""
     if turns.library.is_awaited:
         return Verdict("later", "the flows are not loaded yet", LIBRARY_S)
     wanted = orjson.loads(hook.body)

@@ -74,25 +74,17 @@ class PlacesCalls(Protocol):
     """The part of the Voice API that a placer needs; see `VoiceApi`."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
-        """Place a call. Raises VoiceApiError."""
+        """Raises VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """Return the details of a call, even if it has ended. Raises VoiceApiError."""
+        """Also of an ended call. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
-        """End a leg. Raises VonageApiError."""
+        """Raises VonageApiError."""
 
 
 class Placer(Poller[AttemptRow, PlacedCounts]):
-    """Looks for calls that are due, and places them.
-
-    Args:
-        turns: provides the store, the flows and the policy.
-        api: requests calls.
-        policy: the placer's settings.
-        listener: is notified of problems.
-        clock: returns the current time, aware, UTC.
-    """
+    """Looks for calls that are due, and places them."""
 
     def __init__(
         self,
@@ -133,7 +125,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _first_ready(
         self, rows: Sequence[PlacedRow], flows: Mapping[str, Flow], now: datetime
     ) -> PlacedRow | None:
-        """The first call that may be placed now. Calls before it end, or are postponed to their hours."""
+        """Calls before it end, or are postponed to their hours."""
         ready = None
         later = list[tuple[PlacedRow, int, str]]()
         for row in rows:
@@ -148,7 +140,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return ready
 
     def _flows(self) -> dict[str, Flow]:
-        """The flows with which this server places calls. It leaves the calls of other flows to hosts that have them."""
+        """The calls of other flows are left to hosts that have them."""
         flows = self._turns.library.current.flows
         return {name: flow for name, flow in flows.items() if flow.outbound is not None}
 
@@ -160,7 +152,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
-        """When a due call may be placed; None if it has ended instead."""
+        """None if the call has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
@@ -243,7 +235,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self._placed.hung_up(attempt)
 
     async def _give_up(self, attempt: AttemptRow) -> None:
-        """End an attempt whose webhooks did not arrive. If its leg is known, ask Vonage first."""
+        """The attempt's webhooks did not arrive. If its leg is known, Vonage is asked first."""
         outcome = ANSWERED if attempt.answered_at is not None else UNKNOWN
         is_old = self.now() - attempt.placing_at > LONGEST_CALL_S * 1000
         if attempt.leg and not is_old and (status := await self._status_of(attempt)) != GONE:
@@ -259,7 +251,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """The status of a call at Vonage; GONE if Vonage does not know the call, "" if the request fails."""
+        """GONE if Vonage does not know the call, "" if the request fails."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

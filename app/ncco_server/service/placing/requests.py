@@ -53,7 +53,6 @@ class WantedCall:
     """A request to place a call.
 
     Attributes:
-        flow: the flow that the called person hears.
         to: the number with its country code, as a person or a program writes it.
         values: values of the flow's params, by name; text is converted to the params' types.
         at: the earliest time of the call (aware); None for now.
@@ -81,16 +80,9 @@ class WantedCall:
 def checked(
     request: WantedCall, flows: Mapping[str, Flow], allowed: Sequence[str], now: datetime, keys: Sequence[bytes]
 ) -> PlacedRow:
-    """Check a request and return its row, with its sensitive values encrypted.
+    """The row of a request, with its sensitive values encrypted by the first of `keys`. `now` is aware.
 
     Raises RefusedRequest, which names every wrong param, and a wrong number.
-
-    Args:
-        request: the request.
-        flows: the current flows, by name.
-        allowed: the prefixes in `NCCO_DIAL_ALLOW`.
-        now: the current time, aware.
-        keys: the server's keys; the first one encrypts.
     """
     flow = _flow(request.flow, flows)
     outbound = flow.outbound

@@ -22,11 +22,7 @@ _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
 @lru_cache(maxsize=4096)
 def zones_of(number: str) -> tuple[ZoneInfo, ...]:
-    """The time zones that a number may be in; () if unknown. A number that is not in use gets the zones of its prefix.
-
-    Args:
-        number: digits with the country code.
-    """
+    """() if unknown. A number that is not in use gets the zones of its prefix."""
     try:
         parsed = phonenumbers.parse(f"+{number}")
         found = time_zones_for_number(parsed)
@@ -38,15 +34,9 @@ def zones_of(number: str) -> tuple[ZoneInfo, ...]:
 
 
 def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> datetime | None:
-    """The first time from `now` on that is within the calendar and outside the quiet hours of every zone.
+    """In UTC, from `now` (aware) on; None if there is none within `MOST_DAYS`.
 
-    Args:
-        now: the current time, aware.
-        zones: the zones whose quiet hours apply; () for none.
-        calendar: opening hours; None for any time.
-
-    Returns:
-        The time in UTC, which may be `now`; None if there is none within `MOST_DAYS`.
+    Without `zones`, there are no quiet hours; without a calendar, any time is right.
     """
     moment = now.astimezone(UTC)
     last = moment + timedelta(days=MOST_DAYS)
@@ -62,7 +52,7 @@ def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar |
 
 
 def why_not(moment: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> str:
-    """Why nobody may be called at a time, in one sentence; "" if it is allowed. See `next_moment`."""
+    """One sentence; "" if it is allowed."""
     if night := [zone.key for zone in zones if _after_night(moment, zone) != moment]:
         return f"it is night in {some_of(night)}: no calls from {QUIET_FROM:%H:%M} to {QUIET_UNTIL:%H:%M}"
     if calendar is not None and not calendar.is_open(moment):
@@ -71,7 +61,7 @@ def why_not(moment: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | 
 
 
 def _after_night(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The end of the quiet hours that `moment` is in, or `moment` itself if it is outside quiet hours."""
+    """`moment` itself if it is outside quiet hours."""
     local = moment.astimezone(zone)
     if QUIET_UNTIL <= local.time() < QUIET_FROM:
         return moment

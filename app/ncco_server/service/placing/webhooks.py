@@ -32,14 +32,14 @@ FIRST_TURN: Final = 1
 
 
 def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
-    """The answer URL and the event URL of an attempt."""
+    """The answer URL and the event URL."""
     token = make_token(key, WaitRef("placed", attempt.placed, attempt.number, 0))
     url = f"{base_url}/webhooks/placed/{token}"
     return url, f"{url}/event"
 
 
 async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
-    """Reply with the first NCCO of a placed call, once somebody has answered. Raises UnknownWait."""
+    """Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     leg = delivery.call.uuid
     id_ = session_id(leg, None)
@@ -77,10 +77,7 @@ async def _say_goodbye(turns: Turns, id_: str, delivery: Delivery) -> Reply:
 
 
 async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | None:
-    """Apply an event to its attempt. Raises UnknownWait.
-
-    Returns a reply if machine detection moves the call, or the call was forgotten; otherwise the event is recorded.
-    """
+    """A reply if machine detection moves the call, or the call was forgotten; None otherwise. Raises UnknownWait."""
     ref = read_token(turns.policy.keys, "placed", token)
     webhook = delivery.webhook
     row = await turns.store.placed.get(ref.session)
@@ -111,7 +108,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
-    """Mark an attempt as answered, so that no other attempt follows. None if the person must hear a goodbye."""
+    """None if the person must hear a goodbye."""
     look_at = _later(delivery, LOOK_S)
     return await turns.store.placed.answered(
         ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
@@ -125,7 +122,7 @@ async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
 
 
 async def _detected(turns: Turns, placed: PlacedRow, attempt: AttemptRow, delivery: Delivery) -> Reply | None:
-    """Reply to the result of machine detection, which is stored for later if the call has not begun yet."""
+    """The result is stored for later if the call has not begun yet."""
     id_ = session_id(attempt.leg, None)
     outcome = event_of(delivery.webhook)
     ref = WaitRef("event", id_, FIRST_TURN, OWN_LEG)
