@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ncco_server.store import FunctionResultRow, Store
+from ncco_server.store.function_results import SELECT_ALL
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 
 NUMBER = "447700900123"
@@ -21,6 +22,7 @@ async def test_a_result_is_kept_until_its_turn_is_stored(store: Store) -> None:
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
     await store.functions.add(RESULT)
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
+    assert [] == await store.database.read(SELECT_ALL)
 
     await store.functions.add(RESULT._replace(turn=1))
     await store.advance(*next_turn("leg-1", 1), has_called=True)
@@ -30,7 +32,9 @@ async def test_a_result_is_kept_until_its_turn_is_stored(store: Store) -> None:
 async def test_a_turn_without_functions_keeps_the_results_for_the_next_one_that_calls_some(store: Store) -> None:
     await store.functions.add(RESULT)
     await store.open_call(*new_call("leg-1"))
+    assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
     await store.advance(*next_turn("leg-1", 1), has_called=True)
+    assert [] == await store.database.read(SELECT_ALL)
     assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
 
