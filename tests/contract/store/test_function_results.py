@@ -33,8 +33,9 @@ async def test_a_turn_without_functions_keeps_the_results_for_the_next_one_that_
     await store.functions.add(RESULT)
     await store.open_call(*new_call("leg-1"))
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
+    await store.functions.add(RESULT._replace(session="leg-2"))
     await store.advance(*next_turn("leg-1", 1), has_called=True)
-    assert [] == await store.database.read(SELECT_ALL)
+    assert [("leg-2", RESULT.result)] == [*map(tuple, await store.database.read(SELECT_ALL))]
     assert 0 == await store.sweep(NOON_MS, 10, NOON_MS)
     assert "" == await store.functions.get("leg-1", 0, "shop.find:1")
 
