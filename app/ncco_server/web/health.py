@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
@@ -13,7 +13,7 @@ from ncco_server.flow.nodes import Place
 from ncco_server.service.calls import CallService
 from ncco_server.service.library import CURE
 from ncco_server.settings.values import is_direct
-from ncco_server.web.metrics import CONTENT_TYPE, Metrics
+from ncco_server.web.metrics import CONTENT_TYPE
 
 ISSUES_SHOWN: Final = 20
 DRAINING: Final = "the server is shutting down, but still answers"
@@ -64,25 +64,10 @@ class Readiness:
         }
 
 
-async def _server_id(request: Request) -> str:
-    server_id: str = request.app.state.server_id
-    return server_id
-
-
-async def _readiness(request: Request) -> Readiness:
-    readiness: Readiness = request.app.state.readiness
-    return readiness
-
-
-async def _counters(request: Request) -> Metrics:
-    counters: Metrics = request.app.state.webhooks.metrics
-    return counters
-
-
 @router.get("/healthz", summary="The process is up")
-async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
+async def healthz(request: Request) -> Response:
     """Always returns 200. `server` is random at each start, so `ncco doctor` can tell which server a URL leads to."""
-    return _json({"status": "up", "server": server_id})
+    return _json({"status": "up", "server": request.app.state.server_id})
 
 
 @router.get(
@@ -90,16 +75,16 @@ async def healthz(server_id: Annotated[str, Depends(_server_id)]) -> Response:
     summary="Flows are loaded and the store can be written; 503 with the reasons otherwise",
     responses={503: {"description": "The server can't take calls; the body is like that of 200"}},
 )
-async def readyz(readiness: Annotated[Readiness, Depends(_readiness)]) -> Response:
+async def readyz(request: Request) -> Response:
     """See `Readiness`."""
-    state = readiness.state()
+    state = request.app.state.readiness.state()
     return _json(state, 200 if state["ready"] else 503)
 
 
 @dev_router.get("/metrics", summary="Counters for Prometheus", response_class=PlainTextResponse)
-async def metrics(counters: Annotated[Metrics, Depends(_counters)]) -> Response:
+async def metrics(request: Request) -> Response:
     """The metrics in Prometheus's exposition format."""
-    return Response(counters.render(), media_type=CONTENT_TYPE)
+    return Response(request.app.state.webhooks.metrics.render(), media_type=CONTENT_TYPE)
 
 
 @console_router.api_route("/", methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

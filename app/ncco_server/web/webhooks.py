@@ -6,9 +6,10 @@ Whatever fails, the caller hears an NCCO, or Vonage gets a status that it unders
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import cached_property
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 from fastapi import APIRouter, Response
@@ -28,12 +29,15 @@ from ncco_server.ncco.webhooks import (
     StatusWebhook,
     TranscriptionWebhook,
     TransferWebhook,
+    Webhook,
 )
 from ncco_server.service.delivery import Reply
 from ncco_server.web.log import log_webhook
 from ncco_server.web.openapi import body_of, reference
 from ncco_server.web.webhook_failures import failure_response
 from ncco_server.web.webhook_http import WebhookRequest, WebhookResponse, error_response
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class Deadline:
@@ -164,80 +168,75 @@ CHALLENGE_LIMIT: Final = 64
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)
 
+
+def webhook(path: str, *models: type[Webhook]) -> Callable[[Endpoint], Endpoint]:
+    """Makes a function the endpoint of a path, by POST with a body of one of these models, and by GET."""
+
+    def register(endpoint: Endpoint) -> Endpoint:
+        router.post(path, openapi_extra=body_of(*models))(endpoint)
+        return router.get(path)(endpoint)
+
+    return register
+
+
 # Routes are tried in this order: the most frequent first, and each GET after all POSTs (see the last lines).
 
 
-@router.get("/answer")
-@router.post("/answer", openapi_extra=body_of(AnswerWebhook))
+@webhook("/answer", AnswerWebhook)
 async def answer(request: WebhookRequest) -> WebhookResponse:
     """Reply with the first NCCO of a call. The called number determines the flow."""
     return WebhookResponse(await request.calls.answer(request.verified))
 
 
-@router.get("/input/{wait}")
-@router.post("/input/{wait}", openapi_extra=body_of(InputWebhook))
+@webhook("/input/{wait}", InputWebhook)
 async def input_webhook(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Resume the call that is waiting for this input."""
     return WebhookResponse(await request.calls.resume("input", wait, request.verified))
 
 
-@router.get("/event")
-@router.post(
-    "/event",
-    openapi_extra=body_of(*EVENTS),
-)
+@webhook("/event", *EVENTS)
 async def event(request: WebhookRequest) -> WebhookResponse:
     """Record an event of the application."""
     return WebhookResponse(await request.calls.event(request.verified))
 
 
-@router.get("/event/{wait}")
-@router.post(
-    "/event/{wait}",
-    openapi_extra=body_of(*ACTION_EVENTS),
-)
+@webhook("/event/{wait}", *ACTION_EVENTS)
 async def action_event(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Handle an event of a dialled party, a recording or a transcription."""
     return WebhookResponse(await request.calls.resume("event", wait, request.verified))
 
 
-@router.get("/notify/{wait}")
-@router.post("/notify/{wait}", openapi_extra=body_of(NotifyWebhook))
+@webhook("/notify/{wait}", NotifyWebhook)
 async def notify(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Resume a call that reached a checkpoint."""
     return WebhookResponse(await request.calls.resume("notify", wait, request.verified))
 
 
-@router.get("/onanswer/{wait}")
-@router.post("/onanswer/{wait}", openapi_extra=body_of(AnswerWebhook))
+@webhook("/onanswer/{wait}", AnswerWebhook)
 async def on_answer(request: WebhookRequest, wait: str) -> WebhookResponse:
     """Reply with the NCCO that a called party hears before being connected."""
     return WebhookResponse(await request.calls.resume("onanswer", wait, request.verified))
 
 
-@router.get("/answer/{flow}")
-@router.post("/answer/{flow}", openapi_extra=body_of(AnswerWebhook))
+@webhook("/answer/{flow}", AnswerWebhook)
 async def answer_flow(request: WebhookRequest, flow: str) -> WebhookResponse:
     """Reply with the first NCCO of a call. The URL names the flow."""
     return WebhookResponse(await request.calls.answer(request.verified, flow))
 
 
-@router.get("/placed/{attempt}")
-@router.post("/placed/{attempt}", openapi_extra=body_of(AnswerWebhook))
+@webhook("/placed/{attempt}", AnswerWebhook)
 async def placed_answer(request: WebhookRequest, attempt: str) -> WebhookResponse:
     """Reply with the first NCCO of a call that this server placed."""
     return WebhookResponse(await request.calls.placed_answer(attempt, request.verified))
 
 
-@router.get("/placed/{attempt}/event")
-@router.post("/placed/{attempt}/event", openapi_extra=body_of(StatusWebhook))
+@webhook("/placed/{attempt}/event", StatusWebhook)
 async def placed_event(request: WebhookRequest, attempt: str) -> WebhookResponse:
     """Handle an event of a call that this server placed."""
     return WebhookResponse(await request.calls.placed_event(attempt, request.verified))
 
 
-@router.get("/fallback")
-@router.post("/fallback", openapi_extra=body_of(FallbackWebhook))
+@webhook("/fallback", FallbackWebhook)
 async def fallback(request: WebhookRequest) -> WebhookResponse:
     """Reply with an NCCO after one of our replies failed."""
     return WebhookResponse(await request.calls.fallback(request.verified))
