@@ -13,6 +13,7 @@ AppError
     ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
     ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
+        └── RowTaken       a row of a table that had to be new exists: play the turn again
 """
 
 from __future__ import annotations
@@ -121,3 +122,7 @@ class AlreadyOpen(StoreError):
 
 class Conflict(StoreError):
     """Another webhook changed the session first. The session has to be loaded again."""
+
+
+class RowTaken(Conflict):
+    """A row of a table that had to be new exists. The turn has to be played again, which will see the row."""

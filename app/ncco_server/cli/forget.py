@@ -91,6 +91,7 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     done = "would be deleted" if dry_run else "deleted"
     is_named = any(found._replace(revisions=0, purged=None))
     counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
+    counts += f", {counted(found.rows, 'row')} of tables" if found.rows else ""
     click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: no call contains it")
     if found.running:
         click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")

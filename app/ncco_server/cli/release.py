@@ -10,7 +10,7 @@ from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE
 from ncco_server.cli.project import Source
-from ncco_server.service.library import RELEASED, project_of, released_row, removals
+from ncco_server.service.library import RELEASED, changed_tables, project_of, released_row, removals
 
 
 @click.command(
@@ -20,8 +20,9 @@ Examples:
   ncco release                             in the server's folder, with its settings
   docker compose exec ncco ncco release    in its container
 
-If a number, flow or default that callers can reach disappears, servers refuse to load the flows, because a file may be
-missing by accident. This command confirms the removal for all servers with this database and these files. They load the
+If a number, flow or default that callers can reach disappears, or a table changes so that its rows would lose a column
+or their key, servers refuse to load the flows, because a file may be missing by accident. This command confirms the
+change for all servers with this database and these files. They load the
 flows within a second, or at their next start if NCCO_RELOAD is 0. Exit codes: 0 confirmed, or there is nothing to
 confirm, 1 the flows have errors, 2 no database can be used.""",
 )
@@ -34,6 +35,8 @@ async def command() -> int:
         row = await store.revision(RELEASED)
         served = row and project_of(row, project, settings.python_flows)
         removed = removals(served, project) if served else ()
+        for name, lost in changed_tables(served, project) if served else ():
+            removed += (lost,) if await store.tables.has_rows(name) else ()
         if removed:
             await store.replace_revision(released_row(project, datetime.now(UTC)))
     for place, message in removed:

@@ -32,9 +32,11 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outcomes import OTHERWISE
+from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Decision, Go, Outcome
 from ncco_server.flow.templates.budget import Budget
+from ncco_server.flow.templates.values import Names
 from ncco_server.ncco import check
 from ncco_server.ncco.webhooks import Webhook
 from ncco_server.value_types import Kind
@@ -73,6 +75,8 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
             run.entered.append((run.scopes.flow, step))
             if step.asks:
                 yield from ask(run, step)
+            if step.saves:
+                yield from _save(run, step)
             following = _play(run, step)
         except RenderError as error:
             following, step = _roll_back(run, step, error)
@@ -128,7 +132,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 def _play(run: Run, step: Step) -> Target | None:
     """Set the variables of a step and play it; returns its jump target, or None if it waits. Raises RenderError."""
-    if step.sets:
+    if step.sets and not step.saves:
         set_all(run, step.sets)
     names = run.scopes.names()
     leave = step.exit
@@ -156,9 +160,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
     asked = []
     for lookup in step.asks:
         try:
-            request = lookup.request(names)
-            key = _key(run, step, lookup)
-            asked.append((lookup, Lookup(step.name, lookup.name, request, key, run.scopes.flow.name)))
+            asked.append((lookup, _lookup(run, step, lookup, names)))
         except RenderError as error:
             problem = f"it could not be made: {run.scopes.shown(error)}"
             _keep_answers(run, step, [(lookup, "", LookupAnswer(None, problem))])
@@ -166,6 +168,41 @@ def ask(run: Run, step: Step) -> Playing[None]:
         answers = yield tuple(wanted for _, wanted in asked)
         tokens = [run.scopes.mask(wanted.request.sent()) for _, wanted in asked]
         _keep_answers(run, step, list(zip((lookup for lookup, _ in asked), tokens, answers, strict=True)))
+
+
+def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
+    """A lookup with its request, rendered for this call. Raises RenderError."""
+    request = lookup.request(names)
+    if isinstance(request, TableRead):
+        request = request._replace(at_ms=_milliseconds(run), pending=tuple(run.saves))
+    return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
+
+
+def _milliseconds(run: Run) -> int:
+    return round(run.context.now.timestamp() * 1000)
+
+
+def _save(run: Run, step: Step) -> Playing[None]:
+    """Set the variables of a step, then change rows of tables, in order. Raises RenderError.
+
+    Whether a row that must be new exists is read now. If somebody else adds it before the turn is stored, the turn is
+    played again.
+    """
+    set_all(run, step.sets)
+    for save in step.saves:
+        names = run.scopes.names()
+        change = save.change(names)
+        is_saved = change is not None
+        if save.asks is not None and change is not None:
+            (answer,) = yield (_lookup(run, step, save.asks, names),)
+            is_saved = answer.value is None
+            run.scopes.answers[save.asks.name] = {"ok": not is_saved}
+        if save.into:
+            run.scopes.assign(save.into, is_saved)
+        if change is not None and is_saved:
+            run.saves.append(change)
+        why = "no row can have this key" if change is None else "" if is_saved else "the row exists already"
+        run.note("saved", step.name, save.table.name, save.place, f"nothing: {why}" if why else "")
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:

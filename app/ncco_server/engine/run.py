@@ -23,6 +23,7 @@ from ncco_server.flow.templates.budget import Budget
 from ncco_server.ncco import Issue
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.results import NO_FACTS, TurnFacts
+from ncco_server.table_rows import RowChange
 
 _NO_NUMBER = "an entry of the list is not a phone number"
 
@@ -34,6 +35,7 @@ class Savepoint(NamedTuple):
         step: the step.
         built: the position in the NCCO, from `NccoBuilder.mark`.
         hooks: the number of hooks.
+        saves: the number of changes of tables' rows.
         entered: the number of entered steps.
         scopes: the variables and lookups, from `Scopes.state`.
     """
@@ -41,6 +43,7 @@ class Savepoint(NamedTuple):
     step: Step
     built: tuple[int, int, int]
     hooks: int
+    saves: int
     entered: int
     scopes: tuple[tuple[FlowScope, ...], str]
 
@@ -52,6 +55,7 @@ class Run:
         root: the flow that the call began in.
         before: the session before the turn.
         scopes: the flows that the call is in, and the names that values can use.
+        hooks, saves: the hooks to send and the rows of tables to change, so far.
         trace: the lines of the turn's trace so far.
         asked: how often each lookup was made, for idempotency keys.
         entered: the entered steps, each with its flow, without those that were rolled back.
@@ -80,6 +84,7 @@ class Run:
         self.context = context._replace(failsafe=(JOINED,)) if before.parent else context
         self.scopes = Scopes(root, before, context, budget or Budget())
         self.hooks: list[Any] = []
+        self.saves: list[RowChange] = []
         self.asked: dict[str, int] = {}
         self.called: list[CalledFunction] = []
         self.entered: list[tuple[Flow, Step]] = []
@@ -173,11 +178,14 @@ class Run:
     def begins_later(self, step: Step) -> bool:
         """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
-        This applies to steps that make a lookup, send a hook, set the result or hold the caller, after an action of
-        unknown length. After prompts they start immediately, so that their data is ready when the prompts end. Our
-        choice.
+        This applies to steps that make a lookup, change a table, send a hook, set the result or hold the caller, after
+        an action of unknown length. After prompts they start immediately, so that their data is ready when the prompts
+        end. Our choice.
         """
-        return bool(step.asks or step.sends or step.result or step.exit.asks_again) and self._builder.is_open_ended
+        return (
+            bool(step.asks or step.sends or step.saves or step.result or step.exit.asks_again)
+            and self._builder.is_open_ended
+        )
 
     def holds_again(self, step: Step) -> bool:
         """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.
@@ -241,7 +249,8 @@ class Run:
 
     def mark(self, step: Step) -> None:
         """Save the state of the turn before `step` adds to it. Raises RenderError if the step limit is exceeded."""
-        self._marks.append(Savepoint(step, self._builder.mark(), len(self.hooks), len(self.entered), self.scopes.state))
+        counts = len(self.hooks), len(self.saves), len(self.entered)
+        self._marks.append(Savepoint(step, self._builder.mark(), *counts, self.scopes.state))
         self.step = step.name
         if len(self._marks) > STEP_LIMIT:
             raise RenderError("R103", f"one turn entered more than {STEP_LIMIT} steps", str(step.place))
@@ -254,6 +263,7 @@ class Run:
         """Remove everything added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
+        del self.saves[mark.saves :]
         del self.entered[mark.entered :]
         self._builder.roll_back(mark.built)
         self.scopes.restore(mark.scopes)
@@ -359,6 +369,7 @@ class Run:
             stored_ncco=stored,
             facts=self._facts(is_over=is_over, has_dialled=dialled > before.dialled),
             called=tuple(self.called),
+            saves=tuple(self.saves),
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:

@@ -38,9 +38,15 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 
 
 def call_record(call: Call) -> dict[str, Any]:
+    is_hidden = _NUMBER.fullmatch(call.from_number) is None
+    if call.direction == "outbound":
+        person = call.to if _NUMBER.fullmatch(call.to) else ""
+    else:
+        person = "" if is_hidden else call.from_number
     return {
         "to": call.to,
         "from": call.from_number,
+        "person": person,
         "from_user": call.from_user,
         "uuid": call.uuid,
         "conversation_uuid": call.conversation_uuid,
@@ -50,7 +56,7 @@ def call_record(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
         "request": call.request,
-        "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
+        "is_hidden": is_hidden,
     }
 
 

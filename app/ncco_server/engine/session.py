@@ -12,6 +12,7 @@ import orjson
 
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.results import NO_FACTS, TurnFacts
+from ncco_server.table_rows import RowChange
 
 NOTHING: Final[Mapping[str, Any]] = {}
 """An empty map for values that Vonage did not send. It is never changed."""
@@ -313,7 +314,8 @@ class Lookup(NamedTuple):
         step: the step that makes the lookup.
         name: the name of the lookup.
         flow: the flow that declares it.
-        request: the request to send (`ncco_server.flow.language.lookups.LookupRequest`).
+        request: the request to send (`ncco_server.flow.language.lookups.LookupRequest`), or the row to read
+            (`ncco_server.flow.language.tables.TableRead`).
         key: the idempotency key, the same for each attempt of a turn.
         turn, session: the turn of a function that a handler calls, whose result is stored before the turn; 0 and ""
             for other lookups.
@@ -394,6 +396,7 @@ class Turn(NamedTuple):
         facts: what the caller got from the turn, for the result of the call.
         called: the functions of handlers that were called, in order. The store keeps their results until the turn is
             stored.
+        saves: the changes of tables' rows, in order.
     """
 
     ncco: list[dict[str, Any]]
@@ -409,6 +412,7 @@ class Turn(NamedTuple):
     stored_ncco: list[dict[str, Any]] | None = None
     facts: TurnFacts = NO_FACTS
     called: tuple[CalledFunction, ...] = ()
+    saves: tuple[RowChange, ...] = ()
 
 
 @dataclass
@@ -416,7 +420,7 @@ class TraceLine:
     """One line of a turn's trace. It is a dataclass without slots, because orjson serialises those fastest.
 
     Attributes:
-        did: `answered`, `heard`, `decided`, `entered`, `asked`, `ran`, `reaches`, `refused` or `failed`.
+        did: `answered`, `heard`, `decided`, `entered`, `asked`, `saved`, `ran`, `reaches`, `refused` or `failed`.
         step: the step that the line is about.
         what: the outcome, target or action.
         where: the line of the flow that decided, as `file:line`; or "".

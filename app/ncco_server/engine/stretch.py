@@ -294,8 +294,8 @@ def _entered(step: Step) -> TraceLine:
 
 
 def _is_enterable(step: Step) -> bool:
-    """Whether a step can be played on entry without any lookup, assignment, hook or decision."""
-    return not (step.sets or step.asks or step.sends or (step.exit.is_early and any(step.exit.reads())))
+    """Whether a step can be played on entry without any lookup, assignment, change of a table, hook or decision."""
+    return not (step.sets or step.asks or step.saves or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
 def _ready(draft: Draft, wait: OpenWait | None = None) -> ReadyAction:

@@ -163,7 +163,7 @@ def _book(*names: str) -> Mapping[str, FlowRule]:
 
 RULES: Final = _book(
     *("text", "structure", "expressions", "ncco", "locales", "prompts"),
-    *("hours", "lookups", "hooks", "usage", "handlers"),
+    *("hours", "lookups", "tables", "hooks", "usage", "handlers"),
 )
 """The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. E7xx:
 handlers in Python. Wxxx: warnings.

@@ -165,7 +165,8 @@ def _load(
             issues |= {*check_overrides(calendars.values(), today)}
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
     callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
-    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars)
+    tables = {name: table for name, table in context.shared.tables.items() if table is not None}
+    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables)
 
 
 def _read_files(

@@ -17,6 +17,8 @@ from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outbound import Outbound
 from ncco_server.flow.language.results import OwnResult
+from ncco_server.flow.language.saves import Save
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.paths import Path
 from ncco_server.flow.runtime import Exit, Handling, Way
@@ -54,6 +56,7 @@ class Step:
         error: the target if a value cannot be computed; None for the flow's `error` target.
         tail: whether the error exit's actions follow the step's `input`.
         asks: the lookups made on entry.
+        saves: the rows of tables changed on entry.
         sends: the hooks sent on entry.
         events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
         result: the flow's own result of a call that enters the step; "" if the step sets none.
@@ -68,9 +71,16 @@ class Step:
     error: Target | None = None
     tail: bool = True
     asks: tuple[AskedLookup, ...] = ()
+    saves: tuple[Save, ...] = ()
     sends: tuple[SentHook, ...] = ()
     events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
     result: str = ""
+
+    @property
+    def all_asks(self) -> Iterator[AskedLookup]:
+        """Its lookups, and what `save` reads to find out whether a row exists."""
+        yield from self.asks
+        yield from (save.asks for save in self.saves if save.asks is not None)
 
     @property
     def played(self) -> Iterator[Part]:
@@ -102,6 +112,7 @@ class Step:
         played = [effect for part in self.parts for effect in part.effects("do")]
         yield from asked
         yield from (Effect("set", "enter", each.value, each.name) for each in self.sets)
+        yield from (effect for save in self.saves for effect in save.effects())
         yield from (effect for hook in self.sends for effect in hook.effects("send", "enter"))
         if self.exit.is_early:
             yield from (Effect("read", "early", test) for test in self.exit.reads())
@@ -281,13 +292,15 @@ class Flow:
 class Project:
     """The result of loading: the flows without errors, and every issue.
 
-    `calendars` are the opening hours by name; those of a single flow are named `flow.name`.
+    `calendars` are the opening hours by name; those of a single flow are named `flow.name`. `tables` are those of the
+    shared files, by name.
     """
 
     flows: Mapping[str, Flow]
     issues: tuple[Any, ...]
     texts: Mapping[str, str]
     calendars: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, TableDefinition] = field(default_factory=dict)
 
     @property
     def has_errors(self) -> bool:

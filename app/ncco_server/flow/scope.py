@@ -49,6 +49,7 @@ _CALL = record(
     {
         "to": TYPES["phone"],
         "from": TYPES["phone"],
+        "person": TYPES["phone"],
         "is_hidden": TYPES["bool"],
         "from_user": _TEXT,
         "uuid": _TEXT,

@@ -27,7 +27,7 @@ from ncco_server.suggest import nearest
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _COLLECTED: Final = re.compile(r"\binto\W*(\w+)")
 _NAMING: Final = frozenset(
-    ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "events"]
+    ["vars", "params", "outcomes", "returns", "locales", "hours", "lookups", "hooks", "results", "tables", "events"]
 )
 """The sections, apart from `steps`, with names that the rest of the file may use."""
 _MISSPELT: Final = frozenset({"E202", "E263", "E402"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ncco_server import engine
 from ncco_server.engine import Call, Session, TraceLine, Turn
 from ncco_server.engine.session import from_json
@@ -23,10 +25,11 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     for _ in range(2):  # the second time for a leg that was transferred into the same flow: it needs a new session
         try:
-            turn = await turns.play(engine.begin(found, id_, call, context, given))
             key = turns.policy.keys[0]
             params = {name: mask(key, id_, text) if name in secret else text for name, text in given.items()}
-            return await turns.begin(turn, answer_row(delivery, id_, key, secret=secret), delivery, params=params)
+            received = answer_row(delivery, id_, key, secret=secret)
+            begin = partial(engine.begin, found, id_, call, context, given)
+            return await turns.first_turn(begin, received, delivery, params=params)
         except AlreadyOpen:
             id_ = await answered_session(turns, id_, call)
         if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:

@@ -7,6 +7,7 @@ caller is waiting.
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 from ncco_server import engine
 from ncco_server.engine import Session, WaitRef
@@ -36,8 +37,8 @@ async def answer(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url)
     received = answer_row(delivery, id_, turns.policy.keys[0], "onanswer")
     try:
-        turn = await turns.play(engine.begin_called(flow, id_, parent, wait, context))
-        return await turns.begin(turn, received, delivery, leg=delivery.call.uuid or id_)
+        begin = partial(engine.begin_called, flow, id_, parent, wait, context)
+        return await turns.first_turn(begin, received, delivery, leg=delivery.call.uuid or id_)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, "onanswer")
         return repeat or await _join_silently(turns, id_, delivery, "the party is known, but not its first turn")

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from ncco_server.errors import StoreError, StoreUnavailable
+from ncco_server.flow.language.tables import lost_by
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.nodes import Place
@@ -42,10 +43,10 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """Something that callers can reach now and that the new files no longer contain.
+    """Something that callers can reach now, or that rows of a table contain, and that the new files no longer contain.
 
     Attributes:
-        place: the place of the flow that it belongs to, in the files in use.
+        place: the place of the flow or the table that it belongs to, in the files in use.
         message: what is missing.
     """
 
@@ -123,7 +124,7 @@ class Library:
             if self.loaded_at is None and (project.has_errors or not confirms_removals):
                 in_use = await self._released(project)
             if not project.has_errors and not confirms_removals:
-                self.removed = removals(in_use, project)
+                self.removed = (*removals(in_use, project), *await self._lost_columns(in_use, project))
                 if self.removed and await self._is_released(project):
                     self.removed = ()
             if project.has_errors or self.removed:
@@ -157,6 +158,11 @@ class Library:
                     await self._note_open_calls()
                     self._swap(released, datetime.now(UTC))
         return await reading
+
+    async def _lost_columns(self, before: Project, after: Project) -> list[Removal]:
+        """What rows of tables would lose because their tables are declared in another way."""
+        found = changed_tables(before, after)
+        return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
     async def is_confirmed(self) -> bool:
         """False while the store is unavailable."""
@@ -343,6 +349,15 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
         if flow.is_startable and not (now is not None and now.is_startable):
             found.append(Removal(flow.place, f"no call can start in flow {flow.name} anymore"))
     return tuple(found)
+
+
+def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
+    """What rows of tables would lose, with the name of each table. Without rows, a change loses nothing.
+
+    The rows of a table that is no longer declared stay as they are.
+    """
+    both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
+    return [(old.name, Removal(old.place, message)) for old, new in both for message in lost_by(old, new)]
 
 
 def released_row(project: Project, now: datetime) -> RevisionRow:

@@ -126,7 +126,7 @@ def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> Lo
     if f'"{MASKED}'.encode() in orjson.dumps(record):
         raise CannotReplay(f"the answer of the lookup {lookup.name} is sensitive, so it was not stored")
     if not record.get("ok"):
-        return LookupAnswer(None, "it was not ok")
+        return LookupAnswer(None) if lookup.request.method == "TABLE" else LookupAnswer(None, "it was not ok")
     return LookupAnswer({name: value for name, value in record.items() if name != "ok"})
 
 

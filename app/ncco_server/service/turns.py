@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -13,7 +14,7 @@ from ncco_server import engine
 from ncco_server.engine import Call, Lookup, LookupAnswer, OpenWait, Session, Turn, TurnContext, WaitRef
 from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
-from ncco_server.errors import Conflict, StoreUnavailable
+from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
@@ -45,6 +46,7 @@ from ncco_server.store import (
     milliseconds,
     moment_of,
 )
+from ncco_server.table_rows import applied
 
 if TYPE_CHECKING:  # most flows record nothing
     from ncco_server.store import RecordingRow
@@ -59,6 +61,19 @@ Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
 """The turn and wait numbers in the row of an answer webhook, which does not belong to a wait."""
+
+
+async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+    """The rows that lookups read, with the changes that their turn has made before; None for a missing one.
+
+    Raises StoreUnavailable.
+    """
+    found = []
+    for lookup in wanted:
+        request = lookup.request
+        columns = await store.tables.get(request.row, request.at_ms) if request.row else None
+        found.append(LookupAnswer(applied(columns, request.row, request.pending)))
+    return tuple(found)
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -126,6 +141,7 @@ class Turns:
         ended: called with the result of each call that has ended.
 
     Attributes:
+        read_rows: answers lookups that read a table; None for the store's rows.
         library: the flows in use.
         store_probe: whether the store is available.
         failsafe: the failsafe NCCO as bytes.
@@ -148,6 +164,7 @@ class Turns:
         self.look_ups = look_ups
         self.hooks_written = hooks_written
         self.ended = ended
+        self.read_rows: AnswerLookups | None = None
         self._functions = Functions(store)
         self._dials = 0
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
@@ -169,7 +186,9 @@ class Turns:
         leg: str = "",
         params: Mapping[str, str] = NOTHING,
     ) -> Reply:
-        """Store the first turn of a call, then reply with it, even if the call was forgotten. Raises AlreadyOpen.
+        """Store the first turn of a call, then reply with it, even if the call was forgotten.
+
+        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again.
 
         `params` are those of the answer URL, with tokens in place of sensitive values.
         """
@@ -179,7 +198,13 @@ class Turns:
         row = session_row(turn.session, 1, now, now, leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks, params=params)
         is_written = await self.store.open_call(
-            row, played, received, hooks=hooks, parent=turn.session.parent, has_called=bool(turn.called)
+            row,
+            played,
+            received,
+            hooks=hooks,
+            parent=turn.session.parent,
+            has_called=bool(turn.called),
+            saves=turn.saves,
         )
         if hooks and is_written:
             self.hooks_written()
@@ -232,7 +257,7 @@ class Turns:
         return Reply.repeat(stored, kind, delivery.call)
 
     async def play(self, playing: Playing[Result]) -> Result:
-        """Drive the interpreter and answer its lookups until it returns.
+        """Drive the interpreter and answer its lookups until it returns. Rows of tables are read as they are now.
 
         Raises Conflict or AlreadyOpen if the turn needs a function that was called in the same turn, which is stored.
         """
@@ -243,11 +268,38 @@ class Turns:
                 if wanted[0].is_function:
                     answers: tuple[LookupAnswer, ...] = (await self._functions.answer(wanted[0], look_up),)
                 else:
-                    answers = await look_up(wanted)
+                    answers = await self._answers(wanted, look_up)
                 wanted = playing.send(answers)
         except StopIteration as done:
             result: Result = done.value
             return result
+
+    async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
+        """The answers of lookups, and the rows of those that read a table. Raises StoreUnavailable."""
+        others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
+        if len(others) == len(wanted):
+            return await look_up(wanted)
+        read = self.read_rows or partial(rows_of, self.store)
+        rows = iter(await read(tuple([lookup for lookup in wanted if lookup.request.method == "TABLE"])))
+        answers = iter(await look_up(others) if others else ())
+        return tuple([next(rows if lookup.request.method == "TABLE" else answers) for lookup in wanted])
+
+    async def first_turn(
+        self,
+        begin: Callable[[], Playing[Turn]],
+        received: WebhookRow,
+        delivery: Delivery,
+        leg: str = "",
+        params: Mapping[str, str] = NOTHING,
+    ) -> Reply:
+        """Play the first turn of a call, store it, and reply with it; see `begin`. Raises AlreadyOpen."""
+        for _ in range(ATTEMPTS):
+            turn = await self.play(begin())
+            try:
+                return await self.begin(turn, received, delivery, leg, params)
+            except RowTaken:
+                continue
+        raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
     def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
         """The hooks for an event on a wait. The store ignores the hooks of a repeated delivery."""
@@ -362,7 +414,14 @@ class Turns:
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
         await self.store.advance(
-            moved, played, received, hooks=hooks, recording=recording, parent=parent, has_called=bool(turn.called)
+            moved,
+            played,
+            received,
+            hooks=hooks,
+            recording=recording,
+            parent=parent,
+            has_called=bool(turn.called),
+            saves=turn.saves,
         )
         if hooks:
             self.hooks_written()

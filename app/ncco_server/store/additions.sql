@@ -361,3 +361,24 @@ CREATE TABLE IF NOT EXISTS ncco_function_results (
     created_at bigint NOT NULL,
     PRIMARY KEY (session, turn, name)
 );
+
+-- version 0014
+-- The rows of the tables that flow files declare (ncco_server/store/table_rows.py).
+
+CREATE TABLE IF NOT EXISTS ncco_rows (
+    name text NOT NULL,
+    columns text NOT NULL,
+    version bigint NOT NULL,
+    changed_at bigint NOT NULL,
+    changed_by text NOT NULL,
+    expires_at bigint,
+    PRIMARY KEY (name)
+);
+
+-- only in PostgreSQL
+ALTER TABLE ncco_rows
+    ALTER COLUMN name TYPE text COLLATE "C";
+
+CREATE INDEX IF NOT EXISTS ncco_rows_by_expiry
+    ON ncco_rows (expires_at)
+    WHERE expires_at IS NOT NULL;

@@ -10,7 +10,7 @@ from operator import add
 from typing import Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
-from ncco_server.store import function_results
+from ncco_server.store import function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
 from ncco_server.store.placed import erase_placed
 from ncco_server.store.recordings import erase
@@ -97,7 +97,7 @@ class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
     `counted` has the result of `_COUNTED` for each call, and `functions` are the sessions whose functions' results are
-    found. `names` are the sessions, legs and conversations of the rows,
+    found. `rows` are the names of rows of tables. `names` are the sessions, legs and conversations of the rows,
     each with its latest time in milliseconds.
     """
 
@@ -108,6 +108,7 @@ class _MatchingRows:
     recordings: list[str]
     placed: list[str]
     functions: set[str]
+    rows: list[str]
     names: dict[str, int]
 
     def count(self) -> Forgotten:
@@ -120,6 +121,7 @@ class _MatchingRows:
             hooks=len(self.hooks),
             recordings=len(self.recordings),
             placed=len(self.placed),
+            rows=len(self.rows),
         )
 
 
@@ -129,7 +131,7 @@ async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, r
     total = Forgotten()
     for _ in range(ROUNDS):
         found = await _find(database, wanted)
-        if not (found.calls or found.webhooks or found.hooks or found.recordings or found.placed or found.functions):
+        if not (any(found.count()) or found.functions):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
@@ -164,6 +166,11 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
             for session, result in await database.read(function_results.SELECT_ALL)
             if session in related or wanted.are_in(result.encode())
         },
+        rows=[
+            name
+            async for name, columns in table_rows.all_rows(database)
+            if wanted.are_in(name.encode(), columns.encode())
+        ],
         names=names,
     )
 
@@ -223,6 +230,8 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
         await database.write(partial(erase, ids, with_uuid=True))
     for ids in _batches(found.placed):
         await database.write(partial(erase_placed, ids))
+    for row in found.rows:  # one at a time, because a transaction must not wait for a turn and a turn for it
+        await database.write(partial(_delete_row, row))
     for sessions in _batches(found.functions):
         await database.write(partial(_delete_results, sessions))
 
@@ -231,6 +240,10 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
     yield from subtract(keys)
     yield Many(DELETE_CALL, [(key,) for key in keys])
+
+
+def _delete_row(name: str) -> Work[None]:
+    yield table_rows.DELETE_ROW, (name,)
 
 
 def _delete_results(sessions: Sequence[str]) -> Work[None]:

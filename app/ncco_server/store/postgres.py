@@ -345,8 +345,11 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 
 
 async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> None:
-    """Wait for other hosts' groups with calls of this one: each locks rows in the order of its statements."""
-    if len(group) > 1:
+    """Wait for other hosts' groups with calls or rows of tables of this one: each locks them as its statements come.
+
+    An operation alone locks only what belongs to its calls, unless it changes rows of tables, whose names contain `[`.
+    """
+    if len(group) > 1 or any("[" in key for key in group[0].keys):
         names = {key for item in group for key in item.keys if key}
         keys = sorted(zlib.crc32(name.encode(errors="replace")) - (1 << 31) for name in names)
         await connection.fetch(_LOCK_CALLS, _CALLS, keys)

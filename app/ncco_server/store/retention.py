@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Any, Final
 
-from ncco_server.store import function_results
+from ncco_server.store import function_results, table_rows
 from ncco_server.store.database import Database, Many, Work
 from ncco_server.store.hooks import FREE_NEXT
 from ncco_server.store.results import count_before_deletion
@@ -70,6 +70,8 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
 
+    Also deletes, and counts, up to `limit` rows of tables that have expired.
+
     Old calls are deleted first, with their webhooks; then other old webhooks, placed calls and hooks. The hashes of
     forgotten calls' names are kept as long as the calls' last webhooks would have been.
     """
@@ -82,6 +84,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
         deleted += len((yield Many(DELETE_WEBHOOK, [(key,) for key in webhooks])))
     yield _DELETE_OLD_FORGOTTEN, (before,)
     yield function_results.DELETE_OLD, (before,)
+    deleted += len((yield table_rows.DELETE_EXPIRED, (now, limit)))
     deleted += yield from _sweep_placed(before, limit)
     hooks = yield from _old_keys(OLDEST_HOOKS, before, limit, now)
     return deleted + (yield from delete_hooks(hooks))

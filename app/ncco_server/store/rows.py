@@ -317,6 +317,7 @@ class Forgotten(NamedTuple):
         revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
         recordings: rows of recordings; the server or `ncco forget` removes their files.
         placed: calls that this server has placed or would have placed.
+        rows: rows of the tables that flow files declare.
         purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
     """
 
@@ -328,4 +329,5 @@ class Forgotten(NamedTuple):
     revisions: int = 0
     recordings: int = 0
     placed: int = 0
+    rows: int = 0
     purged: bool | None = None

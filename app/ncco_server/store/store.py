@@ -52,6 +52,8 @@ if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.placed import PlacedCalls
     from ncco_server.store.recordings import RecordingRow, Recordings
     from ncco_server.store.records import Records
+    from ncco_server.store.table_rows import TableRows
+    from ncco_server.table_rows import RowChange
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -291,12 +293,21 @@ def _advance(
     *,
     parent: str,
     has_called: bool,
+    saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new."""
+    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new.
+
+    Also raises RowTaken.
+    """
+    taken = (yield from _claim(saves, turn)) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
+        if taken:
+            yield from _release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+    if saves:
+        yield from _save(saves, taken, turn)
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -312,6 +323,24 @@ def _add_turn(
         yield from set_result(parent, turn.result, webhook.received_at)
     if has_called:
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
+
+
+def _claim(saves: Sequence[RowChange], turn: TurnRow) -> Work[tuple[str, ...]]:
+    from ncco_server.store.table_rows import claim  # noqa: PLC0415 - most flows have no tables
+
+    return (yield from claim(saves, turn.created_at, f"call {turn.session}"))
+
+
+def _release(taken: Sequence[str]) -> Work[None]:
+    from ncco_server.store.table_rows import release  # noqa: PLC0415 - most flows have no tables
+
+    yield from release(taken)
+
+
+def _save(saves: Sequence[RowChange], taken: Sequence[str], turn: TurnRow) -> Work[None]:
+    from ncco_server.store.table_rows import write  # noqa: PLC0415 - most flows have no tables
+
+    yield from write(saves, taken, turn.created_at, f"call {turn.session}")
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
@@ -424,6 +453,13 @@ class Store:
 
         return ApiKeys(self.database)
 
+    @cached_property
+    def tables(self) -> TableRows:
+        """The rows of the tables that flow files declare."""
+        from ncco_server.store.table_rows import TableRows  # noqa: PLC0415 - most flows have no tables
+
+        return TableRows(self.database)
+
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable.
 
@@ -480,15 +516,17 @@ class Store:
         hooks: Sequence[HookRow] = (),
         parent: str = "",
         has_called: bool = False,
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, bool]:
-        """Write a new call with its first turn. Raises AlreadyOpen.
+        """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
         If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
         the call's ID, leg or conversation was forgotten; then only hashes of all three are written. `has_called` says
         whether the turn has called functions of handlers, whose results are deleted from `functions`.
         """
-        work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called)
-        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
+        work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
+        keys = (session.id, session.leg, webhook.session, parent)
+        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
 
     def _open_call(
         self,
@@ -499,8 +537,10 @@ class Store:
         parent: str,
         *,
         has_called: bool,
+        saves: Sequence[RowChange],
     ) -> Work[bool]:
         """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
+        taken = (yield from _claim(saves, turn)) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -509,6 +549,8 @@ class Store:
             if written:  # the first INSERT only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
+                if taken:
+                    yield from _release(taken)
                 for name, hash_ in zip(names, hashes, strict=True):
                     if name:
                         yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
@@ -516,8 +558,12 @@ class Store:
                     yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                 return False
             else:
+                if taken:
+                    yield from _release(taken)
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
+        if saves:
+            yield from _save(saves, taken, turn)
         return True
 
     def advance(
@@ -530,13 +576,18 @@ class Store:
         recording: RecordingRow | None = None,
         parent: str = "",
         has_called: bool = False,
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
         """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        Also raises Conflict if the turn exists already. For `parent` and `has_called`, see `open_call`.
+        Also raises Conflict if the turn exists already, and RowTaken. For `parent`, `has_called` and `saves`, see
+        `open_call`.
         """
-        work = partial(_advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called)
-        return self.database.write(work, (session.id, session.leg, webhook.session, parent))
+        work = partial(
+            _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
+        )
+        keys = (session.id, session.leg, webhook.session, parent)
+        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
 
     def record(
         self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None

@@ -25,10 +25,12 @@ SUMS_TABLE: Final = "ncco_sums"
 PROGRESS_TABLE: Final = "ncco_result_progress"
 LEASES_TABLE: Final = "ncco_leases"
 FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
+ROWS_TABLE: Final = "ncco_rows"
+"""The rows of the tables that flow files declare."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
     *(VERSION_TABLE, ADDITIONS_TABLE, RETENTION_TABLE, RECORDINGS_TABLE, BACKUPS_TABLE, FORGOTTEN_TABLE),
     *(PLACED_TABLE, ATTEMPTS_TABLE, PLACING_TABLE, API_KEYS_TABLE),
-    *(RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE, LEASES_TABLE, FUNCTION_RESULTS_TABLE),
+    *(RESULTS_TABLE, SUMS_TABLE, PROGRESS_TABLE, LEASES_TABLE, FUNCTION_RESULTS_TABLE, ROWS_TABLE),
 )

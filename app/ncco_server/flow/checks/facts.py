@@ -59,7 +59,7 @@ class Facts:
         meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the values that are assigned to variables and `locale`, by name.
-        brought: the variables that another flow fills when it returns.
+        brought: the variables that another flow fills when it returns, or `save` with `into`.
         collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
             speech.
         asked, sent_hooks, results: the names of the lookups that are asked, the hooks that are sent, the results that
@@ -122,6 +122,7 @@ class Facts:
         self.results.add(step.result)
         self._use(step.effects)
         self.asked.update(asking.name for asking in step.asks)
+        self.brought.update(save.into for save in step.saves if save.into)
         asked = step.exit.asked
         digits = asked.lengths if asked is not None and not asked.free_speech else None
         for way, _ in step.leaving:

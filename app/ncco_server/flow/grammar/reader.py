@@ -133,7 +133,7 @@ class Resolver(Reader):
         flows: the signatures of the flows of the project, by name.
         has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
         locales: the flow's locales by name; empty if it speaks only one language.
-        lookups, hooks, results: the lookups, hooks and results that the flow may use, by name.
+        lookups, hooks, results, tables: what the flow may use, by name.
         language: the language of spoken values (BCP 47).
         own: the signature of the flow that is being read; None if the file is not a flow.
         inherited: the options from `defaults`, by kind of action.
@@ -149,6 +149,7 @@ class Resolver(Reader):
     lookups: Mapping[str, Any] = field(default_factory=dict)
     hooks: Mapping[str, Any] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
+    tables: Mapping[str, Any] = field(default_factory=dict)
     language: str = "en-US"
     own: Signature | None = None
     inherited: Mapping[str, Map] = field(default_factory=dict)

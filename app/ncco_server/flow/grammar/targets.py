@@ -54,7 +54,7 @@ def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]
         if name not in known:
             _report_undeclared(entry, known, reader)
         entries.append(entry)
-    return _assigned(entries, known, "", reader)
+    return assigned(entries, known, "", reader)
 
 
 def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Resolver) -> None:
@@ -76,7 +76,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
         reader.unknown("E225", entry.key, known, f'the variable "{name}" is not declared', cure)
 
 
-def _assigned(
+def assigned(
     entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
     """The values that the entries of a map assign to the `known` variables.
@@ -127,7 +127,7 @@ def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, 
     for key in (entry.key for entry in entries if entry.key.value not in own.returns):
         cure = None if own.returns else f"add `returns: {{{key.value}: text}}` to the flow"
         reader.unknown("E274", key, own.returns, f'this flow does not return "{key.value}"', cure)
-    return _assigned(entries, own.returns, "`returns`", reader)
+    return assigned(entries, own.returns, "`returns`", reader)
 
 
 def read_given(
@@ -158,7 +158,7 @@ def read_given(
         cure = None if params else "delete it, or declare it there under `params`"
         reader.unknown("E270", key, params, f'{what} takes no "{key.value}"', cure)
     known = {name: param.variable for name, param in params.items()}
-    given = _assigned(entries, known, f"`params` of {what}", reader)
+    given = assigned(entries, known, f"`params` of {what}", reader)
     written = {entry.key.value for entry in entries}
     missing = [name for name, param in params.items() if param.is_required and name not in written]
     if missing and written <= params.keys():

@@ -6,6 +6,7 @@ lookups:
     timeout: 700ms
     returns: {name: text, tier: [gold, standard]}
     default: {name: "", tier: standard}
+  regular: {table: customers, number: "{{ call.person }}"}    # a row of a table of our own
 
 A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
 """
@@ -23,18 +24,19 @@ from jinja2 import nodes
 
 from ncco_server.errors import RenderError
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread
-from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, named, ref
+from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has_braces, read_fields
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from ncco_server.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
+from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.paths import written
 from ncco_server.flow.scope import Param
 from ncco_server.flow.templates.references import root_names
 from ncco_server.flow.templates.values import Computed, Value
-from ncco_server.value_types import TYPES, Kind, record
+from ncco_server.value_types import ANY, TYPES, JsonSchema, Kind, record
 
 _PATH_END = re.compile(r"[?#]")
 _COMPUTED = "\0"
@@ -65,12 +67,14 @@ def _segments(written: Computed) -> Iterator[str]:
     yield from _PATH_END.split(text)[0].split("/")
 
 
-Method: TypeAlias = Literal["GET", "POST", "PYTHON"]
+Method: TypeAlias = Literal["GET", "POST", "PYTHON", "TABLE"]
 
 Answer: TypeAlias = Mapping[str, Any]
 """The fields of `returns`, and `ok`."""
 
-_METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON"}
+_METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON", "table": "TABLE"}
+NO_ROW: Final = "there is no such row"
+"""The problem of a lookup whose table has no row with this key."""
 _QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
@@ -78,6 +82,9 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("post", "with"): "write `json`",
     ("python", "json"): "write `with: {name: value}`: the function's arguments",
     ("python", "headers"): "delete it: a function is called, so nothing is sent",
+    **{("table", word): "delete it: a row is read, so nothing is sent" for word in ("json", "headers", "with")},
+    **{("table", word): "delete it: a row is read from the server's own database" for word in ("timeout", "cache")},
+    ("table", "returns"): "delete it: the columns of the table are the fields",
 }
 """What to write instead of a key that a method does not support."""
 
@@ -170,6 +177,9 @@ class LookupDefinition(Definition):
     example: ClassVar = '{get: "https://..", returns: {name: text}}'
 
     method: SetByCode[Method]
+    key: SetByCode[Key] = field(default_factory=dict)
+    table: TableName | None = None
+    """The table from which a row is read. Beside it stand the values of the row's key."""
     get: HttpUrl | None = None
     """The URL to request. Values in it are escaped."""
     post: HttpUrl | None = None
@@ -199,7 +209,18 @@ class LookupDefinition(Definition):
 
     @property
     def values(self) -> tuple[Value, ...]:
-        return (*super().values, *filter(None, (self.arguments,)))
+        return (*super().values, *filter(None, (self.arguments,)), *self.key.values())
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        schemas = cls.schemas()
+        words: dict[str, JsonSchema] = {word: {} for word in schemas}
+        row = {"properties": words, "additionalProperties": TEXT}
+        return {
+            "type": "object",
+            "properties": schemas,
+            **choose([(has("table"), row)], mapped(words, required=cls.required())),
+        }
 
     @property
     def type(self) -> Kind:
@@ -210,11 +231,13 @@ class LookupDefinition(Definition):
         """The value of the lookup before it is made: the default, with `ok` false."""
         return {**self.default, OK: False}
 
-    def render(self, names: Mapping[str, Any]) -> LookupRequest:
+    def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
         """The request in this call. `names` also contains its params. Raises RenderError.
 
         A value that is a whole path segment must not be empty.
         """
+        if self.table is not None:
+            return TableRead(self.table.row(self.key, names))
         url = self.url.render(names) if self.url else ""
         check_segments(self.url, url)
         return LookupRequest(
@@ -238,6 +261,10 @@ class LookupDefinition(Definition):
         """
         if problem:
             return self.default_answer, problem
+        if self.table is not None:
+            if value is None:
+                return self.default_answer, NO_ROW
+            value = {**self.default, **value} if isinstance(value, Mapping) else value
         try:
             return {**self.returns.read(value), OK: True}, ""
         except Misfit as misfit:
@@ -274,21 +301,34 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     found = reader.map(entry.value, what, f"write `{name}: {LookupDefinition.example}`")
     if found is None:
         return None
-    fields = LookupDefinition.read_words(found, what, reader, place=place)
+    table = named_table(found.get("table"), reader)
+    keys = () if found.get("table") is None else found.keys() if table is None else table.key
+    known = dict.fromkeys((*LookupDefinition.words(), *keys))
+    fields = read_fields(found, known, what, reader, place=place, hints=LookupDefinition.hints)
     if not is_named:
         return None
     word = _check_method(fields, reader)
     params = _read_params(fields.get("params"), reader)
-    returns = read_returns(fields, reader)
     inner = replace(reader, scope=scope_with(params, reader.scope))
+    returns = (
+        read_returns(fields, reader)
+        if word != "table"
+        else table.returned
+        if table is not None
+        else Returned(record({}, ANY))
+    )
+    made: dict[str, Any] = {}
+    if word == "table" and table is not None:
+        made["key"] = read_key(table, fields, inner) or {}
     definition = LookupDefinition.build(
-        fields.without(*{"get", "post"}.difference((word,))),
+        fields.without(*{"get", "post", "table"}.difference((word,))),
         inner,
         name=name,
         method=_METHODS[word],
         params=params,
         returns=returns,
-        default=read_default(fields, returns, reader),
+        default=read_default(fields, returns, reader, given=table.defaults if word == "table" and table else {}),
+        **made,
     )
     if definition is not None and definition.cache_ms:
         _check_cache(definition, inner.scope.secrets, reader)
@@ -296,11 +336,11 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """E530 unless there is exactly one of `get`, `post` and `python`, and E540 for a word that has no effect."""
+    """E530 unless there is exactly one way to get the answer, and E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
-        reader.report("E530", fields.place, f"{fields.what} has no `get`, `post` or `python`", cure)
+        reader.report("E530", fields.place, f"{fields.what} has no `get`, `post`, `python` or `table`", cure)
         return "get"
     if len(found) > 1:
         message = f"{fields.what} has `{found[0]}` and `{found[1]}`"
@@ -339,7 +379,7 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
-    def request(self, names: Mapping[str, Any]) -> LookupRequest:
+    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
         """The request in this call. Raises RenderError."""
         return self.definition.render(self.scope(names))
 

@@ -162,6 +162,7 @@ MAX_NESTED: Final = 5
 OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
 """Types for which an answer may use "" if there is no value."""
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 _HOST: Final = re.compile(r"[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, with the type of each field of the answer"
 _SENSITIVE: Final = "sensitive"
@@ -320,20 +321,27 @@ def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
     return True
 
 
-def read_default(fields: Fields, returns: Returned, reader: Resolver) -> dict[str, Any]:
-    """The result if there is no answer: `default`, completed with empty values; E533 for values that do not fit."""
+def read_default(
+    fields: Fields, returns: Returned, reader: Resolver, given: Mapping[str, Any] = _NOTHING
+) -> dict[str, Any]:
+    """The result if there is no answer: `default`, completed with `given` and empty values.
+
+    E533 for values that do not fit.
+    """
     node = fields.get("default")
     within = f"the default of {fields.what}"
     if node is None:
-        return _fill_map(Map((), fields.place), returns.type, within, reader)
+        return _fill_map(Map((), fields.place), returns.type, within, reader, given)
     cure = f"write `default: {{{', '.join(f'{name}: ..' for name in returns.fields)}}}`"
     found = reader.map(node, f"`default` of {fields.what}", cure)
     if found is None:
         return dict(returns.type.empty)
-    return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader)
+    return _fill_map(found._replace(place=fields.at("default")), returns.type, within, reader, given)
 
 
-def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str, Any]:
+def _fill_map(
+    node: Map, type_: Kind, within: str, reader: Resolver, given: Mapping[str, Any] = _NOTHING
+) -> dict[str, Any]:
     """A map with the values that are written, and empty ones for the rest; E533 for a field that is not declared."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
@@ -346,6 +354,8 @@ def _fill_map(node: Map, type_: Kind, within: str, reader: Resolver) -> dict[str
     for name, inner in type_.fields.items():
         if name in written:
             found[name] = _read_value(written[name], inner, f"`{name}` in {within}", reader)
+        elif name in given:
+            found[name] = given[name]
         elif inner.is_record:
             found[name] = _fill_map(Map((), node.place), inner, within, reader)
         else:

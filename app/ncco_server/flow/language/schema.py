@@ -46,8 +46,10 @@ from ncco_server.flow.language.outbound import OutboundWords
 from ncco_server.flow.language.outcomes import OUTCOMES
 from ncco_server.flow.language.retry import FAILURES, RetryWords, Then
 from ncco_server.flow.language.returns import OPTIONAL
+from ncco_server.flow.language.saves import SaveWords
 from ncco_server.flow.language.shared import SharedWords
 from ncco_server.flow.language.step import EXITS, StepWords
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.ncco.actions import ENDPOINT, SHAPES
 from ncco_server.value_types import TYPES, JsonSchema
 
@@ -108,6 +110,8 @@ def definitions() -> dict[str, JsonSchema]:
         "lookups": named(LookupDefinition.json_schema()),
         "hooks": named(HookDefinition.json_schema()),
         "results": named(TEXT),
+        "tables": named(TableDefinition.json_schema()),
+        "save": SaveWords.json_schema(),
         "hours": named(HoursWords.json_schema()),
         **{name: model.json_schema() for name, model in HOURS_SCHEMAS.items()},
         "locales": named(Locale.json_schema()),

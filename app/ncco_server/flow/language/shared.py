@@ -5,6 +5,7 @@ hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
 lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
 hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
 results: {booked: an appointment was booked}
+tables: {customers: {key: {number: phone}, columns: {name: text}}}
 locales: {en: {language: en-GB}}
 defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
 
@@ -30,12 +31,13 @@ from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
 from ncco_server.flow.language.results import OwnResult, read_results
+from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
 from ncco_server.flow.scope import Signature, scope_types
 from ncco_server.flow.templates.parsing import Templates
 from ncco_server.value_types import ANY, Word
 
-SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results")
+SECTIONS: Final = ("locales", "hours", "lookups", "hooks", "results", "tables")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Sections:
     lookups: Mapping[str, LookupDefinition] = field(default_factory=dict)
     hooks: Mapping[str, HookDefinition] = field(default_factory=dict)
     results: Mapping[str, OwnResult] = field(default_factory=dict)
+    tables: Mapping[str, TableDefinition | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ class SharedWords(Declarations):
 
     shared: bool | None = None
     """true: this file contains parts for all flows."""
+    tables: Annotated[Node | None, Unread(ref("tables"))] = None
+    """The tables of the project by name: rows in the server's own database, which outlive calls."""
 
 
 def is_shared(node: Node | None) -> bool:
@@ -116,6 +121,13 @@ def is_shared(node: Node | None) -> bool:
 def read_shared(nodes: Iterable[tuple[Map, list[FlowIssue]]], context: Context) -> Context:
     """The context with all shared parts. The errors of each file are added to its own list."""
     owners: dict[tuple[str, str], Text] = {}
+    nodes = list(nodes)
+    tables: dict[str, TableDefinition | None] = {}
+    for node, issues in nodes:  # first the tables of all files: lookups of each file may read them
+        if (written := node.get("tables")) is not None:
+            tables |= read_tables(written, Reader(issues, context.zone))
+    if tables:
+        context = replace(context, shared=replace(context.shared, tables=tables))
     for node, issues in nodes:
         context = _read_file(node, context, issues)
         _check_owners(node, owners, issues)
@@ -193,7 +205,7 @@ def read_sections(
     scope = reader.scope.with_name("hours", hours_type(calendars))
     if locales:
         scope = scope.with_name("locale", Word(tuple(locales)))
-    reader = replace(reader, scope=scope, locales=locales)
+    reader = replace(reader, scope=scope, locales=locales, tables=outer.tables)
     lookups = {name: lookup for name, lookup in outer.lookups.items() if name not in reader.variables}
     if words.lookups:
         lookups |= read_lookups(words.lookups, reader)
@@ -207,4 +219,6 @@ def read_sections(
         hooks |= read_hooks(words.hooks, reader)
     own_results = read_results(words.results, reader) if words.results else {}
     results = {**outer.results, **own_results}
-    return Sections(locales, calendars, lookups, hooks, results), replace(reader, hooks=hooks, results=results)
+    return Sections(locales, calendars, lookups, hooks, results, outer.tables), replace(
+        reader, hooks=hooks, results=results
+    )

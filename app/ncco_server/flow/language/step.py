@@ -22,6 +22,7 @@ from ncco_server.flow.language.lookups import AskedLookups
 from ncco_server.flow.language.menu import Choices, restore_menu
 from ncco_server.flow.language.outcomes import On, RunFlow, steers
 from ncco_server.flow.language.results import OwnResultName
+from ncco_server.flow.language.saves import Saves
 from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Entry, Map, Node
 from ncco_server.flow.runtime import Exit
@@ -49,6 +50,8 @@ class StepWords(MapForm):
     """Lookups to make when the step is entered: their names, or `- name: {param: value}`."""
     sets: NewValues = written_as("set", default=())
     """Variables that change when the step is entered, line by line."""
+    saves: Saves = written_as("save", default=())
+    """Rows of tables to change when the step is entered, after `set`: one, or a list."""
     sends: SentHooks = written_as("send", default=())
     """Hooks to send when the step is entered: their names, or `- name: {param: value}`."""
     result: OwnResultName = ""
@@ -122,6 +125,7 @@ def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | 
         error=error,
         tail=tail,
         asks=words.asks,
+        saves=words.saves,
         sends=words.sends,
         events=words.events,
         result=words.result,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import orjson
@@ -62,8 +63,8 @@ async def answer(turns: Turns, token: str, delivery: Delivery) -> Reply:
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     values = values_of(flow, row, cipher)
     try:
-        turn = await turns.play(engine.begin_placed(flow, id_, call, values, context, detected=attempt.outcome))
-        return await turns.begin(turn, received, delivery)
+        begin = partial(engine.begin_placed, flow, id_, call, values, context, detected=attempt.outcome)
+        return await turns.first_turn(begin, received, delivery)
     except AlreadyOpen:
         repeat = await turns.repeat_answer(id_, delivery, request=ref.session)
         return repeat or turns.failsafe_reply("answer", "the call is known, but not its first turn", delivery.call)

@@ -336,10 +336,11 @@ class PossibleTurns:
         return [first, *((*first[:at], answer, *first[at + 1 :]) for at, answer in others)]
 
     def _of(self, lookup: Lookup) -> tuple[LookupAnswer, ...]:
-        """The sample answers of a lookup; the last is a timeout."""
+        """The sample answers of a lookup; the last is a timeout, or that a table has no such row."""
         key = (lookup.flow, lookup.name)
         if key not in self._answers:
-            self._answers[key] = (*map(LookupAnswer, self._real(lookup)), NO_REPLY)
+            missing = LookupAnswer(None) if lookup.request.method == "TABLE" else NO_REPLY
+            self._answers[key] = (*map(LookupAnswer, self._real(lookup)), missing)
         return self._answers[key]
 
     def _real(self, lookup: Lookup) -> Sequence[Any]:
@@ -349,7 +350,7 @@ class PossibleTurns:
             if not are_all:
                 self.values.chosen[f"{flow.name}.{lookup.name}"] = samples
             return samples
-        asked = next(each for each in flow.steps[lookup.step].asks if each.name == lookup.name)
+        asked = next(each for each in flow.steps[lookup.step].all_asks if each.name == lookup.name)
         return self.values.answers(lookup.flow, lookup.name, asked.definition.returns)
 
 

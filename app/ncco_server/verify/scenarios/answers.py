@@ -32,7 +32,8 @@ class Answer:
     """An answer in `given`.
 
     Attributes:
-        node: it is read with the types that the lookup declares; None stands for a function that returns None.
+        node: it is read with the types that the lookup declares; None for a function that returns None, and for a row
+            that a table does not have.
         is_free: whether the answer may have fields that the lookup does not declare.
     """
 
@@ -95,7 +96,7 @@ def no_answer(error: str, timeout_ms: int) -> LookupAnswer:
 def lookups_of(flows: Iterable[Flow]) -> Definitions:
     found: dict[tuple[str, str], Answering] = {}
     for flow in flows:
-        found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.asks}
+        found |= {(flow.name, asked.name): asked.definition for step in flow.steps.values() for asked in step.all_asks}
         if isinstance(flow.steps, HandlerSteps):
             found |= {(flow.name, name): function for name, function in flow.steps.functions.items()}
     return found
@@ -157,11 +158,11 @@ def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] 
     """An answer as written in `given`: the declared fields, a timeout or an error; None if the lookup was not sent."""
     if answer is NOBODY:
         return None
+    if answer.value is None and not answer.problem:
+        return {"none": True}
     _, problem = definition.cast_answer(answer.value, answer.problem)
     if not problem:
         fields = definition.returns.fields
-        if answer.value is None:
-            return {"none": True}
         return {"value": {name: answer.value[name] for name in fields} if fields else answer.value}
     if answer.ms == definition.timeout_ms:
         return {"timeout": True}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import Final, TypeVar
@@ -14,6 +14,7 @@ from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.issues import did_you_mean
 from ncco_server.flow.language.mail import Addresses
 from ncco_server.flow.language.returns import Misfit, read_answer
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Flow
 from ncco_server.flow.nodes import Map, Node, Place, Seq, Text
 from ncco_server.flow.templates.values import Computed, Expression, Native
@@ -24,6 +25,7 @@ from ncco_server.value_types import TYPES, Kind
 from ncco_server.verify.scenarios.answers import ANSWERS, Answer, GivenAnswers, answer_of, lookups_of
 from ncco_server.verify.scenarios.model import ANY_NUMBER, FROM, Scenario, ScenarioCall
 from ncco_server.verify.scenarios.placing import row_of
+from ncco_server.verify.scenarios.tables import check_rows
 
 _ENV: Final = re.compile(r"(?<!call\.)\benv\.(\w+)")
 _NAME: Final = re.compile(r"\w+")
@@ -39,7 +41,8 @@ AnyCall = TypeVar("AnyCall", bound=ScenarioCall)
 class Fitting:
     """Checks the names in scenarios against the flows of a project, and fills in the called number."""
 
-    def __init__(self, flows: Iterable[Flow]) -> None:
+    def __init__(self, flows: Iterable[Flow], tables: Mapping[str, TableDefinition]) -> None:
+        self._tables = tables
         self._flows = {flow.name: flow for flow in flows}
         self._returned: dict[str, list[Kind]] = {}
         for (flow, short), definition in lookups_of(self._flows.values()).items():
@@ -57,7 +60,7 @@ class Fitting:
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
         """The scenario with its number and flow filled in.
 
-        Reports unknown names (S106 to S109, S113) and values (S112).
+        Reports unknown names (S106 to S109, S113), values (S112) and wrong rows of tables (S114).
         """
         for name, given in scenario.given.items():
             known = {*self._returned} | ({name} if name.rpartition(".")[2] in self._called else set())
@@ -68,6 +71,8 @@ class Fitting:
         for name, variable in scenario.expect.variables.items():
             if _check("S109", name, self._variables, variable.place, reader) and variable.node is not None:
                 _check_value(f"the variable {name}", variable.node, self._variables[name], reader)
+        check_rows(scenario.tables, self._tables, reader)
+        check_rows(scenario.expect.tables, self._tables, reader)
         if scenario.expect.result:
             results = {*EXPECTED_RESULTS}.union(*(flow.results for flow in self._flows.values()))
             _check("S113", scenario.expect.result, results, scenario.expect.at("result"), reader)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import UTC, datetime
 from math import nextafter
-from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
 
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, ref
@@ -204,6 +204,30 @@ def _read_attempts(node: Node, what: str, reader: Reader) -> dict[datetime, str]
     return found
 
 
+class GivenRow(NamedTuple):
+    """A row of a table: the key's values and those of columns, by name."""
+
+    place: Place
+    values: Map
+
+
+def _read_rows(node: Node, what: str, reader: Reader) -> tuple[GivenRow, ...]:
+    """Read a list of rows; [] for a table without rows."""
+    found = (reader.map(item, f"a row of {what}", "write `- {number: ..}`") for item in items(node))
+    return tuple(GivenRow(row.place, row) for row in found if row is not None)
+
+
+def _read_table(entry: Entry, reader: Reader) -> tuple[Place, tuple[GivenRow, ...]]:
+    return entry.key.place, _read_rows(entry.value, f'the table "{entry.key.value}"', reader)
+
+
+Rows: TypeAlias = Mapping[str, tuple[Place, tuple[GivenRow, ...]]]
+"""Rows by table, each with the place of the table's name."""
+_ROWS = named(
+    _read_table,
+    'write `tables: {customers: [{number: "447700900123", name: Ada}]}`',
+    {"anyOf": [ANY_MAP, {"type": "array", "items": ANY_MAP}]},
+)
 _HOOKS = {"description": "every hook sent, in order: its name, or {name: a part of its body}"}
 _RANGE = {"type": ["number", "string"], "description": '<40, ">10", 30..40 or 35'}
 
@@ -234,6 +258,8 @@ class Expect(ScenarioModel):
             "write `variables: {name: value}`",
         ),
     ] = field(default_factory=dict)
+    tables: Annotated[Rows, _ROWS] = field(default_factory=dict)
+    """all rows of tables at the end, by table; columns may be left out"""
     said: Annotated[tuple[Excerpt, ...], EXCERPTS] = ()
     """what must be heard, in this order"""
     ncco: Annotated[tuple[Any, ...], listed(_read_action, {})] = ()
@@ -257,6 +283,8 @@ class ScenarioDefaults(ScenarioCall):
         default_factory=dict
     )
     """the answers of lookups, by name"""
+    tables: Annotated[Rows, _ROWS] = field(default_factory=dict)
+    """the rows of tables when the call begins, by table; all others are empty"""
     env: Annotated[Mapping[str, str], TEXT_MAP] = field(default_factory=dict)
     """environment variables, which the flows read as env.NAME"""
     dial_allow: Annotated[tuple[str, ...] | None, listed(_read_prefix, TEXT)] = None
@@ -289,9 +317,10 @@ class Scenario(ScenarioDefaults):
     def expects_something(self) -> bool:
         """Whether the scenario expects anything, so that it can fail."""
         expect = self.expect
-        found = (expect.end, expect.result, expect.seconds, expect.variables, expect.said, expect.ncco, expect.without)
+        found = (expect.end, expect.result, expect.seconds, expect.variables, expect.tables, expect.said, expect.ncco)
         return (
             any(found)
+            or bool(expect.without)
             or expect.attempts is not None
             or expect.hooks is not None
             or any(isinstance(step, EXPECTING) for step in self.script)
@@ -300,9 +329,10 @@ class Scenario(ScenarioDefaults):
 
 _MERGED: Final[Mapping[str, Any]] = {
     "given": {},
+    "tables": {},
     "env": {},
     "streams": {},
-    "expect": {"variables": {}, "without": None},
+    "expect": {"variables": {}, "tables": {}, "without": None},
 }
 """The fields in which a scenario is merged with `defaults` entry by entry; None: the lists are concatenated."""
 

@@ -100,6 +100,7 @@ class Result:
         took_s: how long playing the scenario took, in seconds of real time.
         became: what became of the call, if the scenario asks for it.
         attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
+        rows: the rows of tables at the end, by the row's name.
     """
 
     scenario: Scenario
@@ -123,6 +124,7 @@ class Result:
     took_s: float = 0.0
     became: DecidedResult | None = None
     attempts: Sequence[tuple[datetime, str]] | None = None
+    rows: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:

@@ -14,6 +14,7 @@ from ncco_server.verify.scenarios.fitting import named
 from ncco_server.verify.scenarios.model import Scenario
 from ncco_server.verify.scenarios.result import Difference, Result
 from ncco_server.verify.scenarios.stage import Stage
+from ncco_server.verify.scenarios.tables import check_tables
 from ncco_server.verify.scenarios.values import ScenarioReader
 
 
@@ -94,6 +95,8 @@ async def play(stage: Stage, scenario: Scenario, *, leaves_open: bool = False) -
         ]
     happened = [] if result.differences else list(check_without(result, stage.flows))
     result.differences += check_expectations(result, is_explained=bool(happened))
+    if not result.differences:
+        result.differences += check_tables(result, stage.tables)
     if not result.differences:
         result.differences += happened
     return result

@@ -31,6 +31,8 @@ from ncco_server.store import (
 )
 from ncco_server.store.database import Row, Work
 from ncco_server.store.sql import Sql
+from ncco_server.store.table_rows import DELETE_ROW, all_rows
+from ncco_server.table_rows import RowChange
 from ncco_server.verify.scenarios.model import ANY_NUMBER, ScenarioCall
 from ncco_server.verify.scenarios.result import Result
 from ncco_server.verify.scenarios.script import FaultKind, ScriptStep
@@ -233,8 +235,11 @@ class CallStore(Store):
         hooks: Sequence[HookRow] = (),
         parent: str = "",
         has_called: bool = False,
+        saves: Sequence[RowChange] = (),
     ) -> bool:
-        is_written = await super().open_call(session, turn, webhook, hooks=hooks, parent=parent, has_called=has_called)
+        is_written = await super().open_call(
+            session, turn, webhook, hooks=hooks, parent=parent, has_called=has_called, saves=saves
+        )
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
         return is_written
@@ -249,9 +254,10 @@ class CallStore(Store):
         recording: RecordingRow | None = None,
         parent: str = "",
         has_called: bool = False,
+        saves: Sequence[RowChange] = (),
     ) -> None:
         await super().advance(
-            session, turn, webhook, hooks=hooks, recording=recording, parent=parent, has_called=has_called
+            session, turn, webhook, hooks=hooks, recording=recording, parent=parent, has_called=has_called, saves=saves
         )
         self.turns.append(StoredTurn(session, turn))
         await self._remember(webhook, hooks)
@@ -268,6 +274,19 @@ class CallStore(Store):
         ended = await super().end(leg, calls, webhook, hooks=hooks)
         await self._remember(webhook, hooks)
         return ended
+
+    async def replace_rows(self, changes: Sequence[RowChange], now: int) -> None:
+        """Delete the rows of all tables, and write these."""
+        names = [name async for name, _ in all_rows(self.database)]
+
+        def clear() -> Work[None]:
+            for name in names:
+                yield DELETE_ROW, (name,)
+
+        if names:
+            await self.database.write(clear)
+        if changes:
+            await self.tables.change(changes, now, "the scenario")
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
         """Collect a webhook and its hooks.

@@ -5,25 +5,29 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
 from itertools import takewhile
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 import httpx
+import orjson
 
+from ncco_server.engine import Lookup, LookupAnswer
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AppError
 from ncco_server.flow.grammar.reader import Reader
+from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Flow, Project
 from ncco_server.results import DecidedResult
 from ncco_server.service.calls import CallService
 from ncco_server.service.functions import AnswerLookups
 from ncco_server.service.phone_numbers import digits_of
-from ncco_server.service.turns import Policy, no_lookups
+from ncco_server.service.turns import Policy, no_lookups, rows_of
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
 from ncco_server.simulator.clock import VirtualClock
@@ -31,6 +35,8 @@ from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.simulator.servers import App, AsgiServer, HttpServer
 from ncco_server.store import WebhookRow
+from ncco_server.store.table_rows import all_rows
+from ncco_server.table_rows import RowChange
 from ncco_server.verify.scenarios.answers import ScenarioAnswers, lookups_of
 from ncco_server.verify.scenarios.caller import Caller, parties_of
 from ncco_server.verify.scenarios.fitting import AnyCall, Fitting, placeholder_env
@@ -49,6 +55,7 @@ from ncco_server.verify.scenarios.server import (
     StoredTurn,
     warnings_of,
 )
+from ncco_server.verify.scenarios.tables import changes_of
 from ncco_server.verify.scenarios.values import ScenarioReader
 
 BASE: Final = "https://ncco.example"
@@ -104,6 +111,10 @@ class LocalCall(PlacedCall):
         row = row_of(call, flows, service.policy.dial_allow, service.policy.keys)
         self.leg = await self._attempts.ring(row, flow)
 
+    async def rows(self) -> dict[str, Any]:
+        """The columns of all rows of tables, by the row's name."""
+        return {name: orjson.loads(columns) async for name, columns in all_rows(self._server.database)}
+
     async def result(self, call: str, *, is_incoming: bool) -> DecidedResult:
         return await self._server.store.results.decided(call, is_incoming=is_incoming, is_lost=False)
 
@@ -148,6 +159,7 @@ class ServerInProcess:
     Attributes:
         clock: the clock of the latest call.
         database, store: the database and the store of the server.
+        chosen: see `LocalStage.ring`.
         log: warnings and errors that the server logged.
     """
 
@@ -158,11 +170,19 @@ class ServerInProcess:
         self.log: list[str] = []
         self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
         self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
+        self.service.read_rows = self._rows
+        self.chosen: Callable[[Lookup], Awaitable[LookupAnswer | None]] | None = None
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
     def _answers_of_turn(self) -> AnswerLookups:
         return self._look_ups()
+
+    async def _rows(self, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
+        """The chosen answers of lookups that read a table, and the rows of the others."""
+        found = await rows_of(self.store, wanted)
+        chosen = [None if self.chosen is None else await self.chosen(lookup) for lookup in wanted]
+        return tuple([given or row for given, row in zip(chosen, found, strict=True)])
 
     async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
         """Begin a call at a time; see `LocalStage.ring`. Returns the server that its webhooks are delivered to."""
@@ -204,7 +224,8 @@ class LocalStage:
         self.flows: tuple[Flow, ...] = tuple(project.flows.values())
         self.outside = outside
         self.path_of = path_of
-        self._fitting = Fitting(self.flows)
+        self.tables = project.tables
+        self._fitting = Fitting(self.flows, project.tables)
         self._lookups = lookups_of(self.flows)
         self._policy = Policy(
             keys=(_KEY,),
@@ -241,6 +262,8 @@ class LocalStage:
             env=scenario.env,
             dial_allow=scenario.dial_allow,
             seed=seed,
+            rows=tuple(changes_of(scenario.tables, self.tables)),
+            chosen=answers.chosen,
         )
         await _play(scenario, conditions, placed, result)
         if scenario.places:
@@ -249,6 +272,8 @@ class LocalStage:
         if scenario.expect.result and result.records:
             call = result.records[0].session.id
             result.became = await placed.result(call, is_incoming=not scenario.places)
+        if scenario.expect.tables:
+            result.rows = await placed.rows()
         refused = (_DIAL_ALLOW,) if any(line.what == "R101" for line in result.decided) else ()
         result.notes = (*refused, *result.log, *placed.problems, *answers.notes)
         if self.outside is not None:
@@ -267,6 +292,8 @@ class LocalStage:
         dial_allow: tuple[str, ...] | None = None,
         seed: str,
         patience_s: float = 10.0,
+        rows: Sequence[RowChange] | None = None,
+        chosen: Callable[[Lookup], Awaitable[LookupAnswer | None]] | None = None,
     ) -> LocalCall:
         """Place a call.
 
@@ -278,6 +305,8 @@ class LocalStage:
             dial_allow: prefixes of computed numbers that may be dialled; None: the default.
             seed: determines the ids of the call.
             patience_s: see `AsgiServer`.
+            rows: the rows of all tables when the call begins; None for those that earlier calls have left.
+            chosen: returns the row to use for a lookup that reads a table; None for that of the table.
         """
         flow = self._flow_named(call.places)
         allowed = self._policy.dial_allow if dial_allow is None else dial_allow
@@ -285,6 +314,9 @@ class LocalStage:
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
         direct = await server.begin(call.made_at, look_ups, patience_s)
+        server.chosen = chosen
+        if rows is not None and self.tables:
+            await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
         application = Application(
             answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
             event_url=f"{BASE}/webhooks/event",
@@ -326,6 +358,7 @@ class RemoteStage:
     """
 
     flows: tuple[Flow, ...] = ()
+    tables: Mapping[str, TableDefinition] = MappingProxyType({})
     path_of: PathOf = str
 
     def __init__(
@@ -373,7 +406,7 @@ class RemoteStage:
         conditions = _conditions_of(scenario, self._chaos)
         expect = scenario.expect
         kept = {name: bound for name, bound in expect.without.items() if name not in DECIDED}
-        result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}))
+        result = Result(_judged(scenario, conditions, without=kept, hooks=None, variables={}, tables={}))
         async with self.ring(scenario, conditions) as placed:
             await _play(scenario, conditions, placed, result)
         warnings = dict.fromkeys(text for sent in placed.leg.log for text in warnings_of(sent))
@@ -391,6 +424,8 @@ class RemoteStage:
         expect = scenario.expect
         said = {
             "given (the server makes its own lookups)": scenario.given,
+            "tables (the server has its own)": scenario.tables,
+            f"expect.tables ({_NOT_VISIBLE})": expect.tables,
             f"env ({_OWN_SETTINGS})": scenario.env,
             f"dial_allow ({_OWN_SETTINGS})": scenario.dial_allow is not None,
             "query (it is part of the answer URL)": scenario.query,

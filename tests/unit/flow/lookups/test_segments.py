@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.language.lookups import LookupRequest
 from tests.support.cases import each_case
 from tests.unit.flow.lookups.lookup_flows import NAMES, definition_of
 
@@ -14,7 +15,9 @@ RETURNS = "\nreturns: {name: text}\n"
 def url(written: str, item: str) -> str:
     """The URL that is asked when `item` has this value."""
     found = definition_of(f'get: "{written}"{RETURNS}')
-    return found.render({**NAMES, "item": item}).url
+    request = found.render({**NAMES, "item": item})
+    assert isinstance(request, LookupRequest)
+    return request.url
 
 
 @each_case(

@@ -1,0 +1,246 @@
+"""Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
+
+save: {table: ratings, call: "{{ call.uuid }}", set: {stars: "{{ stars }}"}}
+save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
+save: {table: blocked, number: "{{ call.person }}", remove: true}
+save: {table: shifts, day: "{{ day }}", set: {name: "{{ name }}"}, only_new: true, into: is_mine}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Final, TypeAlias
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.effects import Effect
+from ncco_server.flow.frame import Assignment
+from ncco_server.flow.grammar.forms import Notation, Unread
+from ncco_server.flow.grammar.json_schema import TEXT, listed, named, ref
+from ncco_server.flow.grammar.map_form import MapForm, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read_fields
+from ncco_server.flow.grammar.targets import assigned
+from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
+from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.language.tables import Key, TableDefinition, TableName, named_table, read_key
+from ncco_server.flow.nodes import Entry, Node, Place
+from ncco_server.flow.paths import has_path
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.values import Value
+from ncco_server.table_rows import RowChange
+from ncco_server.value_types import TYPES, JsonSchema, Kind, record
+
+
+class SaveWords(MapForm):
+    """One change of a row: the `table`, the values of its key, and what happens to the row."""
+
+    hints: ClassVar = HINTS["save"]
+    cures: ClassVar = {"table": "name a table: `save: {table: customers, ..}`"}
+    example: ClassVar = 'save: {table: customers, number: "{{ call.person }}", set: {name: Ada}}'
+
+    table: TableName
+    """The table. Beside it stand the values of its key, such as `number: "{{ call.person }}"`."""
+    sets: Annotated[Node | None, Unread(named(TEXT))] = written_as("set", default=None)
+    """The new values of columns. Other columns of the row stay as they are; a row that is missing is added."""
+    increase: Annotated[Node | None, Unread(named(TEXT))] = None
+    """What to add to columns with numbers, such as `{calls: 1}`."""
+    remove: bool = False
+    """true: the row is removed."""
+    only_new: bool = False
+    """true: only a row that does not exist yet is added; of several calls, one adds it."""
+    into: Annotated[Node | None, Unread(TEXT)] = None
+    """With `only_new`, the variable that becomes true if this call has added the row, otherwise false."""
+
+    @classmethod
+    def json_schema(cls) -> JsonSchema:
+        """The JSON Schema of the map, which has the names of the key too."""
+        return {**super().json_schema(), "additionalProperties": TEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A change of a row that a step makes.
+
+    Attributes:
+        key: the values of the row's key, by name.
+        sets, increases: the values for columns.
+        into: the variable that gets the result of `only_new`; "" for none.
+        asks: reads whether the row exists, for `only_new`; None otherwise.
+    """
+
+    table: TableDefinition
+    place: Place
+    key: Key
+    sets: tuple[Assignment, ...] = ()
+    increases: tuple[Assignment, ...] = ()
+    is_removal: bool = False
+    into: str = ""
+    asks: AskedLookup | None = None
+
+    def effects(self) -> Iterator[Effect]:
+        """The values that are written, and the variable that gets the result."""
+        yield from (Effect("send", "enter", value, self.table.name) for value in self.key.values())
+        for each in (*self.sets, *self.increases):
+            yield Effect("send", "enter", each.value, self.table.name)
+        if self.into:
+            yield Effect("receive", "enter", name=self.into)
+
+    def change(self, names: Mapping[str, Any]) -> RowChange | None:
+        """The change in this call; None if no row can have this key. Raises RenderError."""
+        row = self.table.row(self.key, names)
+        if not row:
+            return None
+        sets = {each.name: _cast(self.table.columns[each.name], each.value, names) for each in self.sets}
+        increases = {each.name: each.value.render(names) for each in self.increases}
+        return RowChange(
+            row,
+            sets,
+            increases,
+            {name: self.table.columns[name].default for name in increases},
+            self.is_removal,
+            self.asks is not None,
+            self.table.keep_ms,
+        )
+
+
+def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
+    """The new value of a column. A number, date or URL may be missing: "". Raises RenderError."""
+    found = value.render(names)
+    if found == "" or not column.type.begins_unknown:
+        return found
+    try:
+        return column.type.cast(found)
+    except ValueError as error:
+        raise RenderError("E392", f'"{column.name}" {error}', str(value.place), value.used_names) from None
+
+
+def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
+    """The changes under `save` of a step, in order."""
+    read = [_read_save(item, reader) for item in items(node)]
+    return tuple(save for save in read if save is not None)
+
+
+def _read_save(node: Node, reader: Resolver) -> Save | None:
+    found = reader.map(node, "`save`", f"write `{SaveWords.example}`")
+    if found is None:
+        return None
+    table = named_table(found.get("table"), reader)
+    known = (*SaveWords.words(), *(table.key if table is not None else ()))
+    if table is None:  # the names of its key are unknown
+        known = (*known, *found.keys())
+    fields = read_fields(found, known, "`save`", reader, hints=SaveWords.hints)
+    words = SaveWords.build(fields, reader)
+    if words is None:
+        return None
+    key = read_key(words.table, fields, reader)
+    sets = _read_values(words, "set", words.table.columns, reader)
+    numeric = {name: each for name, each in words.table.columns.items() if each.type.family == "number"}
+    increases = _read_values(words, "increase", numeric, reader)
+    _check_action(words, sets, increases, reader)
+    into = _read_into(words, reader)
+    if key is None:
+        return None
+    _check_secrets(words.table, key, reader)
+    asks = _asking(words.table, key, into, fields.place) if words.only_new else None
+    return Save(words.table, fields.at("table"), key, sets, increases, words.remove, into, asks)
+
+
+def _read_values(
+    words: SaveWords, word: str, columns: Mapping[str, Variable], reader: Resolver
+) -> tuple[Assignment, ...]:
+    """The values for columns under `set` or `increase`; E554 for a column that the table does not have."""
+    node = words.written.get(word)
+    table = words.table
+    sample = next(iter(columns), "name")
+    entries = reader.entries(node, f"`{word}`", f"write `{word}: {{{sample}: ..}}`")
+    for key in (entry.key for entry in entries if entry.key.value not in columns):
+        if key.value in table.key:
+            message = f'"{key.value}" is in the key of the table {table.name}, not one of its columns'
+            reader.report(
+                "E554", key.place, message, f"write it beside `table`: `table: {table.name}, {table.shown_key}`"
+            )
+        elif key.value in table.columns:
+            message = f'"{key.value}" of the table {table.name} is not a number, so it cannot increase'
+            reader.report("E554", key.place, message, f"write `set: {{{key.value}: ..}}`")
+        else:
+            cure = (
+                None
+                if columns
+                else f"add `columns: {{{key.value}: {'int' if word == 'increase' else 'text'}}}` to the table"
+            )
+            reader.unknown("E554", key, columns, f'the table {table.name} has no column "{key.value}"', cure)
+    texts = {name: replace(each, type=_written_type(each)) for name, each in columns.items()}
+    found = assigned(entries, texts, f"`columns` of the table {table.name}", reader)
+    return tuple(each for each in found if _fits(each, columns[each.name], entries, reader))
+
+
+def _written_type(column: Variable) -> Kind:
+    """The type that a value has before it is cast: a number, date or URL may be missing."""
+    return TYPES["text"] if column.type.begins_unknown else column.type
+
+
+def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
+    """Whether a value can be in a column; E203 for a literal that cannot."""
+    if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
+        node = next(value for key, value in entries if key.value == column.name)
+        return reader.literal(node, column.type, f"`{column.name}`") is not None
+    return True
+
+
+def _check_action(
+    words: SaveWords, sets: tuple[Assignment, ...], increases: tuple[Assignment, ...], reader: Resolver
+) -> None:
+    """E553 for words that contradict each other."""
+    fields = words.written
+    if words.remove:
+        for word in ("set", "increase", "only_new", "into"):
+            if word in fields.values:
+                message = f"`remove` removes the whole row, so `{word}` has no effect"
+                reader.report("E553", fields.at(word), message, f"delete `{word}`, or `remove`")
+    elif twice := sorted({each.name for each in sets} & {each.name for each in increases}):
+        message = f'"{twice[0]}" is set and increased'
+        reader.report("E553", fields.at("increase"), message, "write it under one of the two")
+    if "into" in fields.values and not words.only_new and not words.remove:
+        message = "`into` has no effect without `only_new`"
+        reader.report("E553", fields.at("into"), message, "add `only_new: true`, or delete `into`")
+
+
+def _read_into(words: SaveWords, reader: Resolver) -> str:
+    """The name of the variable under `into`, which must be a bool."""
+    text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
+    if text is None:
+        return ""
+    variable = reader.variables.get(text.value)
+    if variable is None:
+        cure = f"add `{text.value}: {{type: bool}}` to `vars`"
+        reader.unknown("E225", text, reader.variables, f'the variable "{text.value}" is not declared', cure)
+        return ""
+    if variable.type != TYPES["bool"]:
+        message = f'"{text.value}" is {variable.type.described}, but `into` gives it true or false'
+        reader.report("E553", text.place, message, f"declare it as `{text.value}: {{type: bool}}`")
+    return text.value
+
+
+def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
+    """E226 for a sensitive value in the key of a row, which would be stored."""
+    for name, value in key.items():
+        used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
+        secrets = sorted([*used, *filter(has_path, value.used_names)])
+        if secrets:
+            message = f'"{name}" of the table {table.name} would store the sensitive "{secrets[0]}" unmasked'
+            reader.report("E226", value.place, message, "find the row by something that is not sensitive")
+
+
+_NO_COLUMNS: Final = Returned(record({}))
+
+
+def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedLookup:
+    """Reads whether the row exists."""
+    written = Fields(f"`save` of {table.name}", place, {}, {})
+    definition = LookupDefinition(
+        written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS
+    )
+    return AskedLookup(definition, place)
+
+
+Saves: TypeAlias = Annotated[tuple[Save, ...], Notation(read_saves, listed(ref("save")))]

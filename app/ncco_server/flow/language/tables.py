@@ -1,0 +1,253 @@
+"""Tables: small typed rows that outlive a call, in the server's own database. Shared files declare them.
+
+tables:
+  customers:
+    key: {number: phone}
+    columns: {name: text, tier: [gold, standard], pin: {type: text, sensitive: true}, calls: int}
+    keep: 180d
+
+A lookup with `table` reads a row, and `save` in a step changes one (`ncco_server.flow.language.saves`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import field, replace
+from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAlias
+
+from ncco_server.flow.grammar.forms import Duration, Notation, Unread
+from ncco_server.flow.grammar.json_schema import offered, ref
+from ncco_server.flow.grammar.map_form import MapForm, SetByCode, written_as
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver
+from ncco_server.flow.grammar.variables import read_params, refuse_spoken
+from ncco_server.flow.issues import meant_word
+from ncco_server.flow.language.returns import OK, Returned
+from ncco_server.flow.nodes import Entry, Node, Text
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.values import Value
+from ncco_server.table_rows import MAX_NAME, RowChange, row_name
+from ncco_server.value_types import TYPES, Kind, record
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
+_COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
+_MOST_KEYS: Final = 4
+"""Maximum number of values in a key. Our choice."""
+TAKEN: Final = frozenset(
+    ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
+)
+"""Words of a lookup or a `save`, beside which the values of the key are written."""
+
+Key: TypeAlias = Mapping[str, Value]
+"""The values of a row's key in a lookup or a `save`, by name."""
+
+
+class TableRead(NamedTuple):
+    """A lookup's request for a row, rendered for a call.
+
+    Attributes:
+        row: the row's name; "" if a value of the key is missing or does not fit its type, so that no row has this key.
+        at_ms: when it is read, in milliseconds since 1970: rows that were kept until then are not seen.
+        pending: the changes that the turn has made before, and that are not written yet.
+    """
+
+    row: str
+    at_ms: int = 0
+    pending: tuple[RowChange, ...] = ()
+    method: Literal["TABLE"] = "TABLE"
+    timeout_ms: int = 0
+    cache_ms: int = 0
+
+    def sent(self) -> str:
+        """The row's name: equal requests are equal texts."""
+        return self.row
+
+    def __repr__(self) -> str:
+        """Shows no key, because it may be sensitive."""
+        return "<read of a table>"
+
+
+class TableDefinition(MapForm):
+    """One entry of `tables`."""
+
+    is_named: ClassVar = True
+    hints: ClassVar = HINTS["table"]
+    cures: ClassVar = {"key": "add `key: {number: phone}`"}
+    example: ClassVar = "{key: {number: phone}}"
+
+    name: SetByCode[str]
+    key: Annotated[Mapping[str, Variable], Unread(ref("params"))]
+    """What a row is found by: up to four values with their types (text, phone, int, date, or a list of words)."""
+    columns: Annotated[Mapping[str, Variable], Unread(ref("params"))] = field(default_factory=dict)
+    """What each row contains, with its type: a word, a list of allowed words, or `{type: text, sensitive: true}`."""
+    keep_ms: Annotated[int, Duration("1h", "3660d", "d")] = written_as("keep", default=0)
+    """How long a row is kept after the last change, such as 180d; without it, until it is removed."""
+
+    @property
+    def returned(self) -> Returned:
+        """The result of a lookup: the columns. A number, date or URL may be missing."""
+        fields = {
+            name: replace(column.type, may_be_empty=column.type.begins_unknown) for name, column in self.columns.items()
+        }
+        return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The values of columns without a value, by name, as far as they are declared or empty."""
+        columns = self.columns.items()
+        return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
+
+    @property
+    def shown_key(self) -> str:
+        """How its key is written in a lookup or a `save`, in fixes."""
+        samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
+        return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
+
+    def row(self, key: Key, names: Mapping[str, Any]) -> str:
+        """The name of the row with this key; "" if no row can have it. Raises RenderError.
+
+        No row has an empty value in its key, such as a number that is withheld, or one that does not fit its type.
+        """
+        found: list[str | int] = []
+        for name, declared in self.key.items():
+            written = str(key[name].render(names)).strip()
+            try:
+                value = declared.type.cast(written)
+            except (ValueError, OverflowError):
+                return ""
+            if value == "":
+                return ""
+            found.append(value)
+        row = row_name(self.name, found)
+        return row if len(row) <= MAX_NAME else ""
+
+
+def read_tables(node: Node, reader: Reader) -> dict[str, TableDefinition | None]:
+    """The tables under `tables`, by name; None for one that cannot be read, so that others can name it."""
+    entries = reader.entries(node, "`tables`", f"write `tables: {{customers: {TableDefinition.example}}}`")
+    return {entry.key.value: _read_table(entry, reader) for entry in entries}
+
+
+def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
+    name = entry.key.value
+    what = f'the table "{name}"'
+    is_named = reader.check_name(entry.key, "a table", _NAME, "use lower-case letters, digits and _")
+    found = reader.map(entry.value, what, f"write `{name}: {TableDefinition.example}`")
+    if found is None:
+        return None
+    fields = TableDefinition.read_words(found, what, reader, place=entry.key.place)
+    key = _read_columns(fields, "key", _KEY_TYPES, reader)
+    columns = _read_columns(fields, "columns", _COLUMN_TYPES, reader)
+    _check_key(fields, key, columns, reader)
+    made: dict[str, Any] = {"key": key} if "key" in fields.values else {}
+    table = TableDefinition.build(fields, reader, name=name, columns=columns, **made)
+    return table if is_named and key else None
+
+
+def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Reader) -> dict[str, Variable]:
+    """The values under `key` or `columns`; E551 for a type that they cannot have."""
+    node = fields.get(word)
+    if node is None:
+        return {}
+    found = {name: param.variable for name, param in read_params(node, f"`{word}` of {fields.what}", reader).items()}
+    refuse_spoken(found.values(), reader)
+    for column in found.values():
+        if column.type.name not in types:
+            shown = ", ".join(type_ for type_ in types if type_ != "words")
+            message = f'"{column.name}" of {fields.what} cannot be {column.type.described}'
+            reader.report("E551", column.place, message, f"write one of {shown}, or a list of allowed words")
+    return found
+
+
+def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
+    """E551 for a key without values, with too many, or with one that is sensitive or has a default or a taken name."""
+    place = fields.at("key")
+    if "key" in fields.values and not 1 <= len(key) <= _MOST_KEYS:
+        message = f"the key of {fields.what} has {len(key)} values"
+        reader.report("E551", place, message, f"write 1 to {_MOST_KEYS} values, such as `key: {{number: phone}}`")
+    for each in key.values():
+        if each.sensitive:
+            message = (
+                f'"{each.name}" is in the key of {fields.what}, so it cannot be sensitive: keys are stored as they are'
+            )
+            reader.report("E551", each.place, message, "move it to `columns`, and find the row by something else")
+        elif each.name in columns:
+            message = f'"{each.name}" is in the key and among the columns of {fields.what}'
+            reader.report("E551", columns[each.name].place, message, "delete it under `columns`")
+    for each in (*key.values(), *columns.values()):
+        if each.name in TAKEN:
+            message = f'"{each.name}" of {fields.what} already has a meaning in lookups and in `save`'
+            reader.report("E551", each.place, message, f"give it another name, such as {each.name}_value")
+
+
+def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
+    """The table with this name; E550 if there is none."""
+    text = reader.text(node, what, "write the name of a table")
+    if text is None:
+        return None
+    if text.value not in reader.tables:
+        known = sorted(reader.tables)
+        declaration = f"declare it in a shared file: `tables: {{{text.value}: {TableDefinition.example}}}`"
+        cure = meant_word(
+            text.value, known, f"{declaration}, or write one of: {', '.join(known)}" if known else declaration
+        )
+        reader.report("E550", text.place, f'there is no table "{text.value}"', cure)
+    return reader.tables.get(text.value)
+
+
+TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offered("tables"))]
+"""The name of a declared table."""
+
+
+def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
+    """The table that a map names under `table`, without reporting anything."""
+    return reader.tables.get(node.value) if isinstance(node, Text) else None
+
+
+def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
+    """The values of the key, which are written beside `table`; E552 if one is missing, None if one cannot be read."""
+    missing = [name for name in table.key if name not in fields.values]
+    if missing and fields.is_whole:
+        shown = " and ".join(f'"{name}"' for name in missing)
+        message = f"{fields.what} does not say which row of {table.name}: {shown} is missing"
+        reader.report("E552", fields.at("table"), message, f"write `table: {table.name}, {table.shown_key}`")
+    found: dict[str, Value] = {}
+    for name, declared in table.key.items():
+        node = fields.get(name)
+        value = reader.value(node, TYPES["text"], "kept", f"`{name}`") if node is not None else None
+        if value is not None and _fits(value, declared.type, f"`{name}` of {fields.what}", node, reader):
+            found[name] = value
+    return found if found.keys() == table.key.keys() else None
+
+
+def _fits(value: Value, type_: Kind, what: str, node: Any, reader: Resolver) -> bool:
+    """Whether a value can be in a key; E203 for a literal that cannot."""
+    return not value.is_literal or reader.literal(node, type_, what) is not None
+
+
+def lost_by(before: TableDefinition, after: TableDefinition) -> Iterator[str]:
+    """What rows of a table would lose if its declaration changed, one sentence for each part."""
+    old = [each.type for each in before.key.values()]
+    new = [each.type for each in after.key.values()]
+    if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):
+        yield f"the key of the table {before.name} is another one, so its rows could not be found anymore"
+    for name, column in before.columns.items():
+        now = after.columns.get(name)
+        if now is None:
+            yield f'the table {before.name} no longer has the column "{name}"'
+        elif not _holds(column.type, now.type):
+            types = f"was {_described(column.type)}, and is {_described(now.type)} now"
+            yield f'"{name}" of the table {before.name} {types}'
+
+
+def _described(type_: Kind) -> str:
+    return f"one of {', '.join(type_.words)}" if type_.words else type_.described
+
+
+def _holds(before: Kind, after: Kind) -> bool:
+    """Whether every stored value of one type is a value of another."""
+    if before.words or after.words:
+        return after.name == "text" or (bool(before.words) and set(before.words) <= set(after.words))
+    is_text = before.is_text and after.name == "text"
+    return before.name == after.name or is_text or (before.name, after.name) == ("int", "number")
