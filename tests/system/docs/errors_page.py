@@ -27,7 +27,7 @@ FLOW_CHAPTERS: Final[Mapping[str, str]] = {
     "E2": "Structure of a flow",
     "E3": "Expressions, templates and types",
     "E4": "NCCO rules in a flow",
-    "E5": "Opening hours, lookups, locales and hooks",
+    "E5": "Opening hours, lookups, tables, locales and hooks",
     "E6": "What is used",
     "E7": "Calls in Python",
     "W": "Warnings about a flow",

@@ -36,6 +36,10 @@ lookups:
   stock: {get: "https://crm.example.com/stock/{{ item }}", params: {item: text}, returns: {left: int}}
   oncall: {get: "https://desk.example.com/oncall", returns: {numbers: [phone]}}
 results: {booked: an appointment was booked}
+tables:
+  customers: {key: {number: phone}, columns: {name: text, calls: int}}
+  blocked: {key: {number: phone}}
+  shifts: {key: {day: date, desk: text}, columns: {name: text}}
 hooks:
   survey_done: {post: "https://crm.example.com/surveys"}
   call_dropped: {post: "https://crm.example.com/dropped"}
@@ -71,7 +75,7 @@ start: shown
 HEAD: Final = {
     "vars": (
         "{topic: {type: text}, tries: {type: int}, number: {type: int}, account: {type: text}, answers: {type: list},"
-        " item: {type: text}, agent: {type: phone}}"
+        " item: {type: text}, agent: {type: phone}, is_first: {type: bool}}"
     ),
     "defaults": "{retry: {then: person}, on: {error: sorry}}",
 }

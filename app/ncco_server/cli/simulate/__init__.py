@@ -294,7 +294,7 @@ class Simulation:
         # Servers of lookups may remember calls by ID.
         seed = secrets.token_hex(16) if self.stage.outside is not None else SEED
         yield await self.stage.ring(
-            call, self.met, look_ups=lookups.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S
+            call, self.met, look_ups=lookups.of_turn, env=self.env, seed=seed, patience_s=PATIENCE_S, rows=()
         )
 
     def _save(self, path: Path, fitted: ScenarioCall, played: PlayedCall, lookups: PromptedLookups) -> None:

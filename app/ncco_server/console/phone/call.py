@@ -204,7 +204,9 @@ class PhoneServer:
         # Lookup servers may remember calls by ID.
         seed = secrets.token_hex(16) if is_live else _SEED
         fit = with_number(stage, call)
-        placed = await stage.ring(fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed)
+        placed = await stage.ring(
+            fit, conditions, look_ups=answers.of_turn, env=self.env, seed=seed, rows=(), answers=answers
+        )
         shown = call if call.flow or call.to else fit
         env = {} if is_live else self.env  # scenarios do not contain the server's settings
         return PhoneCall(placed, shown, answers, playable, stage=stage, folder=self.folder, env=env)

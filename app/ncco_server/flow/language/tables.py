@@ -247,7 +247,8 @@ def _described(type_: Kind) -> str:
 
 def _holds(before: Kind, after: Kind) -> bool:
     """Whether every stored value of one type is a value of another."""
+    if after.name == "text":
+        return before.name != "bool"
     if before.words or after.words:
-        return after.name == "text" or (bool(before.words) and set(before.words) <= set(after.words))
-    is_text = before.is_text and after.name == "text"
-    return before.name == after.name or is_text or (before.name, after.name) == ("int", "number")
+        return bool(before.words) and set(before.words) <= set(after.words)
+    return before.name == after.name or (before.name, after.name) == ("int", "number")

@@ -142,6 +142,19 @@ class LookupAnswers:
             self.answered.append((lookup, self._known[lookup.id]))
         return tuple([self._known[lookup.id] for lookup in lookups])
 
+    async def of_rows(
+        self, lookups: tuple[Lookup, ...], found: tuple[LookupAnswer, ...]
+    ) -> tuple[LookupAnswer, ...]:
+        """The rows that lookups of tables find: those in `found`, unless others are chosen."""
+        rows = []
+        for lookup, row in zip(lookups, found, strict=True):
+            chosen = await self.chosen(lookup) if lookup.key not in self._known else self._known[lookup.key]
+            if chosen is not None and lookup.key not in self._known:
+                self._known[lookup.key] = chosen
+                self.answered.append((lookup, chosen))
+            rows.append(chosen or row)
+        return tuple(rows)
+
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
         """The answer to use without sending the lookup; None to send it."""
         return None

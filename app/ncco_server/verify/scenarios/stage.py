@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -37,7 +37,7 @@ from ncco_server.simulator.servers import App, AsgiServer, HttpServer
 from ncco_server.store import WebhookRow
 from ncco_server.store.table_rows import all_rows
 from ncco_server.table_rows import RowChange
-from ncco_server.verify.scenarios.answers import ScenarioAnswers, lookups_of
+from ncco_server.verify.scenarios.answers import LookupAnswers, ScenarioAnswers, lookups_of
 from ncco_server.verify.scenarios.caller import Caller, parties_of
 from ncco_server.verify.scenarios.fitting import AnyCall, Fitting, placeholder_env
 from ncco_server.verify.scenarios.model import ANY_NUMBER, AT, Scenario, ScenarioCall
@@ -159,7 +159,7 @@ class ServerInProcess:
     Attributes:
         clock: the clock of the latest call.
         database, store: the database and the store of the server.
-        chosen: see `LocalStage.ring`.
+        answers: see `LocalStage.ring`.
         log: warnings and errors that the server logged.
     """
 
@@ -171,7 +171,7 @@ class ServerInProcess:
         self._look_ups: Callable[[], AnswerLookups] = lambda: no_lookups
         self.service = CallService(self.store, lambda: project, policy, look_ups=self._answers_of_turn)
         self.service.read_rows = self._rows
-        self.chosen: Callable[[Lookup], Awaitable[LookupAnswer | None]] | None = None
+        self.answers: LookupAnswers | None = None
         self._app = make_app(self.service, lambda: self.clock.at(self.clock.ms), self.log)
         self._is_open = False
 
@@ -179,10 +179,9 @@ class ServerInProcess:
         return self._look_ups()
 
     async def _rows(self, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """The chosen answers of lookups that read a table, and the rows of the others."""
+        """The rows that lookups of tables find."""
         found = await rows_of(self.store, wanted)
-        chosen = [None if self.chosen is None else await self.chosen(lookup) for lookup in wanted]
-        return tuple([given or row for given, row in zip(chosen, found, strict=True)])
+        return found if self.answers is None else await self.answers.of_rows(wanted, found)
 
     async def begin(self, at: datetime, look_ups: Callable[[], AnswerLookups], patience_s: float) -> AsgiServer:
         """Begin a call at a time; see `LocalStage.ring`. Returns the server that its webhooks are delivered to."""
@@ -263,7 +262,7 @@ class LocalStage:
             dial_allow=scenario.dial_allow,
             seed=seed,
             rows=tuple(changes_of(scenario.tables, self.tables)),
-            chosen=answers.chosen,
+            answers=answers,
         )
         await _play(scenario, conditions, placed, result)
         if scenario.places:
@@ -293,7 +292,7 @@ class LocalStage:
         seed: str,
         patience_s: float = 10.0,
         rows: Sequence[RowChange] | None = None,
-        chosen: Callable[[Lookup], Awaitable[LookupAnswer | None]] | None = None,
+        answers: LookupAnswers | None = None,
     ) -> LocalCall:
         """Place a call.
 
@@ -306,7 +305,7 @@ class LocalStage:
             seed: determines the ids of the call.
             patience_s: see `AsgiServer`.
             rows: the rows of all tables when the call begins; None for those that earlier calls have left.
-            chosen: returns the row to use for a lookup that reads a table; None for that of the table.
+            answers: chooses the rows that lookups of tables find; None for those of the tables.
         """
         flow = self._flow_named(call.places)
         allowed = self._policy.dial_allow if dial_allow is None else dial_allow
@@ -314,7 +313,7 @@ class LocalStage:
         policy = replace(self._policy, env={**self._policy.env, **env}, dial_allow=(*allowed, *called))
         server = await self._server_for(policy, is_new=flow is not None)
         direct = await server.begin(call.made_at, look_ups, patience_s)
-        server.chosen = chosen
+        server.answers = answers
         if rows is not None and self.tables:
             await server.store.replace_rows(rows, round(call.made_at.timestamp() * 1000))
         application = Application(
