@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import import_module
 
-from ncco_server.flow.model import Flow
+from ncco_server.flow.model import Flow, Step
 
 
 def import_needs(flows: Iterable[Flow]) -> None:
@@ -20,10 +20,15 @@ def import_needs(flows: Iterable[Flow]) -> None:
 def _modules_of(flow: Flow) -> set[str]:
     hooks = [hook.definition for hook in flow.hooks]
     needed = {
-        "lookups": flow.handler is not None or any(step.asks for step in flow.steps.values()),
+        "lookups": flow.handler is not None or any(_asks_another_server(step) for step in flow.steps.values()),
         "hook_posts": any(hook.mail is None and hook.placing is None for hook in hooks),
         "mail": any(hook.mail is not None for hook in hooks),
         "placing.hooks": any(hook.placing is not None for hook in hooks),
         "placing.webhooks": flow.outbound is not None,
     }
     return {module for module, is_needed in needed.items() if is_needed}
+
+
+def _asks_another_server(step: Step) -> bool:
+    """Whether a step has a lookup that does not read a table."""
+    return any(asked.definition.table is None for asked in step.asks)

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ncco_server.errors import AlreadyOpen, Conflict, StoreError, StoreUnavailable, StoreUnusable
+from ncco_server.errors import AlreadyOpen, Conflict, RowTaken, StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store.address import read_address
 from ncco_server.store.backups import BackupRow, Backups
 from ncco_server.store.database import Database, give_way
@@ -48,6 +48,7 @@ from ncco_server.store.sql import Sql
 from ncco_server.store.sqlite import SqliteDatabase
 from ncco_server.store.store import Store
 from ncco_server.store.upkeep import UpkeepReader
+from ncco_server.table_rows import RowChange
 
 if TYPE_CHECKING:
     from ncco_server.store.api_keys import ApiKeyRow
@@ -143,6 +144,8 @@ __all__ = [
     "ResultRow",
     "Results",
     "RevisionRow",
+    "RowChange",
+    "RowTaken",
     "Schema",
     "SessionRow",
     "Sql",

@@ -44,16 +44,16 @@ from ncco_server.store.rows import (
     hash_of,
 )
 from ncco_server.store.sql import Sql, marks
+from ncco_server.store.table_rows import TableRows, claim, release, write
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
+from ncco_server.table_rows import RowChange
 
 if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.api_keys import ApiKeys
     from ncco_server.store.placed import PlacedCalls
     from ncco_server.store.recordings import RecordingRow, Recordings
     from ncco_server.store.records import Records
-    from ncco_server.store.table_rows import TableRows
-    from ncco_server.table_rows import RowChange
 
 
 def _insert_call_if(condition: str) -> Sql:
@@ -299,15 +299,14 @@ def _advance(
 
     Also raises RowTaken.
     """
-    taken = (yield from _claim(saves, turn)) if saves else ()
+    taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
-        if taken:
-            yield from _release(taken)
+        yield from release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if saves:
-        yield from _save(saves, taken, turn)
+        yield from write(saves, taken, turn.created_at, _author(turn))
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -325,22 +324,9 @@ def _add_turn(
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
 
 
-def _claim(saves: Sequence[RowChange], turn: TurnRow) -> Work[tuple[str, ...]]:
-    from ncco_server.store.table_rows import claim  # noqa: PLC0415 - most flows have no tables
-
-    return (yield from claim(saves, turn.created_at, f"call {turn.session}"))
-
-
-def _release(taken: Sequence[str]) -> Work[None]:
-    from ncco_server.store.table_rows import release  # noqa: PLC0415 - most flows have no tables
-
-    yield from release(taken)
-
-
-def _save(saves: Sequence[RowChange], taken: Sequence[str], turn: TurnRow) -> Work[None]:
-    from ncco_server.store.table_rows import write  # noqa: PLC0415 - most flows have no tables
-
-    yield from write(saves, taken, turn.created_at, f"call {turn.session}")
+def _author(turn: TurnRow) -> str:
+    """Who has changed the rows that a turn changes."""
+    return f"call {turn.session}"
 
 
 def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
@@ -420,6 +406,7 @@ class Store:
         is_durable: whether calls outlive the process.
         results: the results of calls.
         functions: what functions of handlers have returned in turns that are not stored yet.
+        tables: the rows of the tables that flow files declare.
     """
 
     def __init__(self, database: Database) -> None:
@@ -429,6 +416,7 @@ class Store:
         self.is_durable = database.is_durable
         self.results = Results(database)
         self.functions = FunctionResults(database)
+        self.tables = TableRows(database)
         self._has_forgotten = False
 
     @cached_property
@@ -452,13 +440,6 @@ class Store:
         from ncco_server.store.api_keys import ApiKeys  # noqa: PLC0415 - only for the API for placed calls
 
         return ApiKeys(self.database)
-
-    @cached_property
-    def tables(self) -> TableRows:
-        """The rows of the tables that flow files declare."""
-        from ncco_server.store.table_rows import TableRows  # noqa: PLC0415 - most flows have no tables
-
-        return TableRows(self.database)
 
     async def open(self) -> None:
         """Connect, migrate to the newest schema, and check that the database is writable.
@@ -540,7 +521,7 @@ class Store:
         saves: Sequence[RowChange],
     ) -> Work[bool]:
         """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from _claim(saves, turn)) if saves else ()
+        taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -549,8 +530,7 @@ class Store:
             if written:  # the first INSERT only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
-                if taken:
-                    yield from _release(taken)
+                yield from release(taken)
                 for name, hash_ in zip(names, hashes, strict=True):
                     if name:
                         yield Keyed(retention.INSERT_FORGOTTEN, (hash_, webhook.received_at))
@@ -558,12 +538,11 @@ class Store:
                     yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
                 return False
             else:
-                if taken:
-                    yield from _release(taken)
+                yield from release(taken)
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
         if saves:
-            yield from _save(saves, taken, turn)
+            yield from write(saves, taken, turn.created_at, _author(turn))
         return True
 
     def advance(

@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from ncco_server.errors import RowTaken
-from ncco_server.store import AlreadyOpen, Conflict, SqliteDatabase, Store, open_store
-from ncco_server.table_rows import RowChange
+from ncco_server.store import AlreadyOpen, Conflict, RowChange, RowTaken, SqliteDatabase, Store, open_store
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import NOON_MS, new_call, next_turn
 

@@ -142,17 +142,14 @@ class LookupAnswers:
             self.answered.append((lookup, self._known[lookup.id]))
         return tuple([self._known[lookup.id] for lookup in lookups])
 
-    async def of_rows(
-        self, lookups: tuple[Lookup, ...], found: tuple[LookupAnswer, ...]
-    ) -> tuple[LookupAnswer, ...]:
+    async def of_rows(self, lookups: tuple[Lookup, ...], found: tuple[LookupAnswer, ...]) -> tuple[LookupAnswer, ...]:
         """The rows that lookups of tables find: those in `found`, unless others are chosen."""
         rows = []
         for lookup, row in zip(lookups, found, strict=True):
-            chosen = await self.chosen(lookup) if lookup.key not in self._known else self._known[lookup.key]
-            if chosen is not None and lookup.key not in self._known:
-                self._known[lookup.key] = chosen
+            if lookup.id not in self._known and (chosen := await self.chosen(lookup)) is not None:
+                self._known[lookup.id] = chosen
                 self.answered.append((lookup, chosen))
-            rows.append(chosen or row)
+            rows.append(self._known.get(lookup.id, row))
         return tuple(rows)
 
     async def chosen(self, _: Lookup) -> LookupAnswer | None:
