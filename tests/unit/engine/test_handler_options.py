@@ -162,6 +162,7 @@ SAID: Final = {
 NOT_SAID: Final = {
     "lookup": "functions for `run` ask other systems",
     "set": "variables are those of Python",
+    "save": "a flow that the handler runs reads and changes tables",
     "branch": "conditions are those of Python",
     "events": "`call_flow(events=..)` has the hooks of the whole call",
     "choices.set": "variables are those of Python",
