@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType
 from typing import Final, NamedTuple, TypeAlias
@@ -42,8 +41,6 @@ _CHANGES: Final = frozenset(
     }
 )
 """Methods that change a list, map or set."""
-_BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
-"""Functions that may read any variable."""
 _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
 
@@ -69,10 +66,8 @@ class HandlerCode:
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
         self._tree = ast.parse(text)
-        self._all = [node for node in ast.walk(self._tree) if isinstance(node, Function)]
-        self._functions = {each.name: each for each in self._all}
+        self._functions = {node.name: node for node in ast.walk(self._tree) if isinstance(node, Function)}
         self._handler = handler
-        self._reads: dict[Function, _Reads] = {}
 
     @cached_property
     def tested(self) -> tuple[str | int, ...]:
@@ -206,20 +201,6 @@ class HandlerCode:
                         found[target.id] = made
         return found
 
-    def is_live(self, code: CodeType, line: int, name: str) -> bool:
-        """Whether a function that waits at this line can still read a variable; True if that is not sure."""
-        function = self._by_line.get((code.co_name, code.co_firstlineno))
-        if function is None:
-            return True
-        if function not in self._reads:
-            self._reads[function] = _Reads.of(function)
-        return self._reads[function].may_follow(line, name)
-
-    @cached_property
-    def _by_line(self) -> dict[tuple[str, int], Function]:
-        lines = ((each, min([each.lineno, *(above.lineno for above in each.decorator_list)])) for each in self._all)
-        return {(each.name, line): each for each, line in lines}
-
     # lines
 
     @cached_property
@@ -246,52 +227,6 @@ def _lines_of(code: CodeType) -> frozenset[int]:
     """The lines for which there is code, also in the functions in it."""
     inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
-
-
-@dataclass(frozen=True, slots=True)
-class _Reads:
-    """Where a function reads its variables.
-
-    Attributes:
-        lines: the last line that reads a variable, by its name.
-        always: the variables that nested functions read.
-        loops: the first and last line of each loop, and its variables.
-        is_open: whether it may read any variable by its name.
-    """
-
-    lines: dict[str, int]
-    always: frozenset[str]
-    loops: tuple[tuple[int, int, frozenset[str]], ...]
-    is_open: bool
-
-    @classmethod
-    def of(cls, function: Function) -> _Reads:
-        """The reads of a function."""
-        lines: dict[str, int] = {}
-        always: set[str] = set()
-        loops = []
-        for node in ast.walk(function):
-            match node:
-                case ast.Name(id=name, ctx=ast.Load() | ast.Del()):
-                    lines[name] = max(node.lineno, lines.get(name, 0))
-                case ast.AugAssign(target=ast.Name(id=name)):
-                    lines[name] = max(node.lineno, lines.get(name, 0))
-                case ast.Lambda() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() if node is not function:
-                    always |= _names_in(node)
-                case ast.For() | ast.AsyncFor() | ast.While():
-                    loops.append((node.lineno, node.end_lineno or node.lineno, _names_in(node)))
-                case _:
-                    pass
-        return cls(lines, frozenset(always), tuple(loops), not _BY_NAME.isdisjoint(lines))
-
-    def may_follow(self, line: int, name: str) -> bool:
-        """Whether a variable may be read after the wait in this line."""
-        looping = any(first <= line <= last and name in names for first, last, names in self.loops)
-        return self.is_open or looping or name in self.always or self.lines.get(name, 0) >= line
-
-
-def _names_in(tree: ast.AST) -> frozenset[str]:
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 def _never_run(body: list[ast.stmt], run: frozenset[int], unsure: frozenset[str]) -> Iterator[int]:

@@ -15,7 +15,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
-from ncco_server.flow.handlers.states import IsLive, state_of
+from ncco_server.flow.handlers.states import state_of
 from ncco_server.flow.handlers.steps import EffectAt, Made, StepMaker, as_bytes
 from ncco_server.flow.hours.calendar import Calendar
 from ncco_server.flow.language.lookups import LookupRequest
@@ -165,11 +165,11 @@ class HandlerPlayback:
         called = self._waiting.function if self._waiting is not None else None
         return called.function if called is not None else print
 
-    def state(self, is_live: IsLive) -> Any:
+    def state(self) -> Any:
         """A value that is equal for two runs that go on in the same way; see `state_of`."""
         effect = self._waiting
         waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
-        return waits, *state_of(self._coroutine, self._call, is_live)
+        return waits, *state_of(self._coroutine, self._call)
 
     def follows(self, recorded: Sequence[Any]) -> bool:
         """Whether the handler can run on with these results: the first ones are those that it has got."""

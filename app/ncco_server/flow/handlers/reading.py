@@ -147,7 +147,7 @@ class LoadedHandler:
         """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
         playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING)
         playback.play(variables[RECORDED])
-        return playback.state(self.code.is_live), facts_of(facts, self.reads), *env.items()
+        return playback.state(), facts_of(facts, self.reads), *env.items()
 
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
         """The results of a call that comes to the handler now."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import dis
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping, Set
+import re
+from collections.abc import Collection, Iterator, Mapping, Set
+from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-IsLive: TypeAlias = Callable[[CodeType, int, str], bool]
-"""Whether a function that waits at a line can still read one of its variables."""
+_BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
+"""Functions that may read any variable."""
+_LEAVES: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE")
+"""How the names of instructions begin that the next one does not follow."""
+_OF_VARIABLES: Final = re.compile("(LOAD|STORE|DELETE)_FAST")
 _DEEPEST: Final = 12
 _ATOMS: Final = (str, bytes, int, float, complex, bool, type(None), range)
 _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
@@ -18,13 +24,12 @@ _MACHINERY: Final = frozenset(
 """Types of what Python itself keeps for a function that waits."""
 
 
-def state_of(coroutine: Any, ignored: Any, is_live: IsLive) -> tuple[Any, ...]:
+def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way.
 
     Args:
         coroutine: a handler that waits, or has ended.
         ignored: the call: what is known of it is compared otherwise.
-        is_live: see `IsLive`.
     """
     found = []
     while coroutine is not None:
@@ -32,15 +37,55 @@ def state_of(coroutine: Any, ignored: Any, is_live: IsLive) -> tuple[Any, ...]:
         if frame is not None:
             code = frame.f_code
             kept = frame.f_locals
+            read = live_variables(code).get(frame.f_lasti, kept.keys())
             live = [
                 (name, comparable(value))
                 for name, value in sorted(kept.items())
-                if value is not ignored and is_live(code, frame.f_lineno, name)
+                if value is not ignored and name in read
             ]
             started = [comparable(each) for each in _started(coroutine, frame, ignored)]
             found.append((code.co_qualname, frame.f_lasti, tuple(live), tuple(started)))
         coroutine = getattr(coroutine, "cr_await", None)
     return tuple(found)
+
+
+@lru_cache(maxsize=256)
+def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
+    """The local variables that a function may still read after each of its instructions, by the instruction's offset.
+
+    They are found backwards, from what the instructions that follow read and do not assign before. Variables that
+    nested functions share are always among them.
+    """
+    instructions = list(dis.get_instructions(code))
+    shared = {*code.co_cellvars, *code.co_freevars}
+    if not _BY_NAME.isdisjoint(code.co_names):
+        return {each.offset: {*code.co_varnames, *shared} for each in instructions}
+    handlers = [each.offset for each in instructions if each.opname == "PUSH_EXC_INFO"]
+    following: dict[int, list[int]] = {}
+    for each, after in zip(instructions, [*instructions[1:], None], strict=True):
+        following[each.offset] = [*handlers]  # any instruction may raise; which handler catches it makes no difference
+        if each.opcode in dis.hasjrel or each.opcode in dis.hasjabs:
+            following[each.offset].append(each.argval)
+        if after is not None and not each.opname.startswith(_LEAVES):
+            following[each.offset].append(after.offset)
+    before: dict[int, Set[str]] = {each.offset: frozenset() for each in instructions}
+    live: dict[int, Set[str]] = {}
+    while live != (live := {offset: shared.union(*(before[each] for each in to)) for offset, to in following.items()}):
+        before = {each.offset: _read_before(each, live[each.offset]) for each in instructions}
+    return live
+
+
+def _read_before(instruction: dis.Instruction, after: Set[str]) -> Set[str]:
+    """The variables that may still be read before an instruction, from those after it."""
+    kinds = _OF_VARIABLES.findall(instruction.opname)
+    names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
+    found = set(after)
+    for kind, name in reversed(list(zip(kinds, names, strict=False))):
+        if kind == "LOAD":
+            found.add(name)
+        else:
+            found.discard(name)
+    return found
 
 
 def _started(coroutine: Any, frame: Any, ignored: Any) -> Iterator[Any]:
