@@ -285,8 +285,8 @@ def begin(
         given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
     """
     budget = Budget()
-    playback = None if given or flow.handler is None else begun_playback(flow, call, context)
-    is_playable = not given and (flow.handler is None or playback is not None)
+    is_handler = flow.handler is not None and not given
+    playback, is_playable = begun_playback(flow, call, context) if is_handler else (None, not given)
     turn = first_turn(flow, session_id, call, context, budget, playback=playback) if is_playable else None
     if turn is not None:
         return turn

@@ -229,8 +229,8 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
     return {name: flow.variables[name].type.cast(orjson.loads(text)) for name, text in texts.items() if text}
 
 
-def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandler | None:
-    """The handler that a call comes to, up to its first wait; None if it fails, or says what cannot be played."""
+def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[PlayedHandler, bool]:
+    """The handler that a call comes to, up to its first wait, and whether that can be played."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
@@ -239,8 +239,8 @@ def begun_playback(flow: Flow, call: Call, context: TurnContext) -> PlayedHandle
         playback.play(handling.begun(context.now, context.env))
         playback.step(flow.start)
     except RenderError:
-        return None
-    return playback
+        return playback, False
+    return playback, True
 
 
 LEVEL_LIMIT = 20
@@ -358,7 +358,6 @@ class Scopes:
         try:
             step: Step | None = self._playback(self._scope).step(name)
         except RenderError:
-            del self._playbacks[self.flow.name]  # so that it fails again
             return None
         return step
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ncco_server.engine.session import from_json, to_json
+from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
@@ -271,6 +272,16 @@ def test_a_text_of_another_class_is_computed_too() -> None:
     before = "from enum import StrEnum\nclass Size(StrEnum):\n    BIG = 'big'"
     body = 'await call.talk(Size.BIG)\nawait call.talk(str.__new__(type("Text", (str,), {}), call.from_))'
     assert ["big", "447700900123"] == HandledCall(handler(body, before=before)).said
+
+
+def test_a_handler_that_fails_is_run_once_in_a_turn() -> None:
+    """It may have taken all the time that other callers can wait."""
+    flow = handler("RAN.append(1)\nraise ValueError", before="RAN = []")
+    assert isinstance(flow.handler, LoadedHandler)
+    ran = flow.handler.flow.function.__globals__["RAN"]
+    before = len(ran)
+    assert ["Something went wrong."] == HandledCall(flow).said
+    assert 1 == len(ran) - before
 
 
 FAULTS = {

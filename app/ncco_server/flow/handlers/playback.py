@@ -103,6 +103,7 @@ class HandlerPlayback:
         self._said: tuple[EffectAt, ...] | None = None
         self._made: Made | None = None
         self._recorded: list[Any] = []
+        self._failure: RenderError | None = None
         self._name = ""
         self._said_since: Sequence[EffectAt] = ()
         self._known_digest = ""
@@ -184,16 +185,24 @@ class HandlerPlayback:
         return list(Recorded(self._name, self._digest(), value, at_ms, problem))
 
     def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError."""
+        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError.
+
+        A handler that has failed is not run again: it may have taken all the time that it has.
+        """
+        if self._failure is not None:
+            raise self._failure
         if len(recorded) > MOST_EFFECTS:
             raise RenderError("R112", f"the handler has waited more than {MOST_EFFECTS} times", str(self._place))
         new = recorded[len(self._recorded) :]
-        if new:
-            if self._tracer is None:
+        try:
+            if new and self._tracer is None:
                 limited(self._file, self._go_on, new)
-                return
-            with self._tracer.tracing():
-                self._go_on(new)
+            elif self._tracer is not None:
+                with self._tracer.tracing():
+                    self._go_on(new)
+        except RenderError as error:
+            self._failure = error
+            raise
 
     def _go_on(self, results: Sequence[Any]) -> None:
         for stored in results:
