@@ -15,6 +15,7 @@ FAST := $(wildcard tests/contract tests/unit)
 # These start console workers, whole servers or PostgreSQL, wait for real timeouts, or try many changes to projects.
 SLOW := tests/contract/http tests/contract/check/test_faults.py tests/contract/store/test_durability.py \
 	tests/contract/store/test_table_rows.py tests/unit/verify/test_handler_proofs.py \
+	tests/unit/engine/test_handlers_like_flows.py tests/unit/flow/hours/test_counted.py \
 	tests/unit/service/test_fetcher.py tests/unit/store/test_postgres.py tests/unit/vonage/test_voice_api.py \
 	$(addprefix tests/unit/console/,test_editor.py test_flows.py test_incoming.py test_phone.py test_phone_calls.py) \
 	tests/unit/editor/test_worker.py \
