@@ -8,7 +8,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTHON ?=
 # Number of test processes: more than a small machine has processors, because tests often wait.
-JOBS   ?= 3
+JOBS   ?= 4
 
 # The tests to run for each change. The other tests are slower: `make check` runs them, too.
 FAST := $(wildcard tests/contract tests/unit)
@@ -53,7 +53,7 @@ test: $(READY) ## run the tests that every change needs
 
 # Files run in order, so the files of a folder share its servers and browsers. These tests wait even more often.
 system: $(READY) ## run all other tests: kills, several hosts, whole servers
-	$(PYTEST) -n $$(($(JOBS) + 2)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
+	$(PYTEST) -n $$(($(JOBS) + 1)) --dist loadfile --no-loadscope-reorder tests/system $(SLOW)
 
 check: lint types layers test system ## run lint, types, layers and all tests: everything that must pass before a commit
 
