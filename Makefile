@@ -68,10 +68,11 @@ coverage: $(READY) ## show the lines of app/ that no test of `make test` runs
 	$(BIN)/coverage erase
 	$(PYTEST) --cov --cov-report=term-missing $(FAST)
 
-lint: $(READY) ## run ruff (rules and format) and deptry: the declared packages are the imported ones
+lint: $(READY) ## run ruff (rules and format) and deptry (declared packages are the imported ones); count the prose in code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/deptry app
+	$(BIN)/python -m benchmarks.prose
 
 types: $(READY) ## run mypy in strict mode
 	$(BIN)/mypy --num-workers 2

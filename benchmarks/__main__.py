@@ -23,6 +23,7 @@ BENCHMARKS: Final = (
     "check_ncco",
     "commands",
     "loaded",
+    "prose",
     "signature",
     "store",
     "disk",
