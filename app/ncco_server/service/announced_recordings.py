@@ -72,7 +72,7 @@ def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
 
 
 def about_call(flow: Flow, session: Session) -> str:
-    """Empty after a handover."""
+    """The values of the text params, such as the team that a message is for; "" after a handover."""
     if flow.name != (session.at or session.flow):
         return ""
     given = [name for name, param in flow.params.items() if not param.sensitive and name != CALLER_NAME]
@@ -81,7 +81,7 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """A hash if the ID is missing or invalid."""
+    """Vonage's ID, or a hash of the URL; a hash also of an invalid ID."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 

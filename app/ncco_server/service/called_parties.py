@@ -61,5 +61,5 @@ async def refusals(turns: Turns, session: Session) -> frozenset[str]:
 
 
 def called_id(ref: WaitRef) -> str:
-    """The same for every delivery of the webhook."""
+    """A session ID that is the same for every delivery of the webhook."""
     return hashlib.sha256(f"{ref.session}\0{ref.turn}\0{ref.index}".encode()).hexdigest()[:32]

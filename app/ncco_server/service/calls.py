@@ -66,7 +66,7 @@ class CallService(Turns):
 
 
 def _reported_error(delivery: Delivery) -> str:
-    """For the log, without callers' numbers and input; "" if Vonage reported none."""
+    """The error for the log, without callers' numbers and input; "" if Vonage reported none."""
     webhook = delivery.webhook
     if webhook.kind != "error" or not hasattr(webhook, "reason"):
         return ""

@@ -109,7 +109,7 @@ class Delivery:
         )
 
     def params(self, names: Collection[str]) -> dict[str, str]:
-        """From the query of the answer URL. Vonage's own fields are not params."""
+        """Their values in the query of the answer URL. Vonage's own fields are not params."""
         query = self.fields if self.method == "GET" else self.query
         return {name: as_text(query[name]) for name in names if name in query and name not in ANSWER_FIELDS}
 
@@ -127,7 +127,7 @@ def _text(fields: Mapping[str, object], name: str) -> str:
 
 
 def _digits(number: str) -> str:
-    """Without the `+`, which a query turns into a space. Anything but a number is returned unchanged."""
+    """A number without its `+`, which a query turns into a space; anything else unchanged."""
     if number.isdecimal() and number.isascii():
         return number
     digits = number.strip().removeprefix("+")
@@ -210,7 +210,7 @@ class Reply(NamedTuple):
 
 
 def _problem_of(turn: Turn) -> str:
-    """With code and place only: the full message may quote a caller's input."""
+    """The code and place only, because the full message may quote a caller's input."""
     refused = ""
     for line in turn.trace:
         if line.did == "failed" and line.step:
@@ -221,7 +221,7 @@ def _problem_of(turn: Turn) -> str:
 
 
 def session_id(leg: str, flow: str | None) -> str:
-    """The leg, followed by the flow if the URL names one, because a transfer may give another flow the same leg.
+    """The leg, and the flow if the URL names one, because a transfer may give another flow the same leg.
 
     A webhook without a leg gets a random ID.
     """

@@ -32,7 +32,7 @@ _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SE
 
 
 class Poster:
-    """The hook is signed with all secrets, which makes rotation possible.
+    """Makes one attempt to post a hook, signed with all secrets, so that they can be rotated.
 
     `client` does not follow redirects. Secrets have the form `whsec_` and base64; if there are none, hooks are not
     signed. `try_s` is the time limit of an attempt in seconds.
@@ -85,7 +85,7 @@ class Poster:
 
 
 def failure_of_request(error: httpx.RequestError) -> Verdict:
-    """Messages that may quote the request's content are left out."""
+    """Why a request could not be sent, without messages that may quote its content."""
     match error:
         case httpx.UnsupportedProtocol():
             return Verdict("never", f"its address cannot be used: {error}")
@@ -129,7 +129,7 @@ def seconds_until(text: str, now: datetime) -> float:
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """So that the connection can be reused."""
+    """Reads what is left of a short response, so that the connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0

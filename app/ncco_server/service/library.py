@@ -209,7 +209,7 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """By name, if given; else by the number, or the default."""
+        """The flow with this name, if given; else the one for the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
@@ -233,7 +233,7 @@ class Library:
         return next((flow for flow in flows if flow.default), None)
 
     async def pinned(self, name: str, revision: str) -> Flow | None:
-        """From memory or the store. None if the store no longer has it."""
+        """The revision from memory or the store; None if the store no longer has it."""
         flow = self.current.flows.get(name)
         if flow is not None and flow.revision == revision:
             return flow
@@ -248,7 +248,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """In a thread and one at a time, so that other calls do not wait."""
+        """Loads in a thread, one flow at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None

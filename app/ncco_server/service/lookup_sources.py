@@ -131,7 +131,7 @@ def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
 
 
 async def _drain(response: httpx.Response) -> None:
-    """So that the connection can be reused."""
+    """Reads what is left of a short response, so that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -283,7 +283,7 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 
 
 def _failure_from(error: BaseException) -> LookupFailure:
-    """Without the error's message, which may quote the arguments."""
+    """The type and line of the error, without its message, which may quote the arguments."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if frame.filename != __file__]
     where = f" in {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""

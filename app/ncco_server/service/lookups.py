@@ -42,7 +42,7 @@ tracing have this type too.
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """One budget for all lookups of a turn; those of one step are answered concurrently.
+    """A function that answers the lookups of a turn within one budget, those of one step concurrently.
 
     The returned function gives one answer per lookup, in the same order. It never raises: the answer of a failed lookup
     has a problem instead of a value.

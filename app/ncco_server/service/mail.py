@@ -196,7 +196,7 @@ async def _connected(server: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
 
 
 async def problem_with(server: MailServer, within_s: float) -> str:
-    """Empty if the login succeeds. Sends nothing."""
+    """Why email cannot be sent now; "" if the login succeeds. Sends nothing."""
     try:
         async with asyncio.timeout(within_s), _connected(server):
             return ""
@@ -219,7 +219,7 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Mail servers refuse control characters. A caller's name could contain some."""
+    """A text without control characters, which mail servers refuse and a caller's name could contain."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
@@ -253,7 +253,7 @@ def _refused(what: str, code: int) -> Verdict:
 
 
 def _problem_of(error: Exception) -> str:
-    """Without quoting the email."""
+    """Why the server did not accept the email, without quoting the email."""
     match error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error:
         case ssl.SSLCertVerificationError():
             return "no TLS connection to the mail server: its certificate is not valid for its name"

@@ -50,7 +50,7 @@ Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
 
 
 def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
-    """Over HTTP, by email, or by placing a call, depending on the hook's address."""
+    """Sends a hook over HTTP, by email, or by placing a call, depending on its address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         if place is not None and hook.url.startswith(PLACE):

@@ -99,7 +99,7 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """Shared by all clients of the process, because loading them takes 20 ms."""
+    """The same for all clients of the process, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 
@@ -228,7 +228,7 @@ class HostConnections:
             self._close(connection)
 
     def _close(self, connection: httpcore.AsyncHTTPConnection) -> None:
-        """In its own task, so that cancelling the request does not interrupt it."""
+        """Closes a connection in its own task, which goes on if the request is cancelled."""
         task = asyncio.create_task(connection.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closed)

@@ -89,7 +89,7 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """Writes nothing if none is due."""
+        """If no row is due, nothing is written to the store."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:
@@ -117,7 +117,7 @@ class Poller(ABC, Generic[R, C]):
         self._woken.set()
 
     async def run(self) -> None:
-        """Until cancelled; running attempts then get some time to finish."""
+        """Works until cancelled; running attempts then get some time to finish."""
         try:
             while True:
                 self._woken.clear()

@@ -256,7 +256,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Of permanently deleted recordings, without those being fetched; returns their number.
+    """Removes those of permanently deleted recordings that are not being fetched; returns their number.
 
     Raises OSError, StoreUnavailable.
     """

@@ -64,7 +64,7 @@ def create_app(
         dev: development mode: documentation and metrics are served on the webhooks' port, and without a public URL
             callback URLs use the address of the request.
         metrics: counts webhooks, lookups and hooks; None to use new counters.
-        deadline_s: seconds until a caller hears the failsafe NCCO.
+        deadline_s: seconds until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
         clock: returns the current time, in UTC.
         log: the log; None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.

@@ -16,7 +16,7 @@ ALIVE_EVERY_S: Final = 5.0
 
 
 async def report_to_systemd() -> None:
-    """Until cancelled; nothing happens unless a unit of `Type=notify` has started this process."""
+    """Reports until cancelled; nothing happens unless a unit of `Type=notify` has started this process."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

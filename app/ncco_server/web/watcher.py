@@ -51,7 +51,7 @@ class FlowReader:
         self._seen: Stamps = {}
 
     async def stamps(self) -> Stamps:
-        """In a thread, because a network drive may be slow."""
+        """Runs in a thread, because a network drive may be slow."""
         return await asyncio.to_thread(stamps, self._folders)
 
     async def has_changed(self) -> bool:

@@ -65,7 +65,7 @@ class WebhookConfig:
 
     Attributes:
         dev: development mode: without a public URL, callback URLs use the address of the request.
-        deadline_s: seconds until a caller hears the failsafe NCCO.
+        deadline_s: seconds until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
         verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
     """
 

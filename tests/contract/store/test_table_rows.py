@@ -1,4 +1,4 @@
-"""Rows of tables: changed by the transaction of a turn, exactly once, whoever else changes them."""
+"""A turn changes rows of tables exactly once, even if other turns change the same rows at the same time."""
 
 from __future__ import annotations
 

@@ -235,7 +235,7 @@ async def test_list_shows_the_text_of_an_own_result_beside_the_person(shop: Shop
 @pytest.mark.parametrize("is_due", [False, True])
 async def test_page_of_a_call_asks_again_only_while_a_recording_is_awaited(shop: Shop, *, is_due: bool) -> None:
     now = milliseconds(datetime.now(UTC))
-    due_at = now + 3_600_000 if is_due else None  # in an hour, because the server fetches what is due now
+    due_at = now + 3_600_000 if is_due else None  # not now, or the server would fetch it
     row = RecordingRow(id="ab" * 16, uuid="rec", kind="record", created_at=now, session="aaaaaaaa", due_at=due_at)
     async with open_store(settings(shop.project).database_url) as store:
         session = session_row("aaaaaaaa", created_at=now, updated_at=now)

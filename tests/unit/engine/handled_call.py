@@ -9,6 +9,7 @@ from textwrap import dedent
 from typing import Any
 
 from ncco_server.engine import Lookup, LookupAnswer
+from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Flow, Project
 from tests.unit.engine.scripted_call import ScriptedCall
@@ -25,6 +26,11 @@ def project_of(code: str, others: Mapping[str, str] | None = None) -> Project:
     """A project with one handler, `flows/shop.py`."""
     texts = {"flows/shop.py": dedent(code), "flows/sorry.yaml": SORRY, **(others or {})}
     return load(texts, {}, extent="project", handlers=["shop.py"])
+
+
+def handler_issues(project: Project) -> list[FlowIssue]:
+    """Those at the handler of `project_of`."""
+    return [issue for issue in project.issues if issue.place.file == "flows/shop.py"]
 
 
 def handler(body: str, others: Mapping[str, str] | None = None, options: str = "", before: str = "") -> Flow:

@@ -13,7 +13,7 @@ from ncco_server.engine.session import to_json
 from ncco_server.flow.loader import load
 from ncco_server.flow.model import Project
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import SORRY, HandledCall, handler, project_of
+from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 
 PIN = "84021739"
 BEFORE = """
@@ -129,7 +129,7 @@ def test_checks_find_a_secret_that_is_revealed_after_its_turn() -> None:
             if pin is not None:
                 pin.reveal()
     """
-    issues = [issue for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    issues = handler_issues(project_of(code))
     assert [("W703", 9)] == [(issue.code, issue.place.line) for issue in issues]
     assert "exists only in its turn" in issues[0].message
 
@@ -270,7 +270,7 @@ def test_checks_find_a_secret_for_another_flow_that_would_be_stored_or_is_gone(
     line: str, code: str, message: str, flow: str
 ) -> None:
     project = with_check(line, flow)
-    issues = [issue for issue in project.issues if issue.place.file == "flows/shop.py" and issue.code != "W704"]
+    issues = [issue for issue in handler_issues(project) if issue.code != "W704"]
     assert [code] == [issue.code for issue in issues]
     assert message in issues[0].message
     if code == "W703":

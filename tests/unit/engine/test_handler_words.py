@@ -15,7 +15,7 @@ from ncco_server.flow.handlers.exploring import SAMPLE_CALL
 from ncco_server.flow.model import Flow
 from ncco_server.verify.prove import prove
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import HandledCall, handler, project_of
+from tests.unit.engine.handled_call import HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import NOON, ScriptedCall, load_flow
 
 SHARED = {
@@ -209,8 +209,8 @@ def test_opening_hours_that_nobody_declares_are_an_error() -> None:
 def test_check_tries_a_handler_while_it_is_open_and_closed(body: str, codes: set[str]) -> None:
     lines = "".join(f"    {line}\n" for line in body.splitlines())
     head = "from ncco_server import Call, Choice, call_flow\n\n@call_flow(default=True)\nasync def shop(call: Call):\n"
-    issues = project_of(f"{head}{lines}    await call.talk('Hello.')\n", SHARED).issues
-    assert codes == {issue.code for issue in issues if issue.place.file == "flows/shop.py"}
+    project = project_of(f"{head}{lines}    await call.talk('Hello.')\n", SHARED)
+    assert codes == {issue.code for issue in handler_issues(project)}
 
 
 def test_prove_finds_what_is_wrong_while_the_shop_is_closed() -> None:

@@ -13,7 +13,7 @@ from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
-from tests.unit.engine.handled_call import SORRY, HandledCall, handler, project_of
+from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
 from tests.unit.engine.scripted_call import FAILSAFE, LEG
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
@@ -455,7 +455,7 @@ def test_code_that_is_not_listed_is_never_run(tmp_path: Any) -> None:
     ],
 )
 def test_a_file_that_cannot_be_loaded_is_reported_at_its_line(code: str, line: int, words: str) -> None:
-    (issue,) = [issue for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    (issue,) = handler_issues(project_of(code))
     assert ("E701", line) == (issue.code, issue.place.line)
     assert words in issue.message
 
@@ -485,7 +485,7 @@ def test_an_uncaught_failure_of_a_function_is_a_warning() -> None:
         async def shop(call: Call):
             await call.talk(await call.run(find))
     """
-    found = [(issue.code, issue.place.line) for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    found = [(issue.code, issue.place.line) for issue in handler_issues(project_of(code))]
     assert [("W703", 9)] == found
 
 
@@ -501,7 +501,7 @@ def test_a_variable_that_is_not_set_is_a_warning_where_it_is_read_without_a_defa
             await call.connect(call.env["KITCHEN"])
     """
     project = project_of(code)
-    issues = [issue for issue in project.issues if issue.place.file == "flows/shop.py"]
+    issues = handler_issues(project)
     assert [("W302", 9, "FLOW_KITCHEN is not set")] == [(each.code, each.place.line, each.message) for each in issues]
     assert ["KITCHEN"] == env_names(project.flows.values())
 
@@ -881,7 +881,7 @@ def test_fixes_are_written_in_python(words: str, cure: str) -> None:
         async def shop(call: Call):
             await call.talk("Hello.")
     """
-    found = [issue.cure for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    found = [issue.cure for issue in handler_issues(project_of(code))]
     assert [cure] == [cure for each in found if cure in each], found
 
 
@@ -902,7 +902,7 @@ def test_what_only_one_form_of_a_step_does_counts_and_is_checked() -> None:
             await call.result("no" if choice == "no" else "yes")
             await call.connect("447700900111")
     """
-    found = [(issue.code, issue.place.line) for issue in project_of(code).issues if issue.place.file == "flows/shop.py"]
+    found = [(issue.code, issue.place.line) for issue in handler_issues(project_of(code))]
     assert [("W401", 12)] == found
 
 

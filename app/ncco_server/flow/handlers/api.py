@@ -330,7 +330,7 @@ class Call:
         endpoint_type: `phone`, `sip`, `websocket`, `app` or `vbc`; "" if unknown.
         direction: `inbound`, or `outbound` for a call that the server has placed.
         region_url: the base URL of Vonage's REST API for this call; "" if unknown.
-        person: the number of the other party, `from_` or, in a placed call, `to`; "" if that is no number.
+        person: the caller's number, or the called number in a placed call; "" for an app user or a withheld number.
         request: the ID of the placed call; "" for an incoming one.
         is_hidden: whether the caller's number cannot be called back.
         sip: the SIP headers, by name.

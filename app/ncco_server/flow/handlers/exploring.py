@@ -197,23 +197,25 @@ class _Exploration:
     is_whole: bool = True
 
     def explore(self) -> None:
-        """Run the handler until every outcome of every wait has been tried, or MOST_RUNS times."""
-        known: Set[str] | None = None
+        """Run the handler until every outcome of every wait has been tried, or MOST_RUNS times.
+
+        The first runs show which of the fields that differ between calls it reads; then these are varied.
+        """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "coroutine '.*' was never awaited", RuntimeWarning)  # W706 says where
-            while (
-                varying := self.reads & _VARYING
-            ) != known:  # what differs between two calls is known once it is read
-                known = varying
-                self._explore(known)
+            varied: Set[str] = frozenset()
+            self._explore(varied)
+            while not self.reads & _VARYING <= varied:
+                varied = self.reads & _VARYING
+                self._explore(varied)
 
-    def _explore(self, known: Set[str]) -> None:
+    def _explore(self, varied: Set[str]) -> None:
         calls = (
             [({**SAMPLE_CALL, **other}, at_ms) for other in _CALLERS.values() for at_ms in _TIMES]
-            if known
+            if varied
             else [(SAMPLE_CALL, _NOON)]
         )
-        calls += [({**SAMPLE_CALL, "uuid": leg}, _NOON) for leg in DRAWING_LEGS if "random" in known]
+        calls += [({**SAMPLE_CALL, "uuid": leg}, _NOON) for leg in DRAWING_LEGS if "random" in varied]
         waiting = deque(_Run(facts, [at_ms], (_BEGINNING,), at_ms) for facts, at_ms in calls)
         seen = set[Any]()
         for _ in range(MOST_RUNS):
@@ -234,8 +236,8 @@ class _Exploration:
                 continue
             finally:
                 waiting += self._at_other_times(run, playback.read_hours)
-            when = run.at_ms if "now" in known else 0
-            state = (*playback.state(), when, *facts_of(run.facts, known))
+            when = run.at_ms if "now" in varied else 0
+            state = (*playback.state(), when, *facts_of(run.facts, varied))
             if made is not None:
                 self._note(made, run)
             elif state in seen:
@@ -342,7 +344,7 @@ class HandlerSteps(Mapping[str, Step]):
     """The steps of a handler by name. They are found when somebody asks for all of them.
 
     Args:
-        begin: makes the handler at the beginning of a call in whose latest turn these sensitive values are known.
+        begin: makes the handler at the beginning of the call of a run.
         maker: makes its steps.
         code: its code.
         start: what a name stands for that no step has: a step that does nothing.

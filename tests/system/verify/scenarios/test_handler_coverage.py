@@ -56,7 +56,7 @@ a caller presses 1:
 """
 OTHERS = """\
 
-a caller whom nobody knows, after silence:
+an unknown caller says nothing first:
   call: {to: "442079460001"}
   given: {look_up: {value: false}}
   script: [silence, press: 1]
