@@ -70,7 +70,6 @@ def check_usage(
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
-    """Report the parts that one flow declares but does not use."""
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)
@@ -140,7 +139,7 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
-    """Report W636 for each unused file of templates/. READMEs, licenses and Markdown files are not templates."""
+    """READMEs, licenses and Markdown files are not templates."""
     for name in unused:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:
