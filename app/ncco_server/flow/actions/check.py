@@ -38,7 +38,7 @@ _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values. `text` is the JSON of a document, and `position` the index of the action in it."""
+    """One action with typical values. `text` is the JSON of a document, `position` the index of the action in it."""
 
     action: dict[str, Any]
     part: Action | Document

@@ -87,7 +87,7 @@ def _type_of(target: Map, reader: Reader) -> str | None:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """ "" for an endpoint within the account (app, vbc)."""
+    """An endpoint within the account (app, vbc) has none: ""."""
     if "number" in endpoint:
         return str(endpoint["number"])
     if "uri" in endpoint:
@@ -238,7 +238,7 @@ class ConnectTarget(Action):
     def is_computed(self) -> bool:
         """Whether the number or address to dial is known only during a call.
 
-        A websocket does not ring a phone, and its host is written in the flow (E332), so its path may be computed freely.
+        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
         """
         if self.kind == "websocket":
             return False

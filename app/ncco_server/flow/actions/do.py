@@ -36,7 +36,7 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """The text of the list's files. The author wrote every address that appears in it literally, so it may be dialled."""
+    """The text of the list's files. The author wrote every address that appears in it, so it may be dialled."""
 
     @property
     def actions(self) -> tuple[()]:

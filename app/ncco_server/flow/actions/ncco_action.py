@@ -48,7 +48,7 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    """ "" if the field is missing or computed."""
+    """The result is "" if the field is missing or computed."""
     node = next((entry.value for entry in entries if entry.key.value == word), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 

@@ -123,7 +123,7 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """Read the values of the words; None if a required one cannot be read. Any other invalid field gets its default.
+        """Read the values of the words; None if a required one cannot be read. Other invalid fields get their defaults.
 
         `cures` are additional cures for this map only; `made` are values of fields that are not read from the file.
         """
