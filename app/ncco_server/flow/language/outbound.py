@@ -5,8 +5,7 @@ outbound:
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
   on: {answered: hello, otherwise: {send: not_reached}}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
-reached, so only hooks can be sent.
+With any outcome other than an answer nobody was reached, so only hooks can be sent.
 """
 
 from __future__ import annotations
@@ -35,7 +34,6 @@ UNKNOWN: Final = "unknown"
 EXPIRED: Final = "expired"
 OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt that another attempt may follow."""
 MOST_TRIES: Final = 10
 
 
@@ -62,7 +60,7 @@ class Outbound:
 
     Attributes:
         answered: where the call starts if a person answers.
-        from_number: the number that is shown, in digits; "" for a random number of the application.
+        from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
         quiet: whether not to call at night.
@@ -90,7 +88,6 @@ class Outbound:
 
 
 def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
-    """E293 for an unknown outcome."""
     found = []
     for item in items(node):
         text = reader.text(item, what)
