@@ -141,7 +141,10 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Report E286 for a sensitive param, whose value would be stored until the other party answers, and W286."""
+    """Report E286 for a sensitive param, because its value would be stored until the other party answers.
+
+    Report W286 for an outcome that sounds like a refusal, but connects the parties.
+    """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
         param = signature.params.get(given.name) if signature else None

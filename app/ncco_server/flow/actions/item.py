@@ -60,7 +60,7 @@ class Item:
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """A field may be in the map under the action's name or next to that name; None if it is not written."""
+        """None if the field is written neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 

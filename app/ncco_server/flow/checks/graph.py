@@ -202,7 +202,7 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """Yield each flow that outbound calls of a flow place calls for without input from the person called, and the hook."""
+    """Yield each flow that calls of a flow place calls for without input from the person called, and the hook."""
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return

@@ -217,16 +217,8 @@ def read_fields(
 ) -> Fields:
     """Return the entries of `node` by known word.
 
-    Any other key is reported once, as `code`, then treated as the word that was meant.
-
-    Args:
-        node: the map.
-        known: the words that it may have.
-        what: what messages call the map.
-        reader: collects the errors.
-        place: where to report missing words; by default the place of the map.
-        hints: see `HINTS`.
-        code: the code of the issue.
+    Any other key is reported once, as `code`, then treated as the word that was meant. `what` is what messages call the
+    map; `place` is where missing words are reported, by default the place of the map; `hints` are as in `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True

@@ -74,12 +74,9 @@ NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
-    Args:
-        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
-        webhook: what Vonage sent.
-        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
-        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
-        call_result: what became of the call (`ncco_server.results.RESULTS`); "" unless the event is `ended`.
+    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
+    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
+    call; without one, the outcome that the flow returned in the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -343,7 +340,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""A call ends in a flow: after the last step there is no step."""
+"""A call ends in a flow, after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 

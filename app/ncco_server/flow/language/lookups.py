@@ -187,12 +187,12 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for a Python function."""
+        """None for a Python function or a table."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """A GET or a POST has none: ""."""
+        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property

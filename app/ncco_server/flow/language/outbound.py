@@ -5,7 +5,7 @@ outbound:
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
   on: {answered: hello, otherwise: {send: not_reached}}
 
-With any outcome other than an answer nobody was reached, so only hooks can be sent.
+After an outcome in which nobody was reached, only hooks can be sent.
 """
 
 from __future__ import annotations

@@ -2,12 +2,11 @@
 
 on:
   completed: end           # they spoke, and the other party hung up
-  busy: voicemail
-  otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
+  otherwise: reception     # busy, timeout, unanswered, rejected, failed
 
 If `on` names an outcome of the connect, every failure must lead somewhere; `machine`, `human` and `beep` only decide if
-they are named. For a flow under `run`, the lines are the `outcomes` that it declares, and `error` one that it does not
-handle.
+they are named. For a flow under `run`, the lines are the `outcomes` that it declares; `error` is an error that it does
+not handle.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _without_url(type_: Kind) -> Kind:
 
 
 MAX_DEPTH: Final = 20
-"""Our choice."""
+"""Levels of nested lists and maps; our choice."""
 
 _NUMBER_LIMIT: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

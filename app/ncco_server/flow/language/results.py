@@ -1,4 +1,4 @@
-"""The results that a flow gives its calls, such as `booked`. Steps set them by name; the last one counts.
+"""The results that a flow gives its calls. Steps set them by name; the last one counts.
 
 results: {booked: an appointment was booked, cancelled: an appointment was cancelled}
 """

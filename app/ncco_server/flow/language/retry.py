@@ -212,7 +212,7 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """E240 (and None) if nothing says what follows the last attempt.
+    """None, after reporting E240, if nothing says what follows the last attempt.
 
     `place` is that of the exit, for when neither is written; `kinds` are the actions that the step plays before its
     `input`.

@@ -29,9 +29,8 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    Attributes:
-        path: the path of the part that does not match: `.city`, `[3]`; "" for the whole answer.
-        problem: `is missing`, `is not a number`, ...
+    `path` leads to the part that does not match: `.city`, `[3]`, or "" for the whole answer. `problem` is e.g. `is
+    missing`.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -148,7 +147,7 @@ class Redactor:
 
 
 MAX_NESTED: Final = 5
-"""Our choice."""
+"""Levels of declared maps; our choice."""
 
 OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
 """Types for which an answer may use "" if there is no value."""

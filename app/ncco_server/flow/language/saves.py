@@ -164,7 +164,6 @@ def _read_values(
 
 
 def _written_type(column: Variable) -> Kind:
-    """The type that a value has before it is cast: a number, date or URL may be missing."""
     return TYPES["text"] if column.type.begins_unknown else column.type
 
 
@@ -208,7 +207,6 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
 
 
 def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
-    """E226 for a sensitive value in the key of a row, which would be stored."""
     for name, value in key.items():
         used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
