@@ -40,7 +40,6 @@ def in_yaml(kind: Kind) -> JsonSchema:
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Other names are allowed: a file may be newer."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 

@@ -140,7 +140,6 @@ class MapForm(ABC):
         return self.written.place
 
     def at(self, word: str) -> Place:
-        """The place of a word, or of the map if the word is missing."""
         return self.written.at(word)
 
     @classmethod

@@ -115,7 +115,7 @@ class Checker(NodeVisitor):
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Report an issue if a value is not of one of these kinds. `what` names the filter or operator."""
+        """Return False after reporting a value that is not of one of these kinds. `what` is the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
