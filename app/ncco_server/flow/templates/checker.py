@@ -112,6 +112,7 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
+        """The expressions must have been checked."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
