@@ -123,7 +123,7 @@ def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext
     Args:
         flow: the flow, which has `outbound`.
         session: a new session with the number, the ID of the request and the params.
-        outcome: Vonage's last status, `expired` or `unknown`.
+        outcome: Vonage's last status, `expired`, `refused` or `unknown`.
         context: the values for the hooks.
     """
     outbound = flow.outbound

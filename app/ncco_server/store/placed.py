@@ -34,7 +34,9 @@ from ncco_server.store.database import Database, Many, Row, Work, give_way, in_o
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
 from ncco_server.store.sql import ListSql, Sql, marks
+from ncco_server.store.table_rows import SELECT_ROW
 from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
+from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
 """Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
@@ -78,7 +80,8 @@ class PlacedRow(NamedTuple):
         params: the flow's params as JSON, sensitive ones encrypted.
         chain: how many placed calls led to this one.
         state: see above.
-        outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
+        outcome: `answered`, the status of the last attempt, `cancelled`, `expired`, `refused` or `unknown`; "" until it
+            is over.
         problem: why it failed or is waiting, in one sentence, or "".
         tries: number of attempts.
         wanted_at: the call is not placed before this time.
@@ -205,10 +208,12 @@ class Begun(NamedTuple):
     Attributes:
         attempt: the attempt to send; None if there is none.
         look_at: when to try again, if a limit or a pause prevented the attempt; otherwise 0.
+        refused_by: the table that contains the number, so that it must not be called; otherwise "".
     """
 
     attempt: AttemptRow | None
     look_at: int = 0
+    refused_by: str = ""
 
 
 class AttemptResult(NamedTuple):
@@ -603,10 +608,20 @@ class PlacedCalls:
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
-    def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Work[Begun]:
+    def begin(
+        self,
+        row: PlacedRow,
+        revision: str,
+        now: int,
+        give_up_at: int,
+        limits: PlacingLimits,
+        *,
+        refusing: Sequence[str] = (),
+    ) -> Work[Begun]:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
-        If this returns an attempt, exactly one request may be sent for it.
+        If this returns an attempt, exactly one request may be sent for it. Rows of tables named in `refusing` prevent
+        it if they were committed before this transaction read them.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -617,6 +632,9 @@ class PlacedCalls:
             return Begun(None, now + BUSY_MS)
         if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:
             return Begun(None, now + MINUTE_MS)
+        for name in refusing:
+            if (yield SELECT_ROW, (name, now)):
+                return Begun(None, refused_by=table_of(name))
         if not (yield _BEGIN, (row.id, row.tries, now)):
             return Begun(None)
         attempt = AttemptRow(

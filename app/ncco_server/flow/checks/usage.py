@@ -70,7 +70,12 @@ def check_usage(
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
-    """Report the parts that one flow declares but does not use."""
+    """Report the parts that one flow declares but does not use, and `outbound` without a decision about `unless`."""
+    if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
+        is_in_python = facts.flow.handler is not None
+        cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
+        message = f'nobody has decided whom the flow "{facts.flow.name}" must not call'
+        yield RULES["W556"].at(facts.flow.outbound.place, message, cure)
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)

@@ -93,6 +93,15 @@ class TableDefinition(MapForm):
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
     @property
+    def is_of_numbers(self) -> bool:
+        """Whether a row is found by one phone number."""
+        return [each.type.name for each in self.key.values()] == ["phone"]
+
+    def row_of_number(self, number: str) -> str:
+        """The name of the row of a phone number, in digits; only if `is_of_numbers`."""
+        return row_name(self.name, [number])
+
+    @property
     def defaults(self) -> dict[str, Any]:
         """The values of columns without a value, by name, as far as they are declared or empty."""
         columns = self.columns.items()

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from ncco_server.engine.dialling import refusal
 from ncco_server.errors import VonageApiError
-from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.hook_posts import seconds_until
@@ -168,10 +168,14 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
 
     async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
         """Commit an attempt of a call; () if no call can be placed now, None if this call is no longer due."""
-        at = milliseconds(now)
+        at, outbound = milliseconds(now), outbound_of(flow)
+        refusing = outbound.refusing(row.number)
         begun = await self._placed.begin(
-            row, flow.revision, at, self._give_up_at(outbound_of(flow)), self._policy.limits
+            row, flow.revision, at, self._give_up_at(outbound), self._policy.limits, refusing=refusing
         )
+        if begun.refused_by:
+            problem = f"the number is in the table {begun.refused_by}"
+            await end_waiting(self._turns, row, flow, AttemptResult(REFUSED, problem), now)
         if begun.attempt is not None:
             return [begun.attempt]
         if begun.look_at:

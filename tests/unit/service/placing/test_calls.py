@@ -20,7 +20,7 @@ from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.tokens import make_token
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.simulator.servers import Request, Response
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import RowChange, SqliteDatabase, Store
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
@@ -528,3 +528,49 @@ async def test_the_fallback_of_a_placed_call_s_event_starts_no_other_flow(memory
 
 async def post(world: World, url: str, body: dict[str, Any]) -> Response:
     return await world.server.deliver(Request("POST", url, {"content-type": "application/json"}, orjson.dumps(body)))
+
+
+UNLESS = REMINDER.replace("  on:\n", "  unless: do_not_call\n  on:\n    refused: {send: refused}\n", 1).replace(
+    "hooks:\n", 'hooks:\n  refused: {post: "https://crm.example/refused"}\n', 1
+)
+TABLES = "---\nshared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
+
+
+async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_sent(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + TABLES) as world:
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        wanted = await world.want()
+        await world.run(60)
+        placed = await world.known(wanted.id)
+
+        assert [] == world.legs
+        assert [] == await world.attempts(wanted.id)
+        assert ("over", "refused", 0) == (placed.state, placed.outcome, placed.tries)
+        assert "the number is in the table do_not_call" == placed.problem
+        ((name, body),) = await world.hooks()
+        assert ("refused", "refused") == (name, body["data"]["event"]["status"])
+
+
+async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(memory: Store) -> None:
+    flows = UNLESS.replace("    refused: {send: refused}\n", "")
+    async with placing_world(memory, {TO: BUSY}, flows=flows + TABLES) as world:
+        wanted = await world.want()
+        await world.run(60)
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        await world.run(25 * 60, step_s=10)
+        placed = await world.known(wanted.id)
+
+        assert ("refused", 1, 1) == (placed.outcome, placed.tries, len(world.legs))
+        assert [] == await world.hooks()  # `otherwise` does not include it
+
+
+async def test_otherwise_does_not_include_an_outcome_that_nobody_knows(memory: Store) -> None:
+    flows = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
+    async with placing_world(memory, {TO: QUICK}, flows=flows) as world:
+        world.requests.faults = ["lost"]
+        world.server.lost = frozenset({"answer", "started", "ringing", "answered", "completed"})
+        wanted = await world.want()
+        await world.run(10 * 60, step_s=10)
+
+        assert "unknown" == (await world.known(wanted.id)).outcome
+        assert [] == await world.hooks()
