@@ -23,6 +23,7 @@ from ncco_server.engine.interpreter import (
     without_store,
 )
 from ncco_server.engine.outcome import JOINED, declined
+from ncco_server.engine.scope import person_of
 from ncco_server.engine.session import (
     Call,
     Lookup,
@@ -60,6 +61,7 @@ __all__ = [
     "new_session",
     "not_reached",
     "observe",
+    "person_of",
     "place_of_wait",
     "resume",
     "without_store",

@@ -16,6 +16,7 @@ from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.hooks import SentHook
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outbound import Outbound
+from ncco_server.flow.language.refusals import Refusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.saves import Save
 from ncco_server.flow.language.tables import TableDefinition
@@ -293,7 +294,7 @@ class Project:
     """The result of loading: the flows without errors, and every issue.
 
     `calendars` are the opening hours by name; those of a single flow are named `flow.name`. `tables` are those of the
-    shared files, by name.
+    shared files, by name. `refusals` are the callers whom other flows take.
     """
 
     flows: Mapping[str, Flow]
@@ -301,6 +302,7 @@ class Project:
     texts: Mapping[str, str]
     calendars: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, TableDefinition] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def has_errors(self) -> bool:

@@ -38,6 +38,7 @@ lookups:
 results: {booked: an appointment was booked}
 tables:
   customers: {key: {number: phone}, columns: {name: text, calls: int}}
+  do_not_call: {key: {number: phone}}
   blocked: {key: {number: phone}}
   shifts: {key: {day: date, desk: text}, columns: {name: text}}
 hooks:

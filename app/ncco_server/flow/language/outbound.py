@@ -33,7 +33,7 @@ from ncco_server.flow.grammar.reader import HINTS, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
-from ncco_server.flow.language.tables import TableDefinition, read_table_name
+from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.ncco.statuses import DETECTIONS, DIAL_FAILURES
 from ncco_server.suggest import nearest
@@ -201,17 +201,9 @@ class OutboundWays(MapForm):
 
 
 def _read_unless(node: Node, what: str, reader: Resolver) -> tuple[TableDefinition, ...]:
-    """The tables of numbers under `unless`; E555 for a table that is found by anything else."""
-    found = []
-    for item in items(node):
-        table = read_table_name(item, what, reader)
-        if table is not None and not table.is_of_numbers:
-            message = f"the key of the table {table.name} is not one phone number"
-            cure = f"declare it as `{table.name}: {{key: {{number: phone}}}}`, or name another table"
-            reader.report("E555", item.place, message, cure)
-        elif table is not None:
-            found.append(table)
-    return tuple(found)
+    """The tables of numbers under `unless`."""
+    found = [read_table_of_numbers(item, what, reader) for item in items(node)]
+    return tuple(table for table in found if table is not None)
 
 
 class OutboundWords(MapForm):

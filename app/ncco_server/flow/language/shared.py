@@ -5,7 +5,8 @@ hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
 lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
 hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
 results: {booked: an appointment was booked}
-tables: {customers: {key: {number: phone}, columns: {name: text}}}
+tables: {customers: {key: {number: phone}, columns: {name: text}}, blocked: {key: {number: phone}}}
+refuse: {table: blocked, run: refused}
 locales: {en: {language: en-GB}}
 defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
 
@@ -30,6 +31,7 @@ from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
+from ncco_server.flow.language.refusals import Refusal, Refusals
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
@@ -67,6 +69,7 @@ class Context:
         has_all_flows: see `Resolver`.
         kept: for each flow, the names of the variables that may contain a setting of the server.
         zone: the time zone of the shared files (an IANA name), or "".
+        refusals: the callers whom other flows take, in the order of the files.
     """
 
     templates: Templates
@@ -79,6 +82,7 @@ class Context:
     has_all_flows: bool = True
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
+    refusals: tuple[Refusal, ...] = ()
 
 
 class Declarations(MapForm):
@@ -112,6 +116,8 @@ class SharedWords(Declarations):
     """true: this file contains parts for all flows."""
     tables: Annotated[Node | None, Unread(ref("tables"))] = None
     """The tables of the project by name: rows in the server's own database, which outlive calls."""
+    refuse: Refusals = ()
+    """Callers whose number a table contains, and the flow that they hear instead of any other."""
 
 
 def is_shared(node: Node | None) -> bool:
@@ -144,6 +150,7 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
         templates=context.templates,
         flows=context.flows,
         has_all_flows=context.has_all_flows,
+        tables=context.shared.tables,
     )
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
@@ -156,6 +163,7 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     return replace(
         context,
         shared=sections,
+        refusals=(*context.refusals, *words.refuse),
         defaults=_joined(words.defaults, "defaults", "talk: {language: en-GB}", context.defaults, reader),
         events=_joined(words.events, "events", "hangup: hook", context.events, reader),
     )

@@ -92,13 +92,8 @@ class TableDefinition(MapForm):
         }
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
 
-    @property
-    def is_of_numbers(self) -> bool:
-        """Whether a row is found by one phone number."""
-        return [each.type.name for each in self.key.values()] == ["phone"]
-
     def row_of_number(self, number: str) -> str:
-        """The name of the row of a phone number, in digits; only if `is_of_numbers`."""
+        """The name of the row of a phone number, in digits, if a row is found by one."""
         return row_name(self.name, [number])
 
     @property
@@ -207,6 +202,20 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
 
 TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offered("tables"))]
 """The name of a declared table."""
+
+
+def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
+    """The table with this name, which is found by a phone number; E555 for any other table."""
+    table = read_table_name(node, what, reader)
+    if table is None or [each.type.name for each in table.key.values()] == ["phone"]:
+        return table
+    cure = f"declare it as `{table.name}: {{key: {{number: phone}}}}`, or name another table"
+    reader.report("E555", node.place, f"the key of the table {table.name} is not one phone number", cure)
+    return None
+
+
+TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_numbers, offered("tables"))]
+"""The name of a table whose rows are found by a phone number."""
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
