@@ -7,19 +7,23 @@ turns locks these names first, so that no two transactions wait for each other.
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.errors import RowTaken
-from ncco_server.store.database import Database, Keyed, Work
+from ncco_server.errors import RowChanged, RowTaken
+from ncco_server.store.database import Database, Keyed, Row, Work, give_way
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, table_of
 
 PIECE: Final = 500
-"""Rows per read, and per transaction."""
+"""Rows per read."""
+CHANGED_SIZE: Final = 200
+"""Rows that a bulk write changes in one transaction."""
 
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
@@ -28,7 +32,13 @@ SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
-LOCK_ROW: Final = Sql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name = $1").locking("FOR UPDATE")
+SELECT_ROW_WITH_VERSION: Final = Sql(f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
+""")
+
+LOCK_ROW: Final = Sql(f"""
+    SELECT name, columns, expires_at, version FROM {ROWS_TABLE} WHERE name = $1
+""").locking("FOR UPDATE")
 
 # An expired row counts as missing.
 INSERT_NEW_ROW: Final = Sql(f"""
@@ -111,20 +121,62 @@ class TableRows:
         """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
         start = f"{table}["
         found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
-        return [TableRow(name, orjson.loads(columns), *others) for name, columns, *others in found]
+        return list(map(_row, found))
+
+    async def row(self, name: str, now: int) -> TableRow | None:
+        """A row with its version; None if there is none, or if it expired before `now`."""
+        rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
+        return _row(rows[0]) if rows else None
 
     async def has_rows(self, table: str) -> bool:
         """Whether a table has any row."""
         return bool(await self.of_table(table, limit=1))
 
-    async def change(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Change rows. Raises RowTaken, and writes nothing, if a row that must be new exists."""
+    async def change(
+        self,
+        changes: Sequence[RowChange],
+        now: int,
+        changed_by: str,
+        versions: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Change rows in one transaction.
+
+        Args:
+            changes: what to change.
+            now: milliseconds since 1970.
+            changed_by: who changes them, for people.
+            versions: the version that a row must still have, by its name; 0 for a row that must not exist.
+
+        Raises RowTaken or RowChanged, and writes nothing, if a row is not as it must be.
+        """
 
         def work() -> Work[None]:
+            yield from _require(versions, now)
             taken = yield from claim(changes, now, changed_by)
             yield from write(changes, taken, now, changed_by)
 
         await self.database.write(work, names_of(changes))
+
+    async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+        """Make any number of changes in several transactions, so that callers can use the store meanwhile."""
+        for start in range(0, len(changes), CHANGED_SIZE):
+            began = time.monotonic()
+            await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
+            await give_way(began)
+
+
+def _require(versions: Mapping[str, int], now: int) -> Work[None]:
+    """Lock rows, in the order of their names. Raises RowChanged if one has another version."""
+    for name in sorted(versions):
+        found = yield Keyed(LOCK_ROW, (name,))
+        is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
+        if (found[0][3] if is_there else 0) != versions[name]:
+            raise RowChanged(table_of(name))
+
+
+def _row(row: Row) -> TableRow:
+    name, columns, *others = row
+    return TableRow(name, orjson.loads(columns), *others)
 
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
@@ -169,7 +221,7 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             yield DELETE_ROW, (row,)
             continue
         yield INSERT_EMPTY_ROW, (row, now)
-        ((_, columns, expires_at),) = yield Keyed(LOCK_ROW, (row,))
+        ((_, columns, expires_at, _),) = yield Keyed(LOCK_ROW, (row,))
         is_expired = expires_at is not None and expires_at <= now
         found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
         for change in own:
