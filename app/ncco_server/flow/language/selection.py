@@ -166,7 +166,7 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
         if text is None or (known := _ordered(text, table, reader)) is None:
             return None
         selection = replace(selection, order=known.name, is_descending=text.value.startswith("-"))
-    is_first = False
+    is_first: bool | None = False
     if (node := fields.get("first")) is not None:
         is_first = reader.literal(node, TYPES["bool"], "`first`")
     return replace(selection, is_first=is_first) if is_first is not None else None
