@@ -107,6 +107,11 @@ class Facts:
         return *self.flow.steps.values(), *self.variants
 
     @property
+    def has_sensitive_values(self) -> bool:
+        variables = self.flow.variables.values()
+        return bool(self.flow.sensitive_paths) or any(variable.sensitive for variable in variables)
+
+    @property
     def written(self) -> set[str]:
         """The variables that are set anywhere, including `locale`."""
         return self.assigned.keys() | self.brought

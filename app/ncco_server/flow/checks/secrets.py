@@ -49,9 +49,8 @@ class SensitiveReads:
 
     def check(self, facts: Facts) -> Iterator[FlowIssue]:
         """Report E631 for each sensitive value, at the first place where it is read too late."""
-        if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
-            late = self._of(facts).late.items()
-            yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
+        late = self._of(facts).late.items()
+        yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
         """The paths through a flow; None if the flow could not be read or its paths are still being followed."""
