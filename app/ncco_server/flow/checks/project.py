@@ -9,13 +9,15 @@ from ncco_server.flow.checks.graph import check_recursion
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
-from ncco_server.flow.language.refusals import Refusal
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.shared import Sections
 from ncco_server.flow.nodes import Place
 
 
-def check_project(flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[Refusal] = ()) -> Iterator[FlowIssue]:
+def check_project(
+    flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[CallerRefusal] = ()
+) -> Iterator[FlowIssue]:
     """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
 
     A repetition is reported at the later place; its message names the first one. `shared` are the shared parts.
@@ -59,7 +61,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
             yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"', cure)
 
 
-def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[Refusal]) -> Iterator[FlowIssue]:
+def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
     """Report E557 for a flow that takes refused callers although no call can start in it."""
     closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:

@@ -31,7 +31,7 @@ from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
-from ncco_server.flow.language.refusals import Refusal, Refusals
+from ncco_server.flow.language.refusals import CallerRefusal, Refusals
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
@@ -82,7 +82,7 @@ class Context:
     has_all_flows: bool = True
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[CallerRefusal, ...] = ()
 
 
 class Declarations(MapForm):
