@@ -23,7 +23,7 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.actions import SHAPES
 
 _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}
-"""Vonage's defaults for options that are not written."""
+"""Vonage's defaults."""
 
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
@@ -48,7 +48,7 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    """The constant value of a field; "" if the field is missing or computed."""
+    """The result is "" if the field is missing or computed."""
     node = next((entry.value for entry in entries if entry.key.value == word), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
@@ -61,7 +61,7 @@ def _speaking(language: str, reader: Resolver) -> Resolver:
 
 
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
-    """The value of a voice option in each locale; None if the option is not written anywhere."""
+    """None if the option is not written anywhere."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
     default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
@@ -93,7 +93,7 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
 
 
 def read_action(item: Item, reader: Resolver) -> Action | None:
-    """Read the NCCO action in an item of `do`; None after reporting errors."""
+    """None after reporting errors."""
     own = _own_fields(item, reader)
     if own is None:
         return None
@@ -140,7 +140,7 @@ def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
 
 
 def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
-    """Return the fields; in a talk, `template: x` becomes the `text`."""
+    """In a talk, `template: x` becomes the `text`."""
     file = next((entry for entry in entries if entry.key.value == "template"), None)
     if item.word != "talk" or file is None:
         return entries

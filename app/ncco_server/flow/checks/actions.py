@@ -1,8 +1,4 @@
-"""Checks the texts and targets of a flow's actions.
-
-It finds targets that cannot work (W640, W645, W647), fields that some of a variable's allowed words make invalid (E401,
-W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
-"""
+"""Checks the texts and targets of a flow's actions."""
 
 from __future__ import annotations
 
@@ -77,7 +73,7 @@ def _check_within(flow: Flow) -> Iterator[FlowIssue]:
 
 
 def _is_by_day(span: Span) -> bool:
-    """Whether a part of the hours, which may go on until the next day, is outside the quiet hours."""
+    """The hours may go on until the next day."""
     begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
     return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
 
@@ -152,7 +148,7 @@ def _computed_addresses(step: Step) -> Iterator[str]:
 
 
 _COMBINATION_LIMIT: Final = 20
-"""A value with more combinations of words than this is not checked; our choice."""
+"""Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
@@ -184,7 +180,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """The allowed words of every name in a value; {} if any of the names can have other values."""
+    """{} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -199,7 +195,7 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """Try a value with these words for its names; returns the issue with it, or None if it is valid."""
+    """None if the value is valid."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -287,10 +283,7 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 class _Measure:
     """Computes the maximum length of texts in characters, and values of the maximum length.
 
-    Attributes:
-        scope: the types of names.
-        entered: the maximum number of digits of each variable that only a caller's keypresses fill.
-        language: the language of the texts.
+    `entered` is the maximum number of digits of each variable that only a caller's keypresses fill.
     """
 
     scope: ScopeTypes
@@ -298,7 +291,7 @@ class _Measure:
     language: str
 
     def block(self, body: Iterable[nodes.Node]) -> int:
-        """The maximum length of a text with its includes, not counting tags."""
+        """Tags do not count."""
         return sum(self._part(part) for part in body)
 
     def _part(self, part: nodes.Node) -> int:
@@ -339,7 +332,7 @@ class _Measure:
         return max(shape.words, key=len) if shape.words else _LONGEST.get(shape.name, "")
 
     def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
-        """The result for a longest value; the value itself if the filter does not accept it."""
+        """A filter that does not accept the value leaves it as it is."""
         if known.name == "default":
             return max([value, *args], key=_length)
         try:
@@ -349,7 +342,7 @@ class _Measure:
 
 
 def _length(value: Any) -> int:
-    """The number of characters of a value as text; 0 if it cannot be written."""
+    """A value that cannot be written has no characters."""
     try:
         return len(as_text(value))
     except Unfit:

@@ -37,10 +37,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
-    """Every name that is needed to compute a value or a condition.
-
-    A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`.
-    """
+    """A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`."""
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
     return (each for each in found if each.is_needed and each.name not in asked)
@@ -55,17 +52,14 @@ class Facts:
     """A flow without errors, with a summary of what its steps do.
 
     Attributes:
-        outside: the params, outcomes and returned values of each flow of the project, by name.
+        outside: the signature of each flow of the project, by name.
         meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the values that are assigned to variables and `locale`, by name.
         brought: the variables that another flow fills when it returns, or `save` with `into`.
         collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
             speech.
-        asked, sent_hooks, results: the names of the lookups that are asked, the hooks that are sent, the results that
-            are set.
         open: the names of the opening hours that are used; "" for all of `hours`.
-        outcomes, returned: the names of the outcomes and values that the flow returns.
     """
 
     source: ReadFlow
@@ -144,7 +138,7 @@ class Facts:
                 self.assigned.setdefault(effect.name, []).append(effect.value)
 
     def _hook(self, hook: SentHook) -> None:
-        """Record a hook that is sent. A post without `json` sends every variable that is not sensitive."""
+        """A post without `json` sends every variable that is not sensitive."""
         self._use(hook.effects("send", "event"))
         self.sent_hooks.add(hook.name)
         if hook.definition.has_default_body:
@@ -159,7 +153,7 @@ class Facts:
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
-    """The facts of every flow without errors; for `meant`, see `Facts`."""
+    """Flows with errors are left out."""
     flows = tuple(flows)
     meant = frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}

@@ -23,7 +23,6 @@ Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
 """For each node, its successors and the first way to each of them."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
-"""Whether a check follows a way."""
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
@@ -63,9 +62,9 @@ Node: TypeAlias = tuple[str, str]
 """The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""The two kinds of ways that can form an endless cycle: ways without input from the caller, and ways without a webhook.
+"""The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
 
-A cycle of ways of the first kind is not reported again for the second kind.
+A cycle of the first kind is not reported again for the second kind.
 """
 
 
@@ -91,7 +90,7 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
+    """Report E216 at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -155,7 +154,7 @@ def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
 
 
 def direction(counter: str, value: Value | Expression) -> int:
-    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`; otherwise 0."""
+    """1 for an assignment like `x + 2`, -1 for `x - 2`; otherwise 0."""
     match value.template.body if isinstance(value, Native | Computed) else []:
         case [nodes.Output(nodes=[node])] if (found := step_of(node)) is not None:
             counted, step = found
@@ -194,7 +193,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report W298 once for each group of flows that can place calls for each other without input from anyone called."""
+    """Report W298 once for each group of flows that can place calls for each other without input from anyone."""
     followed = _FlowWays(flows, FOLLOWED[0])
     graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
     for group in components(graph):
@@ -245,11 +244,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step that are followed.
-
-        After a `run`, the way for an outcome is included only if the other flow can return that outcome by ways that
-        are followed.
-        """
+        """After a `run`, follow the way for an outcome only if the other flow can return it by such ways."""
         ways = [way for way, _ in step.leaving if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -259,7 +254,7 @@ class _FlowWays:
         return [way for way in ways if not way.is_return or way.name in back]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes that a flow can return by ways that are followed; none for a flow that runs itself."""
+        """A flow that runs itself returns no outcomes."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

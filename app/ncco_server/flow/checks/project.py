@@ -20,7 +20,7 @@ def check_project(
 ) -> Iterator[FlowIssue]:
     """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
 
-    A repetition is reported at the later place; its message names the first one. `shared` are the shared parts.
+    A repetition is reported at the later place; its message names the first one.
     """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)

@@ -1,7 +1,6 @@
 """Compares the prompts of a step with its input (W600 to W609).
 
-A caller who is told to press 3 when there is no key 3 is lost, and no other check detects that. Prompts in English,
-German, French, Spanish, Italian and Portuguese are understood. When in doubt, the check does not warn: a false alarm
+A caller who is told to press 3 when there is no key 3 is lost. When in doubt, the check does not warn: a false alarm
 costs more than a missed error.
 """
 
@@ -50,7 +49,7 @@ class SpokenPrompt:
         return " ".join(self.source.value[first:last].split())
 
     def place(self, start: int, end: int) -> Place:
-        """The place of the words between two offsets, cut at the end of their first line."""
+        """The words between two offsets are cut at the end of their first line."""
         first, last = self.text.written(start, end)
         place = self.source.at(first)
         places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
@@ -59,7 +58,6 @@ class SpokenPrompt:
 
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """Warn about prompts that are in the wrong order, or that do not fit the input of their step."""
     steps = {**flow.steps, **flow.made}
     for read in steps.values():
         yield from _check_step(read.step, read.source)
@@ -147,7 +145,7 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that work at any time according to the text: the keys named nearest to the words "at any time"."""
+    """The keys named nearest to the words "at any time"."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -209,15 +207,7 @@ def _ends_with_hash(action: Action) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One choice of a menu.
-
-    Attributes:
-        name: its name as written.
-        keys: digits, `*` or `#`.
-        phrases: what a caller can say, as written.
-        place: the place of its name.
-        is_inherited: whether it comes from the flow's defaults, so that not every menu has to mention it.
-    """
+    """One choice of a menu. An inherited one comes from the flow's defaults, so not every menu has to mention it."""
 
     name: str
     keys: tuple[str, ...]
@@ -290,7 +280,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """The menu's own choices that no prompt mentions; [] if a prompt may mean any choice, or no prompt offers one."""
+    """[] if a prompt may mean any choice, or no prompt offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]
@@ -307,7 +297,7 @@ def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> li
 
 
 def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
-    """Whether a text may mean any choice, because it has a computed value, examples, or unknown words."""
+    """A computed value, examples, or unknown words may mean any choice."""
     if text.is_open or text.has("{example}"):
         return True
     return text.has("{say}") and not any(find(term, text.words) for term in terms)
@@ -335,7 +325,6 @@ def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool)
 
 
 def _shown(lengths: Lengths) -> str:
-    """Describe what a data entry takes: `4 to 6 digits`."""
     if lengths is None:
         return "speech only"
     low, high = lengths
@@ -437,6 +426,6 @@ def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
 
 
 def _number(token: str, language: Language) -> int:
-    """The number that a token represents; 0 if it is not a number."""
+    """A token that is not a number counts as 0."""
     word = token.strip()
     return int(word) if word.isdigit() else language.counts.get(word, 0)

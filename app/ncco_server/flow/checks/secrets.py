@@ -1,7 +1,7 @@
 """Finds sensitive values that are read after their turn (E631).
 
 A sensitive value exists only in the turn that receives it: the next wait removes it. Each value is followed along all
-paths from the point where it is received, including through flows that are run on the way.
+paths from where it is received, including through flows that are run on the way.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ State: TypeAlias = Mapping[str, str]
 _INPUT: Final = "input"
 _BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
-"""The name of a made-up value that every flow receives at its start, to show whether a call has waited since then."""
+"""A made-up value that every flow receives at its start, to show whether a call has waited since then."""
 
 
 class SensitiveReads:
@@ -53,7 +53,7 @@ class SensitiveReads:
         yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """The paths through a flow; None if the flow could not be read or its paths are still being followed."""
+        """None if the flow could not be read or its paths are still being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
@@ -72,7 +72,7 @@ class SensitiveReads:
 
 
 def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
-    """The issue (E631) for a value that no longer exists because the step `waited` has waited since."""
+    """The step `waited` has waited since the value was received."""
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
@@ -88,7 +88,6 @@ class _SensitivePaths:
         only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
         late: for each value that is read too late, its first such read and the step that waited before.
         returned: for each outcome that the flow returns, the values received on the paths to it.
-        is_done: whether all paths have been followed.
     """
 
     facts: Facts
@@ -143,7 +142,7 @@ class _SensitivePaths:
         self._follow((effect for effect in step.effects if effect.phase == "event"), _waited(failed, step.name))
 
     def _follow(self, effects: Iterable[Effect], state: State, step: str = "") -> State:
-        """Follow effects of a step; returns the state after them."""
+        """Return the state after the effects."""
         for effect in effects:
             self._read([effect], state)
             if effect.kind == "wait":
@@ -154,14 +153,14 @@ class _SensitivePaths:
         return state
 
     def _test(self, step: Step, state: State) -> None:
-        """Follow what the conditions of a step's exit read; a `check` sees the new input."""
+        """A `check` sees the new input."""
         tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
         filled = [step.exit.fills.name] if step.exit.fills is not None else []
         self._read((Effect("read", "test", test, own=asked) for test in tests), self._received(state, filled))
 
     def _leave(self, step: Step, way: Way, effects: Iterable[Effect], state: State) -> State:
-        """Follow one way out of a step; returns the state after it."""
+        """Return the state after one way out."""
         if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
         if way.is_return and step.exit.runs is not None:
@@ -186,7 +185,7 @@ class _SensitivePaths:
             self._enter(target.step, state)
 
     def _received(self, state: State, names: Iterable[str]) -> State:
-        """A state in which the sensitive values among `names` have just been received."""
+        """Names that are not sensitive are left out."""
         variables = self.facts.flow.variables
         found = [
             name
@@ -237,7 +236,7 @@ def _waited(state: State, step: str) -> State:
 
 
 def _heard(step: Step, state: State) -> State:
-    """The state after the wait of a step: `input` is the caller's new input."""
+    """After the wait of a step, `input` is the caller's new input."""
     asked = step.exit.asked
     if asked is None:
         return state

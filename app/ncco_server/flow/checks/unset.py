@@ -1,7 +1,4 @@
-"""Finds reads of missing values: lookups that were not made (E630, W638) and texts that may be empty (W639).
-
-It also finds variables that are read but never set (W646).
-"""
+"""Finds reads of values that are missing or empty, and variables that are never set."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        to: the name of the step that it leads to.
         sets: the names that certainly have values on this way, because they are assigned or tested.
         may_set: the names that may have values.
     """
@@ -84,19 +80,15 @@ class Presence:
             waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in passages[name]]
 
     def may_lack(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step without a value for a name."""
         return name not in self.entered[step].surely
 
     def may_have(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step with a value for a name."""
         return name in self.entered[step].maybe
 
     def may_be_answered(self, read: _StepRead) -> bool:
-        """Whether the lookup that a step reads may have been made before."""
         return self.may_have(read.step, read.name) or read.name in self.own[read.step]
 
     def is_reached(self, step: str) -> bool:
-        """Whether a call may enter a step at all."""
         return not _REACHED.isdisjoint(self.entered[step].maybe)
 
     def _passages(self, step: Step) -> Iterator[Passage]:
@@ -128,10 +120,7 @@ class _StepRead(NamedTuple):
     """A read of a lookup, or of a text that may be empty.
 
     Attributes:
-        place: the place of the read.
-        step: the name of the step that reads it.
-        step_place: the place of that step; None if the lookup takes params.
-        name: the name that is read.
+        step_place: the place of the step that reads it; None if the lookup takes params.
         is_early: whether it is read before the step's lookups are answered.
         is_guarded: whether a test around it checks for a value.
     """
@@ -204,7 +193,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """Yield the reads of lookups; in a template file, which other flows may use too, only the unguarded ones."""
+    """In a template file, which other flows may use too, yield only the unguarded reads."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -228,12 +217,12 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """The direct reads of names, without reads through a local variable of a template."""
+    """Leave out reads through a local variable of a template."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """The issue (E630 or W638) if a lookup may not have been made before it is read, otherwise None.
+    """Report E630 or W638 if a lookup may not have been made before it is read.
 
     A guarded read in a text that several steps share is fine if one of them has made the lookup.
     """
@@ -256,7 +245,7 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
-    """The issue (W639) if a text may be empty where it is spoken or dialled, otherwise None."""
+    """Report W639 if a text may be empty where it is spoken or dialled."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

@@ -73,7 +73,6 @@ def check_usage(
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
-    """Report the parts that one flow declares but does not use, and `outbound` without a decision about `unless`."""
     if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
         is_in_python = facts.flow.handler is not None
         cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
@@ -148,7 +147,7 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
-    """Report W636 for each unused file of templates/. READMEs, licenses and Markdown files are not templates."""
+    """READMEs, licenses and Markdown files are not templates."""
     for name in unused:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:

@@ -1,7 +1,6 @@
-"""The forms of the parts of a flow file. A form reads one part, and describes it to editors.
+"""The forms of the parts of a flow file: a form reads one part, and describes it to editors.
 
-A `Kind` is the form of a value; a `MapForm` (`ncco_server.flow.grammar.map_form`) is the form of a map with known
-words. The fields of actions are in `ncco_server.flow.grammar.fields`.
+A `Kind` is the form of a value; a `MapForm` is the form of a map with known words.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """The value of a node. If it has errors, they are reported and None is returned.
+        """Return the value of a node, or None after reporting its errors.
 
         Args:
             node: the part.
@@ -37,12 +36,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Notation:
-    """A form whose value is read by a function.
-
-    Attributes:
-        read: takes the node, its name in messages and the reader; returns the value, or None after reporting an error.
-        schema: JSON Schema of the notation.
-    """
+    """A form whose function `read` returns the value, or None after reporting an error."""
 
     read: Callable[[Any, str, Any], Any]
     schema: Mapping[str, Any]
@@ -87,8 +81,7 @@ _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 class Duration:
     """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
 
-    Attributes:
-        unit: the most likely unit of a number without a unit.
+    `unit` is the most likely unit of a number without one.
     """
 
     low: str
@@ -120,7 +113,7 @@ class Duration:
 
 
 def milliseconds(text: str) -> int | None:
-    """A duration in milliseconds; None if the text is not a duration."""
+    """None if the text is not a duration."""
     found = _DURATION.fullmatch(text)
     return round(float(found[1]) * _MS[found[2]]) if found else None
 

@@ -2,10 +2,7 @@
 
 locales:
   en: {language: en-GB, style: 2}           # the first is the default
-  fr: {language: fr-FR, premium: true}
   cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
-
-If a text, a stream, a phrase or a prompt differs between locales, write a map with a value for each locale.
 """
 
 from __future__ import annotations
@@ -82,12 +79,12 @@ class Locale(MapForm):
 
     @property
     def speech_language(self) -> str:
-        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's."""
+        """Vonage's default if Vonage cannot recognise this locale's language."""
         return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
 
 
 def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. An invalid locale is still declared. A list of languages declares a locale for each."""
+    """An invalid locale is still declared. A list of languages, which is an error, declares a locale for each."""
     entries = reader.entries(node, what, _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
@@ -140,7 +137,7 @@ def speaks_several(locales: Mapping[str, Locale]) -> bool:
 
 
 def in_locale(reader: Resolver, locale: Locale) -> Resolver:
-    """A reader for the texts of one locale, which adds its issues to the list of `reader`."""
+    """The result adds its issues to the list of `reader`."""
     return replace(reader, language=locale.language)
 
 
@@ -167,13 +164,8 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
     """The node for each locale in a map, in the order of `locales`.
 
-    None if a locale is missing (E560), a key is not a locale (E561), or the flow has no locales (E562), which is
-    reported.
-
-    Args:
-        node: the map.
-        what: what messages call the thing that differs between locales.
-        reader: knows the locales.
+    None, after reporting it, if a locale is missing (E560), a key is not a locale (E561), or the flow has no locales
+    (E562).
     """
     if not reader.locales:
         shown = ", ".join(
@@ -200,7 +192,7 @@ def _language_for(key: str) -> str:
 
 
 def report_unknown(key: Text, message: str, reader: Resolver) -> None:
-    """E561 with the locale that was probably meant: one in the same language, or with a similar name."""
+    """Report E561 with the locale that was probably meant: one in the same language, or with a similar name."""
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)

@@ -3,13 +3,9 @@
 lookups:
   customer:
     get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
-    timeout: 700ms
     returns: {name: text, tier: [gold, standard]}
-    default: {name: "", tier: standard}
   regular: {table: customers, number: "{{ call.person }}"}    # a row of a table of our own
   duty: {table: on_duty, where: until > now, first: true}     # the first for which a condition holds
-
-A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
 """
 
 from __future__ import annotations
@@ -105,13 +101,10 @@ class LookupRequest(NamedTuple):
     """A lookup's request, rendered for a call.
 
     Attributes:
-        method: GET and POST request `url`, PYTHON calls `function`.
         url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: the headers by name; values have no line ends.
+        headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
-        arguments: the function's keyword arguments, as JSON values.
-        timeout_ms: the time limit for the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
         code: what a handler calls in place of `function`; then `function` is only its name.
         misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
@@ -134,7 +127,7 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """Shows only the target of the request, because the rest may be sensitive."""
+        """The rest of the request may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -144,7 +137,7 @@ def named_modules(text: str) -> tuple[str, ...]:
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function under `python`; E536 if it is not written as `package.module:function`."""
+    """E536 if the function is not written as `package.module:function`."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -164,7 +157,7 @@ def _function_cure(text: str) -> str:
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The keyword arguments under `with`; E536 for a name that no argument can have."""
+    """E536 for a name that no argument can have."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
         return None
@@ -214,12 +207,12 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL of a GET or a POST; None for a Python function."""
+        """None for a Python function."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """The module of the lookup's Python function; "" for a GET or a POST."""
+        """A GET or a POST has none: ""."""
         return self.function.partition(":")[0]
 
     @property
@@ -247,7 +240,7 @@ class LookupDefinition(Definition):
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """The request in this call. `names` also contains its params. Raises RenderError.
+        """`names` also contains the lookup's params. Raises RenderError.
 
         A value that is a whole path segment must not be empty.
         """
@@ -272,9 +265,7 @@ class LookupDefinition(Definition):
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
         """The answer as the flow sees it, and why it is the default ("" if it is real).
 
-        Args:
-            value: the answer that was received.
-            problem: why there was none, or ""; then `value` is ignored.
+        With a `problem`, which says why there was no answer, `value` is ignored.
         """
         if problem:
             return self.default_answer, problem
@@ -300,7 +291,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps can name them.
+    """Invalid lookups are still defined, so that steps can name them.
 
     The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
     """
@@ -371,7 +362,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """The map under `params`. A computed value there was probably meant for the URL's query (E203)."""
+    """A computed value was probably meant for the URL's query (E203)."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -399,7 +390,7 @@ class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """The request in this call. Raises RenderError."""
+        """Raises RenderError."""
         return self.definition.render(self.scope(names))
 
     def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
@@ -411,7 +402,7 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that occurs twice."""
+    """E537 for an unknown lookup, E538 for one that occurs twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

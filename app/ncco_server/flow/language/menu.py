@@ -2,7 +2,6 @@
 
 choices:
   sales:   {dtmf: 1, speech: [sales, buy], goto: sales}
-  repeat:  {dtmf: "*", goto: menu}
   billing: {dtmf: [2, 22], speech: bill, set: {topic: billing}, goto: support}
 """
 
@@ -103,7 +102,6 @@ class Choices(StepExit[ChoicesWords]):
         return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
-        """The ways out: each choice, and the targets after the last attempt."""
         for choice in self.choices.values():
             yield Way(
                 choice.name,
@@ -130,7 +128,6 @@ class Choices(StepExit[ChoicesWords]):
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Go to the choice's target, or ask again."""
         locale = str(frame.names.get("locale", ""))
         needs = self.needed.get(locale)
         if needs is None:
@@ -144,7 +141,7 @@ class Choices(StepExit[ChoicesWords]):
 
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
-        """See `StepExit`. Inherited choices are included."""
+        """Inherited choices are included."""
         reader = source.reader
         place = words.at("choices")
         own = words.choices

@@ -2,11 +2,7 @@
 
 hooks:
   call_back:
-    place:
-      flow: callback
-      to: "{{ call.from }}"
-      with: {name: "{{ name }}"}
-      after: 30m                  # or `at: "{{ hours.office.next_open }}"`; without either, as soon as possible
+    place: {flow: callback, to: "{{ call.from }}", after: 30m}    # or `at`; without either, as soon as possible
 """
 
 from __future__ import annotations
@@ -92,13 +88,7 @@ class PlaceWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """The call that a hook places.
-
-    Attributes:
-        flow: the name of a flow with `outbound`.
-        given: the params of that flow.
-        at: when; None for as soon as possible, or `after_ms` after the hook is sent.
-    """
+    """The call that a hook places. Without `at` and `after_ms`, it is placed as soon as possible."""
 
     flow: str
     to: Value

@@ -1,8 +1,6 @@
 """Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
 
-save: {table: ratings, call: "{{ call.uuid }}", set: {stars: "{{ stars }}"}}
 save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
-save: {table: blocked, number: "{{ call.person }}", remove: true}
 save: {table: shifts, day: "{{ day }}", set: {name: "{{ name }}"}, only_new: true, into: is_mine}
 """
 
@@ -53,7 +51,7 @@ class SaveWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The JSON Schema of the map, which has the names of the key too."""
+        """The map has the names of the key too."""
         return {**super().json_schema(), "additionalProperties": TEXT}
 
 
@@ -62,8 +60,6 @@ class Save:
     """A change of a row that a step makes.
 
     Attributes:
-        key: the values of the row's key, by name.
-        sets, increases: the values for columns.
         into: the variable that gets the result of `only_new`; "" for none.
         asks: reads whether the row exists, for `only_new`; None otherwise.
     """
@@ -78,7 +74,6 @@ class Save:
     asks: AskedLookup | None = None
 
     def effects(self) -> Iterator[Effect]:
-        """The values that are written, and the variable that gets the result."""
         yield from (Effect("send", "enter", value, self.table.name) for value in self.key.values())
         for each in (*self.sets, *self.increases):
             yield Effect("send", "enter", each.value, self.table.name)
@@ -86,7 +81,7 @@ class Save:
             yield Effect("receive", "enter", name=self.into)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
-        """The change in this call; None if no row can have this key. Raises RenderError."""
+        """None if no row can have this key. Raises RenderError."""
         row = self.table.row(self.key, names)
         if not row:
             return None
@@ -104,7 +99,7 @@ class Save:
 
 
 def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
-    """The new value of a column. A number, date or URL may be missing: "". Raises RenderError."""
+    """A number, date or URL may be missing: "". Raises RenderError."""
     found = value.render(names)
     if found == "" or not column.type.begins_unknown:
         return found
@@ -115,7 +110,6 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
-    """The changes under `save` of a step, in order."""
     read = [_read_save(item, reader) for item in items(node)]
     return tuple(save for save in read if save is not None)
 
@@ -148,7 +142,7 @@ def _read_save(node: Node, reader: Resolver) -> Save | None:
 def _read_values(
     words: SaveWords, word: str, columns: Mapping[str, Variable], reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """The values for columns under `set` or `increase`; E554 for a column that the table does not have."""
+    """E554 for a column that the table does not have."""
     node = words.written.get(word)
     table = words.table
     sample = next(iter(columns), "name")
@@ -180,7 +174,7 @@ def _written_type(column: Variable) -> Kind:
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    """Whether a value can be in a column; E203 for a literal that cannot."""
+    """E203 for a literal that cannot be in the column."""
     if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
         node = next(value for key, value in entries if key.value == column.name)
         return reader.literal(node, column.type, f"`{column.name}`") is not None

@@ -1,12 +1,7 @@
 """Tables: small typed rows that outlive a call, in the server's own database. Shared files declare them.
 
 tables:
-  customers:
-    key: {number: phone}
-    columns: {name: text, tier: [gold, standard], pin: {type: text, sensitive: true}, calls: int}
-    keep: 180d
-
-A lookup with `table` reads a row, and `save` in a step changes one (`ncco_server.flow.language.saves`).
+  customers: {key: {number: phone}, columns: {name: text, pin: {type: text, sensitive: true}, calls: int}, keep: 180d}
 """
 
 from __future__ import annotations
@@ -33,7 +28,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
 _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
 _MOST_KEYS: Final = 4
-"""Maximum number of values in a key. Our choice."""
+"""Our choice."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
@@ -60,11 +55,11 @@ class TableRead(NamedTuple):
     cache_ms: int = 0
 
     def sent(self) -> str:
-        """The row's name: equal requests are equal texts."""
+        """Equal requests are equal texts."""
         return self.row
 
     def __repr__(self) -> str:
-        """Shows no key, because it may be sensitive."""
+        """The key may be sensitive."""
         return "<read of a table>"
 
 
@@ -86,7 +81,7 @@ class TableDefinition(MapForm):
 
     @property
     def returned(self) -> Returned:
-        """The result of a lookup: the columns. A number, date or URL may be missing."""
+        """A number, date or URL may be missing."""
         fields = {
             name: replace(column.type, may_be_empty=column.type.begins_unknown) for name, column in self.columns.items()
         }
@@ -98,13 +93,13 @@ class TableDefinition(MapForm):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The values of columns without a value, by name, as far as they are declared or empty."""
+        """The values of columns without a value, as far as they are declared or empty."""
         columns = self.columns.items()
         return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
 
     @property
     def shown_key(self) -> str:
-        """How its key is written in a lookup or a `save`, in fixes."""
+        """How the key is written in a lookup or a `save`, in fixes."""
         samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
         return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
 
@@ -128,7 +123,7 @@ class TableDefinition(MapForm):
 
 
 def read_tables(node: Node, reader: Reader) -> dict[str, TableDefinition | None]:
-    """The tables under `tables`, by name; None for one that cannot be read, so that others can name it."""
+    """A table that cannot be read is None, so that others can name it."""
     entries = reader.entries(node, "`tables`", f"write `tables: {{customers: {TableDefinition.example}}}`")
     return {entry.key.value: _read_table(entry, reader) for entry in entries}
 
@@ -150,7 +145,7 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
 
 
 def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Reader) -> dict[str, Variable]:
-    """The values under `key` or `columns`; E551 for a type that they cannot have."""
+    """E551 for a type that a key or a column cannot have."""
     node = fields.get(word)
     if node is None:
         return {}
@@ -165,7 +160,7 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
 
 
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
-    """E551 for a key without values, with too many, or with one that is sensitive or has a default or a taken name."""
+    """E551 for a key without values, with too many, or with one that is sensitive, or has a taken name."""
     place = fields.at("key")
     if "key" in fields.values and not 1 <= len(key) <= _MOST_KEYS:
         message = f"the key of {fields.what} has {len(key)} values"
@@ -186,7 +181,7 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
 
 
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """The table with this name; E550 if there is none."""
+    """E550 if there is no such table."""
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
@@ -201,7 +196,6 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
 
 
 TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offered("tables"))]
-"""The name of a declared table."""
 
 
 def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
@@ -219,12 +213,12 @@ TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_nu
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
-    """The table that a map names under `table`, without reporting anything."""
+    """Reports nothing."""
     return reader.tables.get(node.value) if isinstance(node, Text) else None
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
-    """The values of the key, which are written beside `table`; E552 if one is missing, None if one cannot be read."""
+    """E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)
@@ -240,7 +234,7 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
 
 
 def _fits(value: Value, type_: Kind, what: str, node: Any, reader: Resolver) -> bool:
-    """Whether a value can be in a key; E203 for a literal that cannot."""
+    """E203 for a literal that cannot be in the key."""
     return not value.is_literal or reader.literal(node, type_, what) is not None
 
 
