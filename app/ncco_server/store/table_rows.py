@@ -1,8 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-All rows are in one table of the database, by their names (`ncco_server.table_rows`). A change locks the row, reads it
-and writes it back, so that no other change is lost. A turn changes its rows in the order of their names, and a group of
-turns locks these names first, so that no two transactions wait for each other.
+A change locks the row, reads it and writes it back, so that no other change is lost. A turn changes its rows in the
+order of their names, and a group of turns locks these names first, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, table_of
 
 PIECE: Final = 500
-"""Rows per read, and per transaction."""
 
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
@@ -79,8 +77,7 @@ class TableRow(NamedTuple):
     """A stored row.
 
     Attributes:
-        name: see `ncco_server.table_rows`.
-        columns: the values, as JSON values; columns without a value are missing.
+        columns: JSON values; columns without a value are missing.
         version: how often it has been changed, from 1.
         changed_at: milliseconds since 1970.
         changed_by: `call` and the call's ID, or who else has changed it.
@@ -108,13 +105,12 @@ class TableRows:
         return columns
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
+        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
         start = f"{table}["
         found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
         return [TableRow(name, orjson.loads(columns), *others) for name, columns, *others in found]
 
     async def has_rows(self, table: str) -> bool:
-        """Whether a table has any row."""
         return bool(await self.of_table(table, limit=1))
 
     async def change(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
@@ -133,7 +129,7 @@ def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
 
 
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
-    """Write the rows that must be new, before anything else is written; returns their names.
+    """Write the rows that must be new, before anything else is written; return their names.
 
     Raises RowTaken, after undoing what it has written, if one of them exists.
     """
