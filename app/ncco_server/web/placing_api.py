@@ -34,7 +34,7 @@ from ncco_server.web.methods import HeadMiddleware, allow_header
 
 MAX_BODY: Final = 65_536
 BODY_S: Final = 4.0
-"""How long a body may take to arrive, in seconds."""
+"""How long a body may take to arrive."""
 PARAMS: Final = (
     "The params of the flow. A date is `2026-03-05`, a time of day `09:30`, a point in time `2026-03-05T09:30+01:00`. "
     "Without a UTC offset, a point in time is in the time zone of the flow."
@@ -42,7 +42,7 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Maximum number of calls per page."""
+"""Per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
 
 
@@ -139,7 +139,7 @@ class ReleasedFlows:
         self._loading = asyncio.Lock()
 
     async def current(self) -> Mapping[str, Flow]:
-        """The flows by name; none until a server has started. Raises StoreUnavailable."""
+        """By name; none until a server has started. Raises StoreUnavailable."""
         row = await self._store.revision(RELEASED)
         async with self._loading:
             if row is not None and row != self._known:
@@ -152,12 +152,7 @@ class ReleasedFlows:
 class ApiState:
     """The shared state of the routes.
 
-    Attributes:
-        store: open while the API runs.
-        flows: the flows that the servers of this database use.
-        allowed: the setting `NCCO_DIAL_ALLOW`.
-        keys: the server's keys, which encrypt sensitive params.
-        clock: returns the current time, in UTC.
+    `keys` encrypt sensitive params; `allowed` is NCCO_DIAL_ALLOW.
     """
 
     store: Store
@@ -187,7 +182,7 @@ Api: TypeAlias = Annotated[ApiState, Depends(_state)]
 async def _key(
     request: Request, api: Api, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
 ) -> ApiKeyRow:
-    """The API key of a request. Raises Refused if the key is missing or wrong."""
+    """Raises Refused if the key is missing or wrong."""
     found = await api.store.api_keys.find(credentials.credentials) if credentials is not None else None
     if found is None:
         _audit(request, "API key refused")
@@ -207,7 +202,7 @@ def _audit(request: Request, event: str, **values: str) -> None:
 
 
 async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """The body of a request, which is read only if the key is valid. It is JSON, whatever its Content-Type."""
+    """The body is read only if the key is valid. It is JSON, whatever its Content-Type."""
     body = b""
     try:
         async with asyncio.timeout(BODY_S):
@@ -226,13 +221,13 @@ async def _body(request: Request, _: Key) -> NewPlacedCall:
 
 
 async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
-    """A call that this key has placed; None if there is none, even if another key has placed it."""
+    """None if there is none, even if another key has placed it."""
     row = await api.store.placed.get(id_)
     return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
 
 
 async def _own_call(api: Api, key: Key, id_: Annotated[str, Path(alias="id", description=ID)]) -> PlacedRow:
-    """The call in the path. Raises Refused."""
+    """Raises Refused."""
     row = await _own(api, id_, key)
     if row is None:
         raise Refused(HTTPStatus.NOT_FOUND, *NO_SUCH_CALL)
@@ -363,7 +358,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
+    """Leaves out the values, because JSON cannot represent all of them."""
     first = cast(RequestValidationError, error).errors()[0]
     status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])
@@ -371,7 +366,7 @@ async def _invalid(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
+    """The framework's refusals only have a sentence."""
     refused = cast(FrameworkRefusal, error)
     detail: Any = refused.detail
     refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), cure=COMPARE)
