@@ -22,7 +22,9 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RECORDINGS_TABLE
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: what an `input` with `saveAudio` heard."""
+"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: the audio of an `input` with
+`saveAudio`.
+"""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
 """`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left, so that a second
