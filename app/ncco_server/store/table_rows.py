@@ -1,8 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-All rows are in one table of the database, by their names (`ncco_server.table_rows`). A change locks the row, reads it
-and writes it back, so that no other change is lost. A turn changes its rows in the order of their names, and a group of
-turns locks these names first, so that no two transactions wait for each other.
+A change locks the row, reads it and writes it back, so that no other change is lost. A turn changes its rows in the
+order of their names, and a group of turns locks these names first, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, table_of
 
 PIECE: Final = 500
-"""Rows per read."""
 CHANGED_SIZE: Final = 200
 """Rows that a bulk write changes in one transaction."""
 
@@ -89,8 +87,7 @@ class TableRow(NamedTuple):
     """A stored row.
 
     Attributes:
-        name: see `ncco_server.table_rows`.
-        columns: the values, as JSON values; columns without a value are missing.
+        columns: JSON values; columns without a value are missing.
         version: how often it has been changed, from 1.
         changed_at: milliseconds since 1970.
         changed_by: `call` and the call's ID, or who else has changed it.
@@ -118,7 +115,7 @@ class TableRows:
         return columns
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
+        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
         start = f"{table}["
         found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
         return list(map(_row, found))
@@ -129,7 +126,6 @@ class TableRows:
         return _row(rows[0]) if rows else None
 
     async def has_rows(self, table: str) -> bool:
-        """Whether a table has any row."""
         return bool(await self.of_table(table, limit=1))
 
     async def change(
@@ -185,7 +181,7 @@ def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
 
 
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
-    """Write the rows that must be new, before anything else is written; returns their names.
+    """Write the rows that must be new, before anything else is written; return their names.
 
     Raises RowTaken, after undoing what it has written, if one of them exists.
     """
