@@ -1,7 +1,7 @@
 """An NCCO action of a step, compiled: constant fields are ready to send, the other fields are computed in each call.
 
-A checkpoint, such as `checkpoint: heard_terms`, is an NCCO `notify` that reports how far the call has got. If `on`
-names the checkpoint, it decides how the call continues; otherwise it is only recorded.
+A checkpoint is an NCCO `notify` that reports how far the call has got. If `on` names it, it decides how the call
+continues; otherwise it is only recorded.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Action:
     Attributes:
         fields: by NCCO name, in the order in which they are sent.
         callback: the webhook that it asks for.
-        checkpoint: "" for any other action.
+        checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
     """
 
@@ -55,7 +55,6 @@ class Action:
         return literal(self.fields, name)
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
-        """None keeps the present `callback`."""
         return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
@@ -96,7 +95,6 @@ def literal(fields: Mapping[str, Value], name: str) -> Any:
 
 
 def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
-    """Whether a flag is true, or may be true in some call."""
     value = fields.get(name)
     return value is not None and (not value.is_literal or value.render({}) is True)
 
@@ -132,7 +130,6 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_checkpoint(item: Item, reader: Reader) -> Action | None:
-    """None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")

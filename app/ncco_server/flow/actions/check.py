@@ -26,7 +26,6 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
-"""A placeholder for the actions of the next step."""
 _LEFT_OUT = object()
 """A placeholder for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
@@ -51,10 +50,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
     Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
-    Args:
-        parts: everything that the step plays, including the `input` of its exit. It must have been read without errors.
-        scope: the names that the step's values can use.
-        goes_on: whether actions of another step may follow these in the same NCCO.
+    `parts` include the `input` of the exit, and must have been read without errors. `goes_on`: whether actions of
+    another step may follow these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -103,7 +100,6 @@ def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
 
 
 def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the fields that cannot be computed from `names`."""
     return _try(part, names, _computed).action
 
 
@@ -169,7 +165,6 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
-    """The place in the file of the action list if known, otherwise the place that names the file."""
     value = in_locale(part.value, str(names.get("locale", "")))
     if isinstance(value, Literal | Computed):
         return value.place_of(names, span.start, span.end - span.start)
@@ -201,7 +196,6 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
 
 
 def path_of(issue: NccoIssue) -> list[str]:
-    """The path starts with the position of the action."""
     return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
 
 

@@ -56,7 +56,6 @@ ADDRESS_FIELDS = ("number", "uri", "user", "domain")
 
 
 def _kind_of(text: str) -> str | None:
-    """None if the text is neither a number nor an address."""
     lowered = text.strip().lower()
     kind = next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
     is_number = "{{" in text or "{%" in text or _NUMBER.fullmatch(text)
@@ -64,7 +63,6 @@ def _kind_of(text: str) -> str | None:
 
 
 def _type_of(target: Map, reader: Reader) -> str | None:
-    """The endpoint's `type`, or one derived from its fields; None after an error."""
     written = target.get("type")
     uri = target.get("uri")
     if written is None:
@@ -100,7 +98,6 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
-"""Our URL is filled in for each call."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
@@ -144,10 +141,9 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Check the flow that the other party hears.
+    """Report E286 for a sensitive param, because its value would be stored until the other party answers.
 
-    Reports E286 for a sensitive param, whose value would be stored until that party answers, and W286 for an outcome
-    that connects the parties although its name suggests that it does not.
+    Report W286 for an outcome that sounds like a refusal, but connects the parties.
     """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
@@ -177,7 +173,6 @@ class CurrentNumber(Supplied):
     used_names: frozenset[str]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """A typical number if there is no current one."""
         return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
@@ -195,7 +190,6 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
 
 
 def _never_fits(type_: Kind) -> bool:
-    """Whether a type allows only certain words, none of which is a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 
 
@@ -246,12 +240,10 @@ class ConnectTarget(Action):
 
     @property
     def depends_on_call(self) -> bool:
-        """Whether a call decides who is rung, or what that party hears first."""
         return self.is_computed or self.numbers is not None or self.heard is not None
 
     @property
     def addresses(self) -> tuple[Value, ...]:
-        """Only those that are written in the flow."""
         return self._found(*ADDRESS_FIELDS)
 
     def _found(self, *names: str) -> tuple[Value, ...]:
@@ -321,7 +313,7 @@ class ConnectPart:
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
         """Yield the targets to dial, one per turn, each with its names in scope. Raises RenderError.
 
-        In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
+        In a list, numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
@@ -329,7 +321,6 @@ class ConnectPart:
                 yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
-        """Return [] if no target of a list may be dialled. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
@@ -338,7 +329,6 @@ class ConnectPart:
 
 
 def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
-    """None after reporting errors."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
@@ -366,10 +356,7 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
-    """Read a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
-
-    `common` are the fields of `connect` next to the list, and `answers` the `onAnswer` there, which applies to phones.
-    """
+    """`common` are the fields of `connect` next to the list; `answers` is the `onAnswer` there, for phones only."""
     found = _read_form(node, reader)
     if found is None:
         return None

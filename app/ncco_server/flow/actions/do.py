@@ -101,7 +101,6 @@ def _address(action: Mapping[str, Any]) -> str:
 
 
 def read_document(item: Item, reader: Resolver) -> Document | None:
-    """None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         message = "`ncco` takes the name of a file in templates/"
@@ -131,7 +130,6 @@ READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
 
 
 def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
-    """Items without an action are reported and left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
@@ -141,11 +139,9 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
 
 
 def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
-    """Invalid items are reported and left out."""
     return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
-    """Invalid items are reported and left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)

@@ -29,7 +29,7 @@ class Item:
     Attributes:
         main: the value under the action's name; None if the item is an action written as in an NCCO (`action: talk`).
         beside: the fields next to that name; for an action written as in an NCCO, all its fields.
-        inherited: fields from `defaults`, used unless the item overrides them.
+        inherited: fields from `defaults`, used unless overridden.
     """
 
     word: str
@@ -56,12 +56,11 @@ class Item:
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether an `input` only reports keys as they are pressed."""
         mode = self.field("mode")
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """A field may be in the map under the action's name or next to that name; None if it is not written."""
+        """None if the field is written neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -71,7 +70,6 @@ class Item:
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
-    """Report E202 for every field next to an item that does not take any."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
         reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
@@ -95,7 +93,6 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
 
 
 def parse_item(node: Node, reader: Reader) -> Item | None:
-    """None after reporting errors (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
@@ -172,7 +169,6 @@ def _report_unknown(word: Text, reader: Reader) -> None:
 
 
 def _foreign_cure(word: str) -> str | Fix | None:
-    """None for an unknown word."""
     meant = meaning_of(word, FOREIGN)
     return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
@@ -186,7 +182,6 @@ def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node
 
 
 def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:
-    """None if nothing is left."""
     strays = [entry.key for entry in item.entries if entry.key.value in step_words] if isinstance(item, Map) else []
     if not isinstance(item, Map) or not strays:
         return item

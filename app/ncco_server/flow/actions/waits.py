@@ -32,7 +32,7 @@ class Needs(Protocol):
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         """Complete the action that the step waits for; return all parts, unchanged after reporting an error.
 
-        `parts` are those of `do`, and `place` is the place of the exit.
+        `place` is the place of the exit.
         """
 
 
@@ -41,12 +41,11 @@ class InputNeeds:
     """The needs of a step that asks the caller: a single `input`.
 
     Fields that the author wrote on an `input` in `do` are checked (E406, E407, E412) and kept. If there is no `input`,
-    one is appended, with the flow's defaults. The prompts directly before it, if they are of the same kind, can be
-    interrupted unless `bargeIn` is written.
+    one is appended, with the flow's defaults.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
-        max_digits: the maximum number of keys; 0 if the step takes no keys.
+        max_digits: 0 if the step takes no keys.
         ends_on_hash: whether the key # ends an entry that may be shorter.
         hash_chooses: whether the key # is a choice.
         context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
@@ -81,7 +80,6 @@ class InputNeeds:
         return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
     def _contradictions(self, written: Action, place: Place) -> Iterator[FlowIssue]:
-        """Report E406 or E412 for written fields that keep the `input` from receiving what the exit needs."""
         for name in _FILLED_FOR_INPUT:
             if name in written.fields:
                 message = (
@@ -108,7 +106,6 @@ class InputNeeds:
             yield RULES["E406"].at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
-        """Written values are kept."""
         dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
         dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
         speech = {"context": _texts(self.context, place)} if self.context else {}
@@ -149,7 +146,6 @@ def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value
 
 
 def _recognition_language(reader: Resolver) -> Value:
-    """Report W567 if Vonage cannot recognise the locale's own language."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
         if not locale.is_recognised and locale.language.lower() in VOICES_BY_CODE:
@@ -183,7 +179,6 @@ _BEEP_MODES = ("default", "detect_beep")
 
 
 def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
-    """Report E410 if the written machine detection cannot lead to the named outcomes."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
@@ -203,7 +198,6 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
-    """Add the machine detection that the named outcomes need; written values are kept."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target
@@ -225,8 +219,7 @@ _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 class DialNeeds:
     """The needs of an `on` with outcomes: a connect or a checkpoint as the last action of the step.
 
-    A connect gets `eventType: synchronous` and the machine detection that the outcomes need; a checkpoint gets a
-    webhook that can steer the call. Anything that does not fit is reported (E408 to E410, E412).
+    Anything that does not fit is reported (E408 to E410, E412).
 
     Attributes:
         names: the outcomes named in `on`, except `error`.
@@ -248,10 +241,7 @@ class DialNeeds:
 
 @dataclass(frozen=True, slots=True)
 class HeldNeeds:
-    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played.
-
-    Reports E278 if none of these parts takes time, and E279 if one of them never ends or is not allowed there.
-    """
+    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         words = {part.word for part in parts if isinstance(part, Action)}
@@ -309,7 +299,6 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
 
 
 def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
-    """Report E410 or E412 if a target's fields do not allow the outcomes named in `on`."""
     filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
     if target.literal("eventType") == "synchronous":
         filled.remove("eventType")

@@ -48,7 +48,6 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
     for step in facts.steps:
         for target in step.targets:
             number = find(target.fields["endpoint"], ("0", "number"))
@@ -61,7 +60,6 @@ def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_within(flow: Flow) -> Iterator[FlowIssue]:
-    """Report W299 if the hours in which calls may be placed are only at night."""
     outbound = flow.outbound
     calendar = flow.calendars.get(outbound.retry.within) if outbound is not None and outbound.quiet else None
     if outbound is None or calendar is None:
@@ -73,7 +71,6 @@ def _check_within(flow: Flow) -> Iterator[FlowIssue]:
 
 
 def _is_by_day(span: Span) -> bool:
-    """The hours may go on until the next day."""
     begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
     return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
 
@@ -155,7 +152,6 @@ Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """Report E401, W401 or E313 for each field that some of its variables' allowed words make invalid."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -195,7 +191,6 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """None if the value is valid."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -291,7 +286,6 @@ class _Measure:
     language: str
 
     def block(self, body: Iterable[nodes.Node]) -> int:
-        """Tags do not count."""
         return sum(self._part(part) for part in body)
 
     def _part(self, part: nodes.Node) -> int:
@@ -332,7 +326,6 @@ class _Measure:
         return max(shape.words, key=len) if shape.words else _LONGEST.get(shape.name, "")
 
     def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
-        """A filter that does not accept the value leaves it as it is."""
         if known.name == "default":
             return max([value, *args], key=_length)
         try:
@@ -342,7 +335,6 @@ class _Measure:
 
 
 def _length(value: Any) -> int:
-    """A value that cannot be written has no characters."""
     try:
         return len(as_text(value))
     except Unfit:

@@ -64,7 +64,6 @@ class ValueBounds:
         )
 
     def allows(self, value: Any) -> bool:
-        """`_OTHER` is always possible."""
         if value == self.initial:
             return True
         if not isinstance(value, str):
@@ -96,7 +95,6 @@ class Domains:
     lengths: dict[Key, ValueBounds] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
-        """The combination has a value for every key."""
         match node:
             case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
@@ -137,7 +135,6 @@ class Domains:
         return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
-        """A literal can be on either side."""
         op = COMPARISONS[written].negated or written
         if op != "in" and isinstance(left, nodes.Const):
             found = self._with_literal(right, COMPARISONS[op].swapped, left.value)
@@ -262,7 +259,6 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
 
 
 def _only_waits(step: Step, test: Expression) -> bool:
-    """Whether a condition is the `until: false` of a step that holds the caller for some time."""
     return step.exit.longest_wait_s > 0 and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
@@ -284,7 +280,6 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
-    """Report W642 if the variable of a `collect` cannot store anything that a caller can key in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None:
         return None
@@ -306,7 +301,6 @@ def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
 
 
 def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
-    """Report W642 for a `collect` whose check does not hold for anything that a caller can key in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None or variable.type.name not in ("text", "int", "number"):
         return

@@ -17,7 +17,7 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 
 
 def uses_of(step: Step) -> Iterator[Effect]:
-    """Every value and condition that a step uses, once."""
+    """Each value and condition is yielded once."""
     return (effect for effect in step.effects if not effect.is_repeated)
 
 
@@ -57,8 +57,7 @@ class Facts:
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the values that are assigned to variables and `locale`, by name.
         brought: the variables that another flow fills when it returns, or `save` with `into`.
-        collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
-            speech.
+        collected: by variable, the fewest and most digits of each `collect` that fills it; None for speech.
         open: the names of the opening hours that are used; "" for all of `hours`.
     """
 
@@ -93,7 +92,6 @@ class Facts:
 
     @property
     def variants(self) -> Sequence[Step]:
-        """The steps of a handler in Python, in each form that they have."""
         return self.flow.handler.variants if self.flow.handler is not None else ()
 
     @property
@@ -153,7 +151,6 @@ class Facts:
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
-    """Flows with errors are left out."""
     flows = tuple(flows)
     meant = frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}

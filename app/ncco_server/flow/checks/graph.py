@@ -90,7 +90,6 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E216 at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -116,7 +115,6 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that contain a cycle, in the order of their first nodes."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
@@ -164,7 +162,6 @@ def direction(counter: str, value: Value | Expression) -> int:
 
 
 def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
-    """Whether a step compares the counter whenever a call leaves it, and can lead out of the group."""
     exit_ = step.exit
     if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways):
         return False
@@ -205,10 +202,7 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """Yield each flow that outbound calls of the flow `name` place calls for, and the hook that does so.
-
-    Only hooks that are sent without any input from the person called are considered.
-    """
+    """Yield each flow that calls of a flow place calls for without input from the person called, and the hook."""
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
@@ -225,15 +219,12 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
 
 
 class _FlowWays:
-    """Finds the ways that a check follows, in all flows."""
-
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
         self._is_followed = is_followed
         self._returned: dict[str, set[str]] = {}
 
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
-        """The successors of a step, each with the first way to it."""
         found: dict[Node, Way] = {}
         for way in self._open(flow.played[step]):
             runs = way.target.runs

@@ -41,7 +41,6 @@ def check_project(
 
 
 def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
-    """Report E542 for each lookup that calls a function in a module that the server's operator does not allow."""
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
@@ -52,7 +51,6 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """Report W213 for a flow that no call can start in and no other flow leads to."""
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
@@ -72,7 +70,6 @@ def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusa
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
-    """Report E283 for a result whose text differs from the one that the project declares first."""
     first: dict[str, OwnResult] = {}
     for name, result in (declared for each in sections for declared in each.results.items()):
         known = first.setdefault(name, result)
@@ -83,7 +80,6 @@ def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
 
 
 def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:
-    """Yield each repeated value with its place and the place of its first occurrence."""
     seen: dict[str, Place] = {}
     for value, place in found:
         first = seen.setdefault(value, place)

@@ -1,7 +1,7 @@
 """Finds what a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
 
-A text is split into tokens, each with a space before it (`" press 1 for sales , 2 for support ."`). A grammar of
-regular expressions, filled in with the words of a language, finds mentions of keys in them.
+A grammar of regular expressions, filled in with the words of a language, finds mentions of keys in the tokens of a
+text (`" press 1 for sales , 2 for support ."`).
 """
 
 from __future__ import annotations
@@ -106,7 +106,6 @@ def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
 
 @cache
 def _weights() -> dict[str, dict[str, int]]:
-    """Word → language code → how strongly the word suggests that language."""
     found: dict[str, dict[str, int]] = {}
     for language in languages():
         for name, weight in (("common", 1), ("press", 1), ("say", 1), ("typical", 2)):
@@ -147,7 +146,7 @@ class PromptText:
         places: offset of each token in `tokens` → its start and end in the text.
         mentions: the certain mentions of keys.
         possible_keys: the keys that the text may name.
-        is_open: whether it may name more keys than can be found, because of a value, a loop, "any key" or its length.
+        is_open: whether it may name more keys than can be found.
     """
 
     tokens: str
@@ -166,7 +165,6 @@ class PromptText:
 
     @property
     def words(self) -> str:
-        """All words of the text, case-folded, with one space between them."""
         return " ".join(_WORD.findall(self.tokens))
 
 
@@ -206,7 +204,6 @@ def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
 
 
 def _placeholder(found: re.Match[str]) -> str:
-    """The replacement for markup has the same length."""
     piece = found.group()
     if piece.startswith("{{"):
         return _VALUE * len(piece)
@@ -223,7 +220,6 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """Of mentions that overlap, yield the first in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)

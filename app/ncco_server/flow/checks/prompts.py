@@ -44,7 +44,6 @@ class SpokenPrompt:
     is_inherited: bool = False
 
     def words(self, start: int, end: int) -> str:
-        """The words between two offsets in the tokens of the text, on one line."""
         first, last = self.text.written(start, end)
         return " ".join(self.source.value[first:last].split())
 
@@ -76,7 +75,6 @@ def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
 
 
 def _check_order(do: Node | None) -> Iterator[FlowIssue]:
-    """Report the same text twice in a row (W608), and a recording before the text that announces it (W609)."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
         text = item.get("talk")
@@ -121,7 +119,6 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
 
 
 def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator[FlowIssue]:
-    """Report W600 for a key that a prompt offers "at any time" but a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step.exit.fills is None else ()
@@ -145,7 +142,6 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys named nearest to the words "at any time"."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -200,7 +196,6 @@ def _voice(talk: Action, locale: str, reader: Resolver) -> str:
 
 
 def _ends_with_hash(action: Action) -> bool:
-    """Whether an action is an `input` that the hash key ends, or may end in some calls."""
     dtmf = action.fields.get("dtmf")
     return isinstance(dtmf, Object) and may_be_true(dtmf.members, "submitOnHash")
 
@@ -229,8 +224,7 @@ def check_menu(
     Args:
         heard: every text that a caller can hear in the step.
         menu: the step's choices, including inherited ones.
-        is_complete: whether these texts are all that a caller hears in the step. If it also plays an audio file, for
-            example, W601 is not reported.
+        is_complete: whether nothing else is heard in the step, such as an audio file. Otherwise W601 is not reported.
         other_keys: the keys that another action of the step listens for, such as the key that ends a recording.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
@@ -266,7 +260,6 @@ def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
 
 
 def _is_forbidden(text: PromptText, mention: Mention) -> bool:
-    """Whether the text says not to press the mentioned key."""
     return mention.language.pattern(GRAMMAR["forbidden"]).search(text.tokens[: mention.start]) is not None
 
 
@@ -297,7 +290,6 @@ def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> li
 
 
 def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
-    """A computed value, examples, or unknown words may mean any choice."""
     if text.is_open or text.has("{example}"):
         return True
     return text.has("{say}") and not any(find(term, text.words) for term in terms)
@@ -315,7 +307,6 @@ Lengths: TypeAlias = tuple[int, int] | None
 
 
 def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
-    """Report W605, W606 and W607 for one text that a caller can hear in a data entry step."""
     yield from _check_keys(prompt, lengths)
     if not prompt.is_inherited and lengths is not None:
         miscounted = tuple(_check_count(prompt, *lengths))
@@ -332,7 +323,6 @@ def _shown(lengths: Lengths) -> str:
 
 
 def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
-    """Report W605 if a prompt offers a key as in a menu, but the step takes digits or speech."""
     if prompt.text.has("{spelled}"):
         return
     for mention in prompt.text.mentions:
@@ -375,7 +365,6 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
 
 
 def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
-    """Report W607 if the prompt asks for the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
         found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)
@@ -388,7 +377,6 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
 
 
 def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
-    """Report W606 if the prompt mentions a number of digits that the entry does not take."""
     text = prompt.text
     language = prompt.text.language
     if text.has("{each}"):
@@ -426,6 +414,5 @@ def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
 
 
 def _number(token: str, language: Language) -> int:
-    """A token that is not a number counts as 0."""
     word = token.strip()
     return int(word) if word.isdigit() else language.counts.get(word, 0)

@@ -47,9 +47,8 @@ class Presence:
 
     Attributes:
         own: the lookups that each step asks, and the names that it sets on entry.
-        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit leads
-            to, all names count as set, since an error can occur at any time. The same is true in a step that nothing
-            leads to.
+        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit or
+            nothing leads to, all names count as set, since an error can occur at any time.
     """
 
     facts: Facts
@@ -134,7 +133,6 @@ class _StepRead(NamedTuple):
 
 
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
-    """Report each lookup or text once (E630, W638, W639), at the first place where it is read too early."""
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
     asking = sorted(_lookup_reads(facts))
     saying = sorted(_said_reads(facts, texts.keys()))
@@ -168,7 +166,6 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
-    """Report W646 for each read of a key that does not exist in a map that nothing sets."""
     used = (each for step in facts.flow.steps.values() for each in uses_of(step) if maps)
     reads = [read for each in used for read in _own_reads(each.value) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
@@ -217,7 +214,6 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """Leave out reads through a local variable of a template."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
@@ -245,7 +241,6 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
-    """Report W639 if a text may be empty where it is spoken or dialled."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

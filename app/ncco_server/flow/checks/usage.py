@@ -24,14 +24,13 @@ _USES: Final = (
     ("results", "no step gives the result", "write `result: {name}` in a step, or delete it"),
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
-"""For each section, the message of W635 for an unused part of it, and the fix."""
+"""For each section, the message of W635 and the fix."""
 _USED_IN_PYTHON: Final = {
     "lookups": "delete it: a handler calls functions, with `await call.run(..)`",
     "hooks": 'write `await call.send("{name}")`, name it under `events`, or delete it',
     "results": 'write `await call.result("{name}")`, or delete it',
     "calendars": 'read `call.hours("{name}").open`, or delete it',
 }
-"""The fix for a part of a handler in Python."""
 
 
 def check_usage(
@@ -44,13 +43,8 @@ def check_usage(
 ) -> Iterator[FlowIssue]:
     """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
 
-    Args:
-        flows: the flows that could be read.
-        shared: the shared parts.
-        unused: the template files that no flow uses.
-        found: the issues found so far.
-        is_whole: whether these are all flows of the project. Only then can a shared part, a template or a locale be
-            reported as unused.
+    `unused` are the template files that no flow uses, and `found` the issues found so far. Only if the flows are the
+    whole project can a shared part, a template or a locale be reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
@@ -116,7 +110,6 @@ def _outcome(facts: Facts) -> str:
 
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
-    """Report W635 for each part of a file that none of `users` uses. A lookup read but never asked gets E630."""
     users = tuple(users)
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():
@@ -128,7 +121,6 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
-    """Report W635 for shared parts that no flow of the project uses, and W637 for locales that no call ever uses."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
     values = [value for facts in flows for value in facts.assigned.get("locale", ())]
@@ -138,7 +130,6 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
 
 
 def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
-    """Report W637 at the first locale that no call can use."""
     never = [locale for locale in locales[1:] if locale.name not in chosen]
     if never:
         message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"

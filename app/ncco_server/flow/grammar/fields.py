@@ -47,7 +47,7 @@ _JSON_WORDS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class OrTemplate:
-    """A value of one `Kind`, or text with braces that compute it."""
+    """A value of one `Kind`, or text with braces."""
 
     kind: Kind
 
@@ -88,7 +88,6 @@ class SpeechField:
 
 
 def speech_escape(text: str) -> Escape:
-    """How data is escaped in spoken text: as XML after `<speak`, otherwise as plain words."""
     return "ssml" if _SSML.match(text) else "talk"
 
 
@@ -203,7 +202,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """The list that a text computes; E331 if it contains secrets, because everything that is played is stored."""
+    """E331 if the list contains secrets, because everything that is played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -212,7 +211,7 @@ def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | N
 
 
 def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type of the entries of the list that a text computes; None if it computes no list. Reports nothing."""
+    """None if the text does not compute a list. Reports nothing."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
@@ -233,7 +232,7 @@ def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
 
 @dataclass(frozen=True, slots=True)
 class LocalField:
-    """A field that may also be a map with a value for each locale."""
+    """A field that may also be a map by locale."""
 
     inner: Form
 
@@ -263,7 +262,7 @@ def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Valu
 
 
 def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """Read the same node in the language of each locale, because filters speak that language."""
+    """The node is read in each locale's language, because filters speak it."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
@@ -315,7 +314,6 @@ def _record(shape: NccoShape) -> MapField:
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:
-    """Fixes for options of nested maps, and for the names that other platforms give an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
@@ -327,7 +325,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 
 def _owners(shape: NccoShape) -> dict[str, str]:
-    """What to write instead of an option that only other actions have, and that resembles no option of this one."""
+    """What to write instead of an option of other actions that resembles no option of this one."""
     found: dict[str, list[str]] = {}
     for title, other in SHAPES.items():
         for name in other.options:

@@ -1,7 +1,7 @@
 """Parts of a JSON Schema (draft-07, which every editor supports for YAML).
 
-The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
-So the schema accepts a number or a boolean instead of text, and quoted text or braces instead of a number or a boolean.
+The server reads every scalar of a flow file as text, but for an editor `1` is a number and `true` a boolean. So the
+schema accepts both forms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ def about(schema: JsonSchema, description: str) -> JsonSchema:
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """The schema of a value that may be computed, so it also allows text with braces."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
@@ -41,7 +40,7 @@ def in_yaml(kind: Kind) -> JsonSchema:
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Editors suggest these names. Other names are allowed: a file may be newer."""
+    """Other names are allowed: a file may be newer."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
@@ -51,7 +50,6 @@ def one_of(words: Iterable[str]) -> JsonSchema:
 
 
 def listed(item: JsonSchema) -> JsonSchema:
-    """The schema of a list, or of a single value instead of a list with one item."""
     return {"anyOf": [item, {"type": "array", "items": item}]}
 
 

@@ -39,11 +39,9 @@ T = TypeVar("T")
 
 _BY_CODE = object()
 SetByCode: TypeAlias = Annotated[T, _BY_CODE]
-"""A field that is not written in a file."""
 
 
 def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
-    """A field whose word in the file differs from its name, such as `if`."""
     return dataclasses.field(default=default, default_factory=default_factory, metadata={"word": name})
 
 
@@ -62,7 +60,7 @@ class MapForm(ABC):
     """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
     example: ClassVar[str] = ""
-    """How the map is written, which is shown if something else is there."""
+    """How the map is written; shown if something else is there."""
     is_named: ClassVar[bool] = False
     """Whether messages name the map as well as the word, because a file may contain several such maps."""
     is_at_key: ClassVar[bool] = False
@@ -103,19 +101,15 @@ class MapForm(ABC):
     ) -> Fields:
         """Report an unknown word once, then treat it as the word that was meant.
 
-        Args:
-            node: the map.
-            what: what messages call the map.
-            reader: collects the errors.
-            place: where to report a missing word; by default the place of the map.
-            hints: additional `hints`, for this map only.
+        `what` is what messages call the map; `place` is where a missing word is reported, by default the place of the
+        map; `hints` are additional hints for this map only.
         """
         own = {**hints, **cls.hints} if hints else cls.hints
         return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """None if the map has an error that makes a value impossible."""
+        """None if an error makes a value impossible."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -165,8 +159,6 @@ class MapForm(ABC):
 
 
 class _Declared(NamedTuple):
-    """One word of a map."""
-
     field: str
     form: Form
     is_required: bool
@@ -175,7 +167,6 @@ class _Declared(NamedTuple):
 
 @cache
 def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
-    """The words of a map: its own first, then the inherited ones."""
     own = inspect.get_annotations(of)
     hints = get_type_hints(of, localns={}, include_extras=True)  # with {}, a lambda sees the names of its module
     found: dict[str, _Declared] = {}
@@ -204,7 +195,6 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _form(name: str, annotation: Any) -> Form | None:
-    """None for a field that is not written in files."""
     type_, metadata = next(each for each in _types(annotation, ()) if each[0] is not NoneType)
     if _BY_CODE in metadata:
         return None
@@ -218,7 +208,7 @@ def _form(name: str, annotation: Any) -> Form | None:
 
 
 def _schema_of(form: Form) -> JsonSchema:
-    """The JSON Schema of the form in YAML, where a number may be written instead of text."""
+    """In YAML, a number may be written instead of text."""
     if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
         return ref(form.definition)
     return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())

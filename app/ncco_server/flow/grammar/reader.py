@@ -42,19 +42,16 @@ class Reader:
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """By default the issue has the fix of its rule. `names` are as in `FlowIssue`."""
+        """By default the issue has the fix of its rule."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
-        """E201 if `node` is not a map, with `cure` to show how it is written."""
         return self._shaped(node, Map, what, cure)
 
     def seq(self, node: Node, what: str) -> Seq | None:
-        """E201 if `node` is not a list."""
         return self._shaped(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        """E201 if `node` is not text."""
         return self._shaped(node, Text, what, cure)
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
@@ -64,7 +61,7 @@ class Reader:
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
-        """None if the node is missing, or is not a map (E201)."""
+        """The result is () if the node is missing, or is not a map (E201)."""
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
@@ -85,7 +82,7 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Whether a declaration may have this name; E206 if it is taken, E205 if it has invalid characters.
+        """E206 if a declaration cannot have this name because it is taken, E205 if it has invalid characters.
 
         `is_used`: whether the name may also be used elsewhere, so that changing it only here would not fix the issue.
         """
@@ -101,7 +98,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """Cast a value that cannot be computed to its type; `code` if that is not possible."""
+        """Report `code` if the text cannot be cast to its type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -124,7 +121,7 @@ class Resolver(Reader):
         has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
         locales: empty if the flow speaks only one language.
         language: the language of spoken values (BCP 47).
-        own: the signature of the flow that is being read; None if the file is not a flow.
+        own: None if the file is not a flow.
         inherited: the options from `defaults`, by kind of action.
     """
 
@@ -144,7 +141,6 @@ class Resolver(Reader):
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
-        """A literal, or text with braces, cast to `type_` and escaped for where it is used."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -163,7 +159,6 @@ class Resolver(Reader):
             self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
-        """An expression without braces, as in `if`, `until` and `check`."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -222,16 +217,8 @@ def read_fields(
 ) -> Fields:
     """Return the entries of `node` by known word.
 
-    Any other key is reported once, as `code`, then treated as the word that was meant.
-
-    Args:
-        node: the map.
-        known: the words that it may have.
-        what: what messages call the map.
-        reader: collects the errors.
-        place: where to report missing words; by default the place of the map.
-        hints: for other words, the known word that they stand for, or what to write instead; see `HINTS`.
-        code: the code of the issue.
+    Any other key is reported once, as `code`, then treated as the word that was meant. `what` is what messages call the
+    map; `place` is where missing words are reported, by default the place of the map; `hints` are as in `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
@@ -258,7 +245,7 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The entry of `hints` for a word in upper or lower case; None if there is none."""
+    """The hint for a word in upper or lower case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
@@ -274,7 +261,6 @@ def has_braces(text: Text) -> bool:
 
 
 def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """A similar name that is allowed; "" if there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
     return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

@@ -1,7 +1,6 @@
 """Reads where a flow continues, and which variables change on the way.
 
-menu                                       # a step of this flow; or: end
-return                                     # back to the flow that ran this one
+menu                                       # a step of this flow; or: end, return
 {goto: menu, set: {tries: "{{ tries + 1 }}", locale: fr}}
 {run: voicemail, with: {team: sales}}      # another flow, without coming back
 """
@@ -94,7 +93,6 @@ def declared_under(name: str, reader: Resolver) -> str:
 
 
 def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
-    """A list or a map may be written in YAML, and its texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
@@ -102,7 +100,6 @@ def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
-    """Report E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares it."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
@@ -133,15 +130,10 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """Read the values for `params`; E270 for unknown names, E271 for missing ones.
+    """Read the values for `params`; E270 for unknown names, E271 (at `place`) for missing ones.
 
-    Args:
-        node: a map, or None if nothing is given.
-        params: the declared params.
-        what: what messages call the part that takes them: `the flow "voicemail"`.
-        place: where to report missing names.
-        reader: compiles the values.
-        form: how the params are written, for fixes; `..` is replaced with the missing ones.
+    `what` is what messages call the part that takes them: `the flow "voicemail"`. `form` is how the params are written,
+    for fixes; `..` is replaced with the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -322,7 +314,6 @@ def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bo
 
 
 def _check_outcome(name: Text, reader: Resolver) -> None:
-    """Report E273 for an outcome that the flow does not declare."""
     own = reader.own
     if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
         return

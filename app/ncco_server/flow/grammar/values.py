@@ -53,8 +53,8 @@ OUR_NUMBERS: Final = "our numbers"
 class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
-    In an inbound call it is the number that was called; in an outbound call, the number that called. If that is not a
-    phone number, because an app or a SIP client called, it is the first of the flow's `numbers`.
+    In an outbound call it is the number that called. If it is not a phone number, because an app or a SIP client
+    called, it is the first of the flow's `numbers`.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -101,7 +101,6 @@ class Object(Whole):
         return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """Raises RenderError."""
         return {name: member.render(names) for name, member in self.members.items()}
 
 
@@ -117,13 +116,12 @@ class Array(Whole):
         return self.items
 
     def render(self, names: Mapping[str, Any]) -> list[Any]:
-        """Raises RenderError."""
         return [item.render(names) for item in self.items]
 
 
 @dataclass(frozen=True)
 class Localised(Whole):
-    """One value per locale, the default locale's first. Made by `localised`."""
+    """One value per locale, the default locale's first."""
 
     by_locale: Mapping[str, Value]
     place: Place
@@ -142,16 +140,15 @@ class Localised(Whole):
         return super().used_names | {"locale"}
 
     def in_locale(self, locale: str) -> Value:
-        """The default locale's value if the name is unknown."""
+        """An unknown name stands for the default locale."""
         return self.by_locale.get(locale) or self.parts[0]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Raises RenderError."""
         return self.in_locale(names["locale"]).render(names)
 
 
 def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
-    """Return a plain value if it is the same in all locales."""
+    """A value that is the same in all locales is returned as a plain one."""
     first, *others = by_locale.values()
     if all(value.is_literal for value in by_locale.values()):
         content = first.render({})
@@ -169,7 +166,6 @@ def in_locale(value: Value, locale: str) -> Value:
 
 
 def leaves(value: Value) -> Iterator[Value]:
-    """The innermost values, in order."""
     if not isinstance(value, Whole):
         yield value
         return

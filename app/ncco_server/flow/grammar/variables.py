@@ -2,7 +2,6 @@
 
 vars: {ticket: {type: text, default: ""}}
 params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
-returns: {account: text}
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
-    """A list of allowed words is a type too; E203 for anything else."""
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
@@ -70,7 +68,6 @@ class Declaration(MapForm):
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
-    """E205 or E206 if a variable may not have this name."""
     taken_cure = "choose another name: this one already has a meaning in every call"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
@@ -78,8 +75,7 @@ def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
     """An invalid variable is left out.
 
-    A variable without a `default` starts empty (`""`, 0, false, an empty list or map). If its type is a list of words,
-    it needs a default.
+    A variable without a `default` starts empty (`""`, 0, false, an empty list or map), but a list of words needs one.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
@@ -98,7 +94,6 @@ def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
-    """A param has a type, a list of words, or a map as under `vars`."""
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
@@ -130,7 +125,6 @@ def empty_of(type_: Kind) -> object:
 
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
-    """None if the type cannot be read."""
     name = entry.key.value
     place = entry.key.place
     node = entry.value
@@ -219,8 +213,8 @@ def plain(node: Node) -> object:
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
     """Add the variables that a `collect` in `steps` fills.
 
-    A variable that is not declared is text, and empty at first. It is sensitive if any `collect` that fills it has
-    `sensitive: true`. Issues are not reported here, but when the `collect` is read.
+    One that is not declared is text, and sensitive if any `collect` that fills it is. Issues are not reported here, but
+    when the `collect` is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -241,7 +235,7 @@ def constant_types(
     """The types of the lists and maps that never change, including the types of their entries.
 
     Empty lists, and lists with entries of different types, are left out. `flow` is the whole file, because `set` and
-    `into` may be anywhere in it. A returned value of one of the `flows` fills the variable of the same name.
+    `into` may be anywhere in it.
     """
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in own.params}
     found = {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
@@ -283,7 +277,6 @@ def _entries_in(flow: Map) -> Iterator[Entry]:
 
 
 def _type_of(default: object) -> Kind | None:
-    """For a list or a map the type includes the entries' type, if that is the same for all."""
     if isinstance(default, str):
         return TYPES["text"]
     if not isinstance(default, list | dict):

@@ -94,7 +94,6 @@ class Choice(MapForm):
 
     @cached_property
     def phrases(self) -> Mapping[str, str]:
-        """Each phrase of any locale, as written and folded."""
         return {phrase: folded for phrases in self.said.values() for phrase, folded in phrases.items()}
 
     @property
@@ -105,7 +104,6 @@ class Choice(MapForm):
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """The keys and phrases, for a trace that says why another choice was made."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
@@ -118,7 +116,6 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """Choices that cannot be read are left out; None if the node is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

@@ -104,7 +104,6 @@ class DataEntry(MapForm):
 
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """E219 for a `min_confidence` without speech; E245, and no entry, if it asks for nothing."""
         entry = super().build(fields, reader, **made)
         if "min_confidence" in fields.values and "speech" not in fields.values:
             message = "`min_confidence` is in a `collect` without speech"
@@ -199,7 +198,6 @@ class Collect(StepExit[CollectWords]):
             yield self.entry.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Raises RenderError if `check` cannot be computed."""
         if outcome.name == "collected":
             return self._keep(outcome, frame, tries)
         return self.retry.after(outcome, self.place, tries)

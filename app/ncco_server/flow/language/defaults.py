@@ -2,7 +2,6 @@
 
 defaults:
   talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
-  retry: {noinput: ["Sorry?"], then: reception}
   choices: {operator: {dtmf: 0, speech: operator, goto: reception}}    # added to every menu
 """
 
@@ -64,7 +63,6 @@ def read_defaults(node: Node, reader: Resolver) -> Defaults:
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
-    """The options are checked even if no step plays this action."""
     written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
     found = {
         name: reader.map(node, f"`{name}`", f"write the options for every {name}: `{name}: {{..}}`")

@@ -4,7 +4,7 @@ hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
 `hold` plays `do` until its condition is true. The step's lookups are made when the step is entered, and again each time
-`do` has been played. If `until` is true when the step is entered, nothing is played.
+`do` has been played.
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ class StepSource:
     reader: Resolver
 
     def first(self, kind: str) -> Item | None:
-        """The first item of `do` that is an action of this kind, such as `connect`."""
         return next((item for item in self.played if item.word == kind), None)
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
@@ -130,7 +129,6 @@ class Goto(StepExit[GotoWords]):
 
     @classmethod
     def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
-        """A step without an exit ends the call."""
         if "goto" not in words.written.values:
             return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
         target = words.goto
@@ -239,7 +237,6 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", otherwise, otherwise.place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that was followed is the one after all lines whose condition was false."""
         number = len(decision.others)
         arms = self.lines.arms
         return f"if {arms[number].shown}" if number < len(arms) else "else"
@@ -248,7 +245,6 @@ class Branch(StepExit[BranchWords]):
         yield from (arm.condition for arm in self.lines.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Raises RenderError."""
         others: list[str] = []
         for arm in self.lines.arms:
             if arm.condition.evaluate(frame.names):
@@ -263,7 +259,6 @@ class Branch(StepExit[BranchWords]):
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """Join an `if` line and a `goto` line that belong together; E204 for each pair."""
     split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
@@ -278,7 +273,6 @@ def _is_else(line: Node) -> bool:
 
 
 def _read_arm(line: Node, reader: Resolver) -> Arm | None:
-    """None if the line cannot be read."""
     if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
         cure = f"write `- {glued[1]}: {glued[2]}`"
         fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
@@ -302,7 +296,6 @@ def _read_arm(line: Node, reader: Resolver) -> Arm | None:
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
-    """E250 if there is no `else`, E251 for lines after it."""
     index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
@@ -395,7 +388,6 @@ class Hold(StepExit[HoldWords]):
         yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The outcome is `ready` if the step did not wait at all."""
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
@@ -409,14 +401,12 @@ class Hold(StepExit[HoldWords]):
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready
         return Jump(target, target.place, f"{self.shown} already holds")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Raises RenderError."""
         if outcome.name != HELD:
             return None
         waited = f"after {frame.waited:.0f} s"
@@ -444,8 +434,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
     """W289 if nothing in `until` can change while the caller is waiting.
 
-    A condition without names is reported elsewhere (W642, W643), except `false`, with which the caller always waits for
-    the whole time.
+    A condition without names is reported elsewhere (W642, W643).
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return

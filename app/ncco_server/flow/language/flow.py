@@ -81,7 +81,6 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers are in normal form; E211 for a number that occurs twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
@@ -161,7 +160,6 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
 
 
 def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) -> None:
-    """Report E227 for each `spoken` param that is not sensitive, or belongs to a flow that callers can start."""
     if fields.get("outbound") is None or any(fields.get(word) is not None for word in ("numbers", "default", "entry")):
         refuse_spoken(params, reader)
         return
@@ -195,7 +193,7 @@ class ReadFlow:
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
         sections: the flow's parts and the shared ones.
-        made: the steps that a handler in Python makes, by name.
+        made: the steps that a handler in Python makes.
     """
 
     words: FlowWords
@@ -392,7 +390,6 @@ _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
-    """Add a missing line such as `steps:` above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
@@ -431,7 +428,6 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
-    """The map is empty if there are no steps."""
     cure = "write the steps below each other, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
@@ -448,7 +444,6 @@ def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
 
 
 def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
-    """None if the first step is missing or not a step."""
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         cure = f"name a step, e.g. `start: {_first_step(steps)}`"
@@ -467,10 +462,9 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:
-    """Move misplaced lines to where they belong, so that a wrong indentation is one issue.
+    """Move misplaced lines to where they belong, so that a wrong indentation is one issue (E201, E202).
 
-    A step's word among the steps moves into the step before it (E201). A step that is indented into the step before it
-    moves out (E202). If a step has a word as its name, its value is a step.
+    If a step has a word as its name, its value is a step.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
@@ -490,7 +484,6 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 
 
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """Yield a step, then the steps that were indented into it by mistake."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]

@@ -3,7 +3,6 @@
 hooks:
   voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
   voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
-  call_back: {place: {flow: callback, to: "{{ call.from }}", after: 30m}}
 
 A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`).
 """
@@ -70,18 +69,14 @@ EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "c
 """Fields that this event does not have are ""."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
-"""`event` in a hook that a step sends."""
 
 
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
-    Args:
-        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
-        webhook: what Vonage sent.
-        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
-        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
-        call_result: what became of the call (`ncco_server.results.RESULTS`); "" unless the event is `ended`.
+    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
+    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
+    call; without one, the outcome that the flow returned in the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -96,17 +91,15 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 
 MAILTO: Final = "mailto:"
-"""The `url` of a hook that sends email starts with this."""
 PLACE: Final = "place:"
-"""The `url` of a hook that places a call starts with this."""
 
 
 class Hook(NamedTuple):
     """A hook, rendered for a call.
 
     Attributes:
-        url: absolute, http or https; its host comes from the flow file or from `env`. For an email, `mailto:` and the
-            addresses; for a call, `place:` and the flow. "" if there is a problem.
+        url: absolute, http or https. For an email, `mailto:` and the addresses; for a call, `place:` and the flow. ""
+            if there is a problem.
         json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
         headers: values have no line ends.
         problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
@@ -141,7 +134,6 @@ def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
@@ -192,8 +184,8 @@ class HookDefinition(Definition):
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
         """Never raises: a hook that cannot be rendered has a problem instead.
 
-        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are the names
-        of the flow's variables that the default body may contain.
+        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are those
+        that the default body may contain.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -282,7 +274,6 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-"""The words that belong to each."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
@@ -291,7 +282,6 @@ def _others_than(way: str) -> tuple[str, ...]:
 
 
 def _way_of(fields: Fields, reader: Reader) -> str:
-    """What a hook does, `post` by default; E584 for a word that does not belong to it."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
     others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
     for word in [word for word in others if word in _WAYS] or others:
@@ -350,7 +340,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""A call ends in a flow: after the last step there is no step."""
+"""A call ends in a flow, after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
@@ -376,7 +366,6 @@ StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_
 
 
 def check_events(source: StepSource) -> None:
-    """W288 for an event that the step never causes: a recording, or its transcription."""
     node = source.fields.get("events")
     reader = source.reader
     if not isinstance(node, Map) or not all(part.actions for part in source.parts):

@@ -69,11 +69,9 @@ def _segments(written: Computed) -> Iterator[str]:
 Method: TypeAlias = Literal["GET", "POST", "PYTHON", "TABLE"]
 
 Answer: TypeAlias = Mapping[str, Any]
-"""The fields of `returns`, and `ok`."""
 
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON", "table": "TABLE"}
 NO_ROW: Final = "there is no such row"
-"""The problem of a lookup whose table has no row with this key."""
 _QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
@@ -101,7 +99,7 @@ class LookupRequest(NamedTuple):
     """A lookup's request, rendered for a call.
 
     Attributes:
-        url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
+        url: absolute, http or https; "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
         headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
@@ -132,12 +130,10 @@ class LookupRequest(NamedTuple):
 
 
 def named_modules(text: str) -> tuple[str, ...]:
-    """The names in the setting `NCCO_PYTHON_LOOKUPS`, separated by commas."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """E536 if the function is not written as `package.module:function`."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -157,7 +153,6 @@ def _function_cure(text: str) -> str:
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
-    """E536 for a name that no argument can have."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
         return None
@@ -207,12 +202,12 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """None for a Python function."""
+        """None for a Python function or a table."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """A GET or a POST has none: ""."""
+        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -263,10 +258,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real).
-
-        With a `problem`, which says why there was no answer, `value` is ignored.
-        """
+        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:
@@ -291,10 +283,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """Invalid lookups are still defined, so that steps can name them.
-
-    The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
-    """
+    """Invalid lookups are still defined, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 
@@ -346,7 +335,6 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """E530 unless there is exactly one way to get the answer, and E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -375,7 +363,6 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 if sensitive values, from the request or the answer, would be in the cache."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -402,7 +389,6 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """E537 for an unknown lookup, E538 for one that occurs twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

@@ -83,7 +83,6 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts between commas that are not valid addresses, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()

@@ -1,7 +1,6 @@
 """`choices`: the menu of a step, by keys and speech. `defaults` may add choices to every menu.
 
 choices:
-  sales:   {dtmf: 1, speech: [sales, buy], goto: sales}
   billing: {dtmf: [2, 22], speech: bill, set: {topic: billing}, goto: support}
 """
 
@@ -44,7 +43,6 @@ class ChoicesWords(AskingWords):
 
 
 def restore_menu(step: Fields, reader: Reader) -> Fields:
-    """Move the step's own words out of its menu if they are indented into it; E202 for each."""
     menu = step.get("choices")
     strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
     for key, _ in strays:
@@ -57,7 +55,6 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
 
 
 def _is_stray(entry: Entry, step: Fields) -> bool:
-    """Whether an entry of a menu is a word of the step, not a choice with that name."""
     is_choice = isinstance(entry.value, Map) and not {*Choice.words()}.isdisjoint(entry.value.keys())
     return entry.key.value in {*ChoicesWords.words()} - step.values.keys() and not is_choice
 
@@ -141,7 +138,6 @@ class Choices(StepExit[ChoicesWords]):
 
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
-        """Inherited choices are included."""
         reader = source.reader
         place = words.at("choices")
         own = words.choices
@@ -185,7 +181,6 @@ def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
 
 
 def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
-    """The choice of each key or folded phrase; E233 for a key, and E234 for a phrase, that two choices have."""
     found: dict[str, Choice] = {}
     for value, choice in ways:
         other = found.setdefault(value, choice)

@@ -3,11 +3,9 @@
 outbound:
   from: "442079460001"           # or randomFromNumber: true
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
-  unless: do_not_call            # a table of numbers, read right before each attempt
   on: {answered: hello, otherwise: {send: not_reached}}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
-reached, so only hooks can be sent.
+After an outcome in which nobody was reached, only hooks can be sent.
 """
 
 from __future__ import annotations
@@ -38,7 +36,6 @@ EXPIRED: Final = "expired"
 REFUSED: Final = "refused"
 OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt that another attempt may follow."""
 _APART: Final = frozenset({UNKNOWN, REFUSED})
 """Outcomes that `otherwise` does not include: the phone may have rung, or must not ring."""
 MOST_TRIES: Final = 10
@@ -67,14 +64,12 @@ class Outbound:
 
     Attributes:
         answered: where the call starts if a person answers.
-        from_number: the number that is shown, in digits; "" for a random number of the application.
+        from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
         quiet: whether not to call at night.
-        unless: the tables with numbers that are not called; None if nobody has decided about any.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
-        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`
-            and `refused`.
+        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
 
     place: Place
@@ -102,7 +97,6 @@ class Outbound:
 
 
 def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
-    """E293 for an unknown outcome."""
     found = []
     for item in items(node):
         text = reader.text(item, what)

@@ -2,12 +2,11 @@
 
 on:
   completed: end           # they spoke, and the other party hung up
-  busy: voicemail
-  otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
+  otherwise: reception     # busy, timeout, unanswered, rejected, failed
 
-If `on` names an outcome of the connect, the connect's events decide where the call goes. Every failure must then lead
-somewhere; `machine`, `human` and `beep` only decide if they are named. `error` may be in the `on` of any step. For a
-flow under `run`, the lines are the `outcomes` that it declares; an error that it does not handle is `error` here.
+If `on` names an outcome of the connect, every failure must lead somewhere; `machine`, `human` and `beep` only decide if
+they are named. For a flow under `run`, the lines are the `outcomes` that it declares; `error` is an error that it does
+not handle.
 """
 
 from __future__ import annotations
@@ -39,11 +38,10 @@ OUTCOMES: Final = {
     **{name: STATUSES[name].meaning for name in DIAL_OUTCOMES},
     OTHERWISE: "Everything that does not have its own line.",
 }
-"""The outcomes of a connect that a line of `on` can have, and what they mean."""
 _OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
     *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
 }
-"""Events that hooks can report (under `events`), but that never decide where a call goes."""
+"""Events that hooks can report, but that never decide where a call goes."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -82,11 +80,9 @@ class On(StepExit[OnWords]):
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The outcomes that have a line, and those that `otherwise` covers."""
         return self.covered.union(self.lines)
 
     def needs(self) -> Needs | None:
-        """A missing connect is reported elsewhere (E264)."""
         if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
             return None
         completed = self.lines.get("completed")
@@ -99,11 +95,9 @@ class On(StepExit[OnWords]):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step may be played again to dial the next target of a list."""
         return self.connect is not None and self.connect.rings_several
 
     def written_ways(self) -> Iterator[Way]:
-        """None of the ways depends on the caller's input."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
 
@@ -206,7 +200,6 @@ class RunFlow(StepExit[RunWords]):
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """Entering the other flow is not a decision."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE

@@ -1,7 +1,6 @@
 """What lookups and hooks send (a URL, headers, JSON), and how steps refer to them.
 
-The host of a URL is written in the flow file or comes from `env`. A step refers to a declared lookup or hook by its
-name: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]`.
+send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]
 """
 
 from __future__ import annotations
@@ -70,10 +69,10 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope, in which values of type url are ordinary text.
+    """Values of type url become ordinary text.
 
-    Elsewhere, a URL may start with a value of type url. Here only the flow file and `env` may determine the server,
-    because a variable may come from a caller or another server.
+    Elsewhere, a URL may start with such a value. Here only the flow file and `env` may determine the server, because a
+    variable may come from a caller or another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -87,7 +86,7 @@ def _without_url(type_: Kind) -> Kind:
 
 
 MAX_DEPTH: Final = 20
-"""Our choice."""
+"""Levels of nested lists and maps; our choice."""
 
 _NUMBER_LIMIT: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -119,7 +118,6 @@ def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """E535 for an invalid name, or a header that the server sets."""
     found = reader.map(node, what, 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`')
     if found is None:
         return None

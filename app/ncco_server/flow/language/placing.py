@@ -45,8 +45,6 @@ class Moment(PlainText):
 
 
 def _form(kind: Kind) -> Notation:
-    """The form of a computed value that is not a caller's secret."""
-
     def read(node: Node, what: str, reader: Resolver) -> Value | None:
         value = reader.value(node, kind, "kept", what)
         if value is not None:
@@ -140,7 +138,6 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
 
 
 def _any_flow(name: str, given: Node | None, place: Place) -> Signature:
-    """A flow that accepts what it is given. The values are cast to the types of the flow when the call is placed."""
     names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
     params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
     return Signature(name, place, params, is_placed=True)

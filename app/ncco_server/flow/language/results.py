@@ -1,4 +1,4 @@
-"""The results that a flow gives its calls, such as `booked`. Steps set them by name; the last one counts.
+"""The results that a flow gives its calls. Steps set them by name; the last one counts.
 
 results: {booked: an appointment was booked, cancelled: an appointment was cancelled}
 """
@@ -26,7 +26,6 @@ class OwnResult(NamedTuple):
 
 
 def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
-    """E206 for the name of a result that every call can have."""
     found: dict[str, OwnResult] = {}
     taken_cure = "give the result another name: every call can have a result of this name"
     for key, value in reader.entries(node, "`results`", "write `results: {booked: an appointment was booked}`"):
@@ -41,7 +40,6 @@ def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
 
 
 def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
-    """E281 for a result that is not declared."""
     text = reader.text(node, what, "write the name of one result; the last step with a result counts")
     if text is None or text.value in reader.results:
         return text.value if text is not None else None

@@ -2,12 +2,11 @@
 
 retry:
   noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed attempt, all later ones
-  nomatch: ["Sorry, that is not one of the choices."]
   tries: 3              # how often the caller is asked in total
   then: reception       # after the last attempt; or {noinput: a, nomatch: b}
 
-A list or a prompt may also be a map by locale. Failed attempts of both kinds are counted together. Every step that asks
-has a `then`, its own or the flow's, so that no menu asks forever.
+Failed attempts of both kinds are counted together. Every step that asks has a `then`, its own or the flow's, so that no
+menu asks forever.
 """
 
 from __future__ import annotations
@@ -87,7 +86,6 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
 
 
 def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
-    """None if an error makes the targets unknown."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
@@ -138,7 +136,6 @@ class RetryWords(MapForm):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """W241 for a prompt that is never played because the last attempt comes before it."""
         words = super().read(node, what, reader, place=place, **made)
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():
@@ -150,7 +147,7 @@ class RetryWords(MapForm):
 
 
 def failed_try(failure: str, number: int, tries: int) -> str:
-    """`number` counts from 1; the last of `tries` leads to `then`."""
+    """`number` counts from 1."""
     return f"{failure}, last try" if number >= tries else f"{failure}, try {number}"
 
 
@@ -174,7 +171,6 @@ class Retry:
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The ways after the last failed attempt do not count as ways with input."""
         after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
             target = self.then[name]
@@ -216,7 +212,7 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """E240 (and None) if nothing says what follows the last attempt.
+    """None, after reporting E240, if nothing says what follows the last attempt.
 
     `place` is that of the exit, for when neither is written; `kinds` are the actions that the step plays before its
     `input`.

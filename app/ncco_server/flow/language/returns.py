@@ -2,7 +2,6 @@
 
 returns: {name: text, tier: [gold, standard], agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
-returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
 
 An error in an answer is reported with the field and the expected type, but never with the value, which may be secret.
 """
@@ -30,9 +29,8 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    Attributes:
-        path: the path of the part that does not match: `.city`, `[3]`; "" for the whole answer.
-        problem: `is missing`, `is not a number`, ...
+    `path` leads to the part that does not match: `.city`, `[3]`, or "" for the whole answer. `problem` is e.g. `is
+    missing`.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -149,7 +147,7 @@ class Redactor:
 
 
 MAX_NESTED: Final = 5
-"""Our choice."""
+"""Levels of declared maps; our choice."""
 
 OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
 """Types for which an answer may use "" if there is no value."""
@@ -160,14 +158,12 @@ _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, wit
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
-"""Words of a lookup that belong next to `returns`, not in it."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
-    """E531 if there is no `returns`, E532 for a wrong type."""
     node = fields.get("returns")
     what = f"`returns` of {fields.what}"
     if node is None:
@@ -204,7 +200,6 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
 
 
 def _looks_like_type(node: Node) -> bool:
-    """Whether a node is the name of a type, or a map in which every text is the name of a type."""
     if isinstance(node, Map):
         return all(_looks_like_type(value) for _, value in node.entries)
     return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
@@ -247,7 +242,6 @@ def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> K
 
 
 def _entry_type(node: Node) -> Node | None:
-    """A list's only item, if that is a type and not an allowed word."""
     item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*TYPES, *OPTIONAL))
     return item if is_type else None
@@ -271,7 +265,6 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """The value of a word in the description of a field; without the word, the node itself."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -291,7 +284,6 @@ def _up_to_list(path: Path) -> Path:
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is an invalid description of one field, not a map of fields; E532 if so."""
     keys = {entry.key.value: entry for entry in node.entries}
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
@@ -334,7 +326,6 @@ def read_default(
 def _fill_map(
     node: Map, type_: Kind, within: str, reader: Resolver, given: Mapping[str, Any] = _NOTHING
 ) -> dict[str, Any]:
-    """Values that are not written are empty; E533 for a field that is not declared."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:

@@ -1,7 +1,6 @@
 """Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
 
 save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
-save: {table: shifts, day: "{{ day }}", set: {name: "{{ name }}"}, only_new: true, into: is_mine}
 """
 
 from __future__ import annotations
@@ -51,7 +50,6 @@ class SaveWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The map has the names of the key too."""
         return {**super().json_schema(), "additionalProperties": TEXT}
 
 
@@ -59,9 +57,7 @@ class SaveWords(MapForm):
 class Save:
     """A change of a row that a step makes.
 
-    Attributes:
-        into: the variable that gets the result of `only_new`; "" for none.
-        asks: reads whether the row exists, for `only_new`; None otherwise.
+    `into` is the variable that gets the result of `only_new`, "" for none; `asks` reads whether the row exists.
     """
 
     table: TableDefinition
@@ -142,7 +138,6 @@ def _read_save(node: Node, reader: Resolver) -> Save | None:
 def _read_values(
     words: SaveWords, word: str, columns: Mapping[str, Variable], reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """E554 for a column that the table does not have."""
     node = words.written.get(word)
     table = words.table
     sample = next(iter(columns), "name")
@@ -169,12 +164,10 @@ def _read_values(
 
 
 def _written_type(column: Variable) -> Kind:
-    """The type that a value has before it is cast: a number, date or URL may be missing."""
     return TYPES["text"] if column.type.begins_unknown else column.type
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    """E203 for a literal that cannot be in the column."""
     if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
         node = next(value for key, value in entries if key.value == column.name)
         return reader.literal(node, column.type, f"`{column.name}`") is not None
@@ -184,7 +177,6 @@ def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reade
 def _check_action(
     words: SaveWords, sets: tuple[Assignment, ...], increases: tuple[Assignment, ...], reader: Resolver
 ) -> None:
-    """E553 for words that contradict each other."""
     fields = words.written
     if words.remove:
         for word in ("set", "increase", "only_new", "into"):
@@ -200,7 +192,6 @@ def _check_action(
 
 
 def _read_into(words: SaveWords, reader: Resolver) -> str:
-    """The name of the variable under `into`, which must be a bool."""
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
         return ""
@@ -216,7 +207,6 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
 
 
 def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
-    """E226 for a sensitive value in the key of a row, which would be stored."""
     for name, value in key.items():
         used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
@@ -229,7 +219,6 @@ _NO_COLUMNS: Final = Returned(record({}))
 
 
 def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedLookup:
-    """Reads whether the row exists."""
     written = Fields(f"`save` of {table.name}", place, {}, {})
     definition = LookupDefinition(
         written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS

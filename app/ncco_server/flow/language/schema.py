@@ -53,7 +53,6 @@ from ncco_server.ncco.actions import ENDPOINT, SHAPES
 from ncco_server.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
-"""The names in a project that an editor suggests, by the kinds of `ncco_server.flow.editing.names`."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, which are replaced with standard ones in the end."""
@@ -61,7 +60,6 @@ _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer i
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
-"""A variable may be written as just its type."""
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
@@ -128,7 +126,6 @@ def _goto() -> JsonSchema:
 
 
 def _on() -> JsonSchema:
-    """Checkpoints and the outcomes of flows have their own names."""
     models: tuple[type[MapForm], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
@@ -275,7 +272,6 @@ def _target(kind: str) -> JsonSchema:
 
 
 def _on_answer() -> JsonSchema:
-    """A flow of ours, or an NCCO from another server."""
     phone = endpoint_shape("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before being connected.")

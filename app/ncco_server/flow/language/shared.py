@@ -2,9 +2,7 @@
 
 shared: true
 hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
-lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
-tables: {customers: {key: {number: phone}, columns: {name: text}}, blocked: {key: {number: phone}}}
-refuse: {table: blocked, run: refused}
+tables: {customers: {key: {number: phone}, columns: {name: text}}}
 """
 
 from __future__ import annotations
@@ -55,11 +53,9 @@ class Context:
     Attributes:
         env: the names of the variables that flows can read; None if unknown.
         dates: dates of holidays that were computed before, by path; missing ones are computed.
-        shared: the parts for all flows.
         has_all_flows: see `Resolver`.
         kept: for each flow, the names of the variables that may contain a setting of the server.
         zone: the time zone of the shared files (an IANA name), or "".
-        refusals: the callers whom other flows take, in the order of the files.
     """
 
     templates: Templates

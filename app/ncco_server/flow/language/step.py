@@ -71,7 +71,6 @@ class StepWords(MapForm):
 
 STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
 _BESIDE_EXITS: Final = frozenset(StepWords.others).difference(kind.word for kind in EXITS)
-"""Words that have an effect only beside some exits."""
 
 
 class ReadStep(NamedTuple):
@@ -83,7 +82,6 @@ class ReadStep(NamedTuple):
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
-    """None if the step or its exit is invalid."""
     name = entry.key.value
     place = entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -189,7 +187,6 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
-    """A `connect` or `transfer` takes the call over."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 

@@ -32,18 +32,17 @@ _MOST_KEYS: Final = 4
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
-"""Words of a lookup or a `save`, beside which the values of the key are written."""
+"""Words beside which a lookup or a `save` writes the values of the key."""
 
 Key: TypeAlias = Mapping[str, Value]
-"""The values of a row's key in a lookup or a `save`, by name."""
 
 
 class TableRead(NamedTuple):
     """A lookup's request for a row, rendered for a call.
 
     Attributes:
-        row: the row's name; "" if a value of the key is missing or does not fit its type, so that no row has this key.
-        at_ms: when it is read, in milliseconds since 1970: rows that were kept until then are not seen.
+        row: the row's name; "" if no row can have this key, because a value is missing or does not fit its type.
+        at_ms: milliseconds since 1970: rows that were kept until then are not seen.
         pending: the changes that the turn has made before, and that are not written yet.
     """
 
@@ -55,7 +54,6 @@ class TableRead(NamedTuple):
     cache_ms: int = 0
 
     def sent(self) -> str:
-        """Equal requests are equal texts."""
         return self.row
 
     def __repr__(self) -> str:
@@ -99,7 +97,6 @@ class TableDefinition(MapForm):
 
     @property
     def shown_key(self) -> str:
-        """How the key is written in a lookup or a `save`, in fixes."""
         samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
         return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
 
@@ -145,7 +142,6 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
 
 
 def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Reader) -> dict[str, Variable]:
-    """E551 for a type that a key or a column cannot have."""
     node = fields.get(word)
     if node is None:
         return {}
@@ -160,7 +156,6 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
 
 
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
-    """E551 for a key without values, with too many, or with one that is sensitive, or has a taken name."""
     place = fields.at("key")
     if "key" in fields.values and not 1 <= len(key) <= _MOST_KEYS:
         message = f"the key of {fields.what} has {len(key)} values"
@@ -181,7 +176,6 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
 
 
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """E550 if there is no such table."""
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
@@ -234,12 +228,10 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
 
 
 def _fits(value: Value, type_: Kind, what: str, node: Any, reader: Resolver) -> bool:
-    """E203 for a literal that cannot be in the key."""
     return not value.is_literal or reader.literal(node, type_, what) is not None
 
 
 def lost_by(before: TableDefinition, after: TableDefinition) -> Iterator[str]:
-    """What rows of a table would lose if its declaration changed, one sentence for each part."""
     old = [each.type for each in before.key.values()]
     new = [each.type for each in after.key.values()]
     if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):

@@ -57,13 +57,11 @@ class Analysis(Walk):
         self._outer_names: frozenset[str] = frozenset()
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """E311 if the `if` is nested too deep."""
         if self._enter_block(node):
             super().branches(node, tested)
         self._depth -= 1
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """E311 if the `for` is nested too deep."""
         outside = self._outer_names
         if self._enter_block(node):
             if self._loops >= MAX_LOOPS:
@@ -85,7 +83,6 @@ class Analysis(Walk):
         return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """E335 if the branches end in contexts that contradict each other."""
         context = self._contexts.joined(set(contexts))
         if context is None:
             message = "some of the branches end inside quotes, a tag or a host, and others do not"
@@ -138,7 +135,6 @@ class Analysis(Walk):
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """E325 for a name that must not be set."""
         name = target.name
         type_ = self.check.types.get(of) or ANY
         outside = self._outer_names
@@ -230,7 +226,6 @@ class _Value(NamedTuple):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether a value is computed from server settings alone, or is literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 

@@ -1,8 +1,7 @@
 """The budget of a turn: how much its templates may compute, so that one call does not delay the others.
 
-A filter, a comparison, a tag or an entry of a loop is one step, which takes about half a microsecond. Before a loop
-starts, a template pays for its body once per entry. If a filter's work grows with the size of a text or a list, it also
-pays for that size.
+A filter, a comparison, a tag or an entry of a loop is one step, about half a microsecond. Before a loop starts, a
+template pays for its body once per entry. A filter whose work grows with the size of a text or a list also pays for it.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ BUDGET: Final = "the budget"
 """The key contains a space, so a flow cannot use it as a name."""
 
 _LOCALISED: Final = 50
-"""The steps of a localised filter."""
 _PER_ENTRY: Final = 50
 """In a list or a map, this many characters of a text count as one entry, because it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
@@ -50,12 +48,11 @@ def spend(names: Mapping[str, Any], steps: int) -> None:
 
 
 def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """`entries` returns the length of a loop's list, by default 0."""
+    """`entries` returns the length of a loop's list."""
     return sum(_steps(node, entries) for node in body)
 
 
 def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The number of steps for each entry."""
     return 1 + steps_of(loop.body, entries)
 
 

@@ -42,7 +42,6 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
-"""The time zone in fixes for a file that has none."""
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
@@ -55,7 +54,7 @@ class Checker(NodeVisitor):
 
     Attributes:
         is_bare: whether the expression is a bare condition, without braces.
-        types: the type of each expression that was checked; None if the expression has an error.
+        types: None for an expression with an error.
         locals: the local variables that are set before the expression being checked.
     """
 
@@ -113,7 +112,6 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
-        """The expressions must have been checked. The result is like `tries is a whole number`."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
@@ -127,7 +125,7 @@ class Checker(NodeVisitor):
         return False
 
     def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
-        """The fix that converts a value to another kind, by a filter or by quotes; None if there is no such fix."""
+        """None if neither a filter nor quotes convert the value."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
@@ -151,7 +149,6 @@ class Checker(NodeVisitor):
     # Jinja2 syntax that the flow language does not have
 
     def visit_Call(self, node: nodes.Call) -> None:
-        """Report a call of a function or a method (E310)."""
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
@@ -165,7 +162,6 @@ class Checker(NodeVisitor):
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
-        """Report values separated by commas outside a list, or empty brackets (E301)."""
         sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
         if sign.text == "[":
             sign = self.template.key(node)
@@ -175,7 +171,6 @@ class Checker(NodeVisitor):
     # literals, names and entries
 
     def visit_Const(self, node: nodes.Const) -> Kind:
-        """Report braces in a text, which are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
             self.report("E312", node, "braces inside quoted text in an expression are not filled in", cure)
@@ -402,7 +397,6 @@ class Checker(NodeVisitor):
         return True
 
     def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
-        """The other side is a phone number, or can only be one of some words."""
         type_ = self.types[beside]
         if type_ is None or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
             return
@@ -461,7 +455,6 @@ class Checker(NodeVisitor):
     # sums
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
-        """Report a hyphenated key, which would be read as a subtraction."""
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
             key = self.template.between(self.template.key(field).start, self.template.end(node))
@@ -538,7 +531,6 @@ class Checker(NodeVisitor):
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
-        """None after reporting that the filter does not exist or takes other arguments (E302, E305, E306)."""
         known = FILTERS.get(node.name)
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
@@ -593,7 +585,6 @@ class Checker(NodeVisitor):
         return isinstance(node, nodes.Name)
 
     def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: Kind) -> bool:
-        """Whether the filter accepts a literal argument for typical values."""
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).family not in known.args:
             return True
@@ -612,7 +603,6 @@ class Checker(NodeVisitor):
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:
-    """Why a filter refuses a value with this argument; "" if it accepts it."""
     try:
         known.apply(value, *([LANGUAGE] if known.is_localised else []), arg)
     except Unfit as error:

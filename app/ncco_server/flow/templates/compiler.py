@@ -158,7 +158,6 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
 
 
 def _whole_place(text: Located) -> Place:
-    """The place includes the value's quotes."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
@@ -194,7 +193,6 @@ def _compile_computed(
 
 
 def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
-    """Report E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
     found = _BEGINNING.match(unit.text.value)
     if found is None or found[0].endswith("["):  # the braces may compute an IPv6 address in brackets
         return

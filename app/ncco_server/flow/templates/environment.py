@@ -4,8 +4,7 @@
 - Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
 - A value that the call does not have is `Missing`: `default` and `is defined` accept it, any other use of it fails.
 
-Before a template is compiled, its operators are replaced by the functions in `OPERATORS`. These limit the size of
-results, and raise `Unfit` for a wrong operand.
+The functions in `OPERATORS` replace operators. They limit the size of results, and raise `Unfit` for a wrong operand.
 """
 
 from __future__ import annotations
@@ -68,7 +67,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return Missing(name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Entries are read by `_entry` instead."""
         return Missing(name=str(argument))
 
     def is_safe_callable(self, obj: Any) -> bool:

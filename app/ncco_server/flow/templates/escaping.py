@@ -1,8 +1,7 @@
 """Contextual escaping: each value is escaped for its context in the text, so that it cannot break out of the context.
 
-A value may be in a tag or between tags, inside or outside JSON quotes, in the host or the path of a URL. A context is a
-short word: "" at the start of a text, changed by the literal text before a value. Escapers never repeat the value in a
-message, since it may be a caller's PIN. A missing value raises UndefinedError.
+A context is a short word: "" at the start of a text, changed by the literal text before a value. Escapers never repeat
+the value in a message, since it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -61,17 +60,14 @@ def without_tags(text: str) -> str:
 
 
 def ssml(value: object) -> str:
-    """The value is between tags or in an attribute's quotes."""
     return _UNSPOKEN.sub(" ", _written(value)).translate(_XML)
 
 
 def url(value: object) -> str:
-    """The value is in a path segment or a query."""
     return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
 def url_base(value: object) -> str:
-    """The start of a URL comes from a server setting or a variable of type url."""
     written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
@@ -79,17 +75,14 @@ def url_base(value: object) -> str:
 
 
 def url_host(value: object) -> str:
-    """The host, or a part of it, comes from a server setting."""
     return _matching(_HOST, value, "a setting with characters that are not allowed in a host")
 
 
 def number(value: object) -> str:
-    """Only digits, `*`, `#`, `p`, and the punctuation of phone numbers can be dialled."""
     return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 
 def header(value: object) -> str:
-    """Control characters, especially line breaks, are refused."""
     text = _written(value)
     if _UNSPOKEN.search(text):
         raise Unfit("a value with control characters in a header", "E393")
@@ -110,14 +103,12 @@ def _json_escaped(text: str) -> str:
 
 
 def json_bare(value: object) -> str:
-    """Only a number, true or false can be outside JSON quotes."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
     raise Unfit("only a number, true or false can be outside JSON quotes", "E393")
 
 
 def text(value: object) -> str:
-    """Lone surrogates are replaced."""
     return _SURROGATE.sub("\ufffd", _written(value))
 
 
@@ -155,10 +146,7 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 @dataclass(eq=False)
 class Misplaced(Exception):
-    """A value in a context that does not allow one. A `cure` of None means the rule's own.
-
-    `is_all_before`: whether the issue is about the text before the value, not the value itself.
-    """
+    """A value in a context that does not allow one; `is_all_before`: the text before it is wrong, not the value."""
 
     code: str
     message: str

@@ -44,7 +44,6 @@ class ArgumentCheck(NamedTuple):
     Attributes:
         tried: the typical values, by kind; "" means any kind.
         cure: "" for a time zone, where similar names are suggested.
-        code: the code of the issue if the filter refuses the argument for every value.
     """
 
     tried: Mapping[str, Any]
@@ -61,8 +60,7 @@ class Filter:
         takes: the kinds of operands (`Kind.family`) that it takes; () means any.
         gives: the type of the result; None if it has the type of the operand.
         args: the kind of each argument; "" means any.
-        needed: how many of the arguments are required.
-        is_localised: whether the result depends on the language, which is then the second argument of `apply`.
+        is_localised: whether the language is the second argument of `apply`.
         reads: `entry` if it returns an entry of a list or a letter of a text; `length` if it returns the length.
         part: which part of a text it returns, or compares with its argument.
         keeps: what it preserves. `emptiness`: it never fails, an empty value stays empty, and no other value becomes
@@ -112,7 +110,6 @@ def is_absent(value: object) -> bool:
 
 
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
-    """`otherwise` replaces a missing value and, with `also_empty`, an empty one."""
     return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
@@ -458,4 +455,4 @@ _ALL: Final = (
     upper,
 )
 FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
-"""Docs and messages list the filters in this order."""
+"""Docs and messages list them in this order."""

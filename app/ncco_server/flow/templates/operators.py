@@ -62,7 +62,6 @@ def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
 
 
 def _comparable(value: Any, other: Any, zone: str) -> Any:
-    """Text in ISO 8601 becomes a date or a time, and points in time are in UTC."""
     if isinstance(value, str):
         type_ = next(kind for point, kind in _POINTS if isinstance(other, point)).with_zone(zone)
         try:
@@ -73,7 +72,6 @@ def _comparable(value: Any, other: Any, zone: str) -> Any:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Add two numbers, or join two texts or two lists."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) + len(right) > MAX_ITEMS:
             raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")

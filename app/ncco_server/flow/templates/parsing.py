@@ -55,7 +55,7 @@ class Templates(UserDict[str, str]):
         return tuple(self._unused)
 
     def pop_used(self) -> dict[str, str]:
-        """Path → text of the files that were read since this method was last called."""
+        """Path → text of the files read since the last call of this method."""
         used = self._used
         self._used = {}
         return dict(sorted(used.items()))

@@ -21,10 +21,8 @@ from ncco_server.flow.templates.tree import Template
 from ncco_server.value_types import Kind, common_type
 
 _COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
-"""The filters that count the entries of a list without reading them."""
 
 _OK: Final = "ok"
-"""The field of every lookup that shows whether its answer is real."""
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -46,7 +44,6 @@ class LocalSource(NamedTuple):
 
 
 Locals: TypeAlias = Mapping[str, tuple[LocalSource, ...]]
-"""The local variables of a template that have been set so far, each with its sources."""
 
 Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
 
@@ -55,8 +52,7 @@ class Occurrence(NamedTuple):
     """An expression of a template.
 
     Attributes:
-        role: how it is used: written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, or
-            `condition` for one without braces).
+        role: `condition` is a test without braces.
         tested: the names that the tests around it check.
         locals: the local variables that are set before it.
     """
@@ -79,7 +75,7 @@ class Reference(NamedTuple):
         name: for a local variable, the name in the flow that it depends on.
         path: the path to the part that is used; () for the whole value.
         whole: the node of the name with its path.
-        is_unguarded: whether its value is used without a test around it that checks for a value.
+        is_unguarded: whether no test around it checks for a value.
         is_needed: whether the expression cannot be computed without it.
         is_asked: whether it is only tested with `is defined`.
         is_passed: whether its value is only assigned, counted or looped over, so its contents are not read yet.
@@ -152,7 +148,6 @@ class Walk:
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """`tested` are the names that the enclosing tests check."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -224,7 +219,6 @@ class _Occurrences(Walk):
 
 
 def occurrences(template: Template, *, is_condition: bool = False) -> list[Occurrence]:
-    """The expressions of included files too, in order."""
     if is_condition:
         return [Occurrence(template, node, "condition", _asked_in(node)) for node in template.written()]
     found = _Occurrences(template)
@@ -261,7 +255,6 @@ class _Usage(NamedTuple):
         return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
-        """The names in `node` count as tested."""
         return self._replace(tested=self.tested | root_names(node))
 
 
@@ -285,7 +278,6 @@ def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iter
 def _references_by_path(
     occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
 ) -> Iterator[Reference]:
-    """For a local variable, yield one reference for each of its sources."""
     name, path = access
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
     is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
@@ -407,7 +399,6 @@ def operand_of(node: nodes.Filter) -> nodes.Expr:
 
 
 def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
-    """The computed keys in an access such as `cards[number].name`."""
     if isinstance(node, nodes.Getattr | nodes.Getitem):
         yield from keys_of(node.node)
     if isinstance(node, nodes.Getitem) and is_computed(node.arg):

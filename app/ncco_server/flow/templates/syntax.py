@@ -30,9 +30,8 @@ class ForeignSyntax:
 
     Attributes:
         operators: foreign operators, with the rule that they break and the fix.
-        misplaced: operators and words found where an operator or the end is expected, with the rule, the problem and
-            the fix.
-        missing: operators and words found where a value is expected, with their fixes.
+        misplaced: what is found where an operator or the end is expected, with the rule, the problem and the fix.
+        missing: what is found where a value is expected, with the fix.
         words, literals: words found in place of an operator, or of a value, with their fixes.
         currencies: names and signs of currencies in lower case, with their codes.
         instead: operators and words with a different spelling here, with that spelling.
@@ -51,7 +50,6 @@ class ForeignSyntax:
     currencies: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
-        """The fix has an edit if the replacement is always the same."""
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
 
@@ -126,15 +124,13 @@ class Piece:
 
     @property
     def expression_start(self) -> int:
-        """The index of the first token of the piece's expression."""
         return _HEADS.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
-        """An `end` token if there is no token at the index."""
+        """An `end` token if there is none at the index."""
         return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
 
     def before(self, index: int) -> Token | None:
-        """None if the token before does not belong to the expression."""
         return self.tokens[index - 1] if index > self.expression_start else None
 
     def expects_operand(self, index: int) -> bool:
@@ -142,7 +138,6 @@ class Piece:
         return before is None or before.says(*_BEFORE_OPERANDS)
 
     def open_bracket(self) -> Token | None:
-        """The innermost bracket that is not closed."""
         opened: list[Token] = []
         for token in self.tokens:
             if token.says("(", "["):
@@ -327,8 +322,6 @@ def _bracket_not_closed(bracket: Token) -> Fault:
 
 @dataclass(slots=True)
 class _Block:
-    """An open `if` or `for`, with the body that nodes are being added to."""
-
     head: Piece
     node: Any
     body: list[nodes.Node]
@@ -465,7 +458,6 @@ class _TreeBuilder:
             self._open_body().append(block.node)
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
-        """Report an error unless `sign` follows the local variable."""
         word = piece.at(0)
         name = piece.at(1)
         wrong = piece.at(2)
@@ -499,7 +491,6 @@ class _TreeBuilder:
     # expressions
 
     def _expression(self, piece: Piece) -> nodes.Expr | None:
-        """None after recording an error."""
         if piece.fault is not None:
             return None
         faults = list[Fault]()

@@ -102,7 +102,6 @@ class Template:
         return base
 
     def learn(self, token: Token) -> None:
-        """The token belongs to the text that was added last."""
         self._index[token.start] = len(self._tokens)
         self._tokens.append(token)
 
@@ -125,7 +124,6 @@ class Template:
         return self.place_at(token.start, max(1, len(token.text)))
 
     def shown(self, node: nodes.Node) -> str:
-        """At most 40 characters on one line."""
         return shorten(self.written_as(node).text)
 
     def start(self, node: nodes.Node) -> int:
@@ -148,11 +146,9 @@ class Template:
         return self._tokens[index].end
 
     def key(self, node: nodes.Node) -> Token:
-        """The first token of an entry's key."""
         return self.token(node.lineno, 1)
 
     def whole_key(self, node: nodes.Node) -> Token:
-        """Without the brackets around it."""
         end = self.end(node)
         return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 

@@ -256,7 +256,6 @@ class _ComputedBase:
     """A value or a condition that is computed in each call.
 
     Attributes:
-        type: the type that the result is cast to.
         used_names: the root names that it uses, and the sensitive fields (`name.field`).
         used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
@@ -277,8 +276,6 @@ class _ComputedBase:
 
 @dataclass(frozen=True)
 class _SingleExpression(_ComputedBase):
-    """A value or a condition that consists of one expression."""
-
     @property
     def node(self) -> nodes.Expr:
         (output,) = self.template.body
@@ -315,7 +312,6 @@ class Native(_SingleExpression):
     """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Raises RenderError."""
         try:
             return self.type.cast(self._computed(names))
         except ValueError as error:
@@ -337,7 +333,6 @@ class Computed(_ComputedBase):
         return Program(self.template, self.language, self.escapers)
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Raises RenderError."""
         value = self.as_written(names)
         return without_tags(value).strip() if self.escape == "talk" else value
 
