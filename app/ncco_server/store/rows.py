@@ -317,7 +317,9 @@ class Forgotten(NamedTuple):
         revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
         recordings: rows of recordings; the server or `ncco forget` removes their files.
         placed: calls that this server has placed or would have placed.
-        rows: rows of the tables that flow files declare.
+        rows: rows of the tables that flow files declare, by their keys and columns of the type phone.
+        hashes: how many of these are kept as a hash that still matches.
+        texts: values of columns of other rows, because the text mentions a number.
         purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
     """
 
@@ -330,4 +332,6 @@ class Forgotten(NamedTuple):
     recordings: int = 0
     placed: int = 0
     rows: int = 0
+    hashes: int = 0
+    texts: int = 0
     purged: bool | None = None
