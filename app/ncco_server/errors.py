@@ -14,7 +14,8 @@ AppError
     ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, and `ncco forget` deletes nothing
     ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
-        └── RowTaken       a row of a table that had to be new exists: play the turn again
+        ├── RowTaken       a row of a table that had to be new exists: play the turn again
+        └── RowChanged     a row of a table is not as the program that changes it has read it: 412
 """
 
 from __future__ import annotations
@@ -136,3 +137,7 @@ class Conflict(StoreError):
 
 class RowTaken(Conflict):
     """A row of a table that had to be new exists. The turn has to be played again, which will see the row."""
+
+
+class RowChanged(Conflict):
+    """A row of a table is no longer, or not yet, as whoever wants to change it has read it. Nothing was written."""

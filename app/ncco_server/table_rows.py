@@ -29,7 +29,7 @@ class RowChange(NamedTuple):
 
     Attributes:
         row: the row's name.
-        sets: the new values of columns, as JSON values. Other columns stay as they are.
+        sets: the new values of columns, as JSON values; None removes a value. Other columns stay as they are.
         increases: what is added to columns with numbers.
         starts: the values from which columns in `increases` start, if they have none.
         is_removal: whether the row is removed.
@@ -53,7 +53,8 @@ class RowChange(NamedTuple):
         """The columns of the row after the change; None, before or after it, if there is no row."""
         if self.is_removal:
             return None
-        found = {**(columns or {}), **self.sets}
+        merged = {**(columns or {}), **self.sets}
+        found = {name: value for name, value in merged.items() if value is not None}
         for name, step in self.increases.items():
             before = found.get(name, self.starts.get(name, 0))
             is_number = isinstance(before, int | float) and not isinstance(before, bool)

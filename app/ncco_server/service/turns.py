@@ -16,6 +16,7 @@ from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.language.selection import MOST_READ, TableSearch
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
@@ -46,7 +47,7 @@ from ncco_server.store import (
     milliseconds,
     moment_of,
 )
-from ncco_server.table_rows import applied
+from ncco_server.table_rows import applied, key_of, table_of
 
 if TYPE_CHECKING:  # most flows record nothing
     from ncco_server.store import RecordingRow
@@ -71,9 +72,22 @@ async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswe
     found = []
     for lookup in wanted:
         request = lookup.request
+        if isinstance(request, TableSearch):
+            found.append(await _search(store, request))
+            continue
         columns = await store.tables.get(request.row, request.at_ms) if request.row else None
         found.append(LookupAnswer(applied(columns, request.row, request.pending)))
     return tuple(found)
+
+
+async def _search(store: Store, request: TableSearch) -> LookupAnswer:
+    rows = await store.tables.of_table(request.table, limit=MOST_READ + 1)
+    if len(rows) > MOST_READ:
+        return LookupAnswer(None, f"the table {request.table} has more than {MOST_READ:,} rows: find rows by their key")
+    kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
+    names = dict.fromkeys((*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)))
+    changed = ((name, applied(kept.get(name), name, request.pending)) for name in names)
+    return LookupAnswer(request.choose([(key_of(name), columns) for name, columns in changed if columns is not None]))
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:

@@ -1,4 +1,4 @@
-"""API keys of the programs that may request calls. Only hashes of the keys are stored.
+"""API keys of the programs that may request calls, or use rows of tables. Only hashes of the keys are stored.
 
 A plain hash is enough, because a key is 32 random bytes. The table of keys is an addition to the schema
 (`ncco_server.store.migrations`).
@@ -13,9 +13,11 @@ from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import API_KEYS_TABLE
 
-_INSERT: Final = Sql(f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)")
-_SELECT: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1")
-_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} ORDER BY name, created_at")
+_INSERT: Final = Sql(
+    f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at, tables) VALUES ($1, $2, $3, $4, $5)"
+)
+_SELECT: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} WHERE hash = $1")
+_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} ORDER BY name, created_at")
 _DELETE: Final = Sql(f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash")
 _DELETE_OLD: Final = Sql(f"""
     DELETE FROM {API_KEYS_TABLE}
@@ -24,12 +26,29 @@ _DELETE_OLD: Final = Sql(f"""
 """)
 
 
+READ: Final = ":read"
+"""After the name of a table that a key may only read."""
+
+
 class ApiKeyRow(NamedTuple):
-    """A key: its name, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
+    """An API key.
+
+    Attributes:
+        flows: the flows that it may place calls with.
+        created_at: milliseconds since 1970.
+        tables: the tables whose rows it may change, or only read (`customers:read`).
+    """
 
     name: str
     flows: tuple[str, ...]
     created_at: int
+    tables: tuple[str, ...] = ()
+
+    def may_change(self, table: str) -> bool:
+        return table in self.tables
+
+    def may_read(self, table: str) -> bool:
+        return table in self.tables or table + READ in self.tables
 
 
 class ApiKeys:
@@ -41,7 +60,7 @@ class ApiKeys:
     @in_one_transaction
     def add(self, key: str, row: ApiKeyRow) -> Work[None]:
         """Store a new key. A name can have several keys: an old key works until it is removed."""
-        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at)
+        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
         """Find a key; None if it does not exist. The lookup uses a hash, so the keys themselves are never compared."""
@@ -59,4 +78,5 @@ class ApiKeys:
 
 
 def _row(row: Row) -> ApiKeyRow:
-    return ApiKeyRow(row[0], tuple(row[1].split(",")), row[2])
+    name, flows, created_at, tables = row
+    return ApiKeyRow(name, tuple(filter(None, flows.split(","))), created_at, tuple(filter(None, tables.split(","))))

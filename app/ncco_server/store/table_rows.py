@@ -11,19 +11,23 @@ copy of the rows contains it. The first hash creates it, and it never changes, b
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.errors import HashKeyLost, RowTaken
-from ncco_server.store.database import Database, Keyed, Work
+from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
+from ncco_server.store.database import Database, Keyed, Row, Work, give_way
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
 
 PIECE: Final = 500
-"""Rows per read, and per transaction."""
+"""Rows per read."""
+CHANGED_SIZE: Final = 200
+"""Rows that a bulk write changes in one transaction."""
 
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
@@ -54,12 +58,17 @@ INSERT_HASH: Final = Sql(f"""
     ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, expires_at = excluded.expires_at
 """)
 
-# Between the names of hashes with the key's ID, and those of the table, there must be none.
 SELECT_OTHER_HASH: Final = Sql(f"""
     SELECT name FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 OR name > $3 AND name < $4 LIMIT 1
 """)
 
-LOCK_ROW: Final = Sql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name = $1").locking("FOR UPDATE")
+SELECT_ROW_WITH_VERSION: Final = Sql(f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
+""")
+
+LOCK_ROW: Final = Sql(f"""
+    SELECT name, columns, expires_at, version FROM {ROWS_TABLE} WHERE name = $1
+""").locking("FOR UPDATE")
 
 # An expired row counts as missing.
 INSERT_NEW_ROW: Final = Sql(f"""
@@ -150,11 +159,24 @@ class TableRows:
         """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
         start = f"{table}["
         found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
-        return [TableRow(name, orjson.loads(columns), *others) for name, columns, *others in found]
+        return list(map(_row, found))
+
+    async def row(self, name: str, now: int) -> TableRow | None:
+        """A row with its version; None if there is none, or if it expired before `now`.
+
+        If its number is forgotten, the hash in its place.
+        """
+        rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
+        if not rows and (key := await self.database.read(SELECT_KEY, name)):
+            hashed = _hash_of(name, key[0][1])
+            rows = await self.database.read(SELECT_ROW_WITH_VERSION, hashed, now) if hashed else []
+        return _row(rows[0])._replace(name=name) if rows else None
 
     async def has_rows(self, table: str) -> bool:
-        """Whether a table has any row."""
-        return bool(await self.of_table(table, limit=1))
+        """Whether a table has any row, or any hash in place of one."""
+        if await self.of_table(table, limit=1):
+            return True
+        return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
     async def hash_key(self, tables: Collection[str], now: int) -> bytes:
         """The key of the hashes, which is created unless there is one. Raises HashKeyLost if these tables need it."""
@@ -171,14 +193,53 @@ class TableRows:
 
         return await self.database.write(work)
 
-    async def change(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Change rows. Raises RowTaken, and writes nothing, if a row that must be new exists."""
+    async def change(
+        self,
+        changes: Sequence[RowChange],
+        now: int,
+        changed_by: str,
+        versions: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Change rows in one transaction.
+
+        Args:
+            changes: what to change.
+            now: milliseconds since 1970.
+            changed_by: who changes them, for people.
+            versions: the version that a row must still have, by its name; 0 for a row that must not exist.
+
+        Raises RowTaken or RowChanged, and writes nothing, if a row is not as it must be.
+        """
 
         def work() -> Work[None]:
+            yield from _require(versions, now)
             taken = yield from claim(changes, now, changed_by)
             yield from write(changes, taken, now, changed_by)
 
         await self.database.write(work, names_of(changes))
+
+    async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+        """Make any number of changes in several transactions, so that callers can use the store meanwhile."""
+        for start in range(0, len(changes), CHANGED_SIZE):
+            began = time.monotonic()
+            await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
+            await give_way(began)
+
+
+def _require(versions: Mapping[str, int], now: int) -> Work[None]:
+    """Lock rows, in the order of their names. Raises RowChanged if one has another version."""
+    for name in sorted(versions):
+        found = yield Keyed(LOCK_ROW, (name,))
+        if not found and (hashed := (yield from _hash_in_place(name))):
+            found = yield Keyed(LOCK_ROW, (hashed,))
+        is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
+        if (found[0][3] if is_there else 0) != versions[name]:
+            raise RowChanged(table_of(name))
+
+
+def _row(row: Row) -> TableRow:
+    name, columns, *others = row
+    return TableRow(name, orjson.loads(columns), *others)
 
 
 def _key_in(columns: str) -> bytes:
@@ -204,9 +265,14 @@ def find(name: str, now: int) -> Work[bool]:
 
 def lacks_key(table: str, key: str | None) -> Work[bool]:
     """Whether a table has hashes of another key. `key` is the row of the key."""
+    return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
+
+
+def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
+    """Between which names the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
     first = f"{table}#"
-    own = first + key_id(_key_in(key)) if key is not None else first
-    return bool((yield SELECT_OTHER_HASH, (first, own, f"{own}/" if key is not None else first, f"{table}$")))
+    own = first if key is None else first + key_id(_key_in(key))
+    return first, own, first if key is None else f"{own}/", f"{table}$"
 
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
@@ -226,12 +292,12 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
             continue
         expires_at = now + own[0].keep_ms if own[0].keep_ms else None
         values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at)
-        hashed = yield from _hash_in_place(row)
-        is_there = hashed and (yield Keyed(SELECT_ROW, (hashed, now)))
-        if is_there or not (yield Keyed(INSERT_NEW_ROW, values)):
+        is_written = bool((yield Keyed(INSERT_NEW_ROW, values)))
+        if is_written:
+            taken.append(row)
+        if not is_written or (yield from _has_hash(row, now)):  # only now: the INSERT may have waited for `forget_row`
             yield from release(taken)
             raise RowTaken(table_of(row))
-        taken.append(row)
     return tuple(taken)
 
 
@@ -239,6 +305,11 @@ def _hash_in_place(row: str) -> Work[str]:
     """The name of the hash in place of a row; "" if there can be none."""
     key = (yield Keyed(SELECT_KEY, (row,))) if has_number_as_key(row) else []
     return _hash_of(row, key[0][1]) if key else ""
+
+
+def _has_hash(row: str, now: int) -> Work[bool]:
+    hashed = yield from _hash_in_place(row)
+    return bool(hashed and (yield Keyed(SELECT_ROW, (hashed, now))))
 
 
 def release(taken: Iterable[str]) -> Work[None]:
@@ -255,13 +326,12 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             own = own[1:]
         if not own:
             continue
-        if any(change.is_removal for change in own) and (hashed := (yield from _hash_in_place(row))):
-            yield DELETE_ROW, (hashed,)
         if not any(not change.is_removal for change in own):
             yield DELETE_ROW, (row,)
+            yield from _delete_hash(row)
             continue
         yield INSERT_EMPTY_ROW, (row, now)
-        ((_, columns, expires_at),) = yield Keyed(LOCK_ROW, (row,))
+        ((_, columns, expires_at, _),) = yield Keyed(LOCK_ROW, (row,))
         is_expired = expires_at is not None and expires_at <= now
         found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
         for change in own:
@@ -272,6 +342,15 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             keep_ms = own[-1].keep_ms
             expires_at = now + keep_ms if keep_ms else None
             yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at)
+        if any(change.is_removal for change in own):
+            yield from _delete_hash(row)
+
+
+def _delete_hash(row: str) -> Work[None]:
+    """Delete the hash in place of a row. The row comes first, because that may have to wait for `forget_row`."""
+    hashed = yield from _hash_in_place(row)
+    if hashed:
+        yield DELETE_ROW, (hashed,)
 
 
 def forget_row(row: str, key: bytes | None) -> Work[None]:
