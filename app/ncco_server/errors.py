@@ -11,7 +11,7 @@ AppError
 └── StoreError             the store could not perform the operation
     ├── StoreUnavailable   down, full, read-only or locked: 503, so that Vonage retries; the server still starts
     ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
-    ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, and `ncco forget` deletes nothing
+    ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, `ncco forget` refused
     ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
         ├── RowTaken       a row of a table that had to be new exists: play the turn again

@@ -4,8 +4,8 @@ All rows are in one table of the database, by their names (`ncco_server.table_ro
 and writes it back, so that no other change is lost. A turn changes its rows in the order of their names, and a group of
 turns locks these names first, so that no two transactions wait for each other.
 
-Hashes of forgotten numbers match wherever their rows did: in `get`, `find` and `claim`. Their key is a row too, so every
-copy of the rows contains it. The first hash creates it, and it never changes, because the hashes would match nobody.
+Hashes of forgotten numbers match wherever their rows did. Their key is a row too, so that every copy of the rows
+contains it. `ncco forget` creates it, and it never changes, because the hashes would match nobody.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class TableRows:
 
         A row whose number is forgotten has no columns anymore.
         """
-        found = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
+        found: dict[str, str] = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
         if name in found:
             columns: dict[str, Any] = orjson.loads(found[name])
             return columns
@@ -253,7 +253,7 @@ def _hash_of(name: str, key: str | None) -> str:
 
 def find(name: str, now: int) -> Work[bool]:
     """Whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
-    found = dict((yield SELECT_ROW_OR_KEY, (name, now)))
+    found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
     if name in found:
         return True
     key = found.get(HASH_KEY)

@@ -162,7 +162,9 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
     table = TableDefinition.build(fields, reader, name=name, columns=columns, **made)
     if table is not None and key and table.after_forget is not None and not table.is_found_by_number:
         message = f"the key of {what} is not one phone number, so no hash can take the place of a number"
-        reader.report("E555", fields.at("after_forget"), message, "delete `after_forget`, or write `key: {number: phone}`")
+        reader.report(
+            "E555", fields.at("after_forget"), message, "delete `after_forget`, or write `key: {number: phone}`"
+        )
     return table if is_named and key else None
 
 
