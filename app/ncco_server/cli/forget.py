@@ -55,15 +55,18 @@ cannot run.""",
 )
 @click.option("--dry-run", is_flag=True, help="Only count the rows that would be deleted.")
 @click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM). Calls wait meanwhile.")
-@click.option("--in", "folder", type=click.Path(path_type=Path), help="Folder of the flows [NCCO_FLOWS, else flows].")
+@options.flows
+@options.templates
 @options.output("text", "json")
 @asynchronous
-async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, folder: Path | None, form: str) -> int:
+async def command(
+    *, numbers: tuple[str, ...], dry_run: bool, rewrite: bool, flows: Path | None, templates: Path | None, form: str
+) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
     files = recording_files_of(server_settings())
     async with server_store() as store:
-        tables = await _declared(store, folder)
+        tables = await _declared(store, Source.here(flows, templates))
         now = milliseconds(datetime.now(UTC))
         found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
         is_removed = True
@@ -94,11 +97,11 @@ def international(written: str) -> str:
     return digits
 
 
-async def _declared(store: Store, folder: Path | None) -> dict[str, StoredTypes]:
+async def _declared(store: Store, source: Source) -> dict[str, StoredTypes]:
     """The types of the project's tables; none if no table has rows. Raises CannotRun, FlowsHaveErrors."""
     if await anext(all_rows(store.database), None) is None:
         return {}
-    tables = Source.here(folder, None).load_sound().project.tables
+    tables = source.load_sound().project.tables
     return {name: table.stored_types for name, table in tables.items()}
 
 
