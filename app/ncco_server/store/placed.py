@@ -32,7 +32,7 @@ from ncco_server.store.database import Database, Many, Row, Work, give_way, in_o
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
 from ncco_server.store.sql import ListSql, Sql, marks
-from ncco_server.store.table_rows import SELECT_ROW
+from ncco_server.store.table_rows import find
 from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
@@ -579,7 +579,7 @@ class PlacedCalls:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
         If this returns an attempt, exactly one request may be sent for it. Rows of tables named in `refusing` prevent
-        it if they were committed before this transaction read them.
+        it if they were committed before this transaction read them. Raises HashKeyLost.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -591,7 +591,7 @@ class PlacedCalls:
         if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:
             return Begun(None, now + MINUTE_MS)
         for name in refusing:
-            if (yield SELECT_ROW, (name, now)):
+            if (yield from find(name, now)):
                 return Begun(None, refused_by=table_of(name))
         if not (yield _BEGIN, (row.id, row.tries, now)):
             return Begun(None)

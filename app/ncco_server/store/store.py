@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
@@ -44,7 +45,7 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.table_rows import TableRows, claim, release, write
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
-from ncco_server.table_rows import RowChange
+from ncco_server.table_rows import RowChange, StoredTypes
 
 if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.api_keys import ApiKeys
@@ -692,7 +693,15 @@ class Store:
 
     # Deletion
 
-    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
+    async def forget(
+        self,
+        numbers: Sequence[str],
+        *,
+        tables: Mapping[str, StoredTypes] = MappingProxyType({}),
+        now: int = 0,
+        dry_run: bool = False,
+        rewrite: bool = False,
+    ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
@@ -707,7 +716,7 @@ class Store:
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
-        return await forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
+        return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
         """Delete up to `limit` rows of each kind that are older than `before` (milliseconds since 1970).

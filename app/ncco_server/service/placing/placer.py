@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from ncco_server.engine.dialling import refusal
-from ncco_server.errors import VonageApiError
+from ncco_server.errors import HashKeyLost, VonageApiError
 from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import OVER
@@ -168,9 +168,13 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         """() if no call can be placed now, None if this call is no longer due."""
         at, outbound = milliseconds(now), outbound_of(flow)
         refusing = outbound.refusing(row.number)
-        begun = await self._placed.begin(
-            row, flow.revision, at, self._give_up_at(outbound), self._policy.limits, refusing=refusing
-        )
+        try:
+            begun = await self._placed.begin(
+                row, flow.revision, at, self._give_up_at(outbound), self._policy.limits, refusing=refusing
+            )
+        except HashKeyLost as error:
+            await self._pause(f"{error}; {error.cure}")
+            return ()
         if begun.refused_by:
             problem = f"the number is in the table {begun.refused_by}"
             await end_waiting(self._turns, row, flow, AttemptResult(REFUSED, problem), now)
@@ -201,8 +205,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
         problem = str(error)
         if error.status == HTTPStatus.UNAUTHORIZED:
-            self._reports.troubled(f"placing is paused: {problem}")
-            await self.write(self._placed.pause(self.now(), "this server", problem))
+            await self._pause(problem)
             await self._not_sent(row, problem)
         elif error.outcome == "not_sent":
             await self._hold(problem, seconds_until(error.retry_after, self.clock()))
@@ -211,6 +214,11 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
         else:
             await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
+
+    async def _pause(self, problem: str) -> None:
+        """Place no calls until a person has solved the problem."""
+        self._reports.troubled(f"placing is paused: {problem}")
+        await self.write(self._placed.pause(self.now(), "this server", problem))
 
     async def _hold(self, problem: str, asked_s: float) -> None:
         """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""
