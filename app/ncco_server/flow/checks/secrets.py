@@ -22,6 +22,7 @@ from ncco_server.flow.checks.facts import (
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.hooks import later_effects
 from ncco_server.flow.model import Step
 from ncco_server.flow.paths import has_path, path_of, root_of, written
 from ncco_server.flow.runtime import Way
@@ -108,8 +109,7 @@ class _SensitivePaths:
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for hook in (hook for hooks in flow.events.values() for hook in hooks):
-            self._read(hook.effects("send", "event"), dict.fromkeys(self._received_names, flow.name))
+        self._read(later_effects(flow.events), dict.fromkeys(self._received_names, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:

@@ -89,7 +89,7 @@ class Declarations(MapForm):
     results: Annotated[Node | None, Unread(ref("results"))] = None
     """The results that steps give calls, by name, each with its text for people."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
-    """The hooks to send for what Vonage reports later, in every step."""
+    """The hooks to send, and the rows to `save`, for what Vonage reports later, in every step."""
 
 
 class SharedWords(Declarations):
