@@ -9,7 +9,7 @@ from ncco_server.flow.effects import NO_NAMES, Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.language.flow import ReadFlow
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import SentHook, later_effects
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.templates.references import Reference, references
@@ -82,6 +82,7 @@ class Facts:
         for target in self.flow.targets:
             self._target(target)
         self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
+        self._use(later_effects(self.flow.events))
         for hook in (*self.flow.hooks, *(hook for step in self.variants for hook in step.sends)):
             self._hook(hook)
         self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
@@ -96,6 +97,11 @@ class Facts:
     @property
     def steps(self) -> Sequence[Step]:
         return *self.flow.steps.values(), *self.variants
+
+    @property
+    def has_sensitive_values(self) -> bool:
+        variables = self.flow.variables.values()
+        return bool(self.flow.sensitive_paths) or any(variable.sensitive for variable in variables)
 
     @property
     def written(self) -> set[str]:

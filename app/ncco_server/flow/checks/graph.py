@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
+from itertools import chain
 from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
@@ -10,7 +11,7 @@ from jinja2 import nodes
 from ncco_server.flow.digraph import components, shortest_path
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import SentHook, later_hooks
 from ncco_server.flow.language.step import ReadStep
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import Way
@@ -207,14 +208,14 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
-    sent = [*begun.outbound.hooks.values()]
+    sent = [*chain.from_iterable(begun.outbound.hooks.values())]
     waiting = [(name, step) for step in begun.entered]
     for flow, step in waiting:
         read = flows[flow]
         found = read.played[step]
-        sent += [found.sends, *found.events.values(), *(read.flow.events.values() if read.flow else ())]
+        sent += [*found.sends, *later_hooks(found.events), *(later_hooks(read.flow.events) if read.flow else ())]
         waiting += [to for to, _ in followed.leading(flow, read, step) if to not in waiting]
-    for hook in (hook for hooks in sent for hook in hooks):
+    for hook in sent:
         if hook.definition.placing is not None and hook.definition.placing.flow in flows:
             yield hook.definition.placing.flow, hook
 

@@ -9,12 +9,15 @@ from ncco_server.flow.checks.graph import check_recursion
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.shared import Sections
 from ncco_server.flow.nodes import Place
 
 
-def check_project(flows: Iterable[ReadFlow], shared: Sections) -> Iterator[FlowIssue]:
+def check_project(
+    flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[CallerRefusal] = ()
+) -> Iterator[FlowIssue]:
     """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
 
     A repetition is reported at the later place; its message names the first one.
@@ -30,6 +33,7 @@ def check_project(flows: Iterable[ReadFlow], shared: Sections) -> Iterator[FlowI
     for _, place, first in _repeated(defaults):
         yield RULES["E212"].at(place, f"{first.file}:{first.line} is already the default")
     yield from _check_entrances(flows)
+    yield from _check_refusals(flows, refusals)
     yield from _check_results([shared, *(flow.sections for flow in flows)])
     by_name = {flow.name: flow for flow in reversed(flows) if flow.name}
     yield from check_recursion(by_name)
@@ -53,6 +57,16 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
             is_in_python = flow.flow is not None and flow.flow.handler is not None
             cure = "give `call_flow` the argument `numbers`, `default=True` or `entry=True`" if is_in_python else None
             yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"', cure)
+
+
+def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
+    """Report E557 for a flow that takes refused callers although no call can start in it."""
+    closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
+    for refusal in refusals:
+        if (flow := closed.get(refusal.flow)) is not None:
+            is_in_python = flow.flow is not None and flow.flow.handler is not None
+            cure = "give its `call_flow` the argument `entry=True`" if is_in_python else None
+            yield RULES["E557"].at(refusal.place, f'no call can start in the flow "{refusal.flow}"', cure)
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:

@@ -22,6 +22,7 @@ from ncco_server.flow.checks.facts import (
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.hooks import later_effects
 from ncco_server.flow.model import Step
 from ncco_server.flow.paths import has_path, path_of, root_of, written
 from ncco_server.flow.runtime import Way
@@ -47,9 +48,8 @@ class SensitiveReads:
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
     def check(self, facts: Facts) -> Iterator[FlowIssue]:
-        if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
-            late = self._of(facts).late.items()
-            yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
+        late = self._of(facts).late.items()
+        yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
         """None if the flow could not be read or its paths are still being followed."""
@@ -109,8 +109,7 @@ class _SensitivePaths:
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for hook in (hook for hooks in flow.events.values() for hook in hooks):
-            self._read(hook.effects("send", "event"), dict.fromkeys(self._received_names, flow.name))
+        self._read(later_effects(flow.events), dict.fromkeys(self._received_names, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:

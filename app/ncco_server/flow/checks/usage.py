@@ -9,7 +9,6 @@ from typing import Final
 from ncco_server.flow.checks.actions import check_actions
 from ncco_server.flow.checks.conditions import check_conditions
 from ncco_server.flow.checks.facts import Facts, facts_of
-from ncco_server.flow.checks.secrets import SensitiveReads
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.targets import RETURNED
@@ -50,20 +49,29 @@ def check_usage(
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
-    secrets = SensitiveReads(each)
     for facts in each:
         yield from _declared(facts)
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
-        yield from secrets.check(facts)
         yield from check_conditions(facts)
         yield from check_actions(facts)
+    if secret := [facts for facts in each if facts.has_sensitive_values]:
+        from ncco_server.flow.checks.secrets import SensitiveReads  # noqa: PLC0415 - most projects have none
+
+        reads = SensitiveReads(each)
+        for facts in secret:
+            yield from reads.check(facts)
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
         yield from _templates(name for name in unused if name not in meant)
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
+    if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
+        is_in_python = facts.flow.handler is not None
+        cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
+        message = f'nobody has decided whom the flow "{facts.flow.name}" must not call'
+        yield RULES["W556"].at(facts.flow.outbound.place, message, cure)
     yield from _variables(facts)
     yield from _outside(facts)
     yield from _sections(facts.source.sections, (facts,), facts.flow.place.file)

@@ -10,16 +10,17 @@ A step sends them (`send: survey_done`), or an event does (`events: {record: voi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.effects import Effect
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.values import Object, leaves
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import Fix
@@ -36,8 +37,9 @@ from ncco_server.flow.language.outgoing import (
     scope_with,
 )
 from ncco_server.flow.language.placing import PlacedFlow
+from ncco_server.flow.language.saves import Save, read_later_saves
 from ncco_server.flow.nodes import Entry, Map, Node, Text
-from ncco_server.flow.scope import Param
+from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import Webhook
@@ -251,8 +253,7 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     refuse_spoken((param.variable for param in params.values()), reader)
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
-    scope = scope_with(params, reader.scope).with_name("event", EVENT)
-    scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
+    scope = _with_own_names(scope_with(params, reader.scope))
     way = _way_of(fields, reader)
     hook = HookDefinition.build(
         fields.without(*_others_than(way)),
@@ -261,12 +262,21 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
         name=name,
         params=params,
     )
-    hidden = OWN_NAMES & reader.variables.keys()
-    leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
-    for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
-        message = f'in a hook, "{own}" is not the variable with that name'
-        reader.report("E582", at, message, f'give the variable "{own}" another name')
+    _check_hidden([leaf for value in hook.values for leaf in leaves(value)] if hook else [], reader)
     return hook
+
+
+def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
+    """The scope of a hook or an event."""
+    return scope.with_name("event", EVENT).with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
+
+
+def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
+    """E582 for a value of a hook or an event that uses a name of its own as if it was a variable."""
+    hidden = OWN_NAMES & reader.variables.keys()
+    for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
+        message = f'in hooks and `events`, "{own}" is not the variable with that name'
+        reader.report("E582", at, message, f'give the variable "{own}" another name')
 
 
 _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -325,6 +335,9 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
 
 
+Later: TypeAlias = SentHook | Save
+"""What happens on an event: a hook is sent, or a row of a table changes."""
+
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -347,22 +360,54 @@ _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
 def read_events(
     node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
-) -> Mapping[str, tuple[SentHook, ...]]:
+) -> Mapping[str, tuple[Later, ...]]:
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
     fields = read_fields(found, known, what, reader, hints=HINTS["events"], code="E284")
-    return {
-        name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
-        for name, hooks in fields.values.items()
-    }
+    return {name: tuple(_read_later(written, name, reader)) for name, written in fields.values.items()}
 
 
-def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
+def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
+    """What happens on an event, in order. `save` changes rows, unless a hook has this name."""
+    read = _read_sent if event in _RECORDING_EVENTS else read_sent
+    for item in items(node):
+        entries = item.entries if isinstance(item, Map) else ()
+        words = {"save", "table"} - reader.hooks.keys()
+        own = {entry.key.value: entry for entry in entries if entry.key.value in words}
+        if "save" in own:
+            yield from _read_later_saves(own["save"].value, reader)
+        elif "table" in own:
+            cure = f"write `{event}: {{save: {{table: .., ..}}}}`"
+            reader.report("E580", own["table"].key.place, "`table` belongs to a `save`, not to a hook", cure)
+        if not own:
+            yield from read(item, f"`{event}`", reader)
+        elif "save" in own and isinstance(item, Map) and (others := item.without(*own)).entries:
+            yield from read(others, f"`{event}`", reader)
+
+
+def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
+    found = read_later_saves(node, replace(reader, scope=_with_own_names(reader.scope)))
+    _check_hidden([leaf for save in found for value in save.values for leaf in leaves(value)], reader)
+    return found
+
+
+def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
+    """The hooks that events send."""
+    yield from (each for later in events.values() for each in later if isinstance(each, SentHook))
+
+
+def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
+    """The values that the hooks and the rows of events contain."""
+    for each in (each for later in events.values() for each in later):
+        yield from each.effects("event", OWN_NAMES) if isinstance(each, Save) else each.effects("send", "event")
+
+
+def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
     return read_events(node, what, reader, STEP_EVENTS)
 
 
-StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_read_step_events, ref("step_events"))]
+StepEvents: TypeAlias = Annotated[Mapping[str, tuple[Later, ...]], Notation(_read_step_events, ref("step_events"))]
 
 
 def check_events(source: StepSource) -> None:

@@ -5,6 +5,7 @@ lookups:
     get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
     returns: {name: text, tier: [gold, standard]}
   regular: {table: customers, number: "{{ call.person }}"}    # a row of a table of our own
+  duty: {table: on_duty, where: until > now, first: true}     # the first for which a condition holds
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 from jinja2 import nodes
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.effects import Effect, EffectKind, Phase
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
@@ -26,6 +28,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from ncco_server.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
+from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
 from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.paths import written
@@ -79,6 +82,11 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     **{("table", word): "delete it: a row is read, so nothing is sent" for word in ("json", "headers", "with")},
     **{("table", word): "delete it: a row is read from the server's own database" for word in ("timeout", "cache")},
     ("table", "returns"): "delete it: the columns of the table are the fields",
+    **{
+        (method, word): "delete it: only rows of a `table` are chosen this way"
+        for method in ("get", "post", "python")
+        for word in WORDS
+    },
 }
 """What to write instead of a key that a method does not support."""
 
@@ -166,8 +174,15 @@ class LookupDefinition(Definition):
 
     method: SetByCode[Method]
     key: SetByCode[Key] = field(default_factory=dict)
+    selection: SetByCode[Selection | None] = None
     table: TableName | None = None
-    """The table from which a row is read. Beside it stand the values of the row's key."""
+    """The table from which a row is read. Beside it stand the values of the row's key, or `where`, `order`, `first`."""
+    where: Annotated[Node | None, Unread(TEXT)] = None
+    """Reads the rows for which this holds, such as `until > now`: its columns, and what the flow knows."""
+    order: Annotated[Node | None, Unread(TEXT)] = None
+    """The column by which the rows are sorted; with `-` before it, the largest comes first."""
+    first: Annotated[Node | None, Unread({"type": "boolean"})] = None
+    """true: only the first row, whose columns are the fields of the lookup. Otherwise `rows` is a list."""
     get: HttpUrl | None = None
     """The URL to request. Values in it are escaped."""
     post: HttpUrl | None = None
@@ -219,11 +234,13 @@ class LookupDefinition(Definition):
         """The value of the lookup before it is made: the default, with `ok` false."""
         return {**self.default, OK: False}
 
-    def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
+    def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
         """`names` also contains the lookup's params. Raises RenderError.
 
         A value that is a whole path segment must not be empty.
         """
+        if self.selection is not None:
+            return self.selection.search(names)
         if self.table is not None:
             return TableRead(self.table.row(self.key, names))
         url = self.url.render(names) if self.url else ""
@@ -290,16 +307,18 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     word = _check_method(fields, reader)
     params = _read_params(fields.get("params"), reader)
     inner = replace(reader, scope=scope_with(params, reader.scope))
-    returns = (
-        read_returns(fields, reader)
-        if word != "table"
-        else table.returned
-        if table is not None
-        else Returned(record({}, ANY))
-    )
     made: dict[str, Any] = {}
-    if word == "table" and table is not None:
-        made["key"] = read_key(table, fields, inner) or {}
+    if word != "table":
+        returns = read_returns(fields, reader)
+    elif table is None:
+        returns = Returned(record({}, ANY))
+    else:
+        made["selection"] = selection = read_selection(table, fields, inner)
+        if selection is None and any(each in fields.values for each in WORDS):
+            returns = Returned(record({}, ANY))
+        else:
+            returns = (selection or table).returned
+            made["key"] = read_key(table, fields, inner) or {} if selection is None else {}
     definition = LookupDefinition.build(
         fields.without(*{"get", "post", "table"}.difference((word,))),
         inner,
@@ -357,9 +376,16 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
-    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
+    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
         """Raises RenderError."""
         return self.definition.render(self.scope(names))
+
+    def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
+        yield from Named.effects(self, kind, phase)  # a class with slots is made twice, so `super()` is another one
+        selection = self.definition.selection
+        if selection is not None and selection.where is not None:
+            own = frozenset((*self.definition.params, *selection.types))
+            yield Effect(kind, phase, selection.where, self.name, own=own)
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:

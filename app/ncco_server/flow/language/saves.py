@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.effects import Effect
+from ncco_server.flow.effects import NO_NAMES, Effect, Phase
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, listed, named, ref
@@ -69,12 +69,15 @@ class Save:
     into: str = ""
     asks: AskedLookup | None = None
 
-    def effects(self) -> Iterator[Effect]:
-        yield from (Effect("send", "enter", value, self.table.name) for value in self.key.values())
-        for each in (*self.sets, *self.increases):
-            yield Effect("send", "enter", each.value, self.table.name)
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The values of the key, and those that are written."""
+        return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
+
+    def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:
+        yield from (Effect("send", phase, value, self.table.name, own=own) for value in self.values)
         if self.into:
-            yield Effect("receive", "enter", name=self.into)
+            yield Effect("receive", phase, name=self.into)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
         """None if no row can have this key. Raises RenderError."""
@@ -106,11 +109,20 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
-    read = [_read_save(item, reader) for item in items(node)]
+    return _read_saves(node, reader)
+
+
+def read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
+    """The changes under `save` of an event, in order."""
+    return _read_saves(node, reader, is_later=True)
+
+
+def _read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
+    read = [_read_save(item, reader, is_later=is_later) for item in items(node)]
     return tuple(save for save in read if save is not None)
 
 
-def _read_save(node: Node, reader: Resolver) -> Save | None:
+def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     found = reader.map(node, "`save`", f"write `{SaveWords.example}`")
     if found is None:
         return None
@@ -127,6 +139,8 @@ def _read_save(node: Node, reader: Resolver) -> Save | None:
     numeric = {name: each for name, each in words.table.columns.items() if each.type.family == "number"}
     increases = _read_values(words, "increase", numeric, reader)
     _check_action(words, sets, increases, reader)
+    if is_later:
+        _check_later(words, reader)
     into = _read_into(words, reader)
     if key is None:
         return None
@@ -189,6 +203,14 @@ def _check_action(
     if "into" in fields.values and not words.only_new and not words.remove:
         message = "`into` has no effect without `only_new`"
         reader.report("E553", fields.at("into"), message, "add `only_new: true`, or delete `into`")
+
+
+def _check_later(words: SaveWords, reader: Resolver) -> None:
+    """E553 for the question whether a row is new: after an event, no step reads the answer."""
+    for word in ("only_new", "into"):
+        if word in words.written.values:
+            message = f"an event cannot ask whether a row is new, so `{word}` has no effect"
+            reader.report("E553", words.written.at(word), message, f"delete `{word}`, or save the row in a step")
 
 
 def _read_into(words: SaveWords, reader: Resolver) -> str:

@@ -95,6 +95,7 @@ def definitions() -> dict[str, JsonSchema]:
         "sets": named(ANYTHING, offered="variables"),
         "asked": _named_or_list("lookups"),
         "sent": _named_or_list("hooks"),
+        "later": _later(),
         "defaults": _defaults(),
         "limits": Limits.json_schema(),
         "outbound": OutboundWords.json_schema(),
@@ -115,7 +116,7 @@ def definitions() -> dict[str, JsonSchema]:
 
 
 def _events(known: Mapping[str, str]) -> JsonSchema:
-    return mapped({event: about(ref("sent"), meaning) for event, meaning in known.items()})
+    return mapped({event: about(ref("later"), meaning) for event, meaning in known.items()})
 
 
 def _goto() -> JsonSchema:
@@ -142,8 +143,13 @@ def _prompts() -> JsonSchema:
 
 
 def _named_or_list(kind: str) -> JsonSchema:
-    one: JsonSchema = {"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]}
-    return listed(one)
+    return listed({"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]})
+
+
+def _later() -> JsonSchema:
+    """A hook, as under `send`, or `save`; or a list of these."""
+    hooks = named(named(ANYTHING), offered="hooks")
+    return listed({"anyOf": [offered("hooks"), {**hooks, "properties": {"save": listed(ref("save"))}}]})
 
 
 def _defaults() -> JsonSchema:

@@ -23,6 +23,7 @@ from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
+from ncco_server.flow.language.refusals import CallerRefusal, Refusals
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
@@ -67,6 +68,7 @@ class Context:
     has_all_flows: bool = True
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
+    refusals: tuple[CallerRefusal, ...] = ()
 
 
 class Declarations(MapForm):
@@ -87,7 +89,7 @@ class Declarations(MapForm):
     results: Annotated[Node | None, Unread(ref("results"))] = None
     """The results that steps give calls, by name, each with its text for people."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
-    """The hooks to send for what Vonage reports later, in every step."""
+    """The hooks to send, and the rows to `save`, for what Vonage reports later, in every step."""
 
 
 class SharedWords(Declarations):
@@ -100,6 +102,8 @@ class SharedWords(Declarations):
     """true: this file contains parts for all flows."""
     tables: Annotated[Node | None, Unread(ref("tables"))] = None
     """The tables of the project by name: rows in the server's own database, which outlive calls."""
+    refuse: Refusals = ()
+    """Callers whose number a table contains, and the flow that they hear instead of any other."""
 
 
 def is_shared(node: Node | None) -> bool:
@@ -132,6 +136,7 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
         templates=context.templates,
         flows=context.flows,
         has_all_flows=context.has_all_flows,
+        tables=context.shared.tables,
     )
     fields = SharedWords.read_words(node, "the shared file", reader, place=node.entries[0].key.place)
     words = SharedWords.build(fields, reader)
@@ -144,6 +149,7 @@ def _read_file(node: Map, context: Context, issues: list[FlowIssue]) -> Context:
     return replace(
         context,
         shared=sections,
+        refusals=(*context.refusals, *words.refuse),
         defaults=_joined(words.defaults, "defaults", "talk: {language: en-GB}", context.defaults, reader),
         events=_joined(words.events, "events", "hangup: hook", context.events, reader),
     )

@@ -59,7 +59,7 @@ class StepWords(MapForm):
     do: Annotated[tuple[Item, ...], Notation(_read_do, {"type": "array", "items": ref("item")})] = ()
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
-    """Hooks to send for what Vonage reports later: a recording, a transcription, the end of the call."""
+    """Hooks to send, or rows to `save`, for what Vonage reports later: a recording, a transcription, a hang-up."""
 
     @classmethod
     def json_schema(cls) -> JsonSchema:

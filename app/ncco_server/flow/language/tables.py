@@ -21,7 +21,7 @@ from ncco_server.flow.language.returns import OK, Returned
 from ncco_server.flow.nodes import Entry, Node, Text
 from ncco_server.flow.scope import Variable
 from ncco_server.flow.templates.values import Value
-from ncco_server.table_rows import MAX_NAME, RowChange, row_name
+from ncco_server.table_rows import MAX_NAME, RowChange, StoredTypes, row_name
 from ncco_server.value_types import TYPES, Kind, record
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -77,6 +77,19 @@ class TableDefinition(MapForm):
     keep_ms: Annotated[int, Duration("1h", "3660d", "d")] = written_as("keep", default=0)
     """How long a row is kept after the last change, such as 180d; without it, until it is removed."""
 
+    after_forget: Literal["keep_hash"] | None = None
+    """keep_hash: a number that is forgotten still matches, by a keyed hash; without it, its row is deleted."""
+
+    @property
+    def is_found_by_number(self) -> bool:
+        """Whether the key is one phone number."""
+        return [each.type.name for each in self.key.values()] == ["phone"]
+
+    @property
+    def stored_types(self) -> StoredTypes:
+        columns = {name: each.type.name for name, each in self.columns.items()}
+        return StoredTypes([each.type.name for each in self.key.values()], columns, self.after_forget is not None)
+
     @property
     def returned(self) -> Returned:
         """A number, date or URL may be missing."""
@@ -84,6 +97,10 @@ class TableDefinition(MapForm):
             name: replace(column.type, may_be_empty=column.type.begins_unknown) for name, column in self.columns.items()
         }
         return Returned(record(fields), frozenset((name,) for name, column in self.columns.items() if column.sensitive))
+
+    def row_of_number(self, number: str) -> str:
+        """The name of the row of a phone number, in digits, if a row is found by one."""
+        return row_name(self.name, [number])
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -134,6 +151,11 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
     _check_key(fields, key, columns, reader)
     made: dict[str, Any] = {"key": key} if "key" in fields.values else {}
     table = TableDefinition.build(fields, reader, name=name, columns=columns, **made)
+    if table is not None and key and table.after_forget is not None and not table.is_found_by_number:
+        message = f"the key of {what} is not one phone number, so no hash can take the place of a number"
+        reader.report(
+            "E555", fields.at("after_forget"), message, "delete `after_forget`, or write `key: {number: phone}`"
+        )
     return table if is_named and key else None
 
 
@@ -186,6 +208,20 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
 
 
 TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offered("tables"))]
+
+
+def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
+    """The table with this name, which is found by a phone number; E555 for any other table."""
+    table = read_table_name(node, what, reader)
+    if table is None or table.is_found_by_number:
+        return table
+    cure = f"declare it as `{table.name}: {{key: {{number: phone}}}}`, or name another table"
+    reader.report("E555", node.place, f"the key of the table {table.name} is not one phone number", cure)
+    return None
+
+
+TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_numbers, offered("tables"))]
+"""The name of a table whose rows are found by a phone number."""
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
