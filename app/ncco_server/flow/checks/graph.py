@@ -1,4 +1,4 @@
-"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280, W298)."""
+"""Checks how steps lead to each other."""
 
 from __future__ import annotations
 

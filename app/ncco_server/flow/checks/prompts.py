@@ -202,7 +202,7 @@ def _ends_with_hash(action: Action) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One choice of a menu. An inherited one comes from the flow's defaults, so not every menu has to mention it."""
+    """One choice of a menu. Not every menu has to mention an inherited one."""
 
     name: str
     keys: tuple[str, ...]

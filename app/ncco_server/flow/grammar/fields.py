@@ -93,7 +93,7 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list. A single value counts as a list of one. A template may compute a whole list of texts."""
+    """A list. A single value counts as a list of one, and a template may compute a list of texts."""
 
     item: Form
 

@@ -35,7 +35,7 @@ def computed(schema: JsonSchema) -> JsonSchema:
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """The schema of a value that cannot be computed. YAML may read its text as a number or a boolean."""
+    """YAML may read the text of a value that cannot be computed as a number or a boolean."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 

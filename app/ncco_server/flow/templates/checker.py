@@ -85,7 +85,7 @@ class Checker(NodeVisitor):
         """Check a condition and return its type.
 
         A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
-        `before` is the comparison to its left: `x == "a" or "b"` is meant to compare x with both texts.
+        `before` is the comparison to its left, as in `x == "a" or "b"`.
         """
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
