@@ -271,7 +271,6 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """None if one of the values could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 

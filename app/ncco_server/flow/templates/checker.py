@@ -440,7 +440,6 @@ class Checker(NodeVisitor):
             self.report("E308", right, f'"{COMPARISONS[op].sign}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
-        """A list of numbers instead of texts is reported once."""
         literals = [item for item in right.items if isinstance(item, nodes.Const)]
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
