@@ -15,18 +15,13 @@ from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 from ncco_server.results import DecidedResult
 
 HANGUP = "hangup"
-"""The name of the event when a caller leaves before the flow has ended."""
 ENDED = "ended"
-"""The name of the event at the end of every call."""
 NO_WEBHOOK = Webhook()
-"""Stands in for the webhook if the end of a call was never reported."""
+"""Used if the end of a call was never reported."""
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks for a wait's webhook, whether or not the wait is still open.
-
-    These are the hooks in the step's `events`; if the step has none for the event, those in its flow's `events`.
-    """
+    """The hooks for a wait's webhook, even if the wait is closed: those of the step, or if it has none, of its flow."""
     where = place_of_wait(session, ref)
     if where is None:
         return ()
@@ -44,15 +39,8 @@ def hang_up(
     """The hooks of a call whose caller leaves early; none once the flow has ended.
 
     A flow whose last action is a `conversation` ends only when the platform ends the conversation.
-
     The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
-
-    Args:
-        flow: the flow at the revision of the session.
-        session: the session of the leg that ended.
-        webhook: the webhook that reports the end.
-        context: the values for the hooks.
-        seen: the statuses recorded for the waits of the latest turn.
+    `seen` contains the statuses recorded for the waits of the latest turn.
     """
     step = _left_step(session, webhook, seen)
     if not step:
@@ -75,13 +63,10 @@ def ended(
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
 ) -> tuple[Any, ...]:
-    """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
+    """The hooks for the end of a call, however it ended. `webhook` is None if Vonage never reported the end.
 
-    This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
-    call began in. The hooks' `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
-
-    The arguments are those of `hang_up`, and the result that the call has now. `webhook` is None if Vonage never
-    reported the end.
+    Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
+    call began in. Their `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -96,7 +81,7 @@ def ended(
 
 
 def may_report_hang_up(flow: Flow, session: Session) -> bool:
-    """Whether `hang_up` may return hooks, as far as that can be told without the statuses of the call."""
+    """Whether `hang_up` may return hooks, for any statuses of the call."""
     last = (session.step, *(observer.step for observer in session.observers))
     for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
         at = flow.named(name)
@@ -118,13 +103,9 @@ def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
 
 
 def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
+    """The hooks of a placed call that reached nobody.
 
-    Args:
-        flow: the flow, which has `outbound`.
-        session: a new session with the number, the ID of the request and the params.
-        outcome: Vonage's last status, `expired` or `unknown`.
-        context: the values for the hooks.
+    `outcome` is Vonage's last status, `expired` or `unknown`; it becomes `event.name` and `event.status`.
     """
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
@@ -154,6 +135,6 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
 def _render(
     scopes: Scopes, hooks: tuple[SentHook, ...], event: Mapping[str, str], step: str, flow: str = ""
 ) -> tuple[Any, ...]:
-    """The rendered hooks of a flow. They report this flow, unless another `flow` is given."""
+    """With "" as `flow`, the hooks report the flow of `scopes`."""
     names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
     return tuple(hook.render(names) for hook in hooks)
