@@ -116,7 +116,7 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether a name has no similar key in its file, or one that occurs only once: that one is probably misspelt."""
+        """Whether a name has no similar key in its file, or one that occurs only once and is probably misspelt."""
         if file not in self._keys:
             text, node, _ = self.files.get(file, ReadFile(""))
             maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()

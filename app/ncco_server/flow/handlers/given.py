@@ -24,7 +24,7 @@ class GivenHandler(str):
 
     @classmethod
     def of(cls, flow: CallFlow, folder: Path) -> GivenHandler:
-        """If the file is not in the flows `folder`, the path is made of the module's name. Raises ValueError without a file."""
+        """A file outside the flows `folder` gets a path made of the module's name. Raises ValueError without a file."""
         module = inspect.getmodule(inspect.unwrap(flow.function))
         try:
             text = inspect.getsource(module) if module is not None else ""
