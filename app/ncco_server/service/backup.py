@@ -302,7 +302,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Extract into folders next to the destinations, which `stack` deletes."""
+    """Extract the files into folders next to the destinations, which `stack` deletes."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

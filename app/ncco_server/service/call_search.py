@@ -50,7 +50,7 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Newest first, after the call with the key `before`. Raises StoreError.
+    """Return the newest calls first, after the call with the key `before`. Raises StoreError.
 
     `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
     """

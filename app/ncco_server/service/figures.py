@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class LookupFigures(NamedTuple):
-    """A lookup in the last hour. Failures and late answers are counted too."""
+    """A lookup in the last hour."""
 
     name: str
     asked: int

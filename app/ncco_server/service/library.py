@@ -58,17 +58,11 @@ class Library:
     The released project is the last good one of any server on the same store. A starting server uses it if its flows
     have
     errors, while reading the files takes long, and if something that callers can reach has been removed, until that is
-    confirmed.
-
-    Args:
-        read: reads the files; blocks.
-        handlers: the files with handlers whose code may be run, also that of stored revisions.
+    confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
 
     Attributes:
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
-        removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
-            has
-            no errors.
+        removed: what callers can reach in `current` but not in `last`, which is therefore not used.
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
@@ -102,7 +96,6 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Return whether no call can start yet, because the store was never available to save the flows."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
@@ -158,7 +151,6 @@ class Library:
         return await reading
 
     async def _lost_columns(self, before: Project, after: Project) -> list[Removal]:
-        """What rows of tables would lose because their tables are declared in another way."""
         found = changed_tables(before, after)
         return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
@@ -169,7 +161,6 @@ class Library:
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Return whether a server or `ncco release` has stored this project."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
@@ -207,7 +198,7 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow with this name, if given; else the one for the number, or the default."""
+        """Return the flow with this name, if given; else the one for the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
@@ -262,13 +253,12 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """An empty project if none was released."""
+        """Return an empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep the flows of `before` that only open calls still use: they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)

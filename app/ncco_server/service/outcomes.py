@@ -76,10 +76,9 @@ class Following:
     then the current flow stays the same. `at` is the flow before the turn; None if the trace shows it.
 
     Attributes:
-        begun: the flow that answered the call or a called party in this turn; None if it was answered earlier.
-        entered: as (flow, step).
+        begun: the flow that answered in this turn, if any.
         jumped: the steps that were left without a decision, by `goto` or by running another flow.
-        failed: as (flow, step, line); the step is "" if unknown.
+        failed: the step is "" if unknown.
     """
 
     def __init__(self, files: Files, at: Flow | None = None) -> None:

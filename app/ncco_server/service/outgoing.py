@@ -24,7 +24,7 @@ from ncco_server.service.threads import Threads
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Concurrently; others wait."""
+"""Maximum number of concurrent requests; others wait."""
 CONNECTING_PER_HOST: Final = 16
 """Maximum number of connections to one host that are being opened at once. The event loop opens about a thousand a
 second; if hundreds were opened together, each would take as long as all of them.
@@ -91,7 +91,7 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The same for all clients of the process, because loading them takes 20 ms."""
+    """All clients of the process share them, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 

@@ -40,7 +40,7 @@ class PlacedCipher:
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:
-        """Different each time."""
+        """The result is different each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._ciphers[0].encrypt(nonce, text.encode(), None)
         return MASKED + urlsafe_b64encode(sealed).decode()

@@ -22,7 +22,7 @@ _TAG: Final = re.compile("<[^>]*>")
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Anything else becomes {}, so that damaged rows can still be shown."""
+    """Return {} for anything else, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -100,7 +100,7 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """Without SSML tags."""
+    """Return the texts without SSML tags."""
     waiting = [body_document(body)]
     while waiting:
         part = waiting.pop()

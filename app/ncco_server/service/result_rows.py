@@ -31,15 +31,13 @@ from ncco_server.store import (
 )
 
 AT_ONCE: Final = 20
-"""Rows per transaction: few, because replies may wait for it."""
+"""The rows of one transaction are few, because replies may wait for it."""
 WEBHOOKS_AT_ONCE: Final = 5_000
-"""Maximum number of new webhooks that one round covers."""
 SETTLED_MS: Final = 10_000
 """Webhooks are looked at when they are this old, because hosts may commit them in another order."""
 LOOKBACK: Final = 1_000
 """Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
 WORK_S: Final = 20.0
-"""How long one round works."""
 REST_FACTOR: Final = 9
 """After each batch, the work rests for this many times as long as the batch took."""
 

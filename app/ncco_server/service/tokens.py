@@ -19,7 +19,7 @@ from ncco_server.flow.frame import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""This server never makes longer ones."""
+"""This server never makes longer tokens."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")

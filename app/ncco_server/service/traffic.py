@@ -34,9 +34,8 @@ from ncco_server.service.recorded_calls import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 
 AT_ONCE: Final = 200
-"""Calls per query."""
 MOST_CALLS: Final = 10_000
-"""The newest are counted."""
+"""Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
 """The results of calls that end in a step only because the caller hung up."""
 WIDEST: Final = 5

@@ -32,7 +32,7 @@ from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Of an input webhook. The names are stored, the values are not."""
+"""The names of the fields of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -87,7 +87,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """`body_of` explains `key` and `hides`."""
+    """See `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -214,7 +214,7 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
 
 
 def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
-    """Their IDs depend only on the leg, so receivers recognise repeats."""
+    """The IDs depend only on the leg, so that receivers recognise repeats."""
     rows = enumerate(hook_rows(hooks, call.id, now))
     return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
 

@@ -58,7 +58,6 @@ class Migration(NamedTuple):
 
 
 def _read_migrations(name: str, dialect: Dialect) -> tuple[Migration, ...]:
-    """Read a file of this folder: a migration starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(

@@ -54,12 +54,12 @@ def marks(count: int, first: int = 1) -> str:
 
 
 def contains(dialect: Dialect, column: str, value: str) -> str:
-    """A condition on a binary column."""
+    """The condition that a binary column contains a value."""
     return f'"position"({column}, {value}) > 0' if dialect == "postgres" else f"instr({column}, {value}) > 0"
 
 
 def has_word(dialect: Dialect, column: str, word: str) -> str:
-    """A condition on a binary column, which ignores the case of ASCII letters.
+    """The condition that a binary column contains a word, in upper or lower case (ASCII).
 
     The column's bytes may not be valid text, so PostgreSQL encodes the word rather than decode the column.
     """

@@ -74,14 +74,10 @@ SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name
 
 
 class TableRow(NamedTuple):
-    """A stored row.
+    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
-    Attributes:
-        columns: JSON values; columns without a value are missing.
-        version: how often it has been changed, from 1.
-        changed_at: milliseconds since 1970.
-        changed_by: `call` and the call's ID, or who else has changed it.
-        expires_at: when it counts as removed, in milliseconds since 1970; None for never.
+    `changed_by` is `call` and the call's ID, or who else has changed it. `expires_at` is when the row counts as removed
+    (None: never). Times are milliseconds since 1970.
     """
 
     name: str
@@ -124,7 +120,6 @@ class TableRows:
 
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
-    """The names of the changed rows, sorted."""
     return tuple(sorted({change.row for change in changes}))
 
 
@@ -154,7 +149,7 @@ def release(taken: Iterable[str]) -> Work[None]:
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, row by row in the order of their names."""
+    """Write the other changes of a turn, in the order of the rows' names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:

@@ -133,7 +133,7 @@ class UpkeepReader:
         return found
 
     async def result_progress(self) -> ResultProgress | None:
-        """How complete the results are; None if no server has looked yet."""
+        """Return None if no server has looked yet."""
         rows = await self._results(SELECT_PROGRESS)
         return ResultProgress(*rows[0]) if rows else None
 
@@ -148,7 +148,6 @@ class UpkeepReader:
         return {row[0]: row[1] for row in rows}
 
     async def calls_without_result(self, before: int, limit: int) -> list[int]:
-        """Up to `limit` keys smaller than `before` of ended calls, greatest first."""
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:

@@ -79,7 +79,6 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """Combines `verify_token` and `verify_payload`."""
         claims = self.verify_token(token, now_s)
         verify_payload(claims, method, payload)
         return claims
@@ -154,7 +153,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """Cached, because nearly all tokens have the same header."""
+    """The result is cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -172,7 +171,7 @@ def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """None unless it is base64url without padding."""
+    """Return None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)

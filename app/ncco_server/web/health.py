@@ -20,9 +20,9 @@ DRAINING: Final = "the server is shutting down, but still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
-"""In development only."""
+"""These routes are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""If there is a console."""
+"""These routes are served if there is a console."""
 
 
 class Readiness:

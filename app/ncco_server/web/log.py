@@ -145,7 +145,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """The line has no line break. structlog calls the method named after the level."""
+        """Write a line without a line break. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()

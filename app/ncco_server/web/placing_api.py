@@ -42,7 +42,6 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Per page."""
 _BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
 
 
@@ -221,7 +220,7 @@ async def _body(request: Request, _: Key) -> NewPlacedCall:
 
 
 async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
-    """None if there is none, even if another key has placed it."""
+    """Return None even if another key has placed the call."""
     row = await api.store.placed.get(id_)
     return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
 
@@ -358,7 +357,7 @@ async def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """Leaves out the values, because JSON cannot represent all of them."""
+    """The values are left out, because JSON cannot represent all of them."""
     first = cast(RequestValidationError, error).errors()[0]
     status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
     where = ".".join(str(part) for part in first["loc"][1:])

@@ -44,11 +44,10 @@ GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts if only they may have its flow and its hooks."""
 AGAIN_S: Final = 5
-"""Until the next attempt to hang up."""
 LONGEST_HOLD_S: Final = 5 * 60
 """Maximum time between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""For how long a `Retry-After` is honoured at most."""
+"""The longest `Retry-After` that is honoured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,9 +24,8 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES
 
 LONGEST_CHAIN: Final = 10
-"""How many calls may place the next one."""
 MOST_BYTES: Final = 8_192
-"""Of a call's params as JSON."""
+"""The limit of a call's params as JSON."""
 _CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
 """Matches a control character in JSON, except those with a short escape such as `\n`."""
 LONGEST_AHEAD: Final = timedelta(days=400)
