@@ -101,9 +101,9 @@ class Library:
     async def reload(self, *, confirms_removals: bool = False) -> Project:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns the project that was read, even if the last good one stays in use. That one also stays in use if the
-        revisions
-        cannot be saved or found, because every host must be able to finish a call; this then raises StoreUnavailable.
+        Returns the project that was read. The last good one stays in use if the revisions cannot be saved or found,
+        because
+        every host must be able to finish a call; this then raises StoreUnavailable.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -322,7 +322,7 @@ class PinnedFlows:
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     """The numbers, the startable flows and the default flow that `before` has and `after` does not.
 
-    A number or the default can move to another flow: that is not a removal. Open calls keep their revision.
+    A number or the default can move to another flow.
     """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())

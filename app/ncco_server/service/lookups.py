@@ -273,11 +273,8 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        The context returns a function to call after a wait: it raises LookupFailure if the circuit has opened in the
-        meantime.
-        A LookupFailure with `is_outage` counts as a failure, any other LookupFailure as a success, and a cancellation
-        as
-        neither.
+        It returns a function to call after a wait, which raises LookupFailure if the circuit has opened meanwhile. A
+        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"

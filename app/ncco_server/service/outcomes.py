@@ -23,9 +23,7 @@ RESULT: Final = "result"
 class FlowOutcome(NamedTuple):
     """An outcome of a step, one of the ways a call can continue; `place` is the line that decides.
 
-    Names are `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
-    default`,
-    `result booked`, ...
+    Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
 
     flow: str
@@ -35,11 +33,9 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
+    """Return all outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
-    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
-    outcomes of `hold`; each lookup, with and without a real answer; each step that sets the result. A flow with none of
-    these has one outcome: that it was entered.
+    A lookup has two, with and without a real answer. A flow without any has one outcome: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)

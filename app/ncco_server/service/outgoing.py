@@ -1,7 +1,6 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy. Each host has its own connections,
-so a slow host does not delay requests to others.
+So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy.
 """
 
 from __future__ import annotations
@@ -142,9 +141,7 @@ def _nothing() -> None:
 class HostConnections:
     """The connections to one host: each request has its own connection until its response is read.
 
-    A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request leaves nothing
-    to
-    clean up. httpcore's own pool leaks connections if a task is cancelled at the wrong moment (docs/decisions.md).
+    Only idle connections are listed here, so a cancelled request leaves nothing to clean up (docs/decisions.md).
     """
 
     def __init__(

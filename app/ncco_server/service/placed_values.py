@@ -1,7 +1,6 @@
 """Encrypts the sensitive values of a placed call until its last attempt is over.
 
-A call's key is derived from the server's key and a random salt in the call's row. Every end of the call deletes the
-salt; without it, nobody can decrypt the values, not even with the server's key.
+Every end of the call deletes its salt; without it, nobody can decrypt the values, not even with the server's key.
 """
 
 from __future__ import annotations

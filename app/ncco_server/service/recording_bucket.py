@@ -1,8 +1,7 @@
 """The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-An object exists once it is uploaded completely and the bucket has checked its SHA-256, which is part of the signature.
-Uploads, removals and empty lists are verified, because something else at the bucket's address, such as a login page,
-might report success for every request.
+An object exists once it is uploaded completely and the bucket has checked its SHA-256. Results are verified, because
+something else at the bucket's address, such as a login page, might report success for every request.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
 
-One process at a time finds such calls by the webhooks that were stored since the last round. The calls from before an
-upgrade get their rows in the background, newest first.
+The calls from before an upgrade get their rows in the background, newest first.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
 
-A token is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
+It is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
 varints, the session ID, and a keyed 16-byte BLAKE2b hash. Rendering a turn twice gives the same URLs.
 """
 

@@ -1,7 +1,6 @@
 """Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way that it took. A way in an older revision counts if the flow, the step and its exit still
-exist; calls with other ways are counted separately.
+A call counts once for each way that it took. A way in an older revision counts if its step and exit still exist.
 """
 
 from __future__ import annotations

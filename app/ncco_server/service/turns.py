@@ -134,9 +134,6 @@ class Turns:
         look_ups: makes a function that answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
         ended: called with the result of each call that has ended.
-
-    Attributes:
-        read_rows: answers lookups that read a table; None for the store's rows.
     """
 
     def __init__(

@@ -77,9 +77,8 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
     """The generated secret of a server whose settings have none, in a file that only its owner can read.
 
-    Without it, every restart would lose the running calls. With a memory store, neither the calls nor the secret are
-    kept.
-    Raises SettingsError if the file cannot be used, or several hosts may share the database.
+    With a memory store, neither the calls nor the secret are kept. Raises SettingsError if the file cannot be used, or
+    several hosts may share the database.
     """
     scheme, _, path = database_url.partition(":///")
     if scheme.lower().startswith("memory"):

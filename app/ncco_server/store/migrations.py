@@ -1,8 +1,7 @@
 """The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
 
-During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
-server refuses a schema version that it does not know, but ignores unknown additions: tables and columns with a version
-of their own, which older servers do without.
+A version removes nothing that the previous one needs. A server refuses a schema version that it does not know, but
+ignores additions: tables and columns with a version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations

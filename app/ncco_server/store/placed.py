@@ -481,9 +481,9 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel all waiting calls of a batch, those that are due next first; return how many.
+        """Cancel all waiting calls of a batch, in several transactions; return how many.
 
-        This takes several transactions, so that callers can use the store; `listener` gets the number so far.
+        Those that are due next come first.
         """
         stopped = 0
         while True:
@@ -632,7 +632,7 @@ class PlacedCalls:
     def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
         """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
 
-        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt, if any.
+        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt.
         """
         attempt = yield from _locked_attempt((placed, number))
         if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):

@@ -1,7 +1,6 @@
 """A PostgreSQL database, which several hosts can share. Requires asyncpg: `pip install ".[postgres]"`.
 
-One task writes the webhooks of calls in groups: while one group is committed, the next one fills. If several operations
-of a group run the same statement, it is sent to PostgreSQL once.
+If several operations of a group run the same statement, it is sent once.
 """
 
 from __future__ import annotations

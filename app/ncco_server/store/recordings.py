@@ -1,7 +1,6 @@
 """Recordings of `record` actions, and of speech input if its audio is kept.
 
-The transaction of the webhook that announces a recording writes it; its audio, a file or an object named after the ID,
-and its transcript are fetched later. Combinations of the columns:
+Combinations of the columns:
 
     waiting              state waiting, due_at set
     being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
@@ -9,6 +8,8 @@ and its transcript are fetched later. Combinations of the columns:
     given up             state failed or gone, problem and cure set, due_at NULL
     deleted              deleted_at set, all else as before; this can be undone
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
+
+The audio is a file or an object named after the ID.
 """
 
 from __future__ import annotations

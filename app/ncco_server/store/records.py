@@ -52,8 +52,8 @@ FEW_LINES: Final = 20
 """Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
-"""How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call:
-Vonage may send `started` and `ringing` before it requests the NCCO, and these are stored without a call.
+"""How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
+before the request for the NCCO, and are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -493,12 +493,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Everything about the call with this ID.
-
-        This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
-        its
-        first webhook or after its last one.
-        """
+        """Return everything about a call, with the webhooks and errors that were stored without it."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None

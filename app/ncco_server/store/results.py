@@ -1,8 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call writes its row; one that stores a later fact updates it. Both read the call's turns and
-webhooks while the call is locked, so facts may arrive in any order. The sums are updated later, by one process at a
-time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row from the call's turns and webhooks. The sums
+are updated later, by one process at a time, so that no call waits for a counter.
 """
 
 from __future__ import annotations

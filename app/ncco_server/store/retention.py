@@ -64,8 +64,9 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Expired rows of tables are deleted too. Returns how many rows were deleted. The hashes of forgotten calls' names are
-    kept as long as the calls' last webhooks would have been.
+    Expired rows of tables are deleted too. The hashes of forgotten calls' names stay as long as the calls' last
+    webhooks
+    would have.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]

@@ -380,11 +380,9 @@ def _hashes(names: Sequence[str]) -> list[str]:
 class Store:
     """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
-    Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
-    its
-    rows are written or none. Hooks are written in the transaction that causes them.
-
-    `label` is the database's name in messages, without user and password; `path` is None except for SQLite files.
+    Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
+    are
+    written or none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -542,11 +540,11 @@ class Store:
     def record(
         self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
     ) -> Coroutine[Any, Any, None]:
-        """Write a webhook that does not change the call.
+        """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
         that the
-        webhook announces is written once. For a forgotten call, nothing is written.
+        webhook announces is written once.
         """
         return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
 
@@ -681,24 +679,22 @@ class Store:
     async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
-        results.
-        Later webhooks of deleted calls are not written: to recognise them, the store keeps hashes of the calls'
-        sessions, legs
-        and conversations, for as long as it keeps calls. `rewrite` rewrites all data, which blocks writers meanwhile,
-        to remove
-        deleted data from the files too; see `Forgotten.purged`.
+        The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
+        to
+        recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it keeps
+        calls.
+        `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
         return await forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete up to `limit` rows of each kind that are older than `before` (milliseconds since 1970).
+        """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
 
-        A call's age is that of its last change. Webhooks without a call are only deleted once fewer than `limit` calls
-        are
-        left. Returns how many rows were deleted; 0 means that none are left.
+        Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
+        deleted
+        once fewer than `limit` calls are left.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))

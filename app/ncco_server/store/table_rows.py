@@ -1,7 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-A change locks the row, reads it and writes it back, so that no other change is lost. A turn changes its rows in the
-order of their names, and a group of turns locks these names first, so that no two transactions wait for each other.
+A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
+turns locks these names first, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations

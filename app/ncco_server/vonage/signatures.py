@@ -1,7 +1,7 @@
 """Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-Every claim is checked, so that a token is valid for one request of one account for a few minutes. Vonage's own
-libraries only check the signature. Source: webhook signing (signed callbacks); support article 19033783342876.
+Every claim is checked, so that a token is valid for one request of one account for a few minutes. Source: webhook
+signing (signed callbacks); support article 19033783342876.
 """
 
 from __future__ import annotations
@@ -96,10 +96,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token, if its signature is valid. Raises WrongSignature.
+        """Return the claims of a token, if its signature is valid. Raises WrongSignature.
 
-        The token is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
-        base64url text, so only one encoding of each signature is accepted.
+        The signature is compared as base64url text, so only one encoding of it is accepted. PyJWT is slower
+        (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)

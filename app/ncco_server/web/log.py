@@ -128,7 +128,7 @@ class LineStream:
 
     While nobody reads the pipe or terminal, lines are dropped and counted. Lines are written at the end of each round
     of
-    the event loop, to a file in one write, because each write is a system call.
+    the event loop, because each write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:

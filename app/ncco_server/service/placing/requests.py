@@ -52,12 +52,12 @@ class WantedCall:
 
     Attributes:
         to: the number with its country code, as a person or a program writes it.
-        values: values of the flow's params, by name; text is converted to the params' types.
+        values: values of the flow's params; text is converted to the params' types.
         at: the earliest time of the call (aware); None for now.
         expires_s: seconds after `at`; None for the value in the flow.
         key: identifies repeats of this request by the same owner; "" if it is never repeated.
         keeps_hours: whether it waits for the hours in which the number may be called.
-        chain: the position in a chain of calls in which each call places the next; 0 for the first.
+        chain: how many placed calls led to this one.
     """
 
     flow: str
