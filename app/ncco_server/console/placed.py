@@ -56,12 +56,16 @@ OUTCOMES: Final = {
     "rejected": "declined",
     "failed": "could not be called",
     "expired": "too late to call",
+    "refused": "must not be called",
     "cancelled": "cancelled",
     "unknown": "unknown: check by hand",
 }
 """How a placed call, or one of its attempts, ended, in words."""
 ATTEMPT_STATES: Final = {"placing": "being requested", "placed": "ringing", "answered": "on the line"}
-RESULTS: Final = {"answered": "person", "machine": "message", "cancelled": "other", "expired": "other"}
+RESULTS: Final = {
+    **{"answered": "person", "machine": "message"},
+    **dict.fromkeys(("expired", "refused", "cancelled"), "other"),
+}
 """The colour of each outcome, as the result of an incoming call with that colour; all others are `missed`."""
 EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
 """The choices for when a call expires: seconds, and the same in words."""

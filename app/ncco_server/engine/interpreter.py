@@ -32,6 +32,7 @@ from ncco_server.errors import RenderError
 from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outcomes import OTHERWISE
+from ncco_server.flow.language.selection import TableSearch
 from ncco_server.flow.language.tables import TableRead
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Again, Decision, Go, Outcome
@@ -173,7 +174,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
     """A lookup with its request, rendered for this call. Raises RenderError."""
     request = lookup.request(names)
-    if isinstance(request, TableRead):
+    if isinstance(request, TableRead | TableSearch):
         request = request._replace(at_ms=_milliseconds(run), pending=tuple(run.saves))
     return Lookup(step.name, lookup.name, request, _key(run, step, lookup), run.scopes.flow.name)
 

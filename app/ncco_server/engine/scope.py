@@ -37,16 +37,17 @@ Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 """
 
 
+def person_of(call: Call) -> str:
+    """The number of the other party; "" if it is withheld or not a phone number."""
+    number = call.to if call.direction == "outbound" else call.from_number
+    return number if _NUMBER.fullmatch(number) else ""
+
+
 def call_record(call: Call) -> dict[str, Any]:
-    is_hidden = _NUMBER.fullmatch(call.from_number) is None
-    if call.direction == "outbound":
-        person = call.to if _NUMBER.fullmatch(call.to) else ""
-    else:
-        person = "" if is_hidden else call.from_number
     return {
         "to": call.to,
         "from": call.from_number,
-        "person": person,
+        "person": person_of(call),
         "from_user": call.from_user,
         "uuid": call.uuid,
         "conversation_uuid": call.conversation_uuid,
@@ -56,7 +57,7 @@ def call_record(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
         "request": call.request,
-        "is_hidden": is_hidden,
+        "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
     }
 
 

@@ -152,7 +152,8 @@ def _load(
         {each.read.name: {**each.sources(context), **shared_sources} for each in reversed(flows)},
     )
     calendars = _calendars(context, linked)
-    issues = {issue for file in files for issue in file.shown_issues} | {*check_project(reads, context.shared)}
+    issues = {issue for file in files for issue in file.shown_issues}
+    issues |= {*check_project(reads, context.shared, context.refusals)}
     if extent == "project":
         issues |= {*_check_listed(texts, handlers)}
     if extent != "revision":
@@ -166,7 +167,7 @@ def _load(
         issues |= {fault for path, text in templates.items() for fault in SourceFile(path, text).invisible_characters()}
     callers = {each.file.path for each in flows if each.read.flow and each.read.name not in linked}
     tables = {name: table for name, table in context.shared.tables.items() if table is not None}
-    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables)
+    return Project(linked, _shown(issues, files, texts, callers), dict(texts), calendars, tables, context.refusals)
 
 
 def _read_files(

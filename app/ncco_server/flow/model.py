@@ -13,9 +13,10 @@ from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import Later, SentHook, later_effects, later_hooks
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outbound import Outbound
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.saves import Save
 from ncco_server.flow.language.tables import TableDefinition
@@ -58,7 +59,8 @@ class Step:
         asks: the lookups made on entry.
         saves: the rows of tables changed on entry.
         sends: the hooks sent on entry.
-        events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
+        events: the hooks sent and the rows changed when Vonage reports an event later, by event (`record`,
+            `transcription`, `hangup`).
         result: the flow's own result of a call that enters the step; "" if the step sets none.
     """
 
@@ -73,7 +75,7 @@ class Step:
     asks: tuple[AskedLookup, ...] = ()
     saves: tuple[Save, ...] = ()
     sends: tuple[SentHook, ...] = ()
-    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     result: str = ""
 
     @property
@@ -112,7 +114,7 @@ class Step:
         played = [effect for part in self.parts for effect in part.effects("do")]
         yield from asked
         yield from (Effect("set", "enter", each.value, each.name) for each in self.sets)
-        yield from (effect for save in self.saves for effect in save.effects())
+        yield from (effect for save in self.saves for effect in save.effects("enter"))
         yield from (effect for hook in self.sends for effect in hook.effects("send", "enter"))
         if self.exit.is_early:
             yield from (Effect("read", "early", test) for test in self.exit.reads())
@@ -125,8 +127,7 @@ class Step:
         yield from (Effect("read", "test", test) for test in self.exit.reads())
         yield from (effect for _, effects in self.leaving for effect in effects)
         yield from self.error.effects("error") if self.error is not None else ()
-        later = chain.from_iterable(self.events.values())
-        yield from (effect for hook in later for effect in hook.effects("send", "event"))
+        yield from later_effects(self.events)
 
     @cached_property
     def offers(self) -> Offers:
@@ -206,7 +207,7 @@ class Flow:
     calendars: Mapping[str, Any] = field(default_factory=dict)
     default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
-    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     results: Mapping[str, OwnResult] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
@@ -229,8 +230,8 @@ class Flow:
     def hooks(self) -> Iterator[SentHook]:
         """Every hook of the flow: of its steps, its events and its placed calls."""
         for step in self.steps.values():
-            yield from (*step.sends, *chain.from_iterable(step.events.values()))
-        yield from chain.from_iterable(self.events.values())
+            yield from (*step.sends, *later_hooks(step.events))
+        yield from later_hooks(self.events)
         if self.outbound is not None:
             yield from chain.from_iterable(self.outbound.hooks.values())
 
@@ -293,7 +294,7 @@ class Project:
     """The result of loading: the flows without errors, and every issue.
 
     `calendars` are the opening hours by name; those of a single flow are named `flow.name`. `tables` are those of the
-    shared files, by name.
+    shared files, by name. `refusals` are the callers whom other flows take.
     """
 
     flows: Mapping[str, Flow]
@@ -301,6 +302,7 @@ class Project:
     texts: Mapping[str, str]
     calendars: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, TableDefinition] = field(default_factory=dict)
+    refusals: tuple[CallerRefusal, ...] = ()
 
     @property
     def has_errors(self) -> bool:

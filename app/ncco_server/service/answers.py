@@ -8,6 +8,7 @@ from ncco_server import engine
 from ncco_server.engine import Call, Session, TraceLine, Turn
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
+from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import answer_row, mask
@@ -16,7 +17,7 @@ from ncco_server.service.written_rows import answer_row, mask
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
     """If `flow` is None, the called number selects it. A repeat gets the stored bytes."""
     call = delivery.call
-    found = turns.library.find(call.to, flow)
+    found = await _refusing(turns, delivery) or turns.library.find(call.to, flow)
     id_ = session_id(call.uuid, flow)
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
@@ -35,6 +36,17 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
         if (repeat := await turns.repeat_answer(id_, delivery, secret=secret)) is not None:
             return repeat
     return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
+
+
+async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
+    """The flow of a caller whose number is in a table of `refuse`; None for all others. Raises StoreUnavailable."""
+    project = turns.library.current
+    person = engine.person_of(delivery.call) if project.refusals and delivery.call.direction != "outbound" else ""
+    for refusal in project.refusals if person else ():
+        row = refusal.table.row_of_number(person.removeprefix("+"))
+        if await turns.store.tables.get(row, delivery.received_ms) is not None:
+            return project.flows.get(refusal.flow)
+    return None
 
 
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:

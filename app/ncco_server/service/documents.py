@@ -101,7 +101,7 @@ class PlacedDocument(RowDocument):
     state: Literal["waiting", "calling", "over"]
     """`waiting` for an attempt, `calling` while one is in progress, or `over`."""
     outcome: str
-    """`answered`, Vonage's last status, `cancelled`, `expired` or `unknown`; empty until it is over."""
+    """`answered`, Vonage's last status, `cancelled`, `expired`, `refused` or `unknown`; empty until it is over."""
     problem: str
     """Why it failed or is waiting, in one sentence, or empty."""
     tries: int

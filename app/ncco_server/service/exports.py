@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 from ncco_server.service.call_search import FoundCalls
@@ -78,5 +79,18 @@ def csv_text(
 def _cell(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{Decimal(str(value)):f}"
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in _FORMULA else text
+    return f"'{text}" if _is_formula(text) else text
+
+
+def cell_text(cell: str) -> str:
+    """The text of which `csv_text` has written a cell."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'")[:1] in _FORMULA

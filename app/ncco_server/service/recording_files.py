@@ -146,7 +146,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Replace all kept audio with the files in a folder; `undo` restores the old files, `done` deletes them."""
+        """Replace all kept audio with the files in a folder; `undo` restores the old files, `done` removes them."""
 
     def put(self, id_: str, audio: bytes) -> None:
         with closing(self.begin(id_)) as file:

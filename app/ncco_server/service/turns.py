@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,6 +16,7 @@ from ncco_server.engine.interpreter import Playing, Result
 from ncco_server.engine.session import NOTHING, Cipher, from_json
 from ncco_server.errors import Conflict, RowTaken, StoreUnavailable
 from ncco_server.flow.frame import CallbackKind
+from ncco_server.flow.language.selection import MOST_READ, TableSearch
 from ncco_server.flow.model import Flow, Project
 from ncco_server.ncco.webhooks import InputWebhook
 from ncco_server.results import DecidedResult
@@ -26,9 +27,12 @@ from ncco_server.service.store_probe import StoreProbe
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
     MASKED,
+    NO_ROWS,
+    EventRows,
     answer_row,
     decrypted,
     end_rows,
+    event_rows,
     hook_rows,
     mask,
     name_of_caller,
@@ -38,7 +42,6 @@ from ncco_server.service.written_rows import (
 )
 from ncco_server.store import (
     EndOfCall,
-    HookRow,
     ResultRow,
     SessionRow,
     Store,
@@ -46,7 +49,7 @@ from ncco_server.store import (
     milliseconds,
     moment_of,
 )
-from ncco_server.table_rows import applied
+from ncco_server.table_rows import applied, key_of, table_of
 
 if TYPE_CHECKING:  # most flows record nothing
     from ncco_server.store import RecordingRow
@@ -70,9 +73,22 @@ async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswe
     found = []
     for lookup in wanted:
         request = lookup.request
+        if isinstance(request, TableSearch):
+            found.append(await _search(store, request))
+            continue
         columns = await store.tables.get(request.row, request.at_ms) if request.row else None
         found.append(LookupAnswer(applied(columns, request.row, request.pending)))
     return tuple(found)
+
+
+async def _search(store: Store, request: TableSearch) -> LookupAnswer:
+    rows = await store.tables.of_table(request.table, limit=MOST_READ + 1)
+    if len(rows) > MOST_READ:
+        return LookupAnswer(None, f"the table {request.table} has more than {MOST_READ:,} rows: find rows by their key")
+    kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
+    names = dict.fromkeys((*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)))
+    changed = ((name, applied(kept.get(name), name, request.pending)) for name in names)
+    return LookupAnswer(request.choose([(key_of(name), columns) for name, columns in changed if columns is not None]))
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -289,15 +305,15 @@ class Turns:
                 continue
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
-    def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks for an event on a wait. The store ignores the hooks of a repeated delivery."""
+    def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
+        """What an event on a wait causes. The store ignores that of a repeated delivery."""
         if flow is None or delivery.problem:
-            return ()
+            return NO_ROWS
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
-        hooks = engine.observe(flow, session, ref, delivery.webhook, context)
-        return hook_rows(hooks, session.id, delivery.received_ms)
+        effects = engine.observe(flow, session, ref, delivery.webhook, context)
+        return event_rows(effects, session.id, delivery.received_ms)
 
-    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: Sequence[HookRow] = ()) -> None:
+    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
         """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
@@ -305,8 +321,8 @@ class Turns:
         context = self.policy.turn_context(moment_of(received.received_at), delivery.base_url)
         for _ in range(ATTEMPTS):
             calls = await self.store.calls_of(leg)
-            hooks = list(before)
-            last: tuple[HookRow, ...] = ()
+            rows = before
+            last = NO_ROWS
             ends = []
             for row in calls:
                 session = session_of(row)
@@ -319,20 +335,19 @@ class Turns:
                     continue
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
-                hooks += hook_rows(
-                    engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
-                )
+                left = engine.hang_up(flow, session, delivery.webhook, context, seen)
+                rows = rows.with_later(event_rows(left, row.id, received.received_at))
                 if reports_end:
                     decided = await self._decided(session, is_lost=False)
                     ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
-                    last = end_rows(ended, row, received.received_at) or last
-            if last and not await self._has_reported_end(leg):
-                hooks += last
+                    last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
+            if last != NO_ROWS and not await self._has_reported_end(leg):
+                rows = rows.with_later(last)
             try:
-                results = await self.store.end(leg, ends, received, hooks=hooks)
+                results = await self.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
             except Conflict:
                 continue
-            if hooks:
+            if rows.hooks:
                 self.hooks_written()
             for result in results:
                 self.ended(result)
@@ -340,23 +355,25 @@ class Turns:
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def end_lost(self, id_: str, now: datetime) -> bool:
-        """Store that the end of a call was never reported, with the hooks for the end; False if the call moved on."""
+        """Store that the end of a call was never reported, with what the end causes; False if the call moved on."""
         row = await self.store.load(id_)
         if row is None or row.is_over:
             return False
         now_ms = milliseconds(now)
-        hooks: tuple[HookRow, ...] = ()
+        rows = NO_ROWS
         session = session_of(row)
         flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
         may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
         if session and flow and may_report and not await self._has_reported_end(row.leg):
             context = self.policy.turn_context(now, "")
             decided = await self._decided(session, is_lost=True)
-            hooks = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
-        results = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
+            rows = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
+        results = await self.store.end_lost(
+            end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
+        )
         if results is None:
             return False
-        if hooks:
+        if rows.hooks:
             self.hooks_written()
         for result in results:
             self.ended(result)
@@ -385,12 +402,15 @@ class Turns:
         delivery: Delivery,
         kind: CallbackKind,
         *,
-        hooks: tuple[HookRow, ...] = (),
+        before: EventRows = NO_ROWS,
         recording: RecordingRow | None = None,
     ) -> Reply:
-        """Store the next turn, then reply with it. `hooks` come before the turn's own. Raises Conflict."""
+        """Store the next turn, then reply with it. What its event causes comes `before` the turn's own.
+
+        Raises Conflict.
+        """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        hooks = (*before.hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
@@ -402,7 +422,7 @@ class Turns:
             recording=recording,
             parent=parent,
             has_called=bool(turn.called),
-            saves=turn.saves,
+            saves=(*before.saves, *turn.saves) if before.saves else turn.saves,
         )
         if hooks:
             self.hooks_written()
@@ -411,10 +431,10 @@ class Turns:
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
-        self, received: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self, received: WebhookRow, rows: EventRows = NO_ROWS, recording: RecordingRow | None = None
     ) -> None:
-        await self.store.record(received, hooks=hooks, recording=recording)
-        if hooks:
+        await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
+        if rows.hooks:
             self.hooks_written()
 
     def announced(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ncco_server import engine
@@ -15,8 +14,8 @@ from ncco_server.service import called_parties
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
-from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
-from ncco_server.store import HookRow, SessionRow, WebhookRow
+from ncco_server.service.written_rows import NO_ROWS, REFUSED, EventRows, status_of, webhook_row
+from ncco_server.store import SessionRow, WebhookRow
 
 if TYPE_CHECKING:  # most flows record nothing
     from ncco_server.store import RecordingRow
@@ -54,12 +53,12 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     cipher = await turns.cipher_of(flow, session)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
-    hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
+    rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
-        await _record_on_wait(turns, received, hooks, ref, delivery, recording=recording)
+        await _record_on_wait(turns, received, rows, ref, delivery, recording=recording)
         return Reply.recorded(session, delivery.kind, received)
-    return await turns.advance(row, turn, received, delivery, ref.kind, hooks=hooks, recording=recording)
+    return await turns.advance(row, turn, received, delivery, ref.kind, before=rows, recording=recording)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
@@ -72,7 +71,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = turns.announced(delivery, session, ref, flow)
     await _record_on_wait(
-        turns, received, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
+        turns, received, turns.event_rows(flow, session, ref, delivery), ref, delivery, recording=recording
     )
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)
@@ -98,7 +97,7 @@ def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | N
 async def _record_on_wait(
     turns: Turns,
     received: WebhookRow,
-    hooks: Sequence[HookRow],
+    rows: EventRows,
     ref: WaitRef,
     delivery: Delivery,
     *,
@@ -115,9 +114,9 @@ async def _record_on_wait(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
     if party is None or party.is_over or delivery.problem:
-        await turns.record(received, hooks, recording)
+        await turns.record(received, rows, recording)
     else:
-        await turns.end(party.leg, received, delivery, hooks)
+        await turns.end(party.leg, received, delivery, rows)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:

@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 
-from ncco_server.engine import Session, Turn, WaitRef
+from ncco_server.engine import EventEffects, Session, Turn, WaitRef
 from ncco_server.engine.session import NOTHING, Cipher, to_json
 from ncco_server.flow.language.hooks import Hook
 from ncco_server.flow.model import Flow
@@ -28,6 +28,7 @@ from ncco_server.ncco.webhooks import (
 )
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.table_rows import RowChange
 
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
@@ -213,10 +214,35 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
-def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
-    """The IDs depend only on the leg, so that receivers recognise repeats."""
-    rows = enumerate(hook_rows(hooks, call.id, now))
-    return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+class EventRows(NamedTuple):
+    """What an event causes, as it is written with its webhook.
+
+    Attributes:
+        hooks: the hooks to send.
+        saves: the changes of tables' rows.
+    """
+
+    hooks: tuple[HookRow, ...] = ()
+    saves: tuple[RowChange, ...] = ()
+
+    def with_later(self, rows: EventRows) -> EventRows:
+        """These rows, and then those of another event of the same webhook."""
+        return EventRows((*self.hooks, *rows.hooks), (*self.saves, *rows.saves))
+
+
+NO_ROWS: Final = EventRows()
+
+
+def event_rows(effects: EventEffects, session: str, now: int) -> EventRows:
+    """What an event causes, in order; see `hook_rows`."""
+    return EventRows(hook_rows(effects.hooks, session, now), effects.saves)
+
+
+def end_rows(effects: EventEffects, call: SessionRow, now: int) -> EventRows:
+    """Their IDs depend only on the leg, so receivers recognise repeats."""
+    rows = enumerate(hook_rows(effects.hooks, call.id, now))
+    hooks = tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+    return EventRows(hooks, effects.saves)
 
 
 def _digest(*parts: object) -> str:

@@ -109,6 +109,14 @@ class Vonage(CallControl):
         self.begin(leg, run(self, leg, call))
         return leg
 
+    def uncalled(self, to: str) -> Leg:
+        """The leg of a call that nobody has placed, for a caller who expects one: it is over, without any webhook."""
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = self.new_leg(Identity(next(self.ids).hex, "outbound", "phone", to, None), conversation, self.event_target)
+        leg.ended_ms = self.clock.ms
+        leg.over.fire()
+        return leg
+
     def _answer(self, leg: Leg) -> Steps[None]:
         """Request the first NCCO and play it.
 

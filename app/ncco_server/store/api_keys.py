@@ -9,9 +9,11 @@ from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import API_KEYS_TABLE
 
-_INSERT: Final = Sql(f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)")
-_SELECT: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1")
-_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} ORDER BY name, created_at")
+_INSERT: Final = Sql(
+    f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at, tables) VALUES ($1, $2, $3, $4, $5)"
+)
+_SELECT: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} WHERE hash = $1")
+_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} ORDER BY name, created_at")
 _DELETE: Final = Sql(f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash")
 _DELETE_OLD: Final = Sql(f"""
     DELETE FROM {API_KEYS_TABLE}
@@ -20,12 +22,23 @@ _DELETE_OLD: Final = Sql(f"""
 """)
 
 
+READ: Final = ":read"
+"""After the name of a table that a key may only read."""
+
+
 class ApiKeyRow(NamedTuple):
     """A key, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
 
     name: str
     flows: tuple[str, ...]
     created_at: int
+    tables: tuple[str, ...] = ()
+
+    def may_change(self, table: str) -> bool:
+        return table in self.tables
+
+    def may_read(self, table: str) -> bool:
+        return table in self.tables or table + READ in self.tables
 
 
 class ApiKeys:
@@ -37,7 +50,7 @@ class ApiKeys:
     @in_one_transaction
     def add(self, key: str, row: ApiKeyRow) -> Work[None]:
         """Store a new key. A name can have several keys: an old key works until it is removed."""
-        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at)
+        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
         rows = await self.database.read(_SELECT, hash_of(key))
@@ -53,4 +66,5 @@ class ApiKeys:
 
 
 def _row(row: Row) -> ApiKeyRow:
-    return ApiKeyRow(row[0], tuple(row[1].split(",")), row[2])
+    name, flows, created_at, tables = row
+    return ApiKeyRow(name, tuple(filter(None, flows.split(","))), created_at, tuple(filter(None, tables.split(","))))

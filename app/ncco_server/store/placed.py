@@ -32,7 +32,9 @@ from ncco_server.store.database import Database, Many, Row, Work, give_way, in_o
 from ncco_server.store.hooks import add_hooks
 from ncco_server.store.rows import HookRow
 from ncco_server.store.sql import ListSql, Sql, marks
+from ncco_server.store.table_rows import find
 from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
+from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
 """Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second, but requests may
@@ -183,6 +185,7 @@ class Begun(NamedTuple):
 
     attempt: AttemptRow | None
     look_at: int = 0
+    refused_by: str = ""
 
 
 class AttemptResult(NamedTuple):
@@ -559,10 +562,20 @@ class PlacedCalls:
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
-    def begin(self, row: PlacedRow, revision: str, now: int, give_up_at: int, limits: PlacingLimits) -> Work[Begun]:
+    def begin(
+        self,
+        row: PlacedRow,
+        revision: str,
+        now: int,
+        give_up_at: int,
+        limits: PlacingLimits,
+        *,
+        refusing: Sequence[str] = (),
+    ) -> Work[Begun]:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
-        If this returns an attempt, exactly one request may be sent for it.
+        If this returns an attempt, exactly one request may be sent for it. Rows of tables named in `refusing` prevent
+        it if they were committed before this transaction read them. Raises HashKeyLost.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -573,6 +586,9 @@ class PlacedCalls:
             return Begun(None, now + BUSY_MS)
         if (yield _COUNT_SINCE, (now - DAY_MS,))[0][0] >= limits.per_day:
             return Begun(None, now + MINUTE_MS)
+        for name in refusing:
+            if (yield from find(name, now)):
+                return Begun(None, refused_by=table_of(name))
         if not (yield _BEGIN, (row.id, row.tries, now)):
             return Begun(None)
         attempt = AttemptRow(

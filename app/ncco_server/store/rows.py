@@ -310,4 +310,6 @@ class Forgotten(NamedTuple):
     recordings: int = 0
     placed: int = 0
     rows: int = 0
+    hashes: int = 0
+    texts: int = 0
     purged: bool | None = None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
@@ -44,7 +45,7 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.table_rows import TableRows, claim, release, write
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
-from ncco_server.table_rows import RowChange
+from ncco_server.table_rows import RowChange, StoredTypes
 
 if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.api_keys import ApiKeys
@@ -293,14 +294,14 @@ def _advance(
     saves: Sequence[RowChange],
 ) -> Work[None]:
     """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
-    taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
+    taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         yield from release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if saves:
-        yield from write(saves, taken, turn.created_at, _author(turn))
+        yield from write(saves, taken, turn.created_at, _author(turn.session))
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -318,30 +319,56 @@ def _add_turn(
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
 
 
-def _author(turn: TurnRow) -> str:
-    return f"call {turn.session}"
+def _author(session: str) -> str:
+    return f"call {session}"
 
 
-def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
+def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
+    """The keys of an operation that also changes rows of tables."""
+    return (*keys, *[each.row for each in saves]) if saves else keys
+
+
+def _record(
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    recording: RecordingRow | None = None,
+    saves: Sequence[RowChange] = (),
+) -> Work[None]:
+    """Write a webhook that does not change the call; see `Store.record`."""
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
     is_repeated = False
     may_change = may_change_result(webhook)
-    is_known = bool((hooks and webhook.wait >= 0) or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
-    if is_known and hooks and webhook.wait >= 0:
+    may_repeat = bool(hooks or saves) and webhook.wait >= 0
+    is_known = (may_repeat or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
+    if is_known and may_repeat:
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
         yield from add_hooks(hooks)
+        yield from _save(saves, webhook.session, webhook.received_at)
     if recording is not None:
         yield from _add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
 
 
-def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[list[ResultRow]]:
+def _save(saves: Sequence[RowChange], session: str, at: int) -> Work[None]:
+    """Change rows because of an event of a call."""
+    if saves:
+        yield from write(saves, (), at, _author(session))
+
+
+def _end(
+    leg: str,
+    calls: Sequence[EndOfCall],
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    saves: Sequence[RowChange],
+) -> Work[list[ResultRow]]:
+    """Write a webhook and end the open calls of a leg; return their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
@@ -349,7 +376,8 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
     stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
     for call in calls:
         yield END_CALL, (stored[call.id].key, at)
-    yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
+    is_caused = bool(calls) or webhook.wait >= 0
+    yield from _record(webhook, hooks if is_caused else (), saves=saves if is_caused else ())
     if calls:
         return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
     if leg:
@@ -357,12 +385,15 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
     return []
 
 
-def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[list[ResultRow] | None]:
-    """Return None if the call was not open in this version."""
+def _end_lost(
+    call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
+) -> Work[list[ResultRow] | None]:
+    """End a call whose end was not reported; return None if it was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
     yield from add_hooks(hooks)
+    yield from _save(saves, call.id, at)
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
@@ -477,7 +508,7 @@ class Store:
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def _open_call(
         self,
@@ -491,7 +522,7 @@ class Store:
         saves: Sequence[RowChange],
     ) -> Work[bool]:
         """The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
+        taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -512,7 +543,7 @@ class Store:
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
         if saves:
-            yield from write(saves, taken, turn.created_at, _author(turn))
+            yield from write(saves, taken, turn.created_at, _author(turn.session))
         return True
 
     def advance(
@@ -535,10 +566,15 @@ class Store:
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def record(
-        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
@@ -546,10 +582,17 @@ class Store:
         that the
         webhook announces is written once.
         """
-        return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
+        work = partial(_record, webhook, hooks, recording, saves)
+        return self.database.write(work, _with_rows((webhook.session,), saves))
 
     def end(
-        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        leg: str,
+        calls: Sequence[EndOfCall],
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, list[ResultRow]]:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
@@ -560,16 +603,24 @@ class Store:
         Returns the
         results, oldest first; called parties have none.
         """
-        return self.database.write(partial(_end, leg, calls, webhook, hooks), (leg, webhook.session))
+        return self.database.write(
+            partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
+        )
 
     def end_lost(
-        self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
+        self,
+        call: EndOfCall,
+        leg: str,
+        at: int,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
-        """Mark a call as over whose end was not reported, and write its result and hooks. Its `updated_at` stays.
+        """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
 
         Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
         """
-        return self.database.write(partial(_end_lost, call, leg, at, hooks), (leg, call.id))
+        return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
         rows = await self.database.read(SELECT_CALL, session)
@@ -676,7 +727,15 @@ class Store:
 
     # Deletion
 
-    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
+    async def forget(
+        self,
+        numbers: Sequence[str],
+        *,
+        tables: Mapping[str, StoredTypes] = MappingProxyType({}),
+        now: int = 0,
+        dry_run: bool = False,
+        rewrite: bool = False,
+    ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
@@ -687,7 +746,7 @@ class Store:
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
-        return await forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
+        return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
         """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.

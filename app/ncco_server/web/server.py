@@ -230,10 +230,10 @@ def _api_port(settings: Settings) -> Iterator[None]:
     if settings.has_memory_store:
         cure = "Keep the calls in a database: NCCO_DATABASE_URL=sqlite:///ncco.db"
         raise SettingsError("NCCO_API_PORT", "the API cannot reach calls that are kept in memory", cure)
-    from ncco_server.web.placing_api import placing_api  # noqa: PLC0415 - only for servers with this API
+    from ncco_server.web.programs_app import programs_app  # noqa: PLC0415 - only for servers with this API
 
     with listening(settings.api_host, settings.api_port, names=("NCCO_API_HOST", "NCCO_API_PORT")) as bound:
-        app = placing_api(
+        app = programs_app(
             open_store(settings.database_url), settings.dial_allow, wait_keys(settings), settings.python_flows
         )
         with _beside(app, bound, "placing API", finish_s=5):

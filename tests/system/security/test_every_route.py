@@ -25,7 +25,7 @@ from ncco_server.settings import Settings
 from ncco_server.store import open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web import create_app
-from ncco_server.web.placing_api import placing_api
+from ncco_server.web.programs_app import programs_app
 from tests.support.stored_rows import placed_row
 from tests.support.tracked import ROOT
 from tests.system.security.route_table import HOSTILE_TEXTS, RouteRequest, RouteTable
@@ -270,7 +270,7 @@ class Api:
 async def api(home: Path, owner: str) -> AsyncIterator[Api]:
     """The placing API with a key of this name, and calls that were requested in every other way."""
     store = open_store(f"sqlite:///{home}/calls.db")
-    app = placing_api(store, ("44",), (b"key of the test",))
+    app = programs_app(store, ("44",), (b"key of the test",))
     async with app.router.lifespan_context(app), client_of(app) as client:
         await store.api_keys.add(KEY, ApiKeyRow(owner, ("reminder", "reception"), 0))
         origins = [("console", owner), ("hook", owner), ("cli", owner), ("console", ""), ("api", f"{owner}2")]

@@ -89,10 +89,12 @@ async def phone(
     flow: str = "",
     line: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
-    """Show the page with a file: the given one, that of a given flow, or that of the flow that takes any number."""
+    """Show the page with a file: the given one, that of a given flow, or that of a flow that calls reach."""
     read = await console.read_project()
     flows = read.project.flows
-    preferred = sorted(flows.values(), key=lambda each: (not each.default, not each.is_startable, each.name))
+    preferred = sorted(
+        flows.values(), key=lambda each: (not each.default, not each.numbers, not each.is_startable, each.name)
+    )
     known = [flows[flow].place.file] if flow in flows else [each.place.file for each in preferred]
     shown = file if file in read.texts else next(iter([*known, *sorted(read.texts)]), PASTED[0])
     playable = await asyncio.to_thread(read_source, console.project, PhoneText(file=shown))

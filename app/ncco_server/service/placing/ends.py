@@ -39,7 +39,7 @@ async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: date
 
 
 async def end_waiting(turns: Turns, row: PlacedRow, flow: Flow | None, result: AttemptResult, now: datetime) -> None:
-    """The outcome is `expired` or `failed`."""
+    """The outcome is `expired`, `refused` or `failed`."""
     hooks = _hooks(turns, flow, row, result.outcome, now)
     if await turns.store.placed.end_waiting(row, result._replace(hooks=hooks), milliseconds(now)) and hooks:
         turns.hooks_written()

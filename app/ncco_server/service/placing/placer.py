@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from ncco_server.engine.dialling import refusal
-from ncco_server.errors import VonageApiError
-from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from ncco_server.errors import HashKeyLost, VonageApiError
+from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.hook_posts import seconds_until
@@ -165,10 +165,18 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
 
     async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
         """() if no call can be placed now, None if this call is no longer due."""
-        at = milliseconds(now)
-        begun = await self._placed.begin(
-            row, flow.revision, at, self._give_up_at(outbound_of(flow)), self._policy.limits
-        )
+        at, outbound = milliseconds(now), outbound_of(flow)
+        refusing = outbound.refusing(row.number)
+        try:
+            begun = await self._placed.begin(
+                row, flow.revision, at, self._give_up_at(outbound), self._policy.limits, refusing=refusing
+            )
+        except HashKeyLost as error:
+            await self._pause(f"{error}; {error.cure}")
+            return ()
+        if begun.refused_by:
+            problem = f"the number is in the table {begun.refused_by}"
+            await end_waiting(self._turns, row, flow, AttemptResult(REFUSED, problem), now)
         if begun.attempt is not None:
             return [begun.attempt]
         if begun.look_at:
@@ -196,8 +204,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
         problem = str(error)
         if error.status == HTTPStatus.UNAUTHORIZED:
-            self._reports.troubled(f"placing is paused: {problem}")
-            await self.write(self._placed.pause(self.now(), "this server", problem))
+            await self._pause(problem)
             await self._not_sent(row, problem)
         elif error.outcome == "not_sent":
             await self._hold(problem, seconds_until(error.retry_after, self.clock()))
@@ -206,6 +213,11 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
         else:
             await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
+
+    async def _pause(self, problem: str) -> None:
+        """Place no calls until a person has solved the problem."""
+        self._reports.troubled(f"placing is paused: {problem}")
+        await self.write(self._placed.pause(self.now(), "this server", problem))
 
     async def _hold(self, problem: str, asked_s: float) -> None:
         """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""

@@ -208,9 +208,9 @@ def _decides(literals: Literals, fact: Path) -> bool:
 
 
 def _fact(path: Path) -> Path:
-    """The call field that a path belongs to; `call.is_hidden` belongs to `call.from`."""
+    """The call field that a path belongs to; `call.is_hidden` and `call.person` belong to `call.from`."""
     fact = path[:3] if len(path) > 1 and path[1] in _MAPS else path[:2]
-    return _FROM if fact == ("call", "is_hidden") else fact
+    return _FROM if fact in (("call", "is_hidden"), ("call", "person")) else fact
 
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
+from ncco_server.flow.language.hooks import SentHook, later_hooks
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
@@ -263,7 +264,7 @@ def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _hooks_of(step: Step) -> set[str]:
-    return {hook.name for hooks in (step.sends, *step.events.values()) for hook in hooks}
+    return {hook.name for hook in (*step.sends, *later_hooks(step.events))}
 
 
 _TURN_CHECKS: Final = (
@@ -385,7 +386,7 @@ def _effects(explored: Explored, turn: Transition) -> str:
     """What does not happen without a turn after a dial, as text; "" for nothing. Hooks of `ended` are sent anyway."""
     entered = [explored.step(where) for where in turn.entered]
     flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
-    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ())}
+    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ()) if isinstance(hook, SentHook)}
     played = [step.name for step in entered if step.parts]
     sent = [hook.name for step in entered for hook in step.sends if hook.name not in ended]
     assigned = [each.name for each in chain(_completed(explored, turn).target.sets, *(step.sets for step in entered))]

@@ -101,14 +101,17 @@ class PlacedAttempts:
         self._id = ""
 
     async def ring(self, row: PlacedRow, flow: Flow) -> Leg:
-        """Call until somebody hears the flow, or until no attempt is left; return the leg of the last attempt."""
+        """Call until somebody hears the flow, or until no attempt is left; return the leg of the last attempt.
+
+        Without any attempt, such as to a number that must not be called, the leg is one that is over.
+        """
         (row,) = await self._store.placed.add([row])
         self._id = row.id
         while row.state != "over" and not self._is_heard(flow):
             await self._place()
             await self._pass(await self._known(), flow)
             row = await self._known()
-        return self._api.legs[-1]
+        return self._api.legs[-1] if self._api.legs else self._vonage.uncalled(row.number)
 
     async def made(self) -> Sequence[tuple[datetime, str]]:
         attempts = await self._store.placed.attempts(self._id)

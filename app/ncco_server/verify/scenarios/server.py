@@ -263,15 +263,26 @@ class CallStore(Store):
         await self._remember(webhook, hooks)
 
     async def record(
-        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        saves: Sequence[RowChange] = (),
     ) -> None:
-        await super().record(webhook, hooks=hooks, recording=recording)
+        await super().record(webhook, hooks=hooks, recording=recording, saves=saves)
         await self._remember(webhook, hooks)
 
     async def end(
-        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        leg: str,
+        calls: Sequence[EndOfCall],
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> list[ResultRow]:
-        ended = await super().end(leg, calls, webhook, hooks=hooks)
+        ended = await super().end(leg, calls, webhook, hooks=hooks, saves=saves)
         await self._remember(webhook, hooks)
         return ended
 
