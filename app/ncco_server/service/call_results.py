@@ -22,8 +22,7 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     """Return None for a called party's leg or a placed call.
 
     A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
-    `flows`
-    contain the flow that the call is in.
+    `flows` contain the flow that the call is in.
     """
     state = json_object(session.state)
     call = state.get("call", {})

@@ -30,8 +30,7 @@ class FoundCalls:
     Attributes:
         next: the key after which more calls may match; None if there are none.
         searched_until: if a search for a word was stopped early, when the last call that it looked at began
-            (milliseconds
-            since 1970).
+            (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)

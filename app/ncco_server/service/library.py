@@ -56,9 +56,8 @@ class Library:
     """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
     The released project is the last good one of any server on the same store. A starting server uses it if its flows
-    have
-    errors, while reading the files takes long, and if something that callers can reach has been removed, until that is
-    confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
+    have errors, while reading the files takes long, and if something that callers can reach has been removed, until
+    that is confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
 
     Attributes:
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
@@ -102,8 +101,7 @@ class Library:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
         Returns the project that was read. The last good one stays in use if the revisions cannot be saved or found,
-        because
-        every host must be able to finish a call; this then raises StoreUnavailable.
+        because every host must be able to finish a call; this then raises StoreUnavailable.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -208,8 +206,7 @@ class Library:
         """As `find`, while the store is unavailable.
 
         If the store was never available, the flow is one of the files, unless they have errors. For an open call
-        (`is_open`),
-        the called number may be that of a person this server called, so it must be listed.
+        (`is_open`), the called number may be that of a person this server called, so it must be listed.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)

@@ -28,8 +28,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
-            `never`
-            (a retry would fail too).
+            `never` (a retry would fail too).
         problem: why the hook was not sent, in a few words without values of the call.
         wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
         is_slow: whether the receiver did not reply in time.

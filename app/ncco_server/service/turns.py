@@ -193,8 +193,7 @@ class Turns:
         """Store the first turn of a call, then reply with it, even if the call was forgotten.
 
         Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again. `params`
-        are those
-        of the answer URL, with tokens in place of sensitive values.
+        are those of the answer URL, with tokens in place of sensitive values.
         """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
@@ -233,8 +232,7 @@ class Turns:
         """The NCCO that answered a delivery; see `Store.reply`.
 
         A sensitive param of the placed call `request` is decrypted. Once that is no longer possible, the failsafe NCCO
-        is
-        returned.
+        is returned.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:

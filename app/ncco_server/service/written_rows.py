@@ -176,8 +176,7 @@ def turn_row(
     """The row of a turn, with what a replay needs: its time, webhook, results of lookups and functions, and URL params.
 
     It also contains the names of the turn's hooks by ID, because hooks are deleted once they are sent, and the time
-    from
-    receiving the webhook to finishing the turn in microseconds (`us`).
+    from receiving the webhook to finishing the turn in microseconds (`us`).
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:

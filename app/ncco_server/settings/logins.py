@@ -76,8 +76,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
     """The logins by name. Changes to this map are written on exit; if no login is left, the file is removed.
 
     The file is replaced atomically, and only its owner can read it. If root writes the file, its owner stays that of
-    the
-    previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
+    the previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
 
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.

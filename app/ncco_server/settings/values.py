@@ -70,8 +70,7 @@ def read_public_url(text: str) -> str:
     """Parse an http or https URL without a query or fragment, and remove its trailing slash.
 
     Host and scheme become lower case, and a default port is removed, because keys are derived from the URL and must be
-    the
-    same on every host.
+    the same on every host.
     """
     if not text.strip():
         return ""

@@ -117,8 +117,7 @@ class Database(Protocol):
     """Runs the store's reads and writes.
 
     `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
-    outlives
-    the process.
+    outlives the process.
     """
 
     label: str
@@ -148,14 +147,12 @@ class Database(Protocol):
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
         If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
-        rows
-        that cannot be stored, and StoreUnavailable.
+        rows that cannot be stored, and StoreUnavailable.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
             keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
-                it has
-                priority and is grouped. It must not contain `Many` statements.
+                it has priority and is grouped. It must not contain `Many` statements.
         """
 
     async def trim(self) -> None:
@@ -177,8 +174,7 @@ class Database(Protocol):
         """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
 
         Returns True if the data is removed, False if another program prevents that, and None if deleted rows stay in
-        the files
-        until their space is reused.
+        the files until their space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:

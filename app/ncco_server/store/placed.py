@@ -77,8 +77,7 @@ class PlacedRow(NamedTuple):
         expires_at: None if it never expires.
         due_at: when to try the call next; None if it is not waiting.
         salt: added to the server's key to encrypt `params`. Every end of the call deletes it, so that nobody can
-            decrypt
-            them any more.
+            decrypt them any more.
         origin: "" if a host without this column stored it.
     """
 
@@ -470,8 +469,7 @@ class PlacedCalls:
         """Cancel a call; return its previous row, or None if there is no such call.
 
         A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
-        hears a
-        goodbye; this method does not hang up. A call that is over does not change.
+        hears a goodbye; this method does not hang up. A call that is over does not change.
         """
         found = yield _LOCK, (id_,)
         if not found:
@@ -676,10 +674,8 @@ class PlacedCalls:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         They hear it if the call was cancelled, if another leg has the attempt, if a later attempt is in progress, or if
-        Vonage
-        had hung up on a machine. If this attempt had been given up while the next one waits, the call ends without that
-        one. If
-        it was the last attempt, its hooks have been sent, so its outcome stays.
+        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends
+        without that one. If it was the last attempt, its hooks have been sent, so its outcome stays.
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """

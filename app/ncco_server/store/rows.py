@@ -74,10 +74,9 @@ class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
     `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
-    delivery
-    gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the turn
-    could
-    not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the row.
+    delivery gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
+    turn could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the
+    row.
     """
 
     session: str

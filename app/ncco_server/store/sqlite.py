@@ -316,8 +316,7 @@ class _FileWriter(_Writer):
         """Write groups, and write a long log back, because SQLite would do so while callers wait.
 
         Another thread writes most of it back during commits. The last few pages are written here when no write is
-        waiting:
-        SQLite only restarts a log that is written back completely.
+        waiting: SQLite only restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)

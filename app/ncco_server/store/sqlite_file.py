@@ -196,8 +196,7 @@ def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
     A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
-    opened,
-    because closing it again would drop the locks of all this process's connections to it.
+    opened, because closing it again would drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):

@@ -334,7 +334,6 @@ def _record(
     recording: RecordingRow | None = None,
     saves: Sequence[RowChange] = (),
 ) -> Work[None]:
-    """Write a webhook that does not change the call; see `Store.record`."""
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
@@ -368,7 +367,6 @@ def _end(
     hooks: Sequence[HookRow],
     saves: Sequence[RowChange],
 ) -> Work[list[ResultRow]]:
-    """Write a webhook and end the open calls of a leg; return their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
@@ -388,7 +386,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """End a call whose end was not reported; return None if it was not open in this version."""
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -412,8 +410,7 @@ class Store:
     """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
     Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
-    are
-    written or none. Hooks are written in the transaction that causes them.
+    are written or none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -501,10 +498,8 @@ class Store:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
         The call `parent` gets the turn's own result, if it has one. Returns False if the call's ID, leg or conversation
-        was
-        forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
-        results are
-        deleted from `functions`.
+        was forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
@@ -579,8 +574,7 @@ class Store:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the
-        webhook announces is written once.
+        that the webhook announces is written once.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         return self.database.write(work, _with_rows((webhook.session,), saves))
@@ -598,10 +592,8 @@ class Store:
 
         Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
         `updated_at` becomes the webhook's `received_at`. The hooks of a repeated delivery are not written, nor, if no
-        call was
-        open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this end.
-        Returns the
-        results, oldest first; called parties have none.
+        call was open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this
+        end. Returns the results, oldest first; called parties have none.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
@@ -752,8 +744,7 @@ class Store:
         """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
 
         Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
-        deleted
-        once fewer than `limit` calls are left.
+        deleted once fewer than `limit` calls are left.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))

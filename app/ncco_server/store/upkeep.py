@@ -141,8 +141,7 @@ class UpkeepReader:
         """Find the ended calls whose result lacks something that an older host wrote.
 
         Each key has the time of the call's end in milliseconds if a webhook after `after`, and up to `until`, reports
-        it.
-        Call-backs up to `called_back_after` are left out.
+        it. Call-backs up to `called_back_after` are left out.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}

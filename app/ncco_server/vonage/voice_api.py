@@ -277,8 +277,7 @@ class VoiceApi:
         """Reads at most a little more than `MAX_BYTES` of the body.
 
         Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
-        be
-        unclear whether the request arrived.
+        be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",

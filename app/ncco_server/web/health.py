@@ -39,8 +39,7 @@ class Readiness:
         """The content of `/readyz`.
 
         A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
-        would
-        take every host out of service.
+        would take every host out of service.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []

@@ -127,8 +127,7 @@ class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
     While nobody reads the pipe or terminal, lines are dropped and counted. Lines are written at the end of each round
-    of
-    the event loop, because each write is a system call.
+    of the event loop, because each write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:

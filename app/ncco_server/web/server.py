@@ -110,8 +110,7 @@ async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before the server listens, so that an error is reported in one sentence.
 
     Returns the schema that the store had before; None for a store that is in memory or unavailable, which is tried
-    again
-    later.
+    again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):

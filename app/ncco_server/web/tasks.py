@@ -175,8 +175,7 @@ class _CallJobs:
     """The jobs that look after stored calls.
 
     Old calls are only deleted after the first search for missed ends of calls, and after the first search for calls
-    without
-    results, which are kept.
+    without results, which are kept.
     """
 
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:
