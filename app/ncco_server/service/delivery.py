@@ -121,7 +121,7 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """Empty if the field is missing or neither text nor a number."""
+    """Return "" if the field is missing or neither text nor a number."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 

@@ -90,7 +90,7 @@ def _any_in(addresses: Collection[Address], networks: Collection[Network]) -> bo
 
 
 def _reached(text: str) -> tuple[Address, ...]:
-    """() for a text that is not an address."""
+    """Return () for a text that is not an address."""
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

@@ -153,7 +153,7 @@ class Library:
         return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
     async def is_confirmed(self) -> bool:
-        """False while the store is unavailable."""
+        """Return False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
@@ -349,7 +349,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """None if it has no flows, or if this version of the program finds errors in it.
+    """Return None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """

@@ -135,7 +135,7 @@ class Mailer:
         return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
-        """None while its recording may still arrive."""
+        """Return None while its recording may still arrive."""
         mail = orjson.loads(hook.body)
         text = mail["text"]
         attachment = None

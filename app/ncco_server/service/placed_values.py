@@ -35,7 +35,7 @@ class PlacedCipher:
 
     @classmethod
     def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
-        """None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
+        """Return None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:
@@ -45,7 +45,7 @@ class PlacedCipher:
         return MASKED + urlsafe_b64encode(sealed).decode()
 
     def decrypt(self, token: str) -> str | None:
-        """None for any other text."""
+        """Return None for any other text."""
         if not token.startswith(MASKED):
             return None
         try:

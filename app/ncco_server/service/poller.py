@@ -98,7 +98,7 @@ class Poller(ABC, Generic[R, C]):
         """Count waiting rows."""
 
     def now(self) -> int:
-        """In milliseconds since 1970."""
+        """The time in milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
@@ -126,7 +126,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """False if the store has not written in time: the row is processed again when its lease ends."""
+        """Return False if the store has not written in time: the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written

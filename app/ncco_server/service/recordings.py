@@ -53,7 +53,7 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""As for hooks, but with fewer concurrent attempts."""
+"""The schedule of hooks, but with fewer concurrent attempts."""
 
 
 class FetchListener(PollListener[RecordingCounts]):
@@ -93,7 +93,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """Newest and oldest in turn, so that neither a new message nor an old one waits behind a thousand others."""
+        """Claim newest and oldest in turn, so that neither a new message nor an old one waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
@@ -230,7 +230,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Only if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
+        """Renew the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):

@@ -118,7 +118,7 @@ class ResultRows:
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
-        """None if the revision is lost or cannot be read any more."""
+        """Return None if the revision is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)
         if known is None and key not in self._lost:
@@ -133,7 +133,7 @@ class ResultRows:
 
 
 def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
-    """None if the revision is damaged."""
+    """Return None if the revision is damaged."""
     try:
         return load(orjson.loads(sources), handlers=handlers)
     except Exception:  # noqa: BLE001 - whatever an older version has stored must not stop the other calls
@@ -141,5 +141,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """In milliseconds since 1970; None if all results are complete."""
+    """The time is in milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

@@ -193,7 +193,7 @@ class LineStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """None for a file on disk, where writes never block."""
+    """Return None for a file on disk, where writes never block."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -308,7 +308,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """Empty if the message contains the caller's input, which may be sensitive."""
+    """Return "" if the message contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])

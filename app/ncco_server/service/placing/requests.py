@@ -204,7 +204,7 @@ def _json(value: Any) -> bytes:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
-    """The same for requests with the same content. With a key, nobody can find a short secret by trying all."""
+    """Equal requests have equal digests. With a key, nobody can find a short secret by trying all."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)
