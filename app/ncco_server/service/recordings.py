@@ -93,7 +93,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """Claim newest and oldest in turn, so that neither a new message nor an old one waits behind a thousand others."""
+        """Claim newest and oldest in turn, so that neither a new nor an old message waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
