@@ -94,10 +94,10 @@ class TimeOfDay(Kind):
     input_type = "time"
 
     def cast(self, value: object) -> str:
-        """See `Kind`. Seconds are left out if they are 0."""
+        """See `Kind`. Seconds are left out if they are 0, and fractions of seconds always."""
         point = point_of(value)
         if isinstance(point, time):
-            return write(point)
+            return write(point.replace(microsecond=0))
         raise ValueError("a time of day is needed, such as 09:30")
 
     def operand(self, value: object) -> object:
