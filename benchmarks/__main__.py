@@ -56,6 +56,7 @@ PROOFS: Final = (
     "placing_kills",
     "placing_races",
     "placing_hostile",
+    "refused",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)

@@ -11,6 +11,7 @@ AppError
 └── StoreError             the store could not perform the operation
     ├── StoreUnavailable   down, full, read-only or locked: 503, so that Vonage retries; the server still starts
     ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
+    ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, `ncco forget` refused
     ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
         ├── RowTaken       a row of a table that had to be new exists: play the turn again
@@ -115,6 +116,15 @@ class StoreUnavailable(StoreError):
 
 class StoreUnusable(StoreError):
     """The store cannot be used at all: corrupt, not a database, or a newer schema."""
+
+
+class HashKeyLost(StoreError):
+    """A table has hashes of forgotten numbers, but their key is missing, or is another one. So they match nobody."""
+
+    def __init__(self, table: str) -> None:
+        message = f"the table {table} has hashes of forgotten numbers, but not the key that they were made with"
+        cure = "restore the row #key of ncco_rows from a backup of this database: the key never changes"
+        super().__init__(message, cure)
 
 
 class AlreadyOpen(StoreError):

@@ -2,12 +2,18 @@
 
 A row's name is its table and the values of its key as JSON, such as `customers["447700900123"]`. So all rows of a table
 are next to each other in the order of their names. A row contains only the columns that have been given a value.
+
+When a person is forgotten, a table with `after_forget: keep_hash` keeps a keyed hash of the row's name, such as
+`do_not_call#1f0c93ab.5d41..`: before the full stop is the ID of the key.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 MAX_NAME: Final = 500
@@ -15,6 +21,7 @@ MAX_NAME: Final = 500
 LARGEST: Final = 2**53
 """The limit of a counter: larger whole numbers are not exact in every program that reads JSON. Source: RFC 8259, 6."""
 _NOTHING: Final[Mapping[str, Any]] = {}
+_NAME_BY_NUMBER: Final = re.compile(r'[a-z0-9_]+\["[0-9]+"\]')
 
 
 class RowChange(NamedTuple):
@@ -55,6 +62,20 @@ class RowChange(NamedTuple):
         return found
 
 
+class StoredTypes(NamedTuple):
+    """The types of a table's values, by which `ncco forget` finds a person.
+
+    Attributes:
+        key: the types of the key's values.
+        columns: the type of each column, by name.
+        keeps_hash: whether the number still has to match once it is forgotten.
+    """
+
+    key: Sequence[str]
+    columns: Mapping[str, str]
+    keeps_hash: bool = False
+
+
 def row_name(table: str, key: Sequence[str | int]) -> str:
     """The name of the row with this key."""
     return table + json.dumps(key, ensure_ascii=False, separators=(",", ":"))
@@ -69,6 +90,21 @@ def key_of(row: str) -> list[str | int]:
     """The key of a row, by the row's name."""
     key: list[str | int] = json.loads(row[row.index("[") :])
     return key
+
+
+def has_number_as_key(row: str) -> bool:
+    """Whether a row is found by one number, so that a hash can take its place."""
+    return bool(_NAME_BY_NUMBER.fullmatch(row))
+
+
+def key_id(key: bytes) -> str:
+    """The ID of a key of hashes, which is in the name of each hash."""
+    return sha256(key).hexdigest()[:8]
+
+
+def hash_of_row(row: str, key: bytes) -> str:
+    """The name of the hash that takes a row's place when its number is forgotten."""
+    return f"{table_of(row)}#{key_id(key)}.{hmac.new(key, row.encode(), sha256).hexdigest()}"
 
 
 def applied(columns: Mapping[str, Any] | None, row: str, changes: Iterable[RowChange]) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ from ncco_server.flow.frame import Assignment, Target
 from ncco_server.flow.language.hooks import Later, SentHook, later_effects, later_hooks
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outbound import Outbound
-from ncco_server.flow.language.refusals import Refusal
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.saves import Save
 from ncco_server.flow.language.tables import TableDefinition
@@ -302,7 +302,7 @@ class Project:
     texts: Mapping[str, str]
     calendars: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, TableDefinition] = field(default_factory=dict)
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[CallerRefusal, ...] = ()
 
     @property
     def has_errors(self) -> bool:

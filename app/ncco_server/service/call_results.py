@@ -1,8 +1,4 @@
-"""Reads the results of calls for pages, reports and commands.
-
-The rows of ended calls are stored (`ncco_server.store.results`). Open calls have no row; what they show comes from
-their sessions.
-"""
+"""Reads the results of calls for pages, reports and commands. Those of open calls come from their sessions."""
 
 from __future__ import annotations
 
@@ -26,7 +22,8 @@ def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, 
     """None for a called party's leg or a placed call.
 
     A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
-    `flows` contain the flow that the call is in.
+    `flows`
+    contain the flow that the call is in.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -94,7 +91,7 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Count incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -115,10 +112,9 @@ class Counted(NamedTuple):
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
-    """Incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
+    """Count incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
 
-    Both are multiples of a quarter of an hour, as midnight is in every time zone. With `flow`, only calls that began in
-    it.
+    Both are multiples of a quarter of an hour, as midnight is in every time zone.
     """
     calls = await records.result_sums(since, until, flow)
     quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}

@@ -28,9 +28,9 @@ from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, Untr
 from ncco_server.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
-"""Maximum number of bytes of a response, before and after decompression."""
+"""Maximum size of a response, before and after decompression."""
 KEY_LIMIT: Final = 255
-"""Maximum number of characters of an `Idempotency-Key` header."""
+"""Maximum length of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
 """Maximum number of concurrent calls of one function. A call that never returns counts until the server stops."""
 
@@ -181,7 +181,7 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: the modules' names, as the operator configured them; naming a package does not allow its submodules.
+        allowed: as the operator configured them; naming a package does not allow its submodules.
         flows: the flows folder, if any, beside which modules are searched after `sys.path`.
         writable: folders that the console can write to; modules are never imported from them.
     """
@@ -221,7 +221,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows use: a plain function in a thread, an async one in the server's event loop."""
+    """Calls the functions that flows use: a plain function in a thread, an async one in the event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         if modules.allowed and modules.flows is not None:

@@ -1,7 +1,7 @@
 """Encrypts the sensitive values of a placed call until its last attempt is over.
 
-The key of a call is derived from the server's key and a random salt in the call's row. Every end of the call deletes
-the salt. Without it, nobody can decrypt the values, not even with the server's key: what remains of each is a token.
+A call's key is derived from the server's key and a random salt in the call's row. Every end of the call deletes the
+salt; without it, nobody can decrypt the values, not even with the server's key.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Recordings: a webhook announces them, they are downloaded in the background, and removed later.
 
-A recording's row is written in the same transaction as its webhook. Its file gets its final name before the row says
-`kept`, and is removed after the row says `deleted`. After a crash in between, it is fetched or removed again.
+A file gets its final name before the row says `kept`, and is removed after the row says `deleted`. After a crash in
+between, it is fetched or removed again.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, Unfinish
 from ncco_server.store import RecordingCounts, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, in milliseconds, unless the claim is extended. If the process
-has crashed, another one can then fetch the recording.
+"""How long a claimed recording belongs to its process, unless the claim is extended. If the process has crashed,
+another one can then fetch the recording.
 """
 EARLY_TRIES: Final = 3
-"""Number of attempts for a missing file, because Vonage may report a recording before its file exists. Our choice."""
+"""For a missing file, because Vonage may report a recording before its file exists. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often recordings that wait for the application's key are checked, in seconds."""
+"""How often recordings that wait for the application's key are checked."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be restored."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""Only this many of the newest recordings are checked for lost files: each may cost a request to a bucket."""
+"""Only this many recordings are checked for lost files: each may cost a request to a bucket."""
 
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
@@ -55,7 +55,7 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""The same schedule as for hooks, but with fewer concurrent attempts."""
+"""As for hooks, but with fewer concurrent attempts."""
 
 
 class FetchListener(PollListener[RecordingCounts]):
@@ -68,8 +68,7 @@ class FetchListener(PollListener[RecordingCounts]):
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that a store lists as pending.
 
-    Args:
-        media: downloads files; None if the application's key is missing, which waiting recordings then report.
+    `media` is None if the application's key is missing, which waiting recordings then report.
     """
 
     def __init__(
@@ -227,8 +226,6 @@ class LostClaim(Exception):
 
 
 class _Lease:
-    """Extends the claim of a recording while it is being fetched."""
-
     def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
         self.row = row
@@ -256,7 +253,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Removes those of permanently deleted recordings that are not being fetched; returns their number.
+    """Remove those of permanently deleted recordings that are not being fetched; return their number.
 
     Raises OSError, StoreUnavailable.
     """

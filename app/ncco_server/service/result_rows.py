@@ -1,7 +1,7 @@
 """Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
 
-Older hosts end calls and store webhooks without writing results. One process at a time finds such calls by the webhooks
-that were stored since the last round. The calls from before an upgrade get their rows in the background, newest first.
+One process at a time finds such calls by the webhooks that were stored since the last round. The calls from before an
+upgrade get their rows in the background, newest first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ncco_server.store import (
 )
 
 AT_ONCE: Final = 20
-"""Number of calls whose rows are written in one transaction: few, because replies may wait for it."""
+"""Rows per transaction: few, because replies may wait for it."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 """Maximum number of new webhooks that one round covers."""
 SETTLED_MS: Final = 10_000
@@ -39,7 +39,7 @@ SETTLED_MS: Final = 10_000
 LOOKBACK: Final = 1_000
 """Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
 WORK_S: Final = 20.0
-"""How long one round works, in seconds."""
+"""How long one round works."""
 REST_FACTOR: Final = 9
 """After each batch, the work rests for this many times as long as the batch took."""
 
@@ -56,7 +56,7 @@ class ResultRows:
         self._lost = set[tuple[str, str]]()
 
     async def count(self) -> int:
-        """Returns how many changed rows there were. Raises StoreError."""
+        """Return how many changed rows there were. Raises StoreError."""
         counted = 0
         while await self._store.results.has_uncounted():
             began = time.monotonic()

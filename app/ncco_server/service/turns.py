@@ -57,13 +57,12 @@ if TYPE_CHECKING:  # most flows record nothing
 ATTEMPTS: Final = 5
 """How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began more than this many milliseconds ago counts as over, even without `completed`, which may be lost.
-Vonage ends calls after 24 hours.
+"""After this, a call counts as over, even without `completed`, which may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and wait numbers in the row of an answer webhook, which does not belong to a wait."""
+"""The turn and wait in the row of an answer webhook, which belongs to no wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -93,7 +92,6 @@ async def _search(store: Store, request: TableSearch) -> LookupAnswer:
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """Answer each lookup with a problem, because this server has no lookup client."""
     return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
@@ -102,12 +100,11 @@ class Policy:
     """The settings of a `CallService`.
 
     Attributes:
-        keys: the keys for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
+        keys: for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
         failsafe: a valid NCCO, for when no flow can be played.
-        env: the variables for flows, by name without the prefix `FLOW_`.
+        env: by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: maximum number of dials per call.
-        keeps_recordings: whether recordings are fetched.
         speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
         handlers: the files with handlers whose code may be run; see `Library`.
     """
@@ -122,7 +119,7 @@ class Policy:
     handlers: Collection[str] = ()
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
-        """The external inputs of a turn. Its callback URLs start with `base_url`."""
+        """The external inputs of a turn."""
 
         def link(ref: WaitRef) -> str:
             return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
@@ -136,7 +133,7 @@ class Policy:
 def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
     """The NCCO of a turn after the first one, as it is sent and stored; b"" if there is nothing to play.
 
-    `is_input` says whether the webhook reports an input, whose reply must have an action.
+    The reply to an input must have an action.
     """
     return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
 
@@ -149,7 +146,7 @@ class Turns:
     """Plays the turns of calls and stores them. The state of calls is only in the store.
 
     Args:
-        store: the store, which must be open while webhooks arrive.
+        store: must be open while webhooks arrive.
         read: reads the flow files; see `Library`.
         policy: the service's settings.
         look_ups: makes a function that answers the lookups of one turn within one budget.
@@ -158,9 +155,6 @@ class Turns:
 
     Attributes:
         read_rows: answers lookups that read a table; None for the store's rows.
-        library: the flows in use.
-        store_probe: whether the store is available.
-        failsafe: the failsafe NCCO as bytes.
     """
 
     def __init__(
@@ -186,7 +180,7 @@ class Turns:
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     def add_dials(self, dials: int) -> None:
-        """Count the dials of a turn, which Vonage counts as new calls."""
+        """Vonage counts the dials of a turn as new calls."""
         self._dials += dials
 
     def take_dials(self) -> int:
@@ -204,9 +198,9 @@ class Turns:
     ) -> Reply:
         """Store the first turn of a call, then reply with it, even if the call was forgotten.
 
-        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again.
-
-        `params` are those of the answer URL, with tokens in place of sensitive values.
+        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again. `params`
+        are those
+        of the answer URL, with tokens in place of sensitive values.
         """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
@@ -244,8 +238,9 @@ class Turns:
     async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
         """The NCCO that answered a delivery; see `Store.reply`.
 
-        If it spoke a sensitive param of the placed call `request`, the param is decrypted. Once that is no longer
-        possible, the failsafe NCCO is returned.
+        A sensitive param of the placed call `request` is decrypted. Once that is no longer possible, the failsafe NCCO
+        is
+        returned.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
@@ -291,7 +286,7 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        """The answers of lookups, and the rows of those that read a table. Raises StoreUnavailable."""
+        """Raises StoreUnavailable."""
         others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
         if len(others) == len(wanted):
             return await look_up(wanted)
@@ -326,13 +321,7 @@ class Turns:
         return event_rows(effects, session.id, delivery.received_ms)
 
     async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
-        """Store the end of a leg's calls with what it causes: `before`, then for the hang-up, then for the end.
-
-        Args:
-            leg: the leg of the calls.
-            received: the row of the webhook that reports the end.
-            delivery: that webhook's delivery.
-            before: what the webhook itself causes.
+        """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
@@ -398,12 +387,11 @@ class Turns:
         return True
 
     async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:
-        """The result that a call has at its end, so far."""
         is_incoming = session.call.direction != "outbound"
         return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
 
     async def _has_reported_end(self, leg: str) -> bool:
-        """Whether an ended call of the leg has already sent the hooks for the leg's end.
+        """Return whether an ended call of the leg has already sent the hooks for the leg's end.
 
         This happens if a transfer is answered late: after the leg's end, the answer webhook opens another session.
         """
@@ -452,7 +440,6 @@ class Turns:
     async def record(
         self, received: WebhookRow, rows: EventRows = NO_ROWS, recording: RecordingRow | None = None
     ) -> None:
-        """Store a webhook that does not change the call, with what it causes and its recording."""
         await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
         if rows.hooks:
             self.hooks_written()
@@ -486,7 +473,7 @@ class Turns:
         return announced(delivery, url, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """Reply with the failsafe NCCO. A called party is connected in silence instead."""
+        """A called party is connected in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
@@ -498,12 +485,12 @@ def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    """Whether the leg of a call has ended, or must have ended by now."""
+    """Return whether the leg of a call has ended, or must have ended by now."""
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
 def session_of(row: SessionRow) -> Session | None:
-    """The session of a call; None if it is damaged, or of a version that this one cannot read."""
+    """None if it is damaged, or of a version that this one cannot read."""
     try:
         return from_json(row.state)
     except ValueError:
@@ -511,10 +498,7 @@ def session_of(row: SessionRow) -> Session | None:
 
 
 def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
-    """What the result of a call needs from its session, when the call ends.
-
-    `session` is None if it is damaged: then nothing but the row is known. `flow` is None if its revision is lost.
-    """
+    """What the result of a call needs from its session (None if damaged); `flow` is None if its revision is lost."""
     if session is None:
         return EndOfCall(row.id, row.version, "inbound")
     if session.parent:
@@ -536,5 +520,4 @@ def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> 
 
 
 def lost_revision(session: Session) -> str:
-    """The problem of a call whose revision is lost, as one sentence."""
     return f"revision {session.revision} of flow {session.flow} is lost"

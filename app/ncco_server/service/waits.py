@@ -22,10 +22,7 @@ if TYPE_CHECKING:  # most flows record nothing
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-    """Reply to the webhook of a wait with an NCCO, or with an empty reply.
-
-    Raises UnknownWait if this server did not sign the token.
-    """
+    """Reply with an NCCO, or with an empty reply. Raises UnknownWait if this server did not sign the token."""
     ref = read_token(turns.policy.keys, kind, token)
     if kind == "onanswer":
         return await called_parties.answer(turns, ref, delivery)
@@ -65,7 +62,7 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
+    """A repeat gets the same bytes, any other webhook is only recorded."""
     received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
     request = session.call.request
     stored = await turns.stored_reply(session.id, ref.turn, ref.index, REFUSED, request)
@@ -82,7 +79,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Reply with the failsafe NCCO: the token is valid, so a caller is on the line, but the call is not stored."""
+    """The token is valid, so a caller is on the line, but the call is not stored."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
     return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
 
@@ -123,6 +120,6 @@ async def _record_on_wait(
 
 
 def _hides_input(wait: OpenWait) -> bool | None:
-    """Whether the webhook of a wait contains secret input. None if the wait does not ask for input."""
+    """None if the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

@@ -1,8 +1,7 @@
 """Leases for work that one process at a time should do.
 
-A lease is a row that its holder changes every few seconds. It contains no time, because the clocks of hosts differ:
-another process takes the lease when the row has not changed for a while. It belongs to no connection, so that poolers
-may run each transaction on a different one.
+A lease is a row that its holder changes every few seconds. The clocks of hosts differ, so it contains no time: another
+process takes the lease when the row has not changed for a while. It belongs to no connection, because of poolers.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ CHANGE: Final = Sql(f"""
 
 
 class LeaseRow(NamedTuple):
-    """A lease: a random name of the process that holds it ("": none does), and how often the row has changed."""
+    """A lease: a random name of its holder ("": none), and how often the row has changed."""
 
     holder: str = ""
     beat: int = 0
@@ -36,7 +35,6 @@ class Leases:
         self.database = database
 
     async def get(self, name: str) -> LeaseRow:
-        """A lease, which may never have been held."""
         rows = await self.database.read(SELECT, name)
         return LeaseRow(*rows[0]) if rows else LeaseRow()
 

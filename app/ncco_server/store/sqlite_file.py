@@ -18,7 +18,7 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""The minimum SQLite version, the first with RETURNING."""
+"""The first with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
 """Files up to this size are checked completely for damage when they are opened, which takes about 0.1 s."""
@@ -72,7 +72,6 @@ def _code(error: Exception) -> int:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another process has locked the file, so a retry may succeed."""
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
@@ -89,7 +88,6 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: Exception) -> StoreUnavailable:
-    """The error for a problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_FAULTS.get(_code(error), _OTHER).message} ({error})")
 
 
@@ -101,7 +99,6 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
 
 
 def fetch(connection: sqlite3.Connection, sql: Sql, values: Sequence[object]) -> list[Row]:
-    """Run one statement; returns its rows."""
     cursor = connection.cursor()
     _execute(cursor, sql, values)
     return cursor.fetchall()
@@ -119,7 +116,7 @@ def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation in the current transaction; returns its result."""
+    """Run an operation in the current transaction."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -145,13 +142,7 @@ sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """Open a connection. Raises sqlite3.Error.
-
-    Args:
-        path: an absolute path; None for a database in memory.
-        busy_ms: how long the connection waits for other processes, in milliseconds.
-        mode: `rw`, or `ro` for read-only.
-    """
+    """Open an absolute path, or a database in memory (None). Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
         uri=path is not None,
@@ -172,7 +163,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 def prepare(path: Path, wait_ms: int) -> None:
     """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable or StoreUnavailable.
 
-    A new file can only be read and written by its owner. Waits at most `wait_ms` for another process.
+    Only its owner can read and write a new file. Waits at most `wait_ms` for another process.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "use a Python with a newer SQLite, such as uv's or the Docker image's"
@@ -207,7 +198,8 @@ def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
     A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
-    opened, because closing it again would drop the locks of all this process's connections to it.
+    opened,
+    because closing it again would drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -255,7 +247,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch a file to WAL mode. SQLite itself does not wait if another process is switching too, so this waits."""
+    """Switch a file to WAL mode, and wait while another process does: SQLite itself does not wait for that."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -291,12 +283,12 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Write as much of the write-ahead log back as is possible without waiting. Raises sqlite3.Error."""
+    """Write as much of the log back as is possible without waiting. Raises sqlite3.Error."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def write_back(path: Path) -> None:
-    """Write the current write-ahead log back while others write. Blocks."""
+    """Write the log back while others write. Blocks."""
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,

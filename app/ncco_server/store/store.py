@@ -1,14 +1,12 @@
-"""The store contains calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL.
-
-Each operation is one transaction: a generator that yields statements (see `ncco_server.store.database`).
-"""
+"""The store of calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import cached_property, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from ncco_server.errors import AlreadyOpen, Conflict
@@ -47,7 +45,7 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.table_rows import TableRows, claim, release, write
 from ncco_server.store.tables import FORGOTTEN_TABLE, RECORDINGS_TABLE
 from ncco_server.store.upkeep import SELECT_REVISION, UpkeepReader
-from ncco_server.table_rows import RowChange
+from ncco_server.table_rows import RowChange, StoredTypes
 
 if TYPE_CHECKING:  # imported when they are first used
     from ncco_server.store.api_keys import ApiKeys
@@ -57,7 +55,7 @@ if TYPE_CHECKING:  # imported when they are first used
 
 
 def _insert_call_if(condition: str) -> Sql:
-    """Write a call on a condition. With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
+    """With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
     call = f"""calls ({SESSION_COLUMNS})
     SELECT {marks(len(SessionRow._fields))}
     WHERE {condition}
@@ -295,10 +293,7 @@ def _advance(
     has_called: bool,
     saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new.
-
-    Also raises RowTaken.
-    """
+    """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
     taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
@@ -325,7 +320,6 @@ def _add_turn(
 
 
 def _author(session: str) -> str:
-    """Who has changed the rows that a turn or an event of a call changes."""
     return f"call {session}"
 
 
@@ -340,10 +334,7 @@ def _record(
     recording: RecordingRow | None = None,
     saves: Sequence[RowChange] = (),
 ) -> Work[None]:
-    """Write a webhook that does not change the call. The hooks and rows are written unless the webhook is a repeat.
-
-    For a forgotten call, nothing is written.
-    """
+    """Write a webhook that does not change the call; see `Store.record`."""
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
@@ -377,7 +368,7 @@ def _end(
     hooks: Sequence[HookRow],
     saves: Sequence[RowChange],
 ) -> Work[list[ResultRow]]:
-    """Write a webhook and end the open calls of a leg; returns their results."""
+    """Write a webhook and end the open calls of a leg; return their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
@@ -397,7 +388,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """End a call whose end was not reported; returns its result, or None if it was not open in this version."""
+    """End a call whose end was not reported; return None if it was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -422,19 +413,10 @@ class Store:
     """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
     Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
-    its rows are written or none. Hooks are written in the transaction that causes them.
+    its
+    rows are written or none. Hooks are written in the transaction that causes them.
 
-    Args:
-        database: the database, which is not open yet.
-
-    Attributes:
-        database: the database.
-        label: the database's name in messages, without user and password.
-        path: the file of a SQLite database.
-        is_durable: whether calls outlive the process.
-        results: the results of calls.
-        functions: what functions of handlers have returned in turns that are not stored yet.
-        tables: the rows of the tables that flow files declare.
+    `label` is the database's name in messages, without user and password; `path` is None except for SQLite files.
     """
 
     def __init__(self, database: Database) -> None:
@@ -454,7 +436,7 @@ class Store:
         return Recordings(self.database)
 
     async def has_recordings(self) -> bool:
-        """Whether there are any recordings, even deleted ones."""
+        """Return whether there are any recordings, even deleted ones."""
         return bool(await self.database.read(SELECT_ANY_RECORDING))
 
     @cached_property
@@ -488,7 +470,7 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of the database. Does not change or create the database. The store need not be open.
+        """Read the schema of the database. Changes nothing. The store need not be open.
 
         Raises StoreUnusable if the database belongs to a newer version or to another program.
         """
@@ -530,8 +512,10 @@ class Store:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
         If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
-        the call's ID, leg or conversation was forgotten; then only hashes of all three are written. `has_called` says
-        whether the turn has called functions of handlers, whose results are deleted from `functions`.
+        the
+        call's ID, leg or conversation was forgotten; then only hashes of all three are written. If the turn
+        `has_called`
+        functions of handlers, their results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
@@ -548,7 +532,7 @@ class Store:
         has_called: bool,
         saves: Sequence[RowChange],
     ) -> Work[bool]:
-        """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
+        """The first INSERT is cheaper and usually enough; the second is always correct."""
         taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
@@ -585,10 +569,9 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
+        """Write the next turn if it is new and the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        Also raises Conflict if the turn exists already, and RowTaken. For `parent`, `has_called` and `saves`, see
-        `open_call`.
+        Also raises RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
         work = partial(
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
@@ -604,10 +587,11 @@ class Store:
         recording: RecordingRow | None = None,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write a webhook that does not change the call, with the hooks and the changes of rows that it causes.
+        """Write a webhook that does not change the call.
 
-        Both are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the webhook announces is written once. For a forgotten call, nothing is written.
+        The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
+        that the
+        webhook announces is written once. For a forgotten call, nothing is written.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         return self.database.write(work, _with_rows((webhook.session,), saves))
@@ -624,10 +608,12 @@ class Store:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
         `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
-        ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks and
-        rows of a repeated delivery are not written. If no call was open, those of a webhook without a wait are not
-        written either, and the leg's calls whose end had not been reported get this end. Returns the results of the
-        calls that were open, oldest first; called parties have none.
+        ("") has
+        no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a repeated
+        delivery
+        are not written. If no call was open, the hooks of a webhook without a wait are not written either, and the
+        leg's calls
+        whose end had not been reported get this end. Returns the results, oldest first; called parties have none.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
@@ -649,7 +635,6 @@ class Store:
         return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
-        """The call with this session ID, or None."""
         rows = await self.database.read(SELECT_CALL, session)
         return SessionRow.read(rows[0]) if rows else None
 
@@ -671,7 +656,7 @@ class Store:
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook recorded for a turn's waits, in the order in which they were written.
+        """The wait and status of each webhook of a turn's waits, in the order in which they were written.
 
         Webhooks that were recorded before their call was opened are left out.
         """
@@ -687,26 +672,22 @@ class Store:
 
     @in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
-        """Write a revision, replacing one with the same hash."""
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        """The revision with this hash, or None."""
         rows = await self.database.read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
 
     # Unsent hooks
 
     async def has_due_hooks(self, now: int) -> bool:
-        """Whether `claim_hooks` would return any hooks. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Claim up to `limit` due, unclaimed hooks, longest due first.
+        """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
 
         Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
-        Apart from emails, it returns at most one hook per session.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -714,7 +695,7 @@ class Store:
 
     @in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
+        """Delete a hook, if it exists. The next hook of its session becomes due `now`."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (session, now)
 
@@ -736,9 +717,9 @@ class Store:
 
     @in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Make hooks with these IDs (None: all) due `now`; returns how many. Attempts of parked hooks start again at 0.
+        """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
 
-        Hooks that wait for an earlier hook of their session keep waiting. They are not counted, nor are missing hooks.
+        Hooks that wait for an earlier hook of their session keep waiting, and are not counted.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -746,13 +727,13 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks with these IDs (None: all parked hooks); returns how many. Waiting hooks are kept."""
+        """Delete parked hooks (None: all of them); return how many. Waiting hooks are kept."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
-        """Up to `limit` hooks, parked before waiting ones, each from oldest to newest."""
+        """The parked hooks, then the waiting ones, each from oldest to newest."""
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
@@ -760,37 +741,45 @@ class Store:
 
     # Deletion
 
-    async def forget(self, numbers: Sequence[str], *, dry_run: bool = False, rewrite: bool = False) -> Forgotten:
-        """Delete all calls that contain one of the numbers, with their turns, webhooks and hooks.
+    async def forget(
+        self,
+        numbers: Sequence[str],
+        *,
+        tables: Mapping[str, StoredTypes] = MappingProxyType({}),
+        now: int = 0,
+        dry_run: bool = False,
+        rewrite: bool = False,
+    ) -> Forgotten:
+        """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
-        results. Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are
-        not written. To recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as
-        long as it keeps calls. Deleted data is also removed from the files, as far as the store controls them; see
-        `Forgotten.purged`.
-
-        Args:
-            numbers: digits with the country code.
-            dry_run: only count the rows.
-            rewrite: rewrite all data, which blocks writers meanwhile.
+        results.
+        Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are not
+        written: to
+        recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it keeps
+        calls.
+        Deleted data is also removed from the files, as far as the store controls them; see `Forgotten.purged`.
+        `rewrite`
+        rewrites all data, which blocks writers meanwhile.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
-        return await forget(self.database, numbers, dry_run=dry_run, rewrite=rewrite)
+        return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete some rows older than `before`; both times are in milliseconds since 1970.
+        """Delete up to `limit` rows of each kind that are older than `before` (milliseconds since 1970).
 
-        Deletes up to `limit` calls whose last change is older, with their turns and webhooks. If there are fewer, it
-        also deletes up to `limit` webhooks without a call. Then it deletes up to `limit` placed calls and up to `limit`
-        hooks. The time this takes does not depend on how many rows are too old. Returns the number of deleted calls,
-        webhooks without a call, placed calls and hooks; 0 means that none are left.
+        Calls go by their last change, with their turns and webhooks. Webhooks without a call are only deleted once
+        fewer than
+        `limit` calls are left. Returns how many rows were deleted; 0 means that none are left. The time this takes does
+        not
+        depend on how many rows are too old.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; returns how many.
+        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; return how many.
 
         Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
         """

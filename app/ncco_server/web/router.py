@@ -21,7 +21,6 @@ from ncco_server.web.webhook_http import error_response
 
 _REST: Final = "{rest:path}"
 PATHS: Final = (f"/webhooks/{_REST}", "/readyz")
-"""The paths of the router."""
 _SCOPE: Final = (
     *("type", "asgi", "http_version", "method", "scheme", "query_string", "headers", "client", "server", "extensions"),
 )

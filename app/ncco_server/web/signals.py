@@ -25,8 +25,7 @@ from ncco_server.web.health import Readiness
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """While the application runs, delay the effect of SIGTERM by `drain_s` seconds.
 
-    A second SIGTERM ends the delay. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does
-    nothing.
+    A second SIGTERM ends the delay. With 0 seconds, or outside the main thread, this does nothing.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)

@@ -1,7 +1,4 @@
-"""The webhook routes: each webhook that Vonage sends by POST or GET is verified, read, answered, counted and logged.
-
-Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands.
-"""
+"""The webhook routes. Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands."""
 
 from __future__ import annotations
 
@@ -41,10 +38,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class Deadline:
-    """Like `asyncio.timeout`: cancels the current task after a time limit, and raises TimeoutError.
-
-    `asyncio.timeout` takes more than twice as many instructions (docs/decisions.md).
-    """
+    """Like `asyncio.timeout`, which takes more than twice as many instructions (docs/decisions.md)."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -163,7 +157,6 @@ ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, Inpu
 
 CHECK_PATH: Final = "/webhooks/check"
 CHALLENGE_LIMIT: Final = 64
-"""Maximum number of characters of a challenge that are returned."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)

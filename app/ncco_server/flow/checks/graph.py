@@ -24,7 +24,6 @@ Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
 """For each node, its successors and the first way to each of them."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
-"""Whether a check follows a way."""
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
@@ -64,9 +63,9 @@ Node: TypeAlias = tuple[str, str]
 """The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""The two kinds of ways that can form an endless cycle: ways without input from the caller, and ways without a webhook.
+"""The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
 
-A cycle of ways of the first kind is not reported again for the second kind.
+A cycle of the first kind is not reported again for the second kind.
 """
 
 
@@ -92,7 +91,6 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -118,7 +116,6 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that contain a cycle, in the order of their first nodes."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
@@ -156,7 +153,7 @@ def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
 
 
 def direction(counter: str, value: Value | Expression) -> int:
-    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`; otherwise 0."""
+    """1 for an assignment like `x + 2`, -1 for `x - 2`; otherwise 0."""
     match value.template.body if isinstance(value, Native | Computed) else []:
         case [nodes.Output(nodes=[node])] if (found := step_of(node)) is not None:
             counted, step = found
@@ -166,7 +163,6 @@ def direction(counter: str, value: Value | Expression) -> int:
 
 
 def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
-    """Whether a step compares the counter whenever a call leaves it, and can lead out of the group."""
     exit_ = step.exit
     if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways):
         return False
@@ -195,7 +191,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report W298 once for each group of flows that can place calls for each other without input from anyone called."""
+    """Report W298 once for each group of flows that can place calls for each other without input from anyone."""
     followed = _FlowWays(flows, FOLLOWED[0])
     graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
     for group in components(graph):
@@ -207,10 +203,7 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """Yield each flow that outbound calls of the flow `name` place calls for, and the hook that does so.
-
-    Only hooks that are sent without any input from the person called are considered.
-    """
+    """Yield each flow that calls of a flow place calls for without input from the person called, and the hook."""
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
@@ -227,15 +220,12 @@ def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWay
 
 
 class _FlowWays:
-    """Finds the ways that a check follows, in all flows."""
-
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
         self._is_followed = is_followed
         self._returned: dict[str, set[str]] = {}
 
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
-        """The successors of a step, each with the first way to it."""
         found: dict[Node, Way] = {}
         for way in self._open(flow.played[step]):
             runs = way.target.runs
@@ -246,11 +236,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step that are followed.
-
-        After a `run`, the way for an outcome is included only if the other flow can return that outcome by ways that
-        are followed.
-        """
+        """After a `run`, follow the way for an outcome only if the other flow can return it by such ways."""
         ways = [way for way, _ in step.leaving if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -260,7 +246,7 @@ class _FlowWays:
         return [way for way in ways if not way.is_return or way.name in back]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes that a flow can return by ways that are followed; none for a flow that runs itself."""
+        """A flow that runs itself returns no outcomes."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

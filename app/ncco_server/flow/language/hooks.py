@@ -2,15 +2,9 @@
 
 hooks:
   voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
-  survey_done:
-    post: "{{ env.CRM_URL }}/surveys"
-    headers: {Authorization: "Bearer {{ env.CRM_TOKEN }}"}
-    params: {reason: text}
-    json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
   voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
-  call_back: {place: {flow: callback, to: "{{ call.from }}", after: 30m}}
 
-A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
+A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`).
 """
 
 from __future__ import annotations
@@ -74,21 +68,17 @@ _EVENT_FIELDS: Final = (
 """Source: webhook reference, Record, Transcription, Call status events."""
 
 EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "call_result"), TYPES["text"]))
-"""`event` in expressions: texts, which are "" for fields that this event does not have."""
+"""Fields that this event does not have are ""."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
-"""`event` in a hook that a step sends."""
 
 
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
-    Args:
-        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
-        webhook: what Vonage sent.
-        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
-        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
-        call_result: what became of the call (`ncco_server.results.RESULTS`); "" unless the event is `ended`.
+    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
+    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
+    call; without one, the outcome that the flow returned in the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -103,21 +93,17 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 
 MAILTO: Final = "mailto:"
-"""The `url` of a hook that sends email starts with this."""
 PLACE: Final = "place:"
-"""The `url` of a hook that places a call starts with this."""
 
 
 class Hook(NamedTuple):
     """A hook, rendered for a call.
 
     Attributes:
-        name: its name in the flow.
-        url: absolute, http or https; its host comes from the flow file or from `env`. For an email, `mailto:` and the
-            addresses; for a call, `place:` and the flow. "" if there is a problem.
-        json: the body: any JSON value; for an email or a call, the result of `MailDefinition.render` or
-            `Placing.render`.
-        headers: the headers that the flow sets, by name; values have no line ends.
+        url: absolute, http or https. For an email, `mailto:` and the addresses; for a call, `place:` and the flow. ""
+            if there is a problem.
+        json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
+        headers: values have no line ends.
         problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
             sent, but kept so that somebody can look at it.
     """
@@ -138,7 +124,7 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The body, which is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
+    """The body is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
@@ -150,7 +136,6 @@ def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """The headers, as in a lookup; E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
@@ -183,12 +168,11 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL to which it is posted; None for an email or a call."""
+        """None for an email or a call."""
         return self.post
 
     @property
     def has_default_body(self) -> bool:
-        """Whether it posts what happened, in the default body."""
         return self.body is None and self.mail is None and self.placing is None
 
     @property
@@ -197,16 +181,13 @@ class HookDefinition(Definition):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map, which has `post`, `mail` or `place`."""
         return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
-        """The hook as it is sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
+        """Never raises: a hook that cannot be rendered has a problem instead.
 
-        Args:
-            names: everything in the step's scope, its `step` and `flow`, this hook's params, and `event` if there is
-                one.
-            variables: the names of the flow's variables that the default body may contain.
+        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are those
+        that the default body may contain.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -230,13 +211,7 @@ class HookDefinition(Definition):
 
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
-    """The body of hook `name`.
-
-    Args:
-        name: the hook's name.
-        names: everything in its scope.
-        params: the names of its params, without sensitive ones.
-        variables: the names of the flow's variables that it may contain, without sensitive ones.
+    """`params` and `variables` have no sensitive names.
 
     Raises:
         ValueError: a value cannot be written as JSON.
@@ -255,7 +230,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 
 
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
-    """The hooks under `hooks`, by name. An invalid hook is reported, but still defined.
+    """An invalid hook is reported, but still defined.
 
     The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
     """
@@ -309,7 +284,6 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-"""The things that a hook can do, each with the words that belong to it."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
@@ -318,7 +292,6 @@ def _others_than(way: str) -> tuple[str, ...]:
 
 
 def _way_of(fields: Fields, reader: Reader) -> str:
-    """What a hook does, `post` by default; E584 for a word that does not belong to it."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
     others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
     for word in [word for word in others if word in _WAYS] or others:
@@ -329,19 +302,14 @@ def _way_of(fields: Fields, reader: Reader) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SentHook(Named[HookDefinition]):
-    """A hook that a step or a flow sends.
-
-    Attributes:
-        given: the values of its params, in the scope of the flow that sends it.
-        variables: the names of that flow's variables that it may send.
-    """
+    """A hook that a step or a flow sends; `variables` are the names of the flow's variables that it may send."""
 
     own_names: ClassVar[frozenset[str]] = OWN_NAMES
 
     variables: tuple[str, ...] = ()
 
     def render(self, names: Mapping[str, Any]) -> Hook:
-        """The hook as it is sent in this call; see `HookDefinition.render`. Never raises."""
+        """Never raises."""
         try:
             scope = self.scope(names)
         except RenderError as error:
@@ -350,7 +318,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order in which they are sent.
+    """The hooks in the order in which they are sent.
 
     E580 for an unknown hook, E586 for an email with a recording that does not exist.
     """
@@ -385,7 +353,7 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""The events that a step may have. A call ends in a flow: after the last step there is no step."""
+"""A call ends in a flow, after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
@@ -393,7 +361,6 @@ _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 def read_events(
     node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
 ) -> Mapping[str, tuple[Later, ...]]:
-    """The hooks to send and the rows to change for each event under `events`."""
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
@@ -444,7 +411,6 @@ StepEvents: TypeAlias = Annotated[Mapping[str, tuple[Later, ...]], Notation(_rea
 
 
 def check_events(source: StepSource) -> None:
-    """W288 for an event that the step never causes: a recording, or its transcription."""
     node = source.fields.get("events")
     reader = source.reader
     if not isinstance(node, Map) or not all(part.actions for part in source.parts):

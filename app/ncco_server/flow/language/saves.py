@@ -1,13 +1,6 @@
 """Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
 
-save: {table: ratings, call: "{{ call.uuid }}", set: {stars: "{{ stars }}"}}
 save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
-save: {table: blocked, number: "{{ call.person }}", remove: true}
-save: {table: shifts, day: "{{ day }}", set: {name: "{{ name }}"}, only_new: true, into: is_mine}
-
-Under `events`, it is written with what Vonage reports later, also exactly once:
-
-events: {ended: {save: {table: ratings, id: "{{ call.uuid }}", set: {result: "{{ event.call_result }}"}}}}
 """
 
 from __future__ import annotations
@@ -57,7 +50,6 @@ class SaveWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The JSON Schema of the map, which has the names of the key too."""
         return {**super().json_schema(), "additionalProperties": TEXT}
 
 
@@ -65,11 +57,7 @@ class SaveWords(MapForm):
 class Save:
     """A change of a row that a step makes.
 
-    Attributes:
-        key: the values of the row's key, by name.
-        sets, increases: the values for columns.
-        into: the variable that gets the result of `only_new`; "" for none.
-        asks: reads whether the row exists, for `only_new`; None otherwise.
+    `into` is the variable that gets the result of `only_new`, "" for none; `asks` reads whether the row exists.
     """
 
     table: TableDefinition
@@ -87,13 +75,12 @@ class Save:
         return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
 
     def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:
-        """The values that are written, and the variable that gets the result. `own` are the names of an event."""
         yield from (Effect("send", phase, value, self.table.name, own=own) for value in self.values)
         if self.into:
             yield Effect("receive", phase, name=self.into)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
-        """The change in this call; None if no row can have this key. Raises RenderError."""
+        """None if no row can have this key. Raises RenderError."""
         row = self.table.row(self.key, names)
         if not row:
             return None
@@ -111,7 +98,7 @@ class Save:
 
 
 def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
-    """The new value of a column. A number, date or URL may be missing: "". Raises RenderError."""
+    """A number, date or URL may be missing: "". Raises RenderError."""
     found = value.render(names)
     if found == "" or not column.type.begins_unknown:
         return found
@@ -122,7 +109,6 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
-    """The changes under `save` of a step, in order."""
     return _read_saves(node, reader)
 
 
@@ -166,7 +152,6 @@ def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
 def _read_values(
     words: SaveWords, word: str, columns: Mapping[str, Variable], reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """The values for columns under `set` or `increase`; E554 for a column that the table does not have."""
     node = words.written.get(word)
     table = words.table
     sample = next(iter(columns), "name")
@@ -193,12 +178,10 @@ def _read_values(
 
 
 def _written_type(column: Variable) -> Kind:
-    """The type that a value has before it is cast: a number, date or URL may be missing."""
     return TYPES["text"] if column.type.begins_unknown else column.type
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    """Whether a value can be in a column; E203 for a literal that cannot."""
     if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
         node = next(value for key, value in entries if key.value == column.name)
         return reader.literal(node, column.type, f"`{column.name}`") is not None
@@ -208,7 +191,6 @@ def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reade
 def _check_action(
     words: SaveWords, sets: tuple[Assignment, ...], increases: tuple[Assignment, ...], reader: Resolver
 ) -> None:
-    """E553 for words that contradict each other."""
     fields = words.written
     if words.remove:
         for word in ("set", "increase", "only_new", "into"):
@@ -232,7 +214,6 @@ def _check_later(words: SaveWords, reader: Resolver) -> None:
 
 
 def _read_into(words: SaveWords, reader: Resolver) -> str:
-    """The name of the variable under `into`, which must be a bool."""
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
         return ""
@@ -248,7 +229,6 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
 
 
 def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
-    """E226 for a sensitive value in the key of a row, which would be stored."""
     for name, value in key.items():
         used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
@@ -261,7 +241,6 @@ _NO_COLUMNS: Final = Returned(record({}))
 
 
 def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedLookup:
-    """Reads whether the row exists."""
     written = Fields(f"`save` of {table.name}", place, {}, {})
     definition = LookupDefinition(
         written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS

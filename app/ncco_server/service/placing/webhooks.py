@@ -25,15 +25,14 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
+"""For somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
-"""The number of the turn that the result of machine detection can interrupt."""
+"""The turn that the result of machine detection can interrupt."""
 
 
 def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
-    """The answer URL and the event URL."""
     token = make_token(key, WaitRef("placed", attempt.placed, attempt.number, 0))
     url = f"{base_url}/webhooks/placed/{token}"
     return url, f"{url}/event"
@@ -117,7 +116,7 @@ async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, 
 
 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
-    """Whether Vonage hangs up by itself when a machine answers."""
+    """Vonage hangs up by itself when a machine answers."""
     flow = await turns.library.pinned(attempt.flow, attempt.revision)
     return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from ncco_server.service.tokens import make_token
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.simulator.servers import Request, Response
 from ncco_server.store import RowChange, SqliteDatabase, Store
+from ncco_server.store.database import Work
+from ncco_server.store.sql import Sql
+from ncco_server.store.table_rows import DELETE_ROW, HASH_KEY, INSERT_KEY, SELECT_KEY
+from ncco_server.table_rows import StoredTypes
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
@@ -549,6 +554,38 @@ async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_se
         assert "the number is in the table do_not_call" == placed.problem
         ((name, body),) = await world.hooks()
         assert ("refused", "refused") == (name, body["data"]["event"]["status"])
+
+
+async def test_nobody_is_called_while_hashes_of_forgotten_numbers_match_nobody(any_store: Store) -> None:
+    tables = TABLES.replace("phone}}", "phone}, after_forget: keep_hash}")
+    declared = {"do_not_call": StoredTypes(["phone"], {}, keeps_hash=True)}
+    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + tables) as world:
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        await world.store.forget([TO], tables=declared)
+        refused = await world.want()
+        await world.run(60)
+        assert "refused" == (await world.known(refused.id)).outcome
+
+        ((_, key),) = await world.store.database.read(SELECT_KEY, "")
+        await world.store.database.write(partial(_run, DELETE_ROW, (HASH_KEY,)))
+        wanted = await world.want()
+        await world.run(60)
+        control = await world.store.placed.control()
+        assert control.paused_at is not None
+        assert "restore the row #key of ncco_rows from a backup" in control.reason
+        assert "placing is paused: the table do_not_call has hashes" in world.reports.problems[0]
+
+        await world.store.placed.resume()
+        await world.run(60)
+        assert (await world.store.placed.control()).paused_at is not None
+        await world.store.database.write(partial(_run, INSERT_KEY, (key, 1)))
+        await world.store.placed.resume()
+        await world.run(60)
+        assert ("refused", []) == ((await world.known(wanted.id)).outcome, world.legs)
+
+
+def _run(sql: Sql, values: tuple[object, ...]) -> Work[None]:
+    yield sql, values
 
 
 async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(memory: Store) -> None:
