@@ -92,7 +92,7 @@ class TimeOfDay(Kind):
         """Leave out seconds that are 0."""
         point = point_of(value)
         if isinstance(point, time):
-            return write(point)
+            return write(point.replace(microsecond=0))
         raise ValueError("a time of day is needed, such as 09:30")
 
     def operand(self, value: object) -> object:

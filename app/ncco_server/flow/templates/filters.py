@@ -400,10 +400,10 @@ def text(value: object) -> str:
 
 @_filter('{{ now | in_zone("Europe/London") | time | spoken }}', ("datetime", "time", "text"), form="datetime")
 def time_(value: object) -> time:
-    """The time of day of a point in time, in its own time zone."""
+    """The time of day of a point in time, in its own time zone, in whole seconds."""
     point = point_of(value)
     if isinstance(point, datetime):
-        return point.time()
+        return point.time().replace(microsecond=0)
     if not isinstance(point, time):
         raise Unfit("a time of day is needed, such as 09:30")
     return point
