@@ -84,7 +84,10 @@ class NoSuchValue(Exception):
 
 
 class YamlText:
-    """YAML text to be changed. Raises yaml.YAMLError if it cannot be parsed; its methods raise NoSuchValue for a path without value."""
+    """YAML text to be changed. Raises yaml.YAMLError if it cannot be parsed.
+
+    Its methods raise NoSuchValue for a path without a value.
+    """
 
     def __init__(self, text: str) -> None:
         self.text = text
