@@ -122,7 +122,7 @@ class _Project:
         return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
 
     def lines_of(self, step: str | int) -> tuple[str, ...]:
-        """() for a step that cannot be read."""
+        """Return () for a step that cannot be read."""
         found = self.names.definitions("steps", self.file).get(str(step))
         if found is None or not isinstance(found.node, Map) or not found.node.entries:
             return ()
