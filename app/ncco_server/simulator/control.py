@@ -84,9 +84,9 @@ class CallControl(ABC):
         return self.application.event_url, self.application.event_method
 
     def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
-        """Where an action's webhooks go.
+        """The URL of the action precedes that of the request for the call, and that precedes the application's.
 
-        Source: webhooks guide, precedence: action, request for the call, application.
+        Source: webhooks guide, precedence.
         """
         written = action.get("eventUrl")
         if not written:
@@ -170,9 +170,9 @@ class CallControl(ABC):
     def leave(self, leg: Leg) -> None:
         """Remove a leg from its conversation, and end what depends on the leg.
 
-        Source: NCCO reference, Conversation (endOnExit). A named conversation ends for everyone when its last leg, or a
-        leg with `endOnExit`, leaves. A call's conversation ends when the leg that controls it with its NCCO leaves
-        (unverified).
+        A named conversation ends for everyone when its last leg, or a leg with `endOnExit`, leaves. A call's
+        conversation ends when the leg that controls it with its NCCO leaves (unverified). Source: NCCO reference,
+        Conversation (endOnExit).
         """
         conversation = leg.conversation
         if leg not in conversation.legs:

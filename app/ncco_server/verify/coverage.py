@@ -168,7 +168,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
 
 
 def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
-    """If not all scenarios were played (`is_whole`), the outcomes never taken are omitted."""
+    """Unless `is_whole`, not all scenarios were played, so the outcomes never taken are omitted."""
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)

@@ -69,7 +69,7 @@ class Violation(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """Everything that the checks read; `is_certain` if no call takes the outcomes that were not found."""
+    """Everything that the checks read. If `is_certain`, no call takes the outcomes that were not found."""
 
     space: StateSpace
     graph: Graph

@@ -19,8 +19,8 @@ from ncco_server.verify.scenarios.files import WrittenScenario
 class FoundViolation:
     """A violation, and a call that shows it.
 
-    `proved` is the flow whose proof found it, and `example` the shortest call that shows it, as played; they are "" and
-    None if there is none, such as for an unreachable step.
+    `proved` is the flow whose proof found it; "" if no single proof did, such as for an unreachable step. `example` is
+    the shortest call that shows the violation, as played; None if no call can.
     """
 
     kind: str
