@@ -17,11 +17,9 @@ from ncco_server.results import DecidedResult
 from ncco_server.table_rows import RowChange
 
 HANGUP = "hangup"
-"""The name of the event when a caller leaves before the flow has ended."""
 ENDED = "ended"
-"""The name of the event at the end of every call."""
 NO_WEBHOOK = Webhook()
-"""Stands in for the webhook if the end of a call was never reported."""
+"""Used if the end of a call was never reported."""
 
 UNSAVED = "save"
 """The name of the hook that stands for a row that cannot be saved: it is parked, so that somebody can look at it."""
@@ -38,10 +36,7 @@ NO_EFFECTS = EventEffects()
 
 
 def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
-    """What a wait's webhook causes, whether or not the wait is still open.
-
-    The step's `events` say so; if the step has none for the event, its flow's `events`.
-    """
+    """The hooks for a wait's webhook, even if the wait is closed: those of the step, or if it has none, of its flow."""
     where = place_of_wait(session, ref)
     if where is None:
         return NO_EFFECTS
@@ -56,18 +51,11 @@ def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, contex
 def hang_up(
     flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
 ) -> EventEffects:
-    """What happens when a caller leaves early; nothing once the flow has ended.
+    """The hooks of a call whose caller leaves early; none once the flow has ended.
 
     A flow whose last action is a `conversation` ends only when the platform ends the conversation.
-
-    The first `events` with a `hangup` are used: the step's, its flow's, then those of each step and flow that waits.
-
-    Args:
-        flow: the flow at the revision of the session.
-        session: the session of the leg that ended.
-        webhook: the webhook that reports the end.
-        context: the values for the hooks.
-        seen: the statuses recorded for the waits of the latest turn.
+    The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
+    `seen` contains the statuses recorded for the waits of the latest turn.
     """
     step = _left_step(session, webhook, seen)
     if not step:
@@ -90,13 +78,10 @@ def ended(
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
 ) -> EventEffects:
-    """What the end of a call causes, however it ended. Only one flow says so.
+    """The hooks for the end of a call, however it ended. `webhook` is None if Vonage never reported the end.
 
-    This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
-    call began in. `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
-
-    The arguments are those of `hang_up`, and the result that the call has now. `webhook` is None if Vonage never
-    reported the end.
+    Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
+    call began in. Their `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
@@ -111,7 +96,7 @@ def ended(
 
 
 def may_report_hang_up(flow: Flow, session: Session) -> bool:
-    """Whether `hang_up` may have an effect, as far as that can be told without the statuses of the call."""
+    """Whether `hang_up` may return hooks, for any statuses of the call."""
     last = (session.step, *(observer.step for observer in session.observers))
     for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
         at = flow.named(name)
@@ -133,13 +118,9 @@ def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
 
 
 def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Hook, ...]:
-    """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
+    """The hooks of a placed call that reached nobody.
 
-    Args:
-        flow: the flow, which has `outbound`.
-        session: a new session with the number, the ID of the request and the params.
-        outcome: Vonage's last status, `expired`, `refused` or `unknown`.
-        context: the values for the hooks.
+    `outcome` is Vonage's last status, `expired` or `unknown`; it becomes `event.name` and `event.status`.
     """
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
@@ -169,7 +150,7 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
 def _render(
     scopes: Scopes, later: tuple[Later, ...], event: Mapping[str, str], step: str, flow: str = ""
 ) -> EventEffects:
-    """What happens, with the values of this call. Hooks report the flow in scope, unless another `flow` is given."""
+    """With "" as `flow`, the hooks report the flow of `scopes`."""
     names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
     hooks: list[Hook] = []
     saves: list[RowChange] = []

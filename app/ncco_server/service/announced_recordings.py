@@ -87,7 +87,7 @@ def _uuid(webhook: Webhook, url: str) -> str:
 
 
 def _time(text: str | None) -> datetime | None:
-    """None if it is invalid or not in this century."""
+    """Return None if it is invalid or not in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:

@@ -126,10 +126,8 @@ async def write_backup(
     """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
 
     Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
-    `target`
-    is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
-    StoreError,
-    OSError, NotABackup.
+    `target` is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
+    StoreError, OSError, NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
@@ -284,8 +282,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
     """Replace all data with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
 
     Parts that the archive does not contain stay unchanged. All files are written and checked before the first one is
-    moved;
-    the database is moved last.
+    moved; the database is moved last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:
@@ -302,7 +299,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Extract into folders next to the destinations, which `stack` deletes."""
+    """Extract the files into folders next to the destinations, which `stack` deletes."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

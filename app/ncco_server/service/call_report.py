@@ -62,7 +62,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """For a `share` from 0 to 1, by nearest rank; None if there are no values."""
+    """Return the percentile of a `share` from 0 to 1, by nearest rank; None if there are no values."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -99,7 +99,7 @@ class Period:
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """By default it ends today and has `DAYS` days. Raises ValueError."""
+    """A period ends today and has `DAYS` days by default. Raises ValueError."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -108,7 +108,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """UTC if the flows (or the one flow) have no time zone, or more than one."""
+    """Return UTC if the flows (or the one flow) have no time zone, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
     zones |= {ZoneInfo(each.zone) for each in flows if each.zone}

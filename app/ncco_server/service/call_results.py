@@ -19,11 +19,10 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
 
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
-    """None for a called party's leg or a placed call.
+    """Return None for a called party's leg or a placed call.
 
     A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
-    `flows`
-    contain the flow that the call is in.
+    `flows` contain the flow that the call is in.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -70,7 +69,7 @@ def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
 async def results_of(
     records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
 ) -> dict[int, ResultRow]:
-    """By the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
+    """The results by the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
     `flows` only tell the names of callers in calls that have no result yet.
     """
@@ -85,7 +84,7 @@ async def results_of(
 
 
 async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
-    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Return the incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
 
@@ -145,7 +144,7 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """Missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+    """Find missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
     A caller who got through later, was called back or is on the line (`open_now`) is left out.
     """

@@ -30,8 +30,7 @@ class FoundCalls:
     Attributes:
         next: the key after which more calls may match; None if there are none.
         searched_until: if a search for a word was stopped early, when the last call that it looked at began
-            (milliseconds
-            since 1970).
+            (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)
@@ -50,7 +49,7 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Newest first, after the call with the key `before`. Raises StoreError.
+    """Return the newest calls first, after the call with the key `before`. Raises StoreError.
 
     `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
     """

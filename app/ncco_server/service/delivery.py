@@ -50,7 +50,7 @@ class Delivery:
 
     Attributes:
         raw: the unchanged body of a POST or query string of a GET.
-        base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
+        base_url: base of callback URLs, without a trailing slash.
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
         came_at: when its last byte was received, in seconds of `time.perf_counter`; 0 if not measured.
@@ -78,7 +78,7 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """The name for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
@@ -121,7 +121,7 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """Empty if the field is missing or neither text nor a number."""
+    """Return "" if the field is missing or neither text nor a number."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 

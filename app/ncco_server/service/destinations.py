@@ -66,11 +66,9 @@ def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> 
     """Return whether connecting to `host` at `address`, one of its addresses, is allowed.
 
     It never is for link-local addresses, a cloud's metadata server, and addresses that belong to no single host. A
-    private
-    address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local networks
-    (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, which are in lower case. An IPv6 address that contains
-    an
-    IPv4 address is judged by the latter.
+    private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
+    networks (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, which are in lower case. An IPv6 address that
+    contains an IPv4 address is judged by the latter.
     """
     reached = _reached(address)
     if not reached or _any_in(reached, _NEVER):
@@ -92,7 +90,7 @@ def _any_in(addresses: Collection[Address], networks: Collection[Network]) -> bo
 
 
 def _reached(text: str) -> tuple[Address, ...]:
-    """() for a text that is not an address."""
+    """Return () for a text that is not an address."""
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

@@ -39,7 +39,7 @@ async def call_pages(
 async def recording_pages(
     recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
 ) -> Pages:
-    """Raises StoreError."""
+    """Yield the pages of a list. Raises StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:

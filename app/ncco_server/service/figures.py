@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class LookupFigures(NamedTuple):
-    """A lookup in the last hour. Failures and late answers are counted too."""
+    """A lookup in the last hour."""
 
     name: str
     asked: int
@@ -18,21 +18,19 @@ class LookupFigures(NamedTuple):
 
 
 class ServerFigures(BaseModel):
-    """The figures of the server on one host, with all its processes, of the last hour or since it started.
-
-    Hooks, recordings and backups are those of the whole database.
+    """The figures of the server on one host, of the last hour or since it started.
 
     Attributes:
         failsafes: callers who heard the failsafe NCCO.
         unanswered: webhooks that got 503 because the store was unavailable.
         unstored: callers who were answered without the store, by what they heard: `error` or `failsafe`.
         refused: webhooks without a valid signature, by reason.
-        median_s, p99_s: within which half and 99 % of the webhooks were answered; None without webhooks.
+        median_s, p99_s: None without webhooks.
         lookups: those with most problems first.
         hook_tries, recording_tries, hooks, recordings: by outcome or state; see `web.metrics.Metrics`.
         last_backup: in seconds since 1970; 0 if never.
         backup_due: when a backup is overdue, in seconds since 1970; 0 if none is expected.
-        jobs_failing_since: since when a job has failed or not ended, in seconds since 1970.
+        jobs_failing_since: in seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -28,8 +28,7 @@ class Functions:
     """The functions that run now in this process, and the stored results of others.
 
     A repeated webhook that arrives while a function runs waits for the same run. Another process does not know of it
-    and
-    runs the function too. A result that could not be stored is kept for the repeated webhook.
+    and runs the function too. A result that could not be stored is kept for the repeated webhook.
     """
 
     def __init__(self, store: Store) -> None:
@@ -42,8 +41,7 @@ class Functions:
         """The result of a function. Raises Conflict or AlreadyOpen if its turn has been stored, StoreUnavailable.
 
         If this is cancelled, the function goes on within its time limit, and its result is stored. If the store was
-        what it
-        waited for, the CancelledError says so; see `is_store_wait`.
+        what it waited for, the CancelledError says so; see `is_store_wait`.
         """
         key = lookup.id
         task = self._running.get(key)

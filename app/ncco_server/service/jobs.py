@@ -1,7 +1,7 @@
 """Runs jobs at intervals: `every` in each process, `hold` in one process of all hosts.
 
-A lease saves work and does not protect data: a process that was paused for a minute still runs the rest of its job
-beside its successor. So each transaction of a job must be right if another process has done the same meanwhile.
+A lease protects no data (docs/decisions.md), so each transaction of a job must be right if another process has done the
+same meanwhile.
 """
 
 from __future__ import annotations

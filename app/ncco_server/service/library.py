@@ -56,19 +56,12 @@ class Library:
     """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
     The released project is the last good one of any server on the same store. A starting server uses it if its flows
-    have
-    errors, while reading the files takes long, and if something that callers can reach has been removed, until that is
-    confirmed.
-
-    Args:
-        read: reads the files; blocks.
-        handlers: the files with handlers whose code may be run, also that of stored revisions.
+    have errors, while reading the files takes long, and if something that callers can reach has been removed, until
+    that is confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
 
     Attributes:
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
-        removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
-            has
-            no errors.
+        removed: what callers can reach in `current` but not in `last`, which is therefore not used.
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
@@ -102,15 +95,13 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Return whether no call can start yet, because the store was never available to save the flows."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns the project that was read, even if the last good one stays in use. That one also stays in use if the
-        revisions
-        cannot be saved or found, because every host must be able to finish a call; this then raises StoreUnavailable.
+        Returns the project that was read. The last good one stays in use if the revisions cannot be saved or found,
+        because every host must be able to finish a call; this then raises StoreUnavailable.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -158,18 +149,16 @@ class Library:
         return await reading
 
     async def _lost_columns(self, before: Project, after: Project) -> list[Removal]:
-        """What rows of tables would lose because their tables are declared in another way."""
         found = changed_tables(before, after)
         return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
     async def is_confirmed(self) -> bool:
-        """False while the store is unavailable."""
+        """Return False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Return whether a server or `ncco release` has stored this project."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
@@ -207,7 +196,7 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow with this name, if given; else the one for the number, or the default."""
+        """Return the flow with this name, if given; else the one for the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
@@ -217,8 +206,7 @@ class Library:
         """As `find`, while the store is unavailable.
 
         If the store was never available, the flow is one of the files, unless they have errors. For an open call
-        (`is_open`),
-        the called number may be that of a person this server called, so it must be listed.
+        (`is_open`), the called number may be that of a person this server called, so it must be listed.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)
@@ -262,13 +250,12 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """An empty project if none was released."""
+        """Return an empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keep the flows of `before` that only open calls still use: they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -332,7 +319,7 @@ class PinnedFlows:
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
     """The numbers, the startable flows and the default flow that `before` has and `after` does not.
 
-    A number or the default can move to another flow: that is not a removal. Open calls keep their revision.
+    A number or the default can move to another flow.
     """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
@@ -362,7 +349,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """None if it has no flows, or if this version of the program finds errors in it.
+    """Return None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """

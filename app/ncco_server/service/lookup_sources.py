@@ -139,7 +139,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Decompressed. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    """Return the decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -152,7 +152,7 @@ async def _read_body(response: httpx.Response) -> bytes:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """At most one byte more than the limit. Raises LookupFailure."""
+    """Return at most one byte more than the limit. Raises LookupFailure."""
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
@@ -249,7 +249,7 @@ class PythonFunctions:
                 result.close()  # close the coroutine, which may not have started
 
     def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
-        """In this thread; the result is JSON or an awaitable. Raises LookupFailure."""
+        """Call the function in this thread; the result is JSON or an awaitable. Raises LookupFailure."""
         found = request.code or self._modules.function(request.function)
         arguments = dict(request.arguments)
         _check_arguments(found, arguments)

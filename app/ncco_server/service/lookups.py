@@ -95,7 +95,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """Within the lookup's own time limit and `left_ms`. Never raises."""
+        """Answer within the lookup's own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         key = ":".join(map(str, lookup.id)) if lookup.is_function else lookup.key
@@ -122,7 +122,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """JSON text, and whether it was cached. Raises LookupFailure."""
+        """Return JSON text, and whether it was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -250,7 +250,7 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest, because the headers may contain secrets."""
+    """A digest is used because the headers may contain secrets."""
     return hashlib.sha256(request.sent().encode()).digest()
 
 
@@ -273,11 +273,8 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        The context returns a function to call after a wait: it raises LookupFailure if the circuit has opened in the
-        meantime.
-        A LookupFailure with `is_outage` counts as a failure, any other LookupFailure as a success, and a cancellation
-        as
-        neither.
+        It returns a function to call after a wait, which raises LookupFailure if the circuit has opened meanwhile. A
+        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"

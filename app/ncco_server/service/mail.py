@@ -25,15 +25,14 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_threa
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
-"""For one attempt, including reading the recording. Less than the outbox allows."""
+"""The limit of an attempt, including reading the recording. It is less than the outbox allows."""
 QUIT_S: Final = 1.0
 """Extra time for the mail server to close the connection."""
 READ_S: Final = 15.0
-"""For reading the recording. After that, the email is retried later."""
+"""The limit for reading the recording. After that, the email is retried later."""
 RECORDING_WAIT_S: Final = 600.0
 """How long an email waits for its recording. After that, it is sent without the recording."""
 LOOK_AGAIN_S: Final = 5.0
-"""How often to check whether the recording has arrived."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
 """Maximum size of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
@@ -136,7 +135,7 @@ class Mailer:
         return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
-        """None while its recording may still arrive."""
+        """Return None while its recording may still arrive."""
         mail = orjson.loads(hook.body)
         text = mail["text"]
         attachment = None
@@ -240,7 +239,6 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """A permanent refusal is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 

@@ -17,9 +17,7 @@ from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
 
 LEASE_MS: Final = 60_000
-"""How long a claimed hook belongs to its process: longer than any attempt takes. If the process has crashed, another
-one can then send the hook.
-"""
+"""Longer than any attempt takes. If the process has crashed, another one can then send the hook."""
 SLOW_SHARE: Final = 4
 """A receiver that did not reply in time can use one slot in this many, until it does; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
@@ -30,8 +28,7 @@ class Verdict(NamedTuple):
 
     Attributes:
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
-            `never`
-            (a retry would fail too).
+            `never` (a retry would fail too).
         problem: why the hook was not sent, in a few words without values of the call.
         wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
         is_slow: whether the receiver did not reply in time.

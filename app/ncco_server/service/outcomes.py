@@ -23,9 +23,7 @@ RESULT: Final = "result"
 class FlowOutcome(NamedTuple):
     """An outcome of a step, one of the ways a call can continue; `place` is the line that decides.
 
-    Names are `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
-    default`,
-    `result booked`, ...
+    Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
 
     flow: str
@@ -35,11 +33,9 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
+    """Return all outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
-    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
-    outcomes of `hold`; each lookup, with and without a real answer; each step that sets the result. A flow with none of
-    these has one outcome: that it was entered.
+    A lookup has two, with and without a real answer. A flow without any has one outcome: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
@@ -76,10 +72,9 @@ class Following:
     then the current flow stays the same. `at` is the flow before the turn; None if the trace shows it.
 
     Attributes:
-        begun: the flow that answered the call or a called party in this turn; None if it was answered earlier.
-        entered: as (flow, step).
+        begun: the flow that answered in this turn, if any.
         jumped: the steps that were left without a decision, by `goto` or by running another flow.
-        failed: as (flow, step, line); the step is "" if unknown.
+        failed: the step is "" if unknown.
     """
 
     def __init__(self, files: Files, at: Flow | None = None) -> None:

@@ -1,7 +1,6 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy. Each host has its own connections,
-so a slow host does not delay requests to others.
+So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ncco_server.service.threads import Threads
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Concurrently; others wait."""
+"""Maximum number of concurrent requests; others wait."""
 CONNECTING_PER_HOST: Final = 16
 """Maximum number of connections to one host that are being opened at once. The event loop opens about a thousand a
 second; if hundreds were opened together, each would take as long as all of them.
@@ -91,7 +90,7 @@ def resolve_by_system(host: str, port: int) -> Sequence[str]:
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The same for all clients of the process, because loading them takes 20 ms."""
+    """All clients of the process share them, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 
@@ -142,9 +141,7 @@ def _nothing() -> None:
 class HostConnections:
     """The connections to one host: each request has its own connection until its response is read.
 
-    A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request leaves nothing
-    to
-    clean up. httpcore's own pool leaks connections if a task is cancelled at the wrong moment (docs/decisions.md).
+    Only idle connections are listed here, so a cancelled request leaves nothing to clean up (docs/decisions.md).
     """
 
     def __init__(

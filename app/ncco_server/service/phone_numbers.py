@@ -49,12 +49,12 @@ def is_number(words: str) -> bool:
 
 
 def dialable(number: str) -> str:
-    """Empty for anything but digits, such as `anonymous`."""
+    """Return "" for anything but digits, such as `anonymous`."""
     return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """None if the text is not a number, or has an unknown country code."""
+    """Return None if the text is not a number, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

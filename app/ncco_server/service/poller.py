@@ -35,16 +35,16 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How many attempts are made, when, how many at once, and within which time limits.
+    """When, and how many, attempts are made, and within which time limits.
 
     Attributes:
         draw: returns a random number from 0 to 1.
-        first_s: before the second attempt.
-        poll_s: between searches for due rows, which other processes may have written.
+        first_s: the wait before the second attempt.
+        poll_s: the wait between searches for due rows, which other processes may have written.
         slots: maximum number of concurrent attempts of one process.
-        drain_s: for running attempts when the server stops; unfinished ones are repeated after the next start.
-        look_s: for claiming rows; rows that arrive later are processed another time.
-        limit_s: for an attempt, and for storing its result; both together must be shorter than the lease.
+        drain_s: what running attempts get when the server stops; unfinished ones are repeated after the next start.
+        look_s: time limit for claiming rows; rows that arrive later are processed another time.
+        limit_s: time limit for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
     tries: int = 10
@@ -98,11 +98,11 @@ class Poller(ABC, Generic[R, C]):
         """Count waiting rows."""
 
     def now(self) -> int:
-        """In milliseconds since 1970."""
+        """The time in milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Cheap. Must be called in the event loop."""
+        """Look for due rows soon. This is cheap, and must run in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -126,7 +126,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """False if the store has not written in time: the row is processed again when its lease ends."""
+        """Return False if the store has not written in time: the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written

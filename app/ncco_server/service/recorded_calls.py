@@ -22,7 +22,7 @@ _TAG: Final = re.compile("<[^>]*>")
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Anything else becomes {}, so that damaged rows can still be shown."""
+    """Return {} for anything else, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -100,7 +100,7 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """Without SSML tags."""
+    """Return the texts without SSML tags."""
     waiting = [body_document(body)]
     while waiting:
         part = waiting.pop()
@@ -117,7 +117,7 @@ def told_by(webhook: WebhookRow) -> str:
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """Empty if there is nothing to add to its kind."""
+    """Return "" if there is nothing to add to its kind."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -178,7 +178,7 @@ def json_time(at_ms: int) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """As `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
+    """Write a duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -1,8 +1,7 @@
 """The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-An object exists once it is uploaded completely and the bucket has checked its SHA-256, which is part of the signature.
-Uploads, removals and empty lists are verified, because something else at the bucket's address, such as a login page,
-might report success for every request.
+An object exists once it is uploaded completely and the bucket has checked its SHA-256. Results are verified, because
+something else at the bucket's address, such as a login page, might report success for every request.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""For one request with up to 8 MB. After that, the bucket counts as unavailable."""
+"""The limit of one request with up to 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
 """How long a failed request is retried, so that people who play a recording do not notice short faults."""
 PART_BYTES: Final = 8 * 1024 * 1024
@@ -85,7 +84,7 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""By S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""The keys are S3 error codes. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 
@@ -125,7 +124,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """With the previous keys if the current ones cannot be read."""
+        """Use the previous keys if the current ones cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -256,7 +255,7 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:
-    """None if the object does not exist."""
+    """Return None if the object does not exist."""
     try:
         with _translated():
             return store.head(id_)["size"]

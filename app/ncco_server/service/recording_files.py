@@ -94,11 +94,11 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Completes the file, and then makes it visible under its ID."""
+        """Complete the file, and then make it visible under its ID."""
 
     @abstractmethod
     def close(self) -> None:
-        """Removes the file unless it has been kept."""
+        """Remove the file unless it has been kept."""
 
 
 class RecordingFiles(ABC):
@@ -107,7 +107,7 @@ class RecordingFiles(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """As shown to people."""
+        """The place as it is shown to people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
@@ -173,7 +173,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """Afterwards, the position is at its start."""
+    """Afterwards, the position is at the start of the file."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

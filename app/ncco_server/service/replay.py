@@ -127,7 +127,7 @@ def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> Lo
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """Without signatures of callback URLs, because the key may have changed since."""
+    """The signatures of callback URLs are removed, because the key may have changed since."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]
@@ -142,7 +142,7 @@ def _unsigned(ncco: bytes) -> bytes:
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
-    """A JSON Pointer and both values. A missing value is None."""
+    """Return a JSON Pointer and both values. A missing value is None."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]

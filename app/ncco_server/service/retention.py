@@ -16,7 +16,6 @@ REST_FACTOR: Final = 9
 
 
 WORK_S: Final = 60.0
-"""How long one sweep works."""
 
 
 class Swept(NamedTuple):

@@ -27,7 +27,7 @@ class StoreProbe:
 
     @property
     def outage(self) -> str:
-        """Empty if the store is not known to be unavailable for some time."""
+        """Return "" if the store is not known to be unavailable for some time."""
         return self.problem if self._failed >= AWAY_AFTER else ""
 
     async def run(self) -> None:

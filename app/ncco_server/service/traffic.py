@@ -1,7 +1,6 @@
 """Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way that it took. A way in an older revision counts if the flow, the step and its exit still
-exist; calls with other ways are counted separately.
+A call counts once for each way that it took. A way in an older revision counts if its step and exit still exist.
 """
 
 from __future__ import annotations
@@ -34,9 +33,8 @@ from ncco_server.service.recorded_calls import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 
 AT_ONCE: Final = 200
-"""Calls per query."""
 MOST_CALLS: Final = 10_000
-"""The newest are counted."""
+"""Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
 """The results of calls that end in a step only because the caller hung up."""
 WIDEST: Final = 5

@@ -119,8 +119,6 @@ class Policy:
     handlers: Collection[str] = ()
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
-        """The external inputs of a turn."""
-
         def link(ref: WaitRef) -> str:
             return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
 
@@ -152,9 +150,6 @@ class Turns:
         look_ups: makes a function that answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
         ended: called with the result of each call that has ended.
-
-    Attributes:
-        read_rows: answers lookups that read a table; None for the store's rows.
     """
 
     def __init__(
@@ -180,11 +175,10 @@ class Turns:
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     def add_dials(self, dials: int) -> None:
-        """Vonage counts the dials of a turn as new calls."""
         self._dials += dials
 
     def take_dials(self) -> int:
-        """The number of dials since the last time."""
+        """Return the number of dials since the last time. Vonage counts dials as new calls."""
         dials, self._dials = self._dials, 0
         return dials
 
@@ -199,8 +193,7 @@ class Turns:
         """Store the first turn of a call, then reply with it, even if the call was forgotten.
 
         Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again. `params`
-        are those
-        of the answer URL, with tokens in place of sensitive values.
+        are those of the answer URL, with tokens in place of sensitive values.
         """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
@@ -239,8 +232,7 @@ class Turns:
         """The NCCO that answered a delivery; see `Store.reply`.
 
         A sensitive param of the placed call `request` is decrypted. Once that is no longer possible, the failsafe NCCO
-        is
-        returned.
+        is returned.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
@@ -286,7 +278,6 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        """Raises StoreUnavailable."""
         others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
         if len(others) == len(wanted):
             return await look_up(wanted)
@@ -473,24 +464,23 @@ class Turns:
         return announced(delivery, url, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """A called party is connected in silence instead."""
+        """Connect a called party in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
 def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
-    """The wait that a token names, if it was opened by the session's latest turn."""
+    """Return None unless the session's latest turn opened this wait."""
     if ref.turn != session.turn or ref.index >= len(session.waits):
         return None
     return session.waits[ref.index]
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    """Return whether the leg of a call has ended, or must have ended by now."""
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
 def session_of(row: SessionRow) -> Session | None:
-    """None if it is damaged, or of a version that this one cannot read."""
+    """Return None if the session is damaged, or of a version that this one cannot read."""
     try:
         return from_json(row.state)
     except ValueError:

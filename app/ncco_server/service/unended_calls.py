@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Number of webhooks from before the server's start to search for early ends: more than arrive between two searches."""
+"""How many older webhooks are searched for early ends at the start: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
 """Vonage is asked about a call after this long without a turn, then at the same interval. Our choice."""
 MOST_ASKED: Final = 100
-"""Requests to Vonage in one search. This leaves most of Vonage's rate limit to other requests."""
+"""Maximum number of requests in one search. This leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 """A call is ended at least this long before the retention period allows deleting it."""
 

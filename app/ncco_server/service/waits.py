@@ -120,6 +120,6 @@ async def _record_on_wait(
 
 
 def _hides_input(wait: OpenWait) -> bool | None:
-    """None if the wait does not ask for input."""
+    """Return None if the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

@@ -33,7 +33,7 @@ from ncco_server.table_rows import RowChange
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Of an input webhook. The names are stored, the values are not."""
+"""The names of the fields of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -88,7 +88,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """`body_of` explains `key` and `hides`."""
+    """See `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -176,8 +176,7 @@ def turn_row(
     """The row of a turn, with what a replay needs: its time, webhook, results of lookups and functions, and URL params.
 
     It also contains the names of the turn's hooks by ID, because hooks are deleted once they are sent, and the time
-    from
-    receiving the webhook to finishing the turn in microseconds (`us`).
+    from receiving the webhook to finishing the turn in microseconds (`us`).
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:

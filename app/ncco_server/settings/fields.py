@@ -37,7 +37,7 @@ SECRETS: Final = (
 )
 """Their values may be in files, and may change while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""In the guides."""
+"""The guides use it for the signature secret."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -375,7 +375,6 @@ class Settings(Variables):
 
     @property
     def is_signed(self) -> bool:
-        """Whether webhooks must be signed."""
         return bool(self.signature_secret.get_secret_value())
 
     @property
@@ -478,7 +477,7 @@ class Settings(Variables):
 
     @property
     def has_local_vonage(self) -> bool:
-        """A stand-in of Vonage on this machine can reach the loopback address."""
+        """Return whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
         return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
 
     @property

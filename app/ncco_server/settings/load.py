@@ -24,7 +24,7 @@ DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
 """Such fields are only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Of a wrong value."""
+"""The rest of a wrong value is cut off in messages."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
 _OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
@@ -66,7 +66,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 
 
 def _by_field(written: Mapping[str, str]) -> dict[str, str]:
-    """The names of variables may be in lower case."""
+    """The names of the variables may be in lower case."""
     known = {name.upper(): text for name, text in written.items() if text}
     found = {}
     for name, field in Variables.model_fields.items():
@@ -85,7 +85,7 @@ def _secrets() -> dict[str, str]:
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """The environment takes precedence."""
+    """The environment takes precedence over the file."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:

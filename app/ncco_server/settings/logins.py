@@ -55,7 +55,7 @@ def tidy_name(text: str) -> str:
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """By name; empty if there is no file. Raises SettingsError."""
+    """Return the logins by name; none if there is no file. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -76,8 +76,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
     """The logins by name. Changes to this map are written on exit; if no login is left, the file is removed.
 
     The file is replaced atomically, and only its owner can read it. If root writes the file, its owner stays that of
-    the
-    previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
+    the previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
 
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.

@@ -52,12 +52,7 @@ def require_safe(settings: Settings, dev: bool) -> None:
 
 
 def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
-    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill.
-
-    These are: no signature secret (unless in development on loopback, or in insecure mode), settings that would cause
-    every
-    webhook to be refused, callback URLs that cannot work, and two listeners on the same port.
-    """
+    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill."""
     if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
         where = f"{settings.host}:{settings.port}"
         yield SettingsError(

@@ -55,10 +55,10 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""Of the key file for callback URLs, which is named after the SQLite database. Every backup includes it."""
+"""The key file for callback URLs is named after the SQLite database. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""Of the console's key file. No backup includes it: anyone who can read a backup could log in with it, and anyone who
-can forge one could plant a key.
+"""No backup includes the console's key file: anyone who can read a backup could log in with it, and anyone who can
+forge one could plant a key.
 """
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
@@ -77,9 +77,8 @@ def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[byte
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
     """The generated secret of a server whose settings have none, in a file that only its owner can read.
 
-    Without it, every restart would lose the running calls. With a memory store, neither the calls nor the secret are
-    kept.
-    Raises SettingsError if the file cannot be used, or several hosts may share the database.
+    With a memory store, neither the calls nor the secret are kept. Raises SettingsError if the file cannot be used, or
+    several hosts may share the database.
     """
     scheme, _, path = database_url.partition(":///")
     if scheme.lower().startswith("memory"):

@@ -48,7 +48,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Names are separated by commas; they become lower case."""
+    """Parse host names, separated by commas; they become lower case."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -58,7 +58,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Dotted names are separated by commas."""
+    """Parse dotted names, separated by commas."""
     names = named_modules(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
@@ -70,8 +70,7 @@ def read_public_url(text: str) -> str:
     """Parse an http or https URL without a query or fragment, and remove its trailing slash.
 
     Host and scheme become lower case, and a default port is removed, because keys are derived from the URL and must be
-    the
-    same on every host.
+    the same on every host.
     """
     if not text.strip():
         return ""
@@ -199,7 +198,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Prefixes are separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
+    """Parse prefixes, separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -211,7 +210,7 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """Upper and lower case are accepted."""
+    """Convert to lower case, so that upper and lower case are accepted."""
     return text.strip().lower() if isinstance(text, str) else text
 
 

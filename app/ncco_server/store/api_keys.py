@@ -57,7 +57,7 @@ class ApiKeys:
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """Return all keys, sorted by name, and from oldest to newest."""
+        """Return all keys by name, from oldest to newest."""
         return list(map(_row, await self.database.read(_SELECT_ALL)))
 
     @in_one_transaction

@@ -61,8 +61,7 @@ def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema and read it completely.
 
     Raises StoreUnusable if it is damaged, empty or of a newer version, or contains anything besides our tables and
-    rows: a
-    backup must not run code.
+    rows: a backup must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)

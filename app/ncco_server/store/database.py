@@ -30,7 +30,7 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """A statement that runs once for each row of values; its result is all rows that the runs return."""
+    """A statement that runs once for each row of values, and returns the rows of all runs."""
 
     sql: Sql
     rows: Sequence[Sequence[Any]]
@@ -94,7 +94,7 @@ SHORTEST_REST_S: Final = 0.02
 async def give_way(began: float, factor: float = 1.0) -> None:
     """Rest after a part of a bulk write, so that calls can use the database.
 
-    `began` is the part's start by `time.monotonic`; the rest takes `factor` times as long as the part.
+    `began` is by `time.monotonic`; the rest takes `factor` times as long as the part.
     """
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
@@ -116,10 +116,8 @@ class Read(Protocol):
 class Database(Protocol):
     """Runs the store's reads and writes.
 
-    Attributes:
-        label: the database's name in messages, without user and password.
-        path: the file of a SQLite database, else None.
-        is_durable: whether the data outlives the process.
+    `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
+    outlives the process.
     """
 
     label: str
@@ -134,12 +132,12 @@ class Database(Protocol):
         """
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect. A closed database can be opened again."""
+        """Finish pending writes. A closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """Read the schema of a database, which need not be open. Changes nothing.
+        """Read the schema of a database, which need not be open.
 
-        Raises StoreUnavailable, or StoreUnusable if the database belongs to a newer version or to another program.
+        Raises StoreUnavailable, or StoreUnusable if it belongs to a newer version or to another program.
         """
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
@@ -149,14 +147,12 @@ class Database(Protocol):
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
         If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
-        rows
-        that cannot be stored, and StoreUnavailable.
+        rows that cannot be stored, and StoreUnavailable.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
             keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
-                it has
-                priority and is grouped. It must not contain `Many` statements.
+                it has priority and is grouped. It must not contain `Many` statements.
         """
 
     async def trim(self) -> None:
@@ -171,15 +167,14 @@ class Database(Protocol):
     async def replace_by(self, path: Path) -> None:
         """Atomically replace everything with a checked copy. The database must not be open.
 
-        Raises StoreUnavailable if a server has the database open; may raise StoreError.
+        Raises StoreUnavailable if a server has it open.
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
         """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
 
         Returns True if the data is removed, False if another program prevents that, and None if deleted rows stay in
-        the files
-        until their space is reused.
+        the files until their space is reused.
         """
 
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:

@@ -1,7 +1,7 @@
 """What functions of handlers have returned in turns that are not stored yet.
 
-If the process dies before the turn is stored, the repeated webhook finds the result here and does not run the function
-again. The turn's transaction deletes the results, which the call then contains.
+If the process dies before the turn is stored, a repeated webhook finds the result here. The turn's transaction deletes
+the results, which the call then contains.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Leases for work that one process at a time should do.
+"""Leases for work that one process at a time should do: rows that the holder changes every few seconds.
 
-A lease is a row that its holder changes every few seconds. The clocks of hosts differ, so it contains no time: another
-process takes the lease when the row has not changed for a while. It belongs to no connection, because of poolers.
+A lease contains no time, because the clocks of hosts differ, and belongs to no connection (docs/decisions.md).
 """
 
 from __future__ import annotations

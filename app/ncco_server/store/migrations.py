@@ -1,8 +1,7 @@
 """The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
 
-During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
-server refuses a schema version that it does not know, but ignores unknown additions: tables and columns with a version
-of their own, which older servers do without.
+A version removes nothing that the previous one needs. A server refuses a schema version that it does not know, but
+ignores additions: tables and columns with a version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -58,7 +57,6 @@ class Migration(NamedTuple):
 
 
 def _read_migrations(name: str, dialect: Dialect) -> tuple[Migration, ...]:
-    """Read a file of this folder: a migration starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(

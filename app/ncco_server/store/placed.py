@@ -67,18 +67,17 @@ class PlacedRow(NamedTuple):
 
     Attributes:
         key: identifies a repeated request; unique, and kept even if the call is forgotten.
-        digest: of the request, to tell a repeat from a different request with the same key.
+        digest: tells a repeated request from a different one with the same key.
         owner: the name of the API key or of the login, or "".
         number: digits with the country code; "" once the call was forgotten.
-        params: the flow's params as JSON, sensitive ones encrypted.
+        params: JSON, with sensitive values encrypted.
         chain: how many placed calls led to this one.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
         problem: why it failed or is waiting, or "".
-        wanted_at, expires_at: it is placed neither before nor after; None if it never expires.
+        expires_at: None if it never expires.
         due_at: when to try the call next; None if it is not waiting.
-        salt: what the sensitive `params` are encrypted with, in addition to the server's key. Every end of the call
-            deletes
-            it, so that nobody can decrypt them.
+        salt: added to the server's key to encrypt `params`. Every end of the call deletes it, so that nobody can
+            decrypt them any more.
         origin: "" if a host without this column stored it.
     """
 
@@ -150,12 +149,9 @@ class PlacingLimits(NamedTuple):
 
 
 class PlacingControl(NamedTuple):
-    """Whether, and from when, calls may be placed.
+    """Whether, and from when, calls may be placed. `next_at` leaves a gap between new calls.
 
-    Attributes:
-        next_at: leaves a gap between new calls.
-        paused_at: None if placing is not paused.
-        held_until, held_for: until when, and why, Vonage accepts no calls.
+    No call is placed before `held_until`, because Vonage accepts none. None means that placing is not paused or held.
     """
 
     next_at: int = 0
@@ -170,14 +166,14 @@ class PlacingControl(NamedTuple):
 
 
 class PlacedCounts(NamedTuple):
-    """The numbers of calls with a coming or a current attempt."""
+    """The numbers of calls that wait for an attempt, or have one in progress."""
 
     waiting: int = 0
     calling: int = 0
 
 
 class CalledCounts(NamedTuple):
-    """How many placed calls were called, and how many of them were answered."""
+    """The numbers of calls that were placed, and of those that were answered."""
 
     called: int = 0
     answered: int = 0
@@ -200,7 +196,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `number` is digits that occur anywhere in the called number."""
+    """Which placed calls to list; "" means any. `number` is any part of the called number."""
 
     flow: str = ""
     state: str = ""
@@ -398,7 +394,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """Lock a placed call and its attempt, always in this order, so that two hosts do not deadlock."""
+    """Lock both always in this order, so that two hosts do not deadlock."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -422,7 +418,7 @@ def _save(attempt: AttemptRow) -> Work[AttemptRow]:
 
 
 def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
-    """An attempt with its true leg, without what the events of another leg have claimed."""
+    """Drop what the events of another leg have claimed."""
     if attempt.leg in ("", leg):
         return attempt._replace(leg=leg)
     return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
@@ -461,11 +457,11 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """The newest calls first, starting after the call with the ID `before`."""
+        """Return the newest calls first, starting after the call with the ID `before`."""
         return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """The number of calls for each state and outcome, in one batch or (with "") in all."""
+        """Count the calls for each state and outcome, in one batch or (with "") in all."""
         return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
 
     @in_one_transaction
@@ -473,8 +469,7 @@ class PlacedCalls:
         """Cancel a call; return its previous row, or None if there is no such call.
 
         A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
-        hears a
-        goodbye; this method does not hang up. A call that is over does not change.
+        hears a goodbye; this method does not hang up. A call that is over does not change.
         """
         found = yield _LOCK, (id_,)
         if not found:
@@ -487,9 +482,9 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel all waiting calls of a batch, those that are due next first; return how many.
+        """Cancel all waiting calls of a batch, in several transactions; return how many.
 
-        This takes several transactions, so that callers can use the store; `listener` gets the number so far.
+        Those that are due next come first.
         """
         stopped = 0
         while True:
@@ -506,11 +501,10 @@ class PlacedCalls:
         return len((yield _STOP_BATCH, (batch, now, STOPPED_SIZE)))
 
     async def count_active(self) -> PlacedCounts:
-        """Count the calls that are waiting or in progress. Fast, however many calls are stored."""
+        """The count is fast, however many calls are stored."""
         return PlacedCounts(*(await self.database.read(_COUNT_ACTIVE))[0])
 
     async def count_called(self, since: int) -> CalledCounts:
-        """Count the calls with an attempt since `since`."""
         return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
@@ -549,7 +543,7 @@ class PlacedCalls:
         yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
 
     async def due(self, now: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
-        """The due calls of these flows, sorted by `due_at`, unless their flow is calling the same number."""
+        """Return the due calls of these flows, without those to a number that their flow is calling."""
         return await self._waiting(_SELECT_DUE, (now, limit), flows)
 
     async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
@@ -652,7 +646,7 @@ class PlacedCalls:
     def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
         """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
 
-        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt, if any.
+        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt.
         """
         attempt = yield from _locked_attempt((placed, number))
         if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
@@ -680,10 +674,8 @@ class PlacedCalls:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         They hear it if the call was cancelled, if another leg has the attempt, if a later attempt is in progress, or if
-        Vonage
-        had hung up on a machine. If this attempt had been given up while the next one waits, the call ends without that
-        one. If
-        it was the last attempt, its hooks have been sent, so its outcome stays.
+        Vonage had hung up on a machine. If this attempt had been given up while the next one waits, the call ends
+        without that one. If it was the last attempt, its hooks have been sent, so its outcome stays.
 
         With `is_certain`, this is the answer webhook, whose leg counts if Vonage has not confirmed another one.
         """
@@ -724,15 +716,14 @@ class PlacedCalls:
         await self._change(attempt, give_up_at=give_up_at)
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
-        """Store the result of machine detection for an answer webhook that arrives later."""
         await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """The attempts that must be hung up: they are in progress, but their call was cancelled."""
+        """Return the attempts in progress whose call was cancelled, which must be hung up."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
-        """Record that this server hung up an attempt. Webhooks report when the attempt is over."""
+        """Record that an attempt was hung up. Webhooks report when it is over."""
         await self._change(attempt, problem=HUNG_UP)
 
     @in_one_transaction
@@ -743,7 +734,7 @@ class PlacedCalls:
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """The attempts that must be given up because their webhooks did not arrive."""
+        """Return the attempts that must be given up because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
     @in_one_transaction
@@ -769,7 +760,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
-        """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""
+        """Return False if the call is no longer waiting."""
         if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
             return False
         yield from add_hooks(result.hooks)

@@ -1,7 +1,6 @@
 """A PostgreSQL database, which several hosts can share. Requires asyncpg: `pip install ".[postgres]"`.
 
-One task writes the webhooks of calls in groups: while one group is committed, the next one fills. If several operations
-of a group run the same statement, it is sent to PostgreSQL once.
+If several operations of a group run the same statement, it is sent once.
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
 
 GROUP_LIMIT: Final = 128
-"""So that the first write of a group does not wait forever."""
+"""Maximum number of writes, so that the first one does not wait forever."""
 
 READERS: Final = 4
 
@@ -72,10 +71,9 @@ COMMIT_S: Final = 3.5
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
-"""For a search of recorded calls."""
 
 OPEN_S: Final = 60.0
-"""For `open`: another host may be migrating a large database."""
+"""Another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
 """The advisory lock for schema changes: a number that nobody else uses."""
@@ -307,7 +305,6 @@ class _PostgresWriter(GroupWriter):
 
 
 async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
-    """Write operations in one transaction, and store the result or error of each in its item."""
     try:
         async with _transaction(connection):
             await _lock_calls(connection, group)
@@ -370,7 +367,6 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-    """Run several statements with the same text at once, and divide the resulting rows by their first value."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
     sql = f"{first.sql.postgres}{_RETURNING}" if isinstance(first, Insert) else first[0].postgres

@@ -1,7 +1,6 @@
 """Recordings of `record` actions, and of speech input if its audio is kept.
 
-The transaction of the webhook that announces a recording writes it; its audio, a file or an object named after the ID,
-and its transcript are fetched later. Combinations of the columns:
+Combinations of the columns:
 
     waiting              state waiting, due_at set
     being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
@@ -9,6 +8,8 @@ and its transcript are fetched later. Combinations of the columns:
     given up             state failed or gone, problem and cure set, due_at NULL
     deleted              deleted_at set, all else as before; this can be undone
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
+
+The audio is a file or an object named after the ID.
 """
 
 from __future__ import annotations
@@ -39,25 +40,21 @@ class RecordingRow(NamedTuple):
     """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
 
     Attributes:
-        id: random, 32 hexadecimal digits.
         uuid: Vonage's ID, or a hash of the URL if there is none; unique.
         session, flow, step: "" if unknown.
-        about: the flow's text parameters, such as the team that a message is for; never sensitive.
-        caller_name: the caller's name, if the flow knows it; never sensitive.
+        about, caller_name: the flow's text parameters, such as the team that a message is for; never sensitive.
         from_number, to_number: digits with the country code, or a user's name.
-        url, transcript_url: Vonage's URLs; never shown. "" until a webhook announces them: the transcript may come
-            first.
+        url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
         size: in bytes, first as announced and later as fetched.
         content_type: "" until the audio is kept.
         sha256: the hash of the last audio that was fetched, whether it was kept or not.
         problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
         due_at: when to fetch it next; None if there is nothing to fetch.
         leased_until: before this time, only the process that claimed it may fetch it.
-        claim: random, the same for recordings that are claimed together; "" while no process fetches it.
+        claim: the same for recordings that are claimed together; "" while no process fetches it.
         has_file: 1 if a file may exist, otherwise 0.
         transcript_state: "" if no transcript was announced.
         transcript: one line per channel.
-        deleted_at: can be undone until the state is `deleted`.
     """
 
     id: str
@@ -128,7 +125,6 @@ class RecordingFilter(NamedTuple):
 
 
 ANY_RECORDING: Final = RecordingFilter()
-"""All recordings that are not deleted."""
 
 
 class RecordingCounts(NamedTuple):
@@ -137,7 +133,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
         waiting: recordings and transcripts that have yet to be fetched.
-        failed: recordings that are not deleted and were given up, or that Vonage no longer has.
+        failed: those that were given up, or that Vonage no longer has, and that are not deleted.
     """
 
     new: int = 0
@@ -346,7 +342,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """The newest recordings first, starting after the recording with the ID `before`."""
+        """Return the newest recordings first, starting after the recording with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -356,12 +352,11 @@ class Recordings:
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """The recording with this ID, even if deleted."""
+        """Return the recording with this ID, even if it is deleted."""
         rows = await self.database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
-        """The recording with this `uuid`, even if deleted."""
         rows = await self.database.read(SELECT_BY_UUID, uuid)
         return RecordingRow._make(rows[0]) if rows else None
 
@@ -369,38 +364,37 @@ class Recordings:
         return RecordingCounts(*(await self.database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Mark a recording as heard; return False if somebody had listened to it before."""
+        """Return False if somebody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark a recording as done (`now` None: undo that); return False if it is missing or deleted for good."""
+        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark a recording as deleted (`now` None: undo that); return False if it is missing or deleted for good."""
+        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make a waiting, failed or gone recording (no ID: all of them) due, and count its attempts from 0 again.
+        """Make waiting, failed or gone recordings due, and count their attempts from 0 again; return how many.
 
-        Returns how many are now due.
+        Without an ID, this affects all of them.
         """
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """The IDs of all kept recordings that are not deleted. Reads the whole table, so only commands may use it."""
+        """Return the IDs of all kept recordings. Reads the whole table, so only commands may use it."""
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Make a kept recording whose file is lost due `now`, to fetch it again; return False if it is not kept."""
+        """Fetch a kept recording again, because its file is lost. Returns False if it is not kept."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
 
     @in_one_transaction
     def add(self, row: RecordingRow) -> Work[None]:
-        """Write a recording, unless its `uuid` exists. See `add_recording`."""
         yield from add_recording(row)
 
     async def has_due(self, now: int) -> bool:
@@ -420,7 +414,7 @@ class Recordings:
         return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
-        """Extend the claim of a recording; return False if another process has claimed it."""
+        """Return False if another process has claimed the recording."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
     @in_one_transaction
@@ -468,11 +462,9 @@ class Recordings:
 
     @in_one_transaction
     def erase(self, ids: Sequence[str]) -> Work[Sequence[str]]:
-        """Delete recordings for good, except their files."""
         return (yield from erase(ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        """The recordings whose files can be removed."""
         return [row[0] for row in await self.database.read(SELECT_REMOVABLE, now, limit)]
 
     @in_one_transaction
@@ -481,7 +473,7 @@ class Recordings:
 
     @in_one_transaction
     def delete_remains(self, before: int) -> Work[None]:
-        """Delete the rows of recordings that were created before `before` and are deleted for good."""
+        """Delete the rows of recordings that are deleted for good and were created before `before`."""
         yield DELETE_REMAINS, (before,)
 
     @in_one_transaction

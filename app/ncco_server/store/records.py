@@ -52,8 +52,8 @@ FEW_LINES: Final = 20
 """Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
-"""How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call:
-Vonage may send `started` and `ringing` before it requests the NCCO, and these are stored without a call.
+"""How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
+before the request for the NCCO, and are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -280,7 +280,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """The newest calls first, starting after the key `before` (None for the newest)."""
+        """Return the newest calls first, starting after the key `before` (None for the newest)."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
@@ -300,7 +300,6 @@ class Records(UpkeepReader):
     async def _calls(
         self, limit: int, before: int | None, wanted: CallFilter, *, is_unended: bool = False
     ) -> list[CallRow]:
-        """Read the calls themselves; with `is_unended`, only those not marked as over."""
         where = _Conditions()
         if before is not None:
             where.require(f"key < {where.mark(before)}")
@@ -408,7 +407,6 @@ class Records(UpkeepReader):
         return [read_result(row) for row in await self._results(SELECT_RESULTS_BETWEEN, first, last)]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The traces of the calls between two keys, each with the key of its call."""
         rows = await self._read(SELECT_TRACES, first, last)
         return [(key, bytes(trace)) for key, trace in rows]
 
@@ -425,7 +423,6 @@ class Records(UpkeepReader):
         return [(key, bytes(document)) for key, document in found]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        """The events of the parties dialled by the calls between two keys."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def version(self, since: int, limit: int) -> Row:
@@ -433,7 +430,7 @@ class Records(UpkeepReader):
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        """The results of those calls that have one, sorted by key."""
+        """Return the results of the calls that have one, sorted by key."""
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
@@ -465,11 +462,9 @@ class Records(UpkeepReader):
         return [(party, key) for party, key in rows]
 
     async def own_results(self) -> list[str]:
-        """The names of the flows' own results that calls have had, sorted."""
         return [name for (name,) in await self._results(SELECT_OWN)]
 
     async def returned(self, since: int, limit: int) -> list[ResultRow]:
-        """The calls since a time (milliseconds) whose callers were called back, latest first."""
         return [read_result(row) for row in await self._results(SELECT_RETURNED, since, limit)]
 
     async def count_returned(self, since: int) -> int:
@@ -487,7 +482,6 @@ class Records(UpkeepReader):
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        """The newest kept recordings that are not deleted."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
@@ -499,12 +493,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Everything about the call with this ID.
-
-        This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
-        its
-        first webhook or after its last one.
-        """
+        """Return everything about a call, with the webhooks and errors that were stored without it."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None
@@ -540,7 +529,6 @@ class _Conditions:
         return _Conditions(self._conditions, self.values)
 
     def mark(self, value: object) -> str:
-        """Add a value; return its mark."""
         self.values.append(value)
         return f"${len(self.values)}"
 

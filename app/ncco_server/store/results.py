@@ -1,8 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call writes its row; one that stores a later fact updates it. Both read the call's turns and
-webhooks while the call is locked, so facts may arrive in any order. The sums are updated later, by one process at a
-time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row from the call's turns and webhooks. The sums
+are updated later, by one process at a time, so that no call waits for a counter.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ QUARTER_MS: Final = 15 * 60 * 1000
 DAY: Final = 96
 """The number of quarters in a day."""
 BY_START: Final = 0
-"""Sums by quarter, result and flow alone."""
+"""The level of sums by quarter, result and flow alone."""
 BY_QUARTER: Final = 1
-"""Sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
+"""The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
 BY_DAY: Final = 2
-"""Sums by day (UTC) and everything else. They are a fraction of those by quarter."""
+"""The level of sums by day (UTC) and everything else: a fraction of those by quarter."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
@@ -54,7 +53,6 @@ class EndOfCall(NamedTuple):
         version: the stored version that ends.
         direction: "" for a called party's leg, which gets no row.
         party: the digits or the name of the person on the other side; "" if withheld.
-        line: our number.
         step: `flow.step`; "" if the flow had ended.
         is_played: whether the flow was played to its end.
     """
@@ -78,13 +76,10 @@ class StoredCall(NamedTuple):
 
 
 class OldCall(NamedTuple):
-    """What the row of a call that an older version stored or ended needs.
+    """What the row of a call that an older version stored or ended needs; a time is None if unknown.
 
-    Attributes:
-        facts: the facts of its turns that have none, by number.
-        ended_at, reported_at: when it ended, and when that was first reported; None if unknown.
-        returned_at, returned_by: when and by whom its caller was called back; None and "" if nobody did.
-        is_returned_newly: whether an older host has changed this since the last round.
+    `facts` are those of its turns that have none. `is_returned_newly`: an older host has changed `returned_at` or
+    `returned_by` since the last round.
     """
 
     call: EndOfCall
@@ -100,7 +95,7 @@ class ResultRow(NamedTuple):
     """The result of one call. Times are in milliseconds since 1970.
 
     Attributes:
-        previous: the ID of the leg's previous session; "" if there is none.
+        previous: the ID of the leg's previous session, or "".
         is_last: whether the leg has no later session. Lists and counts show only the last one.
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
@@ -108,8 +103,7 @@ class ResultRow(NamedTuple):
         ended_at: None if the end was never reported.
         release, cohort: for comparisons of revisions; "" for now.
         version, webhook: the call's version, and the key of its last webhook, that the row covers.
-        is_counted: whether the sums contain the row as it is.
-        counted_result, counted_own, counted_ms, counted_until_s: what the sums contain of the row; "" for nothing.
+        is_counted: whether the sums contain the row as it is; if not, the fields `counted_*` are what they contain.
     """
 
     call_key: int
@@ -156,7 +150,7 @@ class ResultRow(NamedTuple):
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
 GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
-"""The columns of a new row; the others have the table's defaults."""
+"""The other columns of a new row have the table's defaults."""
 
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
@@ -423,7 +417,7 @@ def end_results(
 ) -> Work[list[ResultRow]]:
     """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
 
-    `at` is the time of the end, or the current time if the end was not reported; `leg` is "" for calls without one.
+    `at` is the current time if the end was not reported; `leg` is "" for calls without one.
     """
     rows = [(call._replace(version=call.version + 1), stored) for call, stored in calls if call.direction]
     previous = ""
@@ -568,9 +562,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
 class SumKey(NamedTuple):
     """What the sums are counted by.
 
-    Attributes:
-        quarter: the number of quarters of an hour since 1970, in UTC; at `BY_DAY`, that of midnight.
-        until_s: seconds from the answer webhook until a person answered, rounded down.
+    At `BY_DAY`, `quarter` is that of midnight. `until_s` is the time from the answer webhook until a person answered.
     """
 
     level: int
@@ -583,7 +575,7 @@ class SumKey(NamedTuple):
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
-    """What the sums should contain of a row: result, own result, duration in milliseconds, seconds until a person."""
+    """What the sums should contain of a row: result, own result, milliseconds, and seconds until a person answered."""
     if not row.is_last or row.direction != "inbound":
         return "", "", 0, NOBODY_ANSWERED
     ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
@@ -605,7 +597,7 @@ def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, s
 
 
 def read_result(row: Sequence[object]) -> ResultRow:
-    """Read a row; SQLite returns booleans as 0 and 1."""
+    """Convert booleans, which SQLite returns as 0 and 1."""
     read = ResultRow._make(row)
     return read._replace(
         is_last=bool(read.is_last),
@@ -663,7 +655,7 @@ class Results:
         self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-        """The result that a call would have if it ended now."""
+        """Return the result that a call would have if it ended now."""
         facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 

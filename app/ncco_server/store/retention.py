@@ -64,8 +64,8 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Expired rows of tables are deleted too. Returns how many rows were deleted. The hashes of forgotten calls' names are
-    kept as long as the calls' last webhooks would have been.
+    Expired rows of tables are deleted too. The hashes of forgotten calls' names stay as long as the calls' last
+    webhooks would have.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -86,8 +86,7 @@ def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
     """Find the keys of up to `limit` rows that may be deleted.
 
     The search ends when all rows of a read were created since `before`: a few rows, which a wrong clock dated too late,
-    do
-    not end it.
+    do not end it.
     """
     found: list[int] = []
     key = -1

@@ -13,17 +13,16 @@ def milliseconds(moment: datetime) -> int:
 
 
 def moment_of(ms: int) -> datetime:
-    """The time in UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def hash_of(text: str) -> str:
-    """The hash that is stored in place of a secret, or of a name or an ID that must be forgotten."""
+    """The hash that is stored in place of what is secret or must be forgotten."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class WebhookRow(NamedTuple):
-    """A webhook as received, with secrets masked.
+    """A webhook as received, with secrets masked. `leg` and `conversation` are "" if missing.
 
     Attributes:
         id: chosen at random by the code that stores the webhook.
@@ -31,7 +30,6 @@ class WebhookRow(NamedTuple):
         session: "" if unknown.
         turn, wait: what it arrived on; -1 for none.
         status: a call status with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
-        leg, conversation: as sent, "" if missing.
         body: the raw body or query string.
     """
 
@@ -64,7 +62,7 @@ class SessionRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """SQLite returns booleans as 0 and 1."""
+        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_over, created_at, updated_at = row
         return cls._make((*before, bool(is_over), created_at, updated_at))
 
@@ -76,10 +74,9 @@ class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
     `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
-    delivery
-    gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the turn
-    could
-    not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the row.
+    delivery gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
+    turn could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the
+    row.
     """
 
     session: str
@@ -136,7 +133,7 @@ class HookRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """SQLite returns booleans as 0 and 1."""
+        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_parked = row
         return cls._make((*before, bool(is_parked)))
 
@@ -220,7 +217,7 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """A call whose way through its flow is counted. `is_over` says whether the leg has ended."""
+    """A call whose way through its flow is counted. `is_over`: the leg has ended."""
 
     key: int
     flow: str
@@ -254,7 +251,7 @@ class PastTurn(NamedTuple):
 
 
 class PastNote(NamedTuple):
-    """A webhook of a `PastCall`, or an entry that a host of an older version added."""
+    """A webhook, or an entry that a host of an older version added."""
 
     key: int
     kind: str
@@ -263,7 +260,7 @@ class PastNote(NamedTuple):
 
 
 class PastCall(NamedTuple):
-    """A call, with everything that decides its result: its turns, its ends, and who called its caller back."""
+    """A call, with everything that decides its result."""
 
     key: int
     session: SessionRow
@@ -297,8 +294,8 @@ class Forgotten(NamedTuple):
 
     Attributes:
         running: calls in progress; their callers hear the failsafe NCCO next.
-        revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
-        recordings: rows of recordings; the server or `ncco forget` removes their files.
+        revisions: those that contain a number are kept, because the number is part of a flow.
+        recordings: the server or `ncco forget` removes their files.
         rows: rows of the tables that flow files declare.
         purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
     """

@@ -1,7 +1,7 @@
 """A SQLite database: in one file, which several processes of a host can share, or in memory.
 
-The statements of single calls run in the event loop: one takes about 10 µs, while a round trip to another thread takes
-ten times as long. COMMIT waits for the disk, so it runs in a thread. In WAL mode, readers do not wait for writers.
+The statements of single calls run in the event loop, because a thread takes ten times as long. COMMIT waits for the
+disk, so it runs in a thread.
 """
 
 from __future__ import annotations
@@ -315,9 +315,8 @@ class _FileWriter(_Writer):
     async def commit(self, group: list[WriteItem]) -> None:
         """Write groups, and write a long log back, because SQLite would do so while callers wait.
 
-        Another thread writes most of the log back during commits. The last few pages are written back here when no
-        write is
-        waiting, because SQLite only restarts a log that is written back completely.
+        Another thread writes most of it back during commits. The last few pages are written here when no write is
+        waiting: SQLite only restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)

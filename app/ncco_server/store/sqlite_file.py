@@ -18,10 +18,10 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""The first with RETURNING."""
+"""The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Files up to this size are checked completely for damage when they are opened, which takes about 0.1 s."""
+"""Up to this size, files are checked completely for damage when they are opened, which takes about 0.1 s."""
 
 _PAUSE_S: Final = 0.02
 
@@ -61,7 +61,6 @@ _FAULTS: Final = {
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""Problems that may disappear without a change of settings."""
 
 _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
@@ -116,7 +115,6 @@ def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation in the current transaction."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -198,8 +196,7 @@ def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
     A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
-    opened,
-    because closing it again would drop the locks of all this process's connections to it.
+    opened, because closing it again would drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):

@@ -334,7 +334,6 @@ def _record(
     recording: RecordingRow | None = None,
     saves: Sequence[RowChange] = (),
 ) -> Work[None]:
-    """Write a webhook that does not change the call; see `Store.record`."""
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
@@ -368,7 +367,6 @@ def _end(
     hooks: Sequence[HookRow],
     saves: Sequence[RowChange],
 ) -> Work[list[ResultRow]]:
-    """Write a webhook and end the open calls of a leg; return their results."""
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
@@ -388,7 +386,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """End a call whose end was not reported; return None if it was not open in this version."""
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -404,7 +402,6 @@ def _add_recording(row: RecordingRow) -> Work[None]:
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    """The hashes that are stored in place of the names of a forgotten call."""
     known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
     return [known[name] for name in names]
 
@@ -412,11 +409,8 @@ def _hashes(names: Sequence[str]) -> list[str]:
 class Store:
     """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
-    Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
-    its
-    rows are written or none. Hooks are written in the transaction that causes them.
-
-    `label` is the database's name in messages, without user and password; `path` is None except for SQLite files.
+    Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
+    are written or none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -436,7 +430,6 @@ class Store:
         return Recordings(self.database)
 
     async def has_recordings(self) -> bool:
-        """Return whether there are any recordings, even deleted ones."""
         return bool(await self.database.read(SELECT_ANY_RECORDING))
 
     @cached_property
@@ -452,14 +445,13 @@ class Store:
         return ApiKeys(self.database)
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that the database is writable.
+        """Migrate to the newest schema, and check that the database is writable.
 
         Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
         """
         await self.database.open()
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect. A closed store can be opened again."""
         await self.database.close()
 
     async def __aenter__(self) -> Self:
@@ -470,18 +462,12 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of the database. Changes nothing. The store need not be open.
-
-        Raises StoreUnusable if the database belongs to a newer version or to another program.
-        """
+        """Read the schema of a store, which need not be open. Raises StoreUnusable if it is not ours or too new."""
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Yield a reader of recorded calls. The store need not be open.
-
-        Raises StoreUnusable if the database is not ours, or this version cannot read it.
-        """
+        """Yield a reader of recorded calls. The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
         async with self.database.reading() as (read, schema):
@@ -493,7 +479,7 @@ class Store:
             yield UpkeepReader(read, schema)
 
     async def check(self) -> None:
-        """Write a row and delete it, to check that the database is writable and can grow."""
+        """Check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -511,11 +497,9 @@ class Store:
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
-        If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
-        the
-        call's ID, leg or conversation was forgotten; then only hashes of all three are written. If the turn
-        `has_called`
-        functions of handlers, their results are deleted from `functions`.
+        The call `parent` gets the turn's own result, if it has one. Returns False if the call's ID, leg or conversation
+        was forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
@@ -587,11 +571,10 @@ class Store:
         recording: RecordingRow | None = None,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write a webhook that does not change the call.
+        """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the
-        webhook announces is written once. For a forgotten call, nothing is written.
+        that the webhook announces is written once.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         return self.database.write(work, _with_rows((webhook.session,), saves))
@@ -607,13 +590,10 @@ class Store:
     ) -> Coroutine[Any, Any, list[ResultRow]]:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
-        `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
-        ("") has
-        no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a repeated
-        delivery
-        are not written. If no call was open, the hooks of a webhook without a wait are not written either, and the
-        leg's calls
-        whose end had not been reported get this end. Returns the results, oldest first; called parties have none.
+        Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
+        `updated_at` becomes the webhook's `received_at`. The hooks of a repeated delivery are not written, nor, if no
+        call was open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this
+        end. Returns the results, oldest first; called parties have none.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
@@ -644,13 +624,12 @@ class Store:
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
     async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
-        """The flows in which the ended calls of this leg began, each with its revision."""
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered a delivery with this wait and status (None: any status); None if there was none.
+        """The NCCO that answered a delivery with this wait and status (None: any status), or None.
 
-        If `turn` and `wait` are -1, this is the reply to the answer webhook.
+        A turn and wait of -1 mean the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
@@ -667,7 +646,6 @@ class Store:
 
     @in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
-        """Write the revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
     @in_one_transaction
@@ -706,7 +684,7 @@ class Store:
 
     @in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at`, without counting an attempt, unless another process has claimed it."""
+        """Release a hook until `due_at`, without counting an attempt."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @in_one_transaction
@@ -719,7 +697,7 @@ class Store:
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
 
-        Hooks that wait for an earlier hook of their session keep waiting, and are not counted.
+        Hooks behind an earlier hook of their session keep waiting, and are not counted.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -727,13 +705,13 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks (None: all of them); return how many. Waiting hooks are kept."""
+        """Delete parked hooks (None: all); return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
-        """The parked hooks, then the waiting ones, each from oldest to newest."""
+        """Return the parked hooks, then the waiting ones, each from oldest to newest."""
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
@@ -752,34 +730,27 @@ class Store:
     ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
-        results.
-        Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are not
-        written: to
+        The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
+        to
         recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it keeps
         calls.
-        Deleted data is also removed from the files, as far as the store controls them; see `Forgotten.purged`.
-        `rewrite`
-        rewrites all data, which blocks writers meanwhile.
+        `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
         return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete up to `limit` rows of each kind that are older than `before` (milliseconds since 1970).
+        """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
 
-        Calls go by their last change, with their turns and webhooks. Webhooks without a call are only deleted once
-        fewer than
-        `limit` calls are left. Returns how many rows were deleted; 0 means that none are left. The time this takes does
-        not
-        depend on how many rows are too old.
+        Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
+        deleted once fewer than `limit` calls are left.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; return how many.
+        """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
         Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
         """

@@ -1,7 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-A change locks the row, reads it and writes it back, so that no other change is lost. A turn changes its rows in the
-order of their names, and a group of turns locks these names first, so that no two transactions wait for each other.
+A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
+turns locks these names first, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
@@ -113,14 +113,10 @@ SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name
 
 
 class TableRow(NamedTuple):
-    """A stored row.
+    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
-    Attributes:
-        columns: JSON values; columns without a value are missing.
-        version: how often it has been changed, from 1.
-        changed_at: milliseconds since 1970.
-        changed_by: `call` and the call's ID, or who else has changed it.
-        expires_at: when it counts as removed, in milliseconds since 1970; None for never.
+    `changed_by` is `call` and the call's ID, or who else has changed it. `expires_at` is when the row counts as removed
+    (None: never). Times are milliseconds since 1970.
     """
 
     name: str
@@ -269,7 +265,6 @@ def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
 
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
-    """The names of the changed rows, sorted."""
     return tuple(sorted({change.row for change in changes}))
 
 
@@ -312,7 +307,7 @@ def release(taken: Iterable[str]) -> Work[None]:
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, row by row in the order of their names."""
+    """Write the other changes of a turn, in the order of the rows' names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:

@@ -133,7 +133,7 @@ class UpkeepReader:
         return found
 
     async def result_progress(self) -> ResultProgress | None:
-        """How complete the results are; None if no server has looked yet."""
+        """Return None if no server has looked yet."""
         rows = await self._results(SELECT_PROGRESS)
         return ResultProgress(*rows[0]) if rows else None
 
@@ -141,14 +141,12 @@ class UpkeepReader:
         """Find the ended calls whose result lacks something that an older host wrote.
 
         Each key has the time of the call's end in milliseconds if a webhook after `after`, and up to `until`, reports
-        it.
-        Call-backs up to `called_back_after` are left out.
+        it. Call-backs up to `called_back_after` are left out.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}
 
     async def calls_without_result(self, before: int, limit: int) -> list[int]:
-        """Up to `limit` keys smaller than `before` of ended calls, greatest first."""
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:

@@ -49,7 +49,7 @@ class ApplicationTokens:
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:
-        """For one request; `now` is in UTC, with a time zone."""
+        """Make a token for one request; `now` is in UTC, with a time zone."""
         times = {"iat": now, "exp": now + VALID_FOR}
         claims = {"application_id": self._application_id, "jti": token_hex(16), **times}
         return jwt.encode(claims, self._key, algorithm="RS256")

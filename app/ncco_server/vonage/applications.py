@@ -20,7 +20,7 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""They cannot be written."""
+"""These keys of the API's reply cannot be written."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
@@ -122,7 +122,7 @@ async def read_document(account: Account, application_id: str) -> tuple[VonageAp
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """By the API's names; {} if it has none."""
+    """The webhook URLs by the API's names; {} if there are none."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 

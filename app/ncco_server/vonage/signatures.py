@@ -1,7 +1,7 @@
 """Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-Every claim is checked, so that a token is valid for one request of one account for a few minutes. Vonage's own
-libraries only check the signature. Source: webhook signing (signed callbacks); support article 19033783342876.
+Every claim is checked, so that a token is valid for one request of one account for a few minutes. Source: webhook
+signing (signed callbacks); support article 19033783342876.
 """
 
 from __future__ import annotations
@@ -79,7 +79,6 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """Combines `verify_token` and `verify_payload`."""
         claims = self.verify_token(token, now_s)
         verify_payload(claims, method, payload)
         return claims
@@ -97,10 +96,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token, if its signature is valid. Raises WrongSignature.
+        """Return the claims of a token, if its signature is valid. Raises WrongSignature.
 
-        The token is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
-        base64url text, so only one encoding of each signature is accepted.
+        The signature is compared as base64url text, so only one encoding of it is accepted. PyJWT is slower
+        (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)
@@ -154,7 +153,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """Cached, because nearly all tokens have the same header."""
+    """The result is cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -172,7 +171,7 @@ def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """None unless it is base64url without padding."""
+    """Return None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)

@@ -33,16 +33,18 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""For each of these: resolving the name, connecting, and the TLS handshake."""
+"""The limit for each of these: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""For the start of the reply, and for each pause in it."""
+"""The limit for the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""For a request, not counting the wait for its turn. It is longer than connecting can take."""
+"""The limit of a request, not counting the wait for its turn. It is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
-"""Of Vonage's explanation."""
+"""The rest of Vonage's explanation is cut off."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""Before each repeat of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the 201)."""
+"""The waits before the repeats of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the
+201).
+"""
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _SIP: Final = re.compile(r"sips?:[!-~]{1,200}")
@@ -275,8 +277,7 @@ class VoiceApi:
         """Reads at most a little more than `MAX_BYTES` of the body.
 
         Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
-        be
-        unclear whether the request arrived.
+        be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",

@@ -127,7 +127,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _refusal(url: bytes, headers: Sequence[tuple[bytes, bytes]], version: str) -> Response | None:
-    """None unless a complete head is too large or names no host."""
+    """Return None unless a complete head is too large or names no host."""
     size = len(url) + sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
         problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"

@@ -41,7 +41,7 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 """The counters and gauges to read, each with the labels to distinguish; values with other labels are added up."""
 
 Totals: TypeAlias = Mapping[tuple[str, ...], float]
-"""By the name of the counter and the values of its labels."""
+"""The keys are the name of the counter and the values of its labels."""
 
 
 class LastHour:
@@ -132,8 +132,7 @@ def quantile(buckets: Mapping[str, float], share: float) -> float | None:
     """The time within which this share of webhooks was answered; None without webhooks.
 
     It is interpolated inside a bucket as in Prometheus; times beyond the buckets count as the largest. `buckets` are
-    the
-    cumulative counts by their upper limits.
+    the cumulative counts by their upper limits.
     """
     counts = sorted((float(most), count) for most, count in buckets.items())
     if not counts or not counts[-1][1]:

@@ -20,9 +20,9 @@ DRAINING: Final = "the server is shutting down, but still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
-"""In development only."""
+"""These routes are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""If there is a console."""
+"""These routes are served if there is a console."""
 
 
 class Readiness:
@@ -39,8 +39,7 @@ class Readiness:
         """The content of `/readyz`.
 
         A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
-        would
-        take every host out of service.
+        would take every host out of service.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []

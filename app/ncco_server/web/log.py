@@ -127,8 +127,7 @@ class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
     While nobody reads the pipe or terminal, lines are dropped and counted. Lines are written at the end of each round
-    of
-    the event loop, to a file in one write, because each write is a system call.
+    of the event loop, because each write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -145,7 +144,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """The line has no line break. structlog calls the method named after the level."""
+        """Write a line without a line break. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -194,7 +193,7 @@ class LineStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """None for a file on disk, where writes never block."""
+    """Return None for a file on disk, where writes never block."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -309,7 +308,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """Empty if the message contains the caller's input, which may be sensitive."""
+    """Return "" if the message contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])

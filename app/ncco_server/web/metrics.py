@@ -171,7 +171,7 @@ class Metrics:
 
 
 def _commit() -> str:
-    """Empty if pip did not install it from a repository. Source: PEP 610."""
+    """Return "" if pip did not install it from a repository. Source: PEP 610."""
     direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
     return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 

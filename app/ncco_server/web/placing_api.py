@@ -78,7 +78,7 @@ async def _body(request: Request, _: Key) -> NewPlacedCall:
 
 
 async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
-    """None if there is none, even if another key has placed it."""
+    """Return None even if another key has placed the call."""
     row = await api.store.placed.get(id_)
     return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
 

@@ -78,7 +78,7 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
 
 
 def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
-    """None without the application and its key."""
+    """Return None without the application and its key."""
     key = settings.private_key.get_secret_value()
     if not (key and settings.application_id):
         return None

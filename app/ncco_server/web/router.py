@@ -24,7 +24,7 @@ PATHS: Final = (f"/webhooks/{_REST}", "/readyz")
 _SCOPE: Final = (
     *("type", "asgi", "http_version", "method", "scheme", "query_string", "headers", "client", "server", "extensions"),
 )
-"""What the server's application needs of a scope. Frameworks keep things of their own in it."""
+"""Frameworks keep things of their own in a scope; the server's application needs only these."""
 
 
 @dataclass(slots=True, eq=False)

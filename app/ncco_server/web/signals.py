@@ -1,12 +1,6 @@
-"""Drains the server on SIGTERM.
+"""Drains the server on SIGTERM, while uvicorn serves; before and after, `ncco_server.web.server` handles it.
 
-Signals are handled as follows:
-
-    before and after uvicorn serves    SIGTERM          `ncco_server.web.server` ends the server without an error
-    while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
-                                       second SIGTERM   `draining_on_sigterm` hands it to uvicorn immediately
-                                       SIGINT           uvicorn
-    always                             SIGHUP           ignored
+SIGINT goes to uvicorn, and SIGHUP is ignored.
 """
 
 from __future__ import annotations

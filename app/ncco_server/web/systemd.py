@@ -13,7 +13,7 @@ ALIVE_EVERY_S: Final = 5.0
 
 
 async def report_to_systemd() -> None:
-    """Reports until cancelled; does nothing unless a unit of `Type=notify` has started this process."""
+    """Report until cancelled; do nothing unless a unit of `Type=notify` has started this process."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

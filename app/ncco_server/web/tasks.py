@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # only a server with an application's key has it
     from ncco_server.vonage.voice_api import VoiceApi
 
 RETRY_S: Final = 1.0
-"""Between attempts to open a store that is unavailable."""
+"""The wait between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
 """How long startup waits for the store to open. After that, the server starts anyway and keeps trying."""
 COUNT_SHARE: Final = 0.01
@@ -163,7 +163,10 @@ async def count_calls(
 
 
 async def kept_for(setting: int | None, store: Store) -> timedelta | None:
-    """How long calls and recordings are kept: as the setting or else the database says; None forever."""
+    """How long calls and recordings are kept: as the setting or else the database says; None forever.
+
+    Raises StoreError.
+    """
     days = (await store.schema()).retention_days if setting is None else setting
     return timedelta(days=days) if days else None
 
@@ -172,8 +175,7 @@ class _CallJobs:
     """The jobs that look after stored calls.
 
     Old calls are only deleted after the first search for missed ends of calls, and after the first search for calls
-    without
-    results, which are kept.
+    without results, which are kept.
     """
 
     def __init__(self, config: WebhookConfig, voice: VoiceApi | None, kept: timedelta | None) -> None:

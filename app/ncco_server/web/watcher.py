@@ -60,8 +60,7 @@ class FlowReader:
         """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
 
         If something that callers can reach was removed, the flows are only refused if it is still missing
-        `removal_wait_s`
-        seconds later.
+        `removal_wait_s` seconds later.
         """
         library = self.library
         log = self._log

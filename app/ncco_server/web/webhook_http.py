@@ -42,7 +42,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 DEPTH_LIMIT: Final = 64
 """Our choice: real webhooks have four levels, and deeper JSON may be an attack on the parser."""
 FIELD_LIMIT: Final = 1000
-"""Of a form or a query."""
+"""The limit of a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200

@@ -75,7 +75,7 @@ class WebhookRoute(APIRoute):
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Counts and logs after the response: an error there can no longer affect the caller."""
+        """Count and log after the response: an error there can no longer affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)

@@ -2,14 +2,8 @@
 
 ```yaml
 do:
-  - connect:
-      - "447700900111"
-      - {number: "447700900222", timeout: 15}
-      - sip:desk@pbx.example.com
-    timeout: 20
-on:
-  completed: end
-  otherwise: voicemail
+  - connect: ["447700900111", {number: "447700900222", timeout: 15}]
+on: {completed: end, otherwise: voicemail}
 ```
 
 Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.
@@ -162,7 +156,6 @@ _CURRENT_NUMBER = "\0number"
 
 _PHONE = TYPES["phone"]
 _NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
-"""The types of list entries that may be phone numbers."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How an item of `do` is written: the name of its action, the value under that name and the fields next to it."""
+"""How an item of `do` is written."""
 
 from __future__ import annotations
 

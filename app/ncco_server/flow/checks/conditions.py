@@ -217,7 +217,6 @@ EVALUATION_LIMIT = 8_192
 
 
 def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
-    """Report conditions that never hold (W642) or always hold (W643), and branch lines that never decide (W644)."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in step.exit.reads() if not _only_waits(step, test))

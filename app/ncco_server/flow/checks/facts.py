@@ -52,7 +52,6 @@ class Facts:
     """A flow without errors, with a summary of what its steps do.
 
     Attributes:
-        outside: the signature of each flow of the project, by name.
         meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the values that are assigned to variables and `locale`, by name.

@@ -1,4 +1,4 @@
-"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280, W298)."""
+"""Checks how steps lead to each other."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
+    """The strongly connected components that contain a cycle."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))

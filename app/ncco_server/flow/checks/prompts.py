@@ -202,7 +202,7 @@ def _ends_with_hash(action: Action) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One choice of a menu. An inherited one comes from the flow's defaults, so not every menu has to mention it."""
+    """One choice of a menu. Not every menu has to mention an inherited one."""
 
     name: str
     keys: tuple[str, ...]
@@ -221,11 +221,8 @@ def check_menu(
 ) -> Iterator[FlowIssue]:
     """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
 
-    Args:
-        heard: every text that a caller can hear in the step.
-        menu: the step's choices, including inherited ones.
-        is_complete: whether nothing else is heard in the step, such as an audio file. Otherwise W601 is not reported.
-        other_keys: the keys that another action of the step listens for, such as the key that ends a recording.
+    `is_complete`: whether nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
+    `other_keys` are those that another action listens for, such as the key that ends a recording.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]

@@ -35,7 +35,7 @@ class Passage(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The names that certainly have values when a call enters a step, and the names that may have values."""
+    """The names that certainly have values, and those that may have values, when a call enters a step."""
 
     surely: frozenset[str]
     maybe: frozenset[str]

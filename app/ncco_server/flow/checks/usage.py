@@ -43,8 +43,8 @@ def check_usage(
 ) -> Iterator[FlowIssue]:
     """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
 
-    `unused` are the template files that no flow uses, and `found` the issues found so far. Only if the flows are the
-    whole project can a shared part, a template or a locale be reported as unused.
+    `unused` are the template files that no flow uses. Only if the flows are the whole project can a shared part, a
+    template or a locale be reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)

@@ -93,7 +93,7 @@ def speech_escape(text: str) -> Escape:
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list. A single value counts as a list of one. A template may compute a whole list of texts."""
+    """A list. A single value counts as a list of one, and a template may compute a list of texts."""
 
     item: Form
 
@@ -271,7 +271,6 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """None if one of the values could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 

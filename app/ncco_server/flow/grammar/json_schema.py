@@ -35,12 +35,11 @@ def computed(schema: JsonSchema) -> JsonSchema:
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """The schema of a value that cannot be computed. YAML may read its text as a number or a boolean."""
+    """YAML may read the text of a value that cannot be computed as a number or a boolean."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """Other names are allowed: a file may be newer."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 

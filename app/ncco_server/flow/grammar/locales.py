@@ -156,7 +156,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """The nodes in the order of `locales`; None, after reporting it, if a locale is missing, unknown or superfluous."""
+    """The nodes in the order of `locales`; None after reporting what is wrong with them."""
     if not reader.locales:
         shown = ", ".join(
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries

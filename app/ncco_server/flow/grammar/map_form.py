@@ -50,8 +50,8 @@ def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory
 class MapForm(ABC):
     """A map in a flow file whose keys are words of the language. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type implies the form: a flag, a number, text, a choice of words,
-    a class that is a form. The docstring after a field describes its word.
+    A field is annotated with its form, unless its type implies the form. The docstring after a field describes its
+    word.
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
@@ -140,7 +140,6 @@ class MapForm(ABC):
         return self.written.place
 
     def at(self, word: str) -> Place:
-        """The place of a word, or of the map if the word is missing."""
         return self.written.at(word)
 
     @classmethod

@@ -66,7 +66,7 @@ class Reader:
         return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """By default, the fix is the nearest known word, or the whole list."""
+        """By default, the fix is the nearest known word, or else the whole list."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)

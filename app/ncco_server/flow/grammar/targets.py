@@ -33,10 +33,7 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """The assignments are in the order of the file.
-
-    `locale: fr` makes the call continue in another locale; E562 if the flow has no locales, E561 if it lacks this one.
-    """
+    """E562 if `locale` is set in a flow without locales, E561 if the flow lacks the locale."""
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
     entries: list[Entry] = []

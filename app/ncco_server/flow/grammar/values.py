@@ -132,7 +132,6 @@ class Localised(Whole):
 
     @cached_property
     def is_literal(self) -> bool:
-        """Always False: `localised` returns a plain value if it is the same in every locale."""
         return False
 
     @cached_property

@@ -192,7 +192,6 @@ class ReadFlow:
         start: None if unknown.
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
-        sections: the flow's parts and the shared ones.
         made: the steps that a handler in Python makes.
     """
 

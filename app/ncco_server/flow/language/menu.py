@@ -74,7 +74,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """For each locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
+    """By locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
 
     @property
     def asked(self) -> Asked:

@@ -17,7 +17,7 @@ from ncco_server.flow.nodes import Node, Place
 
 
 class CallerRefusal(NamedTuple):
-    """The flow for callers whose number a table contains; `place` is where it is named."""
+    """The flow for callers whose number a table contains."""
 
     table: TableDefinition
     flow: str
@@ -38,7 +38,6 @@ class RefuseWords(MapForm):
 
 
 def _read_refusals(node: Node, what: str, reader: Resolver) -> tuple[CallerRefusal, ...]:
-    """E272 for an unknown flow, E271 for one that needs params."""
     found = (RefuseWords.read(item, what, reader) for item in items(node))
     known = (words for words in found if words is not None and _is_known(words, reader))
     return tuple(CallerRefusal(words.table, words.run.value, words.run.place) for words in known)

@@ -1,6 +1,6 @@
 """The results that a flow gives its calls. Steps set them by name; the last one counts.
 
-results: {booked: an appointment was booked, cancelled: an appointment was cancelled}
+results: {booked: an appointment was booked}
 """
 
 from __future__ import annotations

@@ -29,8 +29,7 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    `path` leads to the part that does not match: `.city`, `[3]`, or "" for the whole answer. `problem` is e.g. `is
-    missing`.
+    `path` leads to the part that does not match: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`.
     """
 
     def __init__(self, path: str, problem: str) -> None:

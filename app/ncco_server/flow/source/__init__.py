@@ -1,7 +1,7 @@
 """YAML text → nodes with positions, with checks for the pitfalls of YAML in flow files.
 
-PyYAML's loader changes values (`on` becomes True, `17:30` 1050, `0044` 36, the second of two equal keys wins
-silently), so only its event API is used: every scalar is the text that its author wrote.
+PyYAML's loader changes values (`on` becomes True, `17:30` 1050, `0044` 36), so only its event API is used: every scalar
+is the text that its author wrote.
 """
 
 from __future__ import annotations
@@ -41,26 +41,24 @@ __all__ = [
 
 MAX_CHARACTERS = 524_288
 MAX_VALUES = 100_000
-"""Maximum number of keys, texts, lists and maps, in a file and in all files of a project together."""
+"""Keys, texts, lists and maps, in a file and in all files of a project together."""
 MAX_DEPTH = 64
 """A larger or more deeply nested file is refused (E119)."""
 
 MAX_PARSED = 4 * MAX_CHARACTERS
-"""Maximum number of characters that are parsed again after syntax errors, in all files of a project together."""
+"""Characters that are parsed again after syntax errors, in all files of a project together."""
 
 LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The parser in C, or the one in Python if PyYAML was built without it."""
 
 _NAME = re.compile(r"(?:^[ \t]*(?:- +)*|[{,][ \t]*)[\"']?([A-Za-z_][\w-]*)[\"']?[ \t]*(?::|$)", re.MULTILINE)
 _FLOW_NAME = re.compile(r"^flow:[ \t]*[\"']?([\w-]+)", re.MULTILINE)
 
 
 def read_yaml(file: str, text: str, *, loader: type[Any] = LOADER) -> tuple[Node | None, list[FlowIssue]]:
-    """The first document of `text` as nodes, and its issues sorted by place.
+    """The first document of `text` as nodes, and its issues sorted by place. Never raises.
 
-    `file` is the path to show in places. Never raises, whatever the text is. The node is None without a document and
-    after a syntax error; only the first syntax error is reported. There may be a node as well as errors of other kinds:
-    an unquoted `Text` with the value "" is a missing value that has already been reported.
+    The node is None without a document and after a syntax error, of which only the first is reported. Besides errors of
+    other kinds there may be a node: in it, an unquoted `Text` with the value "" is a missing value, already reported.
     """
     source = SourceFile(file, text)
     if problem := _too_long(source):
@@ -76,7 +74,6 @@ class Reading(NamedTuple):
 
     Attributes:
         node: the root node, without the lines that were left out; None if nothing could be read.
-        issues: all issues, sorted by place.
         gaps: the lines that were not read as written because of syntax errors, from top to bottom.
         parsed: the number of characters that were parsed again after syntax errors.
     """
@@ -169,7 +166,7 @@ def _read(source: SourceFile, loader: type[Any]) -> _Attempt:
 
 
 def names_written_in(text: str) -> tuple[str, frozenset[str]]:
-    """For a file with a syntax error: the flow's name ("" if there is none), and every word that may be a key.
+    """For a file with a syntax error: the flow's name, or "", and every word that may be a key.
 
     A line with a single word counts, since its colon may be missing.
     """
@@ -178,7 +175,6 @@ def names_written_in(text: str) -> tuple[str, frozenset[str]]:
 
 
 def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Stop | None]:
-    """The parser's events, and the error that stopped it."""
     events: list[yaml.Event] = []
     depth = 0
     values = 0
@@ -221,7 +217,7 @@ class _Builder:
     issues: list[FlowIssue]
 
     def document(self) -> Node | None:
-        """The document's node; None without one, or with two: the second may contain what is missing in the first."""
+        """None without a document, or with two: the second may contain what is missing in the first."""
         next(self.events)
         if not isinstance(next(self.events), yaml.DocumentStartEvent):
             self.issues.append(RULES["E120"].at(self.source.place(0), "the file is empty"))
@@ -323,7 +319,7 @@ class _Builder:
 
 
 def _character_offsets(text: str, at: int, end: int, event: yaml.ScalarEvent) -> list[int]:
-    """The offset of each character of a scalar that extends from `at` to `end` in a text.
+    """The offset of each character of a scalar from `at` to `end`.
 
     Between two characters there may be indentation, the rest of an escape, or a folded line break.
     """

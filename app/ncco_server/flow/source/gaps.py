@@ -1,8 +1,7 @@
 """Gets a file past its syntax errors, so that the rest of it can be read.
 
-After each error, a line is corrected if one of a few attempts gets the parser further; otherwise the smallest block
-around it is left out: a list item, an entry or a step. All other lines stay as and where they are, so their places
-remain right.
+After each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left
+out: a list item, an entry or a step. All other lines stay as and where they are, so their places remain right.
 """
 
 from __future__ import annotations
@@ -17,12 +16,11 @@ from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_GAPS: Final = 20
-"""Maximum number of syntax errors of a file that are reported; our choice."""
+"""Our choice."""
 INDENTATION: Final = frozenset({"E109", "E110", "E115"})
-"""The rules about the indentation of lines."""
 
 _MOST_ABOVE: Final = 200
-"""Maximum number of lines above an error that are searched for its cause; our choice."""
+"""Lines above an error that are searched for its cause; our choice."""
 _INDENTED: Final = re.compile(r"[ \t]*(?:[^\s-][ \t]+(?=(?:- |[\w-]+:)))?")
 """The indentation of a line, together with a stray character in it."""
 _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
@@ -66,7 +64,7 @@ def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]
 
 
 def is_same(gap: Gap, stop: Stop) -> bool:
-    """Whether an error is probably the same mistake as the error of the gap before it."""
+    """Whether an error is probably the same mistake as that of the gap before it."""
     before = gap.issues[-1] if gap.issues else stop.issue
     is_alike = before.code == stop.issue.code or {before.code, stop.issue.code} <= INDENTATION
     is_adjacent = is_alike and stop.issue.place.line == gap.last + 1
@@ -85,12 +83,10 @@ def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
 
 
 def without(source: SourceFile, gap: Gap) -> SourceFile:
-    """The file with the lines of a gap empty."""
     return source.with_lines(gap.first, gap.last, lambda line: "")
 
 
 def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """What the author may have meant: the number of a line, and how it is changed."""
     line = stop.issue.place.line
     fix = stop.issue.fix
     place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
@@ -115,7 +111,7 @@ def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable
 
 
 def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """The line in other columns, at most one column from where it is; a tab may stand for any number of columns."""
+    """The line at most one column from where it is; a tab may stand for any number of columns."""
     end = _end_of_indentation(source, line)
     has_tab = "\t" in _line(source, line)[:end]
     for column in sorted(columns, key=lambda column: abs(column - end))[:3]:
@@ -133,7 +129,6 @@ def _end_of_indentation(source: SourceFile, line: int) -> int:
 
 
 def _columns(source: SourceFile, line: int) -> set[int]:
-    """The columns in which the blocks above a line begin."""
     found: set[int] = set()
     for number in _lines_above(source, line):
         indent = _indent(source, number)
@@ -152,7 +147,7 @@ def _lines_above(source: SourceFile, line: int) -> Iterator[int]:
 
 
 def _around(source: SourceFile, gap: Gap) -> Gap | None:
-    """The gap with the block around it; None if there is none."""
+    """None if there is no block around it."""
     indent = _indent(source, gap.first)
     parent = next((number for number in _lines_above(source, gap.first) if _indent(source, number) < indent), 0)
     if not parent:

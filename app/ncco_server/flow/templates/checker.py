@@ -85,7 +85,7 @@ class Checker(NodeVisitor):
         """Check a condition and return its type.
 
         A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
-        `before` is the comparison to its left: `x == "a" or "b"` is meant to compare x with both texts.
+        `before` is the comparison to its left, as in `x == "a" or "b"`.
         """
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
@@ -112,10 +112,11 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
+        """The expressions must have been checked."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Report an issue if a value is not of one of these kinds. `what` names the filter or operator."""
+        """Return False after reporting a value that is not of one of these kinds. `what` is the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
@@ -439,7 +440,6 @@ class Checker(NodeVisitor):
             self.report("E308", right, f'"{COMPARISONS[op].sign}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
-        """A list of numbers instead of texts is reported once."""
         literals = [item for item in right.items if isinstance(item, nodes.Const)]
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":

@@ -1,4 +1,4 @@
-"""Compiles the texts of a flow to values: literals, texts with braces, template files, and conditions."""
+"""Compiles the texts of a flow to values and conditions."""
 
 from __future__ import annotations
 

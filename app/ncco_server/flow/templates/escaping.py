@@ -146,7 +146,10 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 
 @dataclass(eq=False)
 class Misplaced(Exception):
-    """A value in a context that does not allow one; `is_all_before`: the text before it is wrong, not the value."""
+    """A value in a context that does not allow one.
+
+    `is_all_before`: whether the issue is about the text before the value, not the value itself.
+    """
 
     code: str
     message: str

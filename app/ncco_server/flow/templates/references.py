@@ -1,7 +1,6 @@
 """Finds the names that expressions and templates use, with the path into each name and how its value is used.
 
-Checks, lookups, secrets and proofs all use it. A local variable is a name that the template itself sets, with `set` or
-`for`.
+A local variable is a name that the template itself sets, with `set` or `for`.
 """
 
 from __future__ import annotations
@@ -111,7 +110,7 @@ class Reference(NamedTuple):
 
 
 class WalkState(NamedTuple):
-    """The state at a point of a walk: the context of the text, the local variables, and the names in scope."""
+    """The state at a point of a walk."""
 
     context: str = ""
     locals: Locals = MappingProxyType({})

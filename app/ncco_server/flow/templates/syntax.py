@@ -205,7 +205,7 @@ class _Scanner:
         return self.end
 
     def _tokens(self, begin: int) -> Iterator[Token]:
-        """Yield the tokens of Jinja2's lexer, then an `end` token, or an `error` token where the lexer stops."""
+        """An `end` token comes last, or an `error` token where Jinja2's lexer stops."""
         state = "variable" if self.is_bare else None
         at = begin
         kind = "end"

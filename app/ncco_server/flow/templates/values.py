@@ -320,10 +320,7 @@ class Native(_SingleExpression):
 
 @dataclass(frozen=True)
 class Computed(_ComputedBase):
-    """Text with braces, rendered for each call and cast to its type.
-
-    `escapers` has the name of each value's escaper, by the value's offset.
-    """
+    """Text with braces, rendered for each call and cast to its type."""
 
     escape: Escape = "text"
     escapers: Mapping[int, str] = field(default_factory=dict, compare=False, repr=False)

@@ -32,7 +32,7 @@ def missed_outcome(status: str) -> str:
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
-    """None if the number may never be called. `wanted_at` is aware."""
+    """Return None if the number may never be called. `wanted_at` is aware."""
     outbound = outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
@@ -44,7 +44,7 @@ def why_later(flow: Flow, number: str, moment: datetime) -> str:
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed: float = 1.0) -> datetime | None:
-    """None if there will be none. `row.tries` includes the last attempt; `now` is aware.
+    """Return None if there will be none. `row.tries` includes the last attempt; `now` is aware.
 
     The pause between attempts passes `speed` times as fast.
     """

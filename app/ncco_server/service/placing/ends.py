@@ -21,7 +21,7 @@ SESSION: Final = "placed:"
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
-    """False if it had already ended. `outcome` is `answered`, Vonage's status, or `unknown`."""
+    """Return False if it had already ended. `outcome` is `answered`, Vonage's status, or `unknown`."""
     placed = turns.store.placed
     row = await placed.get(attempt.placed)
     if row is None:

@@ -15,7 +15,7 @@ from ncco_server.service.turns import Turns
 from ncco_server.store import HookRow
 
 LIBRARY_S = 5.0
-"""Until the next attempt if the flows are not loaded yet because the store is unavailable."""
+"""The wait if the flows are not loaded yet because the store is unavailable."""
 
 
 def places_calls(turns: Turns) -> Post:

@@ -44,11 +44,10 @@ GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
 """How long an expired call is left to other hosts if only they may have its flow and its hooks."""
 AGAIN_S: Final = 5
-"""Until the next attempt to hang up."""
 LONGEST_HOLD_S: Final = 5 * 60
 """Maximum time between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""For how long a `Retry-After` is honoured at most."""
+"""The longest `Retry-After` that is honoured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,7 +149,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
-        """None if the call has ended instead."""
+        """Return None if the call has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
@@ -165,7 +164,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return moment
 
     async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
-        """() if no call can be placed now, None if this call is no longer due."""
+        """Return () if no call can be placed now, None if this call is no longer due."""
         at, outbound = milliseconds(now), outbound_of(flow)
         refusing = outbound.refusing(row.number)
         try:
@@ -261,7 +260,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """GONE if Vonage does not know the call, "" if the request fails."""
+        """Return GONE if Vonage does not know the call, "" if the request fails."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

@@ -25,7 +25,7 @@ from ncco_server.service.written_rows import answer_row, status_of, webhook_row
 from ncco_server.store import AttemptRow, PlacedRow, milliseconds
 
 GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
-"""For somebody whose call was cancelled, or who is called twice for one attempt."""
+"""The NCCO for somebody whose call was cancelled, or who is called twice for one attempt."""
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
@@ -108,7 +108,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
-    """None if the person must hear a goodbye."""
+    """Return None if the person must hear a goodbye."""
     look_at = _later(delivery, LOOK_S)
     return await turns.store.placed.answered(
         ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
