@@ -25,6 +25,11 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @property
+    def is_in_python(self) -> bool:
+        """Whether the file is that of a handler, whose fixes are written in Python."""
+        return self.file.endswith(".py")
+
     def covers(self, line: int, column: int) -> bool:
         """Whether a cursor at this line and column is on the place, or just after it."""
         return self.line == line and self.column <= column <= self.column + self.length
