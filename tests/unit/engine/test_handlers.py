@@ -11,10 +11,11 @@ import pytest
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
+from ncco_server.verify.prove import prove
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
-from tests.unit.engine.scripted_call import FAILSAFE, LEG
+from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
 
@@ -915,6 +916,18 @@ def test_fixes_are_written_in_python(words: str, cure: str) -> None:
     """
     found = [issue.cure for issue in handler_issues(project_of(code))]
     assert [cure] == [cure for each in found if cure in each], found
+
+
+def test_a_loop_through_a_flow_file_and_back_is_found() -> None:
+    back = 'flow: back\nstart: only\nsteps:\n  only: {do: [talk: "One moment."], goto: {run: shop}}\n'
+    body = """
+        choice = await call.choose("Press 1.", {"one": Choice(1)})
+        if choice is None:
+            await call.goto("back")
+        await call.talk("Goodbye.")
+    """
+    proof = prove(handler(body, {"flows/back.yaml": back}), NOON)
+    assert [("circle", "flows/shop.py")] == [(each.kind, each.place.file) for each in proof.violations]
 
 
 @each_case(

@@ -155,6 +155,11 @@ class HandlerPlayback:
         return self._made
 
     @property
+    def place(self) -> Place:
+        """Where the handler waits."""
+        return self._place
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
