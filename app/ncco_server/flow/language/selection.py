@@ -166,9 +166,10 @@ def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> 
         if text is None or (known := _ordered(text, table, reader)) is None:
             return None
         selection = replace(selection, order=known.name, is_descending=text.value.startswith("-"))
-    first = fields.get("first")
-    is_first = first is not None and reader.literal(first, TYPES["bool"], "`first`") is True
-    return replace(selection, is_first=is_first)
+    is_first: bool | None = False
+    if (node := fields.get("first")) is not None:
+        is_first = reader.literal(node, TYPES["bool"], "`first`")
+    return replace(selection, is_first=is_first) if is_first is not None else None
 
 
 def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:
