@@ -49,6 +49,7 @@ PROOFS: Final = (
     "function_kills",
     "races",
     "result_races",
+    "table_races",
     "soak",
     "hosts",
     "hostile",
@@ -56,6 +57,7 @@ PROOFS: Final = (
     "placing_kills",
     "placing_races",
     "placing_hostile",
+    "refused",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)

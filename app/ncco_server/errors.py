@@ -11,9 +11,11 @@ AppError
 └── StoreError             the store could not perform the operation
     ├── StoreUnavailable   down, full, read-only or locked: 503, so that Vonage retries; the server still starts
     ├── StoreUnusable      corrupt, not a database, or a newer schema: the server does not start
+    ├── HashKeyLost        hashes of forgotten numbers match nobody: placing is paused, `ncco forget` refused
     ├── AlreadyOpen        a call with this session ID already exists: the answer webhook is a repeat
     └── Conflict           another webhook changed the session first: load it again
-        └── RowTaken       a row of a table that had to be new exists: play the turn again
+        ├── RowTaken       a row of a table that had to be new exists: play the turn again
+        └── RowChanged     a row of a table is not as the program that changes it has read it: 412
 """
 
 from __future__ import annotations
@@ -116,6 +118,15 @@ class StoreUnusable(StoreError):
     """The store cannot be used at all: corrupt, not a database, or a newer schema."""
 
 
+class HashKeyLost(StoreError):
+    """A table has hashes of forgotten numbers, but their key is missing, or is another one. So they match nobody."""
+
+    def __init__(self, table: str) -> None:
+        message = f"the table {table} has hashes of forgotten numbers, but not the key that they were made with"
+        cure = "restore the row #key of ncco_rows from a backup of this database: the key never changes"
+        super().__init__(message, cure)
+
+
 class AlreadyOpen(StoreError):
     """A call with this session ID already exists: the answer webhook is a repeat."""
 
@@ -126,3 +137,7 @@ class Conflict(StoreError):
 
 class RowTaken(Conflict):
     """A row of a table that had to be new exists. The turn has to be played again, which will see the row."""
+
+
+class RowChanged(Conflict):
+    """A row of a table is no longer, or not yet, as whoever wants to change it has read it. Nothing was written."""

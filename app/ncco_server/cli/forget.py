@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 import click
@@ -13,9 +15,12 @@ from ncco_server.cli import options
 from ncco_server.cli.database import asynchronous, server_store
 from ncco_server.cli.environment import server_settings
 from ncco_server.cli.output import FINE, ISSUES, CannotRun, print_json
+from ncco_server.cli.project import Source
 from ncco_server.cli.recordings import remove_audio
 from ncco_server.flow.report import counted
-from ncco_server.store import Forgotten
+from ncco_server.store import Forgotten, Store, milliseconds
+from ncco_server.store.table_rows import all_rows
+from ncco_server.table_rows import StoredTypes
 
 LEAST_DIGITS: Final = 11
 """Minimum number of digits of a number without a +. A shorter one may lack its country code and match somebody else."""
@@ -30,7 +35,10 @@ Examples:
   ncco forget --number +447700900123                delete them
   ncco forget --number +447700900123 --number +447700900456 --format json
 
-It changes the database in NCCO_DATABASE_URL, and a server may be running. Calls in progress are deleted too; their
+It changes the database in NCCO_DATABASE_URL, and a server may be running. If tables have rows, it reads the project's
+flow files, which declare what the rows contain: a row with the number in its key, or in a column for phone numbers, is
+deleted; a text that mentions it is removed from its row. A table with `after_forget: keep_hash` keeps a hash, so that
+the number still matches. Calls in progress are deleted too; their
 callers then hear the failsafe NCCO. Later webhooks of the deleted calls are not stored. Backups and hooks that have
 been sent do not change. SQLite overwrites deleted rows; PostgreSQL keeps them until their space is reused. --rewrite
 also removes old copies from unused parts of pages.
@@ -47,14 +55,20 @@ cannot run.""",
 )
 @click.option("--dry-run", is_flag=True, help="Only count the rows that would be deleted.")
 @click.option("--rewrite", is_flag=True, help="Rewrite the file or the tables (VACUUM). Calls wait meanwhile.")
+@options.flows
+@options.templates
 @options.output("text", "json")
 @asynchronous
-async def command(numbers: tuple[str, ...], dry_run: bool, rewrite: bool, form: str) -> int:
+async def command(
+    *, numbers: tuple[str, ...], dry_run: bool, rewrite: bool, flows: Path | None, templates: Path | None, form: str
+) -> int:
     """Delete every call that came from a number, went to it or dialled it, with its webhooks, turns and hooks."""
     wanted = sorted({international(number) for number in numbers})
     files = recording_files_of(server_settings())
     async with server_store() as store:
-        found = await store.forget(wanted, dry_run=dry_run, rewrite=rewrite)
+        tables = await _declared(store, Source.here(flows, templates))
+        now = milliseconds(datetime.now(UTC))
+        found = await store.forget(wanted, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
         is_removed = True
         if found.recordings and not dry_run and files is not None:
             is_removed = await remove_audio(store, files)
@@ -83,6 +97,14 @@ def international(written: str) -> str:
     return digits
 
 
+async def _declared(store: Store, source: Source) -> dict[str, StoredTypes]:
+    """The types of the project's tables; none if no table has rows. Raises CannotRun, FlowsHaveErrors."""
+    if await anext(all_rows(store.database), None) is None:
+        return {}
+    tables = source.load_sound().project.tables
+    return {name: table.stored_types for name, table in tables.items()}
+
+
 def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     shown = ", ".join(f"+{number}" for number in numbers)
     counts = ", ".join(
@@ -92,7 +114,11 @@ def _print(numbers: Sequence[str], found: Forgotten, *, dry_run: bool) -> None:
     is_named = any(found._replace(revisions=0, purged=None))
     counts += f", {counted(found.placed, 'placed call')}" if found.placed else ""
     counts += f", {counted(found.rows, 'row')} of tables" if found.rows else ""
+    counts += f", {counted(found.texts, 'text')} in other rows of tables" if found.texts else ""
     click.echo(f"{shown}: {counts} {done}" if is_named else f"{shown}: no call contains it")
+    if found.hashes:
+        kept = "hashes take" if found.hashes > 1 else "hash takes"
+        click.echo(f"{found.hashes} {kept} the place of rows, so that the number still matches")
     if found.running:
         click.echo(f"{counted(found.running, 'call was', 'calls were')} still in progress")
     if found.revisions:

@@ -26,8 +26,8 @@ UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
-_FORM: Final = "application/x-www-form-urlencoded"
-_WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/view")
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
@@ -89,7 +89,6 @@ def _login_required(request: Request) -> Response:
 
 
 def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
-    """The login page, which leads to `path`."""
     names = {login.name for login in console_of(request).logins.current()}
     shown = {"has_password": bool(names), "has_names": any(names), "needs_name": "" not in names}
     return render(request, "login.html", status, next=path, problem=problem, **shown)
@@ -143,7 +142,7 @@ def _cookie_name(request: HTTPConnection) -> str:
 
 
 async def _may_look(request: Request) -> ConsoleSession:
-    """The session of a request. Checks the CSRF token of requests that may change something."""
+    """Check the CSRF token of requests that may change something."""
     session: ConsoleSession | None = request.state.session
     if session is None:
         raise HTTPException(401, "You are not logged in.")
@@ -152,6 +151,7 @@ async def _may_look(request: Request) -> ConsoleSession:
         if token is None and _is_form(request):
             token = str((await request.form()).get("csrf_token", ""))
         if not _is_token(token, session):
+            await request.close()  # a file in the form
             raise HTTPException(403, _NO_TOKEN)
     return session
 
@@ -169,12 +169,12 @@ def _is_token(token: str | None, session: ConsoleSession) -> bool:
 
 
 def _is_form(request: Request) -> bool:
-    is_encoded = request.headers.get("content-type", "").startswith(_FORM)
+    is_encoded = request.headers.get("content-type", "").startswith(_FORMS)
     return is_encoded and request.url.path.startswith(_WITH_FORMS)
 
 
 async def _may_change(session: CanLook) -> ConsoleSession:
-    """The session of a request that changes something; its role must allow changes."""
+    """The session's role must allow changes."""
     if session.role != "change":
         raise HTTPException(403, "Your password lets you view things, but not change them.")
     return session

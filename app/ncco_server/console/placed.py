@@ -24,6 +24,7 @@ from ncco_server.console.pages import render
 from ncco_server.console.polled import PolledRoute, shared_rows
 from ncco_server.console.sessions import ConsoleSession
 from ncco_server.console.state import Console, TheConsole, console_of
+from ncco_server.console.tables import tables_of_number
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.delivery import session_id
@@ -56,12 +57,16 @@ OUTCOMES: Final = {
     "rejected": "declined",
     "failed": "could not be called",
     "expired": "too late to call",
+    "refused": "must not be called",
     "cancelled": "cancelled",
     "unknown": "unknown: check by hand",
 }
 """How a placed call, or one of its attempts, ended, in words."""
 ATTEMPT_STATES: Final = {"placing": "being requested", "placed": "ringing", "answered": "on the line"}
-RESULTS: Final = {"answered": "person", "machine": "message", "cancelled": "other", "expired": "other"}
+RESULTS: Final = {
+    **{"answered": "person", "machine": "message"},
+    **dict.fromkeys(("expired", "refused", "cancelled"), "other"),
+}
 """The colour of each outcome, as the result of an incoming call with that colour; all others are `missed`."""
 EXPIRES: Final = {"3600": "an hour", "14400": "4 hours", "86400": "a day", "604800": "a week"}
 """The choices for when a call expires: seconds, and the same in words."""
@@ -323,6 +328,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
         real_phone=why_later(flow, row.number, now) if flow is not None and flow.outbound is not None else "",
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
+        tables=await tables_of_number(console, project, row.number),
         may_change=session.role == "change",
         **_can_place(console),
     )

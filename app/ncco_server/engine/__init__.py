@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ncco_server.engine.event_hooks import (
+    NO_EFFECTS,
+    EventEffects,
     ended,
     hang_up,
     may_report_end,
@@ -23,6 +25,7 @@ from ncco_server.engine.interpreter import (
     without_store,
 )
 from ncco_server.engine.outcome import JOINED, declined
+from ncco_server.engine.scope import person_of
 from ncco_server.engine.session import (
     Call,
     Lookup,
@@ -37,7 +40,9 @@ from ncco_server.engine.session import (
 
 __all__ = [
     "JOINED",
+    "NO_EFFECTS",
     "Call",
+    "EventEffects",
     "Lookup",
     "LookupAnswer",
     "OpenWait",
@@ -60,6 +65,7 @@ __all__ = [
     "new_session",
     "not_reached",
     "observe",
+    "person_of",
     "place_of_wait",
     "resume",
     "without_store",

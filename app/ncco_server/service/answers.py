@@ -1,4 +1,4 @@
-"""Answer webhooks: the first NCCO of a call. A repeated webhook gets the same bytes again."""
+"""Answer webhooks: the first NCCO of a call."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ncco_server import engine
 from ncco_server.engine import Call, Session, TraceLine, Turn
 from ncco_server.engine.session import from_json
 from ncco_server.errors import AlreadyOpen, StoreUnavailable
+from ncco_server.flow.model import Flow
 from ncco_server.service.delivery import Delivery, Reply, session_id, transfer_id
 from ncco_server.service.turns import Turns
 from ncco_server.service.written_rows import answer_row, mask
@@ -16,7 +17,7 @@ from ncco_server.service.written_rows import answer_row, mask
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
     """If `flow` is None, the called number selects it. A repeat gets the stored bytes."""
     call = delivery.call
-    found = turns.library.find(call.to, flow)
+    found = await _refusing(turns, delivery) or turns.library.find(call.to, flow)
     id_ = session_id(call.uuid, flow)
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
@@ -37,11 +38,22 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
     return turns.failsafe_reply("answer", "the call is known, but not its first turn", call)
 
 
+async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
+    """The flow of a caller whose number is in a table of `refuse`; None for all others. Raises StoreUnavailable."""
+    project = turns.library.current
+    person = engine.person_of(delivery.call) if project.refusals and delivery.call.direction != "outbound" else ""
+    for refusal in project.refusals if person else ():
+        row = refusal.table.row_of_number(person.removeprefix("+"))
+        if await turns.store.tables.get(row, delivery.received_ms) is not None:
+            return project.flows.get(refusal.flow)
+    return None
+
+
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
     """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
 
     After a REST transfer into the same flow, Vonage asks for a new NCCO with another conversation UUID. A repeated
-    delivery has the same conversation UUID.
+    delivery has the same one.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""

@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 from ncco_server.service.call_search import FoundCalls
@@ -14,18 +15,17 @@ from ncco_server.service.documents import TIMEZONE, CallDocument, RecordingDocum
 from ncco_server.store import RecordingFilter, Recordings
 
 AT_ONCE: Final = 500
-"""Number of rows that an export reads at a time."""
 
 Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
+"""They start a formula; some are full-width. Source: OWASP, CSV Injection."""
 
 
 async def call_pages(
     find: Callable[[int | None, int], Awaitable[FoundCalls]], now_ms: int, limit: int | None = None
 ) -> Pages:
-    """`limit` None: all. `find` gets the `before` and the `limit` of `find_calls`."""
+    """`find` gets the `before` and the `limit` of `find_calls`."""
     left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
     while left:
@@ -39,7 +39,7 @@ async def call_pages(
 async def recording_pages(
     recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
 ) -> Pages:
-    """`limit` None: all. Raises StoreError."""
+    """Yield the pages of a list. Raises StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:
@@ -79,5 +79,18 @@ def csv_text(
 def _cell(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{Decimal(str(value)):f}"
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in _FORMULA else text
+    return f"'{text}" if _is_formula(text) else text
+
+
+def cell_text(cell: str) -> str:
+    """The text of which `csv_text` has written a cell."""
+    return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    return text.lstrip("'")[:1] in _FORMULA

@@ -109,11 +109,18 @@ class Vonage(CallControl):
         self.begin(leg, run(self, leg, call))
         return leg
 
-    def _answer(self, leg: Leg) -> Steps[None]:
-        """Request the first NCCO and play it.
+    def uncalled(self, to: str) -> Leg:
+        """The leg of a call that nobody has placed, for a caller who expects one: it is over, without any webhook."""
+        conversation = SimulatedConversation(f"CON-{next(self.ids)}")
+        leg = self.new_leg(Identity(next(self.ids).hex, "outbound", "phone", to, None), conversation, self.event_target)
+        leg.ended_ms = self.clock.ms
+        leg.over.fire()
+        return leg
 
-        Source: webhook reference, Answer: a valid reply answers the call; if the fallback returns no NCCO either, the
-        call ends.
+    def _answer(self, leg: Leg) -> Steps[None]:
+        """A valid reply answers the call; if the fallback returns no NCCO either, the call ends.
+
+        Source: webhook reference, Answer.
         """
         own = self.application
         self.send_status(leg, "started")

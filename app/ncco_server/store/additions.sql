@@ -382,3 +382,8 @@ ALTER TABLE ncco_rows
 CREATE INDEX IF NOT EXISTS ncco_rows_by_expiry
     ON ncco_rows (expires_at)
     WHERE expires_at IS NOT NULL;
+
+-- version 0015
+-- The tables whose rows an API key may change, or only read.
+
+ALTER TABLE ncco_api_keys ADD COLUMN tables text NOT NULL DEFAULT '';

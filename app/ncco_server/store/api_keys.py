@@ -1,8 +1,4 @@
-"""API keys of the programs that may request calls. Only hashes of the keys are stored.
-
-A plain hash is enough, because a key is 32 random bytes. The table of keys is an addition to the schema
-(`ncco_server.store.migrations`).
-"""
+"""API keys of the programs that may request calls. Hashes are stored: a plain one of 32 random bytes is enough."""
 
 from __future__ import annotations
 
@@ -13,9 +9,11 @@ from ncco_server.store.rows import hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import API_KEYS_TABLE
 
-_INSERT: Final = Sql(f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at) VALUES ($1, $2, $3, $4)")
-_SELECT: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} WHERE hash = $1")
-_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at FROM {API_KEYS_TABLE} ORDER BY name, created_at")
+_INSERT: Final = Sql(
+    f"INSERT INTO {API_KEYS_TABLE} (hash, name, flows, created_at, tables) VALUES ($1, $2, $3, $4, $5)"
+)
+_SELECT: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} WHERE hash = $1")
+_SELECT_ALL: Final = Sql(f"SELECT name, flows, created_at, tables FROM {API_KEYS_TABLE} ORDER BY name, created_at")
 _DELETE: Final = Sql(f"DELETE FROM {API_KEYS_TABLE} WHERE name = $1 RETURNING hash")
 _DELETE_OLD: Final = Sql(f"""
     DELETE FROM {API_KEYS_TABLE}
@@ -24,12 +22,23 @@ _DELETE_OLD: Final = Sql(f"""
 """)
 
 
+READ: Final = ":read"
+"""After the name of a table that a key may only read."""
+
+
 class ApiKeyRow(NamedTuple):
-    """A key: its name, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
+    """A key, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
 
     name: str
     flows: tuple[str, ...]
     created_at: int
+    tables: tuple[str, ...] = ()
+
+    def may_change(self, table: str) -> bool:
+        return table in self.tables
+
+    def may_read(self, table: str) -> bool:
+        return table in self.tables or table + READ in self.tables
 
 
 class ApiKeys:
@@ -41,22 +50,21 @@ class ApiKeys:
     @in_one_transaction
     def add(self, key: str, row: ApiKeyRow) -> Work[None]:
         """Store a new key. A name can have several keys: an old key works until it is removed."""
-        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at)
+        yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        """Find a key; None if it does not exist. The lookup uses a hash, so the keys themselves are never compared."""
         rows = await self.database.read(_SELECT, hash_of(key))
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """All keys, sorted by name; the keys of one name are sorted from oldest to newest."""
+        """Return all keys by name, from oldest to newest."""
         return list(map(_row, await self.database.read(_SELECT_ALL)))
 
     @in_one_transaction
     def remove(self, name: str, *, keeps_newest: bool = False) -> Work[int]:
-        """Remove all keys of a name, or all but the newest; returns how many."""
         return len((yield _DELETE_OLD if keeps_newest else _DELETE, (name,)))
 
 
 def _row(row: Row) -> ApiKeyRow:
-    return ApiKeyRow(row[0], tuple(row[1].split(",")), row[2])
+    name, flows, created_at, tables = row
+    return ApiKeyRow(name, tuple(filter(None, flows.split(","))), created_at, tuple(filter(None, tables.split(","))))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import add
-from typing import Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
+
+import orjson
 
 from ncco_server.store import function_results, table_rows
 from ncco_server.store.database import Database, Many, Row, Work
@@ -19,9 +21,10 @@ from ncco_server.store.retention import DELETE_CALL, DELETE_WEBHOOK, INSERT_FORG
 from ncco_server.store.rows import Forgotten, hash_of
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
+from ncco_server.table_rows import StoredTypes, key_of, table_of
 
 ROUNDS: Final = 3
-"""How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
+"""How many times the rows are searched, because a call may write rows while it is being deleted."""
 
 Key = TypeVar("Key", int, str)
 
@@ -64,22 +67,21 @@ _COUNTED: Final = Sql("""
 """)
 _SOURCES: Final = Sql("SELECT sources FROM revisions")
 
+_TEXTS: Final = frozenset({"text", "url"})
+"""Types of columns that may mention a number."""
 _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
 
 class Numbers:
-    """Finds phone numbers in stored data.
-
-    Args:
-        numbers: digits with the country code.
-    """
+    """Finds phone numbers (digits with the country code) in stored data."""
 
     def __init__(self, numbers: Sequence[str]) -> None:
+        self.numbers: Final = frozenset(numbers)
         written = b"|".join(re.escape(number.encode("ascii")) for number in numbers)
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
+        """Return whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -92,13 +94,25 @@ def _character(escape: re.Match[bytes]) -> bytes:
     return bytes((int(escape[1], 16),))
 
 
+class _FoundRow(NamedTuple):
+    """A row of a table that is about a person, or mentions them.
+
+    Attributes:
+        values: the columns that mention the number in a text; () if the whole row is about the person.
+        keeps_hash: whether a hash takes the row's place.
+    """
+
+    name: str
+    values: tuple[str, ...] = ()
+    keeps_hash: bool = False
+
+
 @dataclass(slots=True)
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call, and `functions` are the sessions whose functions' results are
-    found. `rows` are the names of rows of tables. `names` are the sessions, legs and conversations of the rows,
-    each with its latest time in milliseconds.
+    `counted` has the result of `_COUNTED` for each call; `functions` are sessions. `names` are the sessions, legs and
+    conversations of the rows, each with its latest time in milliseconds.
     """
 
     calls: set[int]
@@ -108,11 +122,11 @@ class _MatchingRows:
     recordings: list[str]
     placed: list[str]
     functions: set[str]
-    rows: list[str]
+    rows: list[_FoundRow]
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """The numbers of rows, including those that are deleted with the calls."""
+        """Count the rows, including those that are deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -121,29 +135,41 @@ class _MatchingRows:
             hooks=len(self.hooks),
             recordings=len(self.recordings),
             placed=len(self.placed),
-            rows=len(self.rows),
+            rows=sum(not row.values for row in self.rows),
+            hashes=sum(row.keeps_hash for row in self.rows),
+            texts=sum(len(row.values) for row in self.rows),
         )
 
 
-async def forget(database: Database, numbers: Sequence[str], *, dry_run: bool, rewrite: bool) -> Forgotten:
-    """See `Store.forget`. Others can write in the meantime: transactions are short, and rows are read in batches."""
+async def forget(
+    database: Database,
+    numbers: Sequence[str],
+    *,
+    tables: Mapping[str, StoredTypes],
+    now: int,
+    dry_run: bool,
+    rewrite: bool,
+) -> Forgotten:
+    """See `Store.forget`. Transactions are short, so others can write in the meantime."""
     wanted = Numbers(numbers)
     total = Forgotten()
+    hashed = [name for name, table in tables.items() if table.keeps_hash]
+    key = await table_rows.TableRows(database).hash_key(hashed, now) if hashed and not dry_run else None
     for _ in range(ROUNDS):
-        found = await _find(database, wanted)
+        found = await _find(database, wanted, tables)
         if not (any(found.count()) or found.functions):
             break
         total = Forgotten(*map(add, total[:-1], found.count()[:-1]))
         if dry_run:
             break
-        await _delete(database, found)
+        await _delete(database, found, key)
     revisions = sum(bool(wanted.pattern.search(row[0])) for row in await database.read(_SOURCES))
     purged = None if dry_run else await database.purge(rewrite=rewrite)
     return total._replace(revisions=revisions, purged=purged)
 
 
-async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
-    """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
+async def _find(database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes]) -> _MatchingRows:
+    """Find all rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
     calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
@@ -167,12 +193,35 @@ async def _find(database: Database, wanted: Numbers) -> _MatchingRows:
             if session in related or wanted.are_in(result.encode())
         },
         rows=[
-            name
+            row
             async for name, columns in table_rows.all_rows(database)
-            if wanted.are_in(name.encode(), columns.encode())
+            if (row := _match(wanted, tables.get(table_of(name)), name, columns)) is not None
         ],
         names=names,
     )
+
+
+def _match(wanted: Numbers, table: StoredTypes | None, name: str, columns: str) -> _FoundRow | None:
+    """A row with a number in its key or in a column for phone numbers. Of other rows, the texts that mention a number.
+
+    Of a table that is not declared, every row that mentions a number.
+    """
+    if table is None:
+        return _FoundRow(name) if wanted.are_in(name.encode(), columns.encode()) else None
+    values: dict[str, Any] = orjson.loads(columns)
+    of_key = zip(table.key, key_of(name), strict=False)
+    phones = {value for type_, value in of_key if type_ == "phone"}
+    phones |= {value for column, value in values.items() if table.columns.get(column) == "phone"}
+    texts = {column: value for column, value in values.items() if table.columns.get(column, "text") in _TEXTS}
+    if not wanted.numbers.isdisjoint(phones) or wanted.are_in(*_texts_of_key(table, name)):
+        return _FoundRow(name, keeps_hash=table.keeps_hash and not wanted.numbers.isdisjoint(key_of(name)))
+    found = tuple(column for column, value in texts.items() if wanted.are_in(str(value).encode()))
+    return _FoundRow(name, found) if found else None
+
+
+def _texts_of_key(table: StoredTypes, name: str) -> list[bytes]:
+    of_key = zip(table.key, key_of(name), strict=False)
+    return [str(value).encode() for type_, value in of_key if type_ == "text"]
 
 
 async def _find_calls(database: Database, wanted: Numbers) -> set[int]:
@@ -216,7 +265,7 @@ async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: i
         key, *more = rows[-1][:keys]
 
 
-async def _delete(database: Database, found: _MatchingRows) -> None:
+async def _delete(database: Database, found: _MatchingRows, key: bytes | None) -> None:
     marks = [(hash_of(name), at) for name, at in found.names.items()]
     if marks:
         await database.write(partial(delete_all, INSERT_FORGOTTEN, marks))
@@ -231,7 +280,10 @@ async def _delete(database: Database, found: _MatchingRows) -> None:
     for ids in _batches(found.placed):
         await database.write(partial(erase_placed, ids))
     for row in found.rows:  # one at a time, because a transaction must not wait for a turn and a turn for it
-        await database.write(partial(_delete_row, row))
+        if row.values:
+            await database.write(partial(table_rows.forget_values, row.name, row.values))
+        else:
+            await database.write(partial(table_rows.forget_row, row.name, key if row.keeps_hash else None))
     for sessions in _batches(found.functions):
         await database.write(partial(_delete_results, sessions))
 
@@ -240,10 +292,6 @@ def _delete_calls(keys: Sequence[int]) -> Work[None]:
     yield Many(LOCK_CALL, [(key,) for key in keys])  # as later facts do: first the call, then its row
     yield from subtract(keys)
     yield Many(DELETE_CALL, [(key,) for key in keys])
-
-
-def _delete_row(name: str) -> Work[None]:
-    yield table_rows.DELETE_ROW, (name,)
 
 
 def _delete_results(sessions: Sequence[str]) -> Work[None]:

@@ -1,34 +1,77 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-All rows are in one table of the database, by their names (`ncco_server.table_rows`). A change locks the row, reads it
-and writes it back, so that no other change is lost. A turn changes its rows in the order of their names, and a group of
+A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
 turns locks these names first, so that no two transactions wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+import json
+import re
+import secrets
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from ncco_server.errors import RowTaken
-from ncco_server.store.database import Database, Keyed, Work
+from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
+from ncco_server.store.database import Database, Keyed, Row, Work, give_way
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import ROWS_TABLE
-from ncco_server.table_rows import RowChange, table_of
+from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
 
 PIECE: Final = 500
-"""Rows per read, and per transaction."""
+CHANGED_SIZE: Final = 200
+"""Rows that a bulk write changes in one transaction."""
 
+SEARCHED: Final = 2_000
+"""Rows per read of a search."""
+LONGEST_PATTERN: Final = 200
+"""Number of characters of a text that the database compares. SQLite's limit is 50,000."""
+
+_UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
+
+HASH_KEY: Final = "#key"
+"""The name of the row with the key of the hashes, in hexadecimal digits. No table has such a name."""
 
 # A row that has expired is only deleted by the next sweep.
 SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
-LOCK_ROW: Final = Sql(f"SELECT name, columns, expires_at FROM {ROWS_TABLE} WHERE name = $1").locking("FOR UPDATE")
+# One statement reads both, because another transaction may replace the row by a hash, and create the key.
+SELECT_ROW_OR_KEY: Final = Sql(f"""
+    SELECT name, columns
+    FROM {ROWS_TABLE}
+    WHERE name IN ($1, '{HASH_KEY}') AND (expires_at IS NULL OR expires_at > $2)
+""")
+
+SELECT_KEY: Final = Sql(f"SELECT CAST($1 AS text), columns FROM {ROWS_TABLE} WHERE name = '{HASH_KEY}'")
+
+INSERT_KEY: Final = Sql(f"""
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ('{HASH_KEY}', $1, 1, $2, '', NULL) ON CONFLICT (name) DO NOTHING
+""")
+
+INSERT_HASH: Final = Sql(f"""
+    INSERT INTO {ROWS_TABLE} ({_COLUMNS})
+    SELECT CAST($2 AS text), '{{}}', 1, changed_at, '', expires_at FROM {ROWS_TABLE} WHERE name = $1
+    ON CONFLICT (name) DO UPDATE SET changed_at = excluded.changed_at, expires_at = excluded.expires_at
+""")
+
+SELECT_OTHER_HASH: Final = Sql(f"""
+    SELECT name FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 OR name > $3 AND name < $4 LIMIT 1
+""")
+
+SELECT_ROW_WITH_VERSION: Final = Sql(f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
+""")
+
+LOCK_ROW: Final = Sql(f"""
+    SELECT name, columns, expires_at, version FROM {ROWS_TABLE} WHERE name = $1
+""").locking("FOR UPDATE")
 
 # An expired row counts as missing.
 INSERT_NEW_ROW: Final = Sql(f"""
@@ -44,6 +87,8 @@ INSERT_NEW_ROW: Final = Sql(f"""
 INSERT_EMPTY_ROW: Final = Sql(f"""
     INSERT INTO {ROWS_TABLE} ({_COLUMNS}) VALUES ($1, '{{}}', 0, $2, '', NULL) ON CONFLICT (name) DO NOTHING
 """)
+
+SET_COLUMNS: Final = Sql(f"UPDATE {ROWS_TABLE} SET columns = $2, version = version + 1 WHERE name = $1")
 
 UPDATE_ROW: Final = Sql(f"""
     UPDATE {ROWS_TABLE}
@@ -72,19 +117,26 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
+# Ignores the case of ASCII letters; with C as its locale, PostgreSQL does not know other ones either.
+SELECT_ROWS_LIKE: Final = Sql(
+    f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE}
+    WHERE name > $1 AND name < $2 AND (name ILIKE $4 OR columns ILIKE $4) ORDER BY name LIMIT $3
+    """,
+    sqlite=f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE}
+    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR columns LIKE $4) ORDER BY name LIMIT $3
+    """,
+)
+
 SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name > $1 ORDER BY name LIMIT $2")
 
 
 class TableRow(NamedTuple):
-    """A stored row.
+    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
-    Attributes:
-        name: see `ncco_server.table_rows`.
-        columns: the values, as JSON values; columns without a value are missing.
-        version: how often it has been changed, from 1.
-        changed_at: milliseconds since 1970.
-        changed_by: `call` and the call's ID, or who else has changed it.
-        expires_at: when it counts as removed, in milliseconds since 1970; None for never.
+    `changed_by` is `call` and the call's ID, or who else has changed it. `expires_at` is when the row counts as removed
+    (None: never). Times are milliseconds since 1970.
     """
 
     name: str
@@ -102,38 +154,157 @@ class TableRows:
         self.database = database
 
     async def get(self, name: str, now: int) -> dict[str, Any] | None:
-        """The columns of a row, as of the last commit; None if there is none, or if it expired before `now`."""
-        rows = await self.database.read(SELECT_ROW, name, now)
-        columns: dict[str, Any] | None = orjson.loads(rows[0][1]) if rows else None
-        return columns
+        """The columns of a row, as of the last commit; None if there is none, or if it expired before `now`.
+
+        A row whose number is forgotten has no columns anymore.
+        """
+        found: dict[str, str] = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
+        if name in found:
+            columns: dict[str, Any] = orjson.loads(found[name])
+            return columns
+        hashed = _hash_of(name, found.get(HASH_KEY))
+        return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
-        start = f"{table}["
-        found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
-        return [TableRow(name, orjson.loads(columns), *others) for name, columns, *others in found]
+        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
+        found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
+        return list(map(_row, found))
+
+    async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
+        """Yield the rows of a table, after the row `after`, whose key or columns contain a text, whatever its case.
+
+        Expired rows too, and those that contain it in a sensitive column.
+        """
+        written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
+        limit = SEARCHED if text else PIECE
+        pattern = f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%"
+        while found := await self.database.read(
+            SELECT_ROWS_LIKE, max(f"{table}[", after), f"{table}\\", limit, pattern
+        ):
+            for row in found:
+                after = row[0]
+                if written in f"{after}{row[1]}".lower():
+                    yield _row(row)
+
+    async def row(self, name: str, now: int) -> TableRow | None:
+        """A row with its version; None if there is none, or if it expired before `now`.
+
+        If its number is forgotten, the hash in its place.
+        """
+        rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
+        if not rows and (key := await self.database.read(SELECT_KEY, name)):
+            hashed = _hash_of(name, key[0][1])
+            rows = await self.database.read(SELECT_ROW_WITH_VERSION, hashed, now) if hashed else []
+        return _row(rows[0])._replace(name=name) if rows else None
 
     async def has_rows(self, table: str) -> bool:
-        """Whether a table has any row."""
-        return bool(await self.of_table(table, limit=1))
+        if await self.of_table(table, limit=1):
+            return True
+        return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
-    async def change(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Change rows. Raises RowTaken, and writes nothing, if a row that must be new exists."""
+    async def hash_key(self, tables: Collection[str], now: int) -> bytes:
+        """The key of the hashes, which is created unless there is one. Raises HashKeyLost if these tables need it."""
+
+        def work() -> Work[bytes]:
+            found = yield SELECT_KEY, ("",)
+            for table in tables:
+                if (yield from lacks_key(table, found[0][1] if found else None)):
+                    raise HashKeyLost(table)
+            if not found:
+                yield INSERT_KEY, (orjson.dumps({"key": secrets.token_hex(32)}).decode(), now)
+                found = yield SELECT_KEY, ("",)
+            return _key_in(found[0][1])
+
+        return await self.database.write(work)
+
+    async def change(
+        self,
+        changes: Sequence[RowChange],
+        now: int,
+        changed_by: str,
+        versions: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        """Change rows in one transaction.
+
+        Args:
+            changes: what to change.
+            now: milliseconds since 1970.
+            changed_by: who changes them, for people.
+            versions: the version that a row must still have, by its name; 0 for a row that must not exist.
+
+        Raises RowTaken or RowChanged, and writes nothing, if a row is not as it must be.
+        """
 
         def work() -> Work[None]:
+            yield from _require(versions, now)
             taken = yield from claim(changes, now, changed_by)
             yield from write(changes, taken, now, changed_by)
 
         await self.database.write(work, names_of(changes))
 
+    async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
+        """Make any number of changes in several transactions, so that callers can use the store meanwhile."""
+        for start in range(0, len(changes), CHANGED_SIZE):
+            began = time.monotonic()
+            await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
+            await give_way(began)
+
+
+def _require(versions: Mapping[str, int], now: int) -> Work[None]:
+    """Lock rows, in the order of their names. Raises RowChanged if one has another version."""
+    for name in sorted(versions):
+        found = yield Keyed(LOCK_ROW, (name,))
+        if not found and (hashed := (yield from _hash_in_place(name))):
+            found = yield Keyed(LOCK_ROW, (hashed,))
+        is_there = bool(found) and not (found[0][2] is not None and found[0][2] <= now)
+        if (found[0][3] if is_there else 0) != versions[name]:
+            raise RowChanged(table_of(name))
+
+
+def _row(row: Row) -> TableRow:
+    name, columns, *others = row
+    return TableRow(name, orjson.loads(columns), *others)
+
+
+def _key_in(columns: str) -> bytes:
+    return bytes.fromhex(orjson.loads(columns)["key"])
+
+
+def _hash_of(name: str, key: str | None) -> str:
+    """The name of the hash in place of a row; "" if there can be none. `key` is the row of the key."""
+    return hash_of_row(name, _key_in(key)) if key is not None and has_number_as_key(name) else ""
+
+
+def find(name: str, now: int) -> Work[bool]:
+    """Whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
+    found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
+    if name in found:
+        return True
+    key = found.get(HASH_KEY)
+    if (yield from lacks_key(table_of(name), key)):
+        raise HashKeyLost(table_of(name))
+    hashed = _hash_of(name, key)
+    return bool(hashed and (yield SELECT_ROW, (hashed, now)))
+
+
+def lacks_key(table: str, key: str | None) -> Work[bool]:
+    """Whether a table has hashes of another key. `key` is the row of the key."""
+    return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
+
+
+def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
+    """Between which names the hashes of other keys are: `#` comes before `$`, and `.` before `/`."""
+    first = f"{table}#"
+    own = first if key is None else first + key_id(_key_in(key))
+    return first, own, first if key is None else f"{own}/", f"{table}$"
+
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
-    """The names of the changed rows, sorted."""
     return tuple(sorted({change.row for change in changes}))
 
 
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
-    """Write the rows that must be new, before anything else is written; returns their names.
+    """Write the rows that must be new, before anything else is written; return their names.
 
     Raises RowTaken, after undoing what it has written, if one of them exists.
     """
@@ -144,11 +315,24 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
             continue
         expires_at = now + own[0].keep_ms if own[0].keep_ms else None
         values = (row, orjson.dumps(own[0].apply(None)).decode(), now, changed_by, expires_at)
-        if not (yield Keyed(INSERT_NEW_ROW, values)):
+        is_written = bool((yield Keyed(INSERT_NEW_ROW, values)))
+        if is_written:
+            taken.append(row)
+        if not is_written or (yield from _has_hash(row, now)):  # only now: the INSERT may have waited for `forget_row`
             yield from release(taken)
             raise RowTaken(table_of(row))
-        taken.append(row)
     return tuple(taken)
+
+
+def _hash_in_place(row: str) -> Work[str]:
+    """The name of the hash in place of a row; "" if there can be none."""
+    key = (yield Keyed(SELECT_KEY, (row,))) if has_number_as_key(row) else []
+    return _hash_of(row, key[0][1]) if key else ""
+
+
+def _has_hash(row: str, now: int) -> Work[bool]:
+    hashed = yield from _hash_in_place(row)
+    return bool(hashed and (yield Keyed(SELECT_ROW, (hashed, now))))
 
 
 def release(taken: Iterable[str]) -> Work[None]:
@@ -158,7 +342,7 @@ def release(taken: Iterable[str]) -> Work[None]:
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, row by row in the order of their names."""
+    """Write the other changes of a turn, in the order of the rows' names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
@@ -167,9 +351,10 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             continue
         if not any(not change.is_removal for change in own):
             yield DELETE_ROW, (row,)
+            yield from _delete_hash(row)
             continue
         yield INSERT_EMPTY_ROW, (row, now)
-        ((_, columns, expires_at),) = yield Keyed(LOCK_ROW, (row,))
+        ((_, columns, expires_at, _),) = yield Keyed(LOCK_ROW, (row,))
         is_expired = expires_at is not None and expires_at <= now
         found: Mapping[str, Any] | None = None if is_expired else orjson.loads(columns)
         for change in own:
@@ -180,11 +365,37 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
             keep_ms = own[-1].keep_ms
             expires_at = now + keep_ms if keep_ms else None
             yield UPDATE_ROW, (row, orjson.dumps(found).decode(), now, changed_by, expires_at)
+        if any(change.is_removal for change in own):
+            yield from _delete_hash(row)
+
+
+def _delete_hash(row: str) -> Work[None]:
+    """Delete the hash in place of a row. The row comes first, because that may have to wait for `forget_row`."""
+    hashed = yield from _hash_in_place(row)
+    if hashed:
+        yield DELETE_ROW, (hashed,)
+
+
+def forget_row(row: str, key: bytes | None) -> Work[None]:
+    """Delete a row; with a key, a hash takes its place."""
+    yield Keyed(LOCK_ROW, (row,))  # a turn may be changing it
+    if key is not None:
+        yield INSERT_HASH, (row, hash_of_row(row, key))
+    yield DELETE_ROW, (row,)
+
+
+def forget_values(row: str, names: Collection[str]) -> Work[None]:
+    """Remove the values of these columns."""
+    found = yield Keyed(LOCK_ROW, (row,))
+    if found:
+        columns = {name: value for name, value in orjson.loads(found[0][1]).items() if name not in names}
+        yield SET_COLUMNS, (row, orjson.dumps(columns).decode())
 
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
-    """Yield the name and the columns, as JSON, of each row of all tables."""
+    """Yield the name and the columns, as JSON, of each row of all tables, without the hashes and their key."""
     name = ""
     while rows := await database.read(SELECT_ALL_ROWS, name, PIECE):
         for name, columns in rows:
-            yield name, columns
+            if "#" not in table_of(name):
+                yield name, columns

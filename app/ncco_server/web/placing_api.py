@@ -1,40 +1,19 @@
-"""The API for programs that place calls, on a port of its own: `POST /calls`, `GET /calls`, `DELETE /calls/{id}`."""
+"""The API for placed calls: `POST /calls`, `GET /calls`, `DELETE /calls/{id}`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal, TypeAlias, cast
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-import orjson
-import structlog
-from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Path, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from starlette.exceptions import HTTPException as FrameworkRefusal
-from structlog.typing import FilteringBoundLogger
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from ncco_server.errors import StoreUnavailable
-from ncco_server.flow.loader import load
-from ncco_server.flow.model import Flow
 from ncco_server.service.documents import PlacedDocument
-from ncco_server.service.library import RELEASED
-from ncco_server.service.placing.requests import RefusedRequest, WantedCall, checked
-from ncco_server.store import PlacedFilter, PlacedRow, RevisionRow, Store, milliseconds
+from ncco_server.service.placing.requests import WantedCall, checked
+from ncco_server.store import PlacedFilter, PlacedRow, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
-from ncco_server.version import VERSION
-from ncco_server.web.api_page import add_api_page
-from ncco_server.web.methods import HeadMiddleware, allow_header
+from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, read_body
 
-MAX_BODY: Final = 65_536
-BODY_S: Final = 4.0
-"""How long a body may take to arrive, in seconds."""
 PARAMS: Final = (
     "The params of the flow. A date is `2026-03-05`, a time of day `09:30`, a point in time `2026-03-05T09:30+01:00`. "
     "Without a UTC offset, a point in time is in the time zone of the flow."
@@ -42,8 +21,7 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Maximum number of calls per page."""
-_BEARER: Final = HTTPBearer(auto_error=False, description="A key from `ncco api-key add`.")
+"""Per page."""
 
 
 def _dated(written: object) -> object:
@@ -68,45 +46,10 @@ class NewPlacedCall(BaseModel):
     expires: int | None = Field(default=None, ge=1, le=2_592_000, description="Seconds after `at`.")
 
 
-def _unicode(text: str) -> str:
-    """A text that may contain names from the request, without what is not Unicode."""
-    return text.encode("utf-8", "replace").decode()
-
-
-Told: TypeAlias = Annotated[str, BeforeValidator(_unicode)]
-
-
-class ApiRefusal(BaseModel):
-    """Why a request was refused."""
-
-    where: Told = Field(description="The field that is wrong, such as `with.name`; empty if it is none of them.")
-    problem: Told
-    cure: Told = Field(description="What to do about it.")
-
-
-class RefusalDocument(BaseModel):
-    """The body of every reply to a refused request."""
-
-    detail: ApiRefusal
-    others: list[ApiRefusal] = Field(default=[], description="What else is wrong with the number and the params.")
-
-
-REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    status.value: {"model": RefusalDocument, "description": meaning}
-    for status, meaning in {
-        HTTPStatus.BAD_REQUEST: "The body is not JSON.",
-        HTTPStatus.UNAUTHORIZED: "The key is missing or wrong.",
-        HTTPStatus.FORBIDDEN: "The key places no calls with this flow.",
-        HTTPStatus.NOT_FOUND: "This key has not asked for such a call.",
-        HTTPStatus.REQUEST_TIMEOUT: f"The body did not arrive within {BODY_S:g} seconds.",
-        HTTPStatus.CONFLICT: "The `Idempotency-Key` belongs to another request, or the call has ended by itself.",
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE: f"The body is longer than {MAX_BODY} bytes.",
-        HTTPStatus.UNPROCESSABLE_ENTITY: "A field is wrong.",
-        HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be used.",
-    }.items()
-}
-COMPARE: Final = "Compare it with the API's description at /docs."
 NO_SUCH_CALL: Final = ("there is no such call", "Check the ID.")
+
+
+NEW_CALL: Final = TypeAdapter(NewPlacedCall)
 
 
 class WantedPage(BaseModel):
@@ -128,111 +71,20 @@ class PlacedPage(BaseModel):
     next: str | None
 
 
-class ReleasedFlows:
-    """The flows that the servers use. They are loaded again after a server starts to use other flows."""
-
-    def __init__(self, store: Store, handlers: Collection[str] = ()) -> None:
-        self._store = store
-        self._handlers = handlers
-        self._known: RevisionRow | None = None
-        self._flows: Mapping[str, Flow] = {}
-        self._loading = asyncio.Lock()
-
-    async def current(self) -> Mapping[str, Flow]:
-        """The flows by name; none until a server has started. Raises StoreUnavailable."""
-        row = await self._store.revision(RELEASED)
-        async with self._loading:
-            if row is not None and row != self._known:
-                project = await asyncio.to_thread(load, orjson.loads(row.sources), handlers=self._handlers)
-                self._known, self._flows = row, project.flows
-        return self._flows
-
-
-@dataclass(frozen=True, slots=True)
-class ApiState:
-    """The shared state of the routes.
-
-    Attributes:
-        store: open while the API runs.
-        flows: the flows that the servers of this database use.
-        allowed: the setting `NCCO_DIAL_ALLOW`.
-        keys: the server's keys, which encrypt sensitive params.
-        clock: returns the current time, in UTC.
-    """
-
-    store: Store
-    flows: ReleasedFlows
-    allowed: tuple[str, ...]
-    keys: tuple[bytes, ...] = field(repr=False)
-    clock: Callable[[], datetime]
-
-
-class Refused(HTTPException):
-    """A request that is refused."""
-
-    def __init__(
-        self, status: HTTPStatus, problem: str, cure: str, where: str = "", headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(status, ApiRefusal(where=where, problem=problem, cure=cure), headers)
-
-
-async def _state(request: Request) -> ApiState:
-    state: ApiState = request.app.state.api
-    return state
-
-
-Api: TypeAlias = Annotated[ApiState, Depends(_state)]
-
-
-async def _key(
-    request: Request, api: Api, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)]
-) -> ApiKeyRow:
-    """The API key of a request. Raises Refused if the key is missing or wrong."""
-    found = await api.store.api_keys.find(credentials.credentials) if credentials is not None else None
-    if found is None:
-        _audit(request, "API key refused")
-        headers = {"WWW-Authenticate": "Bearer"}
-        cure = "Send `Authorization: Bearer KEY`."
-        raise Refused(HTTPStatus.UNAUTHORIZED, "the key is missing or wrong", cure, headers=headers)
-    return found
-
-
-Key: TypeAlias = Annotated[ApiKeyRow, Depends(_key)]
-
-
-def _audit(request: Request, event: str, **values: str) -> None:
-    """Log an action, or a refused key, with the client's address."""
-    log: FilteringBoundLogger = structlog.get_logger()
-    (log.info if values else log.warning)(event, client=request.client.host if request.client else "", **values)
-
-
 async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """The body of a request, which is read only if the key is valid. It is JSON, whatever its Content-Type."""
-    body = b""
-    try:
-        async with asyncio.timeout(BODY_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_BODY:
-                    problem = f"the body is longer than {MAX_BODY} bytes"
-                    raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, problem, "Send less.")
-    except TimeoutError as error:
-        problem = f"the body did not arrive within {BODY_S:g} seconds"
-        raise Refused(HTTPStatus.REQUEST_TIMEOUT, problem, "Send it in one go.") from error
-    try:
-        return NewPlacedCall.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError([{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors()]) from error
+    """The body is read only if the key is valid. It is JSON, whatever its Content-Type."""
+    body: NewPlacedCall = await read_body(request, NEW_CALL)
+    return body
 
 
 async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
-    """A call that this key has placed; None if there is none, even if another key has placed it."""
+    """Return None even if another key has placed the call."""
     row = await api.store.placed.get(id_)
     return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
 
 
 async def _own_call(api: Api, key: Key, id_: Annotated[str, Path(alias="id", description=ID)]) -> PlacedRow:
-    """The call in the path. Raises Refused."""
+    """Raises Refused."""
     row = await _own(api, id_, key)
     if row is None:
         raise Refused(HTTPStatus.NOT_FOUND, *NO_SUCH_CALL)
@@ -247,12 +99,7 @@ router = APIRouter(responses=REFUSALS)
 @router.post(
     "/calls",
     status_code=HTTPStatus.ACCEPTED,
-    openapi_extra={
-        "requestBody": {
-            "content": {"application/json": {"schema": NewPlacedCall.model_json_schema()}},
-            "required": True,
-        }
-    },
+    openapi_extra=json_body(NEW_CALL),
 )
 async def place_call(
     request: Request,
@@ -275,12 +122,12 @@ async def place_call(
         owner=key.name,
         key=idempotency_key,
     )
-    row = checked(wanted, await api.flows.current(), api.allowed, api.clock(), api.keys)
+    row = checked(wanted, (await api.project.current()).flows, api.allowed, api.clock(), api.keys)
     (stored,) = await api.store.placed.add([row])
     if stored.digest != row.digest:
         raise Refused(HTTPStatus.CONFLICT, "this Idempotency-Key belongs to another request", "Use a new one.")
     if stored.id == row.id:
-        _audit(request, "call requested", key=key.name, flow=row.flow, placed=row.id)
+        audit(request, "call requested", key=key.name, flow=row.flow, placed=row.id)
     return PlacedDocument.of(stored)
 
 
@@ -311,69 +158,5 @@ async def cancel_call(request: Request, api: Api, key: Key, call: OwnCall) -> Pl
     if before is not None and before.state == "over" and before.outcome != "cancelled":
         raise Refused(HTTPStatus.CONFLICT, "the call is over", "Nothing is left to cancel.")
     if before is not None and before.can_be_cancelled:
-        _audit(request, "placed call cancelled", key=key.name, placed=call.id)
+        audit(request, "placed call cancelled", key=key.name, placed=call.id)
     return PlacedDocument.of(await _own_call(api, key, call.id))
-
-
-def placing_api(
-    store: Store, allowed: tuple[str, ...], keys: tuple[bytes, ...], handlers: Collection[str] = ()
-) -> FastAPI:
-    """Make the application, which opens and closes the store."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with store:
-            yield
-
-    app = FastAPI(
-        title="Placed calls",
-        description="Every request needs a key from `ncco api-key add`: `Authorization: Bearer KEY`.",
-        version=VERSION,
-        docs_url=None,
-        redoc_url=None,
-        lifespan=lifespan,
-        exception_handlers={
-            StoreUnavailable: _unavailable,
-            RefusedRequest: _refused,
-            RequestValidationError: _invalid,
-            FrameworkRefusal: _http_error,
-        },
-    )
-    app.state.api = ApiState(store, ReleasedFlows(store, handlers), allowed, keys, lambda: datetime.now(UTC))
-    app.add_middleware(HeadMiddleware)
-    add_api_page(app)
-    app.include_router(router)
-    return app
-
-
-def _reply(status: int, *faults: ApiRefusal, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    document = RefusalDocument(detail=faults[0], others=list(faults[1:]))
-    return JSONResponse(document.model_dump(exclude_defaults=True), status, headers)
-
-
-async def _unavailable(_: Request, error: Exception) -> JSONResponse:
-    refusal = ApiRefusal(where="", problem=str(error), cure="Send it again.")
-    return _reply(HTTPStatus.SERVICE_UNAVAILABLE, refusal)
-
-
-async def _refused(_: Request, error: Exception) -> JSONResponse:
-    faults = cast(RefusedRequest, error).faults
-    refusals = (ApiRefusal(where=fault.where, problem=fault.message, cure=fault.cure) for fault in faults)
-    return _reply(HTTPStatus.UNPROCESSABLE_ENTITY, *refusals)
-
-
-async def _invalid(_: Request, error: Exception) -> JSONResponse:
-    """The reply to an invalid body or query. It leaves out the values, because JSON cannot represent all of them."""
-    first = cast(RequestValidationError, error).errors()[0]
-    status = HTTPStatus.BAD_REQUEST if first["type"] == "json_invalid" else HTTPStatus.UNPROCESSABLE_ENTITY
-    where = ".".join(str(part) for part in first["loc"][1:])
-    return _reply(status, ApiRefusal(where=where, problem=first["msg"], cure=COMPARE))
-
-
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    """The reply to a refusal by a route or by the framework. The framework's refusals only have a sentence."""
-    refused = cast(FrameworkRefusal, error)
-    detail: Any = refused.detail
-    refusal = detail if isinstance(detail, ApiRefusal) else ApiRefusal(where="", problem=str(detail), cure=COMPARE)
-    is_method = refused.status_code == HTTPStatus.METHOD_NOT_ALLOWED
-    return _reply(refused.status_code, refusal, headers=allow_header(request) if is_method else refused.headers)

@@ -16,6 +16,7 @@ from ncco_server.store import (
     PlacedFilter,
     PlacedRow,
     PlacingLimits,
+    RowChange,
     Store,
 )
 from tests.support.stored_rows import NOON_MS, hook_row
@@ -517,3 +518,50 @@ async def test_random_orders_never_call_twice(placed: PlacedCalls) -> None:
         assert (stored.due_at is not None) == (stored.state == "waiting")
     under_way = [each.to_number for row in rows for each in await placed.attempts(row.id) if each.over_at is None]
     assert len(under_way) == len(set(under_way))
+
+
+async def test_nobody_is_called_whose_row_was_committed_before_the_attempt(store: Store) -> None:
+    numbers = [f"4477009{number:05}" for number in range(60)]
+    rows = await store.placed.add([wanted(str(index), number=number) for index, number in enumerate(numbers)])
+    committed = set[str]()
+    called = set[str]()
+
+    async def block(some: list[str]) -> None:
+        for number in some:
+            await store.tables.change([RowChange(f'do_not_call["{number}"]')], NOON_MS, "a test")
+            committed.add(number)
+            await asyncio.sleep(0)
+
+    async def call() -> None:
+        for index, row in enumerate(rows):
+            before = set(committed)
+            begun = await store.placed.begin(
+                row,
+                "revision",
+                NOON_MS + 1_000 * index,
+                NOON_MS + MINUTE,
+                MANY,
+                refusing=[f'do_not_call["{row.number}"]'],
+            )
+            assert (begun.attempt is None) == (begun.refused_by == "do_not_call")
+            if begun.attempt is not None:
+                called.add(row.number)
+                assert row.number not in before
+
+    shuffled = [*numbers]
+    random.Random(7).shuffle(shuffled)  # noqa: S311 - which of them are added first
+    await asyncio.gather(call(), block(shuffled[0:20]), block(shuffled[20:40]), block(shuffled[40:50]))
+    assert set(shuffled[50:]) <= called
+
+
+async def test_a_row_that_has_expired_keeps_nobody_from_being_called(store: Store) -> None:
+    (row,) = await store.placed.add([wanted("1")])
+    name = f'blocked["{row.number}"]'
+    await store.tables.change([RowChange(name, keep_ms=MINUTE)], NOON_MS, "a test")
+
+    refused = await store.placed.begin(row, "revision", NOON_MS, NOON_MS + MINUTE, MANY, refusing=[name])
+    assert Begun(None, refused_by="blocked") == refused
+    later = NOON_MS + MINUTE
+    assert (
+        await store.placed.begin(row, "revision", later, NOON_MS + MINUTE, MANY, refusing=[name])
+    ).attempt is not None

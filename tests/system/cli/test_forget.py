@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ncco_server.store import SqliteDatabase, Store, open_store
+from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
 from tests.support import loopback
 from tests.support.postgres_stores import empty_database
 from tests.support.stored_rows import new_call, revision_row, rows_of
@@ -127,6 +127,50 @@ def test_it_works_beside_a_running_server(tmp_path: Path, monkeypatch: pytest.Mo
     assert (0, True) == (done.exit_code, health["ready"])
     assert (0, True) == (left.count(NUMBER.encode()), b"447700900999" in left)
     assert NUMBER not in server.printed
+
+
+TABLES = """shared: true
+tables:
+  do_not_call: {key: {number: phone}, after_forget: keep_hash}
+  customers: {key: {number: phone}, columns: {note: text}}
+"""
+ROWS = [
+    RowChange(f'do_not_call["{NUMBER}"]'),
+    RowChange(f'customers["{NUMBER}"]'),
+    RowChange('customers["447700900999"]', {"note": f"a friend of {NUMBER}"}),
+]
+
+
+async def write_rows(url: str) -> None:
+    async with open_store(url) as store:
+        await store.tables.change(ROWS, 1, "a test")
+
+
+async def is_blocked(url: str) -> bool:
+    async with open_store(url) as store:
+        return await store.tables.get(f'do_not_call["{NUMBER}"]', 1) is not None
+
+
+def test_rows_are_forgotten_by_their_declaration_and_a_hash_survives_a_restore(
+    database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{database}"
+    asyncio.run(write_rows(url))
+    refused = ncco("forget", "--number", NUMBER)
+    assert (2, True) == (refused.exit_code, "there is no flow folder at flows" in refused.output)
+
+    project = write_project(database.parent / "project", hello=FLOW, shared=TABLES)
+    counted = ncco("forget", "--number", NUMBER, "--flows", project, "--dry-run")
+    assert "2 rows of tables, 1 text in other rows of tables would be deleted" in counted.output
+    done = ncco("forget", "--number", NUMBER, "--flows", project)
+    assert (0, True) == (done.exit_code, "1 hash takes the place of rows" in done.output)
+    assert 0 == bytes_of(database).count(NUMBER.encode())
+
+    assert 0 == ncco("backup", "backup.tar").exit_code
+    restored = f"sqlite:///{database.parent}/restored.db"
+    monkeypatch.setenv("NCCO_DATABASE_URL", restored)
+    assert 0 == ncco("restore", "backup.tar").exit_code
+    assert asyncio.run(is_blocked(restored))
 
 
 async def write_to_postgres() -> str:

@@ -1,4 +1,4 @@
-"""Writes docs/reference/data.md, generated from the placing API's routes and the documents of rows: `make docs`."""
+"""Writes docs/reference/data.md, from the routes of the API for programs and the documents of rows: `make docs`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
 from ncco_server.service.documents import (
     TIMEZONE,
@@ -16,7 +17,9 @@ from ncco_server.service.documents import (
     RecordingDocument,
     RowDocument,
 )
-from ncco_server.web.placing_api import router
+from ncco_server.service.tables import TableRowDocument
+from ncco_server.web import placing_api, tables_api
+from ncco_server.web.tables_api import DeclaredTable
 from tests.support.tracked import ROOT
 
 PAGE: Final = ROOT / "docs" / "reference" / "data.md"
@@ -25,16 +28,17 @@ INTRODUCTION: Final = """# Data for programs
 
 <!-- written by make docs -->
 
-What the API for placed calls, `--format json` and CSV contain. Names of fields stay as they are; later versions may add
+What the API for programs, `--format json` and CSV contain. Names of fields stay as they are; later versions may add
 fields. A time is in ISO 8601, in UTC: `2026-03-04T12:00:00Z`, with a fraction of the second where there is one. In CSV,
 times have no offset, and the column `timezone` names their time zone. "Personal" texts say something about a person;
 [`ncco forget`](../security.md#retention-and-erasure-gdpr) deletes them.
 
-## The API for placed calls
+## The API for programs
 
 The server listens on `NCCO_API_PORT`, and describes the API at `/docs` and `/openapi.json` there. Every request needs
 `Authorization: Bearer KEY`, with a key from `ncco api-key add`. GET routes answer HEAD too.
-[Place calls](../how-to/place.md#from-a-program) has an example.
+[Place calls](../how-to/place.md#from-a-program) and [Block a caller](../how-to/tables.md#change-rows-from-outside) have
+examples.
 """
 REFUSED: Final = """### Refused requests
 
@@ -44,6 +48,12 @@ empty. If several fields of a call are wrong, `others` is a list with the rest o
 | status | meaning |
 |---|---|
 """
+PAGES: Final = {
+    "PlacedPage": "`calls`, a list of [placed calls](#placed-call), and `next`, the `before` of the next page or null",
+    "TableRowsPage": "`rows`, a list of [rows](#row-of-a-table), and `next`, the `after` of the next page or null",
+}
+COLUMN: Final = "COLUMN"
+COLUMNS: Final = "The value of each column, by the column's name; null for none. Values may be JSON or text."
 PARAMETERS: Final = "| parameter | in | meaning |\n|---|---|---|\n"
 FIELDS: Final = "| field | type | meaning |\n|---|---|---|\n"
 
@@ -51,7 +61,7 @@ FIELDS: Final = "| field | type | meaning |\n|---|---|---|\n"
 class Subject(NamedTuple):
     """A document, its heading, and where programs find it."""
 
-    kind: type[RowDocument]
+    kind: type[BaseModel]
     heading: str
     place: str
 
@@ -59,6 +69,8 @@ class Subject(NamedTuple):
 SUBJECTS: Final = (
     Subject(PlacedDocument, "Placed call", "Replies of the API."),
     Subject(PlacedAttempt, "Attempt", "`attempts` of a placed call."),
+    Subject(DeclaredTable, "Table", "Replies of the API."),
+    Subject(TableRowDocument, "Row of a table", "Replies of the API, and `ncco table NAME --format json`."),
     Subject(
         CallDocument,
         "Call",
@@ -83,7 +95,7 @@ ANCHORS: Final = {each.kind.__name__: each.heading for each in SUBJECTS}
 
 def page() -> str:
     """The page: the routes of the API, then a table for each document."""
-    described = get_openapi(title="", version="", routes=router.routes)
+    described = get_openapi(title="", version="", routes=[*placing_api.router.routes, *tables_api.router.routes])
     operations = [
         (f"{method.upper()} {path}", operation)
         for path, methods in described["paths"].items()
@@ -101,14 +113,16 @@ def page() -> str:
 def _route(name: str, operation: Mapping[str, Any]) -> str:
     parameters = "".join(_parameters(operation))
     status, reply = next((status, each) for status, each in operation["responses"].items() if int(status) < 400)
-    document = reply["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    what = (
-        f"a {_link(document)}"
-        if document in ANCHORS
-        else "`calls`, a list of [placed calls](#placed-call), and `next`, the `before` of the next page or null"
-    )
+    what = _reply(reply["content"]["application/json"]["schema"]) if "content" in reply else "empty"
     table = f"{PARAMETERS}{parameters}\n" if parameters else ""
     return f"### `{name}`\n\n{operation['description']}\n\n{table}Reply ({status}): {what}.\n"
+
+
+def _reply(schema: Mapping[str, Any]) -> str:
+    if "items" in schema:
+        return f"a list of {_type(schema['items'])}s"
+    document = schema["$ref"].rpartition("/")[2]
+    return PAGES[document] if document in PAGES else f"a {_link(document)}"
 
 
 def _parameters(operation: Mapping[str, Any]) -> Iterator[str]:
@@ -125,8 +139,8 @@ def _parameters(operation: Mapping[str, Any]) -> Iterator[str]:
         yield f"| `{each['name']}` | {each['in']} | {meaning} |\n"
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
-        for name, option in schema["properties"].items():
-            required = " Required." if name in schema["required"] else ""
+        for name, option in schema.get("properties", {COLUMN: {"description": COLUMNS}}).items():
+            required = " Required." if name in schema.get("required", ()) else ""
             yield f"| `{name}` | body | {option['description']}{required} |\n"
 
 
@@ -136,7 +150,8 @@ def _subject(subject: Subject) -> str:
     rows = "".join(
         f"| `{name}` | {_type(option)} | {_meaning(option)} |\n" for name, option in schema["properties"].items()
     )
-    after = f" In the table, `{TIMEZONE}` follows `{kind.timezone_follows}`." if kind.timezone_follows else ""
+    follows = kind.timezone_follows if issubclass(kind, RowDocument) else ""
+    after = f" In the table, `{TIMEZONE}` follows `{follows}`." if follows else ""
     return f"### {subject.heading}\n\n{kind.__doc__} {subject.place}{after}\n\n{FIELDS}{rows}"
 
 
@@ -144,6 +159,8 @@ def _type(option: Mapping[str, Any]) -> str:
     """The type of a field, in words."""
     if "$ref" in option:
         return _link(option["$ref"].rpartition("/")[2])
+    if "additionalProperties" in option:
+        return "map"
     if "anyOf" in option:
         return " or ".join(_type(each) for each in option["anyOf"])
     if isinstance(option["type"], list):
@@ -152,13 +169,15 @@ def _type(option: Mapping[str, Any]) -> str:
         return f"list of {_type(option['items'])}s"
     if option.get("format") == "date-time":
         return "time"
+    if "type" not in option:
+        return "any value"
     words = {"string": "text", "integer": "integer", "number": "number", "boolean": "true or false", "null": "null"}
     return words[option["type"]]
 
 
 def _meaning(option: Mapping[str, Any]) -> str:
     personal = " Personal." if option.get("x-personal") else ""
-    return " ".join(option["description"].split()) + personal
+    return " ".join(option.get("description", "").split()) + personal
 
 
 def _link(name: str) -> str:

@@ -37,9 +37,12 @@ lookups:
   oncall: {get: "https://desk.example.com/oncall", returns: {numbers: [phone]}}
 results: {booked: an appointment was booked}
 tables:
-  customers: {key: {number: phone}, columns: {name: text, calls: int}}
+  customers: {key: {number: phone}, columns: {name: text, tier: [gold, standard], calls: int}}
+  do_not_call: {key: {number: phone}}
   blocked: {key: {number: phone}}
   shifts: {key: {day: date, desk: text}, columns: {name: text}}
+  dropped: {key: {number: phone}, columns: {times: int}}
+  ratings: {key: {id: text}, columns: {left: text}}
 hooks:
   survey_done: {post: "https://crm.example.com/surveys"}
   call_dropped: {post: "https://crm.example.com/dropped"}

@@ -29,7 +29,7 @@ from ncco_server.service.placing.hooks import places_calls
 from ncco_server.service.turns import Policy, Turns
 from ncco_server.store import HookRow, SqliteDatabase, Store, milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
-from ncco_server.web.placing_api import placing_api
+from ncco_server.web.programs_app import programs_app
 from tests.support.placing import PLAIN_REMINDER
 from tests.system.security.nasty import Nasty
 from tests.unit.console.conftest import logged_in, settings_for
@@ -162,7 +162,7 @@ async def open_requests(folder: Path, seed: int) -> AsyncIterator[Requests]:
     console = create_console(
         settings_for(folder, database_url=f"sqlite:///{database}", dial_allow="44"), Services(), dev=True
     )
-    api = placing_api(Store(SqliteDatabase(database)), ALLOWED, policy.keys)
+    api = programs_app(Store(SqliteDatabase(database)), ALLOWED, policy.keys)
     async with store, api.router.lifespan_context(api), await logged_in(console) as desk:
         await store.replace_revision(released_row(project, datetime.now(UTC)))
         await store.api_keys.add(KEY, ApiKeyRow("crm", ("reminder",), 0))

@@ -847,7 +847,7 @@ def test_a_handler_that_runs_itself_is_found() -> None:
 
 
 OUTBOUND = """, default=True, timezone="Europe/London", outbound={
-    "from": "442079460150", "machine_detection": "continue", "on": {"machine": {"run": "sorry"}},
+    "from": "442079460150", "unless": [], "machine_detection": "continue", "on": {"machine": {"run": "sorry"}},
 }"""
 
 

@@ -10,7 +10,7 @@ from tests.support.cases import each_case
 
 HEAD: Final = "flow: main\ndefault: true\nstart: hello\n"
 LOCALES: Final = "locales: {en: {language: en-GB}, fr: {language: fr-FR}}\n"
-OUTBOUND: Final = 'outbound: {from: "442079460000", on: {otherwise: {send: told}}, OTHER}\n'
+OUTBOUND: Final = 'outbound: {from: "442079460000", unless: [], on: {otherwise: {send: told}}, OTHER}\n'
 TOLD: Final = 'hooks: {told: {post: "https://crm.example.com"}}\n'
 WEEK: Final = "hours: {office: {timezone: Europe/London, week: {mon: 09:00-17:00}OTHER}}\n"
 OPEN: Final = (
@@ -129,7 +129,7 @@ def test_the_longest_duration_is_30_days() -> None:
     assert ["write a duration from 10s to 30d"] == issues_of({"flows/main.yaml": f"{HEAD}{head}steps:\n{HELLO}"})
 
 
-SHOWN: Final = 'outbound:\n  from: "442079460000"\n'
+SHOWN: Final = 'outbound:\n  from: "442079460000"\n  unless: []\n'
 
 
 @each_case(
@@ -139,9 +139,9 @@ SHOWN: Final = 'outbound:\n  from: "442079460000"\n'
             TOLD + SHOWN + "  retry: {on: [busy, machine]}\n"
             "  machine_detection: continue\n  on: {otherwise: {send: told}}\n",
             HELLO,
-            ["7:22 W296"],
+            ["8:22 W296"],
         ),
-        (f"{TOLD}{SHOWN}  on:\n    unknown: {{send: told}}\n", HELLO, ["7:3 W297"]),
+        (f"{TOLD}{SHOWN}  on:\n    unknown: {{send: told}}\n", HELLO, ["8:3 W297"]),
         ('hooks:\n  told:\n    mail:\n      subject: "A call"\n', HELLO, ["6:5 E204"]),
         (
             'hooks:\n  told:\n    post: "https://crm.example.com"\n    json: {}\n'

@@ -17,7 +17,7 @@ from ncco_server.flow.loader import load
 from ncco_server.service.library import released_row
 from ncco_server.store import AttemptRow, Origin, PlacingLimits, SqliteDatabase, Store
 from ncco_server.store.api_keys import ApiKeyRow
-from ncco_server.web.placing_api import placing_api
+from ncco_server.web.programs_app import programs_app
 from tests.support.cases import each_case
 
 FLOW = """\
@@ -56,7 +56,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest_asyncio.fixture
 async def client(store: Store, tmp_path: Path) -> AsyncIterator[Client]:
-    app = placing_api(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",), (b"key of the test",))
+    app = programs_app(Store(SqliteDatabase(tmp_path / "calls.db")), ("44",), (b"key of the test",))
     async with app.router.lifespan_context(app):
         headers = {"Authorization": "Bearer key of crm"}
         async with Client(transport=httpx.ASGITransport(app), base_url="http://api", headers=headers) as client:

@@ -3,12 +3,9 @@
 lookups:
   customer:
     get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
-    timeout: 700ms
     returns: {name: text, tier: [gold, standard]}
-    default: {name: "", tier: standard}
   regular: {table: customers, number: "{{ call.person }}"}    # a row of a table of our own
-
-A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
+  duty: {table: on_duty, where: until > now, first: true}     # the first for which a condition holds
 """
 
 from __future__ import annotations
@@ -23,6 +20,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, TypeAli
 from jinja2 import nodes
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.effects import Effect, EffectKind, Phase
 from ncco_server.flow.grammar.forms import Duration, Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, choose, has, mapped, named, ref
 from ncco_server.flow.grammar.map_form import SetByCode, written_as
@@ -30,6 +28,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, has
 from ncco_server.flow.grammar.variables import is_variable_name, read_params, refuse_spoken
 from ncco_server.flow.language.outgoing import JSON, Definition, HttpUrl, Named, read_named, scope_with
 from ncco_server.flow.language.returns import OK, Misfit, Redactor, Returned, read_default, read_returns
+from ncco_server.flow.language.selection import WORDS, Selection, TableSearch, read_selection
 from ncco_server.flow.language.tables import Key, TableName, TableRead, named_table, read_key
 from ncco_server.flow.nodes import Entry, Map, Node, Text
 from ncco_server.flow.paths import written
@@ -70,11 +69,9 @@ def _segments(written: Computed) -> Iterator[str]:
 Method: TypeAlias = Literal["GET", "POST", "PYTHON", "TABLE"]
 
 Answer: TypeAlias = Mapping[str, Any]
-"""The fields of `returns`, and `ok`."""
 
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON", "table": "TABLE"}
 NO_ROW: Final = "there is no such row"
-"""The problem of a lookup whose table has no row with this key."""
 _QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
@@ -85,6 +82,11 @@ _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     **{("table", word): "delete it: a row is read, so nothing is sent" for word in ("json", "headers", "with")},
     **{("table", word): "delete it: a row is read from the server's own database" for word in ("timeout", "cache")},
     ("table", "returns"): "delete it: the columns of the table are the fields",
+    **{
+        (method, word): "delete it: only rows of a `table` are chosen this way"
+        for method in ("get", "post", "python")
+        for word in WORDS
+    },
 }
 """What to write instead of a key that a method does not support."""
 
@@ -97,13 +99,10 @@ class LookupRequest(NamedTuple):
     """A lookup's request, rendered for a call.
 
     Attributes:
-        method: GET and POST request `url`, PYTHON calls `function`.
-        url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
+        url: absolute, http or https; "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: the headers by name; values have no line ends.
+        headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
-        arguments: the function's keyword arguments, as JSON values.
-        timeout_ms: the time limit for the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
         code: what a handler calls in place of `function`; then `function` is only its name.
         misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
@@ -126,17 +125,15 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """Shows only the target of the request, because the rest may be sensitive."""
+        """The rest of the request may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
 def named_modules(text: str) -> tuple[str, ...]:
-    """The names in the setting `NCCO_PYTHON_LOOKUPS`, separated by commas."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function under `python`; E536 if it is not written as `package.module:function`."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -156,7 +153,6 @@ def _function_cure(text: str) -> str:
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The keyword arguments under `with`; E536 for a name that no argument can have."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
         return None
@@ -178,8 +174,15 @@ class LookupDefinition(Definition):
 
     method: SetByCode[Method]
     key: SetByCode[Key] = field(default_factory=dict)
+    selection: SetByCode[Selection | None] = None
     table: TableName | None = None
-    """The table from which a row is read. Beside it stand the values of the row's key."""
+    """The table from which a row is read. Beside it stand the values of the row's key, or `where`, `order`, `first`."""
+    where: Annotated[Node | None, Unread(TEXT)] = None
+    """Reads the rows for which this holds, such as `until > now`: its columns, and what the flow knows."""
+    order: Annotated[Node | None, Unread(TEXT)] = None
+    """The column by which the rows are sorted; with `-` before it, the largest comes first."""
+    first: Annotated[Node | None, Unread({"type": "boolean"})] = None
+    """true: only the first row, whose columns are the fields of the lookup. Otherwise `rows` is a list."""
     get: HttpUrl | None = None
     """The URL to request. Values in it are escaped."""
     post: HttpUrl | None = None
@@ -199,12 +202,12 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL of a GET or a POST; None for a Python function."""
+        """None for a Python function or a table."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """The module of the lookup's Python function; "" for a GET or a POST."""
+        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -228,14 +231,16 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """The value of the lookup before it is made: the default, with `ok` false."""
+        """The value of the lookup before it is made."""
         return {**self.default, OK: False}
 
-    def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
-        """The request in this call. `names` also contains its params. Raises RenderError.
+    def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
+        """`names` also contains the lookup's params. Raises RenderError.
 
         A value that is a whole path segment must not be empty.
         """
+        if self.selection is not None:
+            return self.selection.search(names)
         if self.table is not None:
             return TableRead(self.table.row(self.key, names))
         url = self.url.render(names) if self.url else ""
@@ -253,12 +258,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real).
-
-        Args:
-            value: the answer that was received.
-            problem: why there was none, or ""; then `value` is ignored.
-        """
+        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:
@@ -283,10 +283,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps can name them.
-
-    The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
-    """
+    """Invalid lookups are still defined, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 
@@ -310,16 +307,18 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
     word = _check_method(fields, reader)
     params = _read_params(fields.get("params"), reader)
     inner = replace(reader, scope=scope_with(params, reader.scope))
-    returns = (
-        read_returns(fields, reader)
-        if word != "table"
-        else table.returned
-        if table is not None
-        else Returned(record({}, ANY))
-    )
     made: dict[str, Any] = {}
-    if word == "table" and table is not None:
-        made["key"] = read_key(table, fields, inner) or {}
+    if word != "table":
+        returns = read_returns(fields, reader)
+    elif table is None:
+        returns = Returned(record({}, ANY))
+    else:
+        made["selection"] = selection = read_selection(table, fields, inner)
+        if selection is None and any(each in fields.values for each in WORDS):
+            returns = Returned(record({}, ANY))
+        else:
+            returns = (selection or table).returned
+            made["key"] = read_key(table, fields, inner) or {} if selection is None else {}
     definition = LookupDefinition.build(
         fields.without(*{"get", "post", "table"}.difference((word,))),
         inner,
@@ -336,7 +335,6 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """E530 unless there is exactly one way to get the answer, and E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -352,7 +350,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """The map under `params`. A computed value there was probably meant for the URL's query (E203)."""
+    """A computed value was probably meant for the URL's query (E203)."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -365,7 +363,6 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 if sensitive values, from the request or the answer, would be in the cache."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -379,13 +376,19 @@ def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: 
 class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
-    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead:
-        """The request in this call. Raises RenderError."""
+    def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
+        """Raises RenderError."""
         return self.definition.render(self.scope(names))
+
+    def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
+        yield from Named.effects(self, kind, phase)  # a class with slots is made twice, so `super()` is another one
+        selection = self.definition.selection
+        if selection is not None and selection.where is not None:
+            own = frozenset((*self.definition.params, *selection.types))
+            yield Effect(kind, phase, selection.where, self.name, own=own)
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that occurs twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

@@ -2,19 +2,10 @@
 
 outbound:
   from: "442079460001"           # or randomFromNumber: true
-  ringing_timer: 30s
-  machine_detection: continue    # or hangup, detect, detect_beep
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
-  expires: 1h                    # after the wanted time
-  on:
-    answered: hello
-    machine: leave_message
-    otherwise: {send: not_reached}
-    unknown: {send: check_by_hand}
+  on: {answered: hello, otherwise: {send: not_reached}}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
-reached, so only hooks can be sent: `expired` for a call that could not be placed in time, `unknown` for an attempt that
-may or may not have rung, and Vonage's statuses.
+After an outcome in which nobody was reached, only hooks can be sent.
 """
 
 from __future__ import annotations
@@ -26,12 +17,13 @@ from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.forms import Duration, Notation
-from ncco_server.flow.grammar.json_schema import TEXT, listed
+from ncco_server.flow.grammar.json_schema import TEXT, listed, offered
 from ncco_server.flow.grammar.map_form import MapForm, written_as
 from ncco_server.flow.grammar.reader import HINTS, Resolver, items
 from ncco_server.flow.grammar.targets import Destination
 from ncco_server.flow.issues import meant_word
 from ncco_server.flow.language.hooks import SentHook, SentHooks
+from ncco_server.flow.language.tables import TableDefinition, read_table_of_numbers
 from ncco_server.flow.nodes import Node, Place, Text
 from ncco_server.ncco.statuses import DETECTIONS, DIAL_FAILURES
 from ncco_server.suggest import nearest
@@ -41,9 +33,11 @@ MachineDetection: TypeAlias = Literal["continue", "hangup", "detect", "detect_be
 
 UNKNOWN: Final = "unknown"
 EXPIRED: Final = "expired"
+REFUSED: Final = "refused"
 OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt that another attempt may follow."""
+_APART: Final = frozenset({UNKNOWN, REFUSED})
+"""Outcomes that `otherwise` does not include: the phone may have rung, or must not ring."""
 MOST_TRIES: Final = 10
 
 
@@ -56,14 +50,7 @@ until 20 or 21.
 
 @dataclass(frozen=True, slots=True)
 class OutboundRetry:
-    """When to make another attempt.
-
-    Attributes:
-        on: the outcomes after which to try again.
-        after_s: seconds until the next attempt.
-        tries: maximum number of attempts.
-        within: the opening hours in which all attempts are made; "" for any time.
-    """
+    """When to make another attempt. `within` names the opening hours of all attempts; "" for any time."""
 
     on: frozenset[str] = frozenset()
     after_s: int = 600
@@ -76,12 +63,9 @@ class Outbound:
     """How calls are placed with a flow.
 
     Attributes:
-        place: where it is written.
         answered: where the call starts if a person answers.
-        from_number: the number that is shown, in digits; "" for a random number of the application.
-        ringing_timer_s: seconds.
+        from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
-        retry: when to try again; by default there is only one attempt.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
         quiet: whether not to call at night.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
@@ -96,6 +80,7 @@ class Outbound:
     retry: OutboundRetry = field(default_factory=OutboundRetry)
     expires_s: int | None = None
     quiet: bool = True
+    unless: tuple[TableDefinition, ...] | None = None
     ways: Mapping[str, Target] = field(default_factory=dict)
     hooks: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
 
@@ -104,12 +89,14 @@ class Outbound:
         return (self.answered, *self.ways.values())
 
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
-        """The hooks that are sent after an outcome in which nobody was reached."""
-        return self.hooks.get(outcome) or self.hooks.get(OTHERWISE, ())
+        return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
+
+    def refusing(self, number: str) -> tuple[str, ...]:
+        """The names of the rows that keep this number from being called."""
+        return tuple(table.row_of_number(number) for table in self.unless or ())
 
 
 def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
-    """The outcomes under `on` of a retry; E293 for an unknown one."""
     found = []
     for item in items(node):
         text = reader.text(item, what)
@@ -182,8 +169,16 @@ class OutboundWays(MapForm):
     """The call could not be placed in time."""
     unknown: NotReached | None = None
     """Nobody knows whether the phone rang, because a request was lost or a server stopped."""
+    refused: NotReached | None = None
+    """The number is in a table under `unless`, so it was not called."""
     otherwise: NotReached | None = None
-    """After the last attempt: every outcome that does not have its own line, except unknown."""
+    """After the last attempt: every outcome that does not have its own line, except unknown and refused."""
+
+
+def _read_unless(node: Node, what: str, reader: Resolver) -> tuple[TableDefinition, ...]:
+    """The tables of numbers under `unless`."""
+    found = [read_table_of_numbers(item, what, reader) for item in items(node)]
+    return tuple(table for table in found if table is not None)
 
 
 class OutboundWords(MapForm):
@@ -208,6 +203,8 @@ class OutboundWords(MapForm):
     """How long after the wanted time the call may still be placed."""
     quiet: bool = True
     """false: calls may be placed between 21:00 and 08:00 in the called number's local time."""
+    unless: Annotated[tuple[TableDefinition, ...] | None, Notation(_read_unless, listed(offered("tables")))] = None
+    """Tables of numbers that must not be called, such as do_not_call; [] if every number may be called."""
     on: OutboundWays | None = None
     """Where the call goes, and the hooks to send if nobody was reached."""
 
@@ -223,14 +220,7 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
-    """The `outbound` of a flow; None after an error.
-
-    Args:
-        words: as written.
-        start: the flow's first step.
-        reader: collects the errors.
-        hours: the names of the opening hours that the flow may use.
-    """
+    """None after an error. `hours` are the names of the opening hours that the flow may use."""
     place = words.written.place
     before = len(reader.issues)
     if ("from" in words.written.values) == (words.random_from_number is True):
@@ -256,7 +246,10 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
             item for item in items(retry.written.get("on")) if isinstance(item, Text) and item.value == "machine"
         )
         reader.report("W296", written.place, message, "write `machine_detection: hangup`, or delete `machine`")
-    reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, OTHERWISE)
+    if ways is not None and ways.refused is not None and not words.unless:
+        message = "`refused` is never reported without `unless`"
+        reader.report("W296", ways.at("refused"), message, "add `unless: do_not_call`, or delete the line")
+    reached = (*DIAL_FAILURES, EXPIRED, UNKNOWN, REFUSED, OTHERWISE)
     lines = {name: line for name in reached if ways is not None and (line := getattr(ways, name)) is not None}
     is_each_named = words.machine_detection != "hangup" and {*DIAL_FAILURES, EXPIRED} <= lines.keys()
     if OTHERWISE not in lines and not is_each_named:
@@ -274,6 +267,7 @@ def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set
         retry=_retry_of(retry),
         expires_s=None if words.expires is None else words.expires // 1000,
         quiet=words.quiet,
+        unless=words.unless,
         ways=targets,
         hooks={name: line.send for name, line in lines.items()},
     )

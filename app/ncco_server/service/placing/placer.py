@@ -1,6 +1,6 @@
 """Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
 
-Several hosts can work on one store: the transaction that commits an attempt decides which of them requests the call.
+The transaction that commits an attempt decides which host requests the call.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from ncco_server.engine.dialling import refusal
-from ncco_server.errors import VonageApiError
-from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN, Outbound
+from ncco_server.errors import HashKeyLost, VonageApiError
+from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN, Outbound
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import OVER
 from ncco_server.service.hook_posts import seconds_until
@@ -37,20 +37,17 @@ from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
-"""Number of rows to read at once."""
 REPLY_S: Final = 20
-"""Time limit of a request for a call in seconds, including the connection. `vonage.voice_api` gives up earlier."""
+"""Time limit of a request for a call, including the connection. `vonage.voice_api` gives up earlier."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long an expired call is left to other hosts if only they may have its flow and its hooks, in seconds."""
+"""How long an expired call is left to other hosts if only they may have its flow and its hooks."""
 AGAIN_S: Final = 5
-"""Seconds until the next attempt to hang up."""
 LONGEST_HOLD_S: Final = 5 * 60
-"""Maximum number of seconds between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s.
-"""
+"""Maximum time between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""Maximum number of seconds for which a `Retry-After` is honoured."""
+"""The longest `Retry-After` that is honoured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +56,7 @@ class PlacingPolicy:
 
     Attributes:
         base_url: base URL of the webhooks, without a trailing slash.
-        limits: the limits for all hosts together.
+        limits: for all hosts together.
         keeps_hours: whether calls wait for the hours in which a number may be called. Not if nobody real is called.
         schedule: how to poll. Its number of attempts does not apply.
     """
@@ -71,13 +68,13 @@ class PlacingPolicy:
 
 
 class PlacesCalls(Protocol):
-    """The part of the Voice API that a placer needs; see `VoiceApi`."""
+    """The part of `VoiceApi` that a placer needs."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         """Raises VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """Also of an ended call. Raises VoiceApiError."""
+        """Read a call, even one that has ended. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """Raises VonageApiError."""
@@ -152,7 +149,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
-        """None if the call has ended instead."""
+        """Return None if the call has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
@@ -167,11 +164,19 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return moment
 
     async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
-        """Commit an attempt of a call; () if no call can be placed now, None if this call is no longer due."""
-        at = milliseconds(now)
-        begun = await self._placed.begin(
-            row, flow.revision, at, self._give_up_at(outbound_of(flow)), self._policy.limits
-        )
+        """Return () if no call can be placed now, None if this call is no longer due."""
+        at, outbound = milliseconds(now), outbound_of(flow)
+        refusing = outbound.refusing(row.number)
+        try:
+            begun = await self._placed.begin(
+                row, flow.revision, at, self._give_up_at(outbound), self._policy.limits, refusing=refusing
+            )
+        except HashKeyLost as error:
+            await self._pause(f"{error}; {error.cure}")
+            return ()
+        if begun.refused_by:
+            problem = f"the number is in the table {begun.refused_by}"
+            await end_waiting(self._turns, row, flow, AttemptResult(REFUSED, problem), now)
         if begun.attempt is not None:
             return [begun.attempt]
         if begun.look_at:
@@ -199,8 +204,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _failed(self, row: AttemptRow, outbound: Outbound, error: VoiceApiError) -> None:
         problem = str(error)
         if error.status == HTTPStatus.UNAUTHORIZED:
-            self._reports.troubled(f"placing is paused: {problem}")
-            await self.write(self._placed.pause(self.now(), "this server", problem))
+            await self._pause(problem)
             await self._not_sent(row, problem)
         elif error.outcome == "not_sent":
             await self._hold(problem, seconds_until(error.retry_after, self.clock()))
@@ -209,6 +213,11 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await self.write(end_attempt(self._turns, row, "failed", self.clock(), problem))
         else:
             await self.write(self._placed.note(row, problem, self._give_up_at(outbound)))
+
+    async def _pause(self, problem: str) -> None:
+        """Place no calls until a person has solved the problem."""
+        self._reports.troubled(f"placing is paused: {problem}")
+        await self.write(self._placed.pause(self.now(), "this server", problem))
 
     async def _hold(self, problem: str, asked_s: float) -> None:
         """Place no calls for a while, which is longer each time: Vonage cannot be reached, or accepts no calls."""
@@ -251,7 +260,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """GONE if Vonage does not know the call, "" if the request fails."""
+        """Return GONE if Vonage does not know the call, "" if the request fails."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

@@ -8,7 +8,7 @@ from itertools import product
 from typing import Final
 
 from ncco_server.engine import new_session, not_reached
-from ncco_server.flow.language.outbound import EXPIRED, UNKNOWN
+from ncco_server.flow.language.outbound import EXPIRED, REFUSED, UNKNOWN
 from ncco_server.flow.model import Flow
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.verify.faults import FAULTS
@@ -17,7 +17,7 @@ from ncco_server.verify.prove.explore import Env
 from ncco_server.verify.prove.properties import Violation
 from ncco_server.verify.prove.triggers import context_at
 
-OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, UNKNOWN)
+OUTCOMES: Final = (*DIAL_FAILURES, EXPIRED, REFUSED, UNKNOWN)
 
 
 def untold(flow: Flow, arrivals: Sequence[Arrival], envs: Sequence[Env], moment: datetime) -> Iterator[Violation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from ncco_server.service.placing.webhooks import urls_of
 from ncco_server.service.tokens import make_token
 from ncco_server.simulator.parties import Behaviour
 from ncco_server.simulator.servers import Request, Response
-from ncco_server.store import SqliteDatabase, Store
+from ncco_server.store import RowChange, SqliteDatabase, Store
+from ncco_server.store.database import Work
+from ncco_server.store.sql import Sql
+from ncco_server.store.table_rows import DELETE_ROW, HASH_KEY, INSERT_KEY, SELECT_KEY
+from ncco_server.table_rows import StoredTypes
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall
 from tests.support.placing import BASE, MANY, REMINDER, TO, World, placing_world
 
@@ -528,3 +533,81 @@ async def test_the_fallback_of_a_placed_call_s_event_starts_no_other_flow(memory
 
 async def post(world: World, url: str, body: dict[str, Any]) -> Response:
     return await world.server.deliver(Request("POST", url, {"content-type": "application/json"}, orjson.dumps(body)))
+
+
+UNLESS = REMINDER.replace("  on:\n", "  unless: do_not_call\n  on:\n    refused: {send: refused}\n", 1).replace(
+    "hooks:\n", 'hooks:\n  refused: {post: "https://crm.example/refused"}\n', 1
+)
+TABLES = "---\nshared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
+
+
+async def test_a_number_that_must_not_be_called_is_not_called_and_its_hook_is_sent(any_store: Store) -> None:
+    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + TABLES) as world:
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        wanted = await world.want()
+        await world.run(60)
+        placed = await world.known(wanted.id)
+
+        assert [] == world.legs
+        assert [] == await world.attempts(wanted.id)
+        assert ("over", "refused", 0) == (placed.state, placed.outcome, placed.tries)
+        assert "the number is in the table do_not_call" == placed.problem
+        ((name, body),) = await world.hooks()
+        assert ("refused", "refused") == (name, body["data"]["event"]["status"])
+
+
+async def test_nobody_is_called_while_hashes_of_forgotten_numbers_match_nobody(any_store: Store) -> None:
+    tables = TABLES.replace("phone}}", "phone}, after_forget: keep_hash}")
+    declared = {"do_not_call": StoredTypes(["phone"], {}, keeps_hash=True)}
+    async with placing_world(any_store, {TO: QUICK}, flows=UNLESS + tables) as world:
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        await world.store.forget([TO], tables=declared)
+        refused = await world.want()
+        await world.run(60)
+        assert "refused" == (await world.known(refused.id)).outcome
+
+        ((_, key),) = await world.store.database.read(SELECT_KEY, "")
+        await world.store.database.write(partial(_run, DELETE_ROW, (HASH_KEY,)))
+        wanted = await world.want()
+        await world.run(60)
+        control = await world.store.placed.control()
+        assert control.paused_at is not None
+        assert "restore the row #key of ncco_rows from a backup" in control.reason
+        assert "placing is paused: the table do_not_call has hashes" in world.reports.problems[0]
+
+        await world.store.placed.resume()
+        await world.run(60)
+        assert (await world.store.placed.control()).paused_at is not None
+        await world.store.database.write(partial(_run, INSERT_KEY, (key, 1)))
+        await world.store.placed.resume()
+        await world.run(60)
+        assert ("refused", []) == ((await world.known(wanted.id)).outcome, world.legs)
+
+
+def _run(sql: Sql, values: tuple[object, ...]) -> Work[None]:
+    yield sql, values
+
+
+async def test_a_number_that_is_added_between_two_attempts_is_not_called_again(memory: Store) -> None:
+    flows = UNLESS.replace("    refused: {send: refused}\n", "")
+    async with placing_world(memory, {TO: BUSY}, flows=flows + TABLES) as world:
+        wanted = await world.want()
+        await world.run(60)
+        await world.store.tables.change([RowChange(f'do_not_call["{TO}"]')], 1, "a test")
+        await world.run(25 * 60, step_s=10)
+        placed = await world.known(wanted.id)
+
+        assert ("refused", 1, 1) == (placed.outcome, placed.tries, len(world.legs))
+        assert [] == await world.hooks()  # `otherwise` does not include it
+
+
+async def test_otherwise_does_not_include_an_outcome_that_nobody_knows(memory: Store) -> None:
+    flows = REMINDER.replace("    unknown: {send: check_by_hand}\n", "")
+    async with placing_world(memory, {TO: QUICK}, flows=flows) as world:
+        world.requests.faults = ["lost"]
+        world.server.lost = frozenset({"answer", "started", "ringing", "answered", "completed"})
+        wanted = await world.want()
+        await world.run(10 * 60, step_s=10)
+
+        assert "unknown" == (await world.known(wanted.id)).outcome
+        assert [] == await world.hooks()

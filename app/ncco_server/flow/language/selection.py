@@ -1,0 +1,189 @@
+"""Rows of a table that a lookup reads without their key: those for which a condition holds, in an order.
+
+duty: {table: on_duty, where: until > now, order: until, first: true}
+open: {table: tickets, where: state == "open", order: -since}              # `open.rows`, at most 100
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from jinja2 import nodes
+
+from ncco_server.errors import RenderError
+from ncco_server.flow.grammar.reader import Fields, Resolver
+from ncco_server.flow.language.returns import Returned
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.nodes import Text
+from ncco_server.flow.scope import Variable
+from ncco_server.flow.templates.values import Expression
+from ncco_server.table_rows import RowChange
+from ncco_server.value_types import TYPES, Kind, list_of, record
+
+WORDS: Final = ("where", "order", "first")
+ROWS: Final = "rows"
+MOST_READ: Final = 1_000
+"""Our choice: a caller is waiting while the lookup searches the table."""
+
+MOST_ROWS: Final = 100
+"""Our choice."""
+
+StoredRow: TypeAlias = tuple[Sequence[str | int], Mapping[str, Any]]
+"""The values of a row's key, and its columns."""
+
+
+class TableSearch(NamedTuple):
+    """A lookup's request for rows, rendered for a call. `choose` returns the answer from all rows, or None."""
+
+    table: str
+    choose: Callable[[Iterable[StoredRow]], Any]
+    at_ms: int = 0
+    pending: tuple[RowChange, ...] = ()
+    method: str = "TABLE"
+    timeout_ms: int = 0
+    cache_ms: int = 0
+
+    def sent(self) -> str:
+        return self.table
+
+    def __repr__(self) -> str:
+        return f"<search in {self.table}>"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which rows a lookup reads.
+
+    Attributes:
+        where: None for every row.
+        order: a column or a value of the key; "" for the order of the keys.
+        is_descending: whether the largest comes first.
+        is_first: whether the answer is the first row, instead of a list.
+    """
+
+    table: TableDefinition
+    where: Expression | None = None
+    order: str = ""
+    is_descending: bool = False
+    is_first: bool = False
+
+    @property
+    def types(self) -> dict[str, Kind]:
+        """Columns may be missing."""
+        columns = {name: replace(each.type, may_be_empty=True) for name, each in self.table.columns.items()}
+        return {name: each.type for name, each in self.table.key.items()} | columns
+
+    @property
+    def returned(self) -> Returned:
+        secrets = [name for name, column in self.table.columns.items() if column.sensitive]
+        present = set(_present(self.where.node)) if self.where is not None else set()
+        types = {
+            name: replace(each, may_be_empty=False) if name in present else each for name, each in self.types.items()
+        }
+        if self.is_first:
+            return Returned(record(types), frozenset((name,) for name in secrets))
+        rows = list_of(record(types))
+        return Returned(record({ROWS: rows}), frozenset((ROWS, None, name) for name in secrets))
+
+    def search(self, names: Mapping[str, Any]) -> TableSearch:
+        return TableSearch(self.table.name, lambda rows: self._answer(rows, names))
+
+    def _answer(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Any:
+        found = list(self._found(rows, names))
+        if self.order:
+            type_ = self.types[self.order]
+            missing = [row for row in found if row[self.order] == ""]
+            found = [row for row in found if row[self.order] != ""]
+            found.sort(key=lambda row: type_.operand(row[self.order]), reverse=self.is_descending)
+            found += missing
+        if self.is_first:
+            return found[0] if found else None
+        return {ROWS: found[:MOST_ROWS]} if found else None
+
+    def _found(self, rows: Iterable[StoredRow], names: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        types = self.types
+        empty = {
+            name: column.default if column.default is not None else "" for name, column in self.table.columns.items()
+        }
+        for key, columns in rows:
+            known = {name: value for name, value in columns.items() if name in self.table.columns}
+            row = {**dict(zip(self.table.key, key, strict=False)), **empty, **known}
+            values = {name: _operand(type_, row[name]) for name, type_ in types.items()}
+            if self.where is None or self._holds({**names, **values}):
+                yield row
+
+    def _holds(self, names: Mapping[str, Any]) -> bool:
+        """False if a value that the condition needs is missing in the row."""
+        try:
+            return self.where is None or bool(self.where.evaluate(names))
+        except RenderError:
+            return False
+
+
+class _Missing(str):
+    """A date or a time that a row does not have. It equals "", and is neither before nor after anything, also text."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        raise TypeError("there is no value")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+_MISSING: Final = _Missing()
+
+
+def _operand(type_: Kind, value: Any) -> Any:
+    return _MISSING if value == "" and type_.is_timed else type_.operand(value)
+
+
+def _present(condition: nodes.Node) -> Iterator[str]:
+    """The names that have a value wherever a condition holds: without one, `until > now` and `number != ""` do not."""
+    match condition:
+        case nodes.And(left=left, right=right):
+            yield from (*_present(left), *_present(right))
+        case nodes.Compare(expr=nodes.Name(name=name), ops=[nodes.Operand(op="ne", expr=nodes.Const(value=""))]):
+            yield name
+        case nodes.Compare(expr=first, ops=[nodes.Operand(op="gt" | "gteq" | "lt" | "lteq", expr=second)]):
+            yield from (each.name for each in (first, second) if isinstance(each, nodes.Name))
+
+
+def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> Selection | None:
+    """None if `where`, `order` and `first` are not there, or have an error."""
+    written = [word for word in WORDS if word in fields.values]
+    if not written:
+        return None
+    if table.key.keys() <= fields.values.keys():
+        message = f"`{written[0]}` has no effect: the whole key names one row of {table.name}"
+        reader.report("E540", fields.at(written[0]), message, f"delete `{written[0]}`, or {', '.join(table.key)}")
+        return None
+    selection = Selection(table)
+    if (node := fields.get("where")) is not None:
+        scope = reader.scope
+        for name, type_ in selection.types.items():
+            scope = scope.with_name(name, type_)
+        where = replace(reader, scope=scope).expression(node, "`where`")
+        if where is None:
+            return None
+        selection = replace(selection, where=where)
+    if (order := fields.get("order")) is not None:
+        text = reader.text(order, "`order`", "write the name of a column")
+        if text is None or (known := _ordered(text, table, reader)) is None:
+            return None
+        selection = replace(selection, order=known.name, is_descending=text.value.startswith("-"))
+    is_first: bool | None = False
+    if (node := fields.get("first")) is not None:
+        is_first = reader.literal(node, TYPES["bool"], "`first`")
+    return replace(selection, is_first=is_first) if is_first is not None else None
+
+
+def _ordered(text: Text, table: TableDefinition, reader: Resolver) -> Variable | None:
+    known = {**table.key, **table.columns}
+    name = text.value.removeprefix("-")
+    if name not in known:
+        reader.unknown("E554", text, known, f'the table {table.name} has no column "{name}"')
+        return None
+    return known[name]

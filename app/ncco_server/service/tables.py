@@ -1,0 +1,208 @@
+"""Rows of declared tables, as people and programs read and change them: typed, with each fault at its column.
+
+Values of sensitive columns are never shown; `hidden` names those that a row has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ncco_server.errors import AppError
+from ncco_server.flow.language.returns import Misfit, read_answer
+from ncco_server.flow.language.tables import TableDefinition
+from ncco_server.flow.report import as_sentence
+from ncco_server.store import Store, milliseconds, moment_of
+from ncco_server.store.table_rows import PIECE, TableRow
+from ncco_server.suggest import near_or_all
+from ncco_server.table_rows import MAX_NAME, RowChange, key_of, row_name
+from ncco_server.value_types import Kind
+
+MOST_FAULTS: Final = 100
+"""Maximum number of faults of a file that are listed; our choice."""
+
+
+class RowFault(NamedTuple):
+    """What is wrong with a value of a row.
+
+    Attributes:
+        row: which row of several, such as `line 3`; "" for a single one.
+        column: the column or the value of the key; "" if the whole row is wrong.
+    """
+
+    row: str
+    column: str
+    problem: str
+    cure: str
+
+    def __str__(self) -> str:
+        where = ": ".join(filter(None, (self.row, f"column {self.column}" if self.column else "")))
+        return f"{where}: {self.problem}" if where else self.problem
+
+
+class RefusedRows(AppError):
+    """Rows that cannot be written, with every fault of all of them. Nothing was written."""
+
+    def __init__(self, faults: Sequence[RowFault]) -> None:
+        super().__init__(str(faults[0]), faults[0].cure)
+        self.faults = tuple(faults)
+
+
+class TableRowDocument(BaseModel):
+    """A row of a table."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: dict[str, str | int] = Field(description="The values of the row's key, by name.")
+    columns: dict[str, Any] = Field(description="The values of the columns that have one and are not sensitive.")
+    hidden: list[str] = Field(description="The sensitive columns that have a value, which is never shown.")
+    version: int = Field(description="How often the row has been changed, from 1.")
+    changed_at: datetime = Field(description="When it was changed last.")
+    changed_by: str = Field(description="Who has changed it last: `call ID`, a login, an API key or a command.")
+    expires_at: datetime | None = Field(description="When it is removed because of `keep`; null for never.")
+
+    @classmethod
+    def of(cls, table: TableDefinition, row: TableRow) -> TableRowDocument:
+        columns = {name: value for name, value in row.columns.items() if name in table.columns}
+        hidden = [name for name in columns if table.columns[name].sensitive]
+        return cls(
+            key=dict(zip(table.key, key_of(row.name), strict=False)),
+            columns={name: value for name, value in columns.items() if name not in hidden},
+            hidden=sorted(hidden),
+            version=row.version,
+            changed_at=moment_of(row.changed_at),
+            changed_by=row.changed_by,
+            expires_at=None if row.expires_at is None else moment_of(row.expires_at),
+        )
+
+    @property
+    def stamp(self) -> str:
+        """The version and when the row got it: a row that is removed and added again begins with version 1 again."""
+        return f"{self.version}-{milliseconds(self.changed_at)}"
+
+
+class RowsPage(NamedTuple):
+    """Some rows in the order of their keys; `after` is where the next page starts, "" if this is the last one."""
+
+    rows: Sequence[TableRowDocument]
+    after: str
+
+
+class Table:
+    """One declared table in an open store. Every method that reads or writes may raise StoreUnavailable."""
+
+    def __init__(self, store: Store, definition: TableDefinition) -> None:
+        self.definition = definition
+        self._rows = store.tables
+
+    def name_of(self, key: Sequence[str]) -> str:
+        """The name of the row with a key as text, value by value. Raises RefusedRows."""
+        if len(key) != len(self.definition.key):
+            expected = ", ".join(self.definition.key)
+            raise RefusedRows([RowFault("", "", f"the key has {len(key)} values", f"Write: {expected}.")])
+        return self.change(dict(zip(self.definition.key, key, strict=True))).row
+
+    def change(self, values: Mapping[str, Any], row: str = "", *, replaces: bool = False) -> RowChange:
+        """The change that writes a row with these values of its key and columns; None removes the value of a column.
+
+        Args:
+            values: as JSON, or as text.
+            row: what faults call the row.
+            replaces: whether columns that are not given lose their values.
+
+        Raises RefusedRows with each fault.
+        """
+        table = self.definition
+        faults = list[RowFault]()
+        known = {**table.key, **table.columns}
+        found = dict[str, Any]()
+        for name, value in values.items():
+            if name not in known:
+                cure = as_sentence(near_or_all(name, known))
+                faults.append(RowFault(row, name, f"the table {table.name} has no such column", cure))
+                continue
+            if value is None and name in table.columns:
+                found[name] = None
+                continue
+            try:
+                found[name] = read_answer(self._type_of(name), value)
+            except Misfit:
+                described = self._type_of(name).described
+                faults.append(RowFault(row, name, f"it is not {described}", f"Write {described}."))
+        for name in table.key:
+            if name not in values or found.get(name) == "":
+                faults.append(RowFault(row, name, "it is in the key and has no value", f"Write a value for {name}."))
+        if faults:
+            raise RefusedRows(faults)
+        full = row_name(table.name, [found[name] for name in table.key])
+        if len(full) > MAX_NAME:
+            raise RefusedRows([RowFault(row, next(iter(table.key)), "the key is too long", "Shorten it.")])
+        sets = {name: value for name, value in found.items() if name in table.columns}
+        if replaces:
+            sets = {**dict.fromkeys(table.columns), **sets}
+        return RowChange(full, sets, keep_ms=table.keep_ms)
+
+    def changes(self, rows: Iterable[tuple[str, Mapping[str, Any]]]) -> list[RowChange]:
+        """The changes of several rows, each with what faults call it. Raises RefusedRows with the faults of all."""
+        faults = list[RowFault]()
+        found = dict[str, RowChange]()
+        for label, values in rows:
+            try:
+                change = self.change(values, label)
+            except RefusedRows as error:
+                faults += error.faults
+                if len(faults) >= MOST_FAULTS:
+                    break
+                continue
+            if change.row in found:
+                faults.append(RowFault(label, "", "an earlier row has the same key", "Delete one of them."))
+            found[change.row] = change
+        if faults:
+            raise RefusedRows(faults)
+        return list(found.values())
+
+    def _type_of(self, name: str) -> Kind:
+        table = self.definition
+        return table.key[name].type if name in table.key else table.returned.fields[name]
+
+    async def get(self, name: str, now: datetime) -> TableRowDocument | None:
+        row = await self._rows.row(name, milliseconds(now))
+        return None if row is None else TableRowDocument.of(self.definition, row)
+
+    async def page(self, now: datetime, *, after: str = "", limit: int = PIECE, text: str = "") -> RowsPage:
+        """Up to `limit` rows after the row `after` that contain `text` in a value that is shown."""
+        found = list[TableRowDocument]()
+        at = milliseconds(now)
+        wanted = text.lower()
+        last = ""
+        async for row in self._rows.search(self.definition.name, text, after):
+            if (row.expires_at is not None and row.expires_at <= at) or not self._shows(row, wanted):
+                continue
+            if len(found) == limit:
+                return RowsPage(found, last)
+            found.append(TableRowDocument.of(self.definition, row))
+            last = row.name
+        return RowsPage(found, "")
+
+    def _shows(self, row: TableRow, wanted: str) -> bool:
+        """Whether a value that is shown contains a text in lower case."""
+        columns = self.definition.columns
+        shown = (value for name, value in row.columns.items() if name in columns and not columns[name].sensitive)
+        return not wanted or any(wanted in str(value).lower() for value in (*key_of(row.name), *shown))
+
+    async def write(
+        self,
+        changes: Sequence[RowChange],
+        now: datetime,
+        changed_by: str,
+        versions: Mapping[str, int] | None = None,
+    ) -> None:
+        """Change rows in one transaction; see `TableRows.change`. Raises RowChanged."""
+        await self._rows.change(changes, milliseconds(now), changed_by, versions or {})
+
+    async def write_many(self, changes: Sequence[RowChange], now: datetime, changed_by: str) -> None:
+        """Make any number of changes, in several transactions."""
+        await self._rows.change_many(changes, milliseconds(now), changed_by)

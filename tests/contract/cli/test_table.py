@@ -1,0 +1,100 @@
+"""`ncco table`: rows of a project's tables, in the server's database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from tests.support.cases import each_case
+from tests.support.command import json_of
+from tests.support.command import ncco as run
+
+SHARED = """\
+shared: true
+tables:
+  customers: {key: {number: phone}, columns: {name: text, calls: int, pin: {type: text, sensitive: true}}}
+  pairs: {key: {ours: phone, caller: phone}, columns: {other: phone}}
+"""
+ADA = "447700900123"
+
+
+Ncco = Callable[..., Result]
+
+
+@pytest.fixture
+def ncco(tmp_path: Path) -> Ncco:
+    """Runs a command in a project whose database is empty."""
+    (tmp_path / "flows").mkdir()
+    (tmp_path / "flows" / "shared.yaml").write_text(SHARED)
+    (tmp_path / "flows" / "main.yaml").write_text(
+        "flow: main\ndefault: true\nstart: a\nsteps: {a: {do: [{talk: Hello.}], goto: end}}\n"
+    )
+    command = partial(run, cwd=tmp_path, env={"NCCO_DATABASE_URL": "sqlite:///calls.db"})
+    assert 0 == command("db", "upgrade").exit_code
+    return command
+
+
+def test_a_row_is_set_shown_and_removed(ncco: Ncco) -> None:
+    assert 0 == ncco("table", "customers", "set", f"+{ADA}", "name=Ada Lovelace", "calls=3").exit_code
+    assert 0 == ncco("table", "customers", "set", ADA, "calls=", "pin=83726451").exit_code
+    shown = ncco("table", "customers", "show", ADA, "--format", "json")
+    (row,) = json_of(shown)
+    assert ({"number": ADA}, {"name": "Ada Lovelace"}, ["pin"], "ncco table") == (
+        row["key"],
+        row["columns"],
+        row["hidden"],
+        row["changed_by"],
+    )
+    assert "83726451" not in shown.output
+    assert 0 == ncco("table", "customers", "remove", ADA).exit_code
+    assert 1 == ncco("table", "customers", "remove", ADA).exit_code
+    assert 1 == ncco("table", "customers", "show", ADA).exit_code
+
+
+def test_a_key_may_have_two_values(ncco: Ncco) -> None:
+    assert 0 == ncco("table", "pairs", "set", "442079460000", ADA, "other=447700900124").exit_code
+    (row,) = json_of(ncco("table", "pairs", "--search", "900124", "--format", "json"))
+    assert {"ours": "442079460000", "caller": ADA} == row["key"]
+
+
+def test_a_file_is_written_if_all_of_it_is_valid(ncco: Ncco, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("number,name,calls\n447700900123,Ada,1\n447700900124,'=Bob,two\n")
+    refused = ncco("table", "customers", "import", str(file))
+    assert (1, True) == (refused.exit_code, "line 3: column calls: it is not a whole number" in refused.output)
+    assert [] == json_of(ncco("table", "customers", "--format", "json"))
+
+    file.write_text(file.read_text().replace("two", "2"))
+    assert "2 rows are written" in ncco("table", "customers", "import", str(file)).output
+    assert file.read_text().replace("\n", "\r\n") == ncco("table", "customers", "export").stdout_bytes.decode()
+
+
+@each_case(
+    ("words", "exit_code", "told"),
+    [
+        (("nothing",), 2, "there is no table nothing"),
+        (("customers", "set", "somebody"), 1, "column number: it is not a phone number"),
+        (("customers", "set", ADA, "nmae=Ada"), 1, 'did you mean "name"?'),
+        (("customers", "set", ADA, "Ada"), 2, "Ada is not a column with a value"),
+        (("customers", "set", ADA, "number=447700900124"), 2, "number is in the key"),
+        (("pairs", "set", ADA), 1, "the key has 1 values"),
+        (("customers", "import"), 2, "import needs one file"),
+        (("customers", "import", "none.csv"), 2, "none.csv"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_fix(ncco: Ncco, words: tuple[str, ...], exit_code: int, told: str) -> None:
+    result = ncco("table", *words)
+    assert (exit_code, True, True) == (
+        result.exit_code,
+        told in result.output.lower() or told in result.output,
+        "fix: " in result.output,
+    )
+
+
+def test_the_tables_of_a_project_are_listed(ncco: Ncco) -> None:
+    lines = ncco("table").output.splitlines()
+    assert ["customers", "pairs"] == [line.split()[0] for line in lines]

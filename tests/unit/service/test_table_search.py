@@ -1,0 +1,87 @@
+"""Lookups that choose rows of a table: what they find in the turn, and in which order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ncco_server.engine import Lookup
+from ncco_server.flow.loader import load
+from ncco_server.service.turns import rows_of
+from ncco_server.store import RowChange, SqliteDatabase, Store
+from tests.support.cases import each_case
+
+AT_MS = 1_772_618_400_000
+ROWS = (
+    RowChange('shifts["Ada"]', {"rank": 2, "team": "day"}),
+    RowChange('shifts["Bob"]', {"rank": 10, "team": "day"}),
+    RowChange('shifts["Eve"]', {"team": "night"}),
+    RowChange('shifts["Old"]', {"rank": 1, "team": "day"}, keep_ms=1),
+)
+
+
+def lookup(words: str) -> Any:
+    text = (
+        "shared: true\ntables: {shifts: {key: {name: text}, columns: {rank: number, team: [day, night]}}}\n"
+        f"lookups: {{found: {{table: shifts, {words}, default: {{team: day}}}}}}\n"
+        if "first" in words
+        else "shared: true\ntables: {shifts: {key: {name: text}, columns: {rank: number, team: [day, night]}}}\n"
+        f"lookups: {{found: {{table: shifts, {words}}}}}\n"
+    )
+    flow = "flow: main\ndefault: true\nstart: a\nsteps: {a: {lookup: found, do: [{talk: Hello.}], goto: end}}\n"
+    project = load({"flows/shared.yaml": text, "flows/main.yaml": flow})
+    assert not [issue for issue in project.issues if issue.is_error], project.issues
+    (asked,) = project.flows["main"].steps["a"].asks
+    return asked
+
+
+async def names_found(words: str, store: Store, pending: tuple[RowChange, ...] = ()) -> list[str]:
+    asked = lookup(words)
+    request = asked.request({})._replace(at_ms=AT_MS, pending=pending)
+    (answer,) = await rows_of(store, (Lookup("a", "found", request, ""),))
+    value, problem = asked.definition.cast_answer(answer.value, answer.problem)
+    if not value["ok"]:
+        return [problem]
+    return [value["name"]] if "name" in value else [row["name"] for row in value["rows"]]
+
+
+@pytest.fixture
+async def store() -> Any:
+    async with Store(SqliteDatabase(None)) as store:
+        await store.tables.change(ROWS, AT_MS - 10, "a test")
+        yield store
+
+
+@each_case(
+    ("words", "found"),
+    [
+        ("order: name", ["Ada", "Bob", "Eve"]),
+        ("order: -name", ["Eve", "Bob", "Ada"]),
+        ("order: rank", ["Eve", "Ada", "Bob"]),
+        ("order: -rank", ["Bob", "Ada", "Eve"]),
+        ("where: rank > 1, order: -rank", ["Bob", "Ada"]),
+        ("where: rank > 1, order: -rank, first: true", ["Bob"]),
+        ("where: 'team == \"night\"'", ["Eve"]),
+        ("where: rank > 99", ["there is no such row"]),
+        ("where: rank > 99, first: true", ["there is no such row"]),
+    ],
+)
+async def test_rows_are_chosen_and_sorted(store: Store, words: str, found: list[str]) -> None:
+    assert found == await names_found(words, store)
+
+
+async def test_a_lookup_sees_what_its_turn_has_changed_before(store: Store) -> None:
+    pending = (
+        RowChange('shifts["Bob"]', is_removal=True),
+        RowChange('shifts["Eve"]', {"rank": 3}),
+        RowChange('shifts["New"]', {"rank": 4}),
+        RowChange('others["Zoe"]', {"rank": 5}),
+    )
+    assert ["Ada", "Eve", "New"] == await names_found("where: rank > 0, order: rank", store, pending)
+
+
+async def test_a_table_that_is_too_large_to_search_is_reported(store: Store) -> None:
+    await store.tables.change([RowChange(f'shifts["{number}"]') for number in range(1001)], AT_MS, "a test")
+    (problem,) = await names_found("order: name", store)
+    assert "more than 1,000 rows" in problem
