@@ -57,6 +57,7 @@ PROOFS: Final = (
     "placing_kills",
     "placing_races",
     "placing_hostile",
+    "table_hostile",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)
