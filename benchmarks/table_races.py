@@ -32,19 +32,19 @@ def main() -> int:
     given = words.parse_args()
     races = SHORT if given.short else given.races
     with tempfile.TemporaryDirectory(prefix="ncco-races-") as folder:
-        wrong = _raced("SQLite", Path(folder), f"sqlite:///{folder}/calls.db", races)
+        wrong = _raced("SQLite", Path(folder), races)
     try:
         with running_server() as server, tempfile.TemporaryDirectory(prefix="ncco-races-") as folder:
-            wrong |= _raced("PostgreSQL", Path(folder), server.url(server.new_database()), races)
+            wrong |= _raced("PostgreSQL", Path(folder), races, server.url(server.new_database()))
     except NoPostgres as missing:
         print(missing, file=sys.stderr)
         return 2
     return int(wrong)
 
 
-def _raced(name: str, folder: Path, url: str, races: int) -> bool:
+def _raced(name: str, folder: Path, races: int, url: str = "") -> bool:
     begun = time.monotonic()
-    found = asyncio.run(race(folder, url, races))
+    found = asyncio.run(race(folder, races, url))
     print(f"{name}: {found.pop('races')} races in {time.monotonic() - begun:.0f} s: {dict(found)}", flush=True)
     return any(not what.startswith("note: ") for what in found)
 

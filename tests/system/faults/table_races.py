@@ -14,7 +14,7 @@ import httpx
 from structlog.testing import capture_logs
 
 from ncco_server.service.calls import CallService
-from ncco_server.store import Store, open_store
+from ncco_server.store import SqliteDatabase, Store, open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web.programs_app import programs_app
 from tests.unit.service.served_call import POLICY, ServedCall, service_at
@@ -48,15 +48,25 @@ KEY: Final = "a key of a program in the tests"
 COUNTER: Final = "/tables/counters/all"
 
 
-async def race(folder: Path, url: str, races: int) -> Counter[str]:
-    """Run races in an empty database: how many, what was wrong, and how often the program had to repeat a change."""
+async def race(folder: Path, races: int, url: str = "") -> Counter[str]:
+    """Run races: how many, what was wrong, and how often the program had to repeat a change.
+
+    Args:
+        folder: an empty folder.
+        races: how many.
+        url: an empty database in PostgreSQL; "" for a SQLite file.
+    """
+
+    def opened() -> Store:  # a busy machine may let a host wait for the lock of the file for seconds
+        return open_store(url) if url else Store(SqliteDatabase(folder / "calls.db", busy_ms=60_000))
+
     (folder / "flows").mkdir()
     (folder / "flows/shared.yaml").write_text(SHARED)
     (folder / "flows/main.yaml").write_text(MAIN)
-    async with open_store(url) as one, open_store(url) as other:
+    async with opened() as one, opened() as other:
         hosts = [await service_at(store, folder / "flows") for store in (one, other)]
         await one.api_keys.add(KEY, ApiKeyRow("crm", (), 0, ("counters", "jobs")))
-        api = programs_app(open_store(url), (), POLICY.keys)
+        api = programs_app(opened(), (), POLICY.keys)
         headers = {"Authorization": f"Bearer {KEY}"}
         async with (
             api.router.lifespan_context(api),
@@ -76,11 +86,13 @@ async def _race(hosts: list[CallService], program: httpx.AsyncClient, number: in
     person = f"4477{number:08}"
     legs = [f"{number:08x}-{host}" for host in range(2)]
     path = f"/tables/jobs/{person}"
-    *said, added, _ = await asyncio.gather(
-        *(_call(host, person, leg) for host, leg in zip(hosts, legs, strict=True)),
+    first, second, added, _ = await asyncio.gather(
+        _call(hosts[0], person, legs[0]),
+        _call(hosts[1], person, legs[1]),
         program.put(path, json={"by": "program"}, headers={"If-None-Match": "*"}),
         _count(program, found),
     )
+    said = [first, second]
     winners = [leg for leg, words in zip(legs, said, strict=True) if words == ["It is yours."]]
     winners += ["program"] if added.status_code == 204 else []
     stored = (await program.get(path)).json()["columns"]["by"]

@@ -16,9 +16,9 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 async def test_sums_are_exact_and_one_is_first(tmp_path: Path, database: str) -> None:
     is_postgres = database == "postgres"
-    url = empty_database() if is_postgres else f"sqlite:///{tmp_path}/calls.db"
+    url = empty_database() if is_postgres else ""
     before = ask(DEADLOCKS) if is_postgres else None
-    found = await race(tmp_path, url, RACES)
+    found = await race(tmp_path, RACES, url)
 
     assert {"races": RACES} == {what: count for what, count in found.items() if not what.startswith("note: ")}
     assert before == (ask(DEADLOCKS) if is_postgres else None)
