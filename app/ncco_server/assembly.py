@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # most servers need only some of them
 
 
 def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
-    """What the service needs of the settings. Without `keys`, with those of the server; see `wait_keys`."""
+    """Without `keys`, those of the server are used; see `wait_keys`."""
     if settings.python_flows:
         search_beside(settings.flows)
     return Policy(
@@ -44,7 +44,7 @@ def policy_of(settings: Settings, keys: tuple[bytes, ...] = ()) -> Policy:
 
 
 def recording_files_of(settings: Settings) -> RecordingFiles | None:
-    """The storage of recordings; None if recordings are not kept. Raises SettingsError."""
+    """None if recordings are not kept. Raises SettingsError."""
     if (bucket := settings.bucket) is not None:
         from ncco_server.service.recording_files import opened_bucket  # noqa: PLC0415 - most servers have no bucket
 
@@ -61,22 +61,16 @@ def recording_files_of(settings: Settings) -> RecordingFiles | None:
 
 
 def with_current_keys(env_file: Path | None, bucket: BucketAddress) -> BucketAddress:
-    """The bucket with keys read again, because others may replace them. Raises SettingsError, OSError."""
+    """Read the keys again, because others may replace them. Raises SettingsError, OSError."""
     fresh = load_settings(env_file)
     key_id, secret_key, token = (getattr(fresh, name).get_secret_value() for name in BUCKET_SECRETS)
     return bucket._replace(key_id=key_id, secret_key=secret_key, token=token)
 
 
 class Clients:
-    """What asks and tells other systems, as the settings say. It is imported and made when it is first needed.
+    """What asks and tells other systems, as the settings say; imported and made when it is first needed.
 
-    Args:
-        settings: the settings.
-        watch: wraps the function that answers a lookup.
-        store: contains the recordings that emails attach; None to attach none.
-
-    Attributes:
-        post, mail: make one attempt to send a hook.
+    `watch` wraps the function that answers a lookup. Without a `store`, emails have no recordings attached.
     """
 
     def __init__(

@@ -6,9 +6,8 @@ import gc
 from typing import Final
 
 GC_THRESHOLD: Final = 50_000
-"""The number of new objects that starts a garbage collection; Python's default is 700. Imports, flows and libraries
-create many long-lived objects. Scanning them often would take a seventh of a start, half of the time in which flows
-are loaded, and a large part of a webhook's CPU time (docs/performance.md).
+"""New objects that start a garbage collection; Python's default is 700. Imports, flows and libraries create many
+long-lived objects, and scanning them often costs much time (docs/performance.md).
 """
 
 

@@ -15,7 +15,6 @@ import yaml
 Severity = Literal["error", "warning"]
 R = TypeVar("R")
 MAX_SHOWN_CHARACTERS = 60
-"""Maximum length of a value in a message, in characters."""
 
 
 FixKind: TypeAlias = Literal["word", "name", "characters", "wrap", "delete", "delete_item", "add", "add_beside"]
@@ -54,7 +53,7 @@ class Fix:
 
 
 def parts_of(cure: str | Fix | None, own: str, fix: Mapping[str, Any] | None) -> tuple[str, Fix | None]:
-    """The cure of an issue as text, and its fix, if any. Without a `cure`, the rule's `own` and `fix` are used."""
+    """Without a `cure`, the rule's `own` and `fix` are used."""
     cure = own if cure is None else cure
     if isinstance(cure, Fix):
         return cure.cure, cure
@@ -85,7 +84,6 @@ class Issue:
 
     @property
     def is_error(self) -> bool:
-        """Whether the NCCO must not be sent because of this issue."""
         return self.severity == "error"
 
     def inside(self, key: object) -> Issue:
@@ -98,8 +96,6 @@ class Rule:
     """A rule for NCCOs.
 
     Attributes:
-        title: what is wrong, in general.
-        cure: how to fix it, in general.
         source: the page that states the rule, e.g. "NCCO reference, Record".
         bad: JSON text that breaks only this rule.
         good: the same JSON text, corrected.
@@ -116,16 +112,15 @@ class Rule:
     fix: Mapping[str, Any] | None = None
 
     def at(self, path: str, message: str, cure: str | Fix | None = None) -> Issue:
-        """An issue that reports this rule as broken at `path`. `cure` replaces the rule's own cure."""
+        """`cure` replaces the rule's own cure."""
         words, fix = parts_of(cure, self.cure, self.fix)
         return Issue(self.code, self.severity, path, message, words, fix=fix)
 
 
 class RuleBook(Mapping[str, R]):
-    """Rules by code, read from YAML files with one entry per code. The files are read on first use."""
+    """Rules by code, from YAML files with one entry per code. The files are read on first use."""
 
     def __init__(self, rule: Callable[..., R], *files: Path) -> None:
-        """Store the file names. `rule` creates a rule from its `code` and the fields of its entry."""
         self._rule = rule
         self._files = files
 
@@ -147,7 +142,6 @@ class RuleBook(Mapping[str, R]):
 
 
 RULES: Mapping[str, Rule] = RuleBook(Rule, Path(__file__).parent / "ncco" / "rules.yaml")
-"""All rules that `check` applies, by code."""
 
 
 def fault(code: str, message: str, cure: str | Fix | None = None, path: str = "") -> Issue:
@@ -159,7 +153,7 @@ def pointer(key: object) -> str:
 
 
 def wrong_type(value: object, expected: str, cure: str | Fix) -> Issue:
-    """An issue about a value whose JSON type is not `expected`, such as "a number"."""
+    """`expected` is a phrase, such as "a number"."""
     if expected == "an object" and isinstance(value, str) and value.lstrip().startswith("{"):
         cure = "Write the object itself, not text that contains it."
     return fault("N107", f"{shown(value)} is not {expected}.", cure)
@@ -184,11 +178,10 @@ def shown(value: object) -> str:
 
 
 def encodable(text: str) -> str:
-    """The text with lone surrogates escaped, so that it can be printed."""
+    """Escape lone surrogates, so that the text can be printed."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def listed(words: Sequence[object], last: str = "or") -> str:
-    """The words as one phrase: `a, b or c`."""
     *front, end = (str(word) for word in words)
     return f"{', '.join(front)} {last} {end}" if front else end

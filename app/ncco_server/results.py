@@ -1,7 +1,4 @@
-"""The result of a call: what the caller got from each turn, and what became of the call.
-
-The facts of a turn are stored with it, so the result of a call never depends on the flows of a later day.
-"""
+"""The result of a call. Each turn stores its facts, so the result never depends on the flows of a later day."""
 
 from __future__ import annotations
 
@@ -21,17 +18,14 @@ RESULTS: Final[Mapping[ResultName, str]] = {
     "lost": "none of these, and the end of the call was not reported",
     "unknown": "an older version answered the call with a flow that cannot be read any more",
 }
-"""The possible results of a call; the first that applies is used. A call that was put through but that nobody answered
-is missed, whatever the caller heard. So is one that was asked for a message and left none, unless the caller heard
-something that they had chosen.
+"""The first that applies is used. A call that was put through but that nobody answered is missed, whatever the caller
+heard. So is one that was asked for a message and left none, unless the caller heard something that they had chosen.
 """
 
 PLAYED: Final = 1
-"""The flow was played to its end."""
 HOURS: Final = 2
 """The caller heard the opening hours, or an announcement because the flow was closed."""
 ASKED: Final = 4
-"""The caller was asked for a message."""
 CHOSEN: Final = 8
 """The caller heard what they chose from a menu."""
 UNKNOWN: Final = 16
@@ -57,16 +51,12 @@ NO_FACTS: Final = TurnFacts()
 
 EventName: TypeAlias = Literal["event-answered", "event-human", "event-machine", "record"]
 EVENTS: Final[tuple[EventName, ...]] = get_args(EventName)
-"""The kinds of stored webhooks that can change the result of a call."""
 
 
 class ResultEvent(NamedTuple):
     """A webhook that can change the result of a call.
 
-    Attributes:
-        kind: one of `EVENTS`.
-        turn, wait: the turn and the wait that it arrived on; -1 for none.
-        at: when it arrived, in milliseconds since 1970.
+    `turn` and `wait` are -1 for none; `at` is in milliseconds since 1970.
     """
 
     kind: str
@@ -76,12 +66,9 @@ class ResultEvent(NamedTuple):
 
 
 class DecidedResult(NamedTuple):
-    """The result of a call so far.
+    """The result of a call so far; `own` and `rang` are as in `TurnFacts`.
 
-    Attributes:
-        own: the flow's own result; "" if it has none.
-        rang: the step that dialled last, as `flow.step`; "" if none did.
-        person_at: when a person answered, in milliseconds since 1970; None if nobody did.
+    `person_at` is when a person answered, in milliseconds since 1970; None if nobody did.
     """
 
     result: ResultName
@@ -95,11 +82,8 @@ def decide(
 ) -> DecidedResult:
     """Decide the result of a call that is over.
 
-    Args:
-        turns: the number and the facts of each turn, in order; None if an older version stored the turn.
-        events: the webhooks that can change the result.
-        is_incoming: whether somebody called, and not the server.
-        is_lost: whether the end of the call was not reported.
+    `turns` are in order; None stands for the facts of a turn that an older version stored. `is_lost` means that the end
+    of the call was not reported.
     """
     known = [facts if facts is not None else TurnFacts(UNKNOWN) for _, facts in turns]
     rang = next((facts.rang for facts in reversed(known) if facts.rang), "")
@@ -135,7 +119,6 @@ def decide(
 
 
 def _heard_enough(turns: Sequence[TurnFacts], *, has_rung: bool) -> ResultName:
-    """The result of a caller who reached nobody and left no message."""
     heard = 0
     for facts in turns:
         heard |= facts.heard & ~PLAYED

@@ -11,11 +11,10 @@ from difflib import get_close_matches
 from typing import Final
 
 ALIKE_NAMES: Final = 0.8
-"""Minimum similarity for two place names to count as the same: Valencia must not match Vienna."""
+"""Minimum similarity of two place names: Valencia must not match Vienna."""
 LONGEST: Final = 80
-"""Maximum length of a word that is compared, in characters."""
 MOST_COMPARISONS: Final = 200_000
-"""Maximum number of words that are compared within one context. Comparing this many takes about a second."""
+"""Comparing this many words takes about a second."""
 
 
 @dataclass
@@ -46,8 +45,8 @@ def _fold(word: str) -> str:
 def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
     """The known word that `word` probably stands for, or None. Case, `_` and `-` are ignored.
 
-    `alike` is the minimum similarity, from 0 to 1. It should be higher for place names, because most unknown place
-    names are not misspellings of a known one.
+    `alike` is the minimum similarity, from 0 to 1. It should be higher for place names, because most unknown ones are
+    not misspellings.
     """
     comparisons = _comparisons.get()
     if len(word) > LONGEST or (comparisons is not None and comparisons.left < 0):
@@ -65,7 +64,7 @@ def nearest(word: str, known: Iterable[str], alike: float = 0.7) -> str | None:
 
 
 def folded(word: object) -> str:
-    """Only the letters and digits of the word, in lower case: `event_url` and `EventURL` give the same result."""
+    """`event_url` and `EventURL` give the same result."""
     return re.sub(r"[\W_]+", "", str(word)).lower()
 
 
@@ -75,7 +74,7 @@ def near(word: object, names: Collection[str]) -> str | None:
 
 
 def near_or_all(name: str, known: Iterable[str]) -> str:
-    """What to write instead of an unknown name: the nearest known name, or else a list of all known names."""
+    """The nearest known name, or else a list of all."""
     names = sorted(known)
     near = nearest(name, names)
     return f'did you mean "{near}"?' if near else f"there are: {', '.join(names) or 'none'}"

@@ -1,10 +1,7 @@
 """Changes of a table's rows, which a turn makes and its transaction writes.
 
-A row's name is its table and the values of its key as JSON, such as `customers["447700900123"]`. So all rows of a table
-are next to each other in the order of their names. A row contains only the columns that have been given a value.
-
-When a person is forgotten, a table with `after_forget: keep_hash` keeps a keyed hash of the row's name, such as
-`do_not_call#1f0c93ab.5d41..`: before the full stop is the ID of the key.
+A row's name is its table and the values of its key as JSON: `customers["447700900123"]`. So the rows of a table are
+next to each other in the order of their names. A row contains only the columns that have been given a value.
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 MAX_NAME: Final = 500
-"""Maximum number of characters of a row's name. PostgreSQL's index takes 2,704 bytes, of up to four per character."""
+"""PostgreSQL's index takes 2,704 bytes, of up to four per character."""
 LARGEST: Final = 2**53
 """The limit of a counter: larger whole numbers are not exact in every program that reads JSON. Source: RFC 8259, 6."""
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -28,11 +25,9 @@ class RowChange(NamedTuple):
     """A change of one row.
 
     Attributes:
-        row: the row's name.
-        sets: the new values of columns, as JSON values; None removes a value. Other columns stay as they are.
+        sets: the new values of columns, as JSON values. Other columns stay as they are.
         increases: what is added to columns with numbers.
         starts: the values from which columns in `increases` start, if they have none.
-        is_removal: whether the row is removed.
         is_new: whether the turn has seen that there is no such row; if there is one, the turn is played again.
         keep_ms: for how many milliseconds the row is kept after this change; 0 for ever.
     """
@@ -46,11 +41,11 @@ class RowChange(NamedTuple):
     keep_ms: int = 0
 
     def __repr__(self) -> str:
-        """Shows no key and no values, because they may be sensitive."""
+        """The key and values are left out, because they may be sensitive."""
         return f"<change of a row of {table_of(self.row)}>"
 
     def apply(self, columns: Mapping[str, Any] | None) -> dict[str, Any] | None:
-        """The columns of the row after the change; None, before or after it, if there is no row."""
+        """None, before or after the change, stands for no row."""
         if self.is_removal:
             return None
         merged = {**(columns or {}), **self.sets}
@@ -77,17 +72,14 @@ class StoredTypes(NamedTuple):
 
 
 def row_name(table: str, key: Sequence[str | int]) -> str:
-    """The name of the row with this key."""
     return table + json.dumps(key, ensure_ascii=False, separators=(",", ":"))
 
 
 def table_of(row: str) -> str:
-    """The table of a row, by the row's name."""
     return row.partition("[")[0]
 
 
 def key_of(row: str) -> list[str | int]:
-    """The key of a row, by the row's name."""
     key: list[str | int] = json.loads(row[row.index("[") :])
     return key
 
@@ -108,7 +100,7 @@ def hash_of_row(row: str, key: bytes) -> str:
 
 
 def applied(columns: Mapping[str, Any] | None, row: str, changes: Iterable[RowChange]) -> Mapping[str, Any] | None:
-    """The columns of a row after those of the `changes` that are its own; None if there is no row."""
+    """Apply those `changes` that are the row's own; None stands for no row."""
     for change in changes:
         if change.row == row:
             columns = change.apply(columns)

@@ -95,7 +95,7 @@ CHECKS: Final = (
     Check("vonage", "numbers", vonage.check_numbers, is_online=True),
     Check("vonage", "clock", network.check_clock, is_online=True),
 )
-"""All checks, in the order in which they run."""
+"""In the order in which they run."""
 
 
 def _once(read: Callable[[Surroundings], Coroutine[Any, Any, T]]) -> cached_property[asyncio.Task[T]]:
@@ -180,7 +180,6 @@ class Surroundings:
 
     @property
     def missing_access(self) -> list[str]:
-        """The variables that must be set to read the application but are not set."""
         needed = {
             "VONAGE_APPLICATION_ID": UUID.fullmatch(self.settings.application_id),
             "VONAGE_API_KEY": self.settings.api_key,
@@ -230,7 +229,7 @@ class Surroundings:
 
 
 async def findings_of(around: Surroundings, group: Group | None = None) -> list[Finding]:
-    """What the checks of a group find; of all groups without one."""
+    """Without a group, run the checks of all groups."""
     return [
         replace(finding, check=check.name)
         for check in CHECKS

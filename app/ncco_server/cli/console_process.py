@@ -53,18 +53,13 @@ class ConsoleProcess:
     """The console's process. It is restarted if it fails, but not if it was stopped.
 
     Args:
-        settings: checked settings.
         bound: the socket that it listens on. The socket outlives the process, so browsers wait for the next one.
         figures: the socket of the server's figures, which the pages show.
-        dev: whether this is development.
-        say: prints a line.
         virtual_vonage: how the server places calls that ring in the console, with the socket of the virtual Vonage;
             None if they do not ring there.
 
     Attributes:
         url: the address of the console; in development without passwords, a link.
-        port: the port of the socket.
-        figures: the socket of the server's figures.
         voice_access: how the server places calls that ring in the console; None if they do not ring there.
     """
 
@@ -100,7 +95,6 @@ class ConsoleProcess:
         self._watcher.start()
 
     def stop(self) -> None:
-        """Stop the process, if it was started, and wait for it."""
         with self._lock:
             self._is_stopping.set()
             if self._process is not None:
@@ -135,7 +129,7 @@ class ConsoleProcess:
             self._say(f"Console: {self.url}")
 
     def _run(self) -> str:
-        """Run the process; returns why it failed, or "" if it was stopped."""
+        """Return why the process failed, or "" if it was stopped."""
         values = (self._settings, self._served, self._bound)
         more: dict[str, Any] = {"dev": self._dev, "keys": self._keys, "virtual_vonage": self._virtual_vonage}
         more |= {"links_since": self._began_at, "proxied_since": self._renewed_at}

@@ -97,14 +97,14 @@ class Source:
         return self.load_sound()
 
     def load_sound(self, env: Mapping[str, str] | None = None) -> LoadedProject:
-        """Load the project; it must have no errors. Raises CannotRun, FlowsHaveErrors."""
+        """The project must have no errors. Raises CannotRun, FlowsHaveErrors."""
         loaded = self.load(env)
         if loaded.has_errors:
             raise FlowsHaveErrors(loaded)
         return loaded
 
     def _read_files(self) -> tuple[dict[str, str], list[FlowIssue]]:
-        """The named files and the files that they need, with all templates of the project. Raises CannotRun."""
+        """All templates of the project are read too. Raises CannotRun."""
         texts, issues = read_project(self.flows, self.templates)
         shown = {file: f"flows/{file.relative_to(self.flows).as_posix()}" for file in self.files}
         flows = {name: read_text(file) for file, name in shown.items()}
@@ -181,7 +181,7 @@ def source_of(what: str | None, flows: Path | None, templates: Path | None) -> t
 
 
 def flow_named(name: str, flows: Mapping[str, Flow]) -> Flow:
-    """The flow with this name. Raises CannotRun."""
+    """Raise CannotRun."""
     if name not in flows:
         raise CannotRun(f'there is no flow "{name}"', near_or_all(name, flows))
     return flows[name]

@@ -89,7 +89,6 @@ def _login_required(request: Request) -> Response:
 
 
 def login_page(request: Request, path: str, problem: str = "", status: int = 200) -> Response:
-    """The login page, which leads to `path`."""
     names = {login.name for login in console_of(request).logins.current()}
     shown = {"has_password": bool(names), "has_names": any(names), "needs_name": "" not in names}
     return render(request, "login.html", status, next=path, problem=problem, **shown)
@@ -143,7 +142,7 @@ def _cookie_name(request: HTTPConnection) -> str:
 
 
 async def _may_look(request: Request) -> ConsoleSession:
-    """The session of a request. Checks the CSRF token of requests that may change something."""
+    """Check the CSRF token of requests that may change something."""
     session: ConsoleSession | None = request.state.session
     if session is None:
         raise HTTPException(401, "You are not logged in.")
@@ -174,7 +173,7 @@ def _is_form(request: Request) -> bool:
 
 
 async def _may_change(session: CanLook) -> ConsoleSession:
-    """The session of a request that changes something; its role must allow changes."""
+    """The session's role must allow changes."""
     if session.role != "change":
         raise HTTPException(403, "Your password lets you view things, but not change them.")
     return session

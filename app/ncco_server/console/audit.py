@@ -18,15 +18,9 @@ _MOST_CHARACTERS: Final = 100
 def audit(
     request: Request, event: str, *, is_refused: bool = False, session: ConsoleSession | None = None, **values: Any
 ) -> None:
-    """Log an action, or its refusal, with the client's address.
+    """Log an action, or its refusal, with the client's address; `session` is None for the session of the request.
 
-    Args:
-        request: the client's request; behind a proxy, the address is the proxy's, and `forwarded_for` is the client's,
-            as reported by the proxy.
-        event: what happened.
-        is_refused: whether it was refused.
-        session: the session that was opened; None for the session of the request.
-        values: further data for the line.
+    Behind a proxy, the address is the proxy's, and `forwarded_for` is the client's, as reported by the proxy.
     """
     known: ConsoleSession | None = session or getattr(request.state, "session", None)
     forwarded = request.headers.get("x-forwarded-for", "")[:_MOST_CHARACTERS]

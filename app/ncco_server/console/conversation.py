@@ -15,7 +15,6 @@ from ncco_server.service.written_rows import MASKED
 from ncco_server.store import Timeline
 
 DOTS: Final = "••••"
-"""Replaces sensitive values."""
 _SERVES: Final = frozenset({"record", "connect", "conversation"})
 """Actions that help the caller: an error exit that plays one of them does not lose the caller."""
 
@@ -23,10 +22,7 @@ _SERVES: Final = frozenset({"record", "connect", "conversation"})
 class Said(NamedTuple):
     """An action of an NCCO that was sent.
 
-    Attributes:
-        kind: the name of the action.
-        text: the spoken text, or a summary of the action.
-        is_spare: whether it follows an `input`, so that it is heard only if no webhook gets a reply.
+    If it `is_spare`, it follows an `input` and is heard only if no webhook gets a reply.
     """
 
     kind: str
@@ -38,11 +34,9 @@ class Reason(NamedTuple):
     """A trace line: a decision, lookup or failure, with its flow line.
 
     Attributes:
-        text: the decision, or the lookup.
         because: the reason; for a lookup `ok, in 12 ms`, or why its default was used.
         file, line: the place in the flow, or "".
         answer: the lookup's answer as JSON, with dots for sensitive values; "" if it was not stored.
-        has_failed: whether something went wrong.
     """
 
     text: str
@@ -62,7 +56,6 @@ class Lost(NamedTuple):
 
 
 def said_in(ncco: Sequence[Mapping[str, Any]] | None) -> Iterator[Said]:
-    """The actions of an NCCO, in order."""
     is_spare = False
     for action in ncco or ():
         kind = str(action.get("action", "?"))
@@ -108,7 +101,6 @@ def _with_dots(value: Any) -> Any:
 
 
 def _place(line: Mapping[str, Any]) -> tuple[str, str]:
-    """The file and line of a trace line, or ""."""
     file, _, number = str(line["where"]).rpartition(":")
     return file, number
 
@@ -180,19 +172,11 @@ def _plain(entry: TimelineEntry, timeline: Timeline) -> str:
 
 
 def _hook(id_: str, name: str, unsent: Mapping[str, HookDocument]) -> HookDocument | dict[str, str]:
-    """A hook of a turn; sent hooks are no longer stored."""
     return unsent.get(id_) or {"name": name, "state": "sent or dropped", "problem": ""}
 
 
 def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[str, Any], call: Timeline) -> Lost | None:
-    """Whether the caller was lost at a webhook: no part of the flow could be played, or an error ended the call.
-
-    Args:
-        entry: the webhook.
-        document: the entry's NCCO.
-        entered: the trace line with the call's position.
-        call: the whole call.
-    """
+    """The caller is lost if no part of the flow could be played, or if an error ended the call."""
     row = entry.webhook
     turn = document["turn"]
     failed = [line for line in turn["why"] if line["did"] == "failed"] if turn else []
@@ -220,7 +204,6 @@ def _lost(entry: TimelineEntry, document: Mapping[str, Any], entered: Mapping[st
 
 
 def _is_over(call: Timeline) -> bool:
-    """Whether the flow was played to the end."""
     session = call.call.session
     return session.is_over and bool(json_object(session.state).get("is_over"))
 

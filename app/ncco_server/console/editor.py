@@ -82,7 +82,7 @@ async def definition(request: Request, question: EditorQuestion, session: CanLoo
 async def _answer(
     request: Request, function: Callable[..., Any], question: EditorQuestion, session: ConsoleSession
 ) -> JSONResponse:
-    """Get the subprocess's answer. An older request of the same editor that is still waiting is dropped."""
+    """An older request of the same editor that is still waiting is dropped."""
     asker = f"{function.__name__} {session.csrf_token} {question.editor} {question.file}"
     return JSONResponse(await ask(request, session, function, asker, question=question.model_dump()))
 
@@ -90,10 +90,7 @@ async def _answer(
 async def ask(
     request: Request, session: ConsoleSession, function: Callable[..., Any], asker: str = "", **values: Any
 ) -> Any:
-    """Call a function of `ncco_server.editor.language` with the project on disk and these values.
-
-    Raises HTTPException.
-    """
+    """Call a function of `ncco_server.editor.language`. Raises HTTPException."""
     console = console_of(request)
     asked = {"folder": console.project.as_values(), **values}
     try:

@@ -32,9 +32,7 @@ from ncco_server.suggest import nearest
 router = APIRouter()
 
 MOST_PICTURES: Final = 32
-"""Maximum number of cached pictures."""
 MOST_ISSUES: Final = 100
-"""Maximum number of issues on a page."""
 PROOF_S: Final = 20.0
 """Time limit of a proof's exploration."""
 PROOF_STOPS_S: Final = 60.0
@@ -49,7 +47,6 @@ KINDS: Final = {
     "link": "another flow",
     "end": "an end",
 }
-"""The kinds of nodes, in words."""
 
 
 VERDICTS: Final = {
@@ -58,7 +55,6 @@ VERDICTS: Final = {
     "stopped": "There was not enough time to explore every possible call; no problems have been found so far.",
     "refuted": "Something is wrong.",
 }
-"""The meaning of each verdict."""
 
 
 class ShownStep(NamedTuple):
@@ -78,14 +74,13 @@ class Picture:
 
 
 async def _picture(console: Console, flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    """The picture of a flow with an overlay of calls, drawn once and then cached."""
     key = (flow.name, errors, paint.key, *(each.revision for each in (flow, *flow.subs.values())))
     picture = await console.pictures.get(key, lambda: asyncio.to_thread(_drawn, flow, paint, errors=errors))
     return cast(Picture, picture)
 
 
 def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
-    """Draw the picture of a flow with an overlay of calls; this takes a second or more for 2,000 steps."""
+    """This takes a second or more for 2,000 steps."""
     drawing = paint.apply(_drawing(flow, errors=errors))
     names = {node.key: _name(node, flow.title) for flow in drawing.subgraphs for node in flow.nodes}
     ways: dict[str, list[tuple[str, str]]] = {}
@@ -102,7 +97,7 @@ def _drawn(flow: Flow, paint: Paint, *, errors: bool) -> Picture:
 
 
 def _drawing(flow: Flow, *, errors: bool = False) -> Drawing:
-    """The nodes and arrows of a flow's picture, without the server's addresses."""
+    """Leave out the server's addresses."""
     return draw([flow], errors=errors, shown_number=lambda number: _number(flow, number), has_addresses=False)
 
 
@@ -126,7 +121,6 @@ class ListedFlow(NamedTuple):
 
 
 def _listed(read: ReadProject) -> Iterator[ListedFlow]:
-    """The flows of the project by name, including those with errors."""
     files = named_flows(read.texts) | {name: flow.place.file for name, flow in read.project.flows.items()}
     for name, file in sorted(files.items()):
         flow = read.project.flows.get(name)
@@ -140,7 +134,7 @@ def _entrances(flow: Flow, read: ReadProject) -> tuple[str, ...]:
 
 
 def _shown(issues: list[FlowIssue]) -> dict[str, object]:
-    """The values for the list of issues: errors first, and the number of issues."""
+    """Sort errors first."""
     return {"issues": sorted(issues, key=lambda issue: not issue.is_error)[:MOST_ISSUES], "found": len(issues)}
 
 
@@ -232,7 +226,7 @@ async def proof(request: Request, console: TheConsole, name: str, session: CanLo
 async def _prove(
     console: Console, prove: Callable[..., dict[str, Any]], flow: str, read: ReadProject, owner: str
 ) -> dict[str, Any]:
-    """The result of proving a flow; simultaneous requests share one proof. Raises WorkNotDone."""
+    """Simultaneous requests share one proof. Raises WorkNotDone."""
     project = console.project
     values = {
         "texts": dict(read.texts),

@@ -36,11 +36,10 @@ _HASHER: Final = PasswordHasher()
 
 
 class TooManyLogins(Exception):
-    """Too many passwords are waiting to be checked; try again in a few seconds."""
+    """Too many passwords are waiting to be checked."""
 
 
 def hash_password(password: str) -> str:
-    """The Argon2 hash of a password, with a random salt."""
     return _HASHER.hash(_normalised(password))
 
 
@@ -49,11 +48,6 @@ class Passwords:
 
     Each name has its own count and queue, so guesses at one name do not delay others. Failures are counted in this
     process: requests without a session write nothing to the database. A correct password does not reset the count.
-
-    Args:
-        logins: returns the current logins.
-        clock: returns the current time in UTC.
-        pause: waits for some seconds.
     """
 
     def __init__(
@@ -72,12 +66,10 @@ class Passwords:
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
 
     async def matching(self, name: str, password: str, client: str) -> Login | None:
-        """The login with this name and password, or None. Raises TooManyLogins.
+        """Return the login with this name and password, or None. Raises TooManyLogins.
 
-        Args:
-            name: `tidy_name` of the typed name, "" for the passwords without a name.
-            password: as typed.
-            client: the key under which the client's failures are counted.
+        `name` is `tidy_name` of the typed name, "" for the passwords without a name; failures are counted under
+        `client`.
         """
         who = (client, name)
         queue = name if any(login.name == name for login in self._logins()) else None
@@ -100,7 +92,7 @@ class Passwords:
                 del self._waiting[who], self._turns[who]
 
     def _held_up_s(self, client: str, name: str) -> float:
-        """The delay of a client's next attempt at a name, whether or not the name exists."""
+        """The delay is the same whether or not the name exists."""
         now = self._clock()  # the clock may have been set back
         counted = [who for at, who, tried in self._failures if tried == name and now - WINDOW < at <= now]
         if len(counted) >= MAX_FAILURES_OF_ALL:
@@ -134,5 +126,5 @@ def _fits(hash_: str, password: str) -> bool:
 
 
 def _normalised(password: str) -> str:
-    """The text in Unicode normal form, because keyboards compose characters differently."""
+    """Keyboards compose characters differently."""
     return unicodedata.normalize("NFC", password)

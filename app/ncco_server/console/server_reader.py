@@ -40,12 +40,7 @@ class ServerState(NamedTuple):
 
 
 class ServerReader:
-    """Reads a server when a page needs it.
-
-    Args:
-        served: the addresses of the server.
-        client: sends the requests.
-        clock: returns monotonic seconds.
+    """Reads a server when a page needs it. `clock` returns monotonic seconds.
 
     Attributes:
         state: the latest state; None before the first reading, or if the address is not known.

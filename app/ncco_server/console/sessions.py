@@ -35,8 +35,6 @@ class ConsoleSession:
     Attributes:
         id: random. Stored only by the browser.
         name: the name of the login; "" for a shared password or a link.
-        role: the granted role.
-        credential: the credential that opened it.
         began_at: milliseconds since 1970.
         used_at: the last use recorded in its cookie, in milliseconds since 1970.
     """
@@ -50,7 +48,6 @@ class ConsoleSession:
 
     @property
     def csrf_token(self) -> str:
-        """The token that each changing request must repeat."""
         return hmac.digest(self.id.encode(), b"csrf", "sha256").hex()
 
     @property
@@ -80,9 +77,7 @@ class Sessions:
 
     Args:
         keys: sign cookies and links, the current one first.
-        logins: the current logins.
         has_links: whether links open the console.
-        clock: the current time in UTC.
         links_since: when the server started; earlier links are refused.
         proxied_since: earlier links are refused through a proxy, because a former process may have accepted them;
             None for `links_since`.
@@ -133,7 +128,6 @@ class Sessions:
         return self._new(_LINK, BY_LINK)
 
     def find(self, cookie: str) -> ConsoleSession | None:
-        """The open session of a cookie, or None."""
         now = self._clock()
         for credential, login in self._credentials().items():
             with suppress(BadData):
@@ -143,7 +137,7 @@ class Sessions:
         return None
 
     def renewed(self, session: ConsoleSession) -> ConsoleSession | None:
-        """The session with its last use updated; None if the one in its cookie is recent enough."""
+        """Return None if the last use in the session's cookie is recent enough."""
         now = self._clock()
         is_new = session.used_at > milliseconds(now - RENEW_AFTER)
         return None if is_new else replace(session, used_at=milliseconds(now))

@@ -68,7 +68,6 @@ class Console:
         return recording_files_of(self.settings)
 
     async def read_project(self) -> ReadProject:
-        """Read the project on disk, in another thread."""
         return await asyncio.to_thread(self.project.current)
 
     async def opened_store(self) -> Store:
@@ -98,4 +97,3 @@ async def _console(connection: HTTPConnection) -> Console:
 
 
 TheConsole: TypeAlias = Annotated[Console, Depends(_console)]
-"""Route parameter: the state of the console."""

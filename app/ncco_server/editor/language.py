@@ -50,12 +50,11 @@ _BETWEEN_FILES: Final = frozenset({"E210", "E211", "E212", "W213"})
 
 
 def check(folder: Json, question: Json) -> Json:
-    """Every issue of a text, and of the project if the text is one of its files, with fixes.
+    """Return every issue of a text, and of the project if the text is one of its files, with fixes.
 
-    Args:
-        folder: the project: `flows` and `templates`, two folders, `env`, the names of settings, and `modules`, the
-            Python modules whose functions lookups may call.
-        question: `file`, `text` and `unsaved`; in other functions also `line` and `column`.
+    `folder` has the project: `flows` and `templates`, two folders, `env`, the names of settings, and `modules`, the
+    Python modules whose functions lookups may call. `question` has `file`, `text` and `unsaved`; in other functions
+    also `line` and `column`.
     """
     file = question["file"]
     text = question["text"]
@@ -138,9 +137,9 @@ def picture(folder: Json, source: Json) -> str:
 
 
 def read_question(folder: Json, question: Json) -> tuple[str, dict[str, str], int, int]:
-    """Read a question: the path of the text in the project, all texts, the line, and the column in characters.
+    """If the `text` of a question is None, the one in `unsaved` or on disk is used.
 
-    If the `text` of a question is None, the one in `unsaved` or on disk is used.
+    The column returned is in characters.
     """
     path = question["file"]
     text = question["text"]

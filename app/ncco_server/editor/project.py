@@ -60,7 +60,7 @@ class ReadProject:
     _nodes: dict[str, Node | None] = field(default_factory=dict, compare=False, repr=False)
 
     def node(self, file: str) -> Node | None:
-        """The root node of a file, which is parsed only once; None if it cannot be parsed."""
+        """The file is parsed only once; None if it cannot be parsed."""
         if file not in self._nodes:
             self._nodes[file] = read_yaml(file, self.texts[file])[0]
         return self._nodes[file]
@@ -98,7 +98,6 @@ class ProjectFolder:
     """The folders of flows and templates.
 
     Args:
-        flows, templates: the folders.
         env: the variables that flows may read, without `FLOW_`.
         modules: the Python modules whose functions lookups may call.
         handlers: the files of flows/ with handlers whose code may be run.
@@ -123,7 +122,7 @@ class ProjectFolder:
         self._saving = threading.Lock()
 
     def current(self) -> ReadProject:
-        """The project on disk, which is loaded again only after a change. Blocks."""
+        """Load the project again only after a change. Blocks."""
         with self._lock:
             found = stamps([self.flows, self.templates])
             if self._read is None or found != self._stamps:
@@ -132,7 +131,7 @@ class ProjectFolder:
             return self._read
 
     def with_texts(self, unsaved: Mapping[str, str]) -> ReadProject:
-        """The project with unsaved texts (display path → text), which replace or complete those on disk. Blocks."""
+        """Unsaved texts (display path → text) replace or complete those on disk. Blocks."""
         texts, issues = read_project(self.flows, self.templates)
         texts |= unsaved
         unread = [issue for issue in issues if issue.place.file not in unsaved]
@@ -145,7 +144,7 @@ class ProjectFolder:
         return load(texts, self.env, modules=self.modules, extent=extent, today=today, handlers=handlers)
 
     def as_values(self) -> dict[str, Any]:
-        """The folders as plain values, for functions in a subprocess; without the values of `env`."""
+        """Return plain values, for functions in a subprocess; without the values of `env`."""
         return {
             "flows": str(self.flows),
             "templates": str(self.templates),
@@ -157,14 +156,8 @@ class ProjectFolder:
     def save(self, file: str, text: str, digest: str, by: str = "") -> None:
         """Replace a file of the project atomically, and keep its earlier version.
 
-        Args:
-            file: its display path, `flows/acme.yaml`. New files are allowed only in the folders of the project.
-            text: the new text.
-            digest: `digest_of` the text that was edited; "" for a new file.
-            by: the name of the login; "" for none.
-
-        Raises:
-            CannotSave: the file has changed since then, is not a file of the project, or cannot be written.
+        `file` is a display path; `digest` is `digest_of` the text that was edited, "" for a new file. Raises CannotSave
+        if the file has changed since then, is not a file of the project, or cannot be written.
         """
         path = self._path(file)
         try:
@@ -184,7 +177,7 @@ class ProjectFolder:
             ) from error
 
     def blocked(self, file: str) -> str:
-        """Why a file of the project cannot be saved, for display; "" if nothing prevents it."""
+        """Return why a file cannot be saved, for display; "" if nothing prevents it."""
         try:
             folder = self._path(file).parent
         except CannotSave as error:
@@ -208,7 +201,7 @@ class ProjectFolder:
         return {at.isoformat(): Version(_read(path), by) for at, by, path in kept}
 
     def _path(self, file: str) -> Path:
-        """The path on disk of a display path. Raises CannotSave for anything outside the project."""
+        """Raise CannotSave for anything outside the project."""
         folder, _, rest = file.partition("/")
         root = {"flows": self.flows, "templates": self.templates}.get(folder)
         parts = PurePosixPath(rest).parts
@@ -228,7 +221,7 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """The earlier versions of a file that were kept, by the time when they were replaced, oldest first."""
+        """Sorted by the time when they were replaced, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:
@@ -263,7 +256,6 @@ def _project_in(
 
 
 def digest_of(text: str) -> str:
-    """A short hash that detects a changed file."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

@@ -25,16 +25,13 @@ PASTED_JSON: Final = "pasted.json"
 PASTED: Final = (PASTED_YAML, PASTED_JSON)
 """The paths of pasted texts, which have no file: a flow and an NCCO."""
 PASTED_FLOW: Final = "flows/pasted.yaml"
-"""The path under which a pasted flow is read."""
 
 
 class PhoneText(BaseModel):
     """A text in the editor.
 
-    Attributes:
-        file: its display path (`flows/acme.yaml`), or one of `PASTED`.
-        text: the text; None for the file on disk.
-        step: where calls to the text's own flow start; "" for the flow's `start`.
+    `file` is its display path, or one of `PASTED`; `text` is None for the file on disk; `step` is where calls to the
+    text's own flow start, "" for the flow's `start`.
     """
 
     file: str = Field(PASTED_YAML, max_length=500)
@@ -46,12 +43,8 @@ class PhoneText(BaseModel):
 class TextNotice:
     """What the page says about a text: its errors, or how else a call with it can start.
 
-    Attributes:
-        flow: the name of the text's own flow.
-        is_blank: whether the text is empty and has no file.
-        places_calls: whether the server can place calls with the text's own flow.
-        errors, others: numbers of errors in the text and in other files.
-        line, column, message, cure: the first error of the text, if there is one.
+    `errors` and `others` are the numbers of errors in the text and in other files; `line`, `column`, `message` and
+    `cure` belong to the text's first error.
     """
 
     flow: str
@@ -71,10 +64,8 @@ class Playable:
 
     Attributes:
         project: the flows that can be played with it; None for an NCCO.
-        source: the text and its file.
         flow: the name of the text's own flow; "" if it has errors or is an NCCO.
         ncco: the actions, if the text is an NCCO; otherwise ().
-        issues: the text's issues, by place.
         others: number of errors in other files.
     """
 
@@ -91,7 +82,6 @@ class Playable:
 
     @property
     def is_blank(self) -> bool:
-        """Whether the text is empty and has no file."""
         return self.source.file in PASTED and not (self.source.text or "").strip()
 
     @property
@@ -137,7 +127,6 @@ class Playable:
 
 
 _ADDRESS: Final = frozenset({"type", "number", "uri", "user", "domain", "extension"})
-"""The fields of an endpoint that say who is dialled."""
 
 
 def dialled_in(project: Project) -> list[str]:
@@ -180,7 +169,6 @@ def _flow(project: Project, file: str, issues: Sequence[FlowIssue], source: Phon
 
 
 def _ncco(text: str, source: PhoneText) -> Playable:
-    """Read an NCCO. It is checked by the same rules as the NCCOs of flows."""
     found, document = check_text(text)
     issues = tuple(
         FlowIssue(each.code, each.severity, _place(text, source.file, span.start), each.message, each.cure)

@@ -3,9 +3,8 @@
     worker = Worker()
     found = await worker.run(language.check, {"file": ..., "text": ...})
 
-The function belongs to a module, which the subprocess imports. It takes named values and returns one, all of them JSON.
-By default the subprocess does not get the server's environment, so it has no settings and no secrets. It exits with the
-server, when its standard input is closed.
+The function takes named values and returns one, all of them JSON. By default the subprocess does not get the server's
+environment, so it has no settings and no secrets. It exits when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -100,14 +99,10 @@ class Worker:
         owner: str = "",
         seconds: float | None = None,
     ) -> Any:
-        """Run a function and return its result. Raises WorkNotDone.
+        """Run a function of a module, and return its result. Raises WorkNotDone.
 
-        Args:
-            function: a function of a module; never taken from a request.
-            values: the function's named arguments.
-            asker: an older request of the same asker that is still waiting is dropped; "" drops none.
-            owner: owners take turns, so that one with many requests does not delay others.
-            seconds: limit of processor time.
+        `function` must never come from a request. `asker` drops an older request of the same asker that still waits; ""
+        drops none. Each `owner` gets its turn. `seconds` limits processor time.
         """
         if self._waiting[owner] >= MOST_WAITING:
             raise WorkNotDone("busy")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ncco_server.engine.event_hooks import (
+    NO_EFFECTS,
+    EventEffects,
     ended,
     hang_up,
     may_report_end,
@@ -38,7 +40,9 @@ from ncco_server.engine.session import (
 
 __all__ = [
     "JOINED",
+    "NO_EFFECTS",
     "Call",
+    "EventEffects",
     "Lookup",
     "LookupAnswer",
     "OpenWait",

@@ -1,4 +1,4 @@
-"""Builds and checks the NCCO of a turn: its actions, their waits, and the tail after an `input`."""
+"""Builds and checks the NCCO of a turn: actions, waits, and the tail after an `input`."""
 
 from __future__ import annotations
 
@@ -26,22 +26,16 @@ class Origin(NamedTuple):
 
     @property
     def error(self) -> Target | None:
-        """The target of the step's error exit, or else of its flow's; None if neither exists."""
+        """The step's error exit, or else its flow's."""
         return self.step.error or self.flow.error
 
 
 _NO_TAIL = 1 << 30
-"""Used as the index of the tail if an NCCO has no tail, or the failsafe NCCO as its tail."""
+"""The index of the tail if an NCCO has none, or has the failsafe NCCO as its tail."""
 
 
 class NccoBuilder:
-    """Collects the actions of one turn and the waits that they open.
-
-    Attributes:
-        drafts: the actions so far.
-        waits: the waits so far.
-        dialled: number of dials in all turns of the call.
-    """
+    """Collects the actions of one turn and the waits that they open. `dialled` counts the dials of all turns."""
 
     def __init__(self, root: Flow, session: str, turn: int, dialled: int, context: TurnContext) -> None:
         self._root = root
@@ -58,7 +52,6 @@ class NccoBuilder:
         return len(self.drafts), len(self.waits), self.dialled
 
     def roll_back(self, mark: tuple[int, int, int]) -> None:
-        """Remove everything added since `mark`."""
         drafts, waits, self.dialled = mark
         self._tail_at = _NO_TAIL
         self._is_checked = False
@@ -68,10 +61,7 @@ class NccoBuilder:
     def play(self, origin: Origin, waiting: Callable[[], Iterator[Origin]], again: Again) -> None:
         """Add the actions of a step that is entered or repeated. Raises RenderError.
 
-        Args:
-            origin: the step.
-            waiting: returns the steps that wait for the flow of `origin` to return, innermost first.
-            again: how the step is repeated; `Again()` if it is being entered.
+        `waiting` returns the steps that wait for the flow of `origin` to return, innermost first.
         """
         flow, step, frame = origin
         drafts = _marked(flow, drafts_of(step, again, frame))
@@ -83,25 +73,21 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Start with the actions and waits of a stretch, which contains `dials` dials."""
+        """Start with the actions and waits of a stretch, which are checked already."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
         self._is_checked = True
 
     def _named(self, flow: Flow) -> str:
-        """The name of a flow; "" for the flow that the call began in."""
+        """Return "" for the flow that the call began in."""
         return "" if flow is self._root else flow.name
 
     def _link(self, wait: OpenWait) -> str:
         return self._context.link(WaitRef(wait.kind, self._session, self._turn, wait.index))
 
     def _tail(self, origin: Origin) -> list[Draft]:
-        """The tail after an `input`: the actions of the `error` exit, or the failsafe NCCO if they cannot be played.
-
-        Args:
-            origin: the asking step, or the innermost waiting step with an error exit.
-        """
+        """The actions of the `error` exit, or the failsafe NCCO if they cannot be played."""
         failsafe = failsafe_tail(self._context.failsafe)
         try:
             drafts = tail_of(origin.flow, origin.step, origin.frame._replace(position=0))
@@ -119,7 +105,7 @@ class NccoBuilder:
         return not draft.dials or not self._refusal(draft.dials)
 
     def _refusal(self, number: str) -> str:
-        """Why a computed number or address must not be dialled; "" if dialling it is allowed."""
+        """Return why dialling is refused, or ""."""
         return refusal(number, self._context.dial_allow)
 
     def _add_all(self, flow: Flow, step: Step, drafts: list[Draft]) -> None:
@@ -136,10 +122,7 @@ class NccoBuilder:
             self.drafts.append(draft)
 
     def _open_leg(self, flow: Flow, step: Step, draft: Draft, heard: Mapping[str, Any]) -> None:
-        """Add the URL of the called party's NCCO to a `connect`.
-
-        The URL's wait follows the wait for the events of the `connect`.
-        """
+        """Add the URL of the called party's NCCO. Its wait follows the wait for the events of the `connect`."""
         where = self._named(flow)
         wait = OpenWait(len(self.waits), "onanswer", "onAnswer", step.name, steers=False, flow=where, runs=heard)
         self.waits.append(wait)
@@ -148,20 +131,19 @@ class NccoBuilder:
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether an action of unknown length was added."""
         return are_open_ended(self.drafts)
 
     def add_checkpoint(self, flow: Flow, step: Step, notify: Part, frame: Frame) -> None:
-        """Add the `notify` that reports when the caller reaches `step`. Raises RenderError."""
+        """Raises RenderError."""
         self._add_all(flow, step, notify.render(frame))
 
     @property
     def ends_in_conversation(self) -> bool:
-        """Whether the last action is a `conversation`, which the caller can only leave by hanging up."""
+        """A caller can leave a `conversation` only by hanging up."""
         return bool(self.drafts) and self.drafts[-1].action.get("action") == "conversation"
 
     def add(self, action: Mapping[str, Any]) -> None:
-        """Add an action that the server needs and no flow contains."""
+        """Add an action that no flow contains."""
         self.drafts.append(Draft(dict(action), computed={}))
 
     def _check_dial(self, draft: Draft, place: Place) -> None:
@@ -178,9 +160,9 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """The first error that would make Vonage refuse the NCCO, with the index of its action; None if there is none.
+        """Return the first error for which Vonage would refuse the NCCO, with its action's index; None without any.
 
-        An error in the tail does not prevent the `input` from being played: the failsafe NCCO replaces the tail.
+        If the error is in the tail, the failsafe NCCO replaces the tail, so that the `input` is played.
         """
         found = None if self._is_checked else self._fault()
         if found is None or found[0] < self._tail_at:
@@ -190,7 +172,6 @@ class NccoBuilder:
         return self._fault()
 
     def _fault(self) -> tuple[int, Issue] | None:
-        """The first error in the NCCO and its tail, with the index of its action; None if there is none."""
         if all(map(_is_clean, self.drafts)) and order_is_clean(self.actions()):
             return None
         issue = next((issue for issue in check(self.actions()) if issue.severity == "error"), None)
@@ -207,7 +188,6 @@ class NccoBuilder:
 
 
 def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
-    """Note in each draft which of its options contain a `spoken` param of the flow."""
     for draft in drafts if flow.spoken else ():
         computed = draft.computed or {}
         draft.secret = tuple(name for name, value in computed.items() if not flow.spoken.isdisjoint(value.used_names))
@@ -215,7 +195,7 @@ def _marked(flow: Flow, drafts: list[Draft]) -> list[Draft]:
 
 
 def _is_clean(draft: Draft) -> bool:
-    """Whether the computed options of an action are valid. Literal ones were checked when the flow was loaded."""
+    """Literal options were checked when the flow was loaded."""
     return draft.computed is not None and (not draft.computed or options_are_clean(draft.action, draft.computed))
 
 

@@ -1,4 +1,4 @@
-"""Checks by its prefix whether `NCCO_DIAL_ALLOW` allows a computed number. Premium numbers need a longer prefix."""
+"""Checks whether `NCCO_DIAL_ALLOW` allows a computed number or address."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREMIUM_PREFIXES: Final = (
     *("4590", "46900", "46939", "46944", "4782", "4870", "49137", "49900", "55900", "61190", "64900", "7809"),
     *("852900", "90900", "9721900"),
 )
-"""Prefixes of numbers that cost more than other numbers of their country: premium rate, personal numbers, satellites.
+"""Prefixes of numbers that cost more than others of their country: premium rate, personal numbers, satellites.
 
 Our choice, from national numbering plans and ITU-T E.164; the list is never complete and changes with those plans.
 """
@@ -44,13 +44,13 @@ _NO_PREFIX: Final = "has none of the prefixes in NCCO_DIAL_ALLOW"
 
 
 def refusal(number: str, allowed: Sequence[str]) -> str:
-    """Why a computed number or address must not be dialled; "" if dialling it is allowed.
+    """Return why a computed number or address must not be dialled; "" if it may be.
 
     A prefix allows numbers that start with it, except those with a longer prefix in `PREMIUM_PREFIXES`: `44` allows the
     United Kingdom except premium numbers, which need `449`. Text that is not a number is an address, which only an
-    address prefix allows: `sip:` allows all SIP addresses, `sip:desk` every user whose name starts with `desk`,
-    `sip:@pbx.example.com` every user on that host, and `sip:desk@pbx.example.com` that address. The empty prefix, which
-    settings cannot contain, allows everything.
+    address prefix allows: `sip:` allows all, `sip:desk` users whose name starts with `desk`, `sip:@pbx.example.com`
+    everybody on that host, `sip:desk@pbx.example.com` one address. The empty prefix, impossible in settings, allows
+    all.
     """
     if not (number.isascii() and number.isdecimal()):
         if "" in allowed:
@@ -71,7 +71,7 @@ def refusal(number: str, allowed: Sequence[str]) -> str:
 
 
 def _covers(prefix: str, address: re.Match[str]) -> bool:
-    """Whether a prefix allows an address. A host must match completely."""
+    """A host must match completely."""
     scheme, _, rest = prefix.partition(":")
     user, at, host = rest.partition("@")
     if scheme.lower() != address["scheme"].lower():

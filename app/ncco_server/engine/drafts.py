@@ -14,11 +14,10 @@ from ncco_server.flow.runtime import Again, Exit, Jump
 from ncco_server.ncco import RECORD_ENDS, is_open_ended
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
-"""Actions allowed in a tail."""
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options that are removed from actions in a tail, because they need a webhook or a following `input`."""
+"""Options removed in a tail, because they need a webhook or a following `input`."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
-"""Actions that are left out of an NCCO without webhooks, unless the call's way depends on them."""
+"""Actions left out of an NCCO without webhooks, unless the call's way depends on them."""
 
 
 class DependsOnCall(Exception):
@@ -26,10 +25,7 @@ class DependsOnCall(Exception):
 
 
 class EveryCall:
-    """A frame without a call. It renders what is the same in all calls, with None for each value that differs.
-
-    The methods raise DependsOnCall.
-    """
+    """A frame without a call: values that differ between calls are None. The methods raise DependsOnCall."""
 
     def render(self, parts: Iterable[Part]) -> list[Draft]:
         drafts = []
@@ -43,7 +39,7 @@ class EveryCall:
         return drafts
 
     def enter(self, leave: Exit) -> Jump | None:
-        """The target of an exit that leaves the step at once; None if a webhook decides."""
+        """Return None if a webhook decides."""
         if (leave.leaves_at_once or leave.is_early) and any(leave.reads()):
             raise DependsOnCall("where the step leads")
         return leave.enter(Frame({})) if leave.leaves_at_once else None
@@ -53,7 +49,7 @@ EVERY_CALL: Final = EveryCall()
 
 
 def drafts_of(step: Step, again: Again, frame: Frame | EveryCall) -> list[Draft]:
-    """The actions to play: the prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
+    """The prompts of `again`, then the whole step, or only its `input` without `reprompt`."""
     drafts = frame.render(step.parts)
     if not again.reprompt:
         drafts = drafts[next((index for index, draft in enumerate(drafts) if asks(draft)), 0) :]
@@ -69,14 +65,7 @@ def are_open_ended(drafts: Iterable[Draft]) -> bool:
 
 
 def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None:
-    """The wait for an action's webhook; None if the action has no webhook.
-
-    Args:
-        draft: the action.
-        index: the wait's index in its turn.
-        step: the step that plays the action.
-        flow: the step's flow, as in `OpenWait`.
-    """
+    """Return None if the action has no webhook."""
     callback = draft.callback
     if callback is None:
         return None
@@ -84,10 +73,10 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 
 
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
-    """The tail after the `input` of a step: what its `error` exit plays before the next webhook would be needed.
+    """What the `error` exit of a step plays, if webhooks fail, before the next webhook would be needed.
 
-    The tail is played only if webhooks fail. If it is None, the failsafe NCCO is played instead: also if the exit leads
-    to another flow, unless this flow plays the same in all calls.
+    If it is None, the failsafe NCCO is played instead: also if the exit leads to another flow, unless that flow plays
+    the same in all calls.
     """
     target = step.error or flow.error
     if target is None or target.step == step.name:
@@ -131,11 +120,8 @@ def failsafe_tail(failsafe: Iterable[Mapping[str, Any]]) -> list[Draft]:
 def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, bool]) -> list[dict[str, Any]]:
     """The beginning of an NCCO that needs no webhook of ours.
 
-    It ends before the first question, message or other action that it cannot contain, and before the prompts for that.
-
-    Args:
-        ncco: the NCCO of a turn.
-        callbacks: its callback URLs, and whether their webhooks decide how the call continues.
+    It ends before the prompts for the first action that needs one, such as a question or a message.
+    `callbacks` maps each callback URL to whether its webhook decides how the call continues.
     """
     kept: list[dict[str, Any]] = []
     for action in ncco:
@@ -152,7 +138,7 @@ def without_webhooks(ncco: Iterable[Mapping[str, Any]], callbacks: Mapping[str, 
 
 
 def _plain(action: Mapping[str, Any], *, is_heard: bool) -> dict[str, Any]:
-    """An action without what needs a webhook; `is_heard`: the called party would hear a flow of ours."""
+    """Remove what needs a webhook. If `is_heard`, the called party would hear a flow of ours."""
     plain = {name: value for name, value in action.items() if name not in _NOT_IN_TAIL}
     if is_heard:  # the URL of `onAnswer` would lead to a server that does not respond
         (endpoint,) = plain["endpoint"]

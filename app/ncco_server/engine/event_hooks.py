@@ -1,69 +1,72 @@
-"""The hooks of a call's events: during the call, when the caller leaves, and at its end."""
+"""What a call's events cause, during the call, when the caller leaves, and at its end: hooks, and changes of rows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 from ncco_server.engine.outcome import event_of
 from ncco_server.engine.scope import Scopes
 from ncco_server.engine.session import OWN_LEG, Session, TurnContext, WaitRef
-from ncco_server.flow.language.hooks import SentHook, event_record
+from ncco_server.errors import RenderError
+from ncco_server.flow.language.hooks import Hook, Later, SentHook, event_record
 from ncco_server.flow.model import Flow
 from ncco_server.flow.templates.budget import Budget
 from ncco_server.ncco.webhooks import StatusWebhook, Webhook
 from ncco_server.results import DecidedResult
+from ncco_server.table_rows import RowChange
 
 HANGUP = "hangup"
-"""The name of the event when a caller leaves before the flow has ended."""
 ENDED = "ended"
-"""The name of the event at the end of every call."""
 NO_WEBHOOK = Webhook()
-"""Stands in for the webhook if the end of a call was never reported."""
+"""Used if the end of a call was never reported."""
+
+UNSAVED = "save"
+"""The name of the hook that stands for a row that cannot be saved: it is parked, so that somebody can look at it."""
 
 
-def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks for a wait's webhook, whether or not the wait is still open.
+class EventEffects(NamedTuple):
+    """What an event causes: hooks to send, and changes of tables' rows."""
 
-    These are the hooks in the step's `events`; if the step has none for the event, those in its flow's `events`.
-    """
+    hooks: tuple[Hook, ...] = ()
+    saves: tuple[RowChange, ...] = ()
+
+
+NO_EFFECTS = EventEffects()
+
+
+def observe(flow: Flow, session: Session, ref: WaitRef, webhook: Webhook, context: TurnContext) -> EventEffects:
+    """The hooks for a wait's webhook, even if the wait is closed: those of the step, or if it has none, of its flow."""
     where = place_of_wait(session, ref)
     if where is None:
-        return ()
+        return NO_EFFECTS
     name = event_of(webhook)
     scopes = Scopes(flow, session, context, Budget())
     scopes.use(where[0])
     step = scopes.flow.steps[where[1]]
-    hooks = step.events.get(name) or scopes.flow.events.get(name, ())
-    return _render(scopes, hooks, event_record(name, webhook), step.name)
+    later = step.events.get(name) or scopes.flow.events.get(name, ())
+    return _render(scopes, later, event_record(name, webhook), step.name)
 
 
 def hang_up(
     flow: Flow, session: Session, webhook: Webhook, context: TurnContext, seen: frozenset[str] = frozenset()
-) -> tuple[Any, ...]:
+) -> EventEffects:
     """The hooks of a call whose caller leaves early; none once the flow has ended.
 
     A flow whose last action is a `conversation` ends only when the platform ends the conversation.
-
     The first `events` with such hooks are used: the step's, its flow's, then those of each step and flow that waits.
-
-    Args:
-        flow: the flow at the revision of the session.
-        session: the session of the leg that ended.
-        webhook: the webhook that reports the end.
-        context: the values for the hooks.
-        seen: the statuses recorded for the waits of the latest turn.
+    `seen` contains the statuses recorded for the waits of the latest turn.
     """
     step = _left_step(session, webhook, seen)
     if not step:
-        return ()
+        return NO_EFFECTS
     scopes = Scopes(flow, session, context, Budget())
     for name, inner in [(session.at, step), *((level.flow, level.step) for level in reversed(session.callers))]:
         scopes.use(name)
-        hooks = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
-        if hooks:
-            return _render(scopes, hooks, event_record(HANGUP, webhook), inner)
-    return ()
+        later = scopes.flow.steps[inner].events.get(HANGUP) or scopes.flow.events.get(HANGUP)
+        if later:
+            return _render(scopes, later, event_record(HANGUP, webhook), inner)
+    return NO_EFFECTS
 
 
 def ended(
@@ -74,29 +77,26 @@ def ended(
     *,
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
-) -> tuple[Any, ...]:
-    """The hooks for the end of a call, however it ended. Only one flow sends its hooks.
+) -> EventEffects:
+    """The hooks for the end of a call, however it ended. `webhook` is None if Vonage never reported the end.
 
-    This is the first flow with `ended`: the flow that the call was in, the flows that wait for it, or the flow that the
-    call began in. The hooks' `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
-
-    The arguments are those of `hang_up`, and the result that the call has now. `webhook` is None if Vonage never
-    reported the end.
+    Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
+    call began in. Their `flow` and `step` always say where the call was; `step` is "" if the flow had ended.
     """
     scopes = Scopes(flow, session, context, Budget())
     for name in (session.at, *(level.flow for level in reversed(session.callers)), flow.name):
         scopes.use(name)
-        if hooks := scopes.flow.events.get(ENDED):
+        if later := scopes.flow.events.get(ENDED):
             left = _left_step(session, webhook, seen) if webhook else ""
             how = "lost" if webhook is None else HANGUP if left else "completed"
             own = decided.own or session.returned
             event = event_record(ENDED, webhook or NO_WEBHOOK, how, own, decided.result)
-            return _render(scopes, hooks, event, left or session.step, session.at or flow.name)
-    return ()
+            return _render(scopes, later, event, left or session.step, session.at or flow.name)
+    return NO_EFFECTS
 
 
 def may_report_hang_up(flow: Flow, session: Session) -> bool:
-    """Whether `hang_up` may return hooks, as far as that can be told without the statuses of the call."""
+    """Whether `hang_up` may return hooks, for any statuses of the call."""
     last = (session.step, *(observer.step for observer in session.observers))
     for name, left in ((session.at, last), *((level.flow, (level.step,)) for level in session.callers)):
         at = flow.named(name)
@@ -117,19 +117,15 @@ def _left_step(session: Session, webhook: Webhook, seen: frozenset[str]) -> str:
     return "" if _dial_was_last(session, ended_by, seen) else step
 
 
-def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Any, ...]:
-    """The hooks of a placed call that reached nobody; their `event.name` and `event.status` are the outcome.
+def not_reached(flow: Flow, session: Session, outcome: str, context: TurnContext) -> tuple[Hook, ...]:
+    """The hooks of a placed call that reached nobody.
 
-    Args:
-        flow: the flow, which has `outbound`.
-        session: a new session with the number, the ID of the request and the params.
-        outcome: Vonage's last status, `expired`, `refused` or `unknown`.
-        context: the values for the hooks.
+    `outcome` is Vonage's last status, `expired` or `unknown`; it becomes `event.name` and `event.status`.
     """
     outbound = flow.outbound
     hooks = outbound.hooks_for(outcome) if outbound is not None else ()
     scopes = Scopes(flow, session, context, Budget())
-    return _render(scopes, hooks, event_record(outcome, StatusWebhook(status=outcome)), "")
+    return _render(scopes, hooks, event_record(outcome, StatusWebhook(status=outcome)), "").hooks
 
 
 def _dial_was_last(session: Session, ended_by: str | None, seen: frozenset[str]) -> bool:
@@ -152,8 +148,20 @@ def place_of_wait(session: Session, ref: WaitRef) -> tuple[str, str] | None:
 
 
 def _render(
-    scopes: Scopes, hooks: tuple[SentHook, ...], event: Mapping[str, str], step: str, flow: str = ""
-) -> tuple[Any, ...]:
-    """The rendered hooks of a flow. They report this flow, unless another `flow` is given."""
+    scopes: Scopes, later: tuple[Later, ...], event: Mapping[str, str], step: str, flow: str = ""
+) -> EventEffects:
+    """With "" as `flow`, the hooks report the flow of `scopes`."""
     names = scopes.names() | {"event": event, "flow": flow or scopes.flow.name, "step": step}
-    return tuple(hook.render(names) for hook in hooks)
+    hooks: list[Hook] = []
+    saves: list[RowChange] = []
+    for each in later:
+        if isinstance(each, SentHook):
+            hooks.append(each.render(names))
+            continue
+        try:
+            change = each.change(names)
+        except RenderError as error:
+            hooks.append(Hook(UNSAVED, "", problem=f"{error.code}: {error}"))
+        else:
+            saves += [change] if change is not None else []
+    return EventEffects(tuple(hooks), tuple(saves))

@@ -1,4 +1,4 @@
-"""What a caller got from a turn, found where a step is entered."""
+"""What a caller got from a turn, found from the steps that it entered."""
 
 from __future__ import annotations
 
@@ -12,14 +12,7 @@ from ncco_server.results import ASKED, CHOSEN, HOURS, PLAYED, TurnFacts
 def facts_of(
     entered: Iterable[tuple[Flow, Step]], now: datetime, *, has_chosen: bool = False, is_over: bool = False
 ) -> TurnFacts:
-    """The facts of a turn.
-
-    Args:
-        entered: the steps that the turn entered, in order, each with its flow.
-        now: the time of the turn.
-        has_chosen: whether the caller chose something from a menu.
-        is_over: whether the flow is played to its end after this turn.
-    """
+    """`entered` is in order; `is_over` says that the flow is played to its end after this turn."""
     heard = PLAYED if is_over else 0
     rang = ""
     own = ""

@@ -28,7 +28,6 @@ class HandlerTurn:
     Attributes:
         ncco: what the caller hears next; [] before a function.
         waits_for: the name of the wait or of the function; "" if the handler does not go on.
-        arguments: those of the function.
         problem: why the call took the error exit; "" if it did not.
     """
 
@@ -110,7 +109,7 @@ def _link(ref: WaitRef) -> str:
 
 
 def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
-    """The flow of a handler. Raises ValueError."""
+    """Raises ValueError."""
     given = GivenHandler.of(handler, folder or Path(handler.file).parent)
     if folder is None:
         project = load({f"flows/{given}": given.text}, handlers=(given,))
@@ -124,7 +123,7 @@ def _loaded(handler: CallFlow, folder: Path | None) -> Flow:
 
 
 def _checked(number: int, step: Step, result: Any) -> Any:
-    """The result of a wait, as it is stored. Raises ValueError if the wait cannot have it."""
+    """Return the result as it is stored. Raises ValueError if the wait cannot have it."""
     ways = [way.name for way in step.exit.ways if not way.target.is_end]
     results = [each for way in ways if way != "collected" for each in results_of(step, way)]
     if result in results or ("collected" in ways and isinstance(result, str)):
@@ -134,7 +133,7 @@ def _checked(number: int, step: Step, result: Any) -> Any:
 
 
 def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
-    """The turn, with the results of its functions taken from those that are left. Raises _NoMoreResults, ValueError."""
+    """Play the turn; its functions take their results from `left`. Raises _NoMoreResults, ValueError."""
     try:
         wanted = next(playing)
         while True:
@@ -154,7 +153,7 @@ def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
 
 
 def _answer(code: Called, number: int, result: Any) -> LookupAnswer:
-    """What a function returned, as it is stored. Raises ValueError."""
+    """Return the result as it is stored. Raises ValueError."""
     if isinstance(result, RunFailed):
         return LookupAnswer(None, str(result) or "the function failed")
     try:

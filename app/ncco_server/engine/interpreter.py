@@ -1,7 +1,7 @@
 """Plays a flow, from one webhook to the next NCCO.
 
-Each function that plays a turn is a generator: it yields its requests (a tuple of `Lookup`s, to be made concurrently),
-is sent a tuple of the answers, and returns a `Turn`. Nothing is stored before the generator returns.
+Functions that play a turn are generators: each yields a tuple of `Lookup`s, to be made concurrently, is sent a tuple
+of the answers, and returns a `Turn`. Nothing is stored before it returns.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ Playing: TypeAlias = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Res
 
 
 def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
-    """Enter the `target` of `step`, and the steps after it. Roll back each step whose NCCO Vonage would refuse."""
+    """Enter `target` and the steps after it. Roll back each step whose NCCO Vonage would refuse."""
     run.start_step(run.context.now)
     if not run.enter_stretch(target):
         yield from _walk(run, target, step)
@@ -84,7 +84,7 @@ def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
 
 
 def _follow(run: Run, target: Target) -> Playing[Step | None]:
-    """The step that a target leads to, in this flow or another; None if the call ends. Raises RenderError."""
+    """Return None if the call ends. Raises RenderError."""
     name = target.step
     if target.runs is not None:
         run.note("ran", run.step, target.runs.flow, where=target.place)
@@ -132,7 +132,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 
 def _play(run: Run, step: Step) -> Target | None:
-    """Set the variables of a step and play it; returns its jump target, or None if it waits. Raises RenderError."""
+    """Return the jump target, or None if the step waits. Raises RenderError."""
     if step.sets and not step.saves:
         set_all(run, step.sets)
     names = run.scopes.names()
@@ -156,7 +156,7 @@ def _play(run: Run, step: Step) -> Target | None:
 
 
 def ask(run: Run, step: Step) -> Playing[None]:
-    """Make a step's lookups concurrently. If a lookup fails, its `ok` is false and the call continues."""
+    """Make a step's lookups concurrently. If one fails, its `ok` is false and the call continues."""
     names = run.scopes.names()
     asked = []
     for lookup in step.asks:
@@ -172,7 +172,7 @@ def ask(run: Run, step: Step) -> Playing[None]:
 
 
 def _lookup(run: Run, step: Step, lookup: AskedLookup, names: Names) -> Lookup:
-    """A lookup with its request, rendered for this call. Raises RenderError."""
+    """Raises RenderError."""
     request = lookup.request(names)
     if isinstance(request, TableRead | TableSearch):
         request = request._replace(at_ms=_milliseconds(run), pending=tuple(run.saves))
@@ -214,7 +214,7 @@ def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
 
 
 def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, LookupAnswer]]) -> None:
-    """Put the answers of a step into scope together, since one answer may contain a sensitive value of another.
+    """Put the answers of a step into scope together, since one may contain a sensitive value of another.
 
     Each answer has its lookup and the token of its request.
     """
@@ -230,7 +230,7 @@ def _keep_answers(run: Run, step: Step, answers: list[tuple[AskedLookup, str, Lo
 
 
 def _roll_back(run: Run, step: Step | None, error: RenderError) -> tuple[Target | None, Step | None]:
-    """Roll back the failed step; return the target of its error exit (None for the failsafe) and that exit's step."""
+    """Return the target of the failed step's error exit (None for the failsafe) and the step with that exit."""
     where = step.place if step else None
     run.note("failed", step.name if step else "", error.code, where=where, because=run.scopes.shown(error))
     run.roll_back_last(step)
@@ -267,7 +267,7 @@ def replace_refused_steps(run: Run) -> Playing[None]:
 
 
 def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
-    """Assign variables in order: each value sees the assignments before it. Raises RenderError."""
+    """Assign in order: each value sees the assignments before it. Raises RenderError."""
     for assignment in assignments:
         value = assignment.value
         run.scopes.assign(assignment.name, value.render(run.scopes.names()), is_literal=value.is_literal)
@@ -276,14 +276,9 @@ def set_all(run: Run, assignments: Iterable[Assignment]) -> None:
 def begin(
     flow: Flow, session_id: str, call: Call, context: TurnContext, given: Mapping[str, str] = NOTHING
 ) -> Playing[Turn]:
-    """The first turn of a call: enters the flow's start step.
+    """The first turn of a call.
 
-    Args:
-        flow: the flow that takes the call.
-        session_id: the key of the new session.
-        call: the data of the answer webhook.
-        context: external values.
-        given: texts for the flow's params; a param keeps its default if the text does not fit the param's type.
+    `given` has texts for the flow's params; a param keeps its default if its text does not fit.
     """
     budget = Budget()
     is_handler = flow.handler is not None and not given
@@ -305,13 +300,8 @@ def begin_placed(
 ) -> Playing[Turn]:
     """The first turn of a placed call that somebody answered.
 
-    Args:
-        flow: a flow with `outbound`.
-        session_id: the key of the new session.
-        call: the data of the answer webhook.
-        values: the params, cast to their types.
-        context: external values.
-        detected: `human`, `machine` or `beep` if the result of machine detection came first; otherwise "".
+    `values` are the params, cast to their types. `detected` is `human`, `machine` or `beep` if the result of machine
+    detection came first, otherwise "".
     """
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
@@ -323,16 +313,9 @@ def begin_placed(
 def detected(
     flow: Flow, session: Session, outcome: str, values: Mapping[str, Any], context: TurnContext
 ) -> Playing[Turn | None]:
-    """The turn caused by machine detection; None if the result does not steer the call.
+    """The turn caused by machine detection (`human`, `machine` or `beep`); None if the result does not steer the call.
 
-    The result leads out of all flows that were run, to a step of the flow that declares `outbound`.
-
-    Args:
-        flow: the flow at the revision of the session.
-        session: the session of the placed call.
-        outcome: `human`, `machine` or `beep`.
-        values: the params as in `begin_placed`, for a call that has left the flow.
-        context: external values.
+    It leads out of all flows that were run, to a step of the flow that declares `outbound`. `values` are its params.
     """
     target = flow.outbound.ways.get(outcome) if flow.outbound is not None else None
     if target is None or not awaits_detection(session):
@@ -345,10 +328,7 @@ def detected(
 
 
 def awaits_detection(session: Session) -> bool:
-    """Whether a result of machine detection can still steer the call: until the called person answers a question.
-
-    This is as long as the call waits in its first step, even if the question was repeated.
-    """
+    """Whether machine detection can still steer the call: while it waits in its first step, even repeatedly."""
     return session.turn - 1 == session.tries + session.asr_errors
 
 
@@ -359,19 +339,14 @@ def new_session(flow: Flow, session_id: str, call: Call, values: Mapping[str, An
 
 
 def param_of_query(type_: Kind, text: str) -> Any:
-    """Convert text from the query to the value of a param. Commas separate entries of a list. Raises ValueError."""
+    """Convert a param from the query; commas separate entries of a list. Raises ValueError."""
     return type_.cast([each.strip() for each in text.split(",") if each.strip()] if type_.family == "list" else text)
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
-    """The first turn of a called party's leg: the party hears the flow in `onAnswer`.
+    """The first turn of a called party's leg, which hears the flow in `onAnswer` that `wait.runs` names.
 
-    Args:
-        flow: the flow of the call that dialled, at its revision.
-        session_id: the ID of the new leg's session.
-        parent: the session of the call that dialled.
-        wait: the wait of the connect, whose `runs` names the flow.
-        context: external values.
+    `flow` and `parent` are those of the call that dialled.
     """
     runs = wait.runs or {}
     heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
@@ -392,7 +367,6 @@ def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, c
 
 
 def _start(run: Run, target: Target) -> Playing[Turn]:
-    """The first turn of a call or a leg."""
     run.trace.append(begun(run.scopes.flow))
     yield from _enter(run, target)
     return run.finish("answer")
@@ -409,13 +383,8 @@ def resume(
 ) -> Playing[Turn | None]:
     """The turn caused by a webhook of an open wait, or None if the webhook does not steer.
 
-    Args:
-        flow: the flow at the session's revision.
-        session: the state whose latest turn opened `wait`.
-        wait: the wait that the webhook arrived on.
-        webhook: the parsed webhook; None if it is unreadable, which takes the `error` exit.
-        context: external values.
-        seen: the statuses recorded for the waits of the latest turn.
+    `webhook` is None if it is unreadable, which takes the `error` exit. `seen` contains the statuses recorded for the
+    waits of the latest turn.
     """
     if not wait.steers:
         return None
@@ -436,7 +405,7 @@ def resume(
 
 
 def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step | None:
-    """The step that a handler waits in, which may be one that runs another flow; None if it does not go on."""
+    """The step that a handler waits in, which may run another flow; None if the handler does not go on."""
     scopes = Run(flow, session, context).scopes
     name = session.step
     while not scopes.is_outermost:
@@ -445,7 +414,7 @@ def waiting_handler(flow: Flow, session: Session, context: TurnContext) -> Step 
 
 
 def resume_with(flow: Flow, session: Session, step: Step, result: Any, context: TurnContext) -> Playing[Turn]:
-    """The turn after a handler got a result in a step, without a webhook: for tests of handlers."""
+    """The turn after a handler got a result without a webhook: for tests of handlers."""
     run = Run(flow, session, context)
     while not run.scopes.is_outermost:
         run.scopes.leave()
@@ -467,8 +436,8 @@ def fail(flow: Flow, session: Session, context: TurnContext, because: str) -> Pl
 def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext) -> Turn | None:
     """What the `error` exit of the start step plays before it needs a webhook; None if that is nothing.
 
-    Nothing about the call is known or can be stored, so variables and lookups have their defaults. Its NCCO has no
-    callback URLs. Numbers are checked and counted as in any other turn.
+    Nothing about the call is known or stored, so variables and lookups have their defaults. The NCCO has no callback
+    URLs. Numbers are checked and counted as in any other turn.
     """
     session = new_session(flow, session_id, call)._replace(step=flow.start)
     playing = fail(flow, session, context, "the store is unavailable")
@@ -489,7 +458,7 @@ def without_store(flow: Flow, session_id: str, call: Call, context: TurnContext)
 
 
 def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[Turn | None]:
-    """Let the step's exit decide, and enter the target or play the step again. None if the exit ignores the outcome."""
+    """Return None if the exit ignores the outcome."""
     before = run.before
     if wait.sensitive:
         run.scopes.secrets.learn([outcome.digits, outcome.text])
@@ -537,7 +506,7 @@ def _decide(run: Run, step: Step, wait: OpenWait, outcome: Outcome) -> Playing[T
 
 
 def _heard_by_handler(decision: Decision) -> Any:
-    """What a handler gets as the result of a wait: None after the last failed attempt."""
+    """None stands for the last failed attempt."""
     if decision.outcome == "collected":
         (value,) = decision.values.values()
         return value
@@ -545,7 +514,7 @@ def _heard_by_handler(decision: Decision) -> Any:
 
 
 def _play_again(run: Run, step: Step, decision: Decision) -> Playing[None]:
-    """Ask the same step again, or dial the next target of its list, with the values that the step was entered with."""
+    """Ask again, or dial the next target of the list, with the values that the step was entered with."""
     if isinstance(decision.move, Again):
         run.tries += decision.move.counts_try
         run.asr_errors += not decision.move.counts_try

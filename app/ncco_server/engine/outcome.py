@@ -1,8 +1,8 @@
 """Determines the outcome that a webhook reports, for the server, the simulator and the prover.
 
-The called party of a `connect` may first hear a flow of its own. The two parties are connected when the NCCO of that
-flow ends, and no NCCO action can hang up. So a called party that declines is kept waiting until it hangs up. If
-anything fails, the called party is connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
+The called party of a `connect` may first hear a flow of its own. The parties are connected when its NCCO ends, and no
+action can hang up. So a party that declines is kept waiting until it hangs up. If anything fails, the party is
+connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
 """
 
 from __future__ import annotations
@@ -19,16 +19,19 @@ from ncco_server.ncco.statuses import BEEP, DIAL_FAILURES, PICKED_UP
 from ncco_server.ncco.webhooks import AnswerWebhook, InputWebhook, NotifyWebhook, SpeechResult, StatusWebhook, Webhook
 
 REACHED = "step.reached"
-"""The name of the notify before a step that starts only when the caller reaches it. Flows cannot use this name."""
+"""The name of the notify before a step that starts when the caller reaches it. Flows cannot use it."""
 
 JOINED: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 0.1}
-"""Plays nothing: an NCCO needs at least one action. Source: NCCO reference, Wait (the shortest timeout)."""
+"""Plays nothing: an NCCO needs at least one action.
+
+Source: NCCO reference, Wait (the shortest timeout).
+"""
 
 APART: Final[Mapping[str, Any]] = {"action": "wait", "timeout": 7200}
 """Keeps a party that declined from being connected. Source: NCCO reference, Wait (the longest timeout)."""
 
 MOST_RESULTS = 10
-"""Maximum number of speech results to compare with phrases, best first; our choice."""
+"""Maximum number of speech results to compare, best first; our choice."""
 
 _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 
@@ -36,14 +39,14 @@ _SOMEBODY_ANSWERED = PICKED_UP | {"completed"}
 def hear_input(asked: Asked, webhook: InputWebhook) -> Outcome:
     """The outcome of an `input` webhook.
 
-    The first row that applies decides:
+    The first rule that applies decides:
 
-    1. digits that are a key of the menu (also when `timed_out` is true): that choice; digits win over speech.
+    1. digits that are a key of the menu, even if `timed_out` is true: that choice; digits win over speech.
     2. digits, if a number was requested: collected.
-    3. digits, but no such choice: nomatch (dtmf).
+    3. other digits: nomatch (dtmf).
     4. a speech result with sufficient confidence that contains a phrase as whole words: that choice, the
        longest phrase first, then the next-best result; any such result if free speech was requested: collected.
-    5. speech results, but none matches (speech) or all are below the confidence (low_confidence): nomatch.
+    5. other speech results: nomatch (speech, or low_confidence if all are below the confidence).
     6. no results and `speech.error`, if speech was requested: asr_error, which is not the caller's fault.
     7. nothing at all: noinput.
 
@@ -108,9 +111,9 @@ def _longest_phrase(phrases: Mapping[str, str], text: str) -> str | None:
 
 
 def hear_status(webhook: StatusWebhook) -> Outcome:
-    """The outcome of a dial with this call status: the status itself, or `beep` for the beep of an answering machine.
+    """The call status, or `beep` of an answering machine.
 
-    Source: webhook reference, Call status events and machine detection.
+    Source: webhook reference, Call status, machine detection.
     """
     more = webhook.sub_state or webhook.detail
     because = f"Vonage reported {webhook.status or ''}" + (f" ({more})" if more else "")
@@ -126,11 +129,11 @@ def event_of(webhook: Webhook) -> str:
 
 
 def hear_connected(seen: frozenset[str]) -> Outcome:
-    """The outcome of the notify after a connect, given the statuses that were reported for the called party.
+    """The outcome of the notify after a connect, given the statuses reported for the called party.
 
-    The caller reaches the `notify` after talking to that party, and also when the event of a failed dial was lost. If
-    no answer was reported, the outcome is `failed`, so that a lost `busy` never takes the path of a completed call. If
-    the party answered but declined, the outcome is a failure too.
+    The caller also reaches the `notify` if the event of a failed dial was lost. So without a reported answer the
+    outcome is `failed`: a lost `busy` never takes the path of a completed call. A party that answered but declined is a
+    failure.
     """
     declined = sorted(seen & set(DIAL_FAILURES))
     if declined:
@@ -141,11 +144,9 @@ def hear_connected(seen: frozenset[str]) -> Outcome:
 
 
 def declined(returned: str, *, is_over: bool) -> str:
-    """The outcome of a dial whose called party heard a flow, but was not connected; "" if the party was connected.
+    """The outcome of a dial whose called party heard a flow but was not connected; "" if it was connected.
 
-    Args:
-        returned: the outcome that the flow returned; "" for none.
-        is_over: whether the flow was played to the end.
+    `returned` is the outcome that the flow returned, "" for none; `is_over` says that it was played to the end.
     """
     if returned in DIAL_FAILURES:
         return returned
@@ -153,11 +154,11 @@ def declined(returned: str, *, is_over: bool) -> str:
 
 
 ASR_ERRORS = 2
-"""Number of speech recognition errors in a step that do not count as failed attempts."""
+"""Speech recognition errors in a step that do not count as failed attempts."""
 
 
 def hear(step: Step, session: Session, wait: OpenWait, webhook: Webhook | None, seen: frozenset[str]) -> Outcome | None:
-    """The outcome of a webhook on a wait that steers; None if the webhook does not steer, `error` if unreadable."""
+    """Return None if the webhook does not steer, the outcome `error` if it is unreadable."""
     match wait.kind:
         case "input":
             return _hear_answer(step, session, webhook)

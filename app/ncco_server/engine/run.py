@@ -29,16 +29,7 @@ _NO_NUMBER = "an entry of the list is not a phone number"
 
 
 class Savepoint(NamedTuple):
-    """The state of a turn before a step was entered.
-
-    Attributes:
-        step: the step.
-        built: the position in the NCCO, from `NccoBuilder.mark`.
-        hooks: the number of hooks.
-        saves: the number of changes of tables' rows.
-        entered: the number of entered steps.
-        scopes: the variables and lookups, from `Scopes.state`.
-    """
+    """The state of a turn before `step` was entered; `hooks`, `saves` and `entered` are counts."""
 
     step: Step
     built: tuple[int, int, int]
@@ -52,17 +43,9 @@ class Run:
     """Builds one turn; each turn has its own instance.
 
     Attributes:
-        root: the flow that the call began in.
-        before: the session before the turn.
-        scopes: the flows that the call is in, and the names that values can use.
-        hooks, saves: the hooks to send and the rows of tables to change, so far.
-        trace: the lines of the turn's trace so far.
         asked: how often each lookup was made, for idempotency keys.
-        entered: the entered steps, each with its flow, without those that were rolled back.
-        has_chosen: whether the caller chose something from a menu.
-        called: the functions of handlers that were called.
+        entered: the entered steps, without those that were rolled back.
         step: the current step; "" after the last one.
-        tries, asr_errors, position: the counters of that step, as in `Session`.
         returned: the outcome that the flow of a called party has returned.
         last_conversation: the step whose `conversation` ends the NCCO; "" if none does.
     """
@@ -119,15 +102,12 @@ class Run:
         )
 
     def start_step(self, now: datetime) -> None:
-        """Reset the counters, because the step is entered and not repeated."""
+        """Reset the counters of attempts."""
         self.tries = self.asr_errors = self.position = 0
         self.scopes.entered_at = now
 
     def come_back(self, target: Target) -> Step | None:
-        """Return to the step that ran the current flow, with the result in `target`; None if no step waits.
-
-        Raises RenderError.
-        """
+        """Return to the step that ran the current flow; None if no step waits. Raises RenderError."""
         if self.scopes.is_outermost:
             self.returned = target.returns
             return None
@@ -154,19 +134,19 @@ class Run:
 
     @property
     def _builder(self) -> NccoBuilder:
-        """The builder of the NCCO, which is created with the first action."""
+        """Create the builder with the first action."""
         if self._built is None:
             before = self.before
             self._built = NccoBuilder(self.root, before.id, before.turn + 1, before.dialled, self.context)
         return self._built
 
     def frame(self, names: Mapping[str, Any], position: int = 0, waited: float = 0.0) -> Frame:
-        """The frame of a step: the names that its parts and its exit can use, and which numbers may be dialled."""
+        """The names that a step's parts and exit can use, and which numbers may be dialled."""
         dialled = self._built.dialled if self._built else self.before.dialled
         return Frame(names, position, waited, self._may_dial, self.context.dial_limit - dialled)
 
     def _may_dial(self, number: str) -> bool:
-        """Whether a computed number of a list may be dialled. The trace shows each refused number once."""
+        """The trace shows each refused number once."""
         refused = refusal(number, self.context.dial_allow)
         if refused and self.step and number not in self._refused:
             self._refused.add(number)
@@ -179,8 +159,8 @@ class Run:
         """Whether a step starts only when the caller reaches it, not while the NCCO before it is built.
 
         This applies to steps that make a lookup, change a table, send a hook, set the result or hold the caller, after
-        an action of unknown length. After prompts they start immediately, so that their data is ready when the prompts
-        end. Our choice.
+        an action of unknown length. After prompts they start at once, so that their data is ready when the prompts end.
+        Our choice.
         """
         return (
             bool(step.asks or step.sends or step.saves or step.result or step.exit.asks_again)
@@ -188,33 +168,31 @@ class Run:
         )
 
     def holds_again(self, step: Step) -> bool:
-        """Whether this turn has come back to the step with the `hold`, which then plays even if its condition is true.
+        """Whether this turn has come back to a `hold`, which then plays even if its condition is true.
 
         So a queue in which nobody can be rung does not loop endlessly within one turn. Our choice.
         """
         return step.exit.asks_again and any(mark.step is step for mark in self._marks[:-1])
 
     def wait_for(self, step: Step) -> None:
-        """Let `step` start when the caller reaches it: add a checkpoint that reports this."""
+        """Add a checkpoint, so that `step` starts when the caller reaches it."""
         self.note("reaches", step.name, REACHED, where=step.place, because="it begins when the caller reaches it")
         self._builder.add_checkpoint(
             self.scopes.flow, step, checkpoint(REACHED, step.place, steers=True), self.frame(self.scopes.names())
         )
 
     def play(self, step: Step, frame: Frame, again: Again = ENTERED) -> None:
-        """Add the actions of a step of the current flow; see `NccoBuilder.play`. Raises RenderError."""
+        """Raises RenderError."""
         self._builder.play(Origin(self.scopes.flow, step, frame), self._waiting, again)
 
     def _waiting(self) -> Iterator[Origin]:
-        """The steps that wait for the current flow, the innermost first."""
         for flow, step, names in self.scopes.waiting():
             yield Origin(flow, step, self.frame(names))
 
     def enter_stretch(self, target: Target) -> bool:
-        """Enter a step and play everything up to the next wait or the end of the call, if everything is precomputed.
+        """Enter a step and play everything up to the next wait or the end of the call.
 
-        Returns False and plays nothing if the steps must be played one by one: they are not all precomputed, or the
-        precomputed actions do not fit this call.
+        Returns False and plays nothing if not all steps are precomputed, or the actions do not fit this call.
         """
         flow = self.scopes.flow
         if target.step is None or target.sets:
@@ -230,7 +208,7 @@ class Run:
         return stretch is not None and self._play_ready(stretch, entered=1)
 
     def _play_ready(self, stretch: Stretch, *, entered: int) -> bool:
-        """Play a stretch, of which this many steps (0 or 1) were entered before."""
+        """`entered` says how many steps of the stretch (0 or 1) were entered before."""
         if len(self._marks) + len(stretch.steps) > STEP_LIMIT or (self._built and self._built.drafts):
             return False
         before = self.before
@@ -260,7 +238,6 @@ class Run:
         self._decided = step, self.scopes.state
 
     def roll_back(self, mark: Savepoint) -> None:
-        """Remove everything added since `mark`."""
         del self._marks[self._marks.index(mark) :]
         del self.hooks[mark.hooks :]
         del self.saves[mark.saves :]
@@ -279,7 +256,7 @@ class Run:
     def error_target(self, step: Step | None) -> tuple[Target | None, Step | None]:
         """Where the call goes if `step` fails, and the step with that error exit; None for the failsafe.
 
-        If a flow does not handle the failure, the call leaves that flow, and the step that runs the flow fails.
+        If a flow does not handle the failure, the call leaves it, and the step that runs the flow fails.
         """
         while True:
             target = self._error_exit(step)
@@ -288,10 +265,7 @@ class Run:
             step = self.scopes.leave()
 
     def _error_exit(self, step: Step | None) -> Target | None:
-        """Where the call goes if `step` fails: its own `error`, or else that of its flow; None if both are used up.
-
-        Never returns a step that has failed in this turn, or the same target twice.
-        """
+        """The step's own `error`, or else its flow's: never a step that failed in this turn, or a target twice."""
         flow = self.scopes.flow
         if step is not None:
             self._used_exits.add((flow.name, step.name))
@@ -303,7 +277,7 @@ class Run:
         return None
 
     def fault(self) -> tuple[Savepoint, Issue] | None:
-        """The first error that would make Vonage refuse the NCCO, and the step that caused it; None if it is valid."""
+        """The first error for which Vonage would refuse the NCCO, and the step that caused it."""
         found = None if self._ready else self._builder.fault()
         if found is None:
             return None
@@ -312,7 +286,7 @@ class Run:
         return (marks or self._marks)[-1], issue
 
     def finish(self, outcome: str) -> Turn:
-        """The finished turn. Sensitive values are replaced with tokens."""
+        """Sensitive values are replaced with tokens."""
         before = self.before
         scopes = self.scopes
         stored = None
@@ -373,7 +347,7 @@ class Run:
         )
 
     def _facts(self, *, is_over: bool, has_dialled: bool) -> TurnFacts:
-        """What the caller got from the turn. The failsafe gives them nothing."""
+        """The failsafe gives the caller nothing."""
         if self.is_failsafe:
             return NO_FACTS
         facts = facts_of(self.entered, self.context.now, has_chosen=self.has_chosen, is_over=is_over)

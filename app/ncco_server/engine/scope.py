@@ -31,7 +31,7 @@ NOTHING_HEARD: Mapping[str, Any] = {"digits": "", "text": "", "confidence": 0.0}
 """The value of `input` before the first question."""
 
 _NUMBER = re.compile(r"\+?[1-9][0-9]{6,14}")
-"""Matches a number that can be called back, but not a word such as `anonymous`, a SIP address, or "".
+"""Matches a number that can be called back, but not `anonymous`, a SIP address, or "".
 
 Source: ITU-T E.164 (15 digits at most); the minimum is our choice.
 """
@@ -62,29 +62,27 @@ def call_record(call: Call) -> dict[str, Any]:
 
 
 def heard_record(outcome: Outcome, *, sensitive: bool) -> dict[str, Any]:
-    """The record `input` after an outcome, as flows see it. A sensitive value is only in its variable."""
+    """A sensitive value is only in its variable."""
     confidence = {"confidence": outcome.confidence or 0.0}
     return confidence if sensitive else {"digits": outcome.digits, "text": outcome.text, **confidence}
 
 
 Hide: TypeAlias = Callable[[Variable, Any], str]
-"""A function that returns the token of a sensitive variable's value."""
 
 OBSERVER_LIMIT = 50
-"""Maximum number of `Observer`s of a call; the oldest are dropped first. Our choice."""
+"""The oldest are dropped first. Our choice."""
 
 
 class FlowScope(NamedTuple):
     """The variables and lookups of a call in one flow; immutable.
 
     Attributes:
-        variables: the values of variables by name, without the variables in `tokens`.
+        variables: without the variables in `tokens`.
         step: the step that runs another flow; "" in the flow that the call is in now.
         secrets: the sensitive variables that were assigned in this turn.
         tokens: the tokens of sensitive variables assigned in earlier turns, invisible to flows.
         asked: the lookups made in this turn.
-        hidden: the stored answers, with tokens, of lookups with sensitive fields from earlier turns, invisible to
-            flows.
+        hidden: the stored answers, with tokens, of earlier lookups with sensitive fields, invisible to flows.
     """
 
     flow: Flow
@@ -97,7 +95,7 @@ class FlowScope(NamedTuple):
     hidden: Mapping[str, Mapping[str, Any]] = NOTHING
 
     def __repr__(self) -> str:
-        """Shows the name of the flow, but no values, because they may be sensitive."""
+        """Values are left out, because they may be sensitive."""
         return f"<scope of {self.flow.name}>"
 
     def names(
@@ -114,15 +112,7 @@ class FlowScope(NamedTuple):
     ) -> Names:
         """The names that a value may use, without variables whose sensitive values are gone.
 
-        Args:
-            call: the result of `call_record`.
-            heard: the caller's input.
-            env: the environment variables for flows.
-            now: when the step was entered.
-            locale: the locale of the call.
-            budget: the turn's budget.
-            numbers: the numbers of the flow that the call began in.
-            with_hours: whether to include the opening hours.
+        `now` is when the step was entered; `numbers` are those of the flow that the call began in.
         """
         flow = self.flow
         names: dict[str, Any] = {
@@ -147,7 +137,7 @@ class FlowScope(NamedTuple):
         return Names(names, budget)
 
     def with_variable(self, name: str, value: Any) -> FlowScope:
-        """A copy of the scope with a variable set. A sensitive variable is stored after the turn only as a token."""
+        """A sensitive variable is stored after the turn only as a token."""
         variables = {**self.variables, name: value}
         if not self.flow.variables[name].sensitive:
             return FlowScope(self.flow, variables, *self[2:])
@@ -165,7 +155,7 @@ class FlowScope(NamedTuple):
         return self.secrets | {written(name, path) for name in self.asked & paths.keys() for path in paths[name]}
 
     def masked(self, name: str, mask: Callable[[str], str]) -> Mapping[str, Any]:
-        """The answer of a lookup as it is stored after the turn, with sensitive values masked."""
+        """The answer of a lookup as it is stored after the turn."""
         answer: Mapping[str, Any] = masked(self.lookups[name], self.flow.sensitive_paths.get(name, ()), mask)
         return answer
 
@@ -190,7 +180,7 @@ def new_scope(flow: Flow, given: Mapping[str, Any]) -> FlowScope:
 
 
 def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[FlowScope, ...]:
-    """The scopes of all flows in a session, the outermost flow first. The cipher decrypts `spoken` params."""
+    """The outermost flow comes first. The cipher decrypts `spoken` params."""
     flow = root.named(session.at) if session.at else root
     current = _restored(flow, cipher, session.variables, session.lookups)
     if not session.callers:
@@ -204,7 +194,7 @@ def scopes_of(root: Flow, session: Session, cipher: Cipher | None) -> tuple[Flow
 def _restored(
     flow: Flow, cipher: Cipher | None, variables: Mapping[str, Any], lookups: Mapping[str, Any], step: str = ""
 ) -> FlowScope:
-    """One scope of a session. A sensitive variable that was set exists only as a token; its default is public."""
+    """A sensitive variable that was set exists only as a token; its default is public."""
     declared = flow.variables
     tokens = {
         name: value
@@ -231,7 +221,7 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
 
 
 def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """The handler that a call comes to, up to its first wait, and whether that can be played."""
+    """The handler, up to its first wait, and whether that can be played."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
@@ -254,14 +244,7 @@ NOT_SHOWN = "not shown: it may contain a sensitive value"
 class Scopes:
     """The flows that a call is in during a turn, and the names that values in the innermost flow can use.
 
-    Args:
-        root: the flow that the call began in.
-        before: the session before the turn.
-        context: the turn's context.
-        budget: the turn's budget.
-
     Attributes:
-        flow: the current flow.
         locale: the locale that the caller chose; "" until then.
         heard: the caller's input before the current step was entered.
         entered_at: when the current step was entered (aware, UTC).
@@ -297,12 +280,11 @@ class Scopes:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The sensitive values that the turn has received so far. Rolling back a step does not remove any."""
+        """The sensitive values received so far. Rolling back a step does not remove any."""
         return Secrets()
 
     @property
     def is_outermost(self) -> bool:
-        """Whether no flow waits for the current one."""
         return len(self._scopes) == 1
 
     @property
@@ -314,20 +296,16 @@ class Scopes:
         self._set(scopes)
 
     def use(self, flow: str) -> None:
-        """Compute values in the scope of this flow. If the call has left the flow, its values are the defaults."""
+        """Compute values in this flow. If the call has left it, its values are the defaults."""
         name = flow or self._root.name
         known = [scope for scope in self._scopes if scope.flow.name == name]
         self._scope = known[-1] if known else new_scope(self._root.named(name), {})
         self.flow = self._scope.flow
 
     def names(self, now: datetime | None = None, heard: Mapping[str, Any] | None = None) -> Names:
-        """The names that the current step's values can use.
+        """The names that the current step's values can use, cached until a value changes. Callers must not modify them.
 
-        The result is cached until one of the values changes. The function's callers must not modify it.
-
-        Args:
-            now: the value of `now`; by default, the time when the step was entered.
-            heard: the caller's input; by default, the input from before the step was entered.
+        By default, `now` is when the step was entered, and `heard` the input before that.
         """
         now = now or self.entered_at
         heard = self.heard if heard is None else heard
@@ -348,13 +326,13 @@ class Scopes:
         return self._names
 
     def step_of(self, name: str) -> Step:
-        """The step with this name; in a handler, the one that it waits in. Raises RenderError."""
+        """In a handler, the step that it waits in. Raises RenderError."""
         flow = self._scope.flow
         step: Step | None = None if flow.handler is None else self._playback(self._scope).step(name)
         return flow.steps[name] if step is None else step
 
     def handler_step(self, name: str) -> Step | None:
-        """The step with this name that the handler waits in; None if it must call a function first, or fails."""
+        """Return None if the handler must call a function first, or fails."""
         self.begin_handler()
         try:
             step: Step | None = self._playback(self._scope).step(name)
@@ -363,7 +341,7 @@ class Scopes:
         return step
 
     def _step_in(self, scope: FlowScope, name: str) -> Step:
-        """The step in which a flow waits; one that does nothing if a handler does not get there anymore."""
+        """Return a step that does nothing if a handler does not get there anymore."""
         if scope.flow.handler is not None:
             with suppress(RenderError):
                 step: Step | None = self._playback(scope).step(name)
@@ -388,7 +366,7 @@ class Scopes:
         return playback
 
     def _param_of(self, scope: FlowScope, name: str) -> Any:
-        """A param of a handler; the token of a sensitive one, unless it is the default, which is public."""
+        """A sensitive param is its token, unless it is the default, which is public."""
         if name not in scope.variables:
             return scope.tokens[name]
         value = scope.variables[name]
@@ -396,7 +374,7 @@ class Scopes:
         return self._token_of(value) if declared.sensitive and value != declared.default else value
 
     def _token_of(self, secret: str) -> str:
-        """The token of a sensitive value, by which a handler knows it in this turn."""
+        """The token by which a handler knows a sensitive value in this turn."""
         self.secrets.learn(secret)
         token = self.mask(secret)
         self._known[token] = secret
@@ -419,20 +397,17 @@ class Scopes:
             self.assign(handling.recorded, begun)
 
     def wanted_result(self) -> tuple[str, Any] | None:
-        """The function that the handler waits for, with its request; None if it waits for a webhook, or has ended.
-
-        Raises RenderError.
-        """
+        """The function that the handler waits for, and its request, or None. Raises RenderError."""
         return self._playback(self._scope).wanted
 
     def came_so_far(self) -> str:
-        """A token of what the handler has got so far, which is the same if a webhook is repeated."""
+        """A token of what the handler has got so far: the same if a webhook is repeated."""
         handling = self._scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))
 
     def record(self, value: Any, problem: str = "", *, sensitive: bool = False) -> None:
-        """Store what came of the wait or the function that the handler waits for. Raises RenderError."""
+        """Store the result that the handler waits for. Raises RenderError."""
         if sensitive and value is not None:
             value = self._token_of(value)
         playback = self._playback(self._scope)
@@ -442,7 +417,7 @@ class Scopes:
         self.assign(handling.recorded, [*self._scope.variables[handling.recorded], item])
 
     def waiting(self) -> Iterator[tuple[Flow, Step, Names]]:
-        """The steps that wait for the current flow, each with its flow and its names, the innermost first."""
+        """The steps that wait for the current flow, the innermost first."""
         for scope in reversed(self._scopes[:-1]):
             names = scope.names(
                 self._call,
@@ -456,7 +431,7 @@ class Scopes:
             yield scope.flow, self._step_in(scope, scope.step), names
 
     def assign(self, name: str, value: Any, *, is_literal: bool = False) -> None:
-        """Set a variable, or the locale of the call. `is_literal` means that the value is written in the flow."""
+        """Set a variable, or the locale. `is_literal` means that the value is written in the flow."""
         if name == "locale":
             self.locale = str(value)
             return
@@ -469,12 +444,9 @@ class Scopes:
             self.assign(name, value, is_literal=value == self.flow.variables[name].default)
 
     def keep(self, read: list[tuple[AskedLookup, Mapping[str, Any], str]]) -> list[str]:
-        """Put the answers of a step's lookups into scope; return why each is only a default, "" for a real answer.
+        """Put the answers of lookups into scope; return why each is only a default, "" for a real answer.
 
         The sensitive values of all answers are collected first. Wherever an answer repeats one, it gets a token.
-
-        Args:
-            read: each lookup with its answer, and why the answer is only the default; "" for a real answer.
         """
         for lookup, answer, problem in read:
             if not problem:
@@ -529,25 +501,25 @@ class Scopes:
             self.give(params)
 
     def shown(self, error: RenderError) -> str:
-        """The message of an error for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
+        """The message for the trace; `NOT_SHOWN` if it may quote a sensitive value."""
         secrets = {name for scope in self._scopes for name in scope.secret_names}
         is_hidden = bool(secrets) if error.reads is None else not secrets.isdisjoint(error.reads)
         return NOT_SHOWN if is_hidden or self.secrets.are_in(str(error)) else str(error)
 
     def kept(self) -> list[Level]:
-        """The flows with their variables and lookups as they are stored after the turn, the outermost first."""
+        """The flows as they are stored after the turn, the outermost first."""
         return [
             Level(each.flow.name, each.step, each.kept(self._hidden), each.kept_lookups(self.mask))
             for each in self._scopes
         ]
 
     def hide_option(self, value: Any) -> str:
-        """The token of an action's option that contains a `spoken` param, which the call can still decrypt."""
+        """The token of an option that contains a `spoken` param, which the call can still decrypt."""
         cipher = self._context.cipher
         return self.mask(str(value)) if cipher is None else cipher.encrypt(orjson.dumps(value, default=str).decode())
 
     def _hidden(self, variable: Variable, value: Any) -> str:
-        """The token of a sensitive variable's value. The call can still decrypt a `spoken` param."""
+        """The call can still decrypt a `spoken` param."""
         return self.hide_option(value) if variable.spoken else self.mask(str(value))
 
     def mask(self, secret: str) -> str:
@@ -555,7 +527,7 @@ class Scopes:
 
 
 def observers(root: Flow, before: Session) -> tuple[Observer, ...]:
-    """The waits whose events send hooks: those of earlier turns, then those that the latest turn opened."""
+    """The waits whose events send hooks, the oldest first."""
     observed = list(before.observers)
     for wait in before.waits:
         if wait.kind != "event":

@@ -1,10 +1,9 @@
 """Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
 
-A server that receives a PIN may return it, in a message or in a separate field. Every text is therefore compared with
-the sensitive values that the turn has received, character by character; case, width and URL encoding are ignored. A
-value of six or more characters is found anywhere in a text. A value of four or five characters must be a whole word or
-number, because one phone number in a thousand contains 2580 by chance. A shorter value must be the whole text. Our
-choice.
+A server that receives a PIN may return it in any text. Texts are therefore compared with the sensitive values received
+in the turn; case, width and URL encoding are ignored. A value of six or more characters is found anywhere. A value of
+four or five must be a whole word or number, because one phone number in a thousand contains 2580 by chance. A shorter
+value must be the whole text. Our choice.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.phrases import LONGEST
 
 ANYWHERE_LENGTH: Final = 6
-"""A secret with at least this many characters is also found inside longer words and numbers."""
+"""The least characters of a secret that is found inside words and numbers."""
 
 PART_LENGTH: Final = 4
-"""A secret with at least this many characters is also found inside longer text, at least as a whole word or number."""
+"""The least characters of a secret that is found as a word or number of a longer text."""
 
 
 class Secrets:
@@ -36,7 +35,7 @@ class Secrets:
         return bool(self._whole)
 
     def learn(self, value: object) -> None:
-        """Add a value that the turn has received; for a list or a map, each entry."""
+        """For a list or a map, add each entry."""
         for text in _texts(value):  # the start of a long text is enough to find it
             self._whole.add(text)
             if len(text) >= PART_LENGTH:
@@ -47,7 +46,7 @@ class Secrets:
         return folded in self._whole or self._is_part_of(folded)
 
     def are_part_of(self, value: object) -> bool:
-        """Whether a number, phone number or URL contains a sensitive value. Short values are ignored."""
+        """Short values are ignored."""
         return self._is_part_of(_folded(str(value)))
 
     def _is_part_of(self, folded: str) -> bool:
@@ -55,7 +54,6 @@ class Secrets:
 
 
 def _as_part(secret: str) -> re.Pattern[str]:
-    """A pattern that finds a secret in text; a short secret is not matched inside a number or a word."""
     written = re.escape(secret)
     if len(secret) >= ANYWHERE_LENGTH:
         return re.compile(written)
@@ -76,7 +74,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _folded(text: str) -> str:
-    """The text with differences in case, width, URL encoding and the script of digits removed."""
+    """Remove differences in case, width, URL encoding and the script of digits."""
     decoded = unquote_plus(text) if "%" in text else text
     if not decoded.isascii():
         decoded = "".join(_digit(char) for char in unicodedata.normalize("NFKC", decoded))
@@ -88,7 +86,6 @@ def _digit(char: str) -> str:
 
 
 def masked(value: Any, paths: Collection[Path], mask: Callable[[str], str]) -> Any:
-    """A copy of `value` with tokens in place of everything at `paths`."""
     if () in paths:
         return mask(str(value))
     inner = by_first_key(paths)
@@ -112,7 +109,6 @@ def leading_to(value: Any, paths: Collection[Path]) -> Iterator[Any]:
 
 
 def without(value: Any, paths: Collection[Path]) -> Any:
-    """A copy of `value` without everything at `paths`."""
     inner = by_first_key(paths)
     if isinstance(value, dict):
         kept = {name: each for name, each in value.items() if () not in inner.get(name, ())}

@@ -15,7 +15,7 @@ from ncco_server.results import NO_FACTS, TurnFacts
 from ncco_server.table_rows import RowChange
 
 NOTHING: Final[Mapping[str, Any]] = {}
-"""An empty map for values that Vonage did not send. It is never changed."""
+"""Stands for a map that Vonage did not send. It is never changed."""
 
 
 class Call(NamedTuple):
@@ -24,10 +24,8 @@ class Call(NamedTuple):
     Attributes:
         to, from_number: the digits, as sent.
         from_user: the user of a Client SDK application, who calls without a number.
-        uuid: the leg (opaque).
-        conversation_uuid: the conversation (opaque); it changes when the leg is moved.
+        conversation_uuid: changes when the leg is moved.
         sip: SIP headers under their own names (`X-Tenant`, `User-to-User`).
-        custom_data: the custom data from the Client SDK.
         request: the ID of the placed call; "" for an incoming one.
     """
 
@@ -57,10 +55,8 @@ class OpenWait(NamedTuple):
     """A point in a call where the server waits for a webhook.
 
     Attributes:
-        index: the number of the wait within its turn, from 0.
-        kind: the route that the webhook arrives on.
+        index: counts within the turn, from 0.
         name: `input`, `connect`, `record`, ..., or the name of a checkpoint.
-        step: the step that opened the wait.
         steers: whether the reply to the webhook may replace the NCCO.
         sensitive: whether the digits and words in its webhook must never be stored.
         flow: the flow of that step; "" for the flow that the call began in.
@@ -78,13 +74,7 @@ class OpenWait(NamedTuple):
 
 
 class Level(NamedTuple):
-    """A flow that waits for the return of a flow that it runs.
-
-    Attributes:
-        flow: the name of the waiting flow.
-        step: the step with the `run`.
-        variables, lookups: as in `Session`.
-    """
+    """A flow that waits in `step` for the return of a flow that it runs."""
 
     flow: str
     step: str
@@ -99,11 +89,7 @@ OWN_LEG: Final = -1
 class Observer(NamedTuple):
     """A wait of an earlier turn whose events still send hooks, even hours later.
 
-    If the flow has ended, but the caller is still in a `conversation`, the call has an observer for the caller's leg.
-
-    Attributes:
-        turn, wait: the numbers of the turn and the wait; `wait` is OWN_LEG for the caller's own leg.
-        flow, step: the flow and the step whose hooks are sent.
+    If the flow has ended, but the caller is still in a `conversation`, the call has one with `wait=OWN_LEG`.
     """
 
     turn: int
@@ -116,23 +102,19 @@ class Session(NamedTuple):
     """The server's state of one call.
 
     Attributes:
-        id: an ID made from the leg UUID of the answer webhook, or a random ID.
+        id: made from the leg UUID of the answer webhook, or random.
         turn: number of the latest turn, from 1.
         step: the step that waits; "" once the call is over.
-        tries: number of failed attempts in that step.
-        asr_errors: number of speech recognition errors in it, which do not count as attempts.
+        tries: failed attempts in that step.
+        asr_errors: speech recognition errors in it, which do not count as attempts.
         position: the index of the current target in a list of a connect.
-        dialled: number of dials of this call.
-        variables: the variables by name; sensitive values are tokens.
+        variables: sensitive values are tokens.
         entered_at: `now` when the step was entered (aware, UTC), so that a repeated prompt is the same.
         heard: the value of `input` when the step was entered (digits, text, confidence).
         waits: the waits that the latest turn opened.
-        is_over: whether nothing more can be played.
         at: the flow of `step`; "" for the flow that the call began in.
         callers: the flows that wait for the flow of `step`, the outermost first.
-        lookups: the answers of that flow's lookups, by name.
         locale: the locale that the caller chose; "" until then.
-        observers: the waits of earlier turns whose events still send hooks.
         parent: the session whose `connect` created this leg; "" for an incoming call.
         returned: the outcome that the flow returned if no other flow waited for it.
     """
@@ -164,7 +146,7 @@ class Session(NamedTuple):
 R = TypeVar("R", Call, OpenWait, Level, Session)
 
 _FIRST_RARE: Final = Session._fields.index("at")
-"""The index of the first optional field. This field and the following ones are written only if they are not empty."""
+"""This field and the following ones are written only if they are not empty."""
 _NOTHING_RARE: Final = tuple(Session._field_defaults.values())[_FIRST_RARE - len(Session._fields) :]
 
 
@@ -231,9 +213,7 @@ def _wait_fields(wait: OpenWait) -> dict[str, Any]:
 
 
 def _reader(kind: type[R]) -> Callable[[Mapping[str, Any]], R]:
-    """A function that creates a record from a map of its fields.
-
-    It raises TypeError for unknown fields, KeyError for missing ones.
+    """Create records of `kind` from maps. Raises TypeError for unknown fields, KeyError for missing ones.
 
     Keyword arguments would take twice as many instructions (docs/decisions.md).
     """
@@ -257,7 +237,7 @@ _read_session = _reader(Session)
 
 
 def from_json(state: bytes) -> Session:
-    """Read a session that `to_json` wrote. Raises ValueError for anything else."""
+    """Raises ValueError unless `to_json` wrote the state."""
     try:
         known: dict[str, Any] = orjson.loads(state)
         known["call"] = _read_call(known["call"])
@@ -280,7 +260,7 @@ class Cipher(Protocol):
         """The token of a text."""
 
     def decrypt(self, token: str) -> str | None:
-        """The text of a token; None for any other text."""
+        """Return None for a text that is not a token."""
 
 
 class TurnContext(NamedTuple):
@@ -292,8 +272,7 @@ class TurnContext(NamedTuple):
         link: returns the callback URL of a wait.
         mask: returns the token that replaces a secret, given the session's ID and the secret.
         failsafe: the NCCO to play if nothing else can be.
-        dial_allow: allowed prefixes of computed numbers and addresses (`ncco_server.engine.dialling.refusal`).
-        dial_limit: maximum number of dials per call.
+        dial_allow: prefixes for `ncco_server.engine.dialling.refusal`.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
     """
 
@@ -308,17 +287,14 @@ class TurnContext(NamedTuple):
 
 
 class Lookup(NamedTuple):
-    """A lookup that the interpreter requests. All lookups of one tuple are made concurrently.
+    """A lookup that the interpreter requests.
 
     Attributes:
-        step: the step that makes the lookup.
-        name: the name of the lookup.
         flow: the flow that declares it.
-        request: the request to send (`ncco_server.flow.language.lookups.LookupRequest`), or the row to read
-            (`ncco_server.flow.language.tables.TableRead`).
+        request: a `LookupRequest`, or a `TableRead` of `ncco_server.flow.language`.
         key: the idempotency key, the same for each attempt of a turn.
-        turn, session: the turn of a function that a handler calls, whose result is stored before the turn; 0 and ""
-            for other lookups.
+        turn, session: those of a handler's function, whose result is stored before the turn; 0 and "" for other
+            lookups.
         redact: replaces what repeats a sensitive value in the result of such a function; None if there is none.
     """
 
@@ -333,7 +309,7 @@ class Lookup(NamedTuple):
 
     @property
     def id(self) -> tuple[str, int, str]:
-        """The same for each attempt of a turn, and different for every other lookup and function."""
+        """The same for each attempt of a turn, different for every other lookup and function."""
         return self.session, self.turn, self.key
 
     @property
@@ -342,16 +318,14 @@ class Lookup(NamedTuple):
 
 
 class LookupAnswer(NamedTuple):
-    """The answer to a lookup. The interpreter is sent one for each lookup, in order.
+    """The answer to a lookup.
 
     Attributes:
         value: the decoded JSON of the response, or the result of the function; None if there is none.
         problem: why the value is missing, in one short sentence, or "".
-        ms: how long the lookup took, in milliseconds.
-        is_cached: whether the answer comes from the cache.
-        is_late: whether the time limit was reached.
         status: the HTTP status of an error; 0 for none.
         cure: what the operator can do about the problem; "" if the lookup's source must change.
+        is_late: whether the time limit was reached.
         is_cut_off: whether the server closed meanwhile.
     """
 
@@ -365,12 +339,12 @@ class LookupAnswer(NamedTuple):
     is_cut_off: bool = False
 
     def __repr__(self) -> str:
-        """The answer without its value, which may be sensitive."""
+        """The value is left out, because it may be sensitive."""
         return f"<answer: {self.problem or 'there'}, in {self.ms} ms>"
 
 
 class CalledFunction(NamedTuple):
-    """What a function of a handler has returned: `value`, JSON; or why there is no result, `problem`."""
+    """What a function of a handler has returned, as JSON, or the `problem` why there is no result."""
 
     flow: str
     name: str
@@ -382,20 +356,15 @@ class Turn(NamedTuple):
     """The work between two decisions: one webhook in, one NCCO out.
 
     Attributes:
-        ncco: a valid NCCO of plain JSON values; empty if there is nothing to play.
-        session: the state of the call after the turn.
-        trace: what the turn did, and why.
+        ncco: a valid NCCO; empty if there is nothing to play.
         outcome: what the webhook meant (`answer`, `sales`, `noinput`, `busy`, ...), for logs and metrics.
         is_failsafe: whether no part of the flow could be played.
         hooks: the hooks to send after the reply (`ncco_server.flow.language.hooks.Hook`).
-        lookups: the answers of lookups by name, as used in the turn.
         has_fault: whether a line of the trace says `failed` or `refused`.
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
-        dials: number of dials in the turn; for a first turn, see its session.
-        stored_ncco: the NCCO as it is stored, if that has tokens in place of `spoken` params; otherwise None.
-        facts: what the caller got from the turn, for the result of the call.
-        called: the functions of handlers that were called, in order. The store keeps their results until the turn is
-            stored.
+        dials: dials in the turn; for a first turn, see its session.
+        stored_ncco: the NCCO with tokens in place of `spoken` params; None if it has none.
+        called: the functions that were called, in order. The store keeps their results until the turn is stored.
         saves: the changes of tables' rows, in order.
     """
 
@@ -417,18 +386,15 @@ class Turn(NamedTuple):
 
 @dataclass
 class TraceLine:
-    """One line of a turn's trace. It is a dataclass without slots, because orjson serialises those fastest.
+    """One line of a turn's trace. It has no slots, because orjson serialises such dataclasses fastest.
 
     Attributes:
         did: `answered`, `heard`, `decided`, `entered`, `asked`, `saved`, `ran`, `reaches`, `refused` or `failed`.
-        step: the step that the line is about.
         what: the outcome, target or action.
         where: the line of the flow that decided, as `file:line`; or "".
-        because: the reason, in one sentence.
         others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt: the number of the failed attempt, from 1, in a decision after a failed attempt; 0 otherwise.
-        attempts: the maximum number of attempts in such a decision; 0 otherwise.
+        attempt, attempts: after a failed attempt its number, from 1, and the maximum; 0 otherwise.
         next_target: the number of the next target in a list of targets to dial, from 1; 0 otherwise.
     """
 
@@ -445,17 +411,15 @@ class TraceLine:
 
     @classmethod
     def read(cls, line: Mapping[str, Any]) -> Self:
-        """A line from JSON, with defaults for fields that older lines lack."""
+        """Fields that older lines lack get their defaults."""
         return cls(**{each.name: line[each.name] for each in fields(cls) if each.name in line})
 
 
 @dataclass
 class AskedLine(TraceLine):
-    """The line of a lookup.
+    """The line of a lookup. `request` is the token of everything that was sent (`LookupRequest.sent`).
 
-    Attributes:
-        request: the token of everything that was sent (`LookupRequest.sent`), so that it can be compared with what
-            another revision of the flow would send in this call; "" if no request could be made.
+    It shows whether another revision of the flow would send the same; "" if no request could be made.
     """
 
     request: str = ""

@@ -1,11 +1,8 @@
 """The actions from one step to the next wait, precomputed when the first call reaches the step.
 
-Most steps use values of a call only in the fields of their actions. Apart from these fields, their actions, waits, tail
-and trace lines are the same in every call. A `Stretch` contains all of this, and a call fills in the fields.
-
-There is no stretch if anything else depends on the call: a condition, a lookup, a list of numbers, a computed number to
-dial. `Stretch.play` returns None if the fields cannot be filled in for a call. In both cases, the interpreter plays the
-same steps one by one, and rolls back those that fail.
+Most steps use values of a call only in the fields of their actions; all else is the same in every call. A `Stretch`
+contains it, and a call fills in the fields. If anything else depends on the call (a condition, a lookup, a computed
+number) or the fields cannot be filled in, the interpreter plays the steps one by one, and rolls back those that fail.
 """
 
 from __future__ import annotations
@@ -41,7 +38,7 @@ from ncco_server.ncco import check, options_are_clean
 from ncco_server.results import TurnFacts
 
 ENTERED: Final = Again()
-"""Means that a step is entered and not repeated: all of it is played."""
+"""Means that a step is entered and not repeated."""
 EVERY_TIME: Final = datetime.min.replace(tzinfo=UTC)
 """Stands for the time of every call."""
 STEP_LIMIT: Final = 200
@@ -52,13 +49,9 @@ MOST_MADE: Final = 2000
 
 
 class ReadyAction(NamedTuple):
-    """One precomputed action.
+    """One precomputed action; each hole, an option that each call computes, is None in `constant`.
 
-    Attributes:
-        constant: the action as it is in every call, with None for each hole.
-        holes: the options that each call computes.
-        unsure: the holes whose values may be invalid.
-        wait: the wait that it opens; None for most actions.
+    The values of the `unsure` holes may be invalid.
     """
 
     constant: dict[str, Any]
@@ -74,19 +67,12 @@ class Stretch:
     Attributes:
         step: the last step.
         ends: whether the last step leads to the end of the call.
-        waits: the waits that it opens.
-        is_over: whether none of these waits steers, so that the call ends after the actions.
+        is_over: whether none of the waits steers, so that the call ends after the actions.
         actions: the actions, with the tail after an `input`.
-        has_failsafe_tail: whether the failsafe NCCO is the tail.
-        trace: the lines of the trace. The first one reports the start of a call, the second one the entry of the first
-            step.
-        trace_json: all lines of the trace as JSON.
-        steps: the steps, in order, each with its flow.
-        facts: what the caller got from them without having chosen anything; None if that depends on the time.
+        trace: the first line reports the start of a call, the second one the entry of the first step.
+        facts: what the caller got without having chosen anything; None if that depends on the time.
         is_enterable: whether the first step can be played on entry without doing anything else first.
         dials: number of dials, without the tail.
-        tail_dials: number of dials in the tail.
-        reads_hours: whether a value uses opening hours.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
     """
 
@@ -112,14 +98,9 @@ class Stretch:
     def play(
         self, names: Mapping[str, Any], context: TurnContext, session: str, turn: int, dialled: int
     ) -> list[dict[str, Any]] | None:
-        """The NCCO of a turn; None if an action cannot be computed or dialled, or Vonage would refuse it.
+        """Return None if an action cannot be computed or dialled, or Vonage would refuse it.
 
-        Args:
-            names: the names that values can use.
-            context: the turn's context.
-            session: the ID of the call's session.
-            turn: the number of the turn.
-            dialled: number of dials of the call so far.
+        `dialled` is the number of dials of the call so far.
         """
         if dialled + self.dials + self.tail_dials > context.dial_limit:
             return None
@@ -149,10 +130,7 @@ class Stretch:
 def first_turn(
     flow: Flow, session_id: str, call: Call, context: TurnContext, budget: Budget, *, playback: PlayedHandler | None
 ) -> Turn | None:
-    """The first turn of a call if one stretch leads to its first wait; otherwise None, and it is played step by step.
-
-    The arguments are those of `ncco_server.engine.interpreter.begin`, the turn's budget, and the flow's handler.
-    """
+    """The first turn of a call if one stretch leads to its first wait; otherwise None."""
     step = flow.steps[flow.start] if playback is None else playback.step(flow.start)
     stretch = stretch_of(flow, step, is_root=True) if step is not None else None
     if stretch is None or stretch.ends or not stretch.is_enterable:
@@ -201,14 +179,9 @@ def first_turn(
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
     """The stretch that starts when `step` is played or repeated; None if there is none.
 
-    Everything that comes before the step's `do` has been done already: lookups, assignments, hooks.
-
-    Args:
-        flow: the step's flow.
-        step: the step.
-        is_root: whether calls began in this flow, so that no other flow waits for it. This is constant for a `Flow`: a
-            sub-flow is a separate object with its own cache (`ncco_server.flow.loader.link`).
-        again: how the step is repeated; ENTERED if it is entered.
+    The step's lookups, assignments and hooks have been done already. `is_root` says that calls began in this flow, so
+    no other flow waits for it; this is constant, since a sub-flow is a separate object
+    (`ncco_server.flow.loader.link`).
     """
     key = id(step), id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
@@ -225,7 +198,7 @@ def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED)
 
 
 def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
-    """See `stretch_of`. Raises DependsOnCall."""
+    """Raises DependsOnCall."""
     if flow.spoken:
         raise DependsOnCall("which actions contain sensitive values")
     steps, trace, ends = _walked(flow, step) if again is ENTERED else ([step], [], False)
@@ -268,10 +241,7 @@ def _stretch(flow: Flow, step: Step, *, is_root: bool, again: Again) -> Stretch:
 
 
 def _walked(flow: Flow, step: Step) -> tuple[list[Step], list[TraceLine], bool]:
-    """The steps from `step` to a wait or to the end, their trace lines, and whether the call ends after them.
-
-    Raises DependsOnCall.
-    """
+    """The steps from `step` to a wait or to the end, and whether the call ends after them. Raises DependsOnCall."""
     steps = [step]
     trace = [_entered(step)]
     while step.exit.leaves_at_once:
@@ -294,7 +264,7 @@ def _entered(step: Step) -> TraceLine:
 
 
 def _is_enterable(step: Step) -> bool:
-    """Whether a step can be played on entry without any lookup, assignment, change of a table, hook or decision."""
+    """Whether a step is played on entry without any lookup, assignment, change of a table, hook or decision."""
     return not (step.sets or step.asks or step.saves or step.sends or (step.exit.is_early and any(step.exit.reads())))
 
 
@@ -318,5 +288,5 @@ def decided(step: Step, jump: Jump) -> TraceLine:
 
 
 def written_at(place: Place | None) -> str:
-    """A place as `file:line`, as traces show it; "" for None."""
+    """Return "" for None."""
     return f"{place.file}:{place.line}" if place else ""

@@ -14,10 +14,7 @@ def shortest_path(
 ) -> list[E]:
     """The shortest path from a node to an edge for which `is_last` is true; [] if there is none.
 
-    Args:
-        start: the node. The path has at least one edge, and may lead back to the node.
-        edges: returns the edges that leave a node, each with the node it leads to; None if it leads to no node.
-        is_last: called for each edge, nearest first.
+    It has at least one edge, and may lead back to the start. `edges` gives each edge with its target, or None.
     """
     before: dict[N, tuple[N, E]] = {}
     waiting = [start]
@@ -37,7 +34,7 @@ def shortest_path(
 
 
 def reachable(starts: Iterable[N], successors: Callable[[N], Iterable[N]]) -> dict[N, None]:
-    """The start nodes and every node that paths from them lead to, in the order of a depth-first search."""
+    """The start nodes and all that can be reached from them, in the order of a depth-first search."""
     found = dict.fromkeys(starts)
     waiting = list(found)
     while waiting:
@@ -59,7 +56,7 @@ def components(successors: Mapping[N, Collection[N]]) -> list[list[N]]:
 
 
 def _depth_first(successors: Mapping[N, Collection[N]], starts: Iterable[N]) -> list[list[N]]:
-    """For each start, the nodes that a depth-first search newly finds, in postorder; empty groups are left out."""
+    """For each start, the nodes that are newly found, in postorder; empty groups are left out."""
     found: list[list[N]] = []
     seen: set[N] = set()
     for start in starts:

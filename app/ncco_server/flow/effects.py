@@ -1,7 +1,4 @@
-"""What a step does, as a list: the values that it computes, sets, plays and sends, and where it waits.
-
-`Step.effects` is the only place that makes such a list. Checks and proofs read it, each with a question of its own.
-"""
+"""What a step does, as a list (`Step.effects`): what it computes, sets, plays and sends, and where it waits."""
 
 from __future__ import annotations
 
@@ -16,17 +13,16 @@ EffectKind: TypeAlias = Literal["read", "play", "dial", "send", "set", "give", "
 
 - read: it decides, or is sent by a lookup; play: it is in an NCCO action; send: a hook sends it.
 - dial: it is the address of a connect, inside a value that is played.
-- set, give, return: it is assigned to a variable of this flow, to a param of another flow, or to a returned value.
+- set, give, return: it is assigned to a variable, a param of another flow, or a returned value.
 - receive: a variable or a lookup gets a value from outside.
-- wait: the step waits for a webhook.
 """
 
 Phase: TypeAlias = Literal["lookup", "enter", "early", "do", "again", "retry", "test", "leave", "error", "event"]
 """When it happens, in the order of a call.
 
-- lookup, enter: when the step is entered, before and after its lookups are answered.
+- lookup, enter: on entry, before and after the lookups are answered.
 - early: conditions that are tested before anything is played.
-- do: what is played; again: what is asked and played again after the wait; retry: the prompts after a failed attempt.
+- do: what is played; again: what is repeated after the wait; retry: the prompts after a failed attempt.
 - test: the conditions of the exit; leave: on one way out; error: on the way to the step's `error`.
 - event: when Vonage reports something later.
 """
@@ -40,7 +36,7 @@ class Effect(NamedTuple):
     """One thing that a step does.
 
     Attributes:
-        value: the value or condition; NO_VALUE for `receive` and `wait`.
+        value: NO_VALUE for `receive` and `wait`.
         name: the variable, param, lookup or hook; for `play`, the option of the action, such as `talk.text`.
         into: the flow whose param is given.
         own: the names with a meaning of their own in the value, such as the params of a lookup.
@@ -55,5 +51,5 @@ class Effect(NamedTuple):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether the step has another effect with this value, or with one that contains it."""
+        """Whether another effect of the step has this value, or contains it."""
         return self.kind == "dial" or self.phase in ("early", "again")

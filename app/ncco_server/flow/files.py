@@ -1,7 +1,4 @@
-"""Reads flows/ and templates/ from disk, and replaces files; no other module of `ncco_server.flow` opens project files.
-
-Comparing two results of `stamps` shows whether files have changed, without notifications from the operating system.
-"""
+"""Reads flows/ and templates/ from disk, and replaces files; no other module of `ncco_server.flow` opens them."""
 
 from __future__ import annotations
 
@@ -19,23 +16,18 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_BYTES = 1_048_576
-"""Size limit of a file, and of all files of a project together; what is larger is not read. 1 MiB is a hundred times
-what a flow or a prompt needs.
-"""
+"""Limit of a file, and of a project: 1 MiB, a hundred times what a flow or a prompt needs."""
 MAX_FILES = 500
-"""Maximum number of flow files and templates in a project; our choice."""
+"""Maximum of flow files and templates together; our choice."""
 
 _MARKS = {"utf-32": codecs.BOM_UTF32_LE, "utf-16-le": codecs.BOM_UTF16_LE, "utf-16-be": codecs.BOM_UTF16_BE}
-"""Encoding → its byte order mark. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
+"""Byte order marks. UTF-32 comes first, because its mark starts with the UTF-16 mark."""
 
 SUFFIXES = (".yaml", ".yml")
-"""File name endings of YAML files."""
 HANDLER_SUFFIX = ".py"
-"""File name ending of a handler of calls in Python."""
 HANDLERS_CURE = "Write paths below the flows folder, separated by commas, such as pizza.py,shop/orders.py."
-"""How to write `NCCO_PYTHON_FLOWS`."""
 SCENARIO_FOLDERS = ("tests/scenarios", "scenarios")
-"""The folders of scenarios, relative to the folder that contains `flows/`."""
+"""Relative to the folder that contains `flows/`."""
 _MISNAMED = (".yaml.txt", ".yml.txt")
 _NAME = re.compile(r"^[\"']?flow[\"']?\s*:\s*[\"']?(?P<given>[^\s\"'#]+)(?P<name>)", re.MULTILINE)
 _HANDLER = re.compile(
@@ -43,23 +35,20 @@ _HANDLER = re.compile(
     r"(?:\bname=[\"'](?P<given>[\w-]+)[\"'](?:(?!\n(?:async )?def )[\s\S])*)?\n(?:async )?def (?P<name>\w+)",
     re.MULTILINE,
 )
-"""The decorator of a handler, with its `name`, and its function."""
 
 Stamp = tuple[int, int, int]
-"""The inode, the modification time in nanoseconds and the size in bytes; time and size are 0 for a folder."""
+"""The inode, the modification time in nanoseconds and the size in bytes; the last two are 0 for a folder."""
 
 Stamps = Mapping[str, Stamp]
-"""Path → stamp."""
 
 
 def read_project(flows: Path, templates: Path) -> tuple[dict[str, str], list[FlowIssue]]:
-    """Display path → text of each flow file (`*.yaml`, `*.yml`) and template, and the issues of unreadable files.
+    """Return display path → text of each flow file and template, and the issues of unreadable files.
 
-    Display paths start with `flows/` or `templates/`, whatever the folders are called, and use `/`. Sub-folders are
-    read; names that start with a dot are skipped. A project without templates is fine; a project without flows is
-    reported. Reading stops at the first file that exceeds a limit of the whole project, which `load` reports. A file
-    that is not UTF-8 is reported, and its text has U+FFFD in place of each invalid byte, so that it
-    can be shown. A byte order mark is dropped.
+    Display paths start with `flows/` or `templates/`, whatever the folders are called. Names that start with a dot are
+    skipped. Only missing flows are reported, not missing templates. Reading stops at the first file that exceeds a
+    limit of the project, which `load` reports. In a file that is not UTF-8, which is reported, U+FFFD replaces invalid
+    bytes. A byte order mark is dropped.
     """
     reader = _FolderReader()
     reader.read_folder(flows, "flows", _is_flow)
@@ -86,19 +75,15 @@ def _is_flow(name: str) -> bool:
 
 
 class _FolderReader:
-    """Collects the texts of the files, and the issues of those that cannot be read."""
-
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
         self.issues: list[FlowIssue] = []
         self._characters = 0
 
     def report(self, code: str, display: str, message: str, cure: str | None = None) -> None:
-        """Report a file or folder that cannot be read."""
         self.issues.append(RULES[code].at(Place(display, 1, 1), message, cure))
 
     def read_folder(self, folder: Path, display: str, is_wanted: Callable[[str], bool]) -> None:
-        """Read every wanted file below `folder`, sorted by name."""
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
             self.report("E123", display, f"{folder} {what}", "name the folder with these files")
@@ -111,7 +96,7 @@ class _FolderReader:
                 self._read_file(root, path, shown)
 
     def _walk(self, root: Path, folder: Path, display: str) -> Iterator[tuple[Path, str]]:
-        """Files and links to files below `folder`. A linked folder is not entered, since it could form a cycle."""
+        """A linked folder is not entered, since it could form a cycle."""
         try:
             paths = [(path, path.is_dir(), path.is_symlink()) for path in sorted(folder.iterdir())]
         except OSError as error:
@@ -169,7 +154,7 @@ class _FolderReader:
 
 
 def _read(path: Path) -> bytes:
-    """The bytes of a regular file, but at most one more than `MAX_BYTES`.
+    """Return at most one byte more than `MAX_BYTES`.
 
     Raises OSError, or ValueError if it is not a regular file: reading a pipe could block forever.
     """
@@ -182,7 +167,7 @@ def _read(path: Path) -> bytes:
 
 
 def _other_encoding(data: bytes) -> str:
-    """The encoding of a UTF-16 or UTF-32 file with a byte order mark or mostly Latin letters; otherwise ""."""
+    """UTF-16 or UTF-32, recognised by a byte order mark or mostly Latin letters; otherwise ""."""
     for encoding, mark in _MARKS.items():
         if data.startswith(mark):
             return encoding
@@ -193,7 +178,6 @@ def _other_encoding(data: bytes) -> str:
 
 
 def too_large(display: str) -> FlowIssue:
-    """The issue of a file that is not read because of its size."""
     message = f"the file has more than {MAX_BYTES >> 20} MiB, so it is not read"
     return RULES["E119"].at(Place(display, 1, 1), message, "shorten it: a project may not have more")
 
@@ -211,13 +195,12 @@ def too_much(texts: Mapping[str, str]) -> FlowIssue | None:
 
 
 def of_project(display: str, limit: str) -> FlowIssue:
-    """The issue of the file with which a project exceeds a limit, given in words."""
     message = f"with this file, the project has more than {limit}, so it is not read"
     return RULES["E119"].at(Place(display, 1, 1), message, "shorten the project, or split it into several servers")
 
 
 def _is_below(root: Path, path: Path) -> bool:
-    """Whether a path is inside `root` after following all links. True for a link to itself: reading it fails later."""
+    """True also for a link to itself: reading it fails later."""
     try:
         return path.resolve().is_relative_to(root)
     except (OSError, RuntimeError):  # pragma: no cover - since 3.13 Python resolves a loop without an error
@@ -225,17 +208,16 @@ def _is_below(root: Path, path: Path) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The reason for an error, without the path."""
     return error.strerror.lower() if isinstance(error, OSError) and error.strerror else str(error)
 
 
 def _printable(name: str) -> str:
-    """The name without lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
+    """Replace lone surrogates, which stand for bytes that are not UTF-8 and cannot be printed."""
     return name.encode(errors="replace").decode()
 
 
 def read_handlers(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse `NCCO_PYTHON_FLOWS`: paths of Python files below the flows folder. Raises ValueError."""
+    """Parse `NCCO_PYTHON_FLOWS`. Raises ValueError."""
     names = [part.strip() for part in text.split(",")] if isinstance(text, str) else text
     found = tuple(dict.fromkeys(filter(None, names)))
     for name in found:
@@ -252,7 +234,7 @@ def search_beside(flows: Path) -> None:
 
 
 def project_of(path: Path) -> Path | None:
-    """The folder of the project that a file or folder belongs to: the nearest one that contains `flows`."""
+    """The nearest folder that contains `flows`."""
     whole = path.resolve()
     for folder in (whole, *whole.parents):
         if (folder / "flows").is_dir():
@@ -263,8 +245,8 @@ def project_of(path: Path) -> Path | None:
 def stamps(folders: Iterable[Path], files: Iterable[Path] = ()) -> Stamps:
     """The stamps of the folders, of everything in them at any depth, and of the files; missing paths are left out.
 
-    If two results are equal, no file was saved, added, removed or replaced in between. A link has the stamp of the file
-    that it points to. Never raises: a folder that cannot be read counts as empty.
+    If two results are equal, nothing was saved, added, removed or replaced in between. A link has the stamp of its
+    target. Never raises: a folder that cannot be read counts as empty.
     """
     paths = (path for folder in folders for path in (str(folder), *_below(folder)))
     return {path: stamp for path in (*map(str, files), *paths) if (stamp := _stamp(path))}

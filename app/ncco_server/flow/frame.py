@@ -18,25 +18,23 @@ class Rendered(Protocol):
     """What a step plays."""
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The actions in this call. Raises RenderError."""
+        """Raises RenderError."""
 
 
 class Entered(Protocol[T_co]):
     """How a step ends."""
 
     def enter(self, frame: Frame) -> T_co | None:
-        """What it decides immediately; None if a webhook decides. Raises RenderError."""
+        """Return None if a webhook decides. Raises RenderError."""
 
 
 class Frame(NamedTuple):
     """What the parts and the exit of a step can use in a call.
 
     Attributes:
-        names: everything in scope: `call`, `input`, `env`, `now`, `locale` and the variables by name.
-        position: the index of the target that is ringing now, in a connect with a list of targets; 0 on entry.
+        position: the index of the target that is ringing, in a connect with a list; 0 on entry.
         waited: seconds since the step was entered.
         may_dial: whether a computed number or address may be dialled; called with "" for a value that is not a number.
-        dials_left: how many more numbers the call may dial.
     """
 
     names: Mapping[str, Any]
@@ -50,7 +48,6 @@ class Frame(NamedTuple):
         return [draft for part in parts for draft in part.render(self)]
 
     def enter(self, leave: Entered[T_co]) -> T_co | None:
-        """The immediate target of an exit; None if a webhook decides. Raises RenderError."""
         return leave.enter(self)
 
 
@@ -59,7 +56,6 @@ class Callback:
     """A webhook that an action requests. The engine opens a wait for it and sets the action's `eventUrl`.
 
     Attributes:
-        kind: the route that receives the webhook.
         name: `input`, `connect`, `record`, `conversation`, or the checkpoint's name.
         steers: whether the reply can replace the NCCO.
         sensitive: whether the keys that the caller presses must not be written anywhere.
@@ -76,14 +72,11 @@ class Draft:
     """One NCCO action of a turn, which the engine can still change.
 
     Attributes:
-        action: the NCCO action.
-        callback: the webhook that the action requests.
-        dials: the computed (not literal) number or address that a connect dials, to be checked against the allow-list;
-            "" if the flow file contains it literally.
-        computed: the options that are computed in each call, with their values. The other options were checked when
-            the flow was loaded. None if no option was checked then.
+        dials: the computed number or address that a connect dials, to be checked against the allow-list; "" if literal.
+        computed: the options computed in each call. The others were checked when the flow was loaded; if not, it is
+            None.
         heard: the flow that the called party hears before being connected, and its params (`{"flow": .., "given":
-            {..}}`); None if the called party does not hear a flow. The engine sets the `url` of `onAnswer`.
+            {..}}`); None if there is none. The engine sets the `url` of `onAnswer`.
         secret: the options that contain a `spoken` param.
     """
 
@@ -106,13 +99,9 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Another flow, in which the call continues.
+    """Another flow, in which the call continues: for good, unless it `comes_back` to the same step.
 
-    Attributes:
-        flow: the flow's name.
-        given: the values of its params, computed in the flow that runs it.
-        comes_back: whether the call comes back to the same step when the other flow returns. Otherwise the call is
-            handed over for good.
+    The values of `given` are computed in the flow that runs it.
     """
 
     flow: str
@@ -128,10 +117,8 @@ class Target(NamedTuple):
 
     Attributes:
         step: the name of a step of this flow; None for other targets.
-        runs: another flow; None for other targets.
-        returns: the outcome that this flow returns, or ""; the call ends if no flow waits for the outcome.
-        sets: assignments made before the call gets to the target. Those of a `return` fill variables of the flow that
-            runs this one.
+        returns: the outcome that this flow returns, or ""; the call ends if no flow waits for it.
+        sets: assignments made on the way. Those of a `return` fill variables of the flow that runs this one.
     """
 
     step: str | None
@@ -146,7 +133,7 @@ class Target(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether the target is a step or the end of the call, without assignments."""
+        """Whether it is a step or the end of the call, without assignments."""
         return self.runs is None and not self.returns and not self.sets
 
     def effects(self, phase: Phase) -> Iterator[Effect]:

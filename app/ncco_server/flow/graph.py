@@ -18,17 +18,18 @@ from ncco_server.flow.report import printable
 from ncco_server.flow.runtime import Followers, StepShape, Way
 
 MAX_LABEL_CHARACTERS: Final = 48
-"""Maximum length of a prompt, a condition or a phrase in the diagram, in characters."""
+"""The longest prompt, condition or phrase."""
 TEMPLATE_CODE: Final = re.compile(r"(?:\s*(?:\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}))+\.?", re.DOTALL)
 MAX_PHRASES: Final = 3
 MAX_PLAYED: Final = 3
 
 NodeKind: TypeAlias = StepShape | Literal["start", "end", "link"]
-"""What a node stands for: a step, the start of calls, an end, or (in an SVG) another flow."""
+"""A `link` stands for another flow, in an SVG."""
 
 Stroke = Literal["plain", "dotted", "error", "taken", "missed"]
-"""What an arrow means: a way within the flow, a way into another flow, or the target after an error. With coverage:
-a way that calls have taken, or one that no call has taken.
+"""What an arrow means: a way within the flow, into another flow, or after an error.
+
+With coverage: whether any call has taken the way.
 """
 
 
@@ -42,7 +43,6 @@ NODE_SHAPES: Final[Mapping[NodeKind, tuple[str, str, str]]] = {
     "end": ("circle", "((", "))"),
     "link": ("cds", ">", "]"),
 }
-"""The shape of a node in DOT, and the brackets around it in Mermaid."""
 ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "plain": ("", "-->", ""),
     "dotted": ("style=dashed", "-.->", ""),
@@ -50,9 +50,8 @@ ARROW_STYLES: Final[Mapping[Stroke, tuple[str, str, str]]] = {
     "taken": ('penwidth=2, color="#009900"', "==>", "#090"),
     "missed": ('color="#cc0000"', "-->", "#c00"),
 }
-"""How an arrow is written in DOT and in Mermaid, and its colour in Mermaid; "" for the default style or colour."""
 OutcomeKey: TypeAlias = tuple[str, str, str]
-"""Flow, step, and name of an outcome (`Exit.outcomes`). For BEGUN, and for ERROR of a whole flow, the step is ""."""
+"""Flow, step, and outcome (`Exit.outcomes`). For BEGUN, and for ERROR of a whole flow, the step is ""."""
 BEGUN: Final = "begun"
 ERROR: Final = "error"
 
@@ -63,8 +62,8 @@ class GraphNode:
 
     Attributes:
         lines: the short text in the box, the name first.
-        step: the name of the step; "" for a start or an end.
-        place: the place of the step or the flow; None for an end.
+        step: "" for a start or an end.
+        place: None for an end.
         texts: everything that the step plays, in full; a computed prompt as it is written in the flow.
         mark: a warning to show in an SVG; "" for none.
     """
@@ -83,10 +82,8 @@ class Arrow:
     """An arrow from one node to another, by their keys.
 
     Attributes:
-        lines: the lines of the label; () for none.
         outcomes: the outcomes after which a call takes this way; () if unknown.
-        width: in an SVG that shows calls, from 1 (few calls took this way) to 5 (most calls), or 0 (no call); None in
-            other drawings.
+        width: in an SVG that shows calls, from 1 (few) to 5 (most), or 0 (no call); None in other drawings.
     """
 
     start: str
@@ -117,7 +114,7 @@ class Drawing:
         return replace(self, arrows=tuple(map(change, self.arrows)))
 
     def marked(self, mark_of: Callable[[str, str], str]) -> Drawing:
-        """The drawing with a mark on each node. `mark_of` takes a flow and a step, and returns "" for no mark."""
+        """Mark each node. `mark_of` takes a flow and a step, and returns "" for no mark."""
         subgraphs = (
             replace(flow, nodes=tuple(replace(node, mark=mark_of(flow.title, node.step)) for node in flow.nodes))
             for flow in self.subgraphs
@@ -132,10 +129,10 @@ def draw(
     shown_number: Callable[[str], str] = str,
     has_addresses: bool = True,
 ) -> Drawing:
-    """A drawing of the flows and of all flows that a call can reach from them.
+    """Draw the flows and all flows that a call can reach from them.
 
-    With `errors`, there is also an arrow to each error target. `shown_number` formats a phone number. Without
-    `has_addresses`, a phrase replaces the path of the webhook that answers a flow's linked numbers.
+    With `errors`, there is also an arrow to each error target. Without `has_addresses`, a phrase replaces the path of
+    the webhook that answers a flow's linked numbers.
     """
     shown: dict[str, Flow] = {}
     for flow in flows:
@@ -165,11 +162,10 @@ class _FlowDrawer:
 
     @property
     def entry_key(self) -> str:
-        """The key of the node where calls start."""
         return f"{self.key}_start"
 
     def subgraph(self) -> Subgraph:
-        """The flow's nodes. Call this after `arrows`, which adds the end nodes."""
+        """Call this after `arrows`, which adds the end nodes."""
         steps = (
             GraphNode(
                 self.steps[name],
@@ -213,7 +209,7 @@ class _FlowDrawer:
         return self.flow.handler.followers if self.flow.handler is not None else {}
 
     def _to_each(self, arrow: Arrow, origins: Iterable[tuple[str, str]]) -> Iterator[Arrow]:
-        """The arrow; in a handler in Python, one to each step that may follow."""
+        """In a handler in Python, return one arrow to each step that may follow."""
         found: Mapping[str, Sequence[str]] = next(filter(None, map(self.followers.get, origins)), {})
         if not found:
             yield arrow
@@ -236,7 +232,7 @@ class _FlowDrawer:
 def entrances(
     flow: Flow, *, has_all: bool = False, shown: Callable[[str], str] = str, has_addresses: bool = True
 ) -> tuple[str, ...]:
-    """How calls enter the flow. `has_all` means that no flow has numbers, so the default flow takes all calls."""
+    """`has_all` means that no flow has numbers, so the default flow takes all calls."""
     found = [f"call to {shown(number)}" for number in flow.numbers]
     found += [f"call to any{'' if has_all else ' other'} number"] if flow.default else []
     if flow.entry:
@@ -246,7 +242,6 @@ def entrances(
 
 
 def _lines(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
-    """The name of the step, its lookups, and the first actions that it plays."""
     asked = ", ".join(ask.name for ask in step.asks)
     played = [text for part in step.parts if (text := _played(part, _literal_words, shown_number))]
     more = [f"and {len(played) - MAX_PLAYED} more"] if len(played) > MAX_PLAYED else []
@@ -258,7 +253,7 @@ def _texts(step: Step, shown_number: Callable[[str], str]) -> tuple[str, ...]:
 
 
 def _played(part: Part, cut: Callable[[str], str], shown_number: Callable[[str], str]) -> str:
-    """An action in a few words; "" for an action that belongs to the exit, such as the `input` of a menu.
+    """An action in a few words; "" for one that belongs to the exit, such as the `input` of a menu.
 
     `cut` shortens the texts. A computed prompt is shown as it is written in the flow.
     """
@@ -286,7 +281,7 @@ def onanswer_flows(step: Step) -> tuple[str, ...]:
 
 
 def _joined_ways(step: Step, followers: Followers) -> Iterable[list[Way]]:
-    """The ways of an exit; ways to the same target are combined, except those shown separately."""
+    """Combine ways to the same target, except those shown separately."""
     joined: dict[tuple[int, tuple[str, ...]], list[Way]] = {}
     for number, way in enumerate(step.exit.ways, 1):
         leads_to = tuple(followers.get((step.name, way.name), (way.target.shown,)))
@@ -308,18 +303,17 @@ def _label(ways: list[Way]) -> tuple[str, ...]:
 
 
 def _literal_words(text: str) -> str:
-    """A short form of a prompt: `…` replaces computed values."""
+    """Write `…` in place of computed values."""
     return shorten(TEMPLATE_CODE.sub(" …", text))
 
 
 def shorten(text: str) -> str:
-    """The text on one line, cut if it is long."""
     line = " ".join(text.split())
     return line if len(line) <= MAX_LABEL_CHARACTERS else f"{line[: MAX_LABEL_CHARACTERS - 1].rstrip()}…"
 
 
 def as_mermaid(drawing: Drawing) -> str:
-    """The drawing as a Mermaid flowchart, which GitHub, GitLab and many editors render. Ends with a line break."""
+    """A Mermaid flowchart, which GitHub, GitLab and many editors render. Ends with a line break."""
     lines = ["flowchart TD"]
     for flow in drawing.subgraphs:
         lines.append(f'  subgraph {flow.key}["{_in_mermaid((flow.title,))}"]')
@@ -342,10 +336,7 @@ _LIST = re.compile(r"^(\s*\d+(?=\.)|\s*(?=[-+*]))(.)")
 
 
 def _in_mermaid(lines: Iterable[str]) -> str:
-    """The lines, escaped: characters with a meaning in Mermaid or HTML become character references.
-
-    The same applies to characters that would start a Markdown list, as in `1.` or `-`.
-    """
+    """Escape characters with a meaning in Mermaid or HTML, or that would start a Markdown list, as in `1.` or `-`."""
     coded = (_SPECIAL.sub(lambda found: f"#{ord(found[0])};", printable(line)) for line in lines)
     return "<br/>".join(_LIST.sub(lambda found: f"{found[1]}#{ord(found[2])};", line) for line in coded)
 
@@ -359,7 +350,7 @@ DOT_HEAD: Final = """digraph flows {
 
 
 def as_dot(drawing: Drawing) -> str:
-    """The drawing as a DOT graph. Ends with a line break."""
+    """Ends with a line break."""
     lines = [DOT_HEAD.rstrip("\n")]
     for flow in drawing.subgraphs:
         lines += [f"  subgraph cluster_{flow.key} {{", f"    label={_in_dot((flow.title,))};"]
@@ -375,6 +366,6 @@ def as_dot(drawing: Drawing) -> str:
 
 
 def _in_dot(lines: Iterable[str]) -> str:
-    """The lines in quotes, escaped: a backslash would start an escape sequence, and `&` an HTML entity."""
+    """Escape the lines: a backslash would start an escape sequence, and `&` an HTML entity."""
     escaped = (printable(line).replace("\\", "\\\\").replace('"', '\\"').replace("&", "&amp;") for line in lines)
     return '"' + "\\n".join(escaped) + '"'

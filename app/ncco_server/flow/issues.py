@@ -28,17 +28,13 @@ from ncco_server.suggest import nearest
 Severity = Literal["error", "warning"]
 
 MOST_LISTED: Final = 60
-"""Maximum number of known words that a fix lists."""
 MOST_REPORTED: Final = 100
-"""Maximum number of issues that are reported for a file; our choice. Nobody reads more before correcting some."""
+"""Maximum number of issues reported for a file; our choice. Nobody reads more before correcting some."""
 LONGEST_TEXT: Final = 1_000
 """Maximum number of characters in a message or a fix."""
 
 PHASES: Final = ("parse", "shape", "resolve", "analyse")
-"""The phases of checking a file: its YAML, the form of its values, the names in them, and the flow as a whole.
-
-An issue of a later phase is not reported if an error of an earlier phase may have caused it: `flow.unknown`.
-"""
+"""An issue of a later phase is not reported if an error of an earlier one may have caused it: `flow.unknown`."""
 
 __all__ = [
     "EXPRESSION_RULES",
@@ -62,7 +58,6 @@ class FlowIssue:
     """An issue found in the files of a project.
 
     Attributes:
-        message: the problem in plain sentences.
         cure: what to write instead.
         ncco_rule: the broken rule of `ncco_server.ncco`, e.g. N108; "" for a rule of the flow language.
         names: the variables, lookups and template files whose names a text contains where their value was intended.
@@ -84,24 +79,23 @@ class FlowIssue:
 
 
 def by_place(issue: FlowIssue) -> tuple[str, int, int, str, str, int]:
-    """The sort key of an issue: file, line, column, code, message, length."""
     place = issue.place
     return (place.file, place.line, place.column, issue.code, issue.message, place.length)
 
 
 def did_you_mean(*words: str) -> Fix:
-    """The fix for a misspelt word. It asks about all `words` and writes the first."""
+    """Ask about all `words`, and write the first."""
     quoted = (f'"{word}"' for word in words)
     return Fix(f"did you mean {' or '.join(quoted)}?", "word", words[0])
 
 
 def write_one_of(words: Sequence[str]) -> str:
-    """A cure that lists the known words, or only the first ones of a long list."""
+    """Of a long list, only the first words are listed."""
     return f"write one of: {', '.join(words[:MOST_LISTED])}{', ...' if len(words) > MOST_LISTED else ''}"
 
 
 def meant_word(word: str, known: Iterable[str], otherwise: str) -> Fix | str:
-    """The cure for an unknown word: a fix that writes the nearest known word, or else `otherwise`."""
+    """A fix that writes the nearest known word, or else `otherwise`."""
     near = nearest(word, known)
     return did_you_mean(near) if near else otherwise
 
@@ -111,15 +105,13 @@ class FlowRule:
     """A rule that the files of a project must follow.
 
     Attributes:
-        title: the problem in general.
-        cure: how to fix the problem in general.
+        title, cure: the problem and how to fix it, in general.
         about: why the rule is there.
         bad: a project that breaks only this rule; bytes if it is not UTF-8.
         good: the same project without the error.
-        phase: the phase in the rule's entry; "" for the default phase (see `found_in`).
+        phase: "" for the default phase (see `found_in`).
         fix: the default fix of the rule's issues: the fields of a `Fix` except `cure`.
-        once_for: `name` if the issues are about undeclared names, each of which is reported once per file; `message`
-            if each message, `file` if the rule itself is reported once per file.
+        once_for: reports an undeclared `name`, each `message`, or the rule itself (`file`) once per file.
         declared_by: `any_file` if the issues are about names that any file may declare, even one that cannot be read.
         waits_for: the files whose errors may cause the issue. Those errors are reported first.
         gives_way_to: rules that describe the same error better. If a file breaks one of them, only that is reported.
@@ -141,18 +133,18 @@ class FlowRule:
 
     @property
     def found_in(self) -> str:
-        """The phase that finds the rule's issues. By default, "resolve" finds errors and "analyse" finds warnings."""
+        """By default, "resolve" finds errors and "analyse" finds warnings."""
         return self.phase or ("resolve" if self.severity == "error" else "analyse")
 
     def at(self, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()) -> FlowIssue:
-        """An issue that reports this rule as broken at `place`. Without a `cure`, the rule's own cure is used."""
+        """Without a `cure`, the rule's own cure is used."""
         words, fix = parts_of(cure, self.cure, self.fix)
         texts = _shortened(message), _shortened(words)
         return FlowIssue(self.code, self.severity, place, *texts, names=frozenset(names), fix=fix)
 
 
 def _shortened(text: str) -> str:
-    """The text, without its middle if it is very long."""
+    """Remove the middle of a very long text."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT // 2]} ... {text[-LONGEST_TEXT // 4 :]}"
 
 
@@ -165,21 +157,19 @@ RULES: Final = _book(
     *("text", "structure", "expressions", "ncco", "locales", "prompts"),
     *("hours", "lookups", "tables", "hooks", "usage", "handlers"),
 )
-"""The rules by code. E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules. E7xx:
-handlers in Python. Wxxx: warnings.
+"""E1xx: YAML text. E2xx: structure. E3xx: expressions, templates, types. E4xx: NCCO rules.
+
+E7xx: handlers in Python. Wxxx: warnings.
 """
 
 EXPRESSION_RULES: Final = _book("expressions")
-"""The rules about expressions, templates and types, by code."""
 
 PROMPT_RULES: Final = _book("prompts")
-"""The rules about the wording of prompts, by code."""
 
 RUNNING_RULES: Final = _book("running")
-"""The rules that only a running call can break, by code. `ncco check` never reports them."""
+"""The rules that only a running call can break. `ncco check` never reports them."""
 
 
 def unset_variable(place: Place, name: str, known: Iterable[str] = ()) -> FlowIssue:
-    """W302 for a variable for flows that is not set; those in `known` are."""
     otherwise = f"set FLOW_{name} in .env, or in the server's environment"
     return RULES["W302"].at(place, f"FLOW_{name} is not set", meant_word(name, known, otherwise))

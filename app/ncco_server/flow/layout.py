@@ -26,13 +26,13 @@ NODE_GAP: Final = 20.0
 LINE_GAP: Final = 10.0
 RANK_GAP: Final = 20.0
 MAX_RANK_GAP: Final = 70.0
-"""The gap between two ranks is larger than `RANK_GAP` where edges run far to the side, up to this limit."""
+"""The gap grows from `RANK_GAP` up to this limit where edges run far to the side."""
 LOOP_WIDTH: Final = 26.0
 BACK_OFFSET: Final = 24.0
 MAX_SWEEPS: Final = 24
 MAX_STALE_SWEEPS: Final = 4
 MAX_DUMMIES: Final = 20_000
-"""Maximum number of dummy nodes. Further edges run straight from node to node, even across other nodes."""
+"""Further edges run straight from node to node, even across other nodes."""
 
 Point: TypeAlias = tuple[float, float]
 Layers: TypeAlias = list[list[int]]
@@ -46,7 +46,7 @@ class Size(NamedTuple):
 
 
 class Rect(NamedTuple):
-    """The upper left corner, width and height."""
+    """`x` and `y` are the upper left corner."""
 
     x: float
     y: float
@@ -55,12 +55,7 @@ class Rect(NamedTuple):
 
 
 class Link(NamedTuple):
-    """An edge from one node to another, by their indices.
-
-    Attributes:
-        label: the size of its label; None without one.
-        group: only edges of the same group can join.
-    """
+    """An edge between two nodes, by their indices. Only edges of the same `group` can join."""
 
     start: int
     end: int
@@ -72,9 +67,9 @@ class Route(NamedTuple):
     """The course of an edge.
 
     Attributes:
-        points: from the border of the first node to the border of the last. Between two points the edge is a vertical
-            line, or a curve that is vertical at both ends.
-        label: the position and size of the label; None without one.
+        points: from the border of the first node to that of the last. Between two points the edge is a vertical line,
+            or
+            a curve that is vertical at both ends.
         is_loop: whether the edge ends at its own start; if so, the points are the control points of one curve.
     """
 
@@ -130,7 +125,7 @@ def _back_links(count: int, links: Sequence[Link]) -> set[int]:
 
 
 def _ranks(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The rank of each node, starting with 0 at the top. Every edge of the acyclic graph leads down."""
+    """Ranks start with 0 at the top. Every edge of the acyclic graph leads down."""
     above: Layers = [[] for _ in range(count)]
     below: Layers = [[] for _ in range(count)]
     for upper, lower in edges:
@@ -160,9 +155,8 @@ class _Graph:
     """The graph with dummy nodes. Vertices are numbered: first the nodes, then the dummy nodes.
 
     Attributes:
-        sizes, ranks: the size and rank of each vertex. Nodes have even ranks, labels have odd ranks.
+        ranks: nodes have even ranks, labels have odd ranks.
         back: the links that run upwards.
-        above, below: each vertex's neighbours in the rank above or below.
         inner_above, inner_below: the neighbour that should share a dummy node's column.
         first: for each link, the vertex after its start.
         following: for each dummy node, the next vertex on the way to the end of its links.
@@ -186,7 +180,7 @@ class _Graph:
         self._shared: dict[tuple[Hashable, ...], int] = {}
 
     def add(self, index: int, link: Link) -> None:
-        """Add a link, with dummy nodes from its start to its end, or to the point where it joins another link."""
+        """Add a link, with dummy nodes up to its end, or to the point where it joins another link."""
         if link.start == link.end:
             self.loops.setdefault(link.start, {})[index] = link.label or Size(0, 0)
             return
@@ -219,7 +213,7 @@ class _Graph:
         return len(self.sizes) - 1
 
     def _connect(self, vertex: int, following: int, *, is_back: bool) -> None:
-        """Connect two vertices. Where lines join at a dummy node, the longest (or first) of them goes straight on."""
+        """Where lines join at a dummy node, the longest (or first) of them goes straight on."""
         high, low = (following, vertex) if is_back else (vertex, following)
         if low not in self.below.get(high, ()):
             self.above.setdefault(low, []).append(high)
@@ -245,19 +239,17 @@ class _Graph:
         return max(self.sizes[vertex].height, sum(label.height for label in self.loops.get(vertex, {}).values()))
 
     def distance(self, left: int, right: int) -> float:
-        """The minimum distance between the centres of two neighbours in a rank."""
         gap = NODE_GAP if max(left, right) < self.count else LINE_GAP
         return self.extent(left) + gap + self.sizes[right].width / 2
 
 
 def _ordered(graph: _Graph) -> Layers:
-    """The vertices of each rank from left to right: the better result from two initial orders."""
+    """Take the better result from two initial orders."""
     found = (_improved(graph, _first_order(graph, step)) for step in (1, -1))
     return min(found, key=lambda layers: _all_crossings(graph, layers))
 
 
 def _improved(graph: _Graph, layers: Layers) -> Layers:
-    """The layers, reordered for fewer crossings."""
     best = layers
     fewest = _all_crossings(graph, layers)
     stale = 0
@@ -274,10 +266,9 @@ def _improved(graph: _Graph, layers: Layers) -> Layers:
 
 
 def _first_order(graph: _Graph, step: int) -> Layers:
-    """The ranks in the order of a depth-first search from the top, so that a tree has no crossings.
+    """The order of a depth-first search from the top, so that a tree has no crossings.
 
-    With a `step` of -1, the search follows the last edge first, so a node with several incoming edges is placed by the
-    last of them.
+    With a `step` of -1, the search follows the last edge first.
     """
     layers: Layers = [[] for _ in range(max(graph.ranks, default=-1) + 1)]
     seen: set[int] = set()
@@ -296,7 +287,7 @@ def _positions(layers: Layers) -> dict[int, int]:
 
 
 def _by_medians(graph: _Graph, layers: Layers, *, upwards: bool) -> Layers:
-    """Each rank sorted by the median positions of the neighbours above, if `upwards`, or else below."""
+    """Sort each rank by the median positions of the neighbours above, if `upwards`, or else below."""
     position = _positions(layers)
     sorted_layers: Layers = []
     for layer in layers if upwards else reversed(layers):
@@ -350,10 +341,9 @@ def _columns(graph: _Graph, layers: Layers) -> list[int]:
 
 
 def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
-    """For each vertex, the first vertex of its column: itself, or the first one of its median neighbour's column.
+    """For each vertex, the first vertex of its column: itself, or that of its median neighbour in the previous layer.
 
-    The neighbour is in the previous layer. The dummy nodes of a long edge are aligned first; no other alignment may
-    cross such an edge.
+    The dummy nodes of a long edge are aligned first; no other alignment may cross such an edge.
     """
     inner = graph.inner_above if upwards else graph.inner_below
     position = _positions(layers)
@@ -377,7 +367,7 @@ def _aligned(graph: _Graph, layers: Layers, *, upwards: bool) -> list[int]:
 
 
 def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrored: bool) -> list[float]:
-    """The x-coordinate of each vertex: columns move as far left as possible, then close to the ones on their right."""
+    """Move columns as far left as possible, then close to the ones on their right."""
     gaps: dict[int, dict[int, float]] = {vertex: {} for vertex in root}
     for layer in layers:
         for left, right in pairwise(layer):
@@ -396,7 +386,6 @@ def _compacted(graph: _Graph, layers: Layers, root: Sequence[int], *, is_mirrore
 
 
 def _placed(graph: _Graph, layers: Layers, centres: Sequence[int]) -> Layout:
-    """The layout that follows from the order of each rank and from the columns."""
     left = min((x - size.width / 2 for x, size in zip(centres, graph.sizes, strict=True)), default=0)
     right = max((x + graph.extent(vertex) for vertex, x in enumerate(centres)), default=0)
     borders = _rank_borders(graph, layers, centres)
@@ -413,7 +402,6 @@ def _placed(graph: _Graph, layers: Layers, centres: Sequence[int]) -> Layout:
 
 
 def _rank_borders(graph: _Graph, layers: Layers, centres: Sequence[int]) -> list[tuple[float, float]]:
-    """The y-coordinates of the upper and the lower border of each rank."""
     borders: list[tuple[float, float]] = []
     y = 0.0
     for layer in layers:
@@ -443,7 +431,7 @@ def _pieces(graph: _Graph, centres: Sequence[int]) -> dict[int, int]:
 def _route(
     graph: _Graph, index: int, rects: Sequence[Rect], borders: Sequence[tuple[float, float]], pieces: Mapping[int, int]
 ) -> Route:
-    """The route of a link that is not a loop. An upward route touches its nodes beside the downward routes."""
+    """An upward route touches its nodes beside the downward routes."""
     link = graph.links[index]
     is_back = index in graph.back
     first = graph.first[index]
@@ -470,7 +458,7 @@ def _route(
 
 
 def _port(node: Rect, beside: float | None, *, is_back: bool) -> float:
-    """The x-coordinate at which a route touches a node; `beside` is the x-coordinate of its next segment."""
+    """The x-coordinate at which a route touches a node; `beside` is that of its next segment."""
     x = node.x + node.width / 2
     aside = min(node.width / 4, BACK_OFFSET) if is_back else 0
     return x - aside if beside is not None and beside < x else x + aside

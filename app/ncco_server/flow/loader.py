@@ -1,7 +1,4 @@
-"""Turns flow files and templates into a project: every flow without errors, and every issue.
-
-Each flow also contains the flows that a call can reach from it.
-"""
+"""Turns flow files and templates into a project: every flow without errors, and every issue."""
 
 from __future__ import annotations
 
@@ -35,13 +32,9 @@ from ncco_server.suggest import limited_comparisons, near_or_all
 
 
 def link(flows: Mapping[str, Flow], sources: Mapping[str, Mapping[str, str]]) -> dict[str, Flow]:
-    """The flows with their `subs`, `sources` and `revision` filled in.
+    """Fill in the `subs`, `sources` and `revision` of the flows.
 
-    A flow is left out if a call can get from it to a flow with an error.
-
-    Args:
-        flows: the flows without errors, by name.
-        sources: path → text of the files that each flow uses, by the flow's name.
+    A flow is left out if a call can get from it to a flow with an error. `sources` has the texts that each flow uses.
     """
     found: dict[str, Flow] = {}
     for name, flow in flows.items():
@@ -106,8 +99,8 @@ def load(
     A project that exceeds a limit (E119) has no flows. The limits of a project do not apply to a `revision`.
 
     Args:
-        texts: path → text, as returned by `read_project`: `flows/*.yaml` are flows and shared parts, `templates/*` are
-            templates. `calendars/*` are holiday dates computed earlier; missing ones are computed.
+        texts: path → text, from `read_project`. `calendars/*` are holiday dates computed earlier; missing ones are
+            computed.
         env: the variables that flows may read (without `FLOW_`); None skips the check that they are set.
         modules: the Python modules whose functions lookups may call (`NCCO_PYTHON_LOOKUPS`); None skips that check.
             Even then, the service does not call functions of other modules.
@@ -115,8 +108,8 @@ def load(
             the whole `project`. A revision lacks the flows that its hooks place calls with. Unused names and names read
             too early are reported for `files` and `project`; unused shared parts only for `project`.
         today: overrides before this date are reported as past; None skips that check.
-        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`); a `GivenHandler` also has the
-            handler. Nobody but the operator may have written their texts.
+        handlers: the files of flows/ whose code may be run (`NCCO_PYTHON_FLOWS`), or `GivenHandler`s. Nobody but the
+            operator may have written their texts.
     """
     with limited_comparisons():
         return _load(texts, env, modules, extent, today, handlers=handlers)
@@ -201,7 +194,7 @@ def _read_files(
 
 
 def _holds_handler(path: str, text: str) -> bool:
-    """Whether a file seems to define a handler. Any other Python file is a module that handlers may import."""
+    """Any other Python file is a module that handlers may import."""
     return path.startswith(_FLOWS) and path.endswith(HANDLER_SUFFIX) and "call_flow" in text
 
 
@@ -228,7 +221,6 @@ def _read_context(
     env: Mapping[str, str] | None,
     extent: Extent,
 ) -> Context:
-    """What all flows may use: the shared parts of the project, its templates, and the signatures of its flows."""
     shared = [(file.node, file.issues) for file in files if isinstance(file.node, Map) and is_shared(file.node)]
     named = _named(files) if extent != "revision" else {}
     zone = zone_written_in(*(node for node, _ in shared))
@@ -259,7 +251,7 @@ def _shown(
 
 
 def _at_its_line(issue: FlowIssue, texts: Mapping[str, str]) -> FlowIssue:
-    """An issue of a handler at the beginning of its line: only for a syntax error (E701) the column is known."""
+    """Move an issue of a handler to the beginning of its line: the column is known only for a syntax error (E701)."""
     place = issue.place
     if not place.file.endswith(HANDLER_SUFFIX) or issue.code == "E701" or place.file not in texts:
         return issue
@@ -274,10 +266,9 @@ class _File:
     Attributes:
         node: the root node; None if the YAML cannot be parsed at all.
         head: the head of a flow; None for any other file.
-        is_parsed: whether the YAML has no errors.
         issues: the issues found so far; each step of loading adds its own.
         gaps: the lines that were not read as written because of syntax errors.
-        read_handler: reads the flow of a handler in Python; None for a YAML file, or if its code could not be run.
+        read_handler: None for a YAML file, or if the handler's code could not be run.
     """
 
     path: str
@@ -291,7 +282,6 @@ class _File:
 
     @classmethod
     def of_handler(cls, path: str, text: str, listed: str) -> Self:
-        """A file with a handler, whose code is run."""
         from ncco_server.flow.handlers.reading import read_handler, run_file  # noqa: PLC0415 - few projects have any
 
         found = run_file(path, text, listed)
@@ -311,7 +301,7 @@ class _File:
         return cls(path, text, reading.node, None, is_parsed, reading.issues, reading.gaps)
 
     def with_head(self, shared: Iterable[Map]) -> _File:
-        """This file with its head, if it is a flow; `shared` are the root nodes of the shared files."""
+        """`shared` are the root nodes of the shared files."""
         if self.node is None or is_shared(self.node):
             return self
         head = read_head(self.node, self.issues, shared)
@@ -321,10 +311,7 @@ class _File:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the file is a flow, or a shared file without YAML errors.
-
-        Any other file may declare names that are not known here.
-        """
+        """False for a file that may declare names which are not known here."""
         is_flow = isinstance(self.node, Map) and self.node.get("flow") is not None
         return is_flow or (self.is_parsed and is_shared(self.node))
 
@@ -355,11 +342,10 @@ class _FlowFile:
     templates: Mapping[str, str]
 
     def without_faulty_flow(self) -> _FlowFile:
-        """This file without its flow if it has an error; otherwise unchanged."""
+        """Remove the flow if it has an error."""
         return replace(self, read=replace(self.read, flow=None)) if self.file.has_errors else self
 
     def sources(self, context: Context) -> dict[str, str]:
-        """Path → text of the flow's sources, except the shared files."""
         own = self.read.flow.calendars.values() if self.read.flow is not None else ()
         dates = calendar_sources((*context.shared.calendars.values(), *own))
         return {self.file.path: self.file.text, **self.templates, **dates}
@@ -371,7 +357,6 @@ def _read(file: _File, head: FlowHead, context: Context, tracked: Templates) -> 
 
 
 def _check_lookups(files: Iterable[_File], sections: Iterable[Sections], allowed: Collection[str]) -> None:
-    """Report the lookups that call a function in a module that is not `allowed`, each in its file."""
     lookups = (lookup for each in sections for lookup in each.lookups.values())
     found = {*check_modules(lookups, allowed)}
     for file in files:
@@ -392,7 +377,7 @@ def _check_flows(flows: Iterable[_FlowFile]) -> None:
 
 
 def _signatures(files: list[_File]) -> dict[str, Signature]:
-    """The signature of each flow, by name. `is_whole` is false for a file that could not be read completely.
+    """`is_whole` is false for a file that could not be read completely.
 
     If a flow does not have a name, which is an error, others may refer to it by its file name.
     """
@@ -412,13 +397,11 @@ def _signatures(files: list[_File]) -> dict[str, Signature]:
 
 
 def _named(files: list[_File]) -> dict[str, tuple[Map, str]]:
-    """The root node of each flow file, and its time zone, by the flow's name."""
     named = [(file.node.get("flow"), file.node, file.head) for file in files if isinstance(file.node, Map)]
     return {name.value: (node, head.zone if head else "") for name, node, head in named if isinstance(name, Text)}
 
 
 def _calendars(context: Context, flows: Mapping[str, Flow]) -> dict[str, Calendar]:
-    """Every calendar: shared ones by name, those of a flow as `flow.name`."""
     shared = context.shared.calendars
     own = {
         f"{flow.name}.{name}": calendar

@@ -13,10 +13,10 @@ from ncco_server.flow.actions.connect import ConnectTarget
 from ncco_server.flow.actions.part import Part
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Assignment, Target
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import Later, SentHook, later_effects, later_hooks
 from ncco_server.flow.language.lookups import AskedLookup
 from ncco_server.flow.language.outbound import Outbound
-from ncco_server.flow.language.refusals import Refusal
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.saves import Save
 from ncco_server.flow.language.tables import TableDefinition
@@ -32,11 +32,9 @@ class Offers(NamedTuple):
 
     Attributes:
         announces: whether it says something and then continues without input, and neither dials nor records.
-        tells_hours: whether it says something about the opening hours.
         reads_hours: whether the opening hours decide where it leads.
-        asks_for_message: whether it records a message: with a beep, or until a key is pressed. A recording of the
-            whole call has neither.
-        dials: whether it dials somebody.
+        asks_for_message: whether it records a message: with a beep, or until a key is pressed. A recording of the whole
+            call has neither.
     """
 
     announces: bool
@@ -51,14 +49,10 @@ class Step:
     """A node of a flow: what the caller hears, then where the call goes.
 
     Attributes:
-        sets: assignments on entry.
+        sets, asks, saves, sends: what happens on entry: assignments, lookups, changes of rows, hooks.
         parts: everything that the step plays, including the `input` of its menu or data entry.
-        exit: how the step ends; `exit_place` is where the exit is written.
         error: the target if a value cannot be computed; None for the flow's `error` target.
         tail: whether the error exit's actions follow the step's `input`.
-        asks: the lookups made on entry.
-        saves: the rows of tables changed on entry.
-        sends: the hooks sent on entry.
         events: the hooks sent when Vonage reports an event later, by event (`record`, `transcription`, `hangup`).
         result: the flow's own result of a call that enters the step; "" if the step sets none.
     """
@@ -74,7 +68,7 @@ class Step:
     asks: tuple[AskedLookup, ...] = ()
     saves: tuple[Save, ...] = ()
     sends: tuple[SentHook, ...] = ()
-    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     result: str = ""
 
     @property
@@ -85,7 +79,6 @@ class Step:
 
     @property
     def played(self) -> Iterator[Part]:
-        """Everything that it plays, including its retry prompts."""
         yield from self.parts
         yield from (part for prompts in self.exit.prompts.values() for parts in prompts for part in parts)
 
@@ -104,7 +97,7 @@ class Step:
 
     @cached_property
     def effects(self) -> tuple[Effect, ...]:
-        """Everything that the step does, in the order of a call; on the ways out, in the order of the file."""
+        """The order is that of a call; on the ways out, that of the file."""
         return tuple(self._effects())
 
     def _effects(self) -> Iterator[Effect]:
@@ -113,7 +106,7 @@ class Step:
         played = [effect for part in self.parts for effect in part.effects("do")]
         yield from asked
         yield from (Effect("set", "enter", each.value, each.name) for each in self.sets)
-        yield from (effect for save in self.saves for effect in save.effects())
+        yield from (effect for save in self.saves for effect in save.effects("enter"))
         yield from (effect for hook in self.sends for effect in hook.effects("send", "enter"))
         if self.exit.is_early:
             yield from (Effect("read", "early", test) for test in self.exit.reads())
@@ -126,8 +119,7 @@ class Step:
         yield from (Effect("read", "test", test) for test in self.exit.reads())
         yield from (effect for _, effects in self.leaving for effect in effects)
         yield from self.error.effects("error") if self.error is not None else ()
-        later = chain.from_iterable(self.events.values())
-        yield from (effect for hook in later for effect in hook.effects("send", "event"))
+        yield from later_effects(self.events)
 
     @cached_property
     def offers(self) -> Offers:
@@ -156,7 +148,7 @@ def _on(way: Way) -> Iterator[Effect]:
 
 
 class Limit(NamedTuple):
-    """A number that a flow promises not to exceed, and the place where it is written."""
+    """A number that a flow promises not to exceed."""
 
     most: int
     place: Place
@@ -173,17 +165,15 @@ class Flow:
         params: the variables that another flow fills when it runs this one.
         outcomes: the outcomes that it can return to such a flow.
         locales: the languages of the flow, by name; the first is the default.
-        calendars: opening hours, by name.
-        default_answers: the value of each lookup before it is made, by name.
+        default_answers: the value of each lookup before it is made.
         sensitive_paths: the paths of the sensitive fields of each lookup; no path is inside another.
         events: like `Step.events`, but for all steps.
         spoken: the sensitive params that a placed call keeps, encrypted, and may speak.
-        timed: the types of the variables and lookups that contain dates or times, by name.
+        timed: the types of the variables and lookups that contain dates or times.
         zone: its time zone (an IANA name), or "".
-        outbound: how calls are placed with this flow; None if it is not used to place calls.
-        results: the results that its steps can give a call, by name.
-        limits: the limits that the flow promises, by name (`flow.language.flow`); running calls ignore them.
-        subs: the flows that a call can reach from here, by name.
+        outbound: None if the flow is not used to place calls.
+        limits: the limits that the flow promises (`flow.language.flow`); running calls ignore them.
+        subs: the flows that a call can reach from here.
         revision: content hash (64 hex digits) of `sources`.
         sources: path → text of all its source files; `load` builds the same flow from them again.
         handler: the Python function that makes the steps as the call goes on; None for a flow file.
@@ -207,7 +197,7 @@ class Flow:
     calendars: Mapping[str, Any] = field(default_factory=dict)
     default_answers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sensitive_paths: Mapping[str, frozenset[Path]] = field(default_factory=dict)
-    events: Mapping[str, tuple[SentHook, ...]] = field(default_factory=dict)
+    events: Mapping[str, tuple[Later, ...]] = field(default_factory=dict)
     results: Mapping[str, OwnResult] = field(default_factory=dict)
     limits: Mapping[str, Limit] = field(default_factory=dict)
     spoken: frozenset[str] = frozenset()
@@ -219,7 +209,7 @@ class Flow:
     stretches: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def named(self, name: str) -> Flow:
-        """The flow with this name that a call can reach from here; this flow itself for "" or its own name."""
+        """Return this flow itself for ""."""
         return self if name in {"", self.name} else self.subs[name]
 
     def locale_for(self, chosen: str) -> str:
@@ -228,16 +218,15 @@ class Flow:
 
     @property
     def hooks(self) -> Iterator[SentHook]:
-        """Every hook of the flow: of its steps, its events and its placed calls."""
         for step in self.steps.values():
-            yield from (*step.sends, *chain.from_iterable(step.events.values()))
-        yield from chain.from_iterable(self.events.values())
+            yield from (*step.sends, *later_hooks(step.events))
+        yield from later_hooks(self.events)
         if self.outbound is not None:
             yield from chain.from_iterable(self.outbound.hooks.values())
 
     @property
     def entered(self) -> tuple[str, ...]:
-        """The steps where calls can begin: the flow's start, and the steps where placed calls begin."""
+        """The steps where calls can begin: the flow's start, and those of placed calls."""
         placed = self.outbound.targets if self.outbound is not None else ()
         return tuple(dict.fromkeys((self.start, *(target.step for target in placed if target.step is not None))))
 
@@ -275,7 +264,7 @@ class Flow:
 
     @property
     def written_numbers(self) -> dict[str, str]:
-        """The phone numbers written in the flow that it dials, each with a step that dials it, as `flow.step`."""
+        """The phone numbers written in the flow, each with a step that dials it, as `flow.step`."""
         return {
             str(address.render({})): f"{self.name}.{step.name}"
             for step in self.steps.values()
@@ -293,8 +282,7 @@ class Flow:
 class Project:
     """The result of loading: the flows without errors, and every issue.
 
-    `calendars` are the opening hours by name; those of a single flow are named `flow.name`. `tables` are those of the
-    shared files, by name. `refusals` are the callers whom other flows take.
+    The opening hours of a single flow are named `flow.name` in `calendars`. `tables` are those of the shared files.
     """
 
     flows: Mapping[str, Flow]
@@ -302,9 +290,9 @@ class Project:
     texts: Mapping[str, str]
     calendars: Mapping[str, Any] = field(default_factory=dict)
     tables: Mapping[str, TableDefinition] = field(default_factory=dict)
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[CallerRefusal, ...] = ()
 
     @property
     def has_errors(self) -> bool:
-        """Whether any issue is an error. A project with errors is never served."""
+        """A project with errors is never served."""
         return any(issue.is_error for issue in self.issues)

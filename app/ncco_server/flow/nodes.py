@@ -1,7 +1,6 @@
 """YAML as text with positions: the input for the models of the flow language.
 
-Every scalar is a `Text`; nothing is converted to a number, a boolean or null yet. A field of another type converts the
-text itself and reports errors at the text's place.
+Every scalar is a `Text`. A field of another type converts it itself and reports errors at the text's place.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias
 
 LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
-"""A line break in a file, for counting lines."""
 
 
 class Place(NamedTuple):
@@ -26,20 +24,18 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
     def covers(self, line: int, column: int) -> bool:
-        """Whether a cursor at this line and column is on the place, or just after it."""
+        """A cursor may also be just after the place."""
         return self.line == line and self.column <= column <= self.column + self.length
 
 
 NOWHERE: Final = Place("", 0, 0)
-"""The place of something that is not in a file."""
 
 
 class Text(NamedTuple):
-    """One scalar of a file.
+    """One scalar of a file, with quotes removed and escapes resolved.
 
-    `value` is the meaning of the scalar (quotes removed, escapes resolved). `origins` contains the (line, column) of
-    each character of `value`. It is empty if the scalar is written literally on one line (not as a block, and without
-    escapes or folded lines).
+    `origins` has the (line, column) of each character of `value`; it is empty if the scalar is written literally on one
+    line, without escapes.
     """
 
     value: str
@@ -69,22 +65,18 @@ class Map(NamedTuple):
     place: Place
 
     def get(self, key: str) -> Node | None:
-        """The value under `key`, or None."""
         for entry in self.entries:
             if entry.key.value == key:
                 return entry.value
         return None
 
     def entry(self, key: str) -> Entry | None:
-        """The entry of `key`, or None."""
         return next((entry for entry in self.entries if entry.key.value == key), None)
 
     def without(self, *keys: str) -> Map:
-        """The same mapping without these keys."""
         return Map(tuple(entry for entry in self.entries if entry.key.value not in keys), self.place)
 
     def keys(self) -> tuple[str, ...]:
-        """The keys in the order of the file."""
         return tuple(entry.key.value for entry in self.entries)
 
 
@@ -99,17 +91,17 @@ Node: TypeAlias = Text | Map | Seq
 
 
 def is_missing(node: Node) -> bool:
-    """Whether the value is missing. A missing value has already been reported."""
+    """A missing value has already been reported."""
     return isinstance(node, Text) and not node.value and not node.quoted
 
 
 def text_of(node: Node | None) -> str:
-    """The value of a text; "" for any other node."""
+    """Return "" for any node that is not a text."""
     return node.value if isinstance(node, Text) else ""
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """The node and everything in it, in the order of its file; keys are left out."""
+    """Return the node and everything in it, in the order of its file; keys are left out."""
     waiting = [node]
     while waiting:
         each = waiting.pop()
@@ -121,5 +113,4 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def texts_in(node: Node) -> Iterator[Text]:
-    """Every text within a node, or the text itself; keys are left out."""
     return (inner for inner in walk(node) if isinstance(inner, Text))

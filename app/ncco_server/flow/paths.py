@@ -1,7 +1,4 @@
-"""Paths to values inside a variable or lookup, and their notation: `customer.card`, `customer.cards[].number`.
-
-A name without a path is a variable or lookup of a flow. A name with a path is a sensitive field of a lookup.
-"""
+"""Paths to values inside a variable or lookup, and their notation: `customer.card`, `customer.cards[].number`."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 PathKey: TypeAlias = str | None
-"""The name of a field. None stands for any entry of a list, and for an entry whose key is computed."""
+"""None stands for any entry of a list, and for an entry whose key is computed."""
 
 Path: TypeAlias = tuple[PathKey, ...]
 
@@ -36,13 +33,12 @@ def has_path(name: str) -> bool:
 
 
 def root_of(name: str) -> str:
-    """The name without its path."""
     return _WITHIN.split(name, maxsplit=1)[0]
 
 
 @lru_cache(maxsize=4096)
 def path_of(name: str) -> Path:
-    """The path in a text that `written` returned; () for a name without a path."""
+    """Parse what `written` returned; () for a name without a path."""
     return tuple(
         found["plain"] or (json.loads(found["quoted"]) if found["quoted"] else None) for found in _KEY.finditer(name)
     )
@@ -54,7 +50,7 @@ def may_overlap(one: Path, other: Path) -> bool:
 
 
 def by_first_key(paths: Collection[Path]) -> dict[PathKey, set[Path]]:
-    """The rest of each path after its first key, grouped by that key."""
+    """Group the rest of each path by its first key."""
     found: dict[PathKey, set[Path]] = {}
     for path in paths:
         if path:

@@ -1,7 +1,4 @@
-"""Selects the issues of a project to show: those that no other mistake may have caused.
-
-Issues that are left out are reported by the next check, if they still exist.
-"""
+"""Selects the issues of a project to show: those that no other mistake may have caused."""
 
 from __future__ import annotations
 
@@ -24,12 +21,7 @@ _MORE: Final = f"the file has more issues, but only {MOST_REPORTED} are reported
 
 
 class ReadFile(NamedTuple):
-    """A flow file or a template.
-
-    Attributes:
-        node: the root node of a flow file; None if it could not be parsed.
-        gaps: the lines that were not read as written because of syntax errors.
-    """
+    """A flow file or a template. `node` is None if it could not be parsed."""
 
     text: str
     node: Node | None = None
@@ -39,16 +31,10 @@ class ReadFile(NamedTuple):
 def first_faults(
     issues: Collection[FlowIssue], files: Mapping[str, ReadFile], unread: Set[str], callers: Set[str]
 ) -> list[FlowIssue]:
-    """The issues that are not consequences of others, as far as `Unknown` can tell; an undeclared name only once.
+    """The issues that are not consequences of others, at most `MOST_REPORTED` of a file; an undeclared name only once.
 
-    At most `MOST_REPORTED` of a file.
-
-    Args:
-        issues: all issues of the project.
-        files: each flow file and each template, by path.
-        unread: the names that may be declared by shared files with a syntax error, and by files that are neither flows
-            nor shared.
-        callers: the files of flows that run a flow with an error.
+    `unread` has the names that files with a syntax error, or of no known kind, may declare. `callers` has the files of
+    flows that run a flow with an error.
     """
     errors: dict[str, list[FlowIssue]] = {issue.place.file: [] for issue in issues}
     for issue in issues:
@@ -86,7 +72,7 @@ def first_faults(
 
 
 def _first_of_each_file(issues: Iterable[FlowIssue]) -> list[FlowIssue]:
-    """At most `MOST_REPORTED` issues of each file, errors first; the last one says that there are more."""
+    """Keep errors before warnings; the last issue says that there are more."""
     by_file: dict[str, list[FlowIssue]] = {}
     for issue in issues:
         by_file.setdefault(issue.place.file, []).append(issue)
@@ -114,11 +100,7 @@ def up_to_first_fault(issues: Collection[FlowIssue], path: str) -> list[FlowIssu
 
 @dataclass
 class _Words:
-    """Finds the names in some files. Each file is searched only once.
-
-    Attributes:
-        files: as in `first_faults`.
-    """
+    """Finds the names in some files. Each file is searched only once."""
 
     files: Mapping[str, ReadFile]
     _lines: dict[str, list[str]] = field(default_factory=dict)
@@ -126,7 +108,7 @@ class _Words:
     _counts: dict[str, Counter[str]] = field(default_factory=dict)
 
     def at(self, place: Place) -> str:
-        """The characters at a place; "" outside its file."""
+        """Return "" outside the file."""
         if place.file not in self._lines:
             text = self.files.get(place.file, ReadFile("")).text.removeprefix("\ufeff")
             self._lines[place.file] = LINE_BREAK.split(text)
@@ -134,10 +116,7 @@ class _Words:
         return lines[place.line - 1][place.column - 1 :][: place.length] if place.line <= len(lines) else ""
 
     def lack_declaration(self, file: str, name: str) -> bool:
-        """Whether a name has no similar key in its file, or the similar key occurs only once in the file.
-
-        In the second case, the key is probably the misspelt one of the two.
-        """
+        """Whether a name has no similar key in its file, or one that occurs only once and is probably misspelt."""
         if file not in self._keys:
             text, node, _ = self.files.get(file, ReadFile(""))
             maps = (inner for inner in walk(node) if isinstance(inner, Map)) if node is not None else ()

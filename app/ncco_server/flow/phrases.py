@@ -12,15 +12,16 @@ _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]"
     "[\u3099\u309a]*"
 )
-"""A character of a script without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese."""
+"""A script without spaces between words: Thai, Lao, Burmese, Khmer, kana, Chinese."""
 
 _VOICING = "\u3099\u309a"
-"""Marks that turn a kana into another syllable; they are not accents, so they are kept."""
+"""Marks that turn a kana into another syllable: they are not accents, so they are kept."""
 
 
 LONGEST: Final = 1_500
-"""Maximum length of a compared text, in characters. Vonage recognises at most a minute of speech, which is about 1,000
-characters. Source: NCCO reference, Speech recognition settings (maxDuration).
+"""Characters that are compared. Vonage recognises at most a minute of speech, which is about 1,000.
+
+Source: NCCO reference, Speech recognition settings (maxDuration).
 """
 
 
@@ -28,7 +29,6 @@ def fold(text: str) -> str:
     """`text` as words in lower case, without accents or punctuation, separated by single spaces.
 
     Only the first `LONGEST` characters are used. The result can be longer: one character can become up to 18.
-
     In a script without spaces between words, each character is a word.
     """
     text = text[:LONGEST]
@@ -45,7 +45,7 @@ def _is_dropped(sign: str) -> bool:
 
 
 def _words(text: str) -> str:
-    """The text with a space in place of each character outside words. Vowel signs of Indic scripts belong to words."""
+    """Vowel signs of Indic scripts belong to words."""
     signs: list[str] = []
     for sign in text:
         is_mark = unicodedata.category(sign) in {"Mn", "Mc"}
@@ -56,5 +56,4 @@ def _words(text: str) -> str:
 
 
 def find(phrase_folded: str, text_folded: str) -> bool:
-    """Whether the phrase occurs in the text as whole words; both are already folded."""
     return bool(phrase_folded) and f" {phrase_folded} " in f" {text_folded} "

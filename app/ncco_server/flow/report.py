@@ -16,11 +16,10 @@ Format = Literal["text", "json", "github"]
 
 _BEGINS_WITH_WORD = re.compile("[a-z]+[ ,;]")
 _WIDEST = 110
-"""Maximum width of a source line, in columns; a longer line is cut around the error."""
+"""In columns; a longer line is cut around the error."""
 _LEAD = 50
-"""Number of columns to keep before the error when the line is cut."""
+"""Columns to keep before the error when the line is cut."""
 _NEAR = 4 * _WIDEST
-"""How many characters before and after an error are examined."""
 _TAB = "    "
 _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading": "1;4"}
 
@@ -28,10 +27,10 @@ _COLOURS = {"error": "31", "warning": "33", "place": "1", "cure": "36", "heading
 def report(
     issues: Iterable[FlowIssue], sources: Mapping[str, str], format: Format = "text", colour: bool = False
 ) -> str:
-    """All `issues`, sorted by place. Ends with a line break. In text format, the result without issues is "".
+    """Format `issues`, sorted by place. Ends with a line break, but is "" as text without issues.
 
-    `sources` is display path → text, for the excerpts; a file that it does not contain is shown without an excerpt.
-    `colour` adds terminal colours to the text format; escape sequences in a file are never printed.
+    A file that `sources` (display path → text) does not contain is shown without an excerpt. `colour` adds terminal
+    colours to the text format; escape sequences in a file are never printed.
     """
     ordered = sorted(issues, key=by_place)
     if format == "json":
@@ -42,7 +41,6 @@ def report(
 
 
 Colouring: TypeAlias = Callable[[str, str], str]
-"""A function: text and the name of a colour → the coloured text for a terminal."""
 
 
 def _coloured(text: str, colour: str) -> str:
@@ -70,17 +68,16 @@ def _counts(issues: Sequence[FlowIssue]) -> str:
 
 
 def counted(number: int, noun: str, nouns: str = "") -> str:
-    """A number with its noun: `1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
+    """`1 call`, `2 calls`, `1,000 calls`. `nouns` is the plural unless it just adds an s."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"
 
 
 def as_sentence(text: str) -> str:
-    """The text with a capital first letter, unless it starts with a file name, a step's name or a number."""
+    """Add a capital, unless the text starts with a file name, a step's name or a number."""
     return text[:1].upper() + text[1:] if _BEGINS_WITH_WORD.match(text) else text
 
 
 def some_of(names: Sequence[str], most: int = 3) -> str:
-    """The first `most` of the names, separated by commas."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
@@ -98,7 +95,7 @@ def _block(issue: FlowIssue, lines: Sequence[str], colours: Colouring) -> str:
 
 
 def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
-    """The line as a terminal shows it, the number of columns before the error, and the error's width in columns."""
+    """The line as a terminal shows it, the columns before the error, and the error's width in columns."""
     start = min(column - 1, len(line))
     begin = max(0, start - _NEAR)  # what is further away is not shown
     line = line[begin : start + _NEAR]
@@ -118,18 +115,17 @@ def _excerpt(line: str, column: int, length: int) -> tuple[str, int, int]:
 
 
 def _cells_to_fill(cells: Sequence[str], columns: int) -> int:
-    """The number of cells that fill at least `columns` columns."""
     filled = accumulate((_width([cell]) for cell in cells), initial=0)
     return next(index for index, width in enumerate(filled) if width >= columns)
 
 
 def _cell(char: str) -> str:
-    """A character as it is printed: a tab has a fixed width, and a control character is escaped."""
+    """A tab has a fixed width, and a control character is escaped."""
     return _TAB if char == "\t" else printable(char)
 
 
 def printable(text: str) -> str:
-    """The text with control and other invisible characters escaped: ESC becomes `<1B>`."""
+    """Escape control and other invisible characters: ESC becomes `<1B>`."""
     if text.isprintable():
         return text
     return "".join(char if _is_printable(char) else f"<{ord(char):02X}>" for char in text)
@@ -140,7 +136,7 @@ def _is_printable(char: str) -> bool:
 
 
 def _width(cells: Sequence[str]) -> int:
-    """The width in terminal columns: two for wide East Asian letters and emoji, none for combining marks."""
+    """Two columns for wide East Asian letters and emoji, none for combining marks."""
     return sum(_columns(char) for cell in cells for char in cell)
 
 

@@ -1,8 +1,6 @@
-"""Runs a step in a call: renders its parts, and lets its exit decide where the call goes.
+"""Runs a step in a call: renders its parts to `Draft`s, and lets its exit decide where the call goes.
 
-- The parts are rendered in order, each to `Draft`s: NCCO actions that may need a callback URL.
-- Then the exit is entered. It either jumps immediately (`Exit.enter` returns a `Jump`) or waits for a webhook.
-- A webhook is translated into an `Outcome`, and the exit decides what follows (`Exit.decide` returns a `Decision`).
+The exit jumps on entry (`Exit.enter`), or decides on the `Outcome` of a webhook (`Exit.decide`).
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ class PlayedHandler(Protocol):
 
     @property
     def recorded(self) -> Sequence[Any]:
-        """The results that the handler has got, of which the first is when the call came to it."""
+        """The first result is when the call came to the handler."""
 
     def step(self, name: str) -> Any:
         """The step with this name up to the next wait; the first one for any other name. None before a function."""
@@ -47,10 +45,10 @@ class PlayedHandler(Protocol):
         """The texts of the step that were computed, by name."""
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the handler can run on with these results: the first ones are those that it has got."""
+        """Whether the first of these results are those that the handler has got, so that it can run on."""
 
     def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError."""
+        """Run on with these results. Raises RenderError."""
 
     def item(self, value: Any, problem: str, now: datetime) -> Any:
         """What is stored as the result of what the handler waits for."""
@@ -73,11 +71,11 @@ class Handling(Protocol):
 
     @property
     def env(self) -> frozenset[str]:
-        """The names of the variables for flows that it reads without a default."""
+        """The variables for flows that it reads without a default."""
 
     @property
     def hours(self) -> frozenset[str]:
-        """The names of the opening hours that it reads."""
+        """The opening hours that it reads."""
 
     @property
     def variants(self) -> Sequence[Any]:
@@ -104,19 +102,16 @@ class Handling(Protocol):
         """The texts and numbers that it may compare values with."""
 
     def samples(self, request: Any) -> tuple[tuple[Any, ...], bool]:
-        """What a function that a handler waits for may return, as JSON, and whether there is nothing else.
-
-        `request` is that of its `Lookup`.
-        """
+        """What a function may return, as JSON, and whether there is nothing else. `request` is that of its `Lookup`."""
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
+        """A value that is equal for two calls in which the handler goes on in the same way."""
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
         """What a handler has got, without the times, as JSON."""
 
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
-        """The results of a call that comes to the handler now, with the variables for flows that it reads."""
+        """The results of a call that comes to the handler now."""
 
     def playback(
         self, facts: Mapping[str, Any], env: Mapping[str, str], params: Mapping[str, Any], known: Mapping[str, str]
@@ -144,16 +139,14 @@ class Offer(Protocol):
         """Where the choice is written."""
 
     def said_in(self, locale: str) -> Mapping[str, str]:
-        """What a caller can say in one locale: as written → folded."""
+        """As written → folded."""
 
 
 BY_KEYS: Final = "by keys"
 BY_SPEECH: Final = "by speech"
 """The ways to make a choice; each is used as the suffix of an outcome's name."""
 AT_ONCE: Final = "at once"
-"""The outcome of a way that does not depend on a decision. The name contains a space, so a line of `on` cannot have
-the same name.
-"""
+"""The outcome of a way without a decision. Because of the space, no line of `on` can have this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +154,13 @@ class Way:
     """One way out of a step: a line of its exit, and where it leads.
 
     Attributes:
-        name: the name shown in messages: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
-        place: the line that defines this way.
+        name: a choice, `noinput`, `busy`, `if vip`, `else`, `goto`, ...
         outcomes: the names of the outcomes that take this way, including those that only an older revision had.
         passes_input: whether the caller takes this way by valid input, or by a wait of limited length.
         is_immediate: whether a call can take this way without any webhook.
         is_return: whether this way is taken when the flow that the step runs has returned.
         sets: assignments made before those of the target.
         fills: the variable that receives the caller's input. It is named at `filled_at`.
-        choice: the menu choice that takes this way.
-        condition: the condition under which this way is taken.
         label: the label in a picture; None for the name, "" for no label.
         detail: the text under the label in a picture.
         is_alone: whether a picture draws a separate arrow for this way, even if other ways have the same target.
@@ -194,12 +184,7 @@ class Way:
 
 
 class ExitOutcome(NamedTuple):
-    """One outcome of a step.
-
-    Attributes:
-        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, ...
-        place: the line that determines it.
-    """
+    """One outcome of a step: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, ..."""
 
     name: str
     place: Place
@@ -207,18 +192,18 @@ class ExitOutcome(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What an `input` accepts: everything needed to turn the webhook of the `input` into an outcome.
+    """What an `input` accepts: everything needed to turn its webhook into an outcome.
 
     Attributes:
         keys: digits, `*` or `#` → their choice.
-        phrases: phrase → its choice. Phrases are already folded (`ncco_server.flow.phrases.fold`).
-        lengths: the minimum and maximum number of digits of a data entry; None for a menu, or if only speech is
-            accepted.
+        phrases: folded phrase (`ncco_server.flow.phrases.fold`) → its choice.
+        lengths: minimum and maximum of digits of a data entry; None for a menu, or if only speech is accepted.
         free_speech: whether any words count as an answer.
         min_confidence: 0 to 1; speech results below it do not count.
         sensitive: whether the keys that the caller presses must not be written anywhere.
-        by_locale: what the `input` accepts in each locale of the flow; empty if that is the same in all locales. This
-            object itself is for the default locale, and for any name that is missing here.
+        by_locale: what each locale accepts; empty if that is the same in all. This object is for the default locale,
+            and
+            for any name that is missing here.
     """
 
     keys: Mapping[str, str] = field(default_factory=dict)
@@ -236,10 +221,9 @@ class Outcome(NamedTuple):
     Attributes:
         name: `choice`, `collected`, `noinput`, `nomatch` or `asr_error`; for a connect, its status (`busy`,
             `completed`, `machine`, ...); for a checkpoint, its name (`heard_terms`, ...).
-        choice: the choice's name when `name` is `choice`.
         digits, text, confidence: the caller's input ("" and None if there was none).
         reason: for failures: `dtmf`, `speech`, `low_confidence`, `length`, `asr_error`, ...
-        because: one sentence for the trace that explains the outcome.
+        because: one sentence for the trace.
     """
 
     name: str
@@ -251,7 +235,7 @@ class Outcome(NamedTuple):
     because: str = ""
 
     def __repr__(self) -> str:
-        """The outcome without the caller's input, which may be sensitive."""
+        """The caller's input is left out, because it may be sensitive."""
         return f"<outcome {self.name} {self.choice}>"
 
 
@@ -276,8 +260,7 @@ class Again:
     """The same step asks again: it plays `prompts` and then, unless `reprompt` is off, its own prompts.
 
     An exit always uses the same tuple for `prompts`: the engine caches actions by it, so new tuples would fill the
-    memory. With `counts_try`, this is one more failed attempt; it is False if the caller did nothing wrong, as after an
-    ASR error.
+    memory. `counts_try` is False if the caller did nothing wrong, as after an ASR error.
     """
 
     prompts: tuple[Part, ...] = ()
@@ -291,22 +274,21 @@ class Next:
 
 
 NOTHING_COLLECTED: Final[Mapping[str, Any]] = {}
-"""The values of a decision that does not collect any input. Never modified."""
+"""Never modified."""
 
 
 class Decision(NamedTuple):
     """The decision of an exit about an outcome.
 
     Attributes:
-        move: where the call goes.
-        outcome: the outcome's name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
+        outcome: its name in scenarios, logs and coverage: a choice's name, `noinput`, `busy`, ...
         place: the line that decided.
         because: one sentence for the trace.
         others: why each other line did not match.
         sets: assignments, in order, before the move.
         values: the collected input, by variable name.
-        attempt, attempts: the number of this failed attempt, and the allowed number of tries; 0 if no attempt failed.
-        next_target: the number of the target that is rung next, in a connect with a list of targets; 0 for none.
+        attempt, attempts: the number of this failed attempt, and the allowed tries; 0 if no attempt failed.
+        next_target: the number of the target that is rung next, in a list of targets; 0 for none.
     """
 
     move: Go | Again | Next
@@ -321,12 +303,12 @@ class Decision(NamedTuple):
     next_target: int = 0
 
     def __repr__(self) -> str:
-        """The decision without the collected input, which may be sensitive."""
+        """The collected input is left out, because it may be sensitive."""
         return f"<decision {self.outcome} at {self.place}>"
 
 
 class TakenDecision(Protocol):
-    """A decision, as stored in a trace."""
+    """A decision, as stored in a trace; see `Decision`."""
 
     @property
     def what(self) -> str:
@@ -334,23 +316,23 @@ class TakenDecision(Protocol):
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Why each other line did not match."""
+        """As in `Decision`."""
 
     @property
     def attempt(self) -> int:
-        """The number of the failed attempt; 0 if no attempt failed."""
+        """As in `Decision`."""
 
     @property
     def attempts(self) -> int:
-        """The allowed number of tries."""
+        """As in `Decision`."""
 
     @property
     def next_target(self) -> int:
-        """The number of the target that is rung next, in a connect with a list of targets; 0 for none."""
+        """As in `Decision`."""
 
 
 StepShape = Literal["step", "ask", "decide", "hold", "run"]
-"""How a picture shows a step: as one that plays something, asks, decides, waits, or runs another flow."""
+"""How a picture shows a step."""
 
 
 class Exit(ABC):
@@ -358,7 +340,6 @@ class Exit(ABC):
 
     Attributes:
         word: the key that the exit has in a step, such as `choices`.
-        shape: the shape of the step in a picture.
         leaves_at_once: whether a call leaves the step on entry, without a webhook. The exit's conditions are then
             tested after the step's actions.
         is_early: whether the exit can decide before the step plays anything.
@@ -375,25 +356,21 @@ class Exit(ABC):
 
     @abstractmethod
     def written_ways(self) -> Iterator[Way]:
-        """Make every way out of the step, in the order of the file."""
+        """Make every way out, in the order of the file."""
 
     @cached_property
     def ways(self) -> tuple[Way, ...]:
-        """Every way out of the step, in the order of the file."""
         return tuple(self.written_ways())
 
     def outcomes(self) -> Iterator[ExitOutcome]:
-        """Every outcome that a call can have in the step, in the order of the file; by default, those of each way."""
+        """Every outcome in the order of the file; by default, those of each way."""
         for way in self.ways:
             yield from (ExitOutcome(name, way.place) for name in way.outcomes if name != AT_ONCE)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
         """The name of a decision's outcome; "" if it has none, as when the step asks again without a failed attempt.
 
-        Args:
-            decision: a decision from the trace of a turn.
-            heard_by: how the caller gave the input, `keys` or `speech`; "" without input.
-            is_at_once: whether the step decided on entry.
+        `heard_by` is `keys` or `speech`, "" without input. `is_at_once` says that the step decided on entry.
         """
         return decision.what
 
@@ -408,7 +385,7 @@ class Exit(ABC):
 
     @property
     def asked(self) -> Asked | None:
-        """What the step's `input` accepts; None without an `input`."""
+        """None without an `input`."""
         return None
 
     @property
@@ -426,12 +403,12 @@ class Exit(ABC):
 
     @property
     def longest_wait_s(self) -> float:
-        """The maximum time in seconds that the exit waits for its condition; 0 if it does not wait for one."""
+        """How many seconds the exit waits for its condition; 0 if it does not wait for one."""
         return 0.0
 
     @cached_property
     def runs(self) -> Runs | None:
-        """The flow that the step runs and waits for; None if there is none."""
+        """The flow that the step runs and waits for."""
         runs = (way.target.runs for way in self.ways if way.target.runs is not None)
         return next((each for each in runs if each.comes_back), None)
 
@@ -441,7 +418,7 @@ class Exit(ABC):
 
     @cached_property
     def fills(self) -> Variable | None:
-        """The variable that receives the caller's input; None if there is none."""
+        """The variable that receives the caller's input."""
         return next((way.fills for way in self.ways if way.fills is not None), None)
 
     def enter(self, frame: Frame) -> Jump | None:
@@ -449,5 +426,5 @@ class Exit(ABC):
         return None
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Decide on the outcome after `tries` failed attempts; None if the call stays here. Raises RenderError."""
+        """Decide after `tries` failed attempts; None if the call stays here. Raises RenderError."""
         return None

@@ -18,22 +18,17 @@ RESERVED = frozenset(
     | {"true", "false", "none", "null", "nil", "undefined", "yes", "no"}
     | {"True", "False", "None", "TRUE", "FALSE", "NULL", "AND", "OR", "NOT", "IN", "And", "Or", "Not"}
 )
-"""Names that variables must not have."""
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-"""The form of a name that expressions can read."""
 
 
 def is_name(text: str) -> bool:
-    """Whether a variable may have this name: letters, digits and `_`, not starting with a digit, not reserved."""
+    """Reserved names are refused."""
     return NAME.fullmatch(text) is not None and text not in RESERVED
 
 
 def header(headers: Mapping[str, str], name: str) -> str:
-    """A SIP header by its case-insensitive name; "" if it was not sent.
-
-    Source: RFC 3261, 7.3.1 (field names are case-insensitive).
-    """
+    """Return "" if the SIP header was not sent. Its name is case-insensitive. Source: RFC 3261, 7.3.1."""
     try:
         return headers[name]
     except KeyError:
@@ -43,7 +38,6 @@ def header(headers: Mapping[str, str], name: str) -> str:
 
 _TEXT = TYPES["text"]
 HEADERS = open_record(_TEXT)
-"""The type of `call.sip`."""
 
 _CALL = record(
     {
@@ -66,7 +60,7 @@ CALL_WORDS: Final = {
     "endpoint_type": ("phone", "sip", "websocket", "app", "vbc"),
     "direction": ("inbound", "outbound"),
 }
-"""The words that Vonage sends in some fields of a call. Source: webhook reference, Answer and Event."""
+"""The words that Vonage sends in some fields. Source: webhook reference, Answer and Event."""
 
 _INPUT = record({"digits": _TEXT, "text": _TEXT, "confidence": TYPES["number"]})
 _BASE: dict[str, Kind] = {
@@ -85,8 +79,8 @@ class Variable:
     """A variable of a flow. `default` already has the variable's type.
 
     The value of a `sensitive` variable exists only in the turn that received it; elsewhere a token replaces it. With
-    `spoken`, a placed call keeps it, encrypted, and may speak it. Without `is_declared`, the variable is only named in
-    a `collect`. `has_default` means that the flow file contains its default.
+    `spoken`, a placed call keeps it, encrypted, and may speak it. Without `is_declared`, it is only named in a
+    `collect`.
     """
 
     name: str
@@ -109,16 +103,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """The interface of a flow for other flows.
-
-    Attributes:
-        params: its params, by name.
-        outcomes: the names of its outcomes.
-        returns: the values that it returns, by name.
-        is_whole: whether the whole file could be read; if not, the flow may declare more than is listed here.
-        places: where each outcome is declared.
-        is_placed: whether calls can be placed with the flow.
-    """
+    """The interface of a flow for other flows. Unless `is_whole`, the flow may declare more than could be read."""
 
     name: str
     place: Place
@@ -135,7 +120,6 @@ class ScopeTypes:
     """The names in scope, with their types.
 
     Attributes:
-        shapes: the type of each name.
         unspoken: names and paths (`name.list[].field`) that must not be spoken to a caller, each with a description.
         env: the names in `env`; None if they are unknown.
         undeclared: names that flows return, each with what to write if the name is used without being declared.
@@ -155,7 +139,7 @@ class ScopeTypes:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The sensitive names among `unspoken`. Server settings are not sensitive: they may be sent and stored."""
+        """Server settings are not sensitive: they may be sent and stored."""
         return frozenset(name for name in self.unspoken if not self.is_setting(name))
 
     def is_setting(self, name: str) -> bool:
@@ -163,7 +147,6 @@ class ScopeTypes:
         return self.unspoken[name] in (_ENV_UNSPOKEN, _KEPT_UNSPOKEN)
 
     def get(self, name: str) -> Kind | None:
-        """The type of `name`; None if it is not in scope."""
         return self.shapes.get(name)
 
     def shape_at(self, path: Sequence[str]) -> Kind | None:
@@ -174,7 +157,7 @@ class ScopeTypes:
         return shape
 
     def with_name(self, name: str, shape: Kind, unspoken: str = "", secrets: Iterable[Path] = ()) -> ScopeTypes:
-        """This scope with `name` added or replaced. `secrets` are the paths of its sensitive fields."""
+        """Add or replace `name`. `secrets` are the paths of its sensitive fields."""
         kept = {known: why for known, why in self.unspoken.items() if root_of(known) != name}
         kept |= {name: unspoken} if unspoken else {}
         kept |= dict.fromkeys(sorted(written(name, path) for path in secrets), "a sensitive field of a lookup")
@@ -188,13 +171,7 @@ class ScopeTypes:
 def scope_types(
     variables: Mapping[str, Variable], env: Iterable[str] | None = None, kept: Iterable[str] = ()
 ) -> ScopeTypes:
-    """The scope of the values in a flow with these variables.
-
-    Args:
-        variables: the flow's variables.
-        env: the names that are set on this server.
-        kept: the variables that may hold a server setting.
-    """
+    """`env` has the names set on this server, `kept` the variables that may hold a server setting."""
     unspoken = {"env": _ENV_UNSPOKEN} | dict.fromkeys(sorted(variables.keys() & kept), _KEPT_UNSPOKEN)
     unspoken |= {name: "a sensitive variable" for name, variable in variables.items() if variable.sensitive}
     shapes = {**{name: variable.type for name, variable in variables.items()}, **_BASE}

@@ -1,7 +1,6 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-The classes of a node are `node` and its kind; those of an edge are `edge` and its stroke. No element has a `style`
-attribute, so the SVG works under a strict Content-Security-Policy.
+No element has a `style` attribute, so the SVG works under a strict Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -21,18 +20,16 @@ from ncco_server.flow.report import printable
 NAME_SIZE: Final = 13.0
 LINE_SIZE: Final = 12.0
 LABEL_SIZE: Final = 11.0
-"""Font sizes. The style sheet must have the same sizes."""
+"""The style sheet must have the same sizes."""
 LEADING: Final = 1.35
 MAX_TEXT_WIDTH: Final = 150.0
 MAX_LABEL_WIDTH: Final = 110.0
-"""Maximum widths of text in nodes and labels: narrow, so that most flows fit across a window at full size."""
+"""Narrow, so that most flows fit across a window at full size."""
 FRAME_PADDING: Final = 14.0
 TITLE_HEIGHT: Final = 30.0
 FRAME_GAP: Final = 28.0
 ASPECT: Final = 1.6
-"""Width divided by height of a picture of many flows."""
 HEAD: Final = 8.0
-"""The length of an arrowhead."""
 SLANT: Final = 13.0
 
 PADDING: Final = {
@@ -45,7 +42,6 @@ PADDING: Final = {
     "run": 22.0,
     "end": 14.0,
 }
-"""The space on both sides of the text, by kind of node."""
 
 _GROUPS: Final = {
     191: "'", 222: "ijl", 260: "|", 278: " !,./:;I[\\]ft", 333: "()-`r“”·", 334: "{}", 355: '"', 389: "*", 469: "^",
@@ -58,7 +54,6 @@ _BOLD: Final = 1.08
 
 
 def text_width(text: str, size: float) -> float:
-    """The approximate width of a text in a font of this size."""
     return sum(_char_width(char) for char in unicodedata.normalize("NFD", text)) * size / 1000
 
 
@@ -69,11 +64,11 @@ def _char_width(char: str) -> int:
 
 
 THUMBNAIL: Final = Size(420, 190)
-"""The size of the part of a picture that its view `#start` shows."""
+"""The part of a picture that its view `#start` shows."""
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The drawing as an SVG; ends with a line break. `stylesheet` is the text of a style sheet to include.
+    """The drawing as an SVG; ends with a line break.
 
     With a style sheet, the SVG also has a view `#start` that shows the area around the start of its first flow.
     """
@@ -97,12 +92,7 @@ def _start_view(frames: Sequence[_Frame]) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """One flow, laid out.
-
-    Attributes:
-        nodes: the flow's nodes, and one of kind `link` for each other flow that an arrow leads to.
-        arrows: the arrows that start in the flow, each with the indices of its two nodes.
-    """
+    """One flow, laid out. Its nodes include one of kind `link` for each other flow that an arrow leads to."""
 
     flow: Subgraph
     nodes: tuple[GraphNode, ...]
@@ -134,13 +124,12 @@ class _Frame:
 
     @property
     def start(self) -> tuple[float, float]:
-        """The top centre of the first node."""
         x, y = self.corner
         first = self.layout.nodes[0]
         return x + first.x + first.width / 2, y + first.y
 
     def drawn(self, x: float, y: float) -> Iterator[str]:
-        """The frame with its upper left corner at (x, y); edges are drawn below the nodes."""
+        """Edges are drawn below the nodes."""
         width, height = map(_numbers, self.size)
         title = _text(self.flow.title)
         corner = _numbers(*self.corner)
@@ -183,7 +172,7 @@ class _Frame:
 
 
 def _text(text: str) -> str:
-    """The text on one line, escaped for the content of an element or the value of an attribute."""
+    """Escape for the content of an element or the value of an attribute."""
     return escape(printable(" ".join(text.split())))
 
 
@@ -192,7 +181,7 @@ def _numbers(*values: float) -> str:
 
 
 def _wrapped(text: str, size: float, width: float) -> Iterator[str]:
-    """The text in lines of at most `width`; a longer word is broken."""
+    """A word longer than `width` is broken."""
     line = ""
     for word in text.split(" "):
         rest = f"{line} {word}" if line else word
@@ -221,7 +210,7 @@ def _node_text(node: GraphNode) -> list[tuple[str, str, float]]:
 
 
 def _label_text(arrow: Arrow) -> list[tuple[str, str, float]]:
-    """The lines of a label; if the arrow shows calls, the last line is their number."""
+    """If the arrow shows calls, the last line is their number."""
     parts = (part for line in arrow.lines for part in _wrapped(printable(line), LABEL_SIZE, MAX_LABEL_WIDTH))
     lines = [(part, "line", LABEL_SIZE) for part in parts]
     return [*lines[:-1], (lines[-1][0], "count", LABEL_SIZE)] if lines and arrow.width else lines
@@ -296,7 +285,7 @@ def _shape(node: GraphNode, rect: Rect) -> str:
 
 
 def _at_border(point: tuple[float, float], node: GraphNode, rect: Rect) -> tuple[float, float]:
-    """Move an edge's point on the border of the rectangle to the outline of the node."""
+    """Move a point on the border of the rectangle to the outline of the node."""
     if node.kind != "decide":
         return point
     middle = rect.y + rect.height / 2
@@ -320,7 +309,7 @@ def _line(points: Sequence[tuple[float, float]], *, is_loop: bool) -> tuple[str,
 
 
 def _head(x: float, y: float, back_x: float, back_y: float) -> str:
-    """An arrowhead with its tip at (x, y), and its base in the direction of (back_x, back_y)."""
+    """The tip is at (x, y), and the base in the direction of (back_x, back_y)."""
     base_x, base_y = x + back_x * HEAD, y + back_y * HEAD
     side_x, side_y = back_y * HEAD / 2, back_x * HEAD / 2
     corners = (x, y), (base_x + side_x, base_y + side_y), (base_x - side_x, base_y - side_y)

@@ -1,11 +1,9 @@
 """Finds the variables that may hold a server setting (`env`): they must not be spoken (E330).
 
-Variables are filled by `set`, by `with`, and by the values that a sub-flow returns. A variable may hold a setting if a
-text that fills it uses `env`, or a variable that may hold one. The names that a template sets and the files that it
-includes are analysed too. Conditions are not, since they only choose among values. A `bool` or one of a list of words
-does not reveal a setting.
-
-The input is the YAML nodes of the files: what may be spoken must be known before the values are read.
+A variable may hold a setting if `set`, `with` or a returned value fills it with a text that uses `env`, or a variable
+that may hold one; templates are followed too. Conditions are not, since they only choose among values. A `bool` or one
+of a list of words does not reveal a setting. What may be spoken must be known before the values are read, so the input
+is YAML nodes.
 """
 
 from __future__ import annotations
@@ -42,13 +40,7 @@ Edges: TypeAlias = dict[Cell, set[Cell]]
 def filled_with_settings(
     flows: Mapping[str, tuple[Map, str]], shared: Iterable[tuple[Map, str]], templates: Templates
 ) -> dict[str, frozenset[str]]:
-    """The variables of each flow that may hold a setting.
-
-    Args:
-        flows: the root node of each flow file and its time zone, by the flow's name.
-        shared: the root node of each shared file and its time zone.
-        templates: the parsed texts.
-    """
+    """`flows` and `shared` have the root node and the time zone of each file."""
     edges: Edges = defaultdict(set)
     nodes = {flow: node for flow, (node, _) in flows.items()}
     defaults = [(part, zone) for node, zone in shared if (part := node.get("defaults")) is not None]
@@ -68,7 +60,6 @@ def filled_with_settings(
 
 
 def _is_harmless(name: str, flow: Map | None) -> bool:
-    """Whether a flow declares a name as a `bool`, or as one of a list of words."""
     for section in ("vars", "params", "returns"):
         declared = flow.get(section) if flow is not None else None
         about = declared.get(name) if isinstance(declared, Map) else None
@@ -79,7 +70,6 @@ def _is_harmless(name: str, flow: Map | None) -> bool:
 
 
 def _assigning(node: Node) -> list[Map]:
-    """The maps that assign values, or run a flow, which returns values."""
     maps = (each for each in walk(node) if isinstance(each, Map))
     return [each for each in maps if any(entry.key.value in _WORDS for entry in each.entries)]
 
@@ -87,7 +77,7 @@ def _assigning(node: Node) -> list[Map]:
 def _edges(
     node: Map, flow: str, flows: Mapping[str, Map], templates: Templates, zone: str
 ) -> Iterator[tuple[Cell, Cell]]:
-    """Sources and targets of assignments in a map of a flow: by `set` and `with`, and by returns from sub-flows."""
+    """Sources and targets of assignments: by `set` and `with`, and by returns from sub-flows."""
     callee = text_of(node.get("run"))
     is_returned = node.get("return") is not None
     for word, filled in (("set", flow), ("with", callee)):

@@ -2,7 +2,6 @@
 
 A mistake makes its part of the file (a step, a variable, a lookup, ...) unknown, and the names that this part declares.
 Of the issues that a later phase finds, this hides:
-
 - those in an unknown part, and those on a line with an unknown name;
 - an issue about one value, such as a name that is not declared, only if its own line has an earlier mistake;
 - every issue about the flow as a whole, after any error.
@@ -31,14 +30,13 @@ _NAMING: Final = frozenset(
 )
 """The sections, apart from `steps`, with names that the rest of the file may use."""
 _MISSPELT: Final = frozenset({"E202", "E263", "E402"})
-"""Rules about unknown words."""
 _INHERITED: Final = frozenset({"E240", "E260"})
-"""Rules about something missing that steps may inherit from `defaults`."""
+"""About something missing that steps may inherit from `defaults`."""
 
 _Key = TypeVar("_Key")
 
 _SYNTAX: Final = -1
-"""The phase of a syntax error, before all others."""
+"""Before all phases."""
 _NEVER: Final = len(PHASES)
 
 
@@ -47,13 +45,7 @@ def phase_of(issue: FlowIssue) -> int:
 
 
 class _Part(NamedTuple):
-    """A top-level entry of a file, or an entry of one of its sections, from its key to the next part.
-
-    Attributes:
-        at: the line and the column of its key.
-        section: the top-level key.
-        name: its own key.
-    """
+    """An entry of a file, or of one of its sections, from its key (`at` line and column) to the next part."""
 
     at: tuple[int, int]
     section: str
@@ -66,14 +58,7 @@ class Unknown:
     def __init__(
         self, text: str, node: Node | None, gaps: Sequence[Gap] = (), errors: Iterable[FlowIssue] = ()
     ) -> None:
-        """Collect what is unknown in a file.
-
-        Args:
-            text: the text of the file.
-            node: its root node; None if it cannot be parsed.
-            gaps: the lines that were not read as written.
-            errors: its errors.
-        """
+        """`node` is None if the file cannot be parsed; `gaps` are the lines that were not read as written."""
         self._lines = LINE_BREAK.split(text.removeprefix("\ufeff"))
         self._parts = [*_parts(node)] or [_Part((1, 1), "", "")]
         self._of_file = self._of_defaults = self._of_declarations = _NEVER
@@ -185,7 +170,7 @@ def _is_about_name(issue: FlowIssue) -> bool:
 
 
 def _is_about_value(issue: FlowIssue) -> bool:
-    """Whether an issue is about one value. E533 is about a whole lookup."""
+    """E533 is about a whole lookup."""
     return (_is_about_name(issue) or issue.code in {*EXPRESSION_RULES, "E214"}) and issue.code != "E533"
 
 
@@ -194,7 +179,7 @@ def _declared_in(text: str) -> set[str]:
 
 
 def _parts(node: Node | None) -> Iterator[_Part]:
-    """The parts of a file. What follows an entry without a value may belong to it."""
+    """What follows an entry without a value may belong to it."""
     for key, value in node.entries if isinstance(node, Map) else ():
         yield _Part(key.place[1:3], key.value, key.value)
         has_value = True

@@ -16,7 +16,7 @@ _OFFSET: Final = re.compile(r"(?:GMT|UTC|Z)?\s*[+-]\s*[0-9:]+", re.IGNORECASE)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
-    """The zone with this name in the IANA time zone database; None if there is none."""
+    """Return None for a name that is not in the IANA time zone database."""
     if _OF_THE_HOST.fullmatch(name):
         return None
     try:
@@ -26,7 +26,6 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def zone_cure(name: str) -> str | Fix:
-    """What to write instead of an unknown zone name."""
     if _OFFSET.fullmatch(name):
         return "write a city's zone, such as Europe/London, which knows when its clocks change, such as Europe/London"
     known, cities = _known_zones()

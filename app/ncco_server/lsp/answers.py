@@ -107,7 +107,6 @@ def hover(folder: Json, question: Json) -> Json:
 
 
 def references(folder: Json, question: Json) -> list[Json]:
-    """All references to the name at the cursor, including its definition."""
     path, texts, line, column = read_question(folder, question)
     names = ProjectNames(texts)
     definition = names.definition_at(path, line, column)
@@ -172,7 +171,6 @@ def _project(folder: Json, texts: Mapping[str, str]) -> Project:
 
 
 def _handlers(folder: Json, texts: Mapping[str, str]) -> list[str]:
-    """The files with handlers whose code may be run."""
     return on_disk(folder["handlers"], Path(folder["flows"]), texts)
 
 

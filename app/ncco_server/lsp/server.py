@@ -38,10 +38,7 @@ class OpenProject:
     """A project that is open in the editor.
 
     Attributes:
-        root: the folder that contains `flows`.
-        changes: the number of changes since the project was opened.
         checked: the value of `changes` that `issues` belong to.
-        issues: the issues of the last check, as `ncco_server.lsp.answers.check` returns them.
         versions: the versions of the checked texts, by path.
         published: the files whose issues the editor shows.
         is_stuck: whether the last check timed out, which is reported once.
@@ -57,7 +54,7 @@ class OpenProject:
         self.is_stuck = False
 
     def file_at(self, uri: str) -> str:
-        """The path of a flow, a template or a scenario file in the project (`flows/acme.yaml`); "" for other files."""
+        """Return the path (`flows/acme.yaml`) of a flow, a template or a scenario file; "" for other files."""
         found = to_fs_path(uri)
         if not found or not Path(found).is_relative_to(self.root) or project_root(Path(found)) != self.root:
             return ""
@@ -89,18 +86,13 @@ class Utf16Protocol(LanguageServerProtocol):
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Any:
-        """See `LanguageServerProtocol`."""
         if params.capabilities.general is not None:
             params.capabilities.general.position_encodings = None
         return (yield from super().lsp_initialize(params))
 
 
 class FlowServer(LanguageServer):
-    """The language server for one editor.
-
-    Args:
-        settings_of: returns the settings of a project for `OpenProject.folder`.
-    """
+    """The language server for one editor; `settings_of` returns the settings of a project."""
 
     def __init__(self, settings_of: Callable[[Path], Mapping[str, Sequence[str]]]) -> None:
         super().__init__(
@@ -122,17 +114,16 @@ class FlowServer(LanguageServer):
         return tuple(self._projects.values())
 
     def project_in(self, root: Path) -> OpenProject:
-        """The project in a folder, opened if necessary."""
         return self._projects.setdefault(root, OpenProject(root))
 
     def forget(self, root: Path) -> None:
-        """Close the project in a folder, and clear its issues. It is reopened when one of its files is opened."""
+        """Close the project and clear its issues; it is reopened when one of its files is opened."""
         if project := self._projects.pop(root, None):
             project.changes += 1  # makes the result of a check in progress obsolete
             self.publish(project, ())
 
     def project_of(self, uri: str) -> tuple[OpenProject, str] | None:
-        """The project of a file, and the path of the file in it; None for a file outside any project."""
+        """Return None for a file outside any project."""
         path = to_fs_path(uri)
         root = project_root(Path(path)) if path else None
         project = self.project_in(root) if root is not None else None
@@ -148,7 +139,7 @@ class FlowServer(LanguageServer):
         return {file: document.version for file, document in project.documents(self.workspace.text_documents.values())}
 
     def uri_of(self, project: OpenProject, file: str) -> tuple[str, int | None]:
-        """The URI of a file of a project, and its version if it is open in the editor; otherwise None."""
+        """Return the version only if the file is open in the editor."""
         for known, document in project.documents(self.workspace.text_documents.values()):
             if known == file:
                 return document.uri, document.version
@@ -165,10 +156,7 @@ class FlowServer(LanguageServer):
         seconds: float | None = None,
         **values: Any,
     ) -> Any:
-        """The result of a function for a project; None if the function did not finish.
-
-        `seconds` overrides the worker's time limit. Cancelling the request does not stop the function.
-        """
+        """Return None if the function did not finish. Cancelling the request does not stop it."""
 
         async def run() -> Any:
             try:
@@ -192,10 +180,7 @@ class FlowServer(LanguageServer):
         in_scenarios: bool = False,
         **values: Any,
     ) -> tuple[OpenProject, Any] | None:
-        """The project of a file, and the result of a function for a position in it; None without a result.
-
-        Scenario files have no result unless `in_scenarios`.
-        """
+        """Scenario files have no result unless `in_scenarios`."""
         found = self.project_of(uri)
         if found is None:
             return None
@@ -219,7 +204,6 @@ class FlowServer(LanguageServer):
     # checks
 
     async def check_soon(self, project: OpenProject) -> None:
-        """Check a project once nothing has changed for a moment."""
         project.changes += 1
         change = project.changes
         await asyncio.sleep(QUIET_S)
@@ -227,7 +211,7 @@ class FlowServer(LanguageServer):
             await self.check(project)
 
     async def check(self, project: OpenProject) -> None:
-        """Check a project and publish the issues, unless a newer change makes them obsolete."""
+        """Publish the issues, unless a newer change makes them obsolete."""
         change = project.changes
         versions = self.versions(project)
         question = {**self.question(project), "too_large": self.too_large(project)}
@@ -246,7 +230,6 @@ class FlowServer(LanguageServer):
         self.publish(project, issues)
 
     def publish(self, project: OpenProject, issues: Iterable[Json]) -> None:
-        """Show the issues of a project instead of its previous ones."""
         issues = tuple(issues)
         files = frozenset(issue["file"] for issue in issues)
         for file in sorted(files | project.published):

@@ -36,7 +36,7 @@ OPTION_HINTS: Final = {title: _cures(entries) for title, entries in _DATA["elsew
 
 
 def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
-    """The fix for an unknown action, or None if there is no guess. `names` are the known actions."""
+    """Return None if there is no guess. `names` are the known actions."""
     target = folded(word)
     by_fold = {folded(name): name for name in names}
     if target in by_fold:
@@ -48,13 +48,9 @@ def meant_action(word: str, names: Collection[str]) -> str | Fix | None:
 
 
 def meant_option(word: object, title: str, names: Collection[str], inside: Mapping[str, str]) -> str | Fix | None:
-    """The fix for an unknown option of the shape called `title`, or None if there is no guess.
+    """The fix for an unknown option of the shape called `title` (`talk`), or None if there is no guess.
 
-    Args:
-        word: the option as written.
-        title: the shape's title, e.g. `talk`.
-        names: the shape's options.
-        inside: the options of nested objects, each with the option that contains it.
+    `inside` has the options of nested objects, each with the option that contains it.
     """
     target = folded(word)
     same = next((name for name in names if folded(name) == target), None)

@@ -15,7 +15,7 @@ from ncco_server.ncco.model import UNKNOWN_OPTION
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
 _CHARACTER: Final = re.compile(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.|.", re.DOTALL)
-"""How JSON writes one character of a string: as it is, as an escape, or as the escapes of a surrogate pair."""
+"""A character of a JSON string: as it is, as an escape, or as the escapes of a surrogate pair."""
 _COMMON_MISTAKES: Final = (
     (re.compile(r"(True|False|None)\b"), "Python, not JSON", {"True": "true", "False": "false", "None": "null"}.get),
     (re.compile(r"'([^']*)'"), "a string in single quotes", lambda text: f'"{text}"'),
@@ -148,7 +148,7 @@ def open_closers(text: str) -> str:
 
 
 def _explained(text: str, error: json.JSONDecodeError) -> NotJsonError:
-    """The error with its fix, the same in all Python versions: only newer ones recognise a trailing comma."""
+    """The fix is the same in all Python versions: only newer ones recognise a trailing comma."""
     before = text[: error.pos].rstrip()
     at = error.pos
     if error.msg.startswith("Illegal trailing comma"):
@@ -213,7 +213,6 @@ _COMMA_BEFORE: Final = re.compile(r",\s*\Z")
 
 
 def _change_of(issue: Issue, document: JsonText) -> tuple[TextSpan, str] | None:
-    """The characters to replace, and the text to replace them with; None if the issue has no fix."""
     fix = issue.fix
     text = document.text
     if fix is None or issue.path not in document.values:
@@ -245,7 +244,7 @@ def _whole(document: JsonText, path: str) -> TextSpan:
 
 
 def _without(document: JsonText, path: str) -> TextSpan:
-    """Where a member or item is, including the comma after it, or else the comma before it."""
+    """The place of a member or item, including the comma after it, or else the one before it."""
     start, end = _whole(document, path)
     if path in document.names:
         start = document.names[path].start

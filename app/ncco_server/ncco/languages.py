@@ -28,7 +28,7 @@ def _numbers(ranges: str) -> frozenset[int]:
 
 
 def spans(numbers: frozenset[int]) -> list[str]:
-    """The numbers in order, as ranges: `["0 to 7", "9"]`."""
+    """As ranges: `["0 to 7", "9"]`."""
     starts = sorted(number for number in numbers if number - 1 not in numbers)
     ends = sorted(number for number in numbers if number + 1 not in numbers)
     return [f"{low}" if low == high else f"{low} to {high}" for low, high in zip(starts, ends, strict=True)]
@@ -42,10 +42,8 @@ VOICES: Final = {
     code: VoiceStyles(_numbers(standard) | _numbers(premium), _numbers(ssml))
     for code, (standard, premium, ssml) in _DATA["voices"].items()
 } | dict.fromkeys(_DATA["voices_without_styles"], VoiceStyles())
-"""The styles of the languages that Vonage speaks, by code."""
 
 LANGUAGE_NAMES: Final[dict[str, str]] = _DATA["names"]
-"""English names of languages in lower case, with their codes."""
 
 SAME_LANGUAGE: Final[list[list[str]]] = _DATA["same"]
 """Groups of codes that mean the same language."""
@@ -57,7 +55,6 @@ RECOGNISED: Final[tuple[str, ...]] = tuple(_DATA["recognised"].split())
 """The codes of the languages that Vonage recognises and transcribes."""
 
 VOICES_BY_CODE: Final = {code.lower(): voice for code, voice in VOICES.items()}
-"""`VOICES` by lower-case code, because case does not matter."""
+"""Lower-case codes, because case does not matter."""
 
 RECOGNISED_CODES: Final = frozenset(code.lower() for code in RECOGNISED)
-"""The codes in `RECOGNISED`, in lower case."""

@@ -11,11 +11,8 @@ class Status(NamedTuple):
 
     Attributes:
         name: its name in `on`, `events` and `outbound`.
-        meaning: what has happened.
-        ends: whether the leg is over.
         picked_up: whether somebody, or a machine, has answered.
         fails: whether a dial has failed with it.
-        detects: whether machine detection reports it.
         steers: whether Vonage plays an NCCO in the reply of a synchronous connect. Source: webhook reference,
             synchronous connect.
         decides: whether the way after a connect can depend on it, so that it may have a line in `on`.
@@ -87,7 +84,6 @@ STATUSES: Final[Mapping[str, Status]] = {
 BEEP: Final = STATUSES["beep"]
 DISCONNECTED: Final = "disconnected"
 WEBHOOK_STATUSES: Final = tuple(name for name, status in STATUSES.items() if not status.sub_state)
-"""The values of the field `status`."""
 DIAL_OUTCOMES: Final = tuple(name for name, status in STATUSES.items() if status.decides)
 """The lines that `on` may have after a connect."""
 DIAL_FAILURES: Final = tuple(name for name, status in STATUSES.items() if status.fails)

@@ -46,11 +46,9 @@ class NonBlank(PlainText):
         return [] if value.strip() else [fault(code, f"{shown(value)} is empty.", f"Write {self.noun}.")]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text, if the value usually consists of digits."""
         return str(value) if self.digits and is_whole_number(value) else value
 
     def json_schema(self) -> JsonSchema:
-        """A schema for text, or for a whole number if the value usually consists of digits."""
         schema: JsonSchema = {"type": ["string", "integer"] if self.digits else "string"}
         return schema if self.may_be_blank else schema | {"pattern": "\\S"}
 
@@ -113,7 +111,6 @@ SPEECH_LANGUAGE = LanguageCode("N906", RECOGNISED_CODES, tuple(sorted(RECOGNISED
 
 
 def _in_quotes(value: object) -> Fix | None:
-    """The fix for a number or flag that must be text."""
     is_plain = isinstance(value, (bool, int, float))
     return Fix("Put it in quotes.", "characters", json.dumps(json.dumps(value))) if is_plain else None
 
@@ -147,10 +144,12 @@ class FreeForm(MapOf):
 
 
 class StandardHeaders(MapOf):
-    """The standard SIP headers: only User-to-User. Source: NCCO reference, SIP (standardHeaders)."""
+    """The standard SIP headers: only User-to-User, with at most 256 printable ASCII characters.
+
+    Source: NCCO reference, SIP (standardHeaders).
+    """
 
     def check(self, value: object) -> list[Issue]:
-        """Check that there is one header, with at most 256 printable ASCII characters."""
         if not isinstance(value, dict):
             cure = 'Write one key, "User-to-User", with at most 256 printable ASCII characters.'
             return [wrong_type(value, "an object", cure)]
@@ -187,11 +186,10 @@ class OneOrList(ListOf):
         return check_value(kind, value)
 
     def normalised(self, value: object) -> object:
-        """The value, which stays single or an array, as it was written."""
+        """The value stays single or an array, as it was written."""
         normalised = self.entry.normalised
         return [normalised(each) for each in value] if isinstance(value, list) else normalised(value)
 
     def json_schema(self) -> JsonSchema:
-        """A schema for both forms."""
         single = self.entry.json_schema()
         return {"anyOf": [single, {"type": "array", "items": single}]}

@@ -1,4 +1,4 @@
-"""The recordings and transcripts that webhooks announce, and what their rows say about the call."""
+"""The recordings and transcripts that webhooks announce."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def announced(
     place: tuple[str, str] = ("", ""),
     flow: Flow | None = None,
 ) -> RecordingRow:
-    """`delivery` must not contain sensitive values. `session` and `flow` are None, `place` is ("", "") if unknown."""
+    """`delivery` must not contain sensitive values. `place` is ("", "") if unknown."""
     webhook = delivery.webhook
     call = session.call if session is not None else delivery.call
     row = RecordingRow(
@@ -81,13 +81,13 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's ID, or a hash of the URL; a hash also of an invalid ID."""
+    """Vonage's ID, or a hash of the URL if the ID is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 
 
 def _time(text: str | None) -> datetime | None:
-    """None if it is invalid or not in this century."""
+    """Return None if it is invalid or not in this century."""
     try:
         found = datetime.fromisoformat(text or "")
     except ValueError:

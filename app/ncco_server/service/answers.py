@@ -1,4 +1,4 @@
-"""Answer webhooks: the first NCCO of a call. A repeated webhook gets the same bytes again."""
+"""Answer webhooks: the first NCCO of a call."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def answered_session(turns: Turns, id_: str, call: Call) -> str:
     """The ID of the session for an answer webhook in an open call: `id_`, or a new one after a transfer.
 
     After a REST transfer into the same flow, Vonage asks for a new NCCO with another conversation UUID. A repeated
-    delivery has the same conversation UUID.
+    delivery has the same one.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""

@@ -4,7 +4,7 @@
     manifest = read_manifest(Path("ncco.tar"))                        # checks every byte
     await restore_backup(Path("ncco.tar"), manifest, BackupPlaces(store, key_file, recordings))
 
-The manifest is the last file of the archive. Memory use does not depend on the size of the database or the recordings.
+The manifest is the last file. Memory use does not depend on the size of the database or the recordings.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Maximum number of bytes of a manifest without its list of files."""
+"""Maximum size of a manifest without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""Maximum number of bytes of a manifest's entry for one file; the entry of a recording has about 160."""
+"""Maximum size of a manifest's entry for one file; the entry of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""Minimum number of bytes of a recording in an archive, even if compressed: its name and its checksum are random."""
+"""Minimum size of a recording in an archive, even if compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -65,13 +65,7 @@ class FileSum:
 
 
 class Manifest(BaseModel):
-    """The manifest of an archive: its origin and its files.
-
-    Attributes:
-        made_at: the time of the database's snapshot.
-        database: the URL of the database, without user and password.
-        keys: fingerprints of the keys that sign the callback URLs of its calls.
-    """
+    """The manifest of an archive. `keys` are fingerprints of the keys that sign the callback URLs of its calls."""
 
     made_by: Literal["ncco backup"] = "ncco backup"
     format: Literal[1] = 1
@@ -87,9 +81,9 @@ class BackupPlaces:
     """The sources, or destinations, of a backup.
 
     Attributes:
-        store: the store, which must not be open.
-        key: the file next to a SQLite database that contains the callback secret; None if the settings contain it.
-        recordings: where the audio of recordings is stored; None if no recordings are kept.
+        store: must not be open.
+        key: the file next to a SQLite database with the callback secret; None if the settings contain it.
+        recordings: None if no recordings are kept.
     """
 
     store: Store
@@ -129,7 +123,7 @@ class _HashedFile:
 async def write_backup(
     target: Path, places: BackupPlaces, keys: Iterable[bytes], version: str, now: datetime
 ) -> tuple[int, list[str]]:
-    """Write an archive, even while servers are running; returns its size in bytes, and the IDs of lost recordings.
+    """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
 
     Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
     `target` is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
@@ -305,7 +299,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Into folders next to their destinations, which `stack` deletes; returns their paths."""
+    """Extract the files into folders next to the destinations, which `stack` deletes."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

@@ -9,9 +9,9 @@ class BucketAddress(NamedTuple):
     """A bucket and its credentials.
 
     Attributes:
-        prefix: the prefix of our objects' names, without slashes at either end; "" for the whole bucket.
+        prefix: of our objects' names, without slashes at either end; "" for the whole bucket.
         endpoint: scheme, host and port; "" for Amazon S3.
-        region: the bucket's region; "" for the region in the environment.
+        region: "" for the region in the environment.
         token: the session token of temporary keys.
     """
 

@@ -1,4 +1,4 @@
-"""Counts the calls of a period: how many, how long, with which results, and how long callers waited for a person."""
+"""Counts the calls of a period."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ncco_server.service.recorded_calls import json_time
 from ncco_server.store import Records, SummedCalls
 
 COUNTED: Final = tuple(name for name in RESULTS if name != "answered")
-"""The results that reports count: those of incoming calls."""
+"""The results of incoming calls."""
 
 COLUMNS: Final = ("by", "name", "calls", "minutes", *COUNTED, "person_median_s", "person_p90_s")
 
@@ -35,7 +35,7 @@ class CallCounts:
     """The counts of a group of calls.
 
     Attributes:
-        ms: total duration in milliseconds of the calls whose end is known, each from its answer webhook to its end.
+        ms: total duration of the calls whose end is known, each from its answer webhook to its end.
         until_person: number of calls by the seconds, rounded down, from the answer webhook until a person answered.
     """
 
@@ -45,7 +45,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """A report's row without its first two columns, `by` and `name`. A percentile is None if no person answered."""
+        """A report's row without `by` and `name`. A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.ms / 60_000, 1),
@@ -62,7 +62,7 @@ class CallCounts:
 
 
 def percentile(counts: Counter[int], share: float) -> int | None:
-    """For a `share` from 0 to 1, by nearest rank; None if there are no values."""
+    """Return the percentile of a `share` from 0 to 1, by nearest rank; None if there are no values."""
     left = ceil(share * counts.total())
     for value in sorted(counts):
         left -= counts[value]
@@ -99,7 +99,7 @@ class Period:
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """By default it ends today and has `DAYS` days. Raises ValueError."""
+    """A period ends today and has `DAYS` days by default. Raises ValueError."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -108,7 +108,7 @@ def read_period(first: date | None, last: date | None, zone: tzinfo, now: dateti
 
 
 def zone_of(project: Project, flow: str = "") -> ZoneInfo:
-    """UTC if the flows (or the one flow) have no time zone, or more than one."""
+    """Return UTC if the flows (or the one flow) have no time zone, or more than one."""
     flows = [project.flows[flow]] if flow in project.flows else [] if flow else project.flows.values()
     zones = {calendar.zone for each in flows for calendar in each.calendars.values() if not each.zone}
     zones |= {ZoneInfo(each.zone) for each in flows if each.zone}
@@ -117,12 +117,9 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """The counts of a period's calls: of all, of each flow, each called number, and each of the flows' own results.
+    """The counts of a period's calls: of all, of each flow, called number, and own result; most calls first.
 
-    Within each of these groups, the row with most calls comes first.
-
-    Attributes:
-        complete_since: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
+    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
     """
 
     period: Period
@@ -142,7 +139,7 @@ class CallReport:
 
 
 async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """With `flow`, only calls that began in that flow. Raises StoreError."""
+    """With `flow`, count only calls that began in that flow. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda each: -each.calls):

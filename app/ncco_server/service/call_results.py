@@ -1,8 +1,4 @@
-"""Reads the results of calls for pages, reports and commands.
-
-The rows of ended calls are stored (`ncco_server.store.results`). Open calls have no row; what they show comes from
-their sessions.
-"""
+"""Reads the results of calls for pages, reports and commands. Those of open calls come from their sessions."""
 
 from __future__ import annotations
 
@@ -23,7 +19,7 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 
 
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
-    """None for a called party's leg or a placed call.
+    """Return None for a called party's leg or a placed call.
 
     A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
     `flows` contain the flow that the call is in.
@@ -73,7 +69,7 @@ def _name_of_caller(row: SessionRow, flows: Mapping[str, Flow]) -> str:
 async def results_of(
     records: Records, calls: Sequence[CallRow], now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS
 ) -> dict[int, ResultRow]:
-    """By the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
+    """The results by the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
     `flows` only tell the names of callers in calls that have no result yet.
     """
@@ -88,13 +84,13 @@ async def results_of(
 
 
 async def open_calls(records: Records, since: int, until: int, now_ms: int) -> list[ResultRow]:
-    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Return the incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     rows = await records.open_sessions(since, until)
     return [result for key, row in rows if (result := open_result(key, row, now_ms)) is not None]
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """Count incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -115,10 +111,9 @@ class Counted(NamedTuple):
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
-    """Incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
+    """Count incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
 
-    Both are multiples of a quarter of an hour, as midnight is in every time zone. With `flow`, only calls that began in
-    it.
+    Both are multiples of a quarter of an hour, as midnight is in every time zone.
     """
     calls = await records.result_sums(since, until, flow)
     quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
@@ -149,7 +144,7 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """Missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+    """Find missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
     A caller who got through later, was called back or is on the line (`open_now`) is left out.
     """

@@ -16,7 +16,7 @@ from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 WORD_CALLS: Final = 500
 """Number of calls whose texts are searched at a time."""
 WORD_S: Final = 1.5
-"""How long one search for a word takes at most, in seconds. It can be continued."""
+"""How long one search for a word takes at most. It can be continued."""
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
@@ -30,7 +30,7 @@ class FoundCalls:
     Attributes:
         next: the key after which more calls may match; None if there are none.
         searched_until: if a search for a word was stopped early, when the last call that it looked at began
-            (milliseconds since 1970); otherwise None.
+            (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)
@@ -49,9 +49,9 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Newest first. `before` is the key of the call after which the search begins; None for the newest.
+    """Return the newest calls first, after the call with the key `before`. Raises StoreError.
 
-    `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`. Raises StoreError.
+    `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
     """
     if not word:
         rows = await records.calls(limit + 1, before, wanted)

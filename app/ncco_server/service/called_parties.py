@@ -1,7 +1,6 @@
 """Called parties: a person who answers a `connect` can hear a flow (`onAnswer`) before being connected to the caller.
 
-The called party's session is a child of the caller's. If anything fails, the party is connected in silence, because the
-caller is waiting.
+If anything fails, the party is connected in silence, because the caller is waiting.
 """
 
 from __future__ import annotations

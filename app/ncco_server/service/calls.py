@@ -1,4 +1,4 @@
-"""`CallService`: handles the webhooks of calls and replies to them."""
+"""Handles the webhooks of calls and replies to them."""
 
 from __future__ import annotations
 

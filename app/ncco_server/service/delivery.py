@@ -24,7 +24,7 @@ from ncco_server.ncco.webhooks import (
 from ncco_server.store import WebhookRow
 
 JOIN_SILENTLY: Final = orjson.dumps([JOINED])
-"""The reply that connects a called party without letting them hear anything first."""
+"""Connects a called party without letting them hear anything first."""
 
 END_OF_INPUT: Final = JOIN_SILENTLY
 """The reply to the last input of a call: the shortest possible wait. After an empty reply, Vonage would continue with
@@ -34,14 +34,14 @@ Source: NCCO reference, Wait (timeout); webhook reference, what the codes mean p
 """
 
 _SIP_HEADER: Final = "SipHeader_"
-"""Prefix of custom SIP headers. Source: webhook reference, Answer."""
+"""Source: webhook reference, Answer."""
 ANSWER_FIELDS: Final = frozenset(
     {"to", "from", "from_user", "uuid", "call_uuid", "conversation_uuid", "region_url", "endpoint_type", "custom_data"}
 )
-"""The fields of an answer webhook. The query of an answer URL cannot set params with these names."""
+"""The query of an answer URL cannot set params with these names."""
 
 ID_LIMIT: Final = 64
-"""Maximum number of characters of a leg's UUID that is stored unchanged; a longer one is replaced with its SHA-256."""
+"""Maximum length of a leg's UUID that is stored unchanged; a longer one is replaced with its SHA-256."""
 
 
 @dataclass
@@ -50,11 +50,11 @@ class Delivery:
 
     Attributes:
         raw: the unchanged body of a POST or query string of a GET.
-        base_url: base of callback URLs, without a trailing slash (`https://calls.example.com`).
+        base_url: base of callback URLs, without a trailing slash.
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
-        came_at: when its last byte was received, in monotonic seconds (`time.perf_counter`); 0 if not measured.
-        reason: Vonage's reason for sending it to the fallback URL; "" for any other webhook or an unknown reason.
+        came_at: when its last byte was received, in seconds of `time.perf_counter`; 0 if not measured.
+        reason: Vonage's reason for sending it to the fallback URL, or "".
         query: the query parameters of a POST, which the operator added to the URL; {} for a GET.
     """
 
@@ -78,7 +78,7 @@ class Delivery:
 
     @cached_property
     def kind(self) -> str:
-        """For logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
+        """The name for logs and metrics: `answer`, `input-dtmf`, `event-busy`, ..."""
         return "unreadable" if self.problem else webhook_type(self.webhook)
 
     @cached_property
@@ -121,7 +121,7 @@ class Delivery:
 
 
 def _text(fields: Mapping[str, object], name: str) -> str:
-    """Empty if the field is missing or neither text nor a number."""
+    """Return "" if the field is missing or neither text nor a number."""
     value = fields.get(name, "")
     return value if isinstance(value, str) else as_text(value)
 
@@ -141,8 +141,6 @@ class Reply(NamedTuple):
         ncco: the JSON bytes to send; None for an empty 200.
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        uuid, conversation_uuid: the leg and the conversation of the call.
-        is_repeat: whether the webhook is a repeat; it gets the bytes of the first reply.
         problem: one sentence for the log and the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
         row: the webhook as stored, with sensitive values masked; None if it is a repeat or no call is known.

@@ -24,9 +24,8 @@ _METADATA_SERVERS: Final = _networks(
     "fd00:42::42",  # Scaleway
     "fd20:ce::254",  # Google Compute Engine
 )
-"""The metadata servers of clouds, which hand out credentials, outside the link-local networks where most of them are.
-
-Source: the clouds' pages about them.
+"""They hand out credentials. Most are in link-local networks; these are the others. Source: the clouds' pages about
+them.
 """
 _NEVER: Final = _METADATA_SERVERS + _networks(
     "0.0.0.0/8",  # this host
@@ -64,12 +63,12 @@ _LOCAL_ZONES: Final = ("localhost", "local", "internal", "home.arpa")
 
 
 def is_allowed(host: str, address: str, private_hosts: Collection[str] = ()) -> bool:
-    """Whether connecting to `host` at `address`, one of its addresses, is allowed.
+    """Return whether connecting to `host` at `address`, one of its addresses, is allowed.
 
     It never is for link-local addresses, a cloud's metadata server, and addresses that belong to no single host. A
     private address is allowed if `host` is that address (`127.0.0.1`, `[::1]`), a name that only exists in local
-    networks (without dots: `localhost`, `crm`; in a reserved zone: `crm.local`), or one of `private_hosts`, which are
-    in lower case. An IPv6 address that contains an IPv4 address is judged by the latter.
+    networks (`localhost`, `crm`, `crm.local`), or one of `private_hosts`, which are in lower case. An IPv6 address that
+    contains an IPv4 address is judged by the latter.
     """
     reached = _reached(address)
     if not reached or _any_in(reached, _NEVER):
@@ -91,7 +90,7 @@ def _any_in(addresses: Collection[Address], networks: Collection[Network]) -> bo
 
 
 def _reached(text: str) -> tuple[Address, ...]:
-    """() for a text that is not an address."""
+    """Return () for a text that is not an address."""
     try:
         address = ipaddress.ip_address(text.strip("[]").partition("%")[0])
     except ValueError:

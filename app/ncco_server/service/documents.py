@@ -1,8 +1,6 @@
 """What is stored about calls, as programs and people read it: one document for each kind of row.
 
-A field is declared once, here. The HTTP API and its OpenAPI document, the JSON of commands and of the console, the
-columns of CSV, the values in the console's templates and docs/reference/documents.md follow from it.
-
+The HTTP API, JSON, CSV, the console's templates and docs/reference/documents.md follow from the fields declared here.
 An attribute has the name of the row's column; programs read it under its alias, if it has one.
 """
 
@@ -20,17 +18,17 @@ from ncco_server.service.turns import LONGEST_CALL_MS
 from ncco_server.store import AttemptRow, CallRow, HookRow, PlacedRow, RecordingRow, ResultRow
 
 TIMEZONE: Final = "timezone"
-"""The column of CSV with the name of the time zone of all times in the row."""
+"""The column of CSV with the time zone of all times in the row."""
 
 Moment: TypeAlias = Annotated[
     datetime,
     PlainSerializer(utc_text, return_type=str, when_used="json-unless-none"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-"""A point in time. In JSON: ISO 8601, UTC, with milliseconds, such as `2026-03-04T12:00:00.000Z`."""
+"""In JSON: ISO 8601, UTC, with milliseconds, such as `2026-03-04T12:00:00.000Z`."""
 
 Personal: TypeAlias = Annotated[str, Field(json_schema_extra={"x-personal": True})]
-"""A text that says something about a person; `ncco forget` and the end of the retention period delete it."""
+"""It says something about a person; `ncco forget` and the end of the retention period delete it."""
 
 
 def _describe(schema: dict[str, Any], kind: type[RowDocument]) -> None:
@@ -56,7 +54,6 @@ class RowDocument(BaseModel):
 
     @classmethod
     def columns(cls) -> list[str]:
-        """The columns of CSV: the fields and the time zone."""
         names = cls.names()
         names.insert(names.index(cls.timezone_follows) + 1, TIMEZONE)
         return names
@@ -124,7 +121,6 @@ class PlacedDocument(RowDocument):
 
     @classmethod
     def of(cls, row: PlacedRow, attempts: Sequence[AttemptRow] | None = None) -> Self:
-        """The document of a row, with its attempts if they are given."""
         shown = None if attempts is None else [PlacedAttempt.of(each) for each in attempts]
         return cls.model_validate(row._asdict() | {"attempts": shown})
 

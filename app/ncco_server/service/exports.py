@@ -15,18 +15,17 @@ from ncco_server.service.documents import TIMEZONE, CallDocument, RecordingDocum
 from ncco_server.store import RecordingFilter, Recordings
 
 AT_ONCE: Final = 500
-"""Number of rows that an export reads at a time."""
 
 Pages: TypeAlias = AsyncIterator[Sequence[RowDocument]]
 
 _FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-"""Characters that start a formula, including full-width forms. Source: OWASP, CSV Injection."""
+"""They start a formula; some are full-width. Source: OWASP, CSV Injection."""
 
 
 async def call_pages(
     find: Callable[[int | None, int], Awaitable[FoundCalls]], now_ms: int, limit: int | None = None
 ) -> Pages:
-    """`limit` None: all. `find` gets the `before` and the `limit` of `find_calls`."""
+    """`find` gets the `before` and the `limit` of `find_calls`."""
     left = limit if limit is not None else sys.maxsize
     found = FoundCalls()
     while left:
@@ -40,7 +39,7 @@ async def call_pages(
 async def recording_pages(
     recordings: Recordings, wanted: RecordingFilter, now_ms: int, limit: int | None = None
 ) -> Pages:
-    """`limit` None: all. Raises StoreError."""
+    """Yield the pages of a list. Raises StoreError."""
     left = limit if limit is not None else sys.maxsize
     before = ""
     while left:

@@ -1,4 +1,4 @@
-"""What a server counts for the console: the document in which the two processes exchange it."""
+"""The document in which the server sends the console its counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class LookupFigures(NamedTuple):
-    """A lookup in the last hour: numbers of requests, failures and late answers, and its mean time in milliseconds."""
+    """A lookup in the last hour."""
 
     name: str
     asked: int
@@ -18,23 +18,19 @@ class LookupFigures(NamedTuple):
 
 
 class ServerFigures(BaseModel):
-    """The figures of the server on one host, with all its processes: counts of the last hour, or since it started.
-
-    Hooks, recordings and backups are those of the whole database.
+    """The figures of the server on one host, of the last hour or since it started.
 
     Attributes:
-        webhooks: answered webhooks.
         failsafes: callers who heard the failsafe NCCO.
         unanswered: webhooks that got 503 because the store was unavailable.
         unstored: callers who were answered without the store, by what they heard: `error` or `failsafe`.
         refused: webhooks without a valid signature, by reason.
-        median_s, p99_s: seconds within which half and 99 % of the webhooks were answered; None without webhooks.
-        lookups: the lookups that were made, those with most problems first.
-        hook_tries, recording_tries: attempts by outcome; see `web.metrics.Metrics`.
-        hooks, recordings: how many are not sent or not here at present, by state; see `web.metrics.Metrics`.
-        last_backup: when the last backup was made, in seconds since 1970; 0 if never.
+        median_s, p99_s: None without webhooks.
+        lookups: those with most problems first.
+        hook_tries, recording_tries, hooks, recordings: by outcome or state; see `web.metrics.Metrics`.
+        last_backup: in seconds since 1970; 0 if never.
         backup_due: when a backup is overdue, in seconds since 1970; 0 if none is expected.
-        jobs_failing_since: since when each job that fails or does not end does so, in seconds since 1970.
+        jobs_failing_since: in seconds since 1970.
     """
 
     model_config = ConfigDict(frozen=True)

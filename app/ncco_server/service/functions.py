@@ -16,10 +16,10 @@ from ncco_server.store import FunctionResultRow, Store, milliseconds
 from ncco_server.store.database import store_wait
 
 AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]
-"""A function that answers lookups concurrently, with one answer per lookup, in the same order. Never raises."""
+"""Answers lookups concurrently, in the same order. Never raises."""
 
 UNSTORED_LIMIT: Final = 500
-"""How many results are kept that could not be stored; our choice."""
+"""Maximum number of results that could not be stored; our choice."""
 
 _Key: TypeAlias = tuple[str, int, str]
 
@@ -27,8 +27,8 @@ _Key: TypeAlias = tuple[str, int, str]
 class Functions:
     """The functions that run now in this process, and the stored results of others.
 
-    A repeated webhook that arrives while a function runs waits for the same run, in the same process. Another process
-    does not know of it and runs the function too. A result that could not be stored is kept for the repeated webhook.
+    A repeated webhook that arrives while a function runs waits for the same run. Another process does not know of it
+    and runs the function too. A result that could not be stored is kept for the repeated webhook.
     """
 
     def __init__(self, store: Store) -> None:

@@ -19,13 +19,13 @@ from ncco_server.service.outgoing import Disconnected
 from ncco_server.store import HookRow
 
 TRY_TIMEOUT_S: Final = 15.0
-"""Time limit of an attempt in seconds. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
+"""Time limit of an attempt. Source: Standard Webhooks, Request timeout (15 to 30 s)."""
 BODY_LIMIT: Final = 256 * 1024
-"""Maximum number of bytes of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
+"""Maximum size of a body. Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
 """Maximum number of bytes of a response to read, so that the connection can be reused. The content is ignored."""
 ANSWER_S: Final = 1.0
-"""Time limit for reading the rest of a response, in seconds."""
+"""Time limit for reading the rest of a response."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """Statuses that may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
@@ -34,8 +34,7 @@ _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SE
 class Poster:
     """Makes one attempt to post a hook, signed with all secrets, so that they can be rotated.
 
-    `client` does not follow redirects. Secrets have the form `whsec_` and base64; if there are none, hooks are not
-    signed. `try_s` is the time limit of an attempt in seconds.
+    `client` must not follow redirects. Secrets have the form `whsec_` and base64; without any, hooks are not signed.
     """
 
     def __init__(self, client: httpx.AsyncClient, secrets: Iterable[str] = (), try_s: float = TRY_TIMEOUT_S) -> None:
@@ -115,7 +114,7 @@ def retry_after_s(answer: httpx.Response, now: datetime) -> float:
 
 
 def seconds_until(text: str, now: datetime) -> float:
-    """`text` is a number or a date; no upper limit. 0 if missing or unreadable.
+    """The seconds until a number or a date, without an upper limit; 0 if missing or unreadable.
 
     Source: RFC 9110, 10.2.3.
     """

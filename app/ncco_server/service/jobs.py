@@ -1,10 +1,7 @@
-"""Runs jobs at intervals, some of them in one process at a time.
+"""Runs jobs at intervals: `every` in each process, `hold` in one process of all hosts.
 
-    every                   a job of each process: gauges, changed files
-    hold                    jobs of which one process of all hosts runs each: retention, results, recordings
-
-A lease saves work and does not protect data: a process that was paused for a minute still runs the rest of its job
-beside its successor. So each transaction of a job must be right if another process has done the same meanwhile.
+A lease protects no data (docs/decisions.md), so each transaction of a job must be right if another process has done the
+same meanwhile.
 """
 
 from __future__ import annotations
@@ -20,7 +17,7 @@ from ncco_server.errors import AppError
 from ncco_server.store import LeaseRow, Leases
 
 BEAT_S: Final = 5.0
-"""How often a lease is renewed, and read by the other processes, in seconds."""
+"""How often a lease is renewed, and read by the other processes."""
 SILENT_BEATS: Final = 4
 """A lease is taken from a process that has not renewed it for this many beats: 30 seconds at most."""
 FAILED_BEATS: Final = 2
@@ -43,7 +40,7 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
 """The jobs of a server, with the seconds between their runs."""
 
 Job: TypeAlias = Callable[[], Awaitable[float | None]]
-"""A job. It returns how many seconds to wait until the next run, or None for its interval."""
+"""It returns how many seconds to wait until the next run, or None for its interval."""
 
 
 class JobListener:
@@ -94,9 +91,8 @@ async def hold(
 class _LeaseHolder:
     """A lease that this process holds or would like to hold.
 
-    Args:
-        limit_s: time limit of a renewal. A process that the database does not answer stops its work in
-            `FAILED_BEATS * (2 * limit_s + limit_s)` seconds, and another one waits for `SILENT_BEATS * 2 * limit_s`.
+    A process that the database does not answer stops its work in `FAILED_BEATS * (2 * limit_s + limit_s)` seconds, and
+    another one waits for `SILENT_BEATS * 2 * limit_s`. `limit_s` is the time limit of a renewal.
     """
 
     def __init__(self, leases: Leases, name: str, work: Callable[[], Awaitable[None]], limit_s: float) -> None:

@@ -31,8 +31,8 @@ IN_USE_BYTES: Final = 2 * PINNED_BYTES
 callers would notice.
 """
 FIRST_READ_S: Final = 2.0
-"""How long a starting server waits for its files before it uses the released project, in seconds; our choice. A usual
-project is read in a fraction of a second.
+"""How long a starting server waits for its files before it uses the released project; our choice. A usual project is
+read in a fraction of a second.
 """
 RELEASED: Final = "released"
 """The key of the released project in the table of revisions. The keys of flows are 64 hex digits."""
@@ -43,11 +43,9 @@ _EMPTY = Project({}, (), {})
 
 
 class Removal(NamedTuple):
-    """Something that callers can reach now, or that rows of a table contain, and that the new files no longer contain.
+    """Something that callers can reach, or rows of a table contain, and that the new files lack.
 
-    Attributes:
-        place: the place of the flow or the table that it belongs to, in the files in use.
-        message: what is missing.
+    `place` is that of the flow or the table in the files in use.
     """
 
     place: Place
@@ -57,20 +55,13 @@ class Removal(NamedTuple):
 class Library:
     """Loads the project, replaces it as a whole on a reload, and finds the flow of a call.
 
-    A server that starts with flows that have errors uses the released project: the last good one of any server on the
-    same store. It also uses the released project while reading the files takes long, and if something that callers can
-    reach has been removed from the flows, until the removal is confirmed.
-
-    Args:
-        store: contains the released project and the revisions.
-        read: reads the files; blocks.
-        first_read_s: how long the first read may take before the released project is used, in seconds.
-        handlers: the files with handlers whose code may be run, also that of stored revisions.
+    The released project is the last good one of any server on the same store. A starting server uses it if its flows
+    have errors, while reading the files takes long, and if something that callers can reach has been removed, until
+    that is confirmed. `handlers` are the files whose code may be run, also that of stored revisions.
 
     Attributes:
         loaded_at: when `current` came into use (aware, UTC); None before the first load.
-        removed: what callers can reach in `current` but not in `last`; if there is any, `last` is not used although it
-            has no errors.
+        removed: what callers can reach in `current` but not in `last`, which is therefore not used.
         is_stale: whether `last` is not in use yet because the store was unavailable.
     """
 
@@ -104,15 +95,13 @@ class Library:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether no call can start yet, because the flows could not be saved: the store was never available."""
         return self.is_stale and self.loaded_at is None
 
     async def reload(self, *, confirms_removals: bool = False) -> Project:
         """Read the files again, and use them if they have no errors and nothing that callers can reach was removed.
 
-        Returns the project that was read, even if the last good one stays in use. The last good project also stays in
-        use if the revisions cannot be saved or found, because every host must be able to finish a call. In that case,
-        this raises StoreUnavailable.
+        Returns the project that was read. The last good one stays in use if the revisions cannot be saved or found,
+        because every host must be able to finish a call; this then raises StoreUnavailable.
         """
         async with self._reloading:
             project = await self._read_files()
@@ -160,18 +149,16 @@ class Library:
         return await reading
 
     async def _lost_columns(self, before: Project, after: Project) -> list[Removal]:
-        """What rows of tables would lose because their tables are declared in another way."""
         found = changed_tables(before, after)
         return [removal for name, removal in found if await self._store.tables.has_rows(name)] if found else []
 
     async def is_confirmed(self) -> bool:
-        """False while the store is unavailable."""
+        """Return False while the store is unavailable."""
         with suppress(StoreUnavailable):
             return bool(self.removed) and await self._is_released(self.last)
         return False
 
     async def _is_released(self, project: Project) -> bool:
-        """Whether `project` is the released project, which a server or `ncco release` stored."""
         row = await self._store.revision(RELEASED)
         return row is not None and orjson.loads(row.sources) == _sources(project)
 
@@ -209,14 +196,14 @@ class Library:
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
-        """The flow with this name, if given; else the one for the number, or the default."""
+        """Return the flow with this name, if given; else the one for the number, or the default."""
         if name is not None:
             flow = self.current.flows.get(name)
             return flow if flow is not None and flow.is_startable else None
         return self._by_number.get(_NO_DIGIT.sub("", to), self._default)
 
     def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
-        """The flow of a call while the store is unavailable; see `find`.
+        """As `find`, while the store is unavailable.
 
         If the store was never available, the flow is one of the files, unless they have errors. For an open call
         (`is_open`), the called number may be that of a person this server called, so it must be listed.
@@ -263,13 +250,12 @@ class Library:
         return flow
 
     async def _released(self, read: Project) -> Project:
-        """An empty project if none was released."""
+        """Return an empty project if none was released."""
         row = await self._store.revision(RELEASED)
         before = None if row is None else await asyncio.to_thread(project_of, row, read, self._handlers)
         return before or _EMPTY
 
     def _pin_used(self, before: Project, after: Project) -> None:
-        """Keeps the flows of `before` that open calls use and that `after` does not have: they are already loaded."""
         for flow in before.flows.values():
             key = (flow.name, flow.revision)
             now = after.flows.get(flow.name)
@@ -293,8 +279,7 @@ class Library:
 class PinnedFlows:
     """The loaded older revisions, limited by the total size of their sources. At least one is kept.
 
-    Attributes:
-        in_use: names and revisions of the flows of open calls. They have a higher limit; others are unloaded first.
+    `in_use` are the flows of open calls, which have a higher limit; others are unloaded first.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -332,10 +317,9 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """The numbers, the startable flows and the default flow that `before` has and `after` does not, by flow.
+    """The numbers, the startable flows and the default flow that `before` has and `after` does not.
 
-    A number or the default can move to another flow: that is not a removal. Open calls are unaffected, because they
-    keep their revision.
+    A number or the default can move to another flow.
     """
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
@@ -352,7 +336,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
-    """What rows of tables would lose, with the name of each table. Without rows, a change loses nothing.
+    """What rows of tables would lose, with the name of each table.
 
     The rows of a table that is no longer declared stay as they are.
     """
@@ -365,7 +349,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """None if it has no flows, or if this version of the program finds errors in it.
+    """Return None if it has no flows, or if this version of the program finds errors in it.
 
     `read` is returned if it has the same sources and no errors, because loading a large project takes seconds.
     """

@@ -28,9 +28,9 @@ from ncco_server.service.outgoing import BEGINS, NoAddress, PrivateAddress, Untr
 from ncco_server.service.threads import Threads
 
 BODY_LIMIT: Final = 64 * 1024
-"""Maximum number of bytes of a response, before and after decompression."""
+"""Maximum size of a response, before and after decompression."""
 KEY_LIMIT: Final = 255
-"""Maximum number of characters of an `Idempotency-Key` header."""
+"""Maximum length of an `Idempotency-Key` header."""
 CALLS_PER_FUNCTION: Final = 16
 """Maximum number of concurrent calls of one function. A call that never returns counts until the server stops."""
 
@@ -139,7 +139,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Decompressed. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    """Return the decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -152,7 +152,7 @@ async def _read_body(response: httpx.Response) -> bytes:
 
 
 def _decompressed(body: bytes) -> bytes:
-    """At most one byte more than the limit. Raises LookupFailure."""
+    """Return at most one byte more than the limit. Raises LookupFailure."""
     decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         found = decompressor.decompress(body, BODY_LIMIT + 1)
@@ -181,7 +181,7 @@ class PythonModules:
     """The modules whose functions lookups may call.
 
     Attributes:
-        allowed: the modules' names, as the operator configured them; naming a package does not allow its submodules.
+        allowed: as the operator configured them; naming a package does not allow its submodules.
         flows: the flows folder, if any, beside which modules are searched after `sys.path`.
         writable: folders that the console can write to; modules are never imported from them.
     """
@@ -221,7 +221,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows use: a plain function in a thread, an async one in the server's event loop."""
+    """Calls the functions that flows use: a plain function in a thread, an async one in the event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         if modules.allowed and modules.flows is not None:
@@ -249,7 +249,7 @@ class PythonFunctions:
                 result.close()  # close the coroutine, which may not have started
 
     def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
-        """In this thread; the result is JSON or an awaitable. Raises LookupFailure."""
+        """Call the function in this thread; the result is JSON or an awaitable. Raises LookupFailure."""
         found = request.code or self._modules.function(request.function)
         arguments = dict(request.arguments)
         _check_arguments(found, arguments)

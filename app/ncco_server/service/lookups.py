@@ -23,29 +23,28 @@ from ncco_server.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""How many milliseconds a lookup may exceed its limit before it is cancelled."""
+"""How long a lookup may exceed its limit before it is cancelled."""
 CACHE_SIZE: Final = 512
 """Maximum number of cached answers. Each has at most 64 KiB."""
 FAILURES: Final = 5
 """Number of consecutive failures that open a circuit."""
 PAUSE_S: Final = 10.0
-"""Number of seconds that a circuit stays open. After that, a single request tests the host."""
+"""How long a circuit stays open. After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""A function that answers one lookup within this many milliseconds. Never raises. The functions that add metrics and
-tracing have this type too.
+"""Answers one lookup within this many milliseconds. Never raises. The functions that add metrics and tracing have this
+type too.
 """
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """A function that answers the lookups of a turn within one budget, those of one step concurrently.
 
-    The returned function gives one answer per lookup, in the same order. It never raises: the answer of a failed lookup
-    has a problem instead of a value.
+    It never raises: the answer of a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -65,10 +64,7 @@ NO_MODULES: Final = PythonModules()
 class LookupClient:
     """Answers the lookups of all calls of a process.
 
-    Args:
-        budget_ms: time limit for all lookups of a turn together.
-        private_hosts: names that may resolve to private addresses.
-        modules: the modules whose functions flows may call; none by default.
+    `budget_ms` is for all lookups of a turn together; `private_hosts` may resolve to private addresses.
     """
 
     def __init__(
@@ -99,7 +95,7 @@ class LookupClient:
         await self.http.aclose()
 
     async def answer(self, lookup: Lookup, left_ms: float) -> LookupAnswer:
-        """Within the lookup's own time limit and `left_ms`. Never raises."""
+        """Answer within the lookup's own time limit and `left_ms`. Never raises."""
         start = self._clock()
         request: LookupRequest = lookup.request
         key = ":".join(map(str, lookup.id)) if lookup.is_function else lookup.key
@@ -126,7 +122,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """JSON text, and whether it was cached. Raises LookupFailure."""
+        """Return JSON text, and whether it was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -205,9 +201,7 @@ class LookupClient:
 class _Asked:
     """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
 
-    Attributes:
-        ends_at: the deadline, in seconds of the event loop.
-        has_begun: done once the time limit has started.
+    `ends_at` is in seconds of the event loop; `has_begun` is done once the time limit has started.
     """
 
     task: asyncio.Task[bytes]
@@ -241,7 +235,6 @@ class AnswerCache:
         self._entries: OrderedDict[bytes, tuple[float, bytes]] = OrderedDict()
 
     def get(self, key: bytes) -> bytes | None:
-        """None if there is no answer or it has expired."""
         expires_at, body = self._entries.get(key, (0.0, None))
         if body is None or self._clock() >= expires_at:
             self._entries.pop(key, None)
@@ -257,18 +250,14 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest: the headers may contain secrets, so the request itself is not the key."""
+    """A digest is used because the headers may contain secrets."""
     return hashlib.sha256(request.sent().encode()).digest()
 
 
 class CircuitBreakers:
     """One circuit breaker per host or function, which is not queried for a while after several consecutive failures.
 
-    Args:
-        failures: consecutive failures that open a circuit.
-        pause_s: how long a circuit stays open; after that, a single request tests the host.
-        clock: returns the seconds of a monotonic clock; a correction of the system clock could keep a circuit open for
-            an hour.
+    The clock must be monotonic: a correction of the system clock could keep a circuit open for an hour.
     """
 
     def __init__(
@@ -284,9 +273,8 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        The context returns a function to call after a wait: it raises LookupFailure if the circuit has opened in the
-        meantime. A LookupFailure with `is_outage` counts as a failure, any other LookupFailure as a success, and a
-        cancellation as neither.
+        It returns a function to call after a wait, which raises LookupFailure if the circuit has opened meanwhile. A
+        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"

@@ -1,7 +1,6 @@
 """Sends email hooks over SMTP, with the recording attached.
 
-Failed emails are retried on the schedule of the outbox. They keep their Message-ID, so that mail clients recognise
-duplicates.
+Retried emails keep their Message-ID, so that mail clients recognise duplicates.
 """
 
 from __future__ import annotations
@@ -26,17 +25,16 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_threa
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
-"""Seconds for one attempt, including reading the recording. Less than the outbox allows."""
+"""The limit of an attempt, including reading the recording. It is less than the outbox allows."""
 QUIT_S: Final = 1.0
-"""Extra seconds for the mail server to close the connection."""
+"""Extra time for the mail server to close the connection."""
 READ_S: Final = 15.0
-"""Seconds for reading the recording. After that, the email is retried later."""
+"""The limit for reading the recording. After that, the email is retried later."""
 RECORDING_WAIT_S: Final = 600.0
-"""How many seconds an email waits for its recording. After that, it is sent without the recording."""
+"""How long an email waits for its recording. After that, it is sent without the recording."""
 LOOK_AGAIN_S: Final = 5.0
-"""How often to check whether the recording has arrived, in seconds."""
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
-"""Maximum number of bytes of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
+"""Maximum size of an attachment. Our choice: many servers accept 25 MB, and base64 adds a third."""
 _PERMANENT: Final = 500
 """After a reply code of at least this number, a retry would fail too. Source: RFC 5321, 4.2.1."""
 
@@ -44,9 +42,7 @@ _PERMANENT: Final = 500
 class MailServer(NamedTuple):
     """The mail server and the sender's address.
 
-    Attributes:
-        is_tls: whether TLS is used from the first byte; otherwise STARTTLS is required, except on loopback.
-        sender: the address of the sender.
+    `is_tls`: TLS is used from the first byte; otherwise STARTTLS is required, except on loopback.
     """
 
     host: str
@@ -74,8 +70,8 @@ class NoAttachment(Exception):
 
 
 Attach: TypeAlias = Callable[[str, str], Awaitable[Attachment | None]]
-"""A function that finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment
-if it never will.
+"""Finds the recording with this ID in this session; None if it has not arrived yet. Raises NoAttachment if it never
+will.
 """
 
 
@@ -122,12 +118,7 @@ _STATES: Final = {"failed": "it could not be fetched", "gone": "Vonage no longer
 
 
 class Mailer:
-    """Makes one attempt to send an email.
-
-    Args:
-        server: the mail server; without one, emails are parked.
-        attach: finds the recording of an email.
-    """
+    """Makes one attempt to send an email; without a server, emails are parked."""
 
     def __init__(self, server: MailServer | None, attach: Attach = attach_nothing) -> None:
         self.server = server
@@ -144,7 +135,7 @@ class Mailer:
         return Verdict("later", wait_s=LOOK_AGAIN_S) if message is None else await _send(message, self.server, until)
 
     async def _message(self, hook: HookRow, now: datetime, server: MailServer) -> EmailMessage | None:
-        """None while its recording may still arrive."""
+        """Return None while its recording may still arrive."""
         mail = orjson.loads(hook.body)
         text = mail["text"]
         attachment = None
@@ -219,7 +210,7 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text without control characters, which mail servers refuse and a caller's name could contain."""
+    """Remove control characters, which mail servers refuse and a caller's name could contain."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
@@ -248,7 +239,6 @@ async def _send(message: EmailMessage, server: MailServer, until: float) -> Verd
 
 
 def _refused(what: str, code: int) -> Verdict:
-    """A permanent refusal is not retried."""
     return Verdict("never" if code >= _PERMANENT else "again", f"the mail server refuses {what} ({code})")
 
 

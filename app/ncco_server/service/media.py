@@ -17,14 +17,13 @@ from ncco_server.service.hook_posts import failure_of_request, retry_after_s
 from ncco_server.vonage.application_token import ApplicationTokens, token_url
 
 AUDIO_LIMIT: Final = 512 * 1024 * 1024
-"""Maximum number of bytes of a recording. Our choice: two hours of WAV in two channels."""
+"""Maximum size of a recording. Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
-"""Maximum number of characters of a transcript to keep. Our choice: more than two hours of speech."""
+"""Maximum length of a transcript to keep. Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""A download or connection attempt fails after this many seconds without data."""
+"""A download or connection attempt fails after this long without data."""
 DOWNLOAD_S: Final = 900.0
-"""Maximum duration of a download in seconds."""
 
 CHECK_KEY: Final = (
     "check that VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY belong to the application that takes the calls, restart "
@@ -44,8 +43,8 @@ class DownloadFailed(AppError):
 
     Attributes:
         state: `waiting`: it may arrive later; `gone`: Vonage no longer has it; `failed`: it will never arrive.
-        wait_s: how many seconds Vonage asks to wait; 0 if it does not.
-        sha256: the SHA-256 of the response, which was discarded; "" if there was none.
+        wait_s: how long Vonage asks to wait; 0 if it does not.
+        sha256: the hash of the response, which was discarded; "" if there was none.
     """
 
     def __init__(
@@ -66,10 +65,8 @@ class DownloadFailed(AppError):
 class MediaClient:
     """Downloads files with the application's token.
 
-    Args:
-        http: the HTTP client. It must not set a time limit, or follow redirects, which could send the token to another
-            host.
-        own_url: the scheme, host and port of a proxy that may receive the token too; "" for none.
+    `http` must not set a time limit, or follow redirects, which could send the token to another host. `own_url` is the
+    scheme, host and port of a proxy that may receive the token too; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -150,8 +147,7 @@ def shortage(beginning: bytes, size: int, announced: int) -> str:
     """Why audio of `size` bytes cannot be complete, or "".
 
     The full size is `announced` in the webhook (0 if it is not). A WAV file also contains its size, but a program that
-    records straight into the file may write 0 or too much. Source: webhook reference, Record (`size`); RIFF, the size
-    of a chunk.
+    records straight into the file may write 0 or too much. Source: webhook reference, Record (`size`); RIFF.
     """
     named = 8 + int.from_bytes(beginning[4:8], "little") if beginning[:4] == b"RIFF" else 0
     whole = max(announced, named if named <= AUDIO_LIMIT else 0)

@@ -1,7 +1,6 @@
-"""Imports what flows need beyond answering calls. It runs in the thread that loads the flows, before they are used.
+"""Imports what flows need beyond answering calls, in the thread that loads the flows.
 
-So a server of flows without lookups, hooks or placed calls does not load the code for these, and the first caller of a
-flow that has them does not wait for an import.
+So a server without lookups, hooks or placed calls does not load their code, and no caller waits for an import.
 """
 
 from __future__ import annotations
@@ -30,5 +29,4 @@ def _modules_of(flow: Flow) -> set[str]:
 
 
 def _asks_another_server(step: Step) -> bool:
-    """Whether a step has a lookup that does not read a table."""
     return any(asked.definition.table is None for asked in step.asks)

@@ -1,4 +1,4 @@
-"""What the results of calls need that older versions stored or ended: the facts of their turns, from their traces."""
+"""What the results of calls need that older versions stored or ended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server may need, but most do not: it is imported and made when it is first needed."""
+"""What a server may need, but most do not."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ T = TypeVar("T")
 
 
 class OnDemand(Generic[T]):
-    """Makes something when it is first needed, in a thread, because the imports of `make` may take a tenth of a second.
-
-    Attributes:
-        made: what was made; None before that.
-    """
+    """Makes something when it is first needed, in a thread, because the imports of `make` may take 0.1 s."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make
@@ -22,7 +18,6 @@ class OnDemand(Generic[T]):
         self.made: T | None = None
 
     async def get(self) -> T:
-        """What `make` returns; it is only called once."""
         if self.made is not None:
             return self.made
         async with self._making:

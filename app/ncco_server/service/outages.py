@@ -27,7 +27,7 @@ def reply_without_store(turns: Turns, delivery: Delivery, name: str | None, prob
 
 
 def _flow_of(turns: Turns, webhook: FallbackWebhook, call: Call) -> Flow | None:
-    """None if only the store knows the flow, or Vonage has rejected our NCCO."""
+    """Return None if only the store knows the flow, or Vonage has rejected our NCCO."""
     url = webhook.original_url or ""
     if webhook.reason == INVALID_NCCO or PLACED_PATH.search(url):
         return None

@@ -1,7 +1,6 @@
 """Sends the hooks in the store: after the reply to the webhook, signed, and in order for each call, until they arrive.
 
-A hook is deleted once its receiver has replied 2xx, so a crash may repeat it but never lose it. Several processes can
-send from one store: a claimed hook belongs to one process for the duration of a lease.
+A hook is deleted once its receiver has replied 2xx, so a crash may repeat it but never lose it.
 """
 
 from __future__ import annotations
@@ -18,13 +17,10 @@ from ncco_server.service.poller import Poller, PollListener, Schedule
 from ncco_server.store import HookCounts, HookRow, Store
 
 LEASE_MS: Final = 60_000
-"""How long a claimed hook belongs to its process, in milliseconds: longer than any attempt takes. If the process has
-crashed, another one can then send the hook.
-"""
+"""Longer than any attempt takes. If the process has crashed, another one can then send the hook."""
 SLOW_SHARE: Final = 4
 """A receiver that did not reply in time can use one slot in this many, until it does; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
-"""How many seconds a slow receiver's hooks are postponed."""
 
 
 class Verdict(NamedTuple):
@@ -34,8 +30,7 @@ class Verdict(NamedTuple):
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
             `never` (a retry would fail too).
         problem: why the hook was not sent, in a few words without values of the call.
-        wait_s: seconds to wait before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for
-            none).
+        wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
         is_slow: whether the receiver did not reply in time.
     """
 
@@ -46,11 +41,11 @@ class Verdict(NamedTuple):
 
 
 Post: TypeAlias = Callable[[HookRow, datetime], Awaitable[Verdict]]
-"""A function that makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
+"""Makes one attempt to send a hook, at the current time (aware, UTC). Never raises."""
 
 
 def by_way(post: Post, mail: Post, place: Post | None = None) -> Post:
-    """Sends a hook over HTTP, by email, or by placing a call, depending on its address."""
+    """Send a hook over HTTP, by email, or by placing a call, depending on its address."""
 
     async def send(hook: HookRow, now: datetime) -> Verdict:
         if place is not None and hook.url.startswith(PLACE):
@@ -68,11 +63,7 @@ class Listener(PollListener[HookCounts]):
 
 
 class Receivers:
-    """Prevents a slow receiver from taking all slots.
-
-    Args:
-        share: maximum number of concurrent attempts for one slow receiver; other receivers can use all slots.
-    """
+    """Prevents a slow receiver from taking all slots: it gets `share` of them at most."""
 
     def __init__(self, share: int) -> None:
         self._share = share

@@ -1,7 +1,4 @@
-"""All outcomes of a flow, and the outcomes that a call had according to its traces.
-
-Coverage and traffic read stored traces, `prove` those of the engine.
-"""
+"""All outcomes of a flow, and the outcomes that a call had according to its traces."""
 
 from __future__ import annotations
 
@@ -24,12 +21,9 @@ RESULT: Final = "result"
 
 
 class FlowOutcome(NamedTuple):
-    """An outcome of a step: one of the ways a call can continue.
+    """An outcome of a step, one of the ways a call can continue; `place` is the line that decides.
 
-    Attributes:
-        name: `sales by keys`, `noinput, try 1`, `nomatch, last try`, `busy`, `if vip`, `else`, `ready`, `customer
-            answered`, `customer default`, `result booked`, ...
-        place: the line that makes the decision.
+    Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
 
     flow: str
@@ -39,11 +33,9 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """All outcomes of a flow in the order of its steps, without those of the flows that it runs.
+    """Return all outcomes of a flow in the order of its steps, without those of the flows that it runs.
 
-    These are: each way to make a choice; each failed attempt, by reason; each line of `on`; each line of a branch; both
-    outcomes of `hold`; each lookup, with and without a real answer; each step that sets the result. A flow with none
-    of these has one outcome: that it was entered.
+    A lookup has two, with and without a real answer. A flow without any has one outcome: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
@@ -77,18 +69,12 @@ class Following:
     """Follows a call through the flows of one turn.
 
     Prompts, entered steps and failures are lines of the current flow's file. A decision can be a line of a shared file;
-    then the current flow stays the same.
-
-    Args:
-        files: the flows that the call may be in, by file.
-        at: the flow that the call was in before the turn; None if the trace shows it.
+    then the current flow stays the same. `at` is the flow before the turn; None if the trace shows it.
 
     Attributes:
-        begun: the flow that answered the call or a called party in this turn; None if it was answered earlier.
-        entered: the entered steps, as (flow, step), in order.
-        taken: the outcomes, in order.
+        begun: the flow that answered in this turn, if any.
         jumped: the steps that were left without a decision, by `goto` or by running another flow.
-        failed: the failures, as (flow, step, line); the step is "" if unknown.
+        failed: the step is "" if unknown.
     """
 
     def __init__(self, files: Files, at: Flow | None = None) -> None:
@@ -142,7 +128,7 @@ def completed_last(
 ) -> Iterator[OutcomeKey]:
     """The outcome `completed` of a call's last dial if it ends the call: no turn decides it, so no trace contains it.
 
-    `statuses` are the statuses reported for the waits of the last turn, as (index of the wait, status).
+    `statuses` are those reported for the waits of the last turn, as (index of the wait, status).
     """
     seen = list(statuses)
     for wait in session.waits:

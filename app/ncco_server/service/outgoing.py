@@ -1,10 +1,6 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-Because of that, a second DNS answer cannot redirect it. It does not follow redirects or use a proxy. Each host has its
-own connection pool, so a slow host does not delay requests to others.
-
-Flow files and the environment name the hosts, but somebody else runs the public name servers. So each new connection is
-refused if a public name resolves to a private address.
+So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy.
 """
 
 from __future__ import annotations
@@ -27,21 +23,16 @@ from ncco_server.service.threads import Threads
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Maximum number of concurrent requests to one host; others wait."""
+"""Maximum number of concurrent requests; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Maximum number of connections to one host that are being opened at once.
-
-The event loop opens about a thousand connections a second. If hundreds were opened together, each would take as long as
-all of them.
+"""Maximum number of connections to one host that are being opened at once. The event loop opens about a thousand a
+second; if hundreds were opened together, each would take as long as all of them.
 """
 IDLE_PER_HOST: Final = 50
-"""Maximum number of idle connections to one host."""
 IDLE_S: Final = 4.0
-"""How many seconds an idle connection is kept. Most servers keep it longer, so a request rarely uses a connection that
-the server is closing.
-"""
+"""Most servers keep an idle connection longer, so a request rarely uses one that the server is closing."""
 FIRST_TRY_S: Final = 0.25
-"""How many seconds to try an address before trying the next one. Source: RFC 8305, 8."""
+"""How long to try an address before trying the next one. Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
 """A connection is not reused if more than this many bytes of its response are left."""
@@ -92,19 +83,19 @@ def new_client(
 
 
 def resolve_by_system(host: str, port: int) -> Sequence[str]:
-    """The addresses of a host from the system's resolver. Blocks. Raises OSError."""
+    """Blocks. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
 
 
 @cache
 def trusted_certificates() -> ssl.SSLContext:
-    """The same for all clients of the process, because loading them takes 20 ms."""
+    """All clients of the process share them, because loading them takes 20 ms."""
     return httpx.create_ssl_context()
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps a connection pool for each host. Its `CheckedNetwork` opens the connections and checks the addresses."""
+    """Keeps a connection pool for each host. `CheckedNetwork` opens the connections and checks the addresses."""
 
     def __init__(
         self,
@@ -144,15 +135,13 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
 
 def _nothing() -> None:
-    """Does nothing: for requests that do not need to know when they start."""
+    """Does nothing."""
 
 
 class HostConnections:
     """The connections to one host: each request has its own connection until its response is read.
 
-    A request may be cancelled at any time. Only idle connections are listed here, so a cancelled request closes its
-    connection and leaves nothing to clean up. httpcore's own pool also lists the connections in use, and leaks them if
-    a task is cancelled at the wrong moment (docs/decisions.md).
+    Only idle connections are listed here, so a cancelled request leaves nothing to clean up (docs/decisions.md).
     """
 
     def __init__(
@@ -167,7 +156,7 @@ class HostConnections:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send(self, request: httpcore.Request) -> tuple[httpcore.Response, httpx.AsyncByteStream]:
-        """The response's head and its body. Raises httpcore's errors."""
+        """Raises httpcore's errors."""
         await self._places.acquire()
         connection = self._idle_connection()
         opening = ExitStack()
@@ -346,7 +335,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
 
     If a server sends more than its response, the next request, perhaps for another call, would read the rest as its own
-    response. The connection then reports that it is closed.
+    response.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:

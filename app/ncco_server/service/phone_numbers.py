@@ -15,10 +15,9 @@ _LEAST_DIGITS: Final = 7
 
 
 def readable(number: str, line: str = "") -> str:
-    """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line.
+    """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line (the called number).
 
-    `number` has its country code; anything else, such as a user's name, is returned unchanged. `line` is the called
-    number.
+    Anything but a number with its country code, such as a user's name, is returned unchanged.
     """
     found = _parsed(number)
     if found is None:
@@ -50,12 +49,12 @@ def is_number(words: str) -> bool:
 
 
 def dialable(number: str) -> str:
-    """Empty for anything but digits, such as `anonymous`."""
+    """Return "" for anything but digits, such as `anonymous`."""
     return f"+{number}" if number.isascii() and number.isdecimal() else ""
 
 
 def _parsed(number: str) -> phonenumbers.PhoneNumber | None:
-    """None if the text is not a number, or has an unknown country code."""
+    """Return None if the text is not a number, or has an unknown country code."""
     if not (number.isascii() and number.isdecimal() and _LEAST_DIGITS <= len(number) <= _MOST_DIGITS):
         return None
     try:

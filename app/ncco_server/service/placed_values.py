@@ -1,7 +1,6 @@
 """Encrypts the sensitive values of a placed call until its last attempt is over.
 
-The key of a call is derived from the server's key and a random salt in the call's row. Every end of the call deletes
-the salt. Without it, nobody can decrypt the values, not even with the server's key: what remains of each is a token.
+Every end of the call deletes its salt; without it, nobody can decrypt the values, not even with the server's key.
 """
 
 from __future__ import annotations
@@ -36,17 +35,17 @@ class PlacedCipher:
 
     @classmethod
     def of(cls, keys: Sequence[bytes], salt: str) -> PlacedCipher | None:
-        """None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
+        """Return None if the call keeps nothing, or no longer. The first key encrypts, all of them decrypt."""
         return cls(tuple(AESGCM(_derived(key, salt)) for key in keys)) if salt else None
 
     def encrypt(self, text: str) -> str:
-        """Different each time."""
+        """The result is different each time."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._ciphers[0].encrypt(nonce, text.encode(), None)
         return MASKED + urlsafe_b64encode(sealed).decode()
 
     def decrypt(self, token: str) -> str | None:
-        """None for any other text."""
+        """Return None for any other text."""
         if not token.startswith(MASKED):
             return None
         try:

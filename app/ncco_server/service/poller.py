@@ -19,15 +19,15 @@ from ncco_server.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""Maximum number of seconds between two attempts, which are 5, 20, 80, ... seconds apart. Ten attempts take 19 hours,
-in case the other side is down overnight.
+"""The longest time between two attempts, which are 5, 20, 80, ... seconds apart. Ten attempts take 19 hours, in case
+the other side is down overnight.
 """
 JITTER: Final = 0.25
 """Maximum random variation of each wait, as a share, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
-"""How often waiting rows are counted for the metrics, in seconds."""
+"""How often waiting rows are counted for the metrics."""
 WAKE_AFTER_S: Final = 0.05
-"""Delay after a wake-up in seconds, so that the reply to the webhook is sent first."""
+"""Delay after a wake-up, so that the reply to the webhook is sent first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -35,18 +35,16 @@ C = TypeVar("C")
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How many attempts are made, when, how many at once, and within which time limits.
+    """When, and how many, attempts are made, and within which time limits.
 
     Attributes:
-        tries: maximum number of attempts.
         draw: returns a random number from 0 to 1.
-        first_s: seconds before the second attempt.
-        poll_s: seconds between searches for due rows, which other processes may have written.
+        first_s: the wait before the second attempt.
+        poll_s: the wait between searches for due rows, which other processes may have written.
         slots: maximum number of concurrent attempts of one process.
-        drain_s: seconds that running attempts get when the server stops; unfinished ones are repeated after the next
-            start.
+        drain_s: what running attempts get when the server stops; unfinished ones are repeated after the next start.
         look_s: time limit for claiming rows; rows that arrive later are processed another time.
-        limit_s: time limit of an attempt, and of storing its result; both together must be shorter than the lease.
+        limit_s: time limit for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
     tries: int = 10
@@ -59,7 +57,7 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """Seconds to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
+        """How long to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
@@ -100,11 +98,11 @@ class Poller(ABC, Generic[R, C]):
         """Count waiting rows."""
 
     def now(self) -> int:
-        """In milliseconds since 1970."""
+        """The time in milliseconds since 1970."""
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Cheap. Must be called in the event loop."""
+        """Look for due rows soon. This is cheap, and must run in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -128,7 +126,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """False if the store has not written in time: the row is processed again when its lease ends."""
+        """Return False if the store has not written in time: the row is processed again when its lease ends."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written

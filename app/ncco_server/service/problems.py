@@ -11,13 +11,7 @@ from ncco_server.store import PlacingControl
 
 
 class ServerProblem(NamedTuple):
-    """A problem and its fix.
-
-    Attributes:
-        kind: what it is, for what Health adds in plain words.
-        text: one sentence, without a capital letter and a full stop.
-        cure: sentences.
-    """
+    """A problem and its fix. `text` is one sentence, without a capital letter and a full stop; `cure` is sentences."""
 
     kind: Literal["paused", "held", "no access", "lost audio"]
     severity: Literal["error", "warning"]
@@ -40,7 +34,6 @@ def problems_of_placing(control: PlacingControl, now_ms: int, *, has_access: boo
 
 
 def problems_of_audio(lost: int) -> Iterator[ServerProblem]:
-    """Whether files of recordings are missing. `lost` is their number."""
     if lost:
         text = f"the audio of {counted(lost, 'recording')} is lost; only the newest {NEWEST} were checked"
         yield ServerProblem("lost audio", "error", text, f"{as_sentence(PUT_BACK)}.")

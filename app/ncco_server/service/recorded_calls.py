@@ -22,7 +22,7 @@ _TAG: Final = re.compile("<[^>]*>")
 
 
 def json_object(text: bytes) -> Mapping[str, Any]:
-    """Anything else becomes {}, so that damaged rows can still be shown."""
+    """Return {} for anything else, so that damaged rows can still be shown."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -31,19 +31,12 @@ def json_object(text: bytes) -> Mapping[str, Any]:
 
 
 def functions_in(inputs: Mapping[str, Any]) -> list[CalledFunction]:
-    """In the order of their calls."""
     return [CalledFunction(*each) for each in inputs.get("functions", ())]
 
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One webhook of a call.
-
-    Attributes:
-        fields: the content of the webhook, as stored.
-        turn: the turn that the webhook caused; None if it does not affect the call.
-        is_again: whether it repeats an earlier webhook.
-    """
+    """One webhook of a call. `turn` is what it caused, if anything; `is_again`: it repeats an earlier webhook."""
 
     webhook: WebhookRow
     fields: Mapping[str, Any]
@@ -60,7 +53,7 @@ class TimelineEntry:
 
     @property
     def params(self) -> Mapping[str, str]:
-        """The params of the answer URL. Earlier versions kept them only in the query of a GET, with other fields."""
+        """Earlier versions kept the params of the answer URL only in the query of a GET, with other fields."""
         if "params" in self.inputs or self.webhook.method != "GET":
             return dict(self.inputs.get("params", {}))
         return {name: as_text(value) for name, value in self.fields.items() if name not in ANSWER_FIELDS}
@@ -107,7 +100,7 @@ def entries_of(timeline: Timeline) -> Iterator[TimelineEntry]:
 
 
 def spoken_in(body: bytes) -> Iterator[str]:
-    """Without SSML tags."""
+    """Return the texts without SSML tags."""
     waiting = [body_document(body)]
     while waiting:
         part = waiting.pop()
@@ -124,7 +117,7 @@ def told_by(webhook: WebhookRow) -> str:
 
 
 def summary(kind: str, fields: Mapping[str, Any]) -> str:
-    """Empty if there is nothing to add to its kind."""
+    """Return "" if there is nothing to add to its kind."""
     if "not_kept" in fields:
         return f"not readable: {fields['not_kept']}"
     what = ""
@@ -185,7 +178,7 @@ def json_time(at_ms: int) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """A duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
+    """Write a duration as `42 s`, `3:05` or `1:02:03`; `?` if it is not known."""
     if seconds is None:
         return "?"
     minutes, rest = divmod(max(0, round(seconds)), 60)

@@ -1,8 +1,7 @@
-"""The bucket of recordings in S3-compatible storage: one object for each recording, with a random ID as its name.
+"""The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-An object exists once it is uploaded completely and the bucket has checked its SHA-256, which is part of the signature.
-Uploads, removals and empty lists are verified, because something else at the bucket's address, such as a login page,
-might report success for every request. Requires obstore: `pip install ".[s3]"`.
+An object exists once it is uploaded completely and the bucket has checked its SHA-256. Results are verified, because
+something else at the bucket's address, such as a login page, might report success for every request.
 """
 
 from __future__ import annotations
@@ -40,17 +39,16 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""Time limit of one request with up to 8 MB, in seconds. After that, the bucket counts as unavailable."""
+"""The limit of one request with up to 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""How many seconds a failed request is retried, so that people who play a recording do not notice short faults."""
+"""How long a failed request is retried, so that people who play a recording do not notice short faults."""
 PART_BYTES: Final = 8 * 1024 * 1024
 """Audio up to this size is uploaded from memory in one request. Larger audio is uploaded from a file, in parts."""
 READ_BYTES: Final = 1024 * 1024
-"""Maximum number of bytes of one read request."""
 KEYS_S: Final = 30.0
-"""How often the keys are read again, in seconds, because they may be rotated."""
+"""How often the keys are read again, because they may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often the bucket is listed to remove recordings, in seconds. Each list of 1,000 objects costs money."""
+"""How often the bucket is listed to remove recordings. Each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -86,7 +84,7 @@ _CURES: Final[Mapping[str, str]] = {
     "XMinioAdminBucketQuotaExceeded": _ROOM,
     "XMinioStorageFull": _ROOM,
 }
-"""What to do about each S3 error code. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
+"""The keys are S3 error codes. Source: Amazon S3 API Reference, Error responses; MinIO's API errors."""
 _CODE: Final = re.compile(r"<Code>([A-Za-z.]{1,60})</Code>")
 
 
@@ -126,7 +124,7 @@ class RecordingBucket(RecordingFiles):
 
     @property
     def _store(self) -> S3Store:
-        """With the current keys, or with the previous ones if the current ones cannot be read."""
+        """Use the previous keys if the current ones cannot be read."""
         if time.monotonic() - self._read_at >= self._keys_s:
             self._read_at = time.monotonic()
             with suppress(AppError, OSError, BaseError):
@@ -250,7 +248,6 @@ def _store(address: BucketAddress, **more: Any) -> S3Store:
 
 
 def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
-    """Raises BucketError."""
     with _translated():
         store.put(id_, file, chunk_size=PART_BYTES, max_concurrency=2)
     if _size_of(store, id_) != size:
@@ -258,7 +255,7 @@ def _put(store: S3Store, id_: str, file: IO[bytes] | Path, size: int) -> None:
 
 
 def _size_of(store: S3Store, id_: str) -> int | None:
-    """None if the object does not exist."""
+    """Return None if the object does not exist."""
     try:
         with _translated():
             return store.head(id_)["size"]

@@ -2,8 +2,6 @@
 
     with closing(files.begin(id_)) as file:      # invisible to others until it is kept
         file.write(block) file.keep()
-    with files.open(id_) as audio:               # FileNotFoundError when there is none
-        audio.seek(1000)
 
 All methods block; use `in_thread`, so that calls do not wait.
 """
@@ -30,7 +28,6 @@ from ncco_server.service.threads import Threads
 LEAST_FREE_BYTES: Final = 200_000_000
 """Free space below this is reserved for the database, which calls need. Our choice."""
 NO_KEY: Final = "the server has no key to fetch it"
-"""Why a recording is still at Vonage."""
 ID: Final = re.compile(r"[0-9a-f]{32}")
 
 P = ParamSpec("P")
@@ -41,12 +38,10 @@ _THREADS: Final = Threads(16)
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Raises the operation's errors."""
     return await _THREADS.run("recordings", partial(work, *args, **kwargs))
 
 
 def new_recording_id() -> str:
-    """Safe in a file name."""
     return token_hex(16)
 
 
@@ -71,7 +66,7 @@ class StoredAudio(NamedTuple):
 
 
 class StorageProblem(NamedTuple):
-    """A problem that somebody should fix: an error or a warning."""
+    """A problem that somebody should fix."""
 
     is_error: bool
     message: str
@@ -79,12 +74,7 @@ class StorageProblem(NamedTuple):
 
 
 class UnfinishedFile(ABC):
-    """A new audio file, which `close` removes unless `keep` was called before.
-
-    Attributes:
-        size: the number of bytes so far.
-        beginning: the first bytes, which reveal the type.
-    """
+    """A new audio file, which `close` removes unless `keep` was called before. `beginning` reveals the type."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -94,7 +84,6 @@ class UnfinishedFile(ABC):
 
     @property
     def sha256(self) -> str:
-        """In hexadecimal digits."""
         return self._hash.hexdigest()
 
     def write(self, block: bytes) -> None:
@@ -105,11 +94,11 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Completes the file, and then makes it visible under its ID."""
+        """Complete the file, and then make it visible under its ID."""
 
     @abstractmethod
     def close(self) -> None:
-        """Removes the file unless it has been kept."""
+        """Remove the file unless it has been kept."""
 
 
 class RecordingFiles(ABC):
@@ -118,7 +107,7 @@ class RecordingFiles(ABC):
     @property
     @abstractmethod
     def place(self) -> str:
-        """As shown to people."""
+        """The place as it is shown to people."""
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
@@ -138,9 +127,9 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
-        """Remove abandoned unfinished files, and files from before `before_s` (seconds since 1970).
+        """Remove abandoned unfinished files, and files from before `before_s` (seconds since 1970); return how many.
 
-        Returns the number of removed files. The old files contain audio that a restored database does not know about.
+        The old files contain audio that a restored database does not know about.
         """
 
     @abstractmethod
@@ -149,7 +138,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def is_empty(self) -> bool:
-        """Whether `replace` would remove nothing."""
+        """Return whether `replace` would remove nothing."""
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
@@ -157,10 +146,7 @@ class RecordingFiles(ABC):
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Replace all kept audio with the files in a folder.
-
-        `undo` restores the previous files; `done` removes them.
-        """
+        """Replace all kept audio with the files in a folder; `undo` restores the old files, `done` removes them."""
 
     def put(self, id_: str, audio: bytes) -> None:
         with closing(self.begin(id_)) as file:
@@ -187,7 +173,7 @@ def opened_bucket(
 
 
 def size_of(file: IO[bytes] | Any) -> int:
-    """Afterwards, the position is at its start."""
+    """Afterwards, the position is at the start of the file."""
     size: int = file.seek(0, os.SEEK_END)
     file.seek(0)
     return size

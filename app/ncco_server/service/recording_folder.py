@@ -1,4 +1,4 @@
-"""The folder of recordings: one file for each recording, named with a random ID and readable only by its owner.
+"""The folder of recordings: one file for each recording, readable only by its owner.
 
 A file gets its final name once it is complete and on disk. Before that, its name ends in `.part`.
 """
@@ -26,7 +26,7 @@ from ncco_server.service.recording_files import (
 from ncco_server.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""An unfinished file counts as abandoned after this many seconds: no download takes this long."""
+"""After this, an unfinished file counts as abandoned: no download takes this long."""
 _PART: Final = ".part"
 
 

@@ -1,7 +1,7 @@
 """Recordings: a webhook announces them, they are downloaded in the background, and removed later.
 
-A recording's row is written in the same transaction as its webhook. Its file gets its final name before the row says
-`kept`, and is removed after the row says `deleted`. After a crash in between, it is fetched or removed again.
+A file gets its final name before the row says `kept`, and is removed after the row says `deleted`. After a crash in
+between, it is fetched or removed again.
 """
 
 from __future__ import annotations
@@ -31,18 +31,16 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, Unfinish
 from ncco_server.store import RecordingCounts, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""How long a claimed recording belongs to its process, in milliseconds, unless the claim is extended. If the process
-has crashed, another one can then fetch the recording.
-"""
+"""How long a claimed recording belongs to its process, unless it extends the claim. Then another one can fetch it."""
 EARLY_TRIES: Final = 3
-"""Number of attempts for a missing file, because Vonage may report a recording before its file exists. Our choice."""
+"""Vonage may report a recording before its file exists. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often recordings that wait for the application's key are checked, in seconds."""
+"""How often recordings that wait for the application's key are checked."""
 UNDO_FOR: Final = timedelta(days=1)
 """How long a deleted recording can be restored."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""Only this many of the newest recordings are checked for lost files: each may cost a request to a bucket."""
+"""Only this many recordings are checked for lost files: each may cost a request to a bucket."""
 
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
@@ -55,7 +53,7 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""The same schedule as for hooks, but with fewer concurrent attempts."""
+"""The schedule of hooks, but with fewer concurrent attempts."""
 
 
 class FetchListener(PollListener[RecordingCounts]):
@@ -68,8 +66,7 @@ class FetchListener(PollListener[RecordingCounts]):
 class Fetcher(Poller[RecordingRow, RecordingCounts]):
     """Fetches the recordings and transcripts that a store lists as pending.
 
-    Args:
-        media: downloads files; None if the application's key is missing, which waiting recordings then report.
+    `media` is None if the application's key is missing, which waiting recordings then report.
     """
 
     def __init__(
@@ -96,7 +93,7 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             await self._media.http.aclose()
 
     async def claim(self, limit: int) -> Sequence[RecordingRow]:
-        """Newest and oldest in turn, so that neither a new message nor an old one waits behind a thousand others."""
+        """Claim newest and oldest in turn, so that neither a new nor an old message waits behind a thousand others."""
         now = self.now()
         if not await self._recordings.has_due(now):
             return ()
@@ -139,7 +136,6 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
             self._listener.fetched(row, next_s)
 
     async def _fetch_audio(self, row: RecordingRow) -> RecordingRow:
-        """Raises DownloadFailed, LostClaim."""
         try:
             was_kept = row.content_type != ""
             if was_kept and await in_thread(has_file, self.files, row.id):  # the file was lost and has come back
@@ -182,7 +178,6 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
         await keeping
 
     async def _fetch_transcript(self, row: RecordingRow) -> RecordingRow:
-        """Raises DownloadFailed, LostClaim."""
         document = bytearray()
 
         async def take(chunk: bytes) -> None:
@@ -223,12 +218,10 @@ class Fetcher(Poller[RecordingRow, RecordingCounts]):
 
 
 class LostClaim(Exception):
-    """Another process fetches the recording, or the recording was deleted."""
+    """Another process fetches the recording, or it was deleted."""
 
 
 class _Lease:
-    """Extends the claim of a recording while it is being fetched."""
-
     def __init__(self, recordings: Recordings, row: RecordingRow, now: Callable[[], int], lease_ms: int) -> None:
         self._recordings = recordings
         self.row = row
@@ -237,7 +230,7 @@ class _Lease:
         self._renewed_at = now()
 
     async def renew(self, *, is_forced: bool = False) -> None:
-        """Only if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
+        """Renew the claim if a third of its time has passed, or if `is_forced`. Raises LostClaim."""
         now = self._now()
         if is_forced or now - self._renewed_at > self._lease_ms / 3:
             if not await self._recordings.renew(self.row.id, self.row.claim, now + self._lease_ms):
@@ -256,7 +249,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Removes those of permanently deleted recordings that are not being fetched; returns their number.
+    """Remove those of permanently deleted recordings that are not being fetched; return their number.
 
     Raises OSError, StoreUnavailable.
     """
@@ -276,12 +269,11 @@ async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """How many of the `NEWEST` kept recordings have no file. Raises OSError, StoreUnavailable."""
+    """Count those of the `NEWEST` that have no file. Raises OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 
 def has_file(files: RecordingFiles, id_: str) -> bool:
-    """Raises OSError."""
     try:
         files.open(id_).close()
     except FileNotFoundError:

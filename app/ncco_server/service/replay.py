@@ -32,7 +32,7 @@ class CannotReplay(Exception):
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Replay the turns of a call, up to the first that cannot be replayed. Yields a JSON document for each turn."""
+    """Replay the turns of a call, up to the first that cannot be replayed."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -64,7 +64,6 @@ def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str,
 
 
 def _played(playing: Playing, entry: TimelineEntry) -> Turn:
-    """Raises CannotReplay."""
     recorded = entry.inputs.get("lookups", {})
     called = iter(entry.functions)
     try:
@@ -79,7 +78,7 @@ def _played(playing: Playing, entry: TimelineEntry) -> Turn:
 
 
 def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContext) -> Playing:
-    """Raises CannotReplay. `final` is the call's last session, `entry` its answer webhook."""
+    """`final` is the call's last session, `entry` its answer webhook."""
     if final.parent:
         raise CannotReplay("it is the leg of a called party, whose parameters belong to another call")
     if final.call.request:
@@ -94,7 +93,7 @@ def _begun(final: Session, entry: TimelineEntry, flow: Flow, context: TurnContex
 def _resumed(
     session: Session, entry: TimelineEntry, flow: Flow, context: TurnContext, before: Sequence[WebhookRow]
 ) -> Playing:
-    """Raises CannotReplay. `before` contains the call's webhooks up to this one."""
+    """`before` contains the call's webhooks up to this one."""
     row = entry.webhook
     if entry.turn is not None and entry.turn.cause_status == REFUSED:
         return fail(flow, session, context, "Vonage refused it")
@@ -112,10 +111,7 @@ def _resumed(
 
 
 def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
-    """The recorded answer of a lookup, or the next recorded result of a function.
-
-    Raises CannotReplay if the lookup was not made, or its answer was not stored.
-    """
+    """The recorded answer of a lookup, or the next recorded result of a function. Raises CannotReplay."""
     if lookup.is_function:
         function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
         if function is None:
@@ -131,7 +127,7 @@ def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> Lo
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """An NCCO with unsigned callback URLs, because the key may have changed since."""
+    """The signatures of callback URLs are removed, because the key may have changed since."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]
@@ -146,7 +142,7 @@ def _unsigned(ncco: bytes) -> bytes:
 
 
 def first_difference(then: Any, now: Any, place: str = "") -> tuple[str, Any, Any]:
-    """The first difference between two JSON values, as a JSON Pointer and both values. A missing value is None."""
+    """Return a JSON Pointer and both values. A missing value is None."""
     pairs: list[tuple[str, Any, Any]] = []
     if isinstance(then, dict) and isinstance(now, dict):
         pairs = [(name, then.get(name), now.get(name)) for name in {**then, **now}]

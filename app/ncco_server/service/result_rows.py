@@ -1,7 +1,6 @@
 """Keeps the results of calls complete: counts changed rows, and writes those that older versions did not.
 
-Older hosts end calls and store webhooks without writing results. One process at a time finds such calls by the webhooks
-that were stored since the last round. The calls from before an upgrade get their rows in the background, newest first.
+The calls from before an upgrade get their rows in the background, newest first.
 """
 
 from __future__ import annotations
@@ -31,15 +30,13 @@ from ncco_server.store import (
 )
 
 AT_ONCE: Final = 20
-"""Number of calls whose rows are written in one transaction: few, because replies may wait for it."""
+"""The rows of one transaction are few, because replies may wait for it."""
 WEBHOOKS_AT_ONCE: Final = 5_000
-"""Maximum number of new webhooks that one round covers."""
 SETTLED_MS: Final = 10_000
 """Webhooks are looked at when they are this old, because hosts may commit them in another order."""
 LOOKBACK: Final = 1_000
 """Number of webhooks that are looked at again with newer ones, because their commits may have taken longer."""
 WORK_S: Final = 20.0
-"""How long one round works, in seconds."""
 REST_FACTOR: Final = 9
 """After each batch, the work rests for this many times as long as the batch took."""
 
@@ -56,7 +53,7 @@ class ResultRows:
         self._lost = set[tuple[str, str]]()
 
     async def count(self) -> int:
-        """Returns how many changed rows there were. Raises StoreError."""
+        """Return how many changed rows there were. Raises StoreError."""
         counted = 0
         while await self._store.results.has_uncounted():
             began = time.monotonic()
@@ -121,7 +118,7 @@ class ResultRows:
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
-        """None if the revision is lost or cannot be read any more."""
+        """Return None if the revision is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)
         if known is None and key not in self._lost:
@@ -136,7 +133,7 @@ class ResultRows:
 
 
 def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
-    """None if the revision is damaged."""
+    """Return None if the revision is damaged."""
     try:
         return load(orjson.loads(sources), handlers=handlers)
     except Exception:  # noqa: BLE001 - whatever an older version has stored must not stop the other calls
@@ -144,5 +141,5 @@ def _load(sources: bytes, handlers: Collection[str]) -> Project | None:
 
 
 def complete_since(progress: ResultProgress | None) -> int | None:
-    """In milliseconds since 1970; None if all results are complete."""
+    """The time is in milliseconds since 1970; None if all results are complete."""
     return progress.complete_since if progress is not None and progress.oldest else None

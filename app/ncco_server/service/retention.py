@@ -10,18 +10,16 @@ from ncco_server.service.library import Library
 from ncco_server.store import Store, give_way, milliseconds
 
 BATCH_SIZE: Final = 20
-"""Number of calls deleted in one transaction."""
 
 REST_FACTOR: Final = 9
 """After each batch, a sweep pauses for this many times as long as the batch took, so that calls can use the store."""
 
 
 WORK_S: Final = 60.0
-"""How long one sweep works, in seconds."""
 
 
 class Swept(NamedTuple):
-    """How many rows (calls, webhooks and hooks) and revisions a sweep deleted, and whether its time was too short."""
+    """How much a sweep deleted, and whether its time was too short."""
 
     rows: int = 0
     revisions: int = 0

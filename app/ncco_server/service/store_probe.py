@@ -10,7 +10,7 @@ from ncco_server.service.jobs import JOBS
 from ncco_server.store import Store
 
 PROBE_S: Final = JOBS["probe-store"]
-"""How often the store is probed, and how long a probe may take, in seconds."""
+"""How often the store is probed, and how long a probe may take."""
 AWAY_AFTER: Final = 2
 """How many probes in a row must fail before calls are answered without the store. A shorter outage is left to Vonage's
 retry, which gets the whole flow; our choice.
@@ -18,11 +18,7 @@ retry, which gets the whole flow; our choice.
 
 
 class StoreProbe:
-    """The latest probes of the store. They run in the background, because a probe writes.
-
-    Attributes:
-        problem: why the latest probe failed; "" if it did not.
-    """
+    """The latest probes of the store. They run in the background, because a probe writes."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -31,7 +27,7 @@ class StoreProbe:
 
     @property
     def outage(self) -> str:
-        """Empty if the store is not known to be unavailable for some time."""
+        """Return "" if the store is not known to be unavailable for some time."""
         return self.problem if self._failed >= AWAY_AFTER else ""
 
     async def run(self) -> None:

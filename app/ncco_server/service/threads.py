@@ -14,8 +14,7 @@ T = TypeVar("T")
 class Threads:
     """Runs blocking functions in threads, at most `each` at a time per key.
 
-    A function that never returns only occupies one of these slots: other functions can run, and the process can exit
-    without waiting for it.
+    A function that never returns only occupies one of these slots, and the process can exit without waiting for it.
     """
 
     def __init__(self, each: int) -> None:

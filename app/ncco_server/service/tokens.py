@@ -1,8 +1,7 @@
 """The token in a callback URL: it identifies a wait, signed so that only this server can have created it.
 
-A token is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
-varints, the session ID, and a keyed 16-byte BLAKE2b hash of all these. A token depends only on its wait and the key, so
-rendering a turn twice gives the same URLs.
+It is the URL-safe base64 of: one byte for the wait's kind and the session ID's encoding, the turn and the index as
+varints, the session ID, and a keyed 16-byte BLAKE2b hash. Rendering a turn twice gives the same URLs.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ncco_server.flow.frame import CallbackKind
 
 MAC_BYTES = 16
 TOKEN_LIMIT = 400
-"""Maximum length of a token. This server never makes longer ones."""
+"""This server never makes longer tokens."""
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _KINDS: tuple[CallbackKind, ...] = ("input", "notify", "event", "onanswer", "placed")

@@ -1,7 +1,6 @@
 """Counts which ways the calls of a period took through the current flows, and where callers hung up.
 
-A call counts once for each way that it took. A way in an older revision counts if the flow, the step and its exit still
-exist; calls with other ways are counted separately.
+A call counts once for each way that it took. A way in an older revision counts if its step and exit still exist.
 """
 
 from __future__ import annotations
@@ -34,9 +33,8 @@ from ncco_server.service.recorded_calls import json_object
 from ncco_server.store import ConnectStatus, Records, ReportedCall, ResultRow
 
 AT_ONCE: Final = 200
-"""Number of calls whose traces are read in one query."""
 MOST_CALLS: Final = 10_000
-"""Maximum number of calls that are counted, newest first."""
+"""Only the newest calls are counted."""
 _HUNG_UP: Final = frozenset({"own", "served", "missed", "answered", "unknown"})
 """The results of calls that end in a step only because the caller hung up."""
 WIDEST: Final = 5
@@ -48,13 +46,11 @@ class Traffic:
     """The counted ways and hang-ups of the calls of a period.
 
     Attributes:
-        calls: the number of calls that began in each flow, without the legs of called parties.
-        ways: the number of calls that took each way, by the way's first outcome (`Arrow.outcomes`).
-        hung_up: the number of callers who hung up in each (flow, step), before the flow's end and before a person
-            answered.
-        gone: the number of calls with steps or ways that the flow no longer has, by flow.
-        until_person: by the flow that a call began in, the number of calls by the seconds, rounded down, until a person
-            answered.
+        calls: by the flow they began in, without the legs of called parties.
+        ways: by the way's first outcome (`Arrow.outcomes`).
+        hung_up: by (flow, step): before the flow's end and before a person answered.
+        gone: calls with steps or ways that the flow no longer has, by flow.
+        until_person: by the flow that a call began in, the number of calls by the seconds until a person answered.
         is_cut: whether there were more than `MOST_CALLS` calls.
     """
 
@@ -67,7 +63,7 @@ class Traffic:
 
 
 async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Period) -> Traffic:
-    """The traffic of a period in the current `flows`, by name. Raises StoreError."""
+    """Raises StoreError."""
     counter = _TrafficCounter(records, flows)
     calls = list[ReportedCall]()
     found = 0
@@ -86,12 +82,7 @@ async def count_traffic(records: Records, flows: Mapping[str, Flow], period: Per
 
 
 class _TrafficCounter:
-    """Counts calls in batches.
-
-    Args:
-        records: the recorded calls.
-        flows: the current flows, by name.
-    """
+    """Counts calls in batches."""
 
     def __init__(self, records: Records, flows: Mapping[str, Flow]) -> None:
         self.traffic = Traffic()

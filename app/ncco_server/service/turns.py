@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -27,9 +27,12 @@ from ncco_server.service.store_probe import StoreProbe
 from ncco_server.service.tokens import make_token
 from ncco_server.service.written_rows import (
     MASKED,
+    NO_ROWS,
+    EventRows,
     answer_row,
     decrypted,
     end_rows,
+    event_rows,
     hook_rows,
     mask,
     name_of_caller,
@@ -39,7 +42,6 @@ from ncco_server.service.written_rows import (
 )
 from ncco_server.store import (
     EndOfCall,
-    HookRow,
     ResultRow,
     SessionRow,
     Store,
@@ -55,13 +57,12 @@ if TYPE_CHECKING:  # most flows record nothing
 ATTEMPTS: Final = 5
 """How often to try a webhook while other webhooks change its session. Each time, one of the others succeeds."""
 LONGEST_CALL_MS: Final = 48 * 60 * 60 * 1000
-"""A call that began more than this many milliseconds ago counts as over, even without `completed`, which may be lost.
-Vonage ends calls after 24 hours.
+"""After this, a call counts as over, even without `completed`, which may be lost. Vonage ends calls after 24 hours.
 
 Source: Voice API specification, length_timer.
 """
 ANSWERED: Final = (-1, -1)
-"""The turn and wait numbers in the row of an answer webhook, which does not belong to a wait."""
+"""The turn and wait in the row of an answer webhook, which belongs to no wait."""
 
 
 async def rows_of(store: Store, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
@@ -91,7 +92,6 @@ async def _search(store: Store, request: TableSearch) -> LookupAnswer:
 
 
 async def no_lookups(wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-    """Answer each lookup with a problem, because this server has no lookup client."""
     return tuple(LookupAnswer(None, "this server has no lookup client") for _ in wanted)
 
 
@@ -100,12 +100,11 @@ class Policy:
     """The settings of a `CallService`.
 
     Attributes:
-        keys: the keys for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
+        keys: for wait tokens and masks, of at most 64 bytes each; the first one signs, all of them verify.
         failsafe: a valid NCCO, for when no flow can be played.
-        env: the variables for flows, by name without the prefix `FLOW_`.
+        env: by name without the prefix `FLOW_`.
         dial_allow: the prefixes of computed numbers that may be dialled.
         dial_limit: maximum number of dials per call.
-        keeps_recordings: whether recordings are fetched.
         speed: how many times as fast the pauses between attempts to place a call pass; 1 unless in development.
         handlers: the files with handlers whose code may be run; see `Library`.
     """
@@ -120,8 +119,6 @@ class Policy:
     handlers: Collection[str] = ()
 
     def turn_context(self, now: datetime, base_url: str, cipher: Cipher | None = None) -> TurnContext:
-        """The external inputs of a turn. Its callback URLs start with `base_url`."""
-
         def link(ref: WaitRef) -> str:
             return f"{base_url}/webhooks/{ref.kind}/{make_token(self.keys[0], ref)}"
 
@@ -134,7 +131,7 @@ class Policy:
 def ncco_of_reply(turn: Turn, *, is_input: bool) -> bytes:
     """The NCCO of a turn after the first one, as it is sent and stored; b"" if there is nothing to play.
 
-    `is_input` says whether the webhook reports an input, whose reply must have an action.
+    The reply to an input must have an action.
     """
     return orjson.dumps(turn.ncco) if turn.ncco else END_OF_INPUT if is_input else b""
 
@@ -147,18 +144,12 @@ class Turns:
     """Plays the turns of calls and stores them. The state of calls is only in the store.
 
     Args:
-        store: the store, which must be open while webhooks arrive.
+        store: must be open while webhooks arrive.
         read: reads the flow files; see `Library`.
         policy: the service's settings.
         look_ups: makes a function that answers the lookups of one turn within one budget.
         hooks_written: called after hooks have been stored.
         ended: called with the result of each call that has ended.
-
-    Attributes:
-        read_rows: answers lookups that read a table; None for the store's rows.
-        library: the flows in use.
-        store_probe: whether the store is available.
-        failsafe: the failsafe NCCO as bytes.
     """
 
     def __init__(
@@ -184,11 +175,10 @@ class Turns:
         self.failsafe: bytes = orjson.dumps([dict(action) for action in policy.failsafe])
 
     def add_dials(self, dials: int) -> None:
-        """Count the dials of a turn, which Vonage counts as new calls."""
         self._dials += dials
 
     def take_dials(self) -> int:
-        """The number of dials since the last time."""
+        """Return the number of dials since the last time. Vonage counts dials as new calls."""
         dials, self._dials = self._dials, 0
         return dials
 
@@ -202,9 +192,8 @@ class Turns:
     ) -> Reply:
         """Store the first turn of a call, then reply with it, even if the call was forgotten.
 
-        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again.
-
-        `params` are those of the answer URL, with tokens in place of sensitive values.
+        Raises AlreadyOpen, and RowTaken if a row of a table that had to be new exists: play the turn again. `params`
+        are those of the answer URL, with tokens in place of sensitive values.
         """
         ncco = orjson.dumps(turn.ncco)
         now = received.received_at
@@ -242,8 +231,8 @@ class Turns:
     async def stored_reply(self, id_: str, turn: int, wait: int, status: str | None, request: str = "") -> bytes | None:
         """The NCCO that answered a delivery; see `Store.reply`.
 
-        If it spoke a sensitive param of the placed call `request`, the param is decrypted. Once that is no longer
-        possible, the failsafe NCCO is returned.
+        A sensitive param of the placed call `request` is decrypted. Once that is no longer possible, the failsafe NCCO
+        is returned.
         """
         stored = await self.store.reply(id_, turn, wait, status)
         if stored is None or not request or MASKED.encode() not in stored:
@@ -289,7 +278,6 @@ class Turns:
             return result
 
     async def _answers(self, wanted: tuple[Lookup, ...], look_up: AnswerLookups) -> tuple[LookupAnswer, ...]:
-        """The answers of lookups, and the rows of those that read a table. Raises StoreUnavailable."""
         others = tuple([lookup for lookup in wanted if lookup.request.method != "TABLE"])
         if len(others) == len(wanted):
             return await look_up(wanted)
@@ -315,30 +303,24 @@ class Turns:
                 continue
         raise StoreUnavailable("other calls keep adding the row of a table that this one wants to add")
 
-    def event_hooks(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> tuple[HookRow, ...]:
-        """The hooks for an event on a wait. The store ignores the hooks of a repeated delivery."""
+    def event_rows(self, flow: Flow | None, session: Session, ref: WaitRef, delivery: Delivery) -> EventRows:
+        """What an event on a wait causes. The store ignores that of a repeated delivery."""
         if flow is None or delivery.problem:
-            return ()
+            return NO_ROWS
         context = self.policy.turn_context(delivery.received_at, delivery.base_url)
-        hooks = engine.observe(flow, session, ref, delivery.webhook, context)
-        return hook_rows(hooks, session.id, delivery.received_ms)
+        effects = engine.observe(flow, session, ref, delivery.webhook, context)
+        return event_rows(effects, session.id, delivery.received_ms)
 
-    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: Sequence[HookRow] = ()) -> None:
+    async def end(self, leg: str, received: WebhookRow, delivery: Delivery, before: EventRows = NO_ROWS) -> None:
         """Store the end of a leg's calls with hooks: `before`, then those for the hang-up, then those for the end.
-
-        Args:
-            leg: the leg of the calls.
-            received: the row of the webhook that reports the end.
-            delivery: that webhook's delivery.
-            before: the hooks for the webhook itself.
 
         Raises StoreUnavailable if other webhooks keep moving the calls.
         """
         context = self.policy.turn_context(moment_of(received.received_at), delivery.base_url)
         for _ in range(ATTEMPTS):
             calls = await self.store.calls_of(leg)
-            hooks = list(before)
-            last: tuple[HookRow, ...] = ()
+            rows = before
+            last = NO_ROWS
             ends = []
             for row in calls:
                 session = session_of(row)
@@ -351,20 +333,19 @@ class Turns:
                     continue
                 statuses = await self.store.statuses(session.id, session.turn)
                 seen = frozenset(status.partition(":")[0] for _, status in statuses)
-                hooks += hook_rows(
-                    engine.hang_up(flow, session, delivery.webhook, context, seen), row.id, received.received_at
-                )
+                left = engine.hang_up(flow, session, delivery.webhook, context, seen)
+                rows = rows.with_later(event_rows(left, row.id, received.received_at))
                 if reports_end:
                     decided = await self._decided(session, is_lost=False)
                     ended = engine.ended(flow, session, delivery.webhook, context, decided=decided, seen=seen)
-                    last = end_rows(ended, row, received.received_at) or last
-            if last and not await self._has_reported_end(leg):
-                hooks += last
+                    last = end_rows(ended, row, received.received_at) if ended != engine.NO_EFFECTS else last
+            if last != NO_ROWS and not await self._has_reported_end(leg):
+                rows = rows.with_later(last)
             try:
-                results = await self.store.end(leg, ends, received, hooks=hooks)
+                results = await self.store.end(leg, ends, received, hooks=rows.hooks, saves=rows.saves)
             except Conflict:
                 continue
-            if hooks:
+            if rows.hooks:
                 self.hooks_written()
             for result in results:
                 self.ended(result)
@@ -372,35 +353,36 @@ class Turns:
         raise StoreUnavailable("other webhooks keep moving the calls of this leg")
 
     async def end_lost(self, id_: str, now: datetime) -> bool:
-        """Store that the end of a call was never reported, with the hooks for the end; False if the call moved on."""
+        """Store that the end of a call was never reported, with what the end causes; False if the call moved on."""
         row = await self.store.load(id_)
         if row is None or row.is_over:
             return False
         now_ms = milliseconds(now)
-        hooks: tuple[HookRow, ...] = ()
+        rows = NO_ROWS
         session = session_of(row)
         flow = await self.library.pinned(session.flow, session.revision) if session is not None else None
         may_report = session is not None and flow is not None and not session.parent and engine.may_report_end(flow)
         if session and flow and may_report and not await self._has_reported_end(row.leg):
             context = self.policy.turn_context(now, "")
             decided = await self._decided(session, is_lost=True)
-            hooks = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
-        results = await self.store.end_lost(end_of_call(row, session, flow), row.leg, now_ms, hooks=hooks)
+            rows = end_rows(engine.ended(flow, session, None, context, decided=decided), row, now_ms)
+        results = await self.store.end_lost(
+            end_of_call(row, session, flow), row.leg, now_ms, hooks=rows.hooks, saves=rows.saves
+        )
         if results is None:
             return False
-        if hooks:
+        if rows.hooks:
             self.hooks_written()
         for result in results:
             self.ended(result)
         return True
 
     async def _decided(self, session: Session, *, is_lost: bool) -> DecidedResult:
-        """The result that a call has at its end, so far."""
         is_incoming = session.call.direction != "outbound"
         return await self.store.results.decided(session.id, is_incoming=is_incoming, is_lost=is_lost)
 
     async def _has_reported_end(self, leg: str) -> bool:
-        """Whether an ended call of the leg has already sent the hooks for the leg's end.
+        """Return whether an ended call of the leg has already sent the hooks for the leg's end.
 
         This happens if a transfer is answered late: after the leg's end, the answer webhook opens another session.
         """
@@ -418,12 +400,15 @@ class Turns:
         delivery: Delivery,
         kind: CallbackKind,
         *,
-        hooks: tuple[HookRow, ...] = (),
+        before: EventRows = NO_ROWS,
         recording: RecordingRow | None = None,
     ) -> Reply:
-        """Store the next turn, then reply with it. `hooks` come before the turn's own. Raises Conflict."""
+        """Store the next turn, then reply with it. What its event causes comes `before` the turn's own.
+
+        Raises Conflict.
+        """
         ncco = ncco_of_reply(turn, is_input=kind == "input")
-        hooks = (*hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
+        hooks = (*before.hooks, *hook_rows(turn.hooks, turn.session.id, delivery.received_ms))
         moved = session_row(turn.session, row.version + 1, row.created_at, delivery.received_ms, row.leg)
         played = turn_row(turn, _stored(turn, ncco), received, delivery, hooks)
         parent = turn.session.parent
@@ -435,7 +420,7 @@ class Turns:
             recording=recording,
             parent=parent,
             has_called=bool(turn.called),
-            saves=turn.saves,
+            saves=(*before.saves, *turn.saves) if before.saves else turn.saves,
         )
         if hooks:
             self.hooks_written()
@@ -444,11 +429,10 @@ class Turns:
         return Reply.of_turn(turn, ncco or None, delivery.kind, received)
 
     async def record(
-        self, received: WebhookRow, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self, received: WebhookRow, rows: EventRows = NO_ROWS, recording: RecordingRow | None = None
     ) -> None:
-        """Store a webhook that does not change the call, with its hooks and recording."""
-        await self.store.record(received, hooks=hooks, recording=recording)
-        if hooks:
+        await self.store.record(received, hooks=rows.hooks, recording=recording, saves=rows.saves)
+        if rows.hooks:
             self.hooks_written()
 
     def announced(
@@ -480,24 +464,23 @@ class Turns:
         return announced(delivery, url, session, place or ("", ""), flow)
 
     def failsafe_reply(self, kind: str, problem: str, call: Call, *, is_called: bool = False) -> Reply:
-        """Reply with the failsafe NCCO. A called party is connected in silence instead."""
+        """Connect a called party in silence instead."""
         return Reply.failsafe(JOIN_SILENTLY if is_called else self.failsafe, kind, problem, call)
 
 
 def wait_of(session: Session, ref: WaitRef) -> OpenWait | None:
-    """The wait that a token names, if it was opened by the session's latest turn."""
+    """Return None unless the session's latest turn opened this wait."""
     if ref.turn != session.turn or ref.index >= len(session.waits):
         return None
     return session.waits[ref.index]
 
 
 def has_ended(row: SessionRow, delivery: Delivery) -> bool:
-    """Whether the leg of a call has ended, or must have ended by now."""
     return row.is_over or delivery.received_ms - row.created_at > LONGEST_CALL_MS
 
 
 def session_of(row: SessionRow) -> Session | None:
-    """The session of a call; None if it is damaged, or of a version that this one cannot read."""
+    """Return None if the session is damaged, or of a version that this one cannot read."""
     try:
         return from_json(row.state)
     except ValueError:
@@ -505,10 +488,7 @@ def session_of(row: SessionRow) -> Session | None:
 
 
 def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> EndOfCall:
-    """What the result of a call needs from its session, when the call ends.
-
-    `session` is None if it is damaged: then nothing but the row is known. `flow` is None if its revision is lost.
-    """
+    """What the result of a call needs from its session (None if damaged); `flow` is None if its revision is lost."""
     if session is None:
         return EndOfCall(row.id, row.version, "inbound")
     if session.parent:
@@ -530,5 +510,4 @@ def end_of_call(row: SessionRow, session: Session | None, flow: Flow | None) -> 
 
 
 def lost_revision(session: Session) -> str:
-    """The problem of a call whose revision is lost, as one sentence."""
     return f"revision {session.revision} of flow {session.flow} is lost"

@@ -22,11 +22,11 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Number of webhooks from before the server's start to search for early ends: more than arrive between two searches."""
+"""How many older webhooks are searched for early ends at the start: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
-"""Vonage is asked about a call after this many milliseconds without a turn, then at the same interval. Our choice."""
+"""Vonage is asked about a call after this long without a turn, then at the same interval. Our choice."""
 MOST_ASKED: Final = 100
-"""Maximum number of requests to Vonage in one search. This leaves most of Vonage's rate limit to other requests."""
+"""Maximum number of requests in one search. This leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
 """A call is ended at least this long before the retention period allows deleting it."""
 
@@ -36,9 +36,9 @@ class Looked:
     """How many calls a search has ended, by reason.
 
     Attributes:
-        early: number of calls whose end was reported before they were stored.
-        known: number of calls that were over according to Vonage.
-        lost: number of calls that were too old.
+        early: their end was reported before they were stored.
+        known: they were over according to Vonage.
+        lost: they were too old.
         problem: why Vonage could not be asked, or "".
     """
 
@@ -52,21 +52,17 @@ class Looked:
 class UnendedCalls:
     """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
 
-    Args:
-        service: ends the calls.
-        voice: asks Vonage about calls; None without a private key.
-        kept_for: the retention period; None if calls are kept forever.
+    `voice` is None without a private key; `kept_for` is None if calls are kept forever.
     """
 
     service: CallService
     voice: VoiceApi | None = None
     kept_for: timedelta | None = None
     _webhooks: tuple[int, int] | None = None
-    """The keys of two webhooks. The next search for early ends covers those after the first, up to the second."""
+    """The next search for early ends covers the webhooks after the first key, up to the second."""
     _done: tuple[int, int] = (-1, -1)
     """The start time and the key of the last call that was too old."""
     _asked_at: dict[str, int] = field(default_factory=dict)
-    """When Vonage was last asked about each open call."""
 
     async def look(self, now: datetime) -> Looked:
         """End the calls that can be ended now. Raises StoreError."""
@@ -101,7 +97,7 @@ class UnendedCalls:
         return longest if self.kept_for is None else min(longest, self.kept_for - BEFORE_DELETION)
 
     async def _end_early(self, records: UpkeepReader) -> int:
-        """Process every `completed` again that came before its call was stored; returns how many there were.
+        """Process every `completed` again that came before its call was stored.
 
         Webhooks since the previous search are left for the next one, because their calls may not be stored yet.
         """
@@ -117,7 +113,7 @@ class UnendedCalls:
         return len(rows)
 
     async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
-        """End a call if Vonage knows that it is over; returns whether it is over."""
+        """End a call if Vonage knows that it is over; return whether it is over."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
             return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ncco_server import engine
@@ -15,18 +14,15 @@ from ncco_server.service import called_parties
 from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.service.tokens import read_token
 from ncco_server.service.turns import ATTEMPTS, Turns, has_ended, lost_revision, wait_of
-from ncco_server.service.written_rows import REFUSED, status_of, webhook_row
-from ncco_server.store import HookRow, SessionRow, WebhookRow
+from ncco_server.service.written_rows import NO_ROWS, REFUSED, EventRows, status_of, webhook_row
+from ncco_server.store import SessionRow, WebhookRow
 
 if TYPE_CHECKING:  # most flows record nothing
     from ncco_server.store import RecordingRow
 
 
 async def resume(turns: Turns, kind: CallbackKind, token: str, delivery: Delivery) -> Reply:
-    """Reply to the webhook of a wait with an NCCO, or with an empty reply.
-
-    Raises UnknownWait if this server did not sign the token.
-    """
+    """Reply with an NCCO, or with an empty reply. Raises UnknownWait if this server did not sign the token."""
     ref = read_token(turns.policy.keys, kind, token)
     if kind == "onanswer":
         return await called_parties.answer(turns, ref, delivery)
@@ -57,16 +53,16 @@ async def _resume_from(turns: Turns, row: SessionRow, ref: WaitRef, delivery: De
     cipher = await turns.cipher_of(flow, session)
     context = turns.policy.turn_context(delivery.received_at, delivery.base_url, cipher)
     turn = await turns.play(engine.resume(flow, session, wait, read, context, seen=seen))
-    hooks = turns.event_hooks(flow, session, ref, delivery) if ref.kind == "event" else ()
+    rows = turns.event_rows(flow, session, ref, delivery) if ref.kind == "event" else NO_ROWS
     recording = turns.announced(delivery, session, ref, flow, may_be_input=not wait.sensitive)
     if turn is None:
-        await _record_on_wait(turns, received, hooks, ref, delivery, recording=recording)
+        await _record_on_wait(turns, received, rows, ref, delivery, recording=recording)
         return Reply.recorded(session, delivery.kind, received)
-    return await turns.advance(row, turn, received, delivery, ref.kind, hooks=hooks, recording=recording)
+    return await turns.advance(row, turn, received, delivery, ref.kind, before=rows, recording=recording)
 
 
 async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Handle a webhook for a wait that is closed: a repeat gets the same bytes, any other is only recorded."""
+    """A repeat gets the same bytes, any other webhook is only recorded."""
     received = _wait_row(turns, ref, delivery, hides=True if ref.kind == "input" else None)
     request = session.call.request
     stored = await turns.stored_reply(session.id, ref.turn, ref.index, REFUSED, request)
@@ -75,7 +71,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
     flow = await turns.library.pinned(session.flow, session.revision) if ref.kind == "event" else None
     recording = turns.announced(delivery, session, ref, flow)
     await _record_on_wait(
-        turns, received, turns.event_hooks(flow, session, ref, delivery), ref, delivery, recording=recording
+        turns, received, turns.event_rows(flow, session, ref, delivery), ref, delivery, recording=recording
     )
     if stored is None:
         return Reply.recorded(session, delivery.kind, received)
@@ -83,7 +79,7 @@ async def _resume_closed(turns: Turns, session: Session, ref: WaitRef, delivery:
 
 
 async def _resume_unknown(turns: Turns, ref: WaitRef, delivery: Delivery) -> Reply:
-    """Reply with the failsafe NCCO: the token is valid, so a caller is on the line, but the call is not stored."""
+    """The token is valid, so a caller is on the line, but the call is not stored."""
     await turns.record(_wait_row(turns, ref, delivery, hides=True), recording=turns.announced(delivery))
     return turns.failsafe_reply(delivery.kind, "this call is not stored", Call(uuid=ref.session))
 
@@ -101,7 +97,7 @@ def _wait_row(turns: Turns, ref: WaitRef, delivery: Delivery, *, hides: bool | N
 async def _record_on_wait(
     turns: Turns,
     received: WebhookRow,
-    hooks: Sequence[HookRow],
+    rows: EventRows,
     ref: WaitRef,
     delivery: Delivery,
     *,
@@ -118,12 +114,12 @@ async def _record_on_wait(
             called_parties.called_id(WaitRef("onanswer", ref.session, ref.turn, ref.index + 1))
         )
     if party is None or party.is_over or delivery.problem:
-        await turns.record(received, hooks, recording)
+        await turns.record(received, rows, recording)
     else:
-        await turns.end(party.leg, received, delivery, hooks)
+        await turns.end(party.leg, received, delivery, rows)
 
 
 def _hides_input(wait: OpenWait) -> bool | None:
-    """Whether the webhook of a wait contains secret input. None if the wait does not ask for input."""
+    """Return None if the wait does not ask for input."""
     asks = wait.kind == "input" or (wait.kind == "event" and wait.name == "input")
     return wait.sensitive if asks else wait.sensitive or None

@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from hashlib import sha256
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 
-from ncco_server.engine import Session, Turn, WaitRef
+from ncco_server.engine import EventEffects, Session, Turn, WaitRef
 from ncco_server.engine.session import NOTHING, Cipher, to_json
 from ncco_server.flow.language.hooks import Hook
 from ncco_server.flow.model import Flow
@@ -28,31 +28,32 @@ from ncco_server.ncco.webhooks import (
 )
 from ncco_server.service.delivery import Delivery
 from ncco_server.store import HookRow, SessionRow, TurnRow, WebhookRow
+from ncco_server.table_rows import RowChange
 
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""The names of the fields of an input webhook. The names are stored, the values are not."""
+"""The names of the fields of an input webhook are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
 )
-"""Fields that never contain callers' secrets."""
+"""They never contain callers' secrets."""
 
 MASKED: Final = "secret:"
-"""Prefix of the tokens in place of sensitive values."""
+"""Starts the tokens in place of sensitive values."""
 _TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 REFUSED: Final = "refused"
-"""The status in the row of a webhook that reports a refused NCCO."""
+"""The status of a webhook that reports a refused NCCO."""
 CALLER_NAME: Final = "caller_name"
-"""The variable in which a flow stores the caller's name, for the list of messages."""
+"""The variable with the caller's name, for the list of messages."""
 NAME_LIMIT: Final = 200
-"""Maximum number of characters of a text about a call in a list; our choice."""
+"""Maximum length of a text about a call in a list; our choice."""
 _URL_LIMIT: Final = 2_000
 
 
 def mask(key: bytes, session: str, secret: str) -> str:
-    """The token that replaces a secret. Equal secrets of a call get the same token."""
+    """Equal secrets of a call get the same token."""
     digest = hmac.digest(key, f"{session}\0{secret}".encode(), "sha256")
     return f"{MASKED}{digest[:8].hex()}"
 
@@ -87,7 +88,7 @@ def webhook_row(
     status: str = "",
     hides: bool | None = None,
 ) -> WebhookRow:
-    """The row of a webhook, with its values or with tokens; `body_of` explains `key` and `hides`."""
+    """See `body_of` for `key` and `hides`."""
     webhook = delivery.webhook
     return WebhookRow(
         secrets.token_hex(16),
@@ -107,7 +108,7 @@ def webhook_row(
 def answer_row(
     delivery: Delivery, session: str, key: bytes, kind: str = "answer", secret: Collection[str] = ()
 ) -> WebhookRow:
-    """The row of an answer webhook. Its session is "" if the webhook opened none.
+    """The session is "" if the webhook opened none.
 
     `secret` are the sensitive params of its flow, which may be in the query of its URL.
     """
@@ -125,21 +126,17 @@ def answer_row(
 
 
 def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None = None) -> bytes:
-    """The body or the query of a webhook, as it is stored.
+    """The body or the query of a webhook, as it is stored. `key` makes the tokens that replace digits and words.
 
-    Args:
-        delivery: the webhook.
-        session: the call's session.
-        key: makes the tokens that replace digits and words.
-        hides: whether the webhook may contain a secret. None if no question was asked; it is then hidden only if it
-            contains a caller's keys or words, or cannot be read.
+    `hides` says whether it may contain a secret. None if no question was asked: it is then hidden only if it contains a
+    caller's keys or words, or cannot be read.
     """
     is_hidden = may_hold_input(delivery) if hides is None else hides
     return _masked(delivery, session, key) if is_hidden else delivery.raw
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Whether a webhook may contain a caller's input in any place, escaped or not."""
+    """Return whether a webhook may contain a caller's input in any place, escaped or not."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True
@@ -151,10 +148,7 @@ def _names_input(text: str) -> bool:
 
 
 def session_row(session: Session, version: int, opened_at: int, now: int, leg: str = "") -> SessionRow:
-    """The row of a session whose leg has not ended yet.
-
-    `leg` is the leg of a called party; by default, the leg is the call's.
-    """
+    """The row of a session whose leg has not ended yet; `leg` is that of a called party."""
     call = session.call
     return SessionRow(
         session.id,
@@ -181,9 +175,8 @@ def turn_row(
 ) -> TurnRow:
     """The row of a turn, with what a replay needs: its time, webhook, results of lookups and functions, and URL params.
 
-    The row contains the names of the turn's hooks by ID, because hooks are deleted once they are sent.
-
-    `us` is the time in microseconds from receiving the webhook to finishing the turn, without storing the turn.
+    It also contains the names of the turn's hooks by ID, because hooks are deleted once they are sent, and the time
+    from receiving the webhook to finishing the turn in microseconds (`us`).
     """
     inputs: dict[str, Any] = {"now": delivery.received_at, "base_url": delivery.base_url, "outcome": turn.outcome}
     if params:
@@ -220,10 +213,35 @@ def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, .
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
 
-def end_rows(hooks: Iterable[Hook], call: SessionRow, now: int) -> tuple[HookRow, ...]:
-    """The rows of hooks for the end of a call. Their IDs depend only on the leg, so receivers recognise repeats."""
-    rows = enumerate(hook_rows(hooks, call.id, now))
-    return tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+class EventRows(NamedTuple):
+    """What an event causes, as it is written with its webhook.
+
+    Attributes:
+        hooks: the hooks to send.
+        saves: the changes of tables' rows.
+    """
+
+    hooks: tuple[HookRow, ...] = ()
+    saves: tuple[RowChange, ...] = ()
+
+    def with_later(self, rows: EventRows) -> EventRows:
+        """These rows, and then those of another event of the same webhook."""
+        return EventRows((*self.hooks, *rows.hooks), (*self.saves, *rows.saves))
+
+
+NO_ROWS: Final = EventRows()
+
+
+def event_rows(effects: EventEffects, session: str, now: int) -> EventRows:
+    """What an event causes, in order; see `hook_rows`."""
+    return EventRows(hook_rows(effects.hooks, session, now), effects.saves)
+
+
+def end_rows(effects: EventEffects, call: SessionRow, now: int) -> EventRows:
+    """Their IDs depend only on the leg, so receivers recognise repeats."""
+    rows = enumerate(hook_rows(effects.hooks, call.id, now))
+    hooks = tuple([row._replace(id=f"msg_{_digest(call.leg, 'ended', number)}") for number, row in rows])
+    return EventRows(hooks, effects.saves)
 
 
 def _digest(*parts: object) -> str:
@@ -254,7 +272,7 @@ def _hook_row(hook: Hook, session: str, now: int) -> HookRow:
 
 
 def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
-    """The fields with digits and recognised words replaced. A body that cannot be read is not stored."""
+    """A body that cannot be read is not stored."""
     if delivery.problem:
         return orjson.dumps({"not_kept": delivery.problem, "bytes": len(delivery.raw)})
     kept = dict(_kept(name, value, session, key) for name, value in delivery.fields.items())
@@ -264,7 +282,7 @@ def _masked(delivery: Delivery, session: str, key: bytes) -> bytes:
 
 
 def _kept(name: str, value: Any, session: str, key: bytes) -> tuple[str, Any]:
-    """A field as it is stored: known names, public fields, empty values and booleans are kept, the rest is masked."""
+    """Known names, public fields, empty values and booleans are kept, the rest is masked."""
     if name in _PUBLIC_FIELDS:
         return name, value
     return (name if name in _INPUT_FIELDS else mask(key, session, name)), _hidden(value, session, key)
@@ -279,7 +297,6 @@ def _hidden(value: Any, session: str, key: bytes) -> Any:
 
 
 def fields_of(webhook: WebhookRow) -> Mapping[str, Any]:
-    """The fields of a stored webhook: JSON, a query string or a form."""
     document = body_document(webhook.body)
     return document if isinstance(document, dict) else {}
 
@@ -293,7 +310,7 @@ def body_document(body: bytes) -> Any:
 
 
 def name_of_caller(flow: Flow, session: Session) -> str:
-    """The value of the flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
+    """The flow's variable `caller_name`; "" if it is sensitive, or after a handover."""
     variable = flow.variables.get(CALLER_NAME)
     value = session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive

@@ -35,9 +35,9 @@ SECRETS: Final = (
     "smtp_url",
     *BUCKET_SECRETS,
 )
-"""The settings whose values may be in files, and may change while the server runs."""
+"""Their values may be in files, and may change while the server runs."""
 PLACEHOLDER_SECRET: Final = "the signature secret of the Vonage dashboard"  # noqa: S105 - a placeholder
-"""The placeholder that the guides use for the signature secret."""
+"""The guides use it for the signature secret."""
 UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
@@ -49,12 +49,7 @@ class Cure:
 
 
 class VoiceAccess(NamedTuple):
-    """Access to the API that places calls.
-
-    Attributes:
-        api_url: the URL of Vonage's API, or of a virtual Vonage on this machine.
-        private_key: the application's private key as PEM.
-    """
+    """Access to the API that places calls, of Vonage or a virtual Vonage on this machine. The key is PEM."""
 
     api_url: str
     application_id: str
@@ -380,7 +375,6 @@ class Settings(Variables):
 
     @property
     def is_signed(self) -> bool:
-        """Whether webhooks must be signed."""
         return bool(self.signature_secret.get_secret_value())
 
     @property
@@ -447,7 +441,6 @@ class Settings(Variables):
 
     @property
     def shared_logins(self) -> tuple[Login, ...]:
-        """The shared logins, whose passwords are settings."""
         from ncco_server.settings.logins import Login  # noqa: PLC0415 - only the console needs them
 
         return tuple(Login("", role, hash_) for role, hash_ in self._password_hashes.items())
@@ -466,16 +459,15 @@ class Settings(Variables):
 
     @property
     def has_memory_store(self) -> bool:
-        """Whether calls are stored only in the memory of the server's process."""
         return self.database_url.startswith("memory:")
 
     def has_console(self, dev: bool) -> bool:
-        """Whether the console is enabled. In production, it needs a password."""
+        """In production, the console needs a password."""
         return self.console and (dev or self.has_logins)
 
     @property
     def base_url(self) -> str:
-        """Base URL of callbacks: the public URL, or the address to listen on. No trailing slash."""
+        """The public URL, or the address to listen on. No trailing slash."""
         return self.public_url or self.address
 
     @property
@@ -485,7 +477,7 @@ class Settings(Variables):
 
     @property
     def has_local_vonage(self) -> bool:
-        """Whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
+        """Return whether a stand-in of Vonage on this machine is used, which can reach the loopback address."""
         return values.is_loopback(urlsplit(self.vonage_api_url).hostname or "")
 
     @property
@@ -505,7 +497,7 @@ class Settings(Variables):
 
     @property
     def python_modules(self) -> PythonModules:
-        """The modules whose functions lookups may call. The modules can be next to the flows folder."""
+        """The modules can be next to the flows folder."""
         from ncco_server.service.lookup_sources import PythonModules  # noqa: PLC0415 - only for flows with lookups
 
         return PythonModules(self.python_lookups, self.flows, (self.flows, self.templates))

@@ -22,9 +22,9 @@ from ncco_server.suggest import nearest
 FLOW_PREFIX: Final = "FLOW_"
 DOTENV: Final = Path(".env")
 PREVIOUS_SUFFIX: Final = "_previous"
-"""Suffix of the fields with a previous secret, which is only set during a rotation."""
+"""Such fields are only set during a rotation."""
 MAX_SHOWN_CHARACTERS: Final = 100
-"""Maximum number of characters of a wrong value that a message shows."""
+"""The rest of a wrong value is cut off in messages."""
 _SHARED_PREFIXES: Final = ("VONAGE_", "AWS_")
 """Other programs use these prefixes too, so an unknown variable is reported only if it nearly matches a setting."""
 _OWN_PREFIXES: Final = (PREFIX, "VONAGE_")
@@ -36,10 +36,8 @@ _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
     """Read the settings from the environment, which takes precedence, and from `env_file`.
 
-    Overrides that are not None take precedence over both. An empty variable counts as not set.
-
-    Raises:
-        SettingsError: a value is wrong; if several are, the first one, with the others attached.
+    Overrides that are not None take precedence over both. An empty variable counts as not set. Raises SettingsError; if
+    several values are wrong, for the first one, with the others attached.
     """
     written = _written(env_file)
     files = named_files(_secrets(), written)
@@ -68,7 +66,7 @@ def load_settings(env_file: Path | None = DOTENV, **overrides: Any) -> Settings:
 
 
 def _by_field(written: Mapping[str, str]) -> dict[str, str]:
-    """The texts of the settings that are written, by field. The names of variables may be in lower case."""
+    """The names of the variables may be in lower case."""
     known = {name.upper(): text for name, text in written.items() if text}
     found = {}
     for name, field in Variables.model_fields.items():
@@ -87,7 +85,7 @@ def _secrets() -> dict[str, str]:
 
 
 def _written(env_file: Path | None) -> Mapping[str, str]:
-    """All variables in the environment and the file. The environment takes precedence."""
+    """The environment takes precedence over the file."""
     try:
         from_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
     except (OSError, UnicodeDecodeError) as fault:
@@ -120,7 +118,7 @@ def _translated(error: Mapping[str, Any], written: Mapping[str, str]) -> Setting
 
 
 def python_environment() -> dict[str, str]:
-    """The environment variables that Python functions of the operator may need: all but the server's own settings."""
+    """What Python functions of the operator may need: all but the server's own settings."""
     own = _known()
     return {
         name: value
@@ -130,7 +128,6 @@ def python_environment() -> dict[str, str]:
 
 
 def _known() -> frozenset[str]:
-    """The names of all variables that may contain a setting, or the path of a file with a secret."""
     names = {variable(field) for field in Variables.model_fields} | {f"{name}{FILE_SUFFIX}" for name in _secrets()}
     return frozenset({*names, *_secrets(), "AWS_DEFAULT_REGION"})
 

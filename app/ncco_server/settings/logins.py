@@ -22,23 +22,17 @@ Role: TypeAlias = Literal["listen", "change"]
 """`change` includes everything that `listen` allows."""
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9._@-]{0,31}")
-"""Matches a valid name. Names become part of file names and log lines."""
+"""Names become part of file names and log lines."""
 MAX_BYTES: Final = 1_048_576
 WAIT_S: Final = 5.0
-"""How long a change waits for another one to finish, in seconds."""
+"""How long a change waits for another one to finish."""
 _POLL_S: Final = 0.02
 _VARIABLE: Final = "NCCO_CONSOLE_LOGINS"
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A person who may log in.
-
-    Attributes:
-        name: the person's name in lower case; "" for a shared password.
-        role: what the person may do.
-        hash: the Argon2 hash of the password.
-    """
+    """A person who may log in. `name` is in lower case, "" for a shared password; `hash` is an Argon2 hash."""
 
     name: str
     role: Role
@@ -56,12 +50,12 @@ _ENTRIES: Final = TypeAdapter(dict[Annotated[str, StringConstraints(pattern=f"^{
 
 
 def tidy_name(text: str) -> str:
-    """A name in normal form: `Anna` and `anna` are the same name."""
+    """`Anna` and `anna` are the same name."""
     return text.strip().lower()
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """The logins in a file, by name; empty if there is no file. Raises SettingsError."""
+    """Return the logins by name; none if there is no file. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):
@@ -82,8 +76,7 @@ def changed_logins(file: Path, wait_s: float = WAIT_S) -> Iterator[dict[str, Log
     """The logins by name. Changes to this map are written on exit; if no login is left, the file is removed.
 
     The file is replaced atomically, and only its owner can read it. If root writes the file, its owner stays that of
-    the previous file, or becomes that of the folder. If another change is in progress, this one waits up to `wait_s`
-    seconds.
+    the previous file, or becomes that of the folder. Waits up to `wait_s` for another change.
 
     Raises:
         SettingsError: the file is a link, another change takes too long, or the file cannot be read or written.
@@ -141,12 +134,7 @@ def _created(draft: Path, wait_s: float) -> int:
 
 
 class Logins:
-    """The logins in a file, which is read again when it changes. An unusable file counts as empty and is logged once.
-
-    Args:
-        file: the file with the logins, which need not exist.
-        shared: further logins: those with a shared password.
-    """
+    """The logins in a file, which is read again when it changes. An unusable file counts as empty and is logged."""
 
     def __init__(self, file: Path, shared: tuple[Login, ...] = ()) -> None:
         self._file = file
@@ -155,7 +143,7 @@ class Logins:
         self._logins: tuple[Login, ...] = shared
 
     def current(self) -> tuple[Login, ...]:
-        """The current logins. Blocks while it checks the file."""
+        """Blocks while it checks the file."""
         stamp = self._look()
         if stamp != self._stamp:
             self._stamp = stamp

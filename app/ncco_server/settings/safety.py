@@ -24,14 +24,14 @@ PLACEHOLDERS: Final = frozenset(
         "78d335fa-323d-0114-9c3d-d6f0d48968cf",
     }
 )
-"""The placeholders in the guides: ours, and Vonage's for the application ID."""
+"""Those of our guides, and Vonage's for the application ID."""
 _PLACEHOLDER_HOSTS: Final = (".example.com", ".example.net", ".example.org", ".your-company.com")
 _REFUSING: Final[Mapping[str, str]] = {
     "signature_secret": "Set it to the signature secret from the API settings of the Vonage dashboard.",
     "application_id": "Copy the application ID from the Vonage dashboard, or leave it unset.",
     "api_key": "Copy the API key from the API settings of the Vonage dashboard, or leave it unset.",
 }
-"""The settings that every signed webhook is compared with, and what to do if the value is wrong."""
+"""What every signed webhook is compared with, and what to do if the value is wrong."""
 MIN_SECRET_CHARACTERS: Final = 32
 """A shorter signature secret could be guessed; Vonage asks for 32 bits, which is not enough. An API secret, which may
 have been copied by mistake, has at most 25 characters.
@@ -52,11 +52,7 @@ def require_safe(settings: Settings, dev: bool) -> None:
 
 
 def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
-    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill.
-
-    These are: no signature secret (unless in development on loopback, or in insecure mode), settings that would cause
-    every webhook to be refused, callback URLs that cannot work, and two listeners on the same port.
-    """
+    """Reasons not to start. Without signatures, for example, anyone could control calls and run up a bill."""
     if not settings.is_signed and not settings.insecure and not (dev and values.is_loopback(settings.host)):
         where = f"{settings.host}:{settings.port}"
         yield SettingsError(
@@ -82,7 +78,7 @@ def unsafe(settings: Settings, dev: bool) -> Iterator[SettingsError]:
 
 
 def placeholders(settings: Settings) -> Iterator[SettingsError]:
-    """Reports placeholders that are still set but do not prevent the start."""
+    """Report placeholders that are still set but do not prevent the start."""
     host = urlsplit(settings.public_url).hostname or ""
     if f".{host}".endswith(_PLACEHOLDER_HOSTS):
         yield SettingsError(
@@ -122,7 +118,7 @@ def _weakness(secret: str) -> str:
 
 
 def unreachable(settings: Settings) -> Iterator[SettingsError]:
-    """Reports a public URL that Vonage cannot reach, or only without TLS. A stand-in of Vonage on this machine can."""
+    """Report a public URL that Vonage cannot reach, or only without TLS. A stand-in on this machine can."""
     url = urlsplit(settings.public_url)
     host = url.hostname or ""
     if not host or settings.has_local_vonage:
@@ -141,7 +137,7 @@ def unreachable(settings: Settings) -> Iterator[SettingsError]:
 
 
 def is_private_address(text: str) -> bool:
-    """Whether a text is an IP address that cannot be reached from the internet."""
+    """Return whether a text is an IP address that cannot be reached from the internet."""
     if not is_address(text):
         return False
     address = ipaddress.ip_address(text.partition("%")[0])
@@ -161,7 +157,6 @@ def console_fault(settings: Settings) -> SettingsError | None:
 
 
 def port_clash(settings: Settings, field: Literal["metrics_port", "console_port"]) -> SettingsError | None:
-    """The error if another listener of the server already uses a port, or None."""
     hosts = {"port": settings.host, "metrics_port": settings.metrics_host, "console_port": settings.console_host}
     ports = {each: getattr(settings, each) for each in _PORTS}
     for other in _PORTS[: _PORTS.index(field)]:

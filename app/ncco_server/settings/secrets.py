@@ -19,15 +19,7 @@ MAX_BYTES: Final = 4096
 
 
 def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dict[str, Path]:
-    """The files with secrets, by field.
-
-    Args:
-        variables: the field of each secret, by variable.
-        written: all variables in the environment and `.env`.
-
-    Raises:
-        SettingsError: a secret is set both directly and as a file.
-    """
+    """The files with secrets, by field. Raises SettingsError if a secret is set both directly and as a file."""
     found = {}
     for variable, field in variables.items():
         name = written.get(f"{variable}{FILE_SUFFIX}", "")
@@ -41,10 +33,7 @@ def named_files(variables: Mapping[str, str], written: Mapping[str, str]) -> dic
 def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
     """The secret in a file, without surrounding spaces and line breaks. Raises SettingsError.
 
-    Args:
-        variable: the setting that the file replaces.
-        file: the path of the file.
-        is_optional: whether the file may be missing or empty; the secret is then "".
+    With `is_optional`, a missing or empty file gives "".
     """
     name = f"{variable}{FILE_SUFFIX}"
     cure = "Put only the secret in the file, readable by the user who runs the server."
@@ -66,10 +55,10 @@ def read_file(variable: str, file: Path, *, is_optional: bool = False) -> str:
 WAIT_TOKENS: Final = b"ncco-server: wait tokens, first version"
 CONSOLE: Final = b"ncco-server: console, first version"
 KEY_SUFFIX: Final = "-key"
-"""The suffix of the key file for callback URLs, which is named after the SQLite database. Every backup includes it."""
+"""The key file for callback URLs is named after the SQLite database. Every backup includes it."""
 CONSOLE_KEY_SUFFIX: Final = "-console-key"
-"""The suffix of the console's key file. No backup includes it: anyone who can read a backup could log in with it, and
-anyone who can forge one could plant a key.
+"""No backup includes the console's key file: anyone who can read a backup could log in with it, and anyone who can
+forge one could plant a key.
 """
 _KEY_BYTES: Final = 32
 _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
@@ -78,21 +67,18 @@ _CURE: Final = "Set NCCO_KEY to at least 32 random characters."
 def derived_keys(texts: Iterable[str], label: bytes = WAIT_TOKENS) -> tuple[bytes, ...]:
     """Derive one key from each text, in order, without duplicates.
 
-    A secret is never used directly as a key. The label ensures that a wait token is never valid as another signature
-    with the same secret, or as a console session.
+    The label ensures that a wait token is never valid as another signature with the same secret, or as a console
+    session.
     """
     keys = (hmac.digest(text.encode(), label, hashlib.sha256) for text in texts if text)
     return tuple(dict.fromkeys(keys))
 
 
 def stored_secret(database_url: str, suffix: str = KEY_SUFFIX) -> str:
-    """The generated secret of a server whose settings have none.
+    """The generated secret of a server whose settings have none, in a file that only its owner can read.
 
-    It is kept in a file next to the SQLite database. Only the file's owner can read it. Without this file, every
-    restart would lose the running calls. With a memory store, neither the calls nor the secret are kept.
-
-    Raises:
-        SettingsError: the file cannot be read or written, or several hosts may share the database.
+    With a memory store, neither the calls nor the secret are kept. Raises SettingsError if the file cannot be used, or
+    several hosts may share the database.
     """
     scheme, _, path = database_url.partition(":///")
     if scheme.lower().startswith("memory"):
@@ -112,9 +98,9 @@ def wait_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 def console_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The keys that sign console sessions, the current one first. Raises SettingsError.
+    """The keys that sign console sessions, the current one first. May create the key file. Raises SettingsError.
 
-    May create the key file. If no secret is set and calls are kept in memory, each call returns a new key.
+    If no secret is set and calls are kept in memory, each call returns a new key.
     """
     return derived_keys(settings.shared_secrets or [stored_secret(settings.database_url, CONSOLE_KEY_SUFFIX)], CONSOLE)
 

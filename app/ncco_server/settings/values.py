@@ -1,4 +1,4 @@
-"""Parsers for settings. Each raises ValueError, with a message that does not name the setting."""
+"""Parsers for settings. Each raises ValueError, with a message that does not name the setting; "" stays ""."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MAX_PRIVATE_KEY_BYTES: Final = 65_536
 
 
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-"""Matches the name of a bucket. Source: Amazon S3 User Guide, General purpose bucket naming rules."""
+"""Source: Amazon S3 User Guide, General purpose bucket naming rules."""
 _PREFIX_PART: Final = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,200}")
 _USER: Final = re.compile(r"//.*@")
 _PORTS: Final = {"http": 80, "https": 443}
@@ -48,7 +48,7 @@ def read_host(text: str) -> str:
 
 
 def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse host names separated by commas; returns them in lower case."""
+    """Parse host names, separated by commas; they become lower case."""
     parts = text.split(",") if isinstance(text, str) else text
     hosts = tuple(part.strip().lower() for part in parts if part.strip())
     for host in hosts:
@@ -58,7 +58,7 @@ def read_hosts(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse dotted names of modules, separated by commas."""
+    """Parse dotted names, separated by commas."""
     names = named_modules(text) if isinstance(text, str) else tuple(text)
     for name in names:
         if not all(part.isidentifier() for part in name.split(".")):
@@ -67,7 +67,7 @@ def read_modules(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_public_url(text: str) -> str:
-    """Parse an http or https URL without a query or fragment, and remove its trailing slash. "" stays "".
+    """Parse an http or https URL without a query or fragment, and remove its trailing slash.
 
     Host and scheme become lower case, and a default port is removed, because keys are derived from the URL and must be
     the same on every host.
@@ -88,17 +88,17 @@ def read_public_url(text: str) -> str:
 
 
 def _quoted(url: str) -> str:
-    """The URL in quotes for a message: as it was given, but without user and password."""
+    """The URL in quotes for a message, without user and password."""
     return f'"{_USER.sub("//***@", url)}"'
 
 
 def read_console_url(text: str) -> str:
-    """Parse an https URL without a path; http is allowed on this machine. "" stays ""."""
+    """Parse an https URL without a path; http is allowed on this machine."""
     return _read_origin(text, "so browsers would not keep its cookie")
 
 
 def read_media_url(text: str) -> str:
-    """Parse a URL like `read_console_url`, because the application's token is sent to this URL."""
+    """As `read_console_url`, because the application's token is sent to this URL."""
     return _read_origin(text, "so others could read the token")
 
 
@@ -170,7 +170,7 @@ def read_database_url(text: str) -> str:
 
 
 def read_smtp_url(text: str) -> str:
-    """Parse `smtp://` or `smtps://` with a host, and with either both user and password or neither. "" stays ""."""
+    """Parse `smtp://` or `smtps://` with a host, and with either both user and password or neither."""
     if not text.strip():
         return ""
     try:
@@ -188,7 +188,7 @@ def read_smtp_url(text: str) -> str:
 
 
 def read_mail_address(text: str) -> str:
-    """Parse a single email address without a name. "" stays ""."""
+    """Parse a single email address without a name."""
     if not text.strip():
         return ""
     found = addresses(text)
@@ -198,7 +198,7 @@ def read_mail_address(text: str) -> str:
 
 
 def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
-    """Parse prefixes separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
+    """Parse prefixes, separated by commas: digits with the country code, or `sip:...`. Removes a leading + or 00."""
     parts = text.split(",") if isinstance(text, str) else text
     prefixes = tuple(part.strip().removeprefix("+").removeprefix("00") for part in parts if part.strip())
     for prefix in prefixes:
@@ -210,7 +210,7 @@ def read_prefixes(text: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def read_word(text: object) -> object:
-    """Convert a word to lower case, so that upper and lower case are accepted."""
+    """Convert to lower case, so that upper and lower case are accepted."""
     return text.strip().lower() if isinstance(text, str) else text
 
 
@@ -222,13 +222,9 @@ def read_plain(text: str) -> str:
 
 
 def secret_text(text: str) -> str:
-    """Parse a secret, and remove surrounding spaces and line breaks. "" stays "" (not set).
+    """Parse a secret, and remove surrounding spaces and line breaks.
 
     NUL characters are not allowed, because HMAC pads a key with zero bytes. The error never contains the secret.
-
-    Raises:
-        ValueError: it consists of spaces or quotes, or has unprintable characters (control characters, a byte order
-            mark, bytes that are not UTF-8).
     """
     secret = text.strip(" \t\r\n")
     if text and not secret.strip("\"' "):
@@ -242,14 +238,13 @@ def secret_text(text: str) -> str:
 
 
 def read_secret(text: str) -> str:
-    """Parse a signature secret, which is never printed. Vonage determines its length."""
+    """Vonage determines the length of a signature secret."""
     if "-----BEGIN" in text:
         raise ValueError("is a private or public key, not a signature secret")
     return secret_text(text)
 
 
 def read_key(text: str) -> str:
-    """Parse the secret that signs callback URLs. The secret is never printed."""
     key = secret_text(text)
     if key and len(key) < MIN_KEY_CHARACTERS:
         raise ValueError(f"has {len(key)} characters, so it could be guessed")
@@ -257,7 +252,7 @@ def read_key(text: str) -> str:
 
 
 def read_hook_secret(text: str) -> str:
-    """Parse a secret of Standard Webhooks, which is never printed. Source: Standard Webhooks, Signature scheme."""
+    """Source: Standard Webhooks, Signature scheme."""
     secret = secret_text(text)
     if not secret:
         return ""
@@ -276,7 +271,7 @@ def read_hook_secret(text: str) -> str:
 
 
 def read_password_hash(text: str) -> str:
-    """Parse an Argon2 hash, which is never printed. Removes quotes, because some tools read `.env` literally."""
+    """Parse an Argon2 hash. Removes quotes, because some tools read `.env` literally."""
     written = text.strip().strip("'\"")
     if written and not _ARGON2.fullmatch(written):
         raise ValueError("is not an Argon2 hash; in double quotes or none, some tools replace $ and the name after it")
@@ -284,7 +279,7 @@ def read_password_hash(text: str) -> str:
 
 
 def read_private_key(text: str) -> str:
-    """Parse a private key: PEM text, which may be in one line, or the path of a file. Returns PEM text; "" stays ""."""
+    """Parse a private key: PEM text, which may be in one line, or the path of a file. Returns PEM text."""
     if not text.strip():
         return ""
     pem = text.replace("\\n", "\n") if "-----BEGIN" in text else _file_text(Path(text.strip()))
@@ -317,11 +312,11 @@ _FORWARDING: Final = (
     *("x-forwarded", "forwarded", "via", "x-real-ip", "x-original-", "x-client-ip", "true-client-ip"),
     *("cf-", "ngrok-", "tailscale-"),
 )
-"""The prefixes of headers that proxies and tunnels add, in lower case."""
+"""Prefixes of headers that proxies and tunnels add, in lower case."""
 
 
 def is_direct(headers: Mapping[str, str]) -> bool:
-    """Whether a request names this machine, and no proxy or tunnel has sent it on, by its headers in lower case."""
+    """Return whether a request names this machine, and no proxy or tunnel has sent it on. Headers are in lower case."""
     host = name_in_host(headers.get("host", ""))
     return is_loopback(host) and not any(name.startswith(_FORWARDING) for name in headers)
 
@@ -333,8 +328,7 @@ _AUDIBLE_ACTIONS: Final = frozenset({"talk", "stream", "connect", "conversation"
 def read_failsafe(text: object) -> tuple[Mapping[str, Any], ...]:
     """Parse a text as an NCCO: as JSON if it starts with `[` or `{`, otherwise as the text of one `talk`.
 
-    Raises:
-        ValueError: the text is not valid JSON, not a valid NCCO, or plays nothing that a caller can hear.
+    Raises ValueError also if it plays nothing that a caller can hear.
     """
     document = _document(text)
     actions = [document] if isinstance(document, dict) else document

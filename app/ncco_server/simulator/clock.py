@@ -10,25 +10,18 @@ START: Final = datetime(2026, 3, 4, 9, 15, 27, tzinfo=UTC)
 
 
 class VirtualClock:
-    """The time of one simulation, in whole milliseconds.
-
-    Attributes:
-        ms: milliseconds since the start, which only the scheduler changes.
-    """
+    """The time of one simulation: `ms` counts whole milliseconds since the start, and only the scheduler changes it."""
 
     def __init__(self, start: datetime = START) -> None:
         self._start = start.astimezone(UTC)
         self.ms = 0
 
     def __call__(self) -> datetime:
-        """The current virtual time, in UTC."""
         return self.at(self.ms)
 
     def at(self, ms: int) -> datetime:
-        """The time `ms` milliseconds after the start."""
         return self._start + timedelta(milliseconds=ms)
 
 
 def milliseconds(seconds: float) -> int:
-    """Convert seconds to whole milliseconds, rounded."""
     return round(seconds * 1000)

@@ -22,10 +22,6 @@ DETECTION_S: Final = 5.0
 
 
 def connect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Dial, connect the parties if somebody answers, and wait until one of them leaves.
-
-    Then the next action follows, or the call ends: see `AfterConnect`.
-    """
     dial = Dial(playback, action)
     try:
         return (yield from dial.run())
@@ -56,7 +52,7 @@ class Dial:
         self.ringing = self._ring()
 
     def run(self) -> Steps[Ncco | None]:
-        """Dial. Returns the NCCO in the reply to an event, which replaces the current one; None if that continues."""
+        """Return the NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
         behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
@@ -79,7 +75,7 @@ class Dial:
         return self._caller.conversation.play("tone" if tone else "ringing", tone or self._address, None, self._action)
 
     def _fail(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Report that nobody answered. With a synchronous eventType, the replies to some statuses are played.
+        """With a synchronous eventType, play the replies to some statuses.
 
         Source: webhook reference, Connect events.
         """
@@ -101,7 +97,7 @@ class Dial:
         return self._platform.ask("event", self._leg.target, payloads.status(self._leg, status, **extra), self._leg)
 
     def _answered(self, behaviour: Behaviour) -> Steps[Ncco | None]:
-        """Connect a party that answered. Source: NCCO reference, Phone (dtmfAnswer): the digits are sent at once."""
+        """The digits of `dtmfAnswer` are sent at once. Source: NCCO reference, Phone (dtmfAnswer)."""
         leg = self._leg
         platform = self._platform
         leg.answered_ms = platform.clock.ms
@@ -127,10 +123,10 @@ class Dial:
         return ncco
 
     def _play_on_answer(self, url: str, behaviour: Behaviour) -> Steps[None]:
-        """Play the called party an NCCO of its own before connecting it.
+        """Play the called party an NCCO of its own before connecting it. Source: NCCO reference, Phone (onAnswer).
 
-        The request is not documented. Here it is a GET with the fields of an answer webhook. Without a ringback tone,
-        the caller hears nothing meanwhile. Source: NCCO reference, Phone (onAnswer).
+        The request is not documented; here it is a GET with the fields of an answer webhook. Without a ringback tone,
+        the caller hears nothing meanwhile.
         """
         platform = self._platform
         leg = self._leg
@@ -152,9 +148,10 @@ class Dial:
         script.cancel()
 
     def _hangs_up_before(self, detection: Detection, behaviour: Behaviour) -> bool:
-        """Whether the party hangs up before a detection result. It stays if its outcome is `human` or a machine.
+        """A party with the outcome `human` or a machine always stays for the detection result.
 
-        Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event is sent then.
+        Source: webhook reference, Machine detection (about 5 s of analysis). We infer that no event is sent after a
+        hang-up.
         """
         return behaviour.outcome in UNSPECIFIC and behaviour.talks_s < detection.after_s - self._leg.at
 
@@ -169,7 +166,7 @@ class Dial:
         leg.note("joined", caller.name)
 
     def _talk(self, behaviour: Behaviour, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-        """Wait until one party hangs up or the time limit is reached. Source: NCCO reference, Connect (limit)."""
+        """Source: NCCO reference, Connect (limit)."""
         leg = self._leg
         platform = self._platform
         begun_s = self._leg.at
@@ -192,14 +189,13 @@ class Dial:
         return None
 
     def _leave_alone(self) -> Steps[None]:
-        """End the call if only the caller is left and the call does not continue."""
         is_alone = self._leg.over.is_fired and len(self._caller.conversation.legs) == 1
         if is_alone and self._platform.application.after_connect == "ends":
             self._platform.end(self._caller, "platform")
             yield from first_of()  # never returns, because this player has been cancelled
 
     def _disconnect(self) -> Steps[Ncco | None]:
-        """Report that a WebSocket server closed the connection. The reply is played, whatever the `eventType`.
+        """A WebSocket server closed the connection: the reply to the event is played, whatever the `eventType`.
 
         Source: webhook reference, Call status events (disconnected); WebSocket guide.
         """
@@ -215,14 +211,7 @@ class Dial:
 
 
 def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """Let a dialled party ring; returns its behaviour, with the outcome.
-
-    Args:
-        platform: the platform.
-        leg: the leg of the called party.
-        decider: the leg whose `decide` sets the party's behaviour, if it is unknown.
-        action: the `connect` action that dials the party.
-    """
+    """Return the behaviour of the dialled party, with the outcome; `decider.decide` sets it if it is unknown."""
     behaviour = yield from _behaviour(platform, leg, decider, action)
     longest = float(action.get("timeout", 60))
     rung = leg.at
@@ -236,7 +225,7 @@ def ring(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps
 
 
 def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) -> Steps[Behaviour]:
-    """The behaviour of the dialled party. Dialling a phone fails if the caller ID is not the application's number.
+    """Dialling a phone fails if the caller ID is not the application's number.
 
     Source: NCCO reference, Connect (from).
     """
@@ -264,7 +253,7 @@ def _decided(leg: Leg, action: Action) -> Steps[Behaviour]:
 
 
 def detect(platform: CallControl, leg: Leg, events: tuple[Detection, ...]) -> Steps[Ncco | None]:
-    """Send the events of machine detection; returns the first NCCO in a reply, or None.
+    """Send the events of machine detection, and return the first NCCO in a reply.
 
     Source: webhook reference, Machine detection.
     """
@@ -304,10 +293,9 @@ BEEP_TIMEOUT_S: Final = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One event of machine detection.
+    """One event of machine detection, `after_s` seconds after the answer.
 
     Attributes:
-        after_s: seconds after the answer.
         hangs_up: whether the platform ends the leg after the event.
         delays_joining: whether the parties are only connected after the event.
     """
@@ -320,10 +308,10 @@ class Detection:
 
 
 def detections(action: Mapping[str, Any], behaviour: Behaviour) -> tuple[Detection, ...]:
-    """The detection events of an answered connect, in order. The advanced option overrides `machineDetection`.
+    """The advanced option overrides `machineDetection`.
 
-    Source: NCCO reference, Connect (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
-    It is unverified that beep_timeout starts when a machine is detected.
+    It is unverified that beep_timeout starts when a machine is detected. Source: NCCO reference, Connect
+    (machineDetection, advancedMachineDetection); Voice API specification, beep_timeout.
     """
     is_machine = behaviour.outcome in MACHINES
     status = "machine" if is_machine else "human"

@@ -20,14 +20,13 @@ from ncco_server.simulator.servers import Server, Target, ask_in_time
 from ncco_server.simulator.transcript import Action, Ncco
 
 COMPLETED_AFTER: Final = frozenset({"busy", "cancelled", "timeout"})
-"""The failures of a dial that `completed` follows. It does not follow declined calls. Unverified in detail."""
+"""The failures of a dial that `completed` follows; it does not follow declined calls. Unverified in detail."""
 
 RECORDING_S: Final = 0.64
 TRANSCRIPTION_S: Final = 10.0
 """Seconds from the end of a recording to its webhook, and from that webhook to the transcript. Our estimates."""
 BYTES_A_SECOND: Final = {"mp3": 4000, "ogg": 4000, "wav": 32000}
-"""Bytes per second of audio. For mp3, this is 32 kbit/s. Source: recording guide of 2022. The rest are our estimates.
-"""
+"""For mp3, 32 kbit/s. Source: recording guide of 2022. The rest are our estimates."""
 
 
 class CallControl(ABC):
@@ -59,7 +58,6 @@ class CallControl(ABC):
     def new_leg(
         self, identity: Identity, conversation: SimulatedConversation, target: Target, root: Leg | None = None
     ) -> Leg:
-        """Make a leg; the arguments are those of `Leg`."""
         leg = Leg(
             identity, conversation, target, root=root, scheduler=self.scheduler, durations=self.durations, end=self.end
         )
@@ -72,10 +70,7 @@ class CallControl(ABC):
         conversation.join(leg)
 
     def conversation_named(self, name: str) -> SimulatedConversation:
-        """Get the conversation with this name, or create it.
-
-        Source: NCCO reference, Conversation: within an application, the same name means the same conversation.
-        """
+        """Within an application, the same name means the same conversation. Source: NCCO reference, Conversation."""
         conversation = self.named.get(name)
         if conversation is None or conversation.over.is_fired:
             conversation = self.named[name] = SimulatedConversation(
@@ -89,10 +84,9 @@ class CallControl(ABC):
         return self.application.event_url, self.application.event_method
 
     def target(self, action: Mapping[str, Any], leg: Leg) -> Target:
-        """The URL and method for the webhooks of a leg's action.
+        """The URL of the action precedes that of the request for the call, and that precedes the application's.
 
-        Source: webhooks guide, precedence: that of the action, else that of the request for the call, else the
-        application's.
+        Source: webhooks guide, precedence.
         """
         written = action.get("eventUrl")
         if not written:
@@ -101,27 +95,24 @@ class CallControl(ABC):
         return url, "GET" if str(action.get("eventMethod", "POST")).upper() == "GET" else "POST"
 
     def new_file(self) -> str:
-        """A URL for a recording or transcription. The file and the host do not exist (RFC 2606)."""
+        """Return a URL for a recording or transcription; neither file nor host exists (RFC 2606)."""
         return f"https://files.invalid/v1/files/{next(self.ids)}"
 
     def send(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> None:
-        """Send a webhook whose reply does not matter."""
         self.deliveries.send(WebhookDelivery(kind, *target, fields, leg.uuid), leg)
 
     def send_status(self, leg: Leg, name: str, **extra: Any) -> None:
-        """Send a leg's status event."""
         if STATUSES[name].in_rest:
             leg.status = name
         self.send("event", leg.target, payloads.status(leg, name, **extra), leg)
 
     def ask(self, kind: str, target: Target, fields: Mapping[str, Any], leg: Leg) -> Process[ReplyResult]:
-        """Send a webhook whose reply is played."""
         is_answer = kind in ("answer", "onanswer")
         delivery = WebhookDelivery(kind, *target, fields, leg.uuid, is_played=True, is_answer=is_answer)
         return self.deliveries.ask(delivery, leg)
 
     def end(self, leg: Leg, by: EndedBy) -> None:
-        """End a leg, its NCCO, its recordings, and the legs that it has dialled.
+        """End a leg, its NCCO, its recordings, and the legs that it has dialled. Does nothing if the leg is over.
 
         Source: webhook reference, completed. It is unverified that the called party's leg ends with the caller's.
         """
@@ -195,9 +186,9 @@ class CallControl(ABC):
             self._end_guests(conversation)
 
     def move(self, leg: Leg, conversation: SimulatedConversation, action: Mapping[str, Any] = NO_SETTINGS) -> None:
-        """Move a leg into a conversation.
+        """The transfer webhook is also sent when a conversation action moves a leg.
 
-        The transfer webhook is also sent when a conversation action moves a leg. Source: webhook reference, Transfer.
+        Source: webhook reference, Transfer.
         """
         left = leg.conversation.uuid
         self.leave(leg)
@@ -208,10 +199,10 @@ class CallControl(ABC):
             self.send("transfer", leg.root.target, payloads.transfer(leg, left), leg)
 
     def replace(self, leg: Leg, ncco: Ncco | Target) -> None:
-        """Let a leg play another NCCO, in a new conversation. If `ncco` is a target, the NCCO is requested there first.
+        """Let a leg play another NCCO in a new conversation, and end the legs that it has dialled.
 
-        The legs that this leg has dialled end. Source: Voice API specification, transfer; webhook reference, Transfer.
-        What happens to the other parties is unverified.
+        If `ncco` is a target, the NCCO is requested there first. What happens to the other parties is unverified.
+        Source: Voice API specification, transfer; webhook reference, Transfer.
         """
         if leg.player is not None:
             leg.player.cancel()
@@ -223,7 +214,6 @@ class CallControl(ABC):
         self.begin(leg, self.play_to_the_end(leg, ncco))
 
     def begin(self, leg: Leg, steps: Steps[None]) -> None:
-        """Start a process that plays a leg's NCCOs. It ends with the leg."""
         leg.player = self.scheduler.spawn(steps)
         leg.processes.append(leg.player)
 
@@ -245,16 +235,16 @@ class CallControl(ABC):
         self._end_guests(conversation)
 
     def _end_guests(self, conversation: SimulatedConversation) -> None:
-        """End the legs that were moved into a conversation and have no NCCO of their own to continue with."""
+        """End the legs that have no NCCO of their own to continue with."""
         for guest in [leg for leg in conversation.legs if leg.player is None or leg.player.is_over]:
             self.end(guest, "platform")
 
     def new_recording(self, leg: Leg, action: Action) -> Recording:
-        """Start to record a leg. Its conversation or its end must end the recording."""
+        """Start to record a leg. The caller must ensure that the leg or its conversation ends the recording."""
         return Recording(str(next(self.ids)), leg, leg.conversation, action, self.clock())
 
     def end_recording(self, recording: Recording) -> None:
-        """End a recording now; its webhook follows later. Does nothing if it has ended before.
+        """End a recording, if it has not ended; its webhook follows.
 
         Source: webhook reference, Record and Transcription.
         """
@@ -278,6 +268,6 @@ class CallControl(ABC):
 
 
 def _format(action: Mapping[str, Any]) -> str:
-    """The audio format. Source: NCCO reference, Record (format): wav is the default for more than two channels."""
+    """Source: NCCO reference, Record (format): wav is the default for more than two channels."""
     written = action.get("format")
     return str(written) if written else "wav" if int(action.get("channels") or 1) > 2 else "mp3"

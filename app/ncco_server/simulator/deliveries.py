@@ -63,16 +63,14 @@ class Deliveries:
                 self._begin(delivery, leg)
 
     def ask(self, delivery: WebhookDelivery, leg: Leg) -> Process[ReplyResult]:
-        """Deliver a webhook whose reply is played. The result of the process is the final reply.
+        """Deliver a webhook whose reply is played; the process results in the final reply.
 
-        The process does not depend on the leg: a hang-up does not cancel the request.
+        A hang-up does not cancel it.
         """
         return self._scheduler.spawn(self._deliver_or_fall_back(delivery, leg))
 
     def _deliver_or_fall_back(self, delivery: WebhookDelivery, leg: Leg) -> Steps[ReplyResult]:
-        """Deliver a webhook; if that fails, request the fallback.
-
-        If both fail, a new call ends, and a running NCCO continues.
+        """If the fallback fails too, a new call ends, and a running NCCO continues.
 
         Source: webhook reference, Fallback.
         """
@@ -121,7 +119,7 @@ class Deliveries:
         return result
 
     def _next_fault(self, delivery: WebhookDelivery) -> NetworkFault:
-        """The faults to add. A fallback gets none, because it must succeed after another delivery has failed."""
+        """A fallback gets no faults, because it must succeed after another delivery has failed."""
         if self._chaos is None or delivery.kind == "fallback" or delivery.skips_chaos:
             return NO_FAULT
         return self._chaos.next_fault(is_awaited=delivery.is_played)
@@ -164,12 +162,11 @@ class Deliveries:
 
 
 def replacement(asking: Process[ReplyResult]) -> Steps[list[dict[str, Any]] | None]:
-    """Wait for the reply; returns the NCCO in it, or None if the current one continues."""
+    """Wait for the reply, and return its NCCO; None if the current one continues."""
     yield from first_of(asking.done)
     return asking.result.ncco if asking.result is not None else None
 
 
 def _resend(request: Request, seconds: float) -> Steps[None]:
-    """Send the same request again, and ignore the reply."""
     yield from pause(seconds)
     yield request

@@ -29,15 +29,12 @@ class Application:
     """An application's settings in the dashboard, and what Vonage does where its documents disagree.
 
     Attributes:
-        answer_url: the URL that is requested for the first NCCO.
         event_url: the URL for all other webhooks that have no URL of their own.
         fallback_url: the URL that is requested if another request for an NCCO fails; "" for none.
         answer_method: also used for the fallback. Source: webhook reference, methods (answer and fallback GET, event
             POST).
-        signature_secret: the account's signature secret; "" to send unsigned webhooks.
-        numbers: the application's numbers. Only these can be used to call phones; () for any number.
-        region_url: the URL of the REST API, as given in webhooks.
-        after_connect: what follows a `connect` whose called party hangs up.
+        signature_secret: "" to send unsigned webhooks.
+        numbers: the only numbers from which phones can be called; () for any number.
     """
 
     answer_url: str
@@ -61,8 +58,8 @@ class NetworkFault:
         late_s: seconds before the webhook is sent; later webhooks may overtake it, unless the call waits for its reply.
         slow_s: how many seconds late the reply is; less than the timeout.
         is_doubled: whether the webhook is repeated `again_s` seconds later; the second reply is ignored.
-        loses_reply: whether the server receives the webhook but its reply is lost, which causes a timeout and a retry.
-        loses_every_reply: whether the retry times out too. Then the fallback is requested, which succeeds.
+        loses_reply: whether the server's reply is lost, which causes a timeout and a retry.
+        loses_every_reply: whether the retry times out too, so that the fallback is requested.
         is_unsigned: whether the first attempt has no signature. Source: webhooks guide (internal signing failure).
     """
 
@@ -104,7 +101,6 @@ class Chaos:
     """Random network faults for each delivery.
 
     Args:
-        seed: seed of the random numbers.
         rate: probability of each kind of fault, from 0 to 1.
         fallback_rate: probability that a delivery that the call waits for loses every reply; if it is more than 0, the
             application needs a fallback URL.
@@ -117,11 +113,6 @@ class Chaos:
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
 
     def next_fault(self, *, is_awaited: bool) -> NetworkFault:
-        """The faults of the next delivery.
-
-        Args:
-            is_awaited: whether the call waits for the delivery's reply.
-        """
         luck = [self._random.random() for _ in range(8)]
         hit = [chance < self._rate for chance in luck]
         loses_every = is_awaited and self._fallback_rate > 0 and self._random.random() < self._fallback_rate
@@ -137,9 +128,9 @@ class Chaos:
 
 
 RETRIED: Final = frozenset({429, 503, 504})
-"""A request is sent again after these statuses. Source: support article 115016024247."""
+"""Source: support article 115016024247."""
 GOOD: Final = range(200, 206)
-"""The statuses of a successful reply. Source: webhooks guide, 200 to 205."""
+"""Source: webhooks guide, 200 to 205."""
 INVALID: Final = "Invalid NCCO."
 BAD_STATUS: Final = "Invalid response code."
 REASONS: Final = {
@@ -148,7 +139,7 @@ REASONS: Final = {
     "closed": "Connection closed.",
     "reset": "Connection reset.",
 }
-"""The `reason` of a fallback request, by failure. It is unverified that a connect timeout has no reason of its own.
+"""The `reason` of a fallback request. It is unverified that a connect timeout has no reason of its own.
 
 Source: webhook reference, Fallback.
 """
@@ -168,9 +159,7 @@ class ReplyResult:
     Attributes:
         ncco: the NCCO to play now; None if the current one continues.
         failure: the `reason` of the fallback request; "" if the reply is valid.
-        is_retried: whether the same request is sent again.
         problem: what is wrong, in one sentence, or "".
-        issues: the errors and warnings of the NCCO.
     """
 
     ncco: list[dict[str, Any]] | None = None
@@ -219,13 +208,7 @@ NOT_RETRIEVED: Final = "failed to retrieve the ncco"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request of a delivery, and the response.
-
-    Attributes:
-        at: when it was sent, in seconds of the clock.
-        result: what the response does.
-        fault: the added faults as text; "" for none.
-    """
+    """A request of a delivery, sent at `at` seconds of the clock, and the response."""
 
     at: float
     request: Request
@@ -240,11 +223,8 @@ class WebhookDelivery:
 
     Attributes:
         kind: answer, onanswer, event, input, notify, record, transcription, transfer, error or fallback.
-        fields: the fields of the webhook.
-        leg: the uuid of the leg that the webhook is about.
         is_played: whether the call waits for the reply, and plays the NCCO in it.
         is_answer: whether the leg has no NCCO yet.
-        skips_chaos: whether the delivery gets no random faults.
         at: when the webhook was due, in seconds of the clock.
         attempts: the requests; the fallback is a separate delivery.
         result: the result of the last attempt; None before the first.
@@ -266,5 +246,4 @@ class WebhookDelivery:
 
     @property
     def ncco(self) -> list[dict[str, Any]] | None:
-        """The NCCO in the reply if it is played, or None."""
         return self.result.ncco if self.result is not None else None

@@ -1,8 +1,4 @@
-"""How long speech and audio last.
-
-The platform documents no durations. These are our own estimates. They are the same in every run, and good enough to
-tell a prompt of four seconds from one of forty.
-"""
+"""How long speech and audio last. The platform documents no durations, so these are our own estimates."""
 
 from __future__ import annotations
 
@@ -18,23 +14,22 @@ WORDS_PER_MINUTE: Final[Mapping[str, float]] = {
     "no": 145, "fi": 105, "pl": 120, "cs": 120, "sk": 120, "hu": 110, "ru": 115, "uk": 115, "tr": 105, "el": 135,
     "ro": 140, "hi": 140, "ar": 110, "he": 120, "id": 125, "vi": 190,
 }  # fmt: skip
-"""Normal speaking rate by language."""
 OTHER_WORDS_PER_MINUTE: Final = 140.0
 CHARACTERS_PER_MINUTE: Final[Mapping[str, float]] = {
     "ja": 330, "cmn": 255, "yue": 255, "zh": 255, "ko": 330, "th": 420,
 }  # fmt: skip
-"""Speaking rate of languages that are written without spaces."""
+"""For languages that are written without spaces."""
 COMMA_S: Final = 0.15
-"""Seconds that a comma adds. Source: NCCO reference, Talk (text): a short pause. Its length is our estimate."""
+"""Source: NCCO reference, Talk (text): a comma adds a short pause. Its length is our estimate."""
 SENTENCE_S: Final = 0.35
 STRENGTHS: Final = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2}
 RATES: Final = {"x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.25, "x-fast": 1.6}
 
 LONGEST_S: Final = 604_800.0
-"""Maximum duration in seconds. No call lasts longer, and durations in an NCCO can be too long for the clock."""
+"""No call lasts longer, and durations in an NCCO can be too long for the clock."""
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d")
-"""A word or a single digit. A digit takes as long as a word, because numbers are read out."""
+"""A single digit takes as long as a word, because numbers are read out."""
 _TIME: Final = re.compile(r"\s*\+?(\d+(?:\.\d+)?|\.\d+)\s*(ms|s)\s*")
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d+)?)%\s*")
 
@@ -54,12 +49,11 @@ class Durations:
     pace: float = 1.0
 
     def talk(self, text: str, language: str = "en-US") -> float:
-        """Seconds that a caller or the synthesis takes to say a text, plain or SSML. At least 0.1."""
+        """Return the seconds that a caller or the synthesis takes to say a text, plain or SSML. At least 0.1."""
         seconds = sum(self._seconds(part, language) for part in _parts(text))
         return max(0.1, round(min(seconds, LONGEST_S), 3))
 
     def stream(self, url: str) -> float:
-        """The length of an audio file in seconds."""
         return self.streams.get(url, self.stream_s)
 
     def _seconds(self, part: tuple[str, float] | float, language: str) -> float:
@@ -71,7 +65,7 @@ class Durations:
 
 
 def repeated(once: float, loop: int) -> float | None:
-    """The duration of a prompt that is played `loop` times, in seconds; None if `loop` is 0, which means forever."""
+    """Return the seconds that a prompt lasts; None if `loop` is 0, which means forever."""
     return round(min(once * min(loop, 10**9), LONGEST_S), 3) if loop else None
 
 
@@ -81,7 +75,7 @@ _BREAK_TIME: Final = re.compile(r"""\btime\s*=\s*["'](\d+(?:\.\d+)?)(ms|s)["']""
 
 
 def plain(text: str) -> str:
-    """A text or SSML as it is read out: without tags and with single spaces."""
+    """Return a text or SSML as it is read out: without tags and with single spaces."""
     return " ".join((html.unescape(_TAG.sub(" ", text)) if "<" in text else text).split())
 
 
@@ -90,7 +84,7 @@ def is_spoken(text: str) -> bool:
 
 
 def longest_pause(text: str) -> float:
-    """The longest silence that `break` tags make in a text, in seconds."""
+    """Return the longest silence that `break` tags make in a text, in seconds."""
     times = (_BREAK_TIME.findall(found[0]) for found in _PAUSES.finditer(text))
     return max((sum(float(time) / (1000 if unit == "ms" else 1) for time, unit in each) for each in times), default=0.0)
 
@@ -103,7 +97,7 @@ def _spoken(text: str, language: str) -> float:
 
 
 def _parts(text: str) -> Iterable[tuple[str, float] | float]:
-    """The parts of a text with their speaking rates, and the pauses in seconds."""
+    """Yield the parts of a text with their speaking rates, and the pauses in seconds."""
     if "<" not in text:
         return [(text, 1.0)]
     try:
@@ -114,7 +108,7 @@ def _parts(text: str) -> Iterable[tuple[str, float] | float]:
 
 
 def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
-    """The parts of SSML, in no particular order. Not recursive, because tags can be nested to any depth."""
+    """The parts are in no particular order. Not recursive, because tags can be nested to any depth."""
     pending = [(root, 1.0)]
     while pending:
         element, rate = pending.pop()
@@ -133,17 +127,13 @@ def _walk(root: ET.Element) -> Iterable[tuple[str, float] | float]:
 
 
 def _break_s(element: ET.Element) -> float:
-    """The length of a break in seconds. The default is a medium pause.
-
-    Source: Text-To-Speech guide, break (time, strength).
-    """
+    """The default is a medium pause. Source: Text-To-Speech guide, break (time, strength)."""
     if found := _TIME.fullmatch(element.get("time", "")):
         return float(found[1]) / (1000 if found[2] == "ms" else 1)
     return STRENGTHS.get(element.get("strength", "medium"), STRENGTHS["medium"])
 
 
 def _rate(element: ET.Element) -> float:
-    """The speaking rate in a prosody element, relative to normal: 2 is twice as fast."""
     written = element.get("rate", "medium")
     if found := _PERCENT.fullmatch(written):
         return max(float(found[1]), 20.0) / 100

@@ -20,10 +20,9 @@ Collected: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Collect input, send it, and return the NCCO in the reply.
+    """After an empty reply, the NCCO continues with the next action.
 
-    After an empty reply, the current NCCO continues with the next action. Source: webhook reference, Input (reply;
-    unverified for input).
+    Source: webhook reference, Input (unverified for input).
     """
     if action.get("mode") == "asynchronous":
         yield from _each_key(playback, action)
@@ -43,7 +42,7 @@ def collect(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Collected]:
-    """Collect keypresses or speech until a key ends the input or the time is up. Keypresses take precedence.
+    """Keypresses take precedence over speech.
 
     Timeouts start at the end of the prompts, and an input for both uses the timeouts of speech (both unverified).
     Source: NCCO reference, DTMF Input Settings, Speech Recognition Settings; webhook reference, Input.
@@ -97,9 +96,9 @@ def _collected(playback: Playback, action: Action, waited: Waited) -> Steps[Coll
 
 
 def _sources(leg: Leg, takes: frozenset[str], speech: Mapping[str, Any]) -> Iterator[tuple[Leg, type[PartyInput]]]:
-    """The legs and kinds of input to collect.
+    """Speech is only collected from the first leg in `uuid`.
 
-    Speech is only collected from the first leg in `uuid`. Source: NCCO reference, Speech Recognition Settings (uuid).
+    Source: NCCO reference, Speech Recognition Settings (uuid).
     """
     if "dtmf" in takes:
         yield leg, PressedKey

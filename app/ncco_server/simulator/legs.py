@@ -30,9 +30,9 @@ from ncco_server.simulator.transcript import (
 )
 
 EndedBy: TypeAlias = Literal["user", "platform"]
-"""Who ended a leg: its own party, or the platform. Source: webhook reference, completed (disconnected_by)."""
+"""Source: webhook reference, completed (disconnected_by)."""
 BETWEEN_KEYS_S: Final = 0.25
-"""Seconds between two keys. Our estimate."""
+"""Our estimate."""
 SURE: Final = 0.9
 """The default confidence of speech."""
 
@@ -42,11 +42,11 @@ class CallIsOver(AppError):
 
 
 class NothingToDecide(AppError):
-    """There is nothing to decide, because no dial waits for a decision."""
+    """No dial waits for a decision."""
 
 
 def ids_of(seed: str) -> Iterator[uuid.UUID]:
-    """An endless series of IDs, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
+    """Yield IDs without end, the same for the same seed. Source: webhook reference, identifiers (opaque)."""
     for count in itertools.count(1):
         yield uuid.UUID(bytes=hashlib.sha256(f"{seed}:{count}".encode()).digest()[:16], version=4)
 
@@ -72,18 +72,9 @@ class Identity:
 
 
 class Leg:
-    """A party's connection.
-
-    The coroutines act as the party, and advance the virtual time of all legs of the platform.
-
-    Args:
-        target: where the leg's status events are sent.
-        root: the leg of the call that dials this leg; None if it is not dialled by a call.
-        scheduler, durations: those of the platform.
-        end: ends a leg, for its party or for the platform.
+    """A party's connection. Its coroutines act as the party, and advance the virtual time of all legs of the platform.
 
     Attributes:
-        conversation: the conversation that the leg is in.
         root: the leg of the call that dialled this leg, or the leg itself if it was not dialled by a call.
         log: the call's webhooks with their replies, including those of legs that the call dialled.
         open: the input, recording or dial that the party can act on, even if a prompt is still playing before an input.
@@ -92,17 +83,11 @@ class Leg:
         player: the process that plays the leg's NCCO; None if the leg has no NCCO of its own.
         processes: the processes that are cancelled when the leg ends, including the player.
         is_transferred: whether a transfer moved the leg to its conversation. Then it only ends with that conversation.
-        dialled: the legs that this leg has dialled, which end with it.
-        recordings: the recordings that end with the leg.
         status: the leg's status in the REST API. Source: Voice API specification, status of a call.
-        is_muted, is_earmuffed: whether others cannot hear this leg, and whether it cannot hear them, as set by the REST
-            API; `is_muted` is None if the NCCO decides.
-        decision, decided: the behaviour that `decide` set, and the signal that fires then.
-        listeners: the queues that collect the party's input, each with the type of input.
+        is_muted: whether others cannot hear this leg, as set by the REST API; None if the NCCO decides.
+        is_earmuffed: whether this leg cannot hear others, as set by the REST API.
         performed: for a root, the NCCO actions that its call has performed, as written and in order.
         problem: why the leg could not be dialled, or "".
-        declined: fires when the party declines the call.
-        over: fires when the leg ends.
     """
 
     def __init__(
@@ -183,12 +168,11 @@ class Leg:
         return len(self._heard)
 
     def heard_since(self, first: int) -> tuple[Heard, ...]:
-        """The entries of the transcript, starting at index `first`."""
         zero_ms = self.zero_ms
         return tuple([replace(heard, at=(ms - zero_ms) / 1000) for ms, heard in self._heard[first:]])
 
     def note(self, kind: HeardKind, text: str = "", seconds: float | None = 0.0, action: Action | None = None) -> int:
-        """Add what the party hears or does now to the transcript; returns the index of the entry."""
+        """Add what the party hears or does now to the transcript, and return the index of the entry."""
         self._heard.append((self.clock.ms, Heard(0, self.uuid, kind, text, seconds, action=action)))
         return len(self._heard) - 1
 
@@ -214,7 +198,7 @@ class Leg:
             self.dispatch(PressedKey(digit))
 
     def speaking(self, seconds: float, results: Sequence[Mapping[str, str]], error: str = "") -> Steps[None]:
-        """Say something, as the party of this leg. `results` are the recognised texts, best first."""
+        """`results` are the recognised texts, best first."""
         text = results[0]["text"] if results else ""
         self.note("spoke", text, seconds)
         self.conversation.relay_speech(self, text, seconds)
@@ -284,7 +268,7 @@ class Leg:
             await self.scheduler.advance(lambda: self.open is not waited or self.is_over)
 
     async def decide(self, behaviour: Behaviour) -> None:
-        """Set the behaviour of the party that is being dialled. Raises NothingToDecide if no dial waits."""
+        """Set the behaviour of the party that is being dialled. Raises NothingToDecide."""
         if self.open is None or self.open.kind != "dial":
             raise NothingToDecide("no dial waits for a decision; `Parties(other=None)` makes dials wait")
         self.waited = None
@@ -318,11 +302,7 @@ class Leg:
 
 
 class InputQueue:
-    """Collects parties' inputs in order while it is open. Open it with `with`.
-
-    Args:
-        sources: pairs of a leg and a type of input to collect.
-    """
+    """Collects inputs of the given types from the given legs, in order, while it is open. Open it with `with`."""
 
     def __init__(self, *sources: tuple[Leg, type[PartyInput]]) -> None:
         self._sources = sources
@@ -355,12 +335,7 @@ NO_SETTINGS: Final[Mapping[str, Any]] = {}
 
 @dataclass(eq=False, slots=True)
 class Sound:
-    """A sound that is being played to a conversation.
-
-    Attributes:
-        kind, text, seconds, action: as in `Heard`.
-        hearers: the legs that hear the sound, each with the index of the entry in its transcript.
-    """
+    """A sound that is being played to a conversation; `hearers` has the index of its entry in each leg's transcript."""
 
     conversation: SimulatedConversation
     kind: HeardKind
@@ -388,14 +363,12 @@ class SimulatedConversation:
     """One conversation.
 
     Attributes:
-        uuid: its conversation_uuid.
         name: the name of a named conversation; "" for the conversation of a call.
-        legs: the legs in the conversation, in the order in which they joined, each with the action that added it.
+        legs: the legs in the order in which they joined, each with the action that added it.
         started: fires when a named conversation starts and its parties hear each other.
         controller: the leg whose NCCO is played in it; None for a named conversation.
         moderators: the legs that end it when they leave.
         over: fires when a named conversation ends for everyone.
-        sounds: the sounds that are being played.
     """
 
     def __init__(self, uuid: str, name: str = "") -> None:
@@ -417,7 +390,6 @@ class SimulatedConversation:
             sound.reach(leg)
 
     def leave(self, leg: Leg) -> None:
-        """Remove a leg, if it is in the conversation."""
         if self.legs.pop(leg, None) is not None:
             for sound in self.sounds:
                 sound.leave(leg)
@@ -431,7 +403,7 @@ class SimulatedConversation:
         return sound
 
     def relay_speech(self, speaker: Leg, text: str, seconds: float) -> None:
-        """Let the legs that can hear the speaker hear the text. Before a named conversation starts, nobody can."""
+        """Before a named conversation starts, nobody hears the speaker."""
         if self.name and not self.started.is_fired:
             return
         for listener in self.legs:
@@ -439,10 +411,7 @@ class SimulatedConversation:
                 listener.note("voice", text, seconds)
 
     def _hears(self, listener: Leg, speaker: Leg) -> bool:
-        """Whether one leg hears another. Both sides must allow it.
-
-        Source: NCCO reference, Conversation (canSpeak, canHear, mute).
-        """
+        """Both sides must allow it. Source: NCCO reference, Conversation (canSpeak, canHear, mute)."""
         speaks = self.legs[speaker]
         hears = self.legs[listener]
         is_muted = str(speaks.get("mute", "")).lower() == "true" if speaker.is_muted is None else speaker.is_muted
@@ -454,12 +423,9 @@ class SimulatedConversation:
 
 @dataclass(eq=False, slots=True)
 class Recording:
-    """A recording, in progress or finished.
+    """A recording; `ended` is None while it is in progress.
 
-    Attributes:
-        leg: the recorded leg.
-        action: the record or conversation action that started it.
-        begun, ended: when the recording began and ended; `ended` is None while it is in progress.
+    `action` is the record or conversation action that started it.
     """
 
     uuid: str

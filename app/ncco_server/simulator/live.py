@@ -14,11 +14,9 @@ from ncco_server.simulator.servers import Request, Response
 
 
 class LiveScheduler(Scheduler):
-    """Lets virtual time follow real time. Several calls can wait for replies at the same time.
+    """Lets virtual time follow real time at `speed` virtual seconds per real second.
 
-    Args:
-        clock, ask: as in `Scheduler`.
-        speed: virtual seconds per real second.
+    Several calls can wait for replies.
     """
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]], speed: float = 1.0) -> None:

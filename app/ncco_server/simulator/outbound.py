@@ -35,11 +35,11 @@ class OutboundCall:
 
 
 def run(platform: CallControl, leg: Leg, call: OutboundCall) -> Steps[None]:
-    """Ring, play the NCCO to the person who answers, then end the leg.
+    """The status events come before the answer webhook.
 
-    The status events come before the answer webhook. Two things are unverified: that synchronous machine detection
-    delays the answer webhook, and that an NCCO in the reply to a detection event replaces the current one. Source:
-    webhook reference, Answer (live timing) and Machine detection.
+    Two things are unverified: that synchronous machine detection delays the answer webhook, and that an NCCO in the
+    reply to a detection event replaces the current one. Source: webhook reference, Answer (live timing) and Machine
+    detection.
     """
     platform.send_status(leg, "started")
     platform.send_status(leg, "ringing")
@@ -80,6 +80,6 @@ def _detect_and_play(platform: CallControl, leg: Leg, call: OutboundCall, behavi
 
 
 def _end_at_the_limit(leg: Leg, seconds: float) -> Steps[None]:
-    """End the leg after its maximum length. Source: Voice API specification, length_timer."""
+    """Source: Voice API specification, length_timer."""
     yield from first_of(within=seconds)
     leg.end("platform")

@@ -10,7 +10,7 @@ Outcome: TypeAlias = Literal[
     "answered", "completed", "human", "machine", "beep", "disconnected",
     "busy", "timeout", "unanswered", "rejected", "failed",
 ]  # fmt: skip
-"""The result of a dial. `answered` and `completed` mean the same; `beep` is a machine that beeps."""
+"""`answered` and `completed` mean the same; `beep` is a machine that beeps."""
 
 UNSPECIFIC: Final = frozenset({"answered", "completed"})
 """Outcomes that do not imply a machine detection result: a person is detected, unless they hang up first."""
@@ -25,10 +25,10 @@ DETAILS: Final[Mapping[str, tuple[str | None, int | None]]] = {
 """Outcomes that are failures, with their `detail` and `sip_code`. Source: webhook reference, Call status events."""
 
 AfterConnect: TypeAlias = Literal["continues", "ends"]
-"""What follows if a party that was connected to the caller hangs up: the caller's next action, or the end of the call.
+"""What follows if a connected party hangs up. Unverified, because Vonage's sources disagree.
 
-Unverified, because Vonage's sources disagree. `continues`: NCCO reference, Connect (the next action is processed).
-`ends`: contact centre tutorial (with one leg left, the call is completed).
+`continues`: NCCO reference, Connect (the next action is processed). `ends`: contact centre tutorial (with one leg
+left, the call is completed).
 """
 
 ENDLESS: Final = float("inf")
@@ -47,7 +47,6 @@ class Behaviour:
     """What a called party does.
 
     Attributes:
-        outcome: the result of the dial.
         rings_s: seconds of ringing before the outcome; if that is more than the connect's `timeout`, the outcome is a
             timeout.
         talks_s: seconds from being connected until one party hangs up, or `ENDLESS` to wait for `hang_up`; if machine
@@ -84,7 +83,7 @@ class Parties:
     _dials: dict[str, int] = field(default_factory=dict)
 
     def next_dial(self, address: str) -> Behaviour | None:
-        """What the party does when this address is dialled next; None if the dial waits for `Leg.decide`."""
+        """None if the dial waits for `Leg.decide`."""
         found = self.known.get(address, self.other)
         if found is None or isinstance(found, Behaviour):
             return found
@@ -94,7 +93,7 @@ class Parties:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """The address in an endpoint: number, user, URI or extension. Source: NCCO reference, Endpoint types."""
+    """Return the number, user, URI or extension. Source: NCCO reference, Endpoint types."""
     match endpoint["type"]:
         case "phone":
             return str(endpoint["number"]).removeprefix("+")  # the platform knows digits only (unverified)

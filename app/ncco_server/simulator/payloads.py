@@ -17,27 +17,25 @@ RATE_EUR: Final = 0.0039
 """The price per minute. Only its format matters."""
 NETWORK: Final = "GB-FIXED"
 WITHOUT_HEADERS: Final = frozenset({"busy", "cancelled", "unanswered", "timeout", "rejected", "human", "machine"})
-"""Statuses that have no `headers` in the samples of the webhook reference."""
+"""Source: the samples of the webhook reference."""
 
 
 def stamp(moment: datetime) -> str:
-    """Format a time as ISO 8601, with milliseconds and Z."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
 def whole_seconds(moment: datetime, zone: str = ".000Z") -> str:
-    """Format a time in whole seconds, as in `start_time` and `end_time`."""
+    """Format a time as in `start_time` and `end_time`."""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{zone}"
 
 
 def of_leg(leg: Leg) -> Fields:
-    """The fields about a leg that most webhooks have."""
     identity = leg.identity
     return {"from": identity.from_, "to": identity.to, "uuid": leg.uuid, "conversation_uuid": leg.conversation.uuid}
 
 
 def answer(leg: Leg, region_url: str) -> Fields:
-    """The fields of an answer webhook, in the order of real requests. Source: webhook reference, Answer."""
+    """The fields are in the order of real requests. Source: webhook reference, Answer."""
     identity = leg.identity
     fields: Fields = {"to": identity.to, "endpoint_type": identity.endpoint_type}
     fields |= {"from_user": identity.from_user} if identity.from_user else {"from": identity.from_}
@@ -51,15 +49,12 @@ def answer(leg: Leg, region_url: str) -> Fields:
 
 
 def fallback(fields: Mapping[str, Any], url: str, kind: str, reason: str) -> Fields:
-    """The fields of a fallback webhook. `kind` is `answer` or `event`. Source: webhook reference, Fallback."""
+    """`kind` is `answer` or `event`. Source: webhook reference, Fallback."""
     return {"reason": reason, "original_request": {"url": url, "type": kind}, **fields}
 
 
 def status(leg: Leg, name: str, **extra: Any) -> Fields:
-    """The fields of a status event.
-
-    Source: webhook reference, Call status events; WebSocket guide (WebSocket legs have no direction).
-    """
+    """Source: webhook reference, Call status events; WebSocket guide (WebSocket legs have no direction)."""
     is_socket = leg.identity.endpoint_type == "websocket"
     fields: Fields = {}
     if name not in WITHOUT_HEADERS or is_socket:
@@ -77,7 +72,7 @@ def status(leg: Leg, name: str, **extra: Any) -> Fields:
 
 
 def completed(leg: Leg) -> Fields:
-    """The last event of a leg. Source: webhook reference, Call status events (completed)."""
+    """Source: webhook reference, Call status events (completed)."""
     end_ms = leg.clock.ms if leg.ended_ms is None else leg.ended_ms
     start_ms = end_ms if leg.answered_ms is None else leg.answered_ms
     seconds = (end_ms - start_ms) / 1000
@@ -96,20 +91,17 @@ def completed(leg: Leg) -> Fields:
 
 
 def collected(leg: Leg, parts: Mapping[str, Any]) -> Fields:
-    """The fields of an input webhook: `parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous.
-
-    Source: webhook reference, Input.
-    """
+    """`parts` is `dtmf` and `speech`, or only `dtmf` if the input is asynchronous. Source: webhook reference, Input."""
     return {**parts} | of_leg(leg) | {"timestamp": stamp(leg.clock())}
 
 
 def notify(leg: Leg, payload: object) -> Fields:
-    """The fields of a notify webhook, with a nested payload and no leg. Source: webhook reference, Notify."""
+    """The payload is nested, and no leg is named. Source: webhook reference, Notify."""
     return {"payload": payload, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def transfer(leg: Leg, left: str) -> Fields:
-    """The fields of a transfer webhook. `left` is the uuid of the former conversation.
+    """`left` is the uuid of the former conversation.
 
     Source: webhook reference, Transfer; `type` as in real requests.
     """
@@ -118,12 +110,12 @@ def transfer(leg: Leg, left: str) -> Fields:
 
 
 def error(leg: Leg, reason: str) -> Fields:
-    """The fields of an error event. Source: webhook reference, Error."""
+    """Source: webhook reference, Error."""
     return {"reason": reason, "conversation_uuid": leg.conversation.uuid, "timestamp": stamp(leg.clock())}
 
 
 def record(recording: Recording, url: str, size: int) -> Fields:
-    """The fields of a record webhook. `size` is in bytes. Source: webhook reference, Record."""
+    """`size` is in bytes. Source: webhook reference, Record."""
     return {
         "start_time": whole_seconds(recording.begun, "Z"),
         "recording_url": url,
@@ -136,7 +128,7 @@ def record(recording: Recording, url: str, size: int) -> Fields:
 
 
 def transcription(recording: Recording, url: str) -> Fields:
-    """The fields of a transcription webhook, which has no timestamp. Source: webhook reference, Transcription."""
+    """There is no timestamp. Source: webhook reference, Transcription."""
     return {
         "conversation_uuid": recording.conversation.uuid,
         "type": "record",

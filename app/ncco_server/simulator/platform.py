@@ -118,10 +118,9 @@ class Vonage(CallControl):
         return leg
 
     def _answer(self, leg: Leg) -> Steps[None]:
-        """Request the first NCCO and play it.
+        """A valid reply answers the call; if the fallback returns no NCCO either, the call ends.
 
-        Source: webhook reference, Answer: a valid reply answers the call; if the fallback returns no NCCO either, the
-        call ends.
+        Source: webhook reference, Answer.
         """
         own = self.application
         self.send_status(leg, "started")

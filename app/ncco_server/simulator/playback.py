@@ -15,10 +15,7 @@ from ncco_server.simulator.transcript import Action, HeardKind, Ncco, PartyInput
 class Playback:
     """An NCCO that is being played for a leg, and its prompts.
 
-    Attributes:
-        leg: the leg that plays the NCCO.
-        allows_barge_in: whether prompts can be interrupted. This is so from the first prompt with `bargeIn` until the
-            next input.
+    Prompts can be interrupted (`allows_barge_in`) from the first prompt with `bargeIn` until the next input.
     """
 
     def __init__(self, platform: CallControl, leg: Leg) -> None:
@@ -29,7 +26,7 @@ class Playback:
         self._prompt_process: Process[None] | None = None
 
     def load(self, ncco: Ncco) -> deque[tuple[Action, Action]]:
-        """Stop the prompts of the previous NCCO; returns the new actions, each in normal form and as written.
+        """Stop the prompts of the previous NCCO, and return the new actions, each in normal form and as written.
 
         In normal form, numbers are not text, and single values are arrays.
         """
@@ -58,7 +55,7 @@ class Playback:
             yield from self._play_prompt(self._queued.popleft())
 
     def _play_prompt(self, action: Action) -> Steps[None]:
-        """Play one prompt. Source: NCCO reference, Talk and Stream (loop): 1 by default, and 0 repeats forever."""
+        """`loop` is 1 by default, and 0 repeats forever. Source: NCCO reference, Talk and Stream (loop)."""
         durations = self.platform.durations
         kind: HeardKind = "talk" if action["action"] == "talk" else "stream"
         if kind == "talk":
@@ -75,7 +72,7 @@ class Playback:
             sound.stop()
 
     def play_until(self, queue: InputQueue) -> Steps[PartyInput | None]:
-        """Play the prompts that have started until the party acts; returns its input, or None if all have finished."""
+        """Play the prompts that have started until the party acts; None if all of them have finished before."""
         self.allows_barge_in = False
         given: PartyInput | None = yield from queue.take(within=None, unless=self.prompts_over)
         self.silence()

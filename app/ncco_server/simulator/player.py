@@ -18,7 +18,7 @@ from ncco_server.simulator.transcript import Action, Ncco, PressedKey, Speech, W
 Perform: TypeAlias = Callable[[Playback, Action], Steps[Ncco | None]]
 
 BEEP_S: Final = 0.5
-"""Length of the beep in seconds. Our estimate."""
+"""Our estimate."""
 CONDITIONS: Final = ("endOnSilence", "timeOut", "endOnKey")
 
 
@@ -39,10 +39,7 @@ def play(playback: Playback, ncco: Ncco) -> Steps[None]:
 
 
 def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
-    """Send the payload. An NCCO in the reply replaces the current one. Without one, the current NCCO continues.
-
-    Source: NCCO reference, Notify.
-    """
+    """An NCCO in the reply replaces the current one. Source: NCCO reference, Notify."""
     leg = playback.leg
     platform = playback.platform
     fields = payloads.notify(leg, action["payload"])
@@ -50,7 +47,7 @@ def notify(playback: Playback, action: Action) -> Steps[Ncco | None]:
 
 
 def wait(_: Playback, action: Action) -> Steps[None]:
-    """Pause, by default for 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
+    """The default is 10 seconds. A value outside 0.1 to 7200 becomes the nearest limit.
 
     Source: NCCO reference, Wait.
     """
@@ -60,7 +57,7 @@ def wait(_: Playback, action: Action) -> Steps[None]:
 
 
 def record(playback: Playback, action: Action) -> Steps[None]:
-    """Record until an end condition is met. Without one, record until the call ends, while the NCCO continues.
+    """Without an end condition, the recording lasts until the call ends, while the NCCO continues.
 
     Source: NCCO reference, Record; its introduction says that the NCCO waits for the condition, but its table of
     actions says that it does not.
@@ -82,7 +79,6 @@ def record(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _until_over(playback: Playback, action: Action, recording: Recording) -> Steps[None]:
-    """Wait for the first end condition (silence, a key, or the maximum duration), then end the recording."""
     clock = playback.platform.clock
     leg = playback.leg
     silence = action.get("endOnSilence")
@@ -102,10 +98,9 @@ def _until_over(playback: Playback, action: Action, recording: Recording) -> Ste
 
 
 def converse(playback: Playback, action: Action) -> Steps[None]:
-    """Move the leg into the named conversation. When that ends, the NCCO continues (unverified).
+    """Recording starts when a moderator joins; in a standard conversation, when anybody joins.
 
-    Recording starts when a moderator joins; in a standard conversation, when anybody joins. Source: NCCO reference,
-    Conversation (record).
+    When the conversation ends, the NCCO continues (unverified). Source: NCCO reference, Conversation (record).
     """
     platform = playback.platform
     leg = playback.leg
@@ -125,10 +120,7 @@ def converse(playback: Playback, action: Action) -> Steps[None]:
 
 
 def _on_hold(leg: Leg, conversation: SimulatedConversation, action: Action) -> Steps[None]:
-    """Wait for the conversation to start, with hold music if the action has any.
-
-    Source: NCCO reference, Conversation (musicOnHoldUrl).
-    """
+    """Source: NCCO reference, Conversation (musicOnHoldUrl)."""
     if conversation.started.is_fired:
         return
     music = action.get("musicOnHoldUrl")

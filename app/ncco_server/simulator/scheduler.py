@@ -21,9 +21,7 @@ from ncco_server.simulator.servers import Request, Response
 T = TypeVar("T")
 
 LONGEST_MS: Final = 24 * 3600 * 1000
-"""How far time advances by default, in milliseconds; no call lasts longer. Source: Voice API specification,
-length_timer (maximum).
-"""
+"""How far time advances by default; no call lasts longer. Source: Voice API specification, length_timer (maximum)."""
 
 MOST_STEPS: Final = 20_000
 """Maximum number of process steps at one moment of virtual time; more steps raise NoProgress."""
@@ -72,7 +70,7 @@ def pause(seconds: float) -> Steps[None]:
 
 
 def first_of(*signals: Signal, within: float | None = None) -> Steps[Signal | None]:
-    """Wait for the first of several signals; returns the signal, or None after `within` seconds."""
+    """Wait for the first of several signals, and return it; None after `within` seconds."""
     found: Signal | None = yield Until(signals, None if within is None else milliseconds(max(within, 0.0)))
     return found
 
@@ -104,7 +102,7 @@ class Process(Generic[T]):
             self._close()
 
     def step(self, value: object) -> Command | None:
-        """Resume the process; returns what it waits for next, or None if it is over."""
+        """Resume the process, and return what it waits for next; None if it is over."""
         self.turn += 1
         self._is_running = True
         try:
@@ -128,12 +126,7 @@ class Process(Generic[T]):
 
 
 class Scheduler:
-    """Runs processes in order of virtual time, and in the order in which they became ready.
-
-    Args:
-        clock: the clock, which only the scheduler advances.
-        ask: sends a request.
-    """
+    """Runs processes in order of virtual time, and in the order in which they became ready."""
 
     def __init__(self, clock: VirtualClock, ask: Callable[[Request], Awaitable[Response]]) -> None:
         self.clock = clock
@@ -151,9 +144,7 @@ class Scheduler:
     async def advance(
         self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
     ) -> None:
-        """Advance virtual time until `stop` returns true.
-
-        Everything that is due now happens before `stop` is called.
+        """Advance virtual time until `stop` returns true. Everything that is due now happens before `stop` is called.
 
         Args:
             stop: returns whether to stop.
@@ -175,7 +166,6 @@ class Scheduler:
             await self._settle()
 
     def next_moment(self) -> int | None:
-        """The time of the next event; None if there is none."""
         while self._timers and self._timers[0][2].turn != self._timers[0][3]:
             heapq.heappop(self._timers)
         return self._timers[0][0] if self._timers else None
@@ -207,7 +197,7 @@ class Scheduler:
                 self._at(command.ms, process, turn, None)
 
     async def _request(self, process: Process[Any], request: Request) -> None:
-        """Send a request, and resume the process after the virtual time that it took."""
+        """Resume the process after the virtual time that the request took."""
         await asyncio.sleep(0)  # so that other tasks, time limits and Ctrl-C get a turn too
         turn = process.turn
         response = await self._ask(request)

@@ -49,7 +49,7 @@ class Response:
     """The result of a request.
 
     Attributes:
-        status: the HTTP status; 0 if there was no response.
+        status: 0 if there was no response.
         headers: by lower-case name.
         seconds: the virtual time that the server took.
         failure: why there was no response, or "".
@@ -74,15 +74,12 @@ class Server(Protocol):
 
 
 async def ask_in_time(server: Server, request: Request) -> Response:
-    """Send a request. A response that comes too late becomes a timeout."""
+    """A response that comes too late becomes a timeout."""
     return in_time(request, await server.deliver(request))
 
 
 def in_time(request: Request, response: Response) -> Response:
-    """The response, or a timeout if it took too long.
-
-    Source: delivery rules, connection and socket time-out.
-    """
+    """Source: delivery rules, connection and socket time-out."""
     if response.failure == "connect timeout":
         return replace(response, seconds=request.connect_s)
     if response.seconds <= request.answer_s and response.failure != "timeout":
@@ -96,7 +93,7 @@ def compact_json(value: object) -> str:
 
 
 def with_query(url: str, fields: Mapping[str, Any]) -> str:
-    """The URL of a GET with these fields. A nested value becomes a JSON parameter. Nulls are left out (unverified).
+    """A nested value becomes a JSON parameter. Nulls are left out (unverified).
 
     Source: webhook reference, the two kinds of request (GET).
     """
@@ -107,7 +104,7 @@ def with_query(url: str, fields: Mapping[str, Any]) -> str:
 
 
 def payload_hash(method: Method, url: str, body: bytes) -> str:
-    """The claim `payload_hash`: a hash of a POST's raw body, or of a GET's query as compact JSON in URL order.
+    """Hash a POST's raw body, or a GET's query as compact JSON in URL order.
 
     It is not documented whether non-ASCII letters are escaped in this JSON; here they are not.
     """
@@ -116,14 +113,10 @@ def payload_hash(method: Method, url: str, body: bytes) -> str:
 
 
 def authorization(secret: str, issued_at: datetime, jti: str, hashed: str, **accounts: str) -> Mapping[str, str]:
-    """The `Authorization` header of a signed webhook.
+    """Sign the `Authorization` header with the account's signature secret.
 
-    Args:
-        secret: the account's signature secret.
-        issued_at: the current time of the server's clock.
-        jti: the ID of this token.
-        hashed: the result of `payload_hash`.
-        accounts: `api_key` and `application_id`; empty ones are left out.
+    `issued_at` is the time of the server's clock, `hashed` the result of `payload_hash`, and `accounts` are `api_key`
+    and `application_id`; empty ones are left out.
     """
     claims: dict[str, object] = {"iat": int(issued_at.timestamp()), "jti": jti, "iss": "Vonage", "payload_hash": hashed}
     claims |= {name: value for name, value in accounts.items() if value}
@@ -138,7 +131,7 @@ class HttpServer:
     request takes no virtual time.
 
     Args:
-        transport: an httpx transport; None for the network.
+        transport: None for the network.
         patience_s: time limit of a request in real seconds; None for the request's own limits.
 
     Attributes:
@@ -188,10 +181,7 @@ class HttpServer:
 class AsgiServer(HttpServer):
     """Any ASGI application in this process. This class does not start or stop it.
 
-    Args:
-        app: the application.
-        clock: the virtual clock, which the application should use too.
-        patience_s: time limit of a request in real seconds.
+    `patience_s` is the time limit of a request in real seconds. The application should use the virtual clock too.
     """
 
     def __init__(self, app: App, clock: VirtualClock, patience_s: float = 10.0) -> None:

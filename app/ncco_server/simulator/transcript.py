@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 Action: TypeAlias = dict[str, Any]
-"""An action of an NCCO."""
 Ncco: TypeAlias = list[Action]
 HeardKind: TypeAlias = Literal[
     "ringing", "talk", "stream", "tone", "music", "beep", "keys", "joined", "left", "voice", "pressed", "spoke",
     "hung up", "ended",
 ]  # fmt: skip
-"""ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
+"""What the kinds mean that do not explain themselves.
+
+ringing: the number that was dialled is ringing. tone: a ringback tone. music: hold music of a conversation that has
 not started. keys: DTMF tones sent to this party. joined, left: another party joined or left. voice: another party
 speaks. pressed, spoke, hung up: this party pressed a key, spoke or hung up. ended: the platform hung up.
 """
@@ -26,7 +27,6 @@ class Heard:
     Attributes:
         at: seconds since the call was answered; negative before that.
         leg: the uuid of the leg.
-        kind: what happened.
         text: the spoken text, the URL of a file, a number or keys.
         seconds: the duration, as planned or until the sound was cut; None for an endless sound that is still playing.
         is_cut: whether a prompt was interrupted by a key, speech or a hang-up.
@@ -74,7 +74,6 @@ class Waited:
     Attributes:
         kind: `input`: keys or speech, while nothing is being played. `record`: silence or a key that ends the
             recording. `dial`: the outcome of a dial (`Leg.decide`).
-        action: the NCCO action that is waiting.
         takes: for an input, `dtmf`, `speech` or both.
         address: for a dial, the dialled number, user, URI or extension.
     """
@@ -105,7 +104,7 @@ class CallMoment:
         kind: `input`, `record`, `dial`: the call waits for the party; see `Waited`. `until`: the given time is reached.
             `idle`: nothing happens until somebody acts (an endless loop, a conversation), or a day has passed without
             waiting for the caller. `end`: the call is over.
-        waited: what the call waits for; None for `until`, `idle` and `end`.
+        waited: None for `until`, `idle` and `end`.
     """
 
     at: float

@@ -90,7 +90,7 @@ _LATER: Final = {
     }.items()
     for name in names.split()
 }
-"""The names of what most servers do not need, each with its module, which is imported when the name is first used."""
+"""What most servers do not need: the name, and its module, which is imported when the name is first used."""
 
 __all__ = [
     "ANY_CALL",
@@ -178,11 +178,10 @@ def __getattr__(name: str) -> Any:
 
 
 def open_store(url: str) -> Store:
-    """Make the store for a database URL, without opening it.
+    """Make the store for a database URL, without opening it. Raises ValueError, with the fix in its message.
 
-    `sqlite:///` is followed by a path relative to the working directory, or by a fourth slash and an absolute path. The
-    path is taken literally: there are no escapes or options. `postgresql://` and `postgres://` are described in
-    `read_address`. `memory://` stores calls until the process ends. Raises ValueError, with the fix in its message.
+    The path after `sqlite:///` is taken literally: there are no escapes or options. `memory://` stores calls until the
+    process ends.
     """
     scheme, found, rest = url.strip().partition("://")
     if not found:
@@ -201,7 +200,6 @@ def open_store(url: str) -> Store:
 
 
 def _postgres(url: str) -> Database:
-    """Make a PostgreSQL database. Raises ValueError if the driver is not installed."""
     address = read_address(url)
     try:
         module = import_module("ncco_server.store.postgres")

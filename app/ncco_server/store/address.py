@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, u
 EXAMPLE: Final = "postgresql://ncco:password@db.example.com/ncco"
 
 POOLER: Final = "pooler"
-"""Our own URL option: `pooler=transaction` means that connections go through a pooler in transaction mode."""
+"""Our own URL option: `pooler=transaction` means a pooler in transaction mode."""
 
 _OPTIONS: Final = (
     "application_name",
@@ -31,7 +31,7 @@ class Address:
     """The address of a PostgreSQL database.
 
     Attributes:
-        dsn: the driver's connection string; never printed, because it contains the password.
+        dsn: for the driver; never printed, because it contains the password.
         label: the URL without user, password and options, for messages.
         is_pooled: whether a pooler may run each transaction on a different connection.
     """
@@ -44,9 +44,8 @@ class Address:
 def read_address(url: str) -> Address:
     """Read `postgresql://user:password@host:port/database?sslmode=require`.
 
-    `postgres://` also works. Separate several hosts with commas; use `?host=` for the folder of a Unix socket. Missing
-    parts come from libpq's environment variables (PGUSER, PGPASSWORD, ...). Raises ValueError, whose message contains
-    the fix but not the password.
+    Several hosts are separated by commas; `?host=` names the folder of a Unix socket. Missing parts come from libpq's
+    environment variables (PGUSER, PGPASSWORD, ...). Raises ValueError with the fix, but without the password.
     """
     parts = _split(url)
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
@@ -79,7 +78,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _port_of(host: str) -> str | None:
-    """The port of a host, as text; None if there is no colon. The host may be an IPv6 address in brackets."""
+    """The port of a host, which may be an IPv6 address in brackets; None if there is no colon."""
     _, found, port = host.rpartition("]")[2].rpartition(":")
     return port if found else None
 

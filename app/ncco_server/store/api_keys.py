@@ -1,8 +1,4 @@
-"""API keys of the programs that may request calls, or use rows of tables. Only hashes of the keys are stored.
-
-A plain hash is enough, because a key is 32 random bytes. The table of keys is an addition to the schema
-(`ncco_server.store.migrations`).
-"""
+"""API keys of the programs that may request calls. Hashes are stored: a plain one of 32 random bytes is enough."""
 
 from __future__ import annotations
 
@@ -31,13 +27,7 @@ READ: Final = ":read"
 
 
 class ApiKeyRow(NamedTuple):
-    """An API key.
-
-    Attributes:
-        flows: the flows that it may place calls with.
-        created_at: milliseconds since 1970.
-        tables: the tables whose rows it may change, or only read (`customers:read`).
-    """
+    """A key, the flows that it may place calls with, and when it was created (milliseconds since 1970)."""
 
     name: str
     flows: tuple[str, ...]
@@ -63,17 +53,15 @@ class ApiKeys:
         yield _INSERT, (hash_of(key), row.name, ",".join(row.flows), row.created_at, ",".join(row.tables))
 
     async def find(self, key: str) -> ApiKeyRow | None:
-        """Find a key; None if it does not exist. The lookup uses a hash, so the keys themselves are never compared."""
         rows = await self.database.read(_SELECT, hash_of(key))
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """All keys, sorted by name; the keys of one name are sorted from oldest to newest."""
+        """Return all keys by name, from oldest to newest."""
         return list(map(_row, await self.database.read(_SELECT_ALL)))
 
     @in_one_transaction
     def remove(self, name: str, *, keeps_newest: bool = False) -> Work[int]:
-        """Remove all keys of a name, or all but the newest; returns how many."""
         return len((yield _DELETE_OLD if keeps_newest else _DELETE, (name,)))
 
 

@@ -15,7 +15,7 @@ SELECT_FIRST_REVISION: Final = Sql("SELECT min(created_at) FROM revisions")
 
 
 class BackupRow(NamedTuple):
-    """A backup: the time of its data in milliseconds since 1970, and the size of its file in bytes."""
+    """The last backup: the time of its data in milliseconds since 1970, and the size of its file."""
 
     made_at: int
     bytes: int
@@ -28,12 +28,11 @@ class Backups:
         self.database = database
 
     async def last(self) -> BackupRow | None:
-        """The last backup; None if none was recorded."""
         rows = await self.database.read(SELECT)
         return BackupRow(*rows[0]) if rows else None
 
     async def first_data_at(self) -> int | None:
-        """When the oldest stored revision of a flow was stored, in milliseconds since 1970; no call is older."""
+        """When the oldest revision of a flow was stored, in milliseconds since 1970; no call is older."""
         rows = await self.database.read(SELECT_FIRST_REVISION)
         created_at: int | None = rows[0][0]
         return created_at

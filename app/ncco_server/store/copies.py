@@ -1,7 +1,4 @@
-"""Copies a database for a backup. The copy is always a SQLite file.
-
-A copy is a snapshot. It leaves out the console sessions of version 0.2, so a restore logs nobody in.
-"""
+"""Copies a database for a backup: a snapshot in a SQLite file."""
 
 from __future__ import annotations
 
@@ -18,25 +15,19 @@ from ncco_server.store.migrations import upgrade
 from ncco_server.store.tables import ADDITIONS_TABLE, PROBES_TABLE, RETENTION_TABLE, TABLES, VERSION_TABLE
 
 WAIT_MS: Final = 5_000
-"""How long to wait while another process writes, in milliseconds."""
 
 COPIED: Final = tuple(name for name in TABLES if name not in (VERSION_TABLE, ADDITIONS_TABLE, PROBES_TABLE))
-"""The tables that are copied between SQLite and PostgreSQL. A table comes before the tables that refer to it."""
+"""A table comes before the tables that refer to it."""
 
 SESSIONS_OF_0_2: Final = "ncco_console_sessions"
-"""If hosts of version 0.2 share the database, this table contains their console sessions."""
+"""The console sessions of version 0.2, which a copy leaves out, so that a restore logs nobody in."""
 _CURE: Final = "take another backup"
 IN_USE: Final = "stop every server, console and `ncco` command that uses it"
 
 
 @contextmanager
 def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open a copy, a single file without a write-ahead log. Commits to disk at the end. Raises StoreError.
-
-    Args:
-        path: absolute path of the copy.
-        is_new: create it, with empty tables.
-    """
+    """Open a copy, a single file without a write-ahead log, and commit at the end. Raises StoreError."""
     try:
         if is_new:
             sqlite_file.prepare(path, WAIT_MS)
@@ -52,8 +43,7 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 def copy_file(source: Path, target: Path) -> None:
     """Copy a database with SQLite's online backup, even while servers write. Raises StoreError. Blocks.
 
-    The database is read in one step, because any write in between would restart the copy. In WAL mode, other processes
-    do not wait for the copy.
+    The file is read in one step, because any write in between would restart the copy.
     """
     try:
         with (
@@ -68,10 +58,10 @@ def copy_file(source: Path, target: Path) -> None:
 
 
 def check_copy(path: Path) -> None:
-    """Migrate a copy to the newest schema, read it completely, and drop the sessions of version 0.2.
+    """Migrate a copy to the newest schema and read it completely.
 
-    Raises StoreUnusable if the copy is damaged, empty or of a newer version, or contains anything besides our tables
-    and rows: a backup must be complete and must not run code.
+    Raises StoreUnusable if it is damaged, empty or of a newer version, or contains anything besides our tables and
+    rows: a backup must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -91,7 +81,6 @@ def check_copy(path: Path) -> None:
 
 
 def _missing_columns(copy: sqlite3.Connection) -> list[str]:
-    """The columns that a copy lacks although a new database has them, as `table.column`."""
     with closing(sqlite_file.connect(None, 0)) as new:
         sqlite_file.run(new, upgrade("sqlite", "a new database"))
         return [
@@ -108,11 +97,9 @@ def columns_of(copy: sqlite3.Connection, table: str) -> list[str]:
 
 
 def require_unused(path: Path) -> None:
-    """Raise StoreUnavailable if another process has the file open. Empties the write-ahead log. Blocks.
+    """Raise StoreUnavailable if another process has the file open, or if only its log exists. Blocks.
 
-    Also raises StoreUnavailable if there is a log without its database file, because the log's calls may exist nowhere
-    else. Every connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another
-    connection.
+    Every connection in WAL mode holds a lock, so an attempt to leave that mode fails if there is another connection.
     """
     sqlite_file.require_no_lost_log(path)
     if not path.exists():
@@ -135,7 +122,6 @@ def replace_file(path: Path, copy: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder's entries to disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

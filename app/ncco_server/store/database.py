@@ -1,14 +1,12 @@
-"""The interface that the SQLite and PostgreSQL databases implement: they run statements in transactions.
+"""The interface of the SQLite and PostgreSQL databases, which run the store's operations in transactions.
 
-Every operation that writes is a generator: it yields statements and receives their rows. This way, both databases share
-the code of the operations.
+An operation is a generator that yields statements and receives their rows:
 
     def hook_sent(id_, now):
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (now, session)
 
-A statement contains its SQL for both (`ncco_server.store.sql`). An operation raises StoreError only before it has
-written anything.
+It raises StoreError only before it has written anything.
 """
 
 from __future__ import annotations
@@ -32,17 +30,16 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Many(NamedTuple):
-    """A statement that runs once for each row of values. Its result is all rows that the runs return."""
+    """A statement that runs once for each row of values, and returns the rows of all runs."""
 
     sql: Sql
     rows: Sequence[Sequence[Any]]
 
 
 class Keyed(NamedTuple):
-    """A statement whose result rows each start with the first of its `values`.
+    """A statement whose result rows each start with the first of its `values`, which shows whose rows they are.
 
-    If several operations send the same statement together, that value shows which operation a row belongs to. In
-    grouped operations, only `Keyed` and `Insert` statements may return rows.
+    In grouped operations, only `Keyed` and `Insert` statements may return rows.
     """
 
     sql: Sql
@@ -50,10 +47,9 @@ class Keyed(NamedTuple):
 
 
 class Insert(NamedTuple):
-    """An INSERT of one row, which may exist already.
+    """An INSERT of one row. The result is its first value and its key, or nothing if the row existed.
 
-    Its result contains the first value and the key of the new row; it is empty if the row existed. In SQLite the key is
-    read without RETURNING, which would make the INSERT 50% slower.
+    SQLite reads the key without RETURNING, which would make the INSERT 50% slower.
     """
 
     sql: Sql
@@ -71,18 +67,16 @@ Owner = TypeVar("Owner", bound="HasDatabase")
 
 
 class HasDatabase(Protocol):
-    """An object with operations on a database."""
+    """An object with operations on an open database."""
 
     @property
     def database(self) -> Database:
-        """The database, which is open."""
+        """The database."""
 
 
 def in_one_transaction(
     work: Callable[Concatenate[Owner, P], Work[T]],
 ) -> Callable[Concatenate[Owner, P], Coroutine[Any, Any, T]]:
-    """Make a method that runs an operation in one transaction and returns its result."""
-
     @wraps(work)
     async def write(owner: Owner, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await owner.database.write(partial(work, owner, *args, **kwargs))
@@ -91,7 +85,7 @@ def in_one_transaction(
 
 
 QUEUE_LIMIT: Final = 2_000
-"""Maximum number of waiting writes. More are refused, because they would miss the caller's deadline."""
+"""Maximum number of waiting writes: more would miss the caller's deadline."""
 
 SHORTEST_REST_S: Final = 0.02
 """Longer than a process waits between two attempts to write to a SQLite file that another process is writing to."""
@@ -100,15 +94,13 @@ SHORTEST_REST_S: Final = 0.02
 async def give_way(began: float, factor: float = 1.0) -> None:
     """Rest after a part of a bulk write, so that calls can use the database.
 
-    Args:
-        began: when the part began, by `time.monotonic`.
-        factor: how long to rest, as a multiple of the time that the part took.
+    `began` is by `time.monotonic`; the rest takes `factor` times as long as the part.
     """
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
 
 class StoreFault(NamedTuple):
-    """A problem and its fix. The message is the rest of a sentence that starts with the database's name."""
+    """A problem and its fix. The message continues a sentence that starts with the database's name."""
 
     message: str
     cure: str
@@ -118,17 +110,14 @@ class Read(Protocol):
     """Reads a database, even while servers write to it."""
 
     async def __call__(self, sql: Sql, *values: object) -> list[Row]:
-        """All rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
+        """Return all rows of a query, which may take long. Does not block the event loop. Raises StoreUnavailable."""
 
 
 class Database(Protocol):
     """Runs the store's reads and writes.
 
-    Attributes:
-        label: the database's name in messages, without user and password.
-        path: the file of a SQLite database.
-        is_durable: whether the data outlives the process.
-        dialect: its SQL.
+    `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
+    outlives the process.
     """
 
     label: str
@@ -143,19 +132,19 @@ class Database(Protocol):
         """
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect. A closed database can be opened again."""
+        """Finish pending writes. A closed database can be opened again."""
 
     async def schema(self) -> Schema:
-        """Read the schema. Does not change or create the database, which need not be open.
+        """Read the schema of a database, which need not be open.
 
-        Raises StoreUnavailable, or StoreUnusable if the database belongs to a newer version or to another program.
+        Raises StoreUnavailable, or StoreUnusable if it belongs to a newer version or to another program.
         """
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """All rows of a query, as of the last commit. Raises StoreUnavailable."""
+        """Return all rows of a query, as of the last commit. Raises StoreUnavailable."""
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
-        """Run an operation in one transaction; returns its result or raises its error, once its rows are on disk.
+        """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
         If the calling task is cancelled, either all of the operation's rows are written or none. Raises StoreError for
         rows that cannot be stored, and StoreUnavailable.
@@ -163,29 +152,22 @@ class Database(Protocol):
         Args:
             work: makes the generator; called again if the transaction is retried.
             keys: the sessions and legs of all calls that the operation may touch. An operation with keys must be short;
-                it has priority and is grouped. It must not contain `Many` statements, and only its `Keyed` and `Insert`
-                statements may return rows.
+                it has priority and is grouped. It must not contain `Many` statements.
         """
 
     async def trim(self) -> None:
         """Remove deleted rows from the write-ahead log too, unless that would take too long."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a snapshot (see `ncco_server.store.copies`) to the new file `path`, even while servers are running.
-
-        The database need not be open. Raises StoreError.
-        """
+        """Write a snapshot to a new SQLite file, even while servers are running. Raises StoreError."""
 
     async def require_unused(self) -> None:
-        """Raise StoreUnavailable if a server has the database open; may raise StoreError.
-
-        This object must not have it open.
-        """
+        """Raise StoreUnavailable if a server has the database open, which this object must not."""
 
     async def replace_by(self, path: Path) -> None:
         """Atomically replace everything with a checked copy. The database must not be open.
 
-        Raises StoreUnavailable if a server has the database open; may raise StoreError.
+        Raises StoreUnavailable if a server has it open.
         """
 
     async def purge(self, *, rewrite: bool) -> bool | None:
@@ -213,7 +195,7 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Pass the result or error to the waiting task, unless it was cancelled. Call this in the task's event loop."""
+        """Pass the result or error to the waiting task. Must run in the task's event loop."""
         if self.done.done():
             return
         if self.error is None:
@@ -227,10 +209,6 @@ class GroupWriter(ABC):
     """Commits operations in groups: while one group waits for the disk, the next one fills.
 
     A group starts after all tasks that are ready have run, so it contains their writes.
-
-    Args:
-        label: the database's name in messages.
-        queue_limit: maximum number of waiting writes; more are refused, because they would miss the caller's deadline.
     """
 
     def __init__(self, label: str, queue_limit: int) -> None:
@@ -240,7 +218,6 @@ class GroupWriter(ABC):
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, work: Callable[[], Work[T]], keys: Sequence[str]) -> T:
-        """Write an operation as part of a group; returns its result or raises its error after the commit."""
         if len(self.queue) >= self._queue_limit:
             raise StoreUnavailable(f"{self._queue_limit} writes to {self.label} are already waiting")
         item = WriteItem(work, asyncio.get_running_loop().create_future(), keys)
@@ -254,7 +231,6 @@ class GroupWriter(ABC):
         return result
 
     async def close(self) -> None:
-        """Wait until all queued operations are written."""
         if self._task is not None and not self._task.done():
             await asyncio.wait({self._task})
 
@@ -285,10 +261,9 @@ def not_open(label: str) -> StoreUnavailable:
 
 
 def store_wait(label: str) -> StoreUnavailable:
-    """The exception that becomes the cause of a CancelledError while a task waits for the store."""
+    """The cause of a CancelledError while a task waits for the store."""
     return StoreUnavailable(f"{label} has not answered yet")
 
 
 def is_store_wait(error: BaseException | None) -> bool:
-    """Whether `error` is the cancellation of a task that was waiting for the store."""
     return error is not None and isinstance(error.__cause__, StoreUnavailable)

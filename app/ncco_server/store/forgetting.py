@@ -24,7 +24,7 @@ from ncco_server.store.tables import PLACED_TABLE, RECORDINGS_TABLE
 from ncco_server.table_rows import StoredTypes, key_of, table_of
 
 ROUNDS: Final = 3
-"""How many times the rows are searched for a number, because a call may write rows while it is being deleted."""
+"""How many times the rows are searched, because a call may write rows while it is being deleted."""
 
 Key = TypeVar("Key", int, str)
 
@@ -73,11 +73,7 @@ _ESCAPED: Final = re.compile(rb"\\u00([0-9a-fA-F]{2})")
 
 
 class Numbers:
-    """Finds phone numbers in stored data.
-
-    Args:
-        numbers: digits with the country code.
-    """
+    """Finds phone numbers (digits with the country code) in stored data."""
 
     def __init__(self, numbers: Sequence[str]) -> None:
         self.numbers: Final = frozenset(numbers)
@@ -85,7 +81,7 @@ class Numbers:
         self.pattern: Final = re.compile(rb"(?<![0-9])(?:00)?(?:" + written + rb")(?![0-9])")
 
     def are_in(self, *documents: bytes) -> bool:
-        """Whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
+        """Return whether a document contains a number as a whole: verbatim, in a query string, or escaped in JSON."""
         return any(self.pattern.search(document) or self._is_hidden_in(document) for document in documents)
 
     def _is_hidden_in(self, document: bytes) -> bool:
@@ -115,9 +111,8 @@ class _FoundRow(NamedTuple):
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call, and `functions` are the sessions whose functions' results are
-    found. `rows` are rows of tables. `names` are the sessions, legs and conversations of the rows,
-    each with its latest time in milliseconds.
+    `counted` has the result of `_COUNTED` for each call; `functions` are sessions. `names` are the sessions, legs and
+    conversations of the rows, each with its latest time in milliseconds.
     """
 
     calls: set[int]
@@ -131,7 +126,7 @@ class _MatchingRows:
     names: dict[str, int]
 
     def count(self) -> Forgotten:
-        """The numbers of rows, including those that are deleted with the calls."""
+        """Count the rows, including those that are deleted with the calls."""
         return Forgotten(
             calls=len(self.calls),
             running=sum(not row[3] for row in self.counted),
@@ -155,7 +150,7 @@ async def forget(
     dry_run: bool,
     rewrite: bool,
 ) -> Forgotten:
-    """See `Store.forget`. Others can write in the meantime: transactions are short, and rows are read in batches."""
+    """See `Store.forget`. Transactions are short, so others can write in the meantime."""
     wanted = Numbers(numbers)
     total = Forgotten()
     hashed = [name for name, table in tables.items() if table.keeps_hash]
@@ -174,7 +169,7 @@ async def forget(
 
 
 async def _find(database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes]) -> _MatchingRows:
-    """All rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
+    """Find all rows that contain one of the numbers, and the webhooks of the same legs and conversations."""
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
     calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]

@@ -1,7 +1,7 @@
 """What functions of handlers have returned in turns that are not stored yet.
 
-A function's result is stored as soon as it has returned, so that it does not run again if its process dies before the
-turn is stored, and the webhook is repeated. The turn's transaction deletes the results, which the call then contains.
+If the process dies before the turn is stored, a repeated webhook finds the result here. The turn's transaction deletes
+the results, which the call then contains.
 """
 
 from __future__ import annotations
@@ -36,13 +36,9 @@ SELECT_ALL: Final = Sql(f"SELECT session, result FROM {FUNCTION_RESULTS_TABLE}")
 
 
 class FunctionResultRow(NamedTuple):
-    """What a function has returned.
+    """What a function has returned, as JSON; the time is in milliseconds since 1970.
 
-    Attributes:
-        session, turn: the turn in which it was called.
-        name: which call of the turn it was.
-        result: JSON.
-        created_at: when it returned, in milliseconds since 1970.
+    `name` is the call within the turn.
     """
 
     session: str
@@ -59,7 +55,7 @@ class FunctionResults:
         self.database = database
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
-        """A result; "" if the turn has been stored, None if there is neither."""
+        """Return a result; "" if the turn has been stored, None if there is neither."""
         rows = await self.database.read(SELECT, session, turn, name)
         return min(rows)[0] if rows else None
 

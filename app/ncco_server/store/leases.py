@@ -1,8 +1,6 @@
-"""Leases for work that one process at a time should do.
+"""Leases for work that one process at a time should do: rows that the holder changes every few seconds.
 
-A lease is a row that its holder changes every few seconds. It contains no time, because the clocks of hosts differ:
-another process takes the lease when the row has not changed for a while. It belongs to no connection, so that poolers
-may run each transaction on a different one.
+A lease contains no time, because the clocks of hosts differ, and belongs to no connection (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ CHANGE: Final = Sql(f"""
 
 
 class LeaseRow(NamedTuple):
-    """A lease: a random name of the process that holds it ("": none does), and how often the row has changed."""
+    """A lease: a random name of its holder ("": none), and how often the row has changed."""
 
     holder: str = ""
     beat: int = 0
@@ -36,7 +34,6 @@ class Leases:
         self.database = database
 
     async def get(self, name: str) -> LeaseRow:
-        """A lease, which may never have been held."""
         rows = await self.database.read(SELECT, name)
         return LeaseRow(*rows[0]) if rows else LeaseRow()
 

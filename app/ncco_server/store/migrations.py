@@ -1,12 +1,7 @@
 """The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
 
-During a rolling restart, old hosts use the newer tables, so a version removes nothing that the previous one needs. A
-server refuses a schema version that it does not know. A change that must not stop hosts of the previous version, during
-a restart or after a downgrade, is an addition: tables and columns with a version of their own, which older servers
-ignore.
-
-Keys are ascending integers, so rows that are written together are stored together. An index with random entries adds a
-page to every commit, so only the index of call IDs has them. PostgreSQL sorts text by its bytes, as SQLite does.
+A version removes nothing that the previous one needs. A server refuses a schema version that it does not know, but
+ignores additions: tables and columns with a version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -62,7 +57,6 @@ class Migration(NamedTuple):
 
 
 def _read_migrations(name: str, dialect: Dialect) -> tuple[Migration, ...]:
-    """Read the migrations in a file of this folder: each starts with `-- version` and ends its statements with `;`."""
     text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     _, *parts = re.split(r"^-- version (\d+)\n", text, flags=re.MULTILINE)
     return tuple(
@@ -88,12 +82,7 @@ ADDITIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
 
 
 def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
-    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database.
-
-    Args:
-        dialect: the kind of database.
-        label: the database's name in messages.
-    """
+    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database."""
     tables = {row[0] for row in (yield LIST_TABLES, ())}
     found = yield from _version(VERSION_TABLE, tables)
     added = yield from _version(ADDITIONS_TABLE, tables)
@@ -130,7 +119,7 @@ def upgrade(dialect: Dialect, label: str) -> Work[None]:
 
 
 def is_complete(dialect: Dialect, label: str) -> Work[bool]:
-    """Whether `upgrade` would change nothing. Raises StoreUnusable."""
+    """Return whether `upgrade` would change nothing. Raises StoreUnusable."""
     schema = yield from find_schema(dialect, label)
     return schema.is_complete
 

@@ -18,9 +18,7 @@ States of an attempt:
     answered  somebody picked up
     over      outcome set
 
-A transaction first checks that its change is still allowed. Rows that several hosts change are always locked in this
-order: the control row, the placed call, its attempt. The tables are an addition to the schema
-(`ncco_server.store.migrations`).
+Rows that several hosts change are always locked in this order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
@@ -39,8 +37,8 @@ from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
-"""Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second. But requests may
-arrive closer together than they were sent, and the call refused with 429 could be one that a flow dials for a caller.
+"""Minimum time between two new calls of an application, across all hosts. Vonage accepts 3 a second, but requests may
+arrive closer together than they were sent, and the call refused with 429 could be one that a flow dials.
 Source: Outbound REST.
 """
 BUSY_MS: Final = 5_000
@@ -48,9 +46,7 @@ BUSY_MS: Final = 5_000
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 ADDED_SIZE: Final = 200
-"""Number of calls that a bulk write adds in one transaction."""
 STOPPED_SIZE: Final = 500
-"""Number of calls that are cancelled in one transaction."""
 
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
@@ -70,27 +66,19 @@ class PlacedRow(NamedTuple):
     """A placed call. All times are milliseconds since 1970.
 
     Attributes:
-        id: random, 32 hexadecimal digits.
         key: identifies a repeated request; unique, and kept even if the call is forgotten.
-        digest: a digest of the request, to tell a repeated request from a different one with the same key.
-        owner: who requested it: the name of the API key or of the login, or "".
-        batch: the name of its batch, or "".
-        flow: the flow that the called person hears.
-        number: the called number: digits with the country code; "" once the call was forgotten.
-        params: the flow's params as JSON, sensitive ones encrypted.
+        digest: tells a repeated request from a different one with the same key.
+        owner: the name of the API key or of the login, or "".
+        number: digits with the country code; "" once the call was forgotten.
+        params: JSON, with sensitive values encrypted.
         chain: how many placed calls led to this one.
-        state: see above.
-        outcome: `answered`, the status of the last attempt, `cancelled`, `expired`, `refused` or `unknown`; "" until it
-            is over.
-        problem: why it failed or is waiting, in one sentence, or "".
-        tries: number of attempts.
-        wanted_at: the call is not placed before this time.
-        expires_at: the call is not placed after this time; None if it never expires.
+        outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
+        problem: why it failed or is waiting, or "".
+        expires_at: None if it never expires.
         due_at: when to try the call next; None if it is not waiting.
-        cancelled_at: when it was cancelled.
-        salt: what the sensitive values in `params` are encrypted with, in addition to the server's key. Every end of
-            the call deletes it, so that nobody can decrypt them. "" if there are none.
-        origin: how it was requested; "" if a host without this column stored it.
+        salt: added to the server's key to encrypt `params`. Every end of the call deletes it, so that nobody can
+            decrypt them any more.
+        origin: "" if a host without this column stored it.
     """
 
     id: str
@@ -117,7 +105,6 @@ class PlacedRow(NamedTuple):
 
     @property
     def can_be_cancelled(self) -> bool:
-        """Whether it is not over, and nobody has cancelled it."""
         return self.state != "over" and self.cancelled_at is None
 
 
@@ -125,19 +112,13 @@ class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.
 
     Attributes:
-        placed: the ID of the placed call.
-        number: the attempt's number, from 1.
-        flow, to_number: the flow and number of the placed call; no two attempts in progress have the same flow and
-            number. "" once the call was forgotten: then nothing of it is stored any more.
-        revision: the revision of the flow.
-        state: see above.
-        leg, conversation: Vonage's IDs; "" until known. While the attempt is `placing`, only an event has named them.
+        number: from 1.
+        flow, to_number: no two attempts in progress have the same; "" once the call was forgotten.
+        leg, conversation: "" until known. While the attempt is `placing`, only an event has named them.
         placing_at: when it was committed, right before its request.
         give_up_at: when it is given up if no webhooks arrive; None once it is over.
-        answered_at, over_at: when it was answered and when it ended; None before.
         outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
             detection, or `COMPLETED`.
-        problem: why it failed, in one sentence, or "".
     """
 
     placed: str
@@ -168,12 +149,9 @@ class PlacingLimits(NamedTuple):
 
 
 class PlacingControl(NamedTuple):
-    """Whether, and from when, calls may be placed.
+    """Whether, and from when, calls may be placed. `next_at` leaves a gap between new calls.
 
-    Attributes:
-        next_at: no call may be placed before this time, to leave a gap between new calls.
-        paused_at, paused_by, reason: when placing was paused, who paused it, and why; None and "" if it is not paused.
-        held_until, held_for: until when no call is placed because Vonage accepts none, and why; None if it never was.
+    No call is placed before `held_until`, because Vonage accepts none. None means that placing is not paused or held.
     """
 
     next_at: int = 0
@@ -184,32 +162,25 @@ class PlacingControl(NamedTuple):
     held_for: str = ""
 
     def is_held(self, now: int) -> bool:
-        """Whether no call is placed now because Vonage accepts none."""
         return self.held_until is not None and self.held_until > now
 
 
 class PlacedCounts(NamedTuple):
-    """How many calls are waiting for an attempt, and how many have one in progress."""
+    """The numbers of calls that wait for an attempt, or have one in progress."""
 
     waiting: int = 0
     calling: int = 0
 
 
 class CalledCounts(NamedTuple):
-    """How many placed calls were called, and how many of them were answered."""
+    """The numbers of calls that were placed, and of those that were answered."""
 
     called: int = 0
     answered: int = 0
 
 
 class Begun(NamedTuple):
-    """The result of `PlacedCalls.begin`: an attempt, or why there is none.
-
-    Attributes:
-        attempt: the attempt to send; None if there is none.
-        look_at: when to try again, if a limit or a pause prevented the attempt; otherwise 0.
-        refused_by: the table that contains the number, so that it must not be called; otherwise "".
-    """
+    """An attempt to send, or None and when to try again if a limit or a pause prevented it (otherwise 0)."""
 
     attempt: AttemptRow | None
     look_at: int = 0
@@ -217,12 +188,7 @@ class Begun(NamedTuple):
 
 
 class AttemptResult(NamedTuple):
-    """How an attempt ended. The call ends the same way unless another attempt follows.
-
-    Attributes:
-        outcome, problem: as in `PlacedRow` and `AttemptRow`.
-        hooks: the hooks to send if the call ends.
-    """
+    """How an attempt ended. The call ends the same way, and its hooks are sent, unless another attempt follows."""
 
     outcome: str
     problem: str = ""
@@ -230,7 +196,7 @@ class AttemptResult(NamedTuple):
 
 
 class PlacedFilter(NamedTuple):
-    """Which placed calls to list; "" means any. `number` is digits that occur anywhere in the called number."""
+    """Which placed calls to list; "" means any. `number` is any part of the called number."""
 
     flow: str = ""
     state: str = ""
@@ -428,7 +394,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """Lock a placed call and its attempt, always in this order, so that two hosts do not deadlock."""
+    """Lock both always in this order, so that two hosts do not deadlock."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -452,7 +418,7 @@ def _save(attempt: AttemptRow) -> Work[AttemptRow]:
 
 
 def _moved(attempt: AttemptRow, leg: str) -> AttemptRow:
-    """An attempt with its true leg, without what the events of another leg have claimed."""
+    """Drop what the events of another leg have claimed."""
     if attempt.leg in ("", leg):
         return attempt._replace(leg=leg)
     return attempt._replace(leg=leg, conversation="", answered_at=None, outcome="")
@@ -468,16 +434,13 @@ class PlacedCalls:
 
     @in_one_transaction
     def add(self, rows: Sequence[PlacedRow]) -> Work[list[PlacedRow]]:
-        """Write new calls; returns the stored calls in order. A call whose key exists is not changed."""
+        """Write new calls; return the stored calls in order. A call whose key exists is not changed."""
         yield Many(_INSERT, sorted(rows, key=attrgetter("key")))  # sorted, so that two hosts do not deadlock
         found = yield Many(_SELECT_BY_KEY, [(row.key,) for row in rows])
         return list(map(PlacedRow._make, found))
 
     async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
-        """Write any number of new calls in several transactions, so that callers can use the store; see `add`.
-
-        `listener` gets the number of rows written so far.
-        """
+        """As `add`, in several transactions, so that callers can use the store; `listener` gets the count so far."""
         stored = list[PlacedRow]()
         while len(stored) < len(rows):
             began = time.monotonic()
@@ -487,25 +450,23 @@ class PlacedCalls:
         return stored
 
     async def get(self, id_: str) -> PlacedRow | None:
-        """A placed call, or None."""
         rows = await self.database.read(_SELECT, id_)
         return PlacedRow._make(rows[0]) if rows else None
 
     async def attempts(self, id_: str) -> list[AttemptRow]:
-        """The attempts of a call, in order."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Up to `limit` calls, newest first, starting after the call with the ID `before`."""
+        """Return the newest calls first, starting after the call with the ID `before`."""
         return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """The number of calls for each state and outcome, in one batch or (with "") in all."""
+        """Count the calls for each state and outcome, in one batch or (with "") in all."""
         return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
 
     @in_one_transaction
     def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
-        """Cancel a call; returns its previous row, or None if there is no such call.
+        """Cancel a call; return its previous row, or None if there is no such call.
 
         A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers it
         hears a goodbye; this method does not hang up. A call that is over does not change.
@@ -521,9 +482,9 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel all waiting calls of a batch, those that are due next first; returns how many.
+        """Cancel all waiting calls of a batch, in several transactions; return how many.
 
-        This is done in several transactions, so that callers can use the store; `listener` gets the number so far.
+        Those that are due next come first.
         """
         stopped = 0
         while True:
@@ -540,18 +501,14 @@ class PlacedCalls:
         return len((yield _STOP_BATCH, (batch, now, STOPPED_SIZE)))
 
     async def count_active(self) -> PlacedCounts:
-        """The numbers of calls that are waiting or in progress. Fast, however many calls are stored."""
+        """The count is fast, however many calls are stored."""
         return PlacedCounts(*(await self.database.read(_COUNT_ACTIVE))[0])
 
     async def count_called(self, since: int) -> CalledCounts:
-        """The numbers of calls with an attempt that began at or after `since`."""
         return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that shows whether anything has changed since the last look.
-
-        It depends on the newest `limit` calls and attempts, the numbers of active ones, and the pause.
-        """
+        """A value that changes with the newest `limit` calls and attempts, the number of active ones, or the pause."""
         read = self.database.read
         newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
         return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
@@ -559,7 +516,6 @@ class PlacedCalls:
     # Placing
 
     async def control(self) -> PlacingControl:
-        """Whether, and from when, calls may be placed."""
         rows = await self.database.read(SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
@@ -571,7 +527,6 @@ class PlacedCalls:
 
     @in_one_transaction
     def resume(self) -> Work[None]:
-        """Allow calls to be placed again."""
         yield _ADD_CONTROL, ()
         yield _SET_PAUSED, (None, "", "")
 
@@ -588,11 +543,11 @@ class PlacedCalls:
         yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
 
     async def due(self, now: int, limit: int, flows: Sequence[str]) -> Sequence[PlacedRow]:
-        """Up to `limit` due calls of these flows, sorted by `due_at`, unless their flow is calling the same number."""
+        """Return the due calls of these flows, without those to a number that their flow is calling."""
         return await self._waiting(_SELECT_DUE, (now, limit), flows)
 
     async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
-        """Up to `limit` waiting calls that have expired: those of these flows, and of any flow those from `before`."""
+        """The waiting calls that have expired: of these flows, and those from `before` of any flow."""
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
@@ -601,10 +556,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
-        """Make waiting calls due at other times, each with the reason.
-
-        Calls that are no longer waiting for the same attempt do not change.
-        """
+        """Make calls due at other times, each with the reason, if they still wait for the same attempt."""
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
@@ -661,10 +613,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> Work[AttemptRow | None]:
-        """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before.
-
-        Returns the stored attempt.
-        """
+        """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.state != "placing":
             return stored
@@ -674,10 +623,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> Work[None]:
-        """Record why it is unknown whether Vonage accepted an attempt.
-
-        The attempt's webhooks, or a lack of them, will show it.
-        """
+        """Record why it is unknown whether Vonage accepted an attempt, which its webhooks, or a lack of them, show."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is not None and stored.state == "placing":
             yield from _save(stored._replace(problem=problem, give_up_at=give_up_at))
@@ -700,7 +646,7 @@ class PlacedCalls:
     def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
         """Assign the leg of an event to an attempt without a leg, if it called the number `to` ("": unknown).
 
-        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt, if any.
+        The reply to the request or the answer webhook may still assign another leg. Returns the stored attempt.
         """
         attempt = yield from _locked_attempt((placed, number))
         if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
@@ -770,15 +716,14 @@ class PlacedCalls:
         await self._change(attempt, give_up_at=give_up_at)
 
     async def detected(self, attempt: AttemptRow, outcome: str) -> None:
-        """Store the result of machine detection for an answer webhook that arrives later."""
         await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts that must be hung up: they are in progress, but their call was cancelled."""
+        """Return the attempts in progress whose call was cancelled, which must be hung up."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
-        """Record that this server hung up an attempt. Webhooks report when the attempt is over."""
+        """Record that an attempt was hung up. Webhooks report when it is over."""
         await self._change(attempt, problem=HUNG_UP)
 
     @in_one_transaction
@@ -789,17 +734,14 @@ class PlacedCalls:
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Up to `limit` attempts that must be given up because their webhooks did not arrive."""
+        """Return the attempts that must be given up because their webhooks did not arrive."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
-        """Store how an attempt ended. `due_at` is the time of the next attempt.
+        """Store how an attempt ended. Without a next attempt (`due_at`), or if it was cancelled, the call ends too.
 
-        Without it, or if the call was cancelled, the call ends too.
-
-        Writes nothing and returns False if the attempt is already over, or was answered after `attempt` was read. The
-        hooks of `result` are only written if the call ends.
+        Writes nothing and returns False if the attempt is already over, or was answered after `attempt` was read.
         """
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state == "over" or stored.answered_at != attempt.answered_at:
@@ -818,7 +760,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def end_waiting(self, row: PlacedRow, result: AttemptResult, now: int) -> Work[bool]:
-        """End a waiting call, such as an expired one. Returns False if the call is no longer waiting."""
+        """Return False if the call is no longer waiting."""
         if not (yield _END_WAITING, (row.id, row.tries, result.outcome, result.problem, now)):
             return False
         yield from add_hooks(result.hooks)

@@ -1,9 +1,6 @@
-"""A PostgreSQL database, which several hosts can share.
+"""A PostgreSQL database, which several hosts can share. Requires asyncpg: `pip install ".[postgres]"`.
 
-One task writes the webhooks of calls in groups: while one group is committed, the next one fills. If several operations
-of a group run the same statement, it is sent to PostgreSQL once.
-
-Requires asyncpg: `pip install ".[postgres]"`.
+If several operations of a group run the same statement, it is sent once.
 """
 
 from __future__ import annotations
@@ -57,13 +54,12 @@ if TYPE_CHECKING:
     from ncco_server.store.postgres_copy import Connection
 
 GROUP_LIMIT: Final = 128
-"""Maximum number of writes per group, so that the first one does not wait forever."""
+"""Maximum number of writes, so that the first one does not wait forever."""
 
 READERS: Final = 4
-"""Number of connections for reading calls."""
 
 BACKGROUND: Final = 2
-"""Number of connections for work that no caller waits for."""
+"""Connections for work that no caller waits for."""
 
 TRIES: Final = 3
 """How often to try a write that conflicts with another host's, or a read after a lost connection."""
@@ -71,14 +67,13 @@ TRIES: Final = 3
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
 COMMIT_S: Final = 3.5
-"""Time limit in seconds for a group of writes, including its time in the queue. Vonage gives up after 5 seconds."""
+"""Time limit for a group of writes, including its time in the queue. Vonage gives up after 5 seconds."""
 
 BACKGROUND_S: Final = 10.0
 SEARCH_S: Final = 30.0
-"""Time limit in seconds for a search of recorded calls."""
 
 OPEN_S: Final = 60.0
-"""Time limit in seconds for `open`: another host may be migrating a large database."""
+"""Another host may be migrating a large database."""
 
 LOCK: Final = 7_093_221_054_881
 """The advisory lock for schema changes: a number that nobody else uses."""
@@ -102,19 +97,10 @@ _DURABLE: Final = (
 """Makes PostgreSQL write to disk before it acknowledges a commit, even if the database's settings say otherwise."""
 
 _RETURNING: Final = " RETURNING id, key"
-"""The clause that is appended to an `Insert`."""
 
 
 class PostgresDatabase:
-    """A PostgreSQL database.
-
-    Args:
-        address: the database's address.
-        queue_limit: maximum number of waiting writes.
-
-    Attributes:
-        label, path, is_durable, dialect: see `Database`.
-    """
+    """A PostgreSQL database."""
 
     path: Path | None = None
     is_durable = True
@@ -160,10 +146,10 @@ class PostgresDatabase:
         return self._background.use(partial(_transact, work=work), is_conflict)
 
     async def trim(self) -> None:
-        """See `Database.trim`. Does nothing, because autovacuum removes deleted rows."""
+        """Does nothing, because autovacuum removes deleted rows."""
 
     async def purge(self, *, rewrite: bool) -> None:
-        """See `Database.purge`. VACUUM FULL removes deleted data from the tables, not from the log."""
+        """VACUUM FULL removes deleted data from the tables, not from the log."""
         if self._writer is None:
             raise not_open(self.label)
 
@@ -185,7 +171,7 @@ class PostgresDatabase:
         await _on_a_connection(self._address, require_unused)
 
     async def replace_by(self, path: Path) -> None:
-        """See `Database.replace_by`. Runs in one transaction."""
+        """Runs in one transaction."""
 
         async def load(connection: Connection, label: str) -> None:
             async with _transaction(connection):
@@ -226,7 +212,6 @@ class _Connections:
     async def opened(
         cls, address: Address, size: int, limit_s: float, *, statement_s: float | None = None
     ) -> _Connections:
-        """Make a pool, which has no connections yet."""
         made = cls(address, size, limit_s, statement_s=statement_s)
         await made._pool
         return made
@@ -289,7 +274,6 @@ class _PostgresWriter(GroupWriter):
         self._connections = connections
 
     async def close(self) -> None:
-        """Write the queued operations, and disconnect."""
         await super().close()
         await self._connections.close()
 
@@ -321,7 +305,6 @@ class _PostgresWriter(GroupWriter):
 
 
 async def _write_group(connection: Connection, group: Sequence[WriteItem], label: str) -> None:
-    """Write operations in one transaction, and store the result or error of each in its item."""
     try:
         async with _transaction(connection):
             await _lock_calls(connection, group)
@@ -384,7 +367,6 @@ async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) 
 
 
 async def _send_together(connection: Connection, statements: Sequence[Statement]) -> list[list[Row]]:
-    """Run several statements with the same text at once, and divide the resulting rows by their first value."""
     first = statements[0]
     every = [_stored(values) for _, values in statements]
     sql = f"{first.sql.postgres}{_RETURNING}" if isinstance(first, Insert) else first[0].postgres
@@ -404,7 +386,6 @@ async def _transact(connection: Connection, work: Callable[[], Work[T]]) -> T:
 
 
 async def _run(connection: Connection, work: Work[T]) -> T:
-    """Run an operation in the current transaction; returns its result."""
     try:
         statement = next(work)
         while True:

@@ -59,7 +59,6 @@ async def _copy_table_out(connection: Connection, copy: sqlite3.Connection, tabl
 
 
 async def require_unused(connection: Connection, label: str) -> None:
-    """Raise StoreUnavailable if a server has the database open."""
     if others := await connection.fetchval(COUNT_OTHERS):
         raise StoreUnavailable(f"{label} is in use, by {others} connections", IN_USE)
 

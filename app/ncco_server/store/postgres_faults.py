@@ -1,7 +1,4 @@
-"""Describes problems of a PostgreSQL database in one sentence, without user and password.
-
-The sentence quotes no row, so callers' input stays out of the logs.
-"""
+"""Describes problems of a PostgreSQL database without its password or rows, so callers' input is not logged."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from ncco_server.errors import StoreError, StoreUnavailable, StoreUnusable
 from ncco_server.store.database import StoreFault
 
 DRIVER_ERRORS: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""The exceptions that the driver raises."""
 
 _OTHER: Final = StoreFault("cannot be used", "see PostgreSQL's message, or name another database in NCCO_DATABASE_URL")
 _UNREACHABLE: Final = StoreFault(
@@ -42,10 +38,10 @@ _FAULTS: Final = {
     "XX002": StoreFault("has a damaged index", "REINDEX DATABASE"),
 }
 _OF_ROWS: Final = ("22", "23", "54")
-"""The SQLSTATE classes of errors caused by a row: invalid data, violated constraints, and exceeded limits."""
+"""SQLSTATE classes: invalid data, violated constraints, and exceeded limits."""
 
 _ENDING: Final = ("57P01", "57P02", "57P03")
-"""These SQLSTATEs mean that PostgreSQL closed the connection without running the statement."""
+"""PostgreSQL closed the connection without running the statement."""
 
 _CONFLICTS: Final = ("40001", "40P01")
 _NO_START: Final = ("28", "3D", "42501")
@@ -65,7 +61,7 @@ def _fault(error: BaseException) -> StoreFault:
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection was lost or could not be made, so a read can be repeated."""
+    """Return whether the connection was lost or could not be made, so a read can be repeated."""
     if isinstance(error, OSError | asyncpg.PostgresConnectionError) or _state(error) in _ENDING:
         return True
     is_ours = isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
@@ -73,17 +69,15 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_standby_error(error: BaseException) -> bool:
-    """Whether the server at the other end is read-only."""
     return _state(error) == "25006"
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether two transactions conflicted, so a retry may succeed."""
     return _state(error) in _CONFLICTS
 
 
 def is_row_error(error: BaseException) -> bool:
-    """Whether the database works but cannot store the data."""
+    """Return whether the database works but cannot store the data."""
     is_refused_here = isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)
     return is_refused_here or _state(error)[:2] in _OF_ROWS
 
@@ -98,7 +92,6 @@ def _error_text(error: BaseException) -> str:
 
 
 def refused(label: str, error: BaseException) -> StoreError:
-    """The error for an operation that the database can never write."""
     return StoreError(f"{label} refuses the write ({_error_text(error)})")
 
 
@@ -110,12 +103,11 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: BaseException) -> StoreUnavailable:
-    """The error for a problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_fault(error).message} ({_error_text(error)})")
 
 
 def unusable(label: str, error: BaseException) -> StoreError:
-    """Why a server cannot start on this database: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """Why a server cannot start: StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _fault(error)
     state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 SUBSTITUTE: Final = "\x1a"
-"""The character that starts an escape: `\\x1a0` stands for NUL, and `\\x1a1` for this character itself."""
+"""Starts an escape: `\\x1a0` stands for NUL, and `\\x1a1` for this character itself."""
 
 
 def stored_text(text: str) -> str:
-    """Escape NUL characters, and replace lone surrogates, which UTF-8 cannot represent, with backslash escapes."""
+    """Escape NUL characters, and replace lone surrogates with backslash escapes."""
     if text.isascii() and "\0" not in text and SUBSTITUTE not in text:
         return text
     kept = text.encode("utf-8", "backslashreplace").decode("utf-8")

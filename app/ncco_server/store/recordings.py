@@ -1,12 +1,5 @@
 """Recordings of `record` actions, and of speech input if its audio is kept.
 
-    rows = await store.recordings.list(50, wanted=RecordingFilter(kind="record", is_done=False))
-    rows = await store.recordings.list(50, before=rows[-1].id)                   # the next page
-    await store.recordings.mark_heard(rows[0].id, now, "anna")
-
-`ncco_server.service.turns` writes a recording in the same transaction as the webhook that announces it;
-`ncco_server.service.recordings` fetches its audio and transcript. The audio is a file or an object named after the ID.
-
 Combinations of the columns:
 
     waiting              state waiting, due_at set
@@ -16,7 +9,7 @@ Combinations of the columns:
     deleted              deleted_at set, all else as before; this can be undone
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
 
-The table is an addition to the schema (`ncco_server.store.migrations`).
+The audio is a file or an object named after the ID.
 """
 
 from __future__ import annotations
@@ -30,12 +23,13 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RECORDINGS_TABLE
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: what an `input` with `saveAudio` heard.
+"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: the audio of an `input` with
+`saveAudio`.
 """
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`waiting` for its next attempt, or being fetched; `kept`; `failed`: given up; `gone`: Vonage no longer has it;
-`deleted` for good: only its ID is left, so that a second webhook does not restore it.
+"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left, so that a second
+webhook does not restore it.
 """
 
 
@@ -46,34 +40,21 @@ class RecordingRow(NamedTuple):
     """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
 
     Attributes:
-        id: random, 32 hexadecimal digits; the file is named after it.
         uuid: Vonage's ID, or a hash of the URL if there is none; unique.
-        kind: see `RecordingKind`.
-        session: the call's session; "" if unknown.
-        conversation: its `conversation_uuid`.
-        flow, step: where in the flows it was recorded; "" if unknown.
-        about: the flow's text parameters, such as the team that a message is for; never sensitive.
-        caller_name: the caller's name, if the flow knows it; never sensitive.
-        from_number, to_number: the call's numbers: digits with the country code, or a user's name.
-        url: Vonage's URL of the audio; never shown. "" until a webhook announces it: the transcript may come first.
-        started_at, duration_ms: start and duration of the audio, as announced.
-        size: the audio's size in bytes, first as announced and later as fetched.
-        content_type: the audio's content type, "" until it is kept.
+        session, flow, step: "" if unknown.
+        about, caller_name: the flow's text parameters, such as the team that a message is for; never sensitive.
+        from_number, to_number: digits with the country code, or a user's name.
+        url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
+        size: in bytes, first as announced and later as fetched.
+        content_type: "" until the audio is kept.
         sha256: the hash of the last audio that was fetched, whether it was kept or not.
-        state: see `RecordingState`.
         problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
         due_at: when to fetch it next; None if there is nothing to fetch.
         leased_until: before this time, only the process that claimed it may fetch it.
-        claim: random, the same for recordings that are claimed together; "" while no process fetches it.
-        tries: how many times it was claimed.
+        claim: the same for recordings that are claimed together; "" while no process fetches it.
         has_file: 1 if a file may exist, otherwise 0.
-        transcript_url: like `url`.
-        transcript_state: like `state`; "" if no transcript was announced.
-        transcript: the spoken words, one line per channel.
-        heard_at, heard_by: who first listened to it, and when.
-        done_at, done_by: who marked it as done, and when.
-        deleted_at, deleted_by: who deleted it, and when. This can be undone until the state is `deleted`.
-        created_at: when the webhook arrived.
+        transcript_state: "" if no transcript was announced.
+        transcript: one line per channel.
     """
 
     id: str
@@ -114,12 +95,12 @@ class RecordingRow(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """File name extension of the audio; "" until its type is known."""
+        """The file name extension; "" until the type of the audio is known."""
         return _SUFFIXES.get(self.content_type, "")
 
     @property
     def file_name(self) -> str:
-        """The file name for downloads of the audio, such as `message-2026-11-21-0812.mp3`; the time is UTC."""
+        """Such as `message-2026-11-21-0812.mp3`; the time is UTC."""
         at = moment_of(self.started_at or self.created_at)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
@@ -130,12 +111,7 @@ class RecordingRow(NamedTuple):
 class RecordingFilter(NamedTuple):
     """Which recordings to list; "" and None mean any. Recordings deleted for good are never listed.
 
-    Attributes:
-        kind: as in the row.
-        session, flow, state: as in the row.
-        number: digits that the caller's or the called number contains.
-        is_heard, is_done: whether somebody has listened to it, or marked it as done.
-        is_deleted: whether it is deleted and can be restored.
+    `number` is digits that the caller's or the called number contains.
     """
 
     kind: str = ""
@@ -149,7 +125,6 @@ class RecordingFilter(NamedTuple):
 
 
 ANY_RECORDING: Final = RecordingFilter()
-"""All recordings that are not deleted."""
 
 
 class RecordingCounts(NamedTuple):
@@ -158,7 +133,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
         waiting: recordings and transcripts that have yet to be fetched.
-        failed: recordings that are not deleted and were given up, or that Vonage no longer has.
+        failed: those that were given up, or that Vonage no longer has, and that are not deleted.
     """
 
     new: int = 0
@@ -263,7 +238,7 @@ EXPLAIN: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """)
-"""Changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
+"""It changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
 
 RETRY: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
@@ -346,7 +321,7 @@ def add_recording(row: RecordingRow) -> Work[None]:
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
-    """Delete recordings for good, except their files, which `Recordings.removable` lists; returns their IDs.
+    """Delete recordings for good, except their files, which `Recordings.removable` lists; return their IDs.
 
     With `with_uuid`, Vonage's ID is replaced with a hash. A second webhook does not restore any of them.
     """
@@ -367,7 +342,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Up to `limit` recordings, newest first, starting after the recording with the ID `before`."""
+        """Return the newest recordings first, starting after the recording with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -377,63 +352,59 @@ class Recordings:
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """The recording with this ID, even if deleted, or None."""
+        """Return the recording with this ID, even if it is deleted."""
         rows = await self.database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def find(self, uuid: str) -> RecordingRow | None:
-        """The recording with this `uuid`, even if deleted, or None."""
         rows = await self.database.read(SELECT_BY_UUID, uuid)
         return RecordingRow._make(rows[0]) if rows else None
 
     async def count(self) -> RecordingCounts:
-        """The numbers of new, waiting and failed recordings."""
         return RecordingCounts(*(await self.database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Mark a recording as heard; returns False if somebody had listened to it before."""
+        """Return False if somebody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark a recording as done (`now` None: undo that); returns False if it is missing or deleted for good."""
+        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Mark a recording as deleted (`now` None: undo that); returns False if it is missing or deleted for good."""
+        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make a waiting, failed or gone recording (no ID: all of them) due `now`, and count its attempts from 0 again.
+        """Make waiting, failed or gone recordings due, and count their attempts from 0 again; return how many.
 
-        Returns the number of recordings that are now due.
+        Without an ID, this affects all of them.
         """
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """The IDs of all kept recordings that are not deleted. Reads the whole table, so only commands may use it."""
+        """Return the IDs of all kept recordings. Reads the whole table, so only commands may use it."""
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Make a kept recording whose file is lost due `now`, to fetch it again; returns False if it is not kept."""
+        """Fetch a kept recording again, because its file is lost. Returns False if it is not kept."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
 
     @in_one_transaction
     def add(self, row: RecordingRow) -> Work[None]:
-        """Write a recording, unless its `uuid` exists. See `add_recording`."""
         yield from add_recording(row)
 
     async def has_due(self, now: int) -> bool:
-        """Whether `claim` would return any recordings. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @in_one_transaction
     def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Work[Sequence[RecordingRow]]:
-        """Claim up to `limit` due, unclaimed recordings: the longest overdue, or with `is_newest_first` the newest due.
+        """Claim up to `limit` due recordings: the longest overdue, or with `is_newest_first` the newest due.
 
         Returns the updated rows. No other process can claim these before `leased_until`.
         """
@@ -443,16 +414,14 @@ class Recordings:
         return [row._replace(leased_until=leased_until, claim=claim, tries=row.tries + 1, has_file=1) for row in due]
 
     async def renew(self, id_: str, claim: str, leased_until: int) -> bool:
-        """Extend the claim of a recording; returns False if another process has claimed it."""
+        """Return False if another process has claimed the recording."""
         return await self._changed(RENEW, id_, claim, leased_until)
 
     @in_one_transaction
     def finish(self, row: RecordingRow, next_at: int) -> Work[bool]:
-        """Store the result of an attempt; returns False if the claim is gone or the recording is deleted for good.
+        """Store the result of an attempt; return False if the claim is gone or the recording is deleted for good.
 
-        Args:
-            row: the claimed row, with the result.
-            next_at: the time of the next attempt, if the audio or transcript is `waiting`.
+        `next_at` is the time of the next attempt, if the audio or transcript is `waiting`.
         """
         found = yield SELECT_CLAIMED, (row.id, row.claim)
         if not found:
@@ -486,21 +455,16 @@ class Recordings:
 
     @in_one_transaction
     def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
-        """Delete recordings for good, except their files, which nobody can restore then; returns their IDs.
-
-        These are up to `limit` recordings that were deleted at `deleted_until` or earlier, or created before `before`.
-        """
+        """Delete for good, except their files, recordings deleted by `deleted_until` or created before `before`."""
         found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
         expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
         return (yield from erase([id_ for (id_,) in expired]))
 
     @in_one_transaction
     def erase(self, ids: Sequence[str]) -> Work[Sequence[str]]:
-        """Delete recordings for good, except their files."""
         return (yield from erase(ids))
 
     async def removable(self, now: int, limit: int) -> Sequence[str]:
-        """The IDs of up to `limit` recordings whose files can be removed."""
         return [row[0] for row in await self.database.read(SELECT_REMOVABLE, now, limit)]
 
     @in_one_transaction
@@ -509,7 +473,7 @@ class Recordings:
 
     @in_one_transaction
     def delete_remains(self, before: int) -> Work[None]:
-        """Delete the rows of recordings that were created before `before` and are deleted for good."""
+        """Delete the rows of recordings that are deleted for good and were created before `before`."""
         yield DELETE_REMAINS, (before,)
 
     @in_one_transaction

@@ -43,7 +43,7 @@ from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 FAILURES: Final = "0002"
-"""The version of the schema's additions that introduced `turns.has_failed`."""
+"""The addition to the schema that introduced `turns.has_failed`."""
 
 MOST_MATCHES: Final = 2_000
 """If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
@@ -52,9 +52,8 @@ FEW_LINES: Final = 20
 """Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
-"""How many webhooks before a call's first one, and after its last one, are searched for more webhooks of the call.
-
-Vonage may send `started` and `ringing` before it requests the NCCO. These webhooks are then stored without a call.
+"""How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
+before the request for the NCCO, and are then stored without a call.
 """
 
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]+")
@@ -90,7 +89,7 @@ SELECT_NEAR: Final = Sql(f"""
 
 
 CLOCKS_MS: Final = 3_600_000
-"""Maximum clock difference between hosts, in milliseconds. Apart from this difference, keys grow with time."""
+"""Maximum clock difference between hosts. Apart from this difference, keys grow with time."""
 
 SELECT_REPORTED: Final = Sql("""
     SELECT key, flow, leg, state, is_over, created_at, updated_at FROM calls WHERE key < $1 ORDER BY key DESC LIMIT $2
@@ -254,7 +253,7 @@ COUNT_RETURNED: Final = Sql(f"SELECT count(*) {_RETURNED}")
 
 
 class SummedCalls(NamedTuple):
-    """The calls that have all of these in common, with their total duration in milliseconds."""
+    """The calls that have all of these in common, with their total duration."""
 
     flow: str
     line: str
@@ -266,13 +265,7 @@ class SummedCalls(NamedTuple):
 
 
 class Records(UpkeepReader):
-    """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable.
-
-    Args:
-        read: runs queries over its own connection.
-        schema: the database's schema.
-        dialect: the database's SQL.
-    """
+    """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable."""
 
     def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
         super().__init__(read, schema)
@@ -287,7 +280,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Up to `limit` calls, newest first, starting after the key `before` (None for the newest)."""
+        """Return the newest calls first, starting after the key `before` (None for the newest)."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
@@ -307,7 +300,6 @@ class Records(UpkeepReader):
     async def _calls(
         self, limit: int, before: int | None, wanted: CallFilter, *, is_unended: bool = False
     ) -> list[CallRow]:
-        """See `calls`; reads the calls themselves, newest first; with `is_unended`, only those not marked as over."""
         where = _Conditions()
         if before is not None:
             where.require(f"key < {where.mark(before)}")
@@ -342,7 +334,6 @@ class Records(UpkeepReader):
             where.require(f"key < coalesce(({newer}), {1 << 62})")
 
     async def _ended_keys(self, limit: int, before: int | None, wanted: CallFilter) -> list[int]:
-        """The keys of up to `limit` ended calls that match a filter, newest first."""
         where = _Conditions()
         if before is not None:
             where.require(f"call_key < {where.mark(before)}")
@@ -368,7 +359,7 @@ class Records(UpkeepReader):
         return [key for (key,) in await self._read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
-        """The keys of calls with a number that begins or ends with these digits, newest first.
+        """The calls with a number that begins or ends with these digits, newest first.
 
         Few calls are found by an index of numbers; if the digits are those of many, the newest calls are searched.
         """
@@ -396,12 +387,11 @@ class Records(UpkeepReader):
         return sorted(found, reverse=True)[:limit]
 
     async def placing(self) -> PlacingControl:
-        """Whether, and from when, calls may be placed."""
         rows = await self._read(SELECT_CONTROL)
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """The calls that began at `since` or later, but before `until` (milliseconds), newest first."""
+        """Yield the calls that began from `since` up to `until` (milliseconds), newest first."""
         later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
         key = later[0][0] if later else 1 << 62
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -414,11 +404,9 @@ class Records(UpkeepReader):
             key = rows[-1][0]
 
     async def results_between(self, first: int, last: int) -> list[ResultRow]:
-        """The results of the calls between two keys."""
         return [read_result(row) for row in await self._results(SELECT_RESULTS_BETWEEN, first, last)]
 
     async def traces(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        """The traces of the calls between two keys, each with the key of its call."""
         rows = await self._read(SELECT_TRACES, first, last)
         return [(key, bytes(trace)) for key, trace in rows]
 
@@ -435,23 +423,19 @@ class Records(UpkeepReader):
         return [(key, bytes(document)) for key, document in found]
 
     async def connect_statuses(self, first: int, last: int) -> list[ConnectStatus]:
-        """The events of the parties dialled by the calls between two keys."""
         return [ConnectStatus(*row) for row in await self._read(SELECT_CONNECT_STATUSES, first, last)]
 
     async def version(self, since: int, limit: int) -> Row:
-        """A value that changes whenever a call does.
-
-        It depends on the open calls that began at `since` (milliseconds) or later, and the newest `limit` results.
-        """
+        """A value that changes with the open calls since `since` (milliseconds) and the newest `limit` results."""
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        """The results of the calls with these keys that have one, sorted by key."""
+        """Return the results of the calls that have one, sorted by key."""
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
     async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
-        """The incoming calls that began from `since` up to `until` (milliseconds; multiples of `QUARTER_MS`), counted.
+        """The incoming calls that began from `since` up to `until` (milliseconds; multiples of `QUARTER_MS`).
 
         With `flow`, only calls that began in this flow.
         """
@@ -465,34 +449,30 @@ class Records(UpkeepReader):
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:
-        """The number of ended incoming calls that began from `since` up to `until` (milliseconds)."""
+        """Count the ended incoming calls that began from `since` up to `until` (milliseconds)."""
         rows = await self._results(COUNT_RESULTS, since, until)
         return int(rows[0][0]) if rows else 0
 
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        Each is its caller (`ResultRow.party`) and its key. The latest call comes first. Calls from withheld numbers are
-        included.
+        Each is its caller (`ResultRow.party`) and its key, latest first. Calls from withheld numbers are included.
         """
         rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
 
     async def own_results(self) -> list[str]:
-        """The names of the flows' own results that calls have had, sorted."""
         return [name for (name,) in await self._results(SELECT_OWN)]
 
     async def returned(self, since: int, limit: int) -> list[ResultRow]:
-        """Up to `limit` calls since a time (milliseconds) whose callers were called back, latest first."""
         return [read_result(row) for row in await self._results(SELECT_RETURNED, since, limit)]
 
     async def count_returned(self, since: int) -> int:
-        """The number of calls since a time (milliseconds) whose callers were called back."""
         rows = await self._results(COUNT_RETURNED, since)
         return int(rows[0][0]) if rows else 0
 
     async def count_wrong_sums(self) -> int:
-        """The number of sums that differ from the stored calls; see `Results.recount`. It reads all results."""
+        """Count the sums that differ from the stored calls; see `Results.recount`. Reads all results."""
         (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
@@ -502,7 +482,6 @@ class Records(UpkeepReader):
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
     async def kept_recordings(self, limit: int) -> list[str]:
-        """The IDs of the newest `limit` kept recordings that are not deleted."""
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
@@ -514,11 +493,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Everything about the call with this ID, or None.
-
-        This includes webhooks of its leg and errors of its conversation that were stored without a call, shortly before
-        its first webhook or after its last one.
-        """
+        """Return everything about a call, with the webhooks and errors that were stored without it."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None
@@ -551,11 +526,9 @@ class _Conditions:
         self.values = list(values)
 
     def copy(self) -> _Conditions:
-        """The same conditions, to which others can be added."""
         return _Conditions(self._conditions, self.values)
 
     def mark(self, value: object) -> str:
-        """Add a value; returns its mark."""
         self.values.append(value)
         return f"${len(self.values)}"
 

@@ -1,8 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call writes its row; one that stores a later fact updates the row. Both read the call's own
-turns and webhooks while the call is locked, so facts may arrive in any order. A changed row is counted in the sums
-later, by one process at a time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row from the call's turns and webhooks. The sums
+are updated later, by one process at a time, so that no call waits for a counter.
 """
 
 from __future__ import annotations
@@ -19,30 +18,29 @@ from ncco_server.store.sql import Dialect, Sql, contains, marks
 from ncco_server.store.tables import PROGRESS_TABLE, RESULTS_TABLE, SUMS_TABLE
 
 QUARTER_MS: Final = 15 * 60 * 1000
-"""The sums count calls by the quarter of an hour (UTC) in which they began. All time zones are multiples of it."""
+"""All time zones are multiples of it."""
 DAY: Final = 96
 """The number of quarters in a day."""
 BY_START: Final = 0
-"""The level of sums that tell when calls began: by quarter, result and flow alone."""
+"""The level of sums by quarter, result and flow alone."""
 BY_QUARTER: Final = 1
 """The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
 BY_DAY: Final = 2
-"""The level of sums by day (UTC) and everything else. They are a fraction of those by quarter."""
+"""The level of sums by day (UTC) and everything else: a fraction of those by quarter."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
 AT_ONCE: Final = 200
-"""Maximum number of rows that one transaction counts."""
 LONGEST_NAME: Final = 200
-"""Maximum number of characters of a party or a line in a row, because PostgreSQL's indexes refuse long texts."""
+"""Maximum length of a party or a line, because PostgreSQL's indexes refuse long texts."""
 
 LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
 TO_CALL_BACK: Final = "to-call-back"
 NOTES: Final = (LOST, CALLED_BACK, TO_CALL_BACK)
-"""Kinds of entries that older versions add to a call's webhooks: its end was never reported; its caller was called back
-by the person whose name is the body; the latter is undone.
+"""What older versions add to a call's webhooks: its end was never reported; its caller was called back by the person
+whose name is the body; the latter is undone.
 """
 
 Direction: TypeAlias = Literal["inbound", "outbound"]
@@ -52,12 +50,10 @@ class EndOfCall(NamedTuple):
     """What the row of a call needs from its session when it ends.
 
     Attributes:
-        id, version: the session's ID and the stored version that ends.
-        direction: `inbound`, `outbound`, or "" for a called party's leg, which gets no row.
+        version: the stored version that ends.
+        direction: "" for a called party's leg, which gets no row.
         party: the digits or the name of the person on the other side; "" if withheld.
-        line: our number.
-        name: the name of the caller, if the flow knows it.
-        step: the step that the call was in, as `flow.step`; "" if the flow had ended.
+        step: `flow.step`; "" if the flow had ended.
         is_played: whether the flow was played to its end.
     """
 
@@ -72,7 +68,7 @@ class EndOfCall(NamedTuple):
 
 
 class StoredCall(NamedTuple):
-    """What the store knows of a call that is over: its key, the flow that it began in, and when."""
+    """A call that is over: the flow that it began in, and when."""
 
     key: int
     flow: str
@@ -80,15 +76,10 @@ class StoredCall(NamedTuple):
 
 
 class OldCall(NamedTuple):
-    """What the row of a call that an older version stored or ended needs.
+    """What the row of a call that an older version stored or ended needs; a time is None if unknown.
 
-    Attributes:
-        call: the call, at its stored version.
-        facts: the facts of its turns that have none, by number.
-        ended_at: when it ended, in milliseconds since 1970; None if that was not reported.
-        reported_at: when its end was first reported; None if that is unknown.
-        returned_at, returned_by: when and by whom its caller was called back; None and "" if nobody did.
-        is_returned_newly: whether an older host has changed this since the last round.
+    `facts` are those of its turns that have none. `is_returned_newly`: an older host has changed `returned_at` or
+    `returned_by` since the last round.
     """
 
     call: EndOfCall
@@ -104,18 +95,15 @@ class ResultRow(NamedTuple):
     """The result of one call. Times are in milliseconds since 1970.
 
     Attributes:
-        id: the session's ID.
-        previous: the ID of the leg's previous session; "" if there is none.
+        previous: the ID of the leg's previous session, or "".
         is_last: whether the leg has no later session. Lists and counts show only the last one.
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
         has_failed: whether a part of the call could not be played.
         ended_at: None if the end was never reported.
-        returned_at, returned_by: when and by whom the caller was called back.
         release, cohort: for comparisons of revisions; "" for now.
         version, webhook: the call's version, and the key of its last webhook, that the row covers.
-        is_counted: whether the sums contain the row as it is.
-        counted_result, counted_own, counted_ms, counted_until_s: what the sums contain of the row; "" for nothing.
+        is_counted: whether the sums contain the row as it is; if not, the fields `counted_*` are what they contain.
     """
 
     call_key: int
@@ -152,7 +140,6 @@ class ResultRow(NamedTuple):
 
     @property
     def caller(self) -> str:
-        """The digits or the name of the calling side; "" if withheld."""
         return self.line if self.direction == "outbound" else self.party
 
     @property
@@ -163,15 +150,14 @@ class ResultRow(NamedTuple):
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
 GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
-"""The columns of a new row; the others have the table's defaults."""
+"""The other columns of a new row have the table's defaults."""
 
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
-"""The traces of failed turns contain this. Hosts of version 0.2 do not mark failed turns in any other way."""
+"""Hosts of version 0.2 do not mark failed turns in any other way."""
 
 
 def has_failed(dialect: Dialect) -> str:
-    """The value that says whether a turn has failed."""
     return f"""coalesce(has_failed, {contains(dialect, "trace", f"'{FAILURE_IN_0_2}'")})"""
 
 
@@ -412,10 +398,10 @@ class ResultProgress(NamedTuple):
     """How far the upkeep of the rows has come.
 
     Attributes:
-        oldest: older calls, those with smaller keys, may have no row yet; 0 if all ended calls have one.
+        oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
         webhook: webhooks up to this key have been checked for older hosts' writes.
-        complete_since: results are complete for calls that began at this time (milliseconds since 1970) or later; None
-            if they are complete.
+        complete_since: results of calls that began then (milliseconds since 1970) or later are complete; None if all
+            are.
     """
 
     oldest: int
@@ -431,11 +417,7 @@ def end_results(
 ) -> Work[list[ResultRow]]:
     """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
 
-    Args:
-        calls: the calls, whose versions have grown by one.
-        at: the time of the end, or the current time if the end was not reported.
-        leg: the leg; "" for calls without one.
-        is_lost: whether the end was not reported.
+    `at` is the current time if the end was not reported; `leg` is "" for calls without one.
     """
     rows = [(call._replace(version=call.version + 1), stored) for call, stored in calls if call.direction]
     previous = ""
@@ -490,14 +472,7 @@ def _insert(
 
 
 class _Facts(NamedTuple):
-    """What the result of a call is decided from.
-
-    Attributes:
-        turns: the number and the facts of each turn, in order; None if an older version stored the turn.
-        has_failed: whether a turn has failed.
-        events: the webhooks that can change the result.
-        webhook: the key of the last webhook; 0 if there is none.
-    """
+    """What the result of a call is decided from; the facts of a turn are None if an older version stored it."""
 
     turns: list[tuple[int, TurnFacts | None]]
     has_failed: bool
@@ -535,14 +510,14 @@ def set_result(id_: str, result: str, at: int) -> Work[None]:
 
 
 def may_change_result(webhook: WebhookRow) -> bool:
-    """Whether a webhook that does not move its call can change the call's result."""
+    """Return whether a webhook that does not move its call can change the call's result."""
     return webhook.kind in EVENTS and bool(webhook.session)
 
 
 def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
-    """Decide the result of a call again, after a later fact was written; nothing happens while the call has no row.
+    """Decide the result of a locked call again, after a later fact was written; nothing happens if it has no row.
 
-    The call must be locked. `ended_at` is the time of an end that was reported late; the first one counts.
+    `ended_at` is the time of an end that was reported late; the first one counts.
     """
     for _, version, key, direction, known_end in (yield Keyed(SELECT_RESULT, (id_,))):
         end = known_end if known_end is not None else ended_at
@@ -587,10 +562,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
 class SumKey(NamedTuple):
     """What the sums are counted by.
 
-    Attributes:
-        level: `BY_START`, `BY_QUARTER` or `BY_DAY`.
-        quarter: the number of quarters of an hour since 1970, in UTC; at `BY_DAY`, that of midnight.
-        until_s: seconds from the answer webhook until a person answered, rounded down; NOBODY_ANSWERED for none.
+    At `BY_DAY`, `quarter` is that of midnight. `until_s` is the time from the answer webhook until a person answered.
     """
 
     level: int
@@ -603,7 +575,7 @@ class SumKey(NamedTuple):
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
-    """What the sums should contain of a row: result, own result, duration in milliseconds, seconds until a person."""
+    """What the sums should contain of a row: result, own result, milliseconds, and seconds until a person answered."""
     if not row.is_last or row.direction != "inbound":
         return "", "", 0, NOBODY_ANSWERED
     ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
@@ -625,7 +597,7 @@ def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, s
 
 
 def read_result(row: Sequence[object]) -> ResultRow:
-    """A row; SQLite returns booleans as 0 and 1."""
+    """Convert booleans, which SQLite returns as 0 and 1."""
     read = ResultRow._make(row)
     return read._replace(
         is_last=bool(read.is_last),
@@ -636,14 +608,14 @@ def read_result(row: Sequence[object]) -> ResultRow:
 
 
 def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
-    """Add changes to the sums. Their order is the same on all hosts, so that two of them never wait for each other."""
+    """Add changes to the sums, in the same order on all hosts, so that two of them never wait for each other."""
     kept = sorted((key, change) for key, change in changes.items() if any(change))
     yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
 
 
 def count_before_deletion(keys: Iterable[int]) -> Work[None]:
-    """Add the changed rows of calls to the sums, before the calls are deleted. The calls must be locked."""
+    """Add the changed rows of locked calls to the sums, before the calls are deleted."""
     yield from _count_rows((yield Many(SELECT_UNCOUNTED_OF, [(key,) for key in keys])))
 
 
@@ -668,7 +640,7 @@ def comparable_since(oldest_change: int | None) -> tuple[int, int]:
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """Take the rows of calls out of the sums, before the calls are deleted. The calls must be locked."""
+    """Take the rows of locked calls out of the sums, before the calls are deleted."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)
@@ -683,22 +655,21 @@ class Results:
         self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-        """The result that a call would have if it ended now."""
+        """Return the result that a call would have if it ended now."""
         facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
     async def has_uncounted(self) -> bool:
-        """Whether `count` would find any rows. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_UNCOUNTED))[0][0])
 
     @in_one_transaction
     def count(self, limit: int = AT_ONCE) -> Work[int]:
-        """Add up to `limit` changed rows to the sums; returns how many, 0 if none are left."""
+        """Add up to `limit` changed rows to the sums; return how many, 0 if none are left."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 
     @in_one_transaction
     def recount(self) -> Work[int]:
-        """Correct the sums that differ from the stored calls; returns how many. Sums of deleted calls stay."""
+        """Correct the sums that differ from the stored calls; return how many. Sums of deleted calls stay."""
         ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
         # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
         rows = yield SELECT_DIFFERENCES, comparable_since(oldest)

@@ -1,8 +1,4 @@
-"""Deletes old rows in small batches.
-
-Keys grow with time, so old rows come first: the first newer row ends the search, and no index is needed. Deleting a
-call also deletes its turns and webhooks.
-"""
+"""Deletes old rows in small batches. Keys grow with time, so the first newer row ends the search without an index."""
 
 from __future__ import annotations
 
@@ -18,10 +14,8 @@ from ncco_server.store.sql import Sql
 from ncco_server.store.tables import ATTEMPTS_TABLE, FORGOTTEN_TABLE, PLACED_TABLE, PROGRESS_TABLE
 
 PIECE: Final = 500
-"""Rows per read, and per transaction."""
 
 _OLDEST_ROWS: Final = 64
-"""How many of the oldest rows a statement reads."""
 
 # Each of these queries returns a row's key, when it was created, and whether it may be deleted.
 OLDEST_CALLS: Final = Sql("SELECT key, created_at, updated_at < $1 FROM calls WHERE key > $2 ORDER BY key LIMIT $3")
@@ -68,12 +62,10 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 
 
 def sweep(before: int, limit: int, now: int) -> Work[int]:
-    """Delete up to `limit` calls, webhooks without a call, and hooks older than `before`; returns how many.
+    """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Also deletes, and counts, up to `limit` rows of tables that have expired.
-
-    Old calls are deleted first, with their webhooks; then other old webhooks, placed calls and hooks. The hashes of
-    forgotten calls' names are kept as long as the calls' last webhooks would have been.
+    Expired rows of tables are deleted too. The hashes of forgotten calls' names stay as long as the calls' last
+    webhooks would have.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -91,7 +83,7 @@ def sweep(before: int, limit: int, now: int) -> Work[int]:
 
 
 def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
-    """The keys of up to `limit` rows that may be deleted.
+    """Find the keys of up to `limit` rows that may be deleted.
 
     The search ends when all rows of a read were created since `before`: a few rows, which a wrong clock dated too late,
     do not end it.
@@ -107,7 +99,6 @@ def _old_keys(sql: Sql, before: int, limit: int, now: int) -> Work[list[int]]:
 
 
 def _sweep_placed(before: int, limit: int) -> Work[int]:
-    """Delete up to `limit` calls that have been over since `before`, with their attempts; returns how many."""
     deleted = yield _DELETE_OLD_PLACED, (before, limit)
     yield Many(_DELETE_ATTEMPTS, [(id_,) for (id_,) in deleted])
     return len(deleted)
@@ -121,7 +112,7 @@ def delete_hooks(keys: Iterable[int]) -> Work[int]:
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
-    """Delete revisions older than `before` that no call uses and that are not in `keep`; returns how many.
+    """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
     The calls are read in batches before the transaction, which then only reads calls that were added since.
     """
@@ -137,5 +128,4 @@ async def sweep_revisions(database: Database, before: int, keep: Collection[str]
 
 
 def delete_all(sql: Sql, rows: Sequence[Sequence[Any]]) -> Work[int]:
-    """Run a statement for each row; returns how many rows it deleted."""
     return len((yield Many(sql, rows)))

@@ -1,8 +1,4 @@
-"""The rows of a store's tables.
-
-All times are integers: milliseconds since 1970-01-01 UTC. Documents (`state`, `ncco`, `trace`, `body`, ...) are bytes;
-the store never parses them.
-"""
+"""The rows of a store's tables. Times are milliseconds since 1970 (UTC); the store never parses documents (bytes)."""
 
 from __future__ import annotations
 
@@ -13,31 +9,27 @@ from typing import Any, Final, NamedTuple, Self
 
 
 def milliseconds(moment: datetime) -> int:
-    """Milliseconds since 1970-01-01 UTC."""
     return int(moment.timestamp() * 1000)
 
 
 def moment_of(ms: int) -> datetime:
-    """The time, in UTC, of a number of milliseconds since 1970-01-01 UTC."""
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def hash_of(text: str) -> str:
-    """The hash that is stored in place of a secret, or of a name or an ID that must be forgotten."""
+    """The hash that is stored in place of what is secret or must be forgotten."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class WebhookRow(NamedTuple):
-    """A webhook as received, with secrets masked.
+    """A webhook as received, with secrets masked. `leg` and `conversation` are "" if missing.
 
     Attributes:
-        id: random, chosen by the code that stores the webhook.
+        id: chosen at random by the code that stores the webhook.
         kind: `answer`, `fallback`, `input`, `notify`, `event`, ... as the server classified it.
-        session: the session's ID; "" if unknown.
-        turn, wait: the turn and number of the wait that it arrived on; -1 for none.
+        session: "" if unknown.
+        turn, wait: what it arrived on; -1 for none.
         status: a call status with its sub-state; distinguishes the webhooks of one wait; "" for input and notify.
-        leg, conversation: as sent, "" if missing.
-        method: `GET` or `POST`.
         body: the raw body or query string.
     """
 
@@ -70,7 +62,7 @@ class SessionRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """Read a row of `SESSION_COLUMNS`; SQLite returns booleans as 0 and 1."""
+        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_over, created_at, updated_at = row
         return cls._make((*before, bool(is_over), created_at, updated_at))
 
@@ -82,9 +74,9 @@ class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
     `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
-    delivery gets the same bytes. They are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
-    turn could not be played; it is None if a host of version 0.2 wrote the row. `heard`, `rang` and `result` are the
-    turn's facts (`ncco_server.results.TurnFacts`); they are None if an older host wrote the row.
+    delivery gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
+    turn could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the
+    row.
     """
 
     session: str
@@ -115,19 +107,15 @@ class RevisionRow(NamedTuple):
 class HookRow(NamedTuple):
     """An unsent hook. Its row is deleted once it is sent.
 
-    The hooks of a session are sent in the order in which they were written: none is due while an earlier one is
-    waiting. Parked hooks do not delay others. Emails have no order: they neither wait for other hooks nor delay them.
-
     Attributes:
         id: random; lets the receiver recognise repeats.
-        name: the hook's name in its flow.
         headers: the headers that the flow sets, as JSON.
-        due_at: when to send it next; None while an earlier hook of its session is waiting.
+        due_at: None while an earlier hook of its session is waiting. Parked hooks and emails delay no others.
         leased_until: before this time, only the process that claimed it may send it.
         tries: how many times it was claimed.
         problem: why the last attempt failed; "" before the first attempt.
-        is_parked: whether the hook is given up, until somebody retries it. A hook that could not be rendered is parked
-            from the start.
+        is_parked: it is given up, until somebody retries it. A hook that could not be rendered is parked from the
+            start.
     """
 
     id: str
@@ -145,13 +133,13 @@ class HookRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """Read a row of `HOOK_COLUMNS`; SQLite returns booleans as 0 and 1."""
+        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_parked = row
         return cls._make((*before, bool(is_parked)))
 
     @property
     def is_mail(self) -> bool:
-        """Whether the hook is an email. Its URL is then `mailto:` followed by the addresses."""
+        """An email's URL is `mailto:` followed by the addresses."""
         return self.url.startswith("mailto:")
 
 
@@ -170,11 +158,10 @@ class Schema(NamedTuple):
     """The version of a store's tables, and the missing versions.
 
     Attributes:
-        found: the version of the tables; "" if the store is empty or does not exist.
+        found: "" if the store is empty or does not exist.
         newest: the newest version that this program knows.
-        missing: the versions after `found`, from oldest to newest.
-        retention_days: the default retention; None if version 0.1 created the store, which keeps calls forever.
-        additions: the versions of missing additions, from oldest to newest; version 0.2 does not create additions.
+        missing, additions: from oldest to newest.
+        retention_days: None if version 0.1 created the store, which keeps calls forever.
     """
 
     found: str
@@ -194,10 +181,9 @@ class CallFilter(NamedTuple):
     Attributes:
         number: the first or the last digits of a number that called or was called.
         flow: the flow in which the call began.
-        since, until: the call began at or after `since`, and before `until` (milliseconds since 1970).
-        is_open: the call has a leg and is not marked as over.
+        since, until: it began at or after `since`, and before `until` (milliseconds since 1970).
+        is_open: it has a leg and is not marked as over.
         has_failed: one of its turns could not be played as written.
-        result: the result of a call that is over.
         own: the flow's own result.
     """
 
@@ -212,21 +198,16 @@ class CallFilter(NamedTuple):
 
     @property
     def needs_result(self) -> bool:
-        """Whether ended calls are found by their results, which have indexes for this."""
+        """Return whether ended calls are found by their results, which have indexes for this."""
         wants = self.number or self.flow or self.has_failed or self.result or self.own
         return bool(wants) and not self.is_open
 
 
 ANY_CALL: Final = CallFilter()
-"""All calls."""
 
 
 class CallRow(NamedTuple):
-    """A call in a list: its session, the number of its turns, and whether one of them failed.
-
-    `key` is its position in the list: later calls have higher keys. `is_lost` says whether the call is over, but its
-    end was never reported.
-    """
+    """A call in a list; later calls have higher keys. `is_lost`: it is over, but its end was never reported."""
 
     key: int
     session: SessionRow
@@ -236,7 +217,7 @@ class CallRow(NamedTuple):
 
 
 class ReportedCall(NamedTuple):
-    """A call whose way through its flow is counted. `is_over` says whether the leg has ended."""
+    """A call whose way through its flow is counted. `is_over`: the leg has ended."""
 
     key: int
     flow: str
@@ -270,7 +251,7 @@ class PastTurn(NamedTuple):
 
 
 class PastNote(NamedTuple):
-    """A webhook of a `PastCall`, or an entry that a host of an older version added: key, kind, time and content."""
+    """A webhook, or an entry that a host of an older version added."""
 
     key: int
     kind: str
@@ -279,7 +260,7 @@ class PastNote(NamedTuple):
 
 
 class PastCall(NamedTuple):
-    """A call, with everything that decides its result: its turns, its ends, and who called its caller back."""
+    """A call, with everything that decides its result."""
 
     key: int
     session: SessionRow
@@ -288,7 +269,7 @@ class PastCall(NamedTuple):
 
 
 class ConnectStatus(NamedTuple):
-    """An event of a called party: the call's key, the turn and wait, and the status."""
+    """An event of a called party; `call` is the call's key."""
 
     call: int
     turn: int
@@ -312,14 +293,10 @@ class Forgotten(NamedTuple):
     """How many rows were deleted, or would be deleted.
 
     Attributes:
-        calls, turns, webhooks, hooks: numbers of rows.
         running: calls in progress; their callers hear the failsafe NCCO next.
-        revisions: flow revisions that contain a number. They are kept, because the number is part of a flow.
-        recordings: rows of recordings; the server or `ncco forget` removes their files.
-        placed: calls that this server has placed or would have placed.
-        rows: rows of the tables that flow files declare, by their keys and columns of the type phone.
-        hashes: how many of these are kept as a hash that still matches.
-        texts: values of columns of other rows, because the text mentions a number.
+        revisions: those that contain a number are kept, because the number is part of a flow.
+        recordings: the server or `ncco forget` removes their files.
+        rows: rows of the tables that flow files declare.
         purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
     """
 

@@ -1,11 +1,7 @@
 """SQL as readable text: where PostgreSQL and SQLite need different statements, both are written out.
 
-    DELETE_HOOK = Sql("DELETE FROM hooks WHERE id = $1 RETURNING session")
     LOCK_CALL = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
-    COUNT_OPEN = Sql(
-        "SELECT count(*) FROM calls WHERE NOT is_over AND created_at >= $1",
-        sqlite="SELECT count(*) FROM calls WHERE is_over = 0 AND created_at >= $1",
-    )
+    COUNT_OPEN = Sql("... WHERE NOT is_over", sqlite="... WHERE is_over = 0")
 
 A part of a statement is a plain `str`, so a test can find all statements and have both databases plan them.
 """
@@ -21,16 +17,9 @@ _MARK: Final = re.compile(r"\$(?=[0-9])")
 
 
 class Sql:
-    """A statement, with `$1` for its first value.
+    """A statement, with `$1` for its first value; `sqlite` is what SQLite needs in its place.
 
-    Args:
-        text: the statement.
-        sqlite: what SQLite needs in its place.
-
-    Attributes:
-        postgres: the statement for PostgreSQL.
-        sqlite: the statement for SQLite. Values are marked with `?1`, because Python binds `$1` only from a dict, which
-            is slow.
+    SQLite's values are marked with `?1`, because Python binds `$1` only from a dict, which is slow.
     """
 
     __slots__ = ("postgres", "sqlite")
@@ -45,12 +34,7 @@ class Sql:
 
 
 class ListSql:
-    """A statement for a list of values, which come last: `IN (%s)` in the text, once.
-
-    Args:
-        text: the statement.
-        values: how many values come before the list.
-    """
+    """A statement for a list of values, which come last: `IN (%s)` once, after `values` other values."""
 
     def __init__(self, text: str, values: int = 0) -> None:
         self._text = text
@@ -67,12 +51,12 @@ def marks(count: int, first: int = 1) -> str:
 
 
 def contains(dialect: Dialect, column: str, value: str) -> str:
-    """A condition that is true if a binary column contains a value."""
+    """The condition that a binary column contains a value."""
     return f'"position"({column}, {value}) > 0' if dialect == "postgres" else f"instr({column}, {value}) > 0"
 
 
 def has_word(dialect: Dialect, column: str, word: str) -> str:
-    """A condition that is true if a binary column contains a word. It ignores the case of ASCII letters.
+    """The condition that a binary column contains a word, in upper or lower case (ASCII).
 
     The column's bytes may not be valid text, so PostgreSQL encodes the word rather than decode the column.
     """

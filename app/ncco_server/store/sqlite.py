@@ -1,11 +1,7 @@
 """A SQLite database: in one file, which several processes of a host can share, or in memory.
 
-Writes are committed in groups: those of one round of the event loop, or those that arrive while a commit waits for the
-disk. A database in memory never waits.
-
-The statements of single calls run in the event loop: one takes about 10 µs, while a round trip to another thread takes
-ten times as long and waits for the interpreter lock several times. COMMIT waits for the disk, so it runs in a thread.
-In WAL mode, readers do not wait for writers.
+The statements of single calls run in the event loop, because a thread takes ten times as long. COMMIT waits for the
+disk, so it runs in a thread.
 """
 
 from __future__ import annotations
@@ -22,17 +18,16 @@ from typing import Any, Final, TypeAlias
 
 from ncco_server.errors import AppError, StoreUnusable
 from ncco_server.store import sqlite_file
-from ncco_server.store.copies import copy_file, replace_file, require_unused
 from ncco_server.store.database import QUEUE_LIMIT, GroupWriter, Read, Row, T, Work, WriteItem, not_open
 from ncco_server.store.migrations import find_schema, require_readable, upgrade
 from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Dialect, Sql
 
 BUSY_MS: Final = 1_500
-"""How long a write waits for another process, in milliseconds. Two such waits fit into Vonage's time limit (5 s)."""
+"""How long a write waits for another process. Two such waits fit into Vonage's time limit (5 s)."""
 
 OPEN_WAIT_MS: Final = 5_000
-"""How long `open` waits for another process, which may be migrating the same file, in milliseconds."""
+"""How long `open` waits for another process, which may be migrating the same file."""
 
 GROUP_LIMIT: Final = 256
 """Maximum number of writes per group, so that the first one does not wait forever."""
@@ -41,26 +36,15 @@ CHECKPOINT_AFTER: Final = 250
 """The write-ahead log is written back after this many writes. It is then about 2 MB long."""
 
 TRIM_S: Final = 1.0
-"""Time limit in seconds for `trim`, which tries to empty the write-ahead log while it is in use."""
+"""Time limit for `trim`, which tries to empty the write-ahead log while it is in use."""
 
 _PAUSE_S: Final = 0.01
 
 Run: TypeAlias = Callable[[sqlite3.Connection, WriteItem], None]
-"""A function that runs one operation of a group."""
 
 
 class SqliteDatabase:
-    """A file in WAL mode, synced at every commit.
-
-    Args:
-        path: the file, which is created with its folder if missing; None for a database in memory.
-        busy_ms: how long a write waits while another process writes, in milliseconds.
-        open_wait_ms: how long `open` waits while another process writes, in milliseconds.
-        queue_limit: maximum number of waiting writes.
-
-    Attributes:
-        label, path, is_durable, dialect: see `Database`.
-    """
+    """A file in WAL mode, synced at every commit; without a path, a database in memory."""
 
     dialect: Dialect = "sqlite"
 
@@ -98,7 +82,7 @@ class SqliteDatabase:
             self._writer = _FileWriter(path, self._busy_ms, self._queue_limit)
 
     async def close(self) -> None:
-        """See `Database.close`. A database in memory keeps its data until the process ends."""
+        """A database in memory keeps its data until the process ends."""
         writer = self._writer
         connection = self._connection
         self._writer = self._connection = self._place = None
@@ -111,7 +95,7 @@ class SqliteDatabase:
         return await asyncio.to_thread(lambda: sqlite_file.schema_of(self._absolute(), self._open_wait_ms))
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """See `Database.read`. Waits briefly if another process is recovering the log after a crash."""
+        """Waits briefly if another process is recovering the log after a crash."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             try:
@@ -135,7 +119,7 @@ class SqliteDatabase:
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
-        """See `Database.purge`. SQLite overwrites deleted data itself, so this only empties the log."""
+        """SQLite overwrites deleted data itself, so this only empties the log."""
         if self.path is None:
             return True
         path = self._require_open()
@@ -147,18 +131,24 @@ class SqliteDatabase:
 
     async def copy_to(self, path: Path) -> None:
         require_readable(await self.schema(), self.label)
+        from ncco_server.store.copies import copy_file  # noqa: PLC0415 - only for backups
+
         await asyncio.to_thread(copy_file, self._absolute(), path)
 
     async def require_unused(self) -> None:
+        from ncco_server.store.copies import require_unused  # noqa: PLC0415 - only for `ncco restore`
+
         await asyncio.to_thread(require_unused, self._absolute())
 
     async def replace_by(self, path: Path) -> None:
-        """See `Database.replace_by`. The copy is moved, so it must be on the same file system."""
+        """The copy is moved, so it must be on the same file system."""
+        from ncco_server.store.copies import replace_file  # noqa: PLC0415 - only for `ncco restore`
+
         await asyncio.to_thread(replace_file, self._absolute(), path)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[tuple[Read, Schema]]:
-        """See `Database.reading`. A file is read in other threads."""
+        """A file is read in other threads."""
         schema = await self._readable_schema()
         reader = _Reader(self)
         try:
@@ -208,7 +198,7 @@ class _Reader:
         return await asyncio.to_thread(self.fetch, sql, values)
 
     def fetch(self, sql: Sql, values: Sequence[object]) -> list[Row]:
-        """All rows of a query. Raises StoreUnavailable. Blocks."""
+        """Run a query. Raises StoreUnavailable. Blocks."""
         with self._is_free:
             if self._is_closed:  # before a thread came to this query
                 raise not_open(self._database.label)
@@ -220,7 +210,7 @@ class _Reader:
                 raise sqlite_file.unavailable(self._database.label, error) from error
 
     def close(self) -> None:
-        """Close the connection; if the task that waited for a query was cancelled, once the query has ended."""
+        """Close the connection, after its running query has ended; the query's task may have been cancelled."""
         if self._database.path is None:
             return
         self._is_closed = True
@@ -243,11 +233,10 @@ class _Writer(GroupWriter):
         self._connection = connection
 
     def next_group(self) -> list[WriteItem]:
-        """Take the oldest operations from the queue, in order."""
         return [self.queue.popleft() for _ in range(min(len(self.queue), GROUP_LIMIT))]
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. If the database fails, all operations get that error.
+        """If the database fails, all operations get that error.
 
         Savepoints take time, so they are only used if the group has failed because of one operation.
         """
@@ -265,7 +254,6 @@ class _Writer(GroupWriter):
             item.settle()
 
     async def _write(self, group: list[WriteItem], run: Run) -> None:
-        """Run operations in one transaction, and store the result or error of each in its item."""
         connection = await self._begun()
         try:
             if all(item.keys for item in group):
@@ -291,7 +279,6 @@ class _Writer(GroupWriter):
         connection.execute("RELEASE item")
 
     async def _begun(self) -> sqlite3.Connection:
-        """Start a transaction; returns its connection."""
         assert self._connection is not None  # noqa: S101 - for the type
         self._connection.execute("BEGIN IMMEDIATE")
         return self._connection
@@ -319,7 +306,6 @@ class _FileWriter(_Writer):
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
     async def close(self) -> None:
-        """Write the queued operations, and disconnect."""
         await super().close()
         if self._written_back is not None:
             await asyncio.wait({self._written_back})
@@ -327,10 +313,10 @@ class _FileWriter(_Writer):
         self._thread.shutdown()
 
     async def commit(self, group: list[WriteItem]) -> None:
-        """See `GroupWriter.commit`. Also writes a long log back, because SQLite would do so while callers wait.
+        """Write groups, and write a long log back, because SQLite would do so while callers wait.
 
-        Another thread writes most of the log back during commits. The last few pages are written back here when no
-        write is waiting, because SQLite only restarts a log that is written back completely.
+        Another thread writes most of it back during commits. The last few pages are written here when no write is
+        waiting: SQLite only restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)
@@ -346,7 +332,7 @@ class _FileWriter(_Writer):
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
-        """Start a transaction; returns its connection. Waits while another process writes."""
+        """Start a transaction; waits while another process writes."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()
@@ -364,7 +350,7 @@ class _FileWriter(_Writer):
             await asyncio.sleep(_PAUSE_S)
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Run a part of the transaction in the writer's thread. A task that is cancelled still waits for it."""
+        """Run `work` in the writer's thread. A task that is cancelled still waits for it."""
         done = asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         try:
             await asyncio.shield(done)

@@ -18,10 +18,10 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""The minimum SQLite version, the first with RETURNING."""
+"""The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Files up to this size are checked completely for damage when they are opened, which takes about 0.1 s."""
+"""Up to this size, files are checked completely for damage when they are opened, which takes about 0.1 s."""
 
 _PAUSE_S: Final = 0.02
 
@@ -61,7 +61,6 @@ _FAULTS: Final = {
     ),
 }
 _TEMPORARY: Final = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
-"""Problems that may disappear without a change of settings."""
 
 _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
 
@@ -72,7 +71,6 @@ def _code(error: Exception) -> int:
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another process has locked the file, so a retry may succeed."""
     return _code(error) == sqlite3.SQLITE_BUSY
 
 
@@ -89,7 +87,6 @@ def own_error(label: str, error: Exception) -> Exception | None:
 
 
 def unavailable(label: str, error: Exception) -> StoreUnavailable:
-    """The error for a problem that a retry may solve."""
     return StoreUnavailable(f"{label} {_FAULTS.get(_code(error), _OTHER).message} ({error})")
 
 
@@ -101,7 +98,6 @@ def unusable(label: str, error: sqlite3.Error) -> StoreError:
 
 
 def fetch(connection: sqlite3.Connection, sql: Sql, values: Sequence[object]) -> list[Row]:
-    """Run one statement; returns its rows."""
     cursor = connection.cursor()
     _execute(cursor, sql, values)
     return cursor.fetchall()
@@ -119,7 +115,6 @@ def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None
 
 
 def run(connection: sqlite3.Connection, work: Work[T]) -> T:
-    """Run an operation in the current transaction; returns its result."""
     cursor = connection.cursor()
     try:
         statement = next(work)
@@ -145,13 +140,7 @@ sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """Open a connection. Raises sqlite3.Error.
-
-    Args:
-        path: an absolute path; None for a database in memory.
-        busy_ms: how long the connection waits for other processes, in milliseconds.
-        mode: `rw`, or `ro` for read-only.
-    """
+    """Open an absolute path, or a database in memory (None). Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
         uri=path is not None,
@@ -172,7 +161,7 @@ def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connec
 def prepare(path: Path, wait_ms: int) -> None:
     """Migrate a file, and check that it is undamaged and writable. Raises StoreUnusable or StoreUnavailable.
 
-    A new file can only be read and written by its owner. Waits at most `wait_ms` for another process.
+    Only its owner can read and write a new file. Waits at most `wait_ms` for another process.
     """
     if sqlite3.sqlite_version_info < MIN_SQLITE_VERSION:
         cure = "use a Python with a newer SQLite, such as uv's or the Docker image's"
@@ -255,7 +244,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch a file to WAL mode. SQLite itself does not wait if another process is switching too, so this waits."""
+    """Switch a file to WAL mode, and wait while another process does: SQLite itself does not wait for that."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -291,12 +280,12 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Write as much of the write-ahead log back as is possible without waiting. Raises sqlite3.Error."""
+    """Write as much of the log back as is possible without waiting. Raises sqlite3.Error."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def write_back(path: Path) -> None:
-    """Write the current write-ahead log back while others write. Blocks."""
+    """Write the log back while others write. Blocks."""
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,

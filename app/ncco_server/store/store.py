@@ -1,7 +1,4 @@
-"""The store contains calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL.
-
-Each operation is one transaction: a generator that yields statements (see `ncco_server.store.database`).
-"""
+"""The store of calls, turns, webhooks, flow revisions and hooks, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -58,7 +55,7 @@ if TYPE_CHECKING:  # imported when they are first used
 
 
 def _insert_call_if(condition: str) -> Sql:
-    """Write a call on a condition. With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
+    """With OR FAIL, SQLite keeps no undo log, which a single row does not need."""
     call = f"""calls ({SESSION_COLUMNS})
     SELECT {marks(len(SessionRow._fields))}
     WHERE {condition}
@@ -296,18 +293,15 @@ def _advance(
     has_called: bool,
     saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Write the next turn. Raises Conflict unless the stored version is the previous one and the turn is new.
-
-    Also raises RowTaken.
-    """
-    taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
+    """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
+    taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
         yield from release(taken)
         raise Conflict(session.id)
     yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
     if saves:
-        yield from write(saves, taken, turn.created_at, _author(turn))
+        yield from write(saves, taken, turn.created_at, _author(turn.session))
     if recording is not None:
         yield from _add_recording(recording)
 
@@ -325,36 +319,54 @@ def _add_turn(
         yield function_results.DELETE_OF_TURNS, (turn.session, turn.number)
 
 
-def _author(turn: TurnRow) -> str:
-    """Who has changed the rows that a turn changes."""
-    return f"call {turn.session}"
+def _author(session: str) -> str:
+    return f"call {session}"
 
 
-def _record(webhook: WebhookRow, hooks: Sequence[HookRow], recording: RecordingRow | None = None) -> Work[None]:
-    """Write a webhook that does not change the call. The hooks are written unless the webhook is a repeat.
+def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
+    """The keys of an operation that also changes rows of tables."""
+    return (*keys, *[each.row for each in saves]) if saves else keys
 
-    For a forgotten call, nothing is written.
-    """
+
+def _record(
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    recording: RecordingRow | None = None,
+    saves: Sequence[RowChange] = (),
+) -> Work[None]:
     names = (webhook.session, webhook.leg, webhook.conversation)
     if (yield Keyed(SELECT_ANY_FORGOTTEN, (webhook.session,))) and (yield Keyed(SELECT_FORGOTTEN, _hashes(names))):
         return
     is_repeated = False
     may_change = may_change_result(webhook)
-    is_known = bool((hooks and webhook.wait >= 0) or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
-    if is_known and hooks and webhook.wait >= 0:
+    may_repeat = bool(hooks or saves) and webhook.wait >= 0
+    is_known = (may_repeat or may_change) and (yield Keyed(LOCK_CALL, (webhook.session,)))
+    if is_known and may_repeat:
         delivery = (webhook.session, webhook.turn, webhook.wait, webhook.status)
         is_repeated = bool((yield Keyed(SELECT_DELIVERED, delivery)))
     yield INSERT_WEBHOOK, (*webhook, None)
     if not is_repeated:
         yield from add_hooks(hooks)
+        yield from _save(saves, webhook.session, webhook.received_at)
     if recording is not None:
         yield from _add_recording(recording)
     if may_change and is_known:
         yield from refresh_result(webhook.session, webhook.received_at)
 
 
-def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Sequence[HookRow]) -> Work[list[ResultRow]]:
-    """Write a webhook and end the open calls of a leg; returns their results."""
+def _save(saves: Sequence[RowChange], session: str, at: int) -> Work[None]:
+    """Change rows because of an event of a call."""
+    if saves:
+        yield from write(saves, (), at, _author(session))
+
+
+def _end(
+    leg: str,
+    calls: Sequence[EndOfCall],
+    webhook: WebhookRow,
+    hooks: Sequence[HookRow],
+    saves: Sequence[RowChange],
+) -> Work[list[ResultRow]]:
     at = webhook.received_at
     found = (yield Keyed(LOCK_OPEN_CALLS, (leg,))) if leg else []
     if {(call.id, call.version) for call in calls} != {(id_, version) for _, id_, version, *_ in found}:
@@ -362,7 +374,8 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
     stored = {id_: StoredCall(*columns) for _, id_, _, *columns in found}
     for call in calls:
         yield END_CALL, (stored[call.id].key, at)
-    yield from _record(webhook, hooks if calls or webhook.wait >= 0 else ())
+    is_caused = bool(calls) or webhook.wait >= 0
+    yield from _record(webhook, hooks if is_caused else (), saves=saves if is_caused else ())
     if calls:
         return (yield from end_results([(call, stored[call.id]) for call in calls], at, leg=leg, is_lost=False))
     if leg:
@@ -370,12 +383,15 @@ def _end(leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, hooks: Seque
     return []
 
 
-def _end_lost(call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow]) -> Work[list[ResultRow] | None]:
-    """End a call whose end was not reported; returns its result, or None if it was not open in this version."""
+def _end_lost(
+    call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
+) -> Work[list[ResultRow] | None]:
+    """Return None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
     yield from add_hooks(hooks)
+    yield from _save(saves, call.id, at)
     return (yield from end_results([(call, StoredCall(*found[0][1:]))], at, leg=leg, is_lost=True))
 
 
@@ -386,7 +402,6 @@ def _add_recording(row: RecordingRow) -> Work[None]:
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    """The hashes that are stored in place of the names of a forgotten call."""
     known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
     return [known[name] for name in names]
 
@@ -394,20 +409,8 @@ def _hashes(names: Sequence[str]) -> list[str]:
 class Store:
     """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
 
-    Once a method has returned, its changes survive a crash or power failure. If a method is cancelled, either all of
-    its rows are written or none. Hooks are written in the transaction that causes them.
-
-    Args:
-        database: the database, which is not open yet.
-
-    Attributes:
-        database: the database.
-        label: the database's name in messages, without user and password.
-        path: the file of a SQLite database.
-        is_durable: whether calls outlive the process.
-        results: the results of calls.
-        functions: what functions of handlers have returned in turns that are not stored yet.
-        tables: the rows of the tables that flow files declare.
+    Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
+    are written or none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -427,7 +430,6 @@ class Store:
         return Recordings(self.database)
 
     async def has_recordings(self) -> bool:
-        """Whether there are any recordings, even deleted ones."""
         return bool(await self.database.read(SELECT_ANY_RECORDING))
 
     @cached_property
@@ -443,14 +445,13 @@ class Store:
         return ApiKeys(self.database)
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that the database is writable.
+        """Migrate to the newest schema, and check that the database is writable.
 
         Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
         """
         await self.database.open()
 
     async def close(self) -> None:
-        """Finish pending writes and disconnect. A closed store can be opened again."""
         await self.database.close()
 
     async def __aenter__(self) -> Self:
@@ -461,18 +462,12 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of the database. Does not change or create the database. The store need not be open.
-
-        Raises StoreUnusable if the database belongs to a newer version or to another program.
-        """
+        """Read the schema of a store, which need not be open. Raises StoreUnusable if it is not ours or too new."""
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Yield a reader of recorded calls. The store need not be open.
-
-        Raises StoreUnusable if the database is not ours, or this version cannot read it.
-        """
+        """Yield a reader of recorded calls. The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
         async with self.database.reading() as (read, schema):
@@ -484,7 +479,7 @@ class Store:
             yield UpkeepReader(read, schema)
 
     async def check(self) -> None:
-        """Write a row and delete it, to check that the database is writable and can grow."""
+        """Check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -502,13 +497,13 @@ class Store:
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
-        If the turn has a result of the flow's own, the call `parent` gets it, as of its latest turn. Returns False if
-        the call's ID, leg or conversation was forgotten; then only hashes of all three are written. `has_called` says
-        whether the turn has called functions of handlers, whose results are deleted from `functions`.
+        The call `parent` gets the turn's own result, if it has one. Returns False if the call's ID, leg or conversation
+        was forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def _open_call(
         self,
@@ -521,8 +516,8 @@ class Store:
         has_called: bool,
         saves: Sequence[RowChange],
     ) -> Work[bool]:
-        """See `open_call`. The first INSERT is cheaper and usually enough; the second is always correct."""
-        taken = (yield from claim(saves, turn.created_at, _author(turn))) if saves else ()
+        """The first INSERT is cheaper and usually enough; the second is always correct."""
+        taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
         written = [] if self._has_forgotten else (yield Insert(INSERT_CALL_IF_NONE_FORGOTTEN, session))
         if not written:
             names = (session.id, session.leg, session.conversation)
@@ -543,7 +538,7 @@ class Store:
                 raise AlreadyOpen(session.id)
         yield from _add_turn(written[0][1], turn, webhook, hooks, parent, has_called=has_called)
         if saves:
-            yield from write(saves, taken, turn.created_at, _author(turn))
+            yield from write(saves, taken, turn.created_at, _author(turn.session))
         return True
 
     def advance(
@@ -558,51 +553,68 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if the stored version is `session.version - 1`; otherwise raise Conflict.
+        """Write the next turn if it is new and the stored version is `session.version - 1`; otherwise raise Conflict.
 
-        Also raises Conflict if the turn exists already, and RowTaken. For `parent`, `has_called` and `saves`, see
-        `open_call`.
+        Also raises RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
         work = partial(
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
         )
         keys = (session.id, session.leg, webhook.session, parent)
-        return self.database.write(work, (*keys, *[each.row for each in saves]) if saves else keys)
+        return self.database.write(work, _with_rows(keys, saves))
 
     def record(
-        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write a webhook that does not change the call.
+        """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
         The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the webhook announces is written once. For a forgotten call, nothing is written.
+        that the webhook announces is written once.
         """
-        return self.database.write(partial(_record, webhook, hooks, recording), (webhook.session,))
+        work = partial(_record, webhook, hooks, recording, saves)
+        return self.database.write(work, _with_rows((webhook.session,), saves))
 
     def end(
-        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        leg: str,
+        calls: Sequence[EndOfCall],
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, list[ResultRow]]:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
-        `calls` are the leg's open calls, oldest first. If the stored ones differ, this raises Conflict. A missing leg
-        ("") has no calls. The calls' `updated_at` becomes the webhook's `received_at`. As in `record`, the hooks of a
-        repeated delivery are not written. If no call was open, the hooks of a webhook without a wait are not written
-        either, and the leg's calls whose end had not been reported get this end. Returns the results of the calls that
-        were open, oldest first; called parties have none.
+        Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
+        `updated_at` becomes the webhook's `received_at`. The hooks of a repeated delivery are not written, nor, if no
+        call was open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this
+        end. Returns the results, oldest first; called parties have none.
         """
-        return self.database.write(partial(_end, leg, calls, webhook, hooks), (leg, webhook.session))
+        return self.database.write(
+            partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
+        )
 
     def end_lost(
-        self, call: EndOfCall, leg: str, at: int, *, hooks: Sequence[HookRow] = ()
+        self,
+        call: EndOfCall,
+        leg: str,
+        at: int,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
-        """Mark a call as over whose end was not reported, and write its result and hooks. Its `updated_at` stays.
+        """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
 
         Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
         """
-        return self.database.write(partial(_end_lost, call, leg, at, hooks), (leg, call.id))
+        return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
     async def load(self, session: str) -> SessionRow | None:
-        """The call with this session ID, or None."""
         rows = await self.database.read(SELECT_CALL, session)
         return SessionRow.read(rows[0]) if rows else None
 
@@ -612,19 +624,18 @@ class Store:
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
     async def ended_flows(self, leg: str) -> list[tuple[str, str]]:
-        """The flows in which the ended calls of this leg began, each with its revision."""
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered a delivery with this wait and status (None: any status); None if there was none.
+        """The NCCO that answered a delivery with this wait and status (None: any status), or None.
 
-        If `turn` and `wait` are -1, this is the reply to the answer webhook.
+        A turn and wait of -1 mean the answer webhook.
         """
         rows = await self.database.read(SELECT_REPLY, session, turn, wait, status)
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook recorded for a turn's waits, in the order in which they were written.
+        """The wait and status of each webhook of a turn's waits, in the order in which they were written.
 
         Webhooks that were recorded before their call was opened are left out.
         """
@@ -635,31 +646,26 @@ class Store:
 
     @in_one_transaction
     def save_revisions(self, revisions: Iterable[RevisionRow]) -> Work[None]:
-        """Write the revisions that are not stored yet."""
         yield Many(INSERT_REVISION, sorted(revisions))
 
     @in_one_transaction
     def replace_revision(self, revision: RevisionRow) -> Work[None]:
-        """Write a revision, replacing one with the same hash."""
         yield REPLACE_REVISION, revision
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        """The revision with this hash, or None."""
         rows = await self.database.read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None
 
     # Unsent hooks
 
     async def has_due_hooks(self, now: int) -> bool:
-        """Whether `claim_hooks` would return any hooks. Writes nothing."""
         return bool((await self.database.read(SELECT_ANY_DUE, now))[0][0])
 
     @in_one_transaction
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
-        """Claim up to `limit` due, unclaimed hooks, longest due first.
+        """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
 
         Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
-        Apart from emails, it returns at most one hook per session.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -667,7 +673,7 @@ class Store:
 
     @in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook. The next hook of its session becomes due `now`. A missing hook is ignored."""
+        """Delete a hook, if it exists. The next hook of its session becomes due `now`."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (session, now)
 
@@ -678,7 +684,7 @@ class Store:
 
     @in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at`, without counting an attempt, unless another process has claimed it."""
+        """Release a hook until `due_at`, without counting an attempt."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @in_one_transaction
@@ -689,9 +695,9 @@ class Store:
 
     @in_one_transaction
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
-        """Make hooks with these IDs (None: all) due `now`; returns how many. Attempts of parked hooks start again at 0.
+        """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
 
-        Hooks that wait for an earlier hook of their session keep waiting. They are not counted, nor are missing hooks.
+        Hooks behind an earlier hook of their session keep waiting, and are not counted.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -699,13 +705,13 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks with these IDs (None: all parked hooks); returns how many. Waiting hooks are kept."""
+        """Delete parked hooks (None: all); return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))
 
     async def hooks(self, limit: int) -> list[HookRow]:
-        """Up to `limit` hooks, parked before waiting ones, each from oldest to newest."""
+        """Return the parked hooks, then the waiting ones, each from oldest to newest."""
         return [HookRow.read(row) for row in await self.database.read(SELECT_HOOKS, limit)]
 
     async def count_hooks(self) -> HookCounts:
@@ -722,40 +728,29 @@ class Store:
         dry_run: bool = False,
         rewrite: bool = False,
     ) -> Forgotten:
-        """Delete all calls that contain one of the numbers, with their turns, webhooks and hooks.
+        """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        A call contains a number that called, was called or was dialled, and all numbers in its webhooks and lookup
-        results. Webhooks and hooks without a stored call are checked individually. Later webhooks of deleted calls are
-        not written. To recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as
-        long as it keeps calls. Deleted data is also removed from the files, as far as the store controls them; see
-        `Forgotten.purged`.
-
-        Args:
-            numbers: digits with the country code.
-            tables: the declared tables. Of others, every row that mentions a number is deleted.
-            now: milliseconds since 1970.
-            dry_run: only count the rows.
-            rewrite: rewrite all data, which blocks writers meanwhile.
-
-        Raises HashKeyLost, and deletes nothing, if hashes in the tables cannot match anymore.
+        The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
+        to
+        recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it keeps
+        calls.
+        `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
         return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete some rows older than `before`; both times are in milliseconds since 1970.
+        """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
 
-        Deletes up to `limit` calls whose last change is older, with their turns and webhooks. If there are fewer, it
-        also deletes up to `limit` webhooks without a call. Then it deletes up to `limit` placed calls and up to `limit`
-        hooks. The time this takes does not depend on how many rows are too old. Returns the number of deleted calls,
-        webhooks without a call, placed calls and hooks; 0 means that none are left.
+        Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
+        deleted once fewer than `limit` calls are left.
         """
         self._has_forgotten = False  # the last forgotten call's hashes may be deleted now; `open_call` will notice
         return await self.database.write(partial(retention.sweep, before, limit, now))
 
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
-        """Delete revisions older than `before` that no call uses and whose hash is not in `keep`; returns how many.
+        """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
         Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
         """

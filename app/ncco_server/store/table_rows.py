@@ -1,11 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-All rows are in one table of the database, by their names (`ncco_server.table_rows`). A change locks the row, reads it
-and writes it back, so that no other change is lost. A turn changes its rows in the order of their names, and a group of
+A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
 turns locks these names first, so that no two transactions wait for each other.
-
-Hashes of forgotten numbers match wherever their rows did. Their key is a row too, so that every copy of the rows
-contains it. `ncco forget` creates it, and it never changes, because the hashes would match nobody.
 """
 
 from __future__ import annotations
@@ -25,7 +21,6 @@ from ncco_server.store.tables import ROWS_TABLE
 from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, key_id, table_of
 
 PIECE: Final = 500
-"""Rows per read."""
 CHANGED_SIZE: Final = 200
 """Rows that a bulk write changes in one transaction."""
 
@@ -118,15 +113,10 @@ SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name
 
 
 class TableRow(NamedTuple):
-    """A stored row.
+    """A stored row. `columns` without a value are missing; `version` counts the changes from 1.
 
-    Attributes:
-        name: see `ncco_server.table_rows`.
-        columns: the values, as JSON values; columns without a value are missing.
-        version: how often it has been changed, from 1.
-        changed_at: milliseconds since 1970.
-        changed_by: `call` and the call's ID, or who else has changed it.
-        expires_at: when it counts as removed, in milliseconds since 1970; None for never.
+    `changed_by` is `call` and the call's ID, or who else has changed it. `expires_at` is when the row counts as removed
+    (None: never). Times are milliseconds since 1970.
     """
 
     name: str
@@ -156,7 +146,7 @@ class TableRows:
         return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows of a table in the order of their names, after the row `after`; expired ones too."""
+        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
         start = f"{table}["
         found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
         return list(map(_row, found))
@@ -173,7 +163,6 @@ class TableRows:
         return _row(rows[0])._replace(name=name) if rows else None
 
     async def has_rows(self, table: str) -> bool:
-        """Whether a table has any row, or any hash in place of one."""
         if await self.of_table(table, limit=1):
             return True
         return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
@@ -276,12 +265,11 @@ def _other_hashes(table: str, key: str | None) -> tuple[str, str, str, str]:
 
 
 def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
-    """The names of the changed rows, sorted."""
     return tuple(sorted({change.row for change in changes}))
 
 
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
-    """Write the rows that must be new, before anything else is written; returns their names.
+    """Write the rows that must be new, before anything else is written; return their names.
 
     Raises RowTaken, after undoing what it has written, if one of them exists.
     """
@@ -319,7 +307,7 @@ def release(taken: Iterable[str]) -> Work[None]:
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, row by row in the order of their names."""
+    """Write the other changes of a turn, in the order of the rows' names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:

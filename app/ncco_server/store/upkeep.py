@@ -29,7 +29,7 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import ListSql, Sql
 
 RESULTS_ADDED: Final = "0010"
-"""The version of the schema's additions that introduced results."""
+"""The addition to the schema that introduced results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -56,7 +56,6 @@ COUNT_OPEN: Final = Sql(
 )
 
 REPORTED: Final = 1_000
-"""How many calls are read at once."""
 
 SELECT_OPEN_CALLS: Final = Sql(
     f"""
@@ -116,12 +115,7 @@ SELECT_NOTES: Final = ListSql(f"""
 
 
 class UpkeepReader:
-    """Reads the contents of a store; made by `Store.upkeep`. Every method may raise StoreUnavailable.
-
-    Args:
-        read: runs queries over its own connection.
-        schema: the database's schema.
-    """
+    """Reads the contents of a store; made by `Store.upkeep`. Every method may raise StoreUnavailable."""
 
     def __init__(self, read: Read, schema: Schema) -> None:
         self._read = read
@@ -132,7 +126,6 @@ class UpkeepReader:
         return await self._read(sql, *values) if self._has_results else []
 
     async def _read_of(self, sql: ListSql, keys: Sequence[int], *values: object) -> list[Row]:
-        """Run a query for these keys; returns all rows."""
         found: list[Row] = []
         for start in range(0, len(keys), REPORTED):
             some = keys[start : start + REPORTED]
@@ -140,21 +133,20 @@ class UpkeepReader:
         return found
 
     async def result_progress(self) -> ResultProgress | None:
-        """How complete the results are; None if no server has looked yet."""
+        """Return None if no server has looked yet."""
         rows = await self._results(SELECT_PROGRESS)
         return ResultProgress(*rows[0]) if rows else None
 
     async def calls_behind(self, after: int, until: int, *, called_back_after: int) -> dict[int, int | None]:
-        """The keys of ended calls whose result lacks something that an older host wrote.
+        """Find the ended calls whose result lacks something that an older host wrote.
 
-        Each has the time of its end, in milliseconds, if one of these webhooks reports it: those whose keys are greater
-        than `after`, and at most `until`. Call-backs up to `called_back_after` are left out.
+        Each key has the time of the call's end in milliseconds if a webhook after `after`, and up to `until`, reports
+        it. Call-backs up to `called_back_after` are left out.
         """
         rows = await self._results(SELECT_BEHIND, after, until, called_back_after)
         return {row[0]: row[1] for row in rows}
 
     async def calls_without_result(self, before: int, limit: int) -> list[int]:
-        """The keys of up to `limit` ended calls without a result, greatest first, smaller than `before`."""
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
@@ -174,10 +166,7 @@ class UpkeepReader:
         ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """The calls that are not over, sorted by their start (milliseconds) and key.
-
-        The result begins after the start and key in `after`, and ends with the last call that began before `before`.
-        """
+        """Yield the open calls that began before `before`, from the start (milliseconds) and key `after` on."""
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:
@@ -189,14 +178,11 @@ class UpkeepReader:
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` webhooks that arrived before their call was stored, if that call is still open.
-
-        Their keys are greater than `after`, and at most `until`.
-        """
+        """The `completed` webhooks after `after`, up to `until`, that came before their call, now open, was stored."""
         return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
-        """The number of open calls that began at `since` (milliseconds) or later."""
+        """Count the open calls that began at `since` (milliseconds) or later."""
         return int((await self._read(COUNT_OPEN, since))[0][0])
 
     async def open_revisions(self, since: int) -> list[tuple[str, str, int]]:
@@ -205,6 +191,5 @@ class UpkeepReader:
         ]
 
     async def revision(self, hash_: str) -> RevisionRow | None:
-        """The revision with this hash, or None."""
         rows = await self._read(SELECT_REVISION, hash_)
         return RevisionRow(*rows[0]) if rows else None

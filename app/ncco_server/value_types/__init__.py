@@ -1,8 +1,4 @@
-"""The types of values in NCCO options, flow files, variables, params and lookup results.
-
-Each type is a `Kind`. It reads literals in flow files, casts values of running calls, checks values in NCCOs, and has a
-JSON Schema, a sample value and a way to escape values.
-"""
+"""The types of values in NCCO options, flow files, variables, params and lookup results. Each is a `Kind`."""
 
 from __future__ import annotations
 
@@ -77,13 +73,12 @@ TYPES: Final[dict[str, Kind]] = {
         MapOf(),
     )
 }
-"""The types that flow files can name, by name."""
 
 DATETIME: Final = TYPES["datetime"]
 """The type of `now`."""
 
 POINTS: Final = ("datetime", "date", "time")
-"""The families of the types whose values expressions use as `Point`s."""
+"""The families whose values expressions use as `Point`s."""
 
 
 @dataclass(frozen=True)
@@ -92,26 +87,24 @@ class _NoBeginning(PlainText):
 
 
 NO_BEGINNING: Final = _NoBeginning()
-"""The type of a url variable inside expressions. A value of this type must not be the beginning of a URL, since the
-value may come from a caller.
-"""
+"""The type of a url variable inside expressions: such a value must not begin a URL, since it may come from a caller."""
 
 
 _PLAIN: Final[dict[Any, Kind]] = {bool: Flag(), int: WholeNumber(), float: Number(), str: PlainText()}
 
 
 def kind_of(annotation: Any) -> Kind | None:
-    """The kind of a plain type or a Literal; None for any other annotation."""
+    """None for any other annotation."""
     return Word(get_args(annotation)) if get_origin(annotation) is Literal else _PLAIN.get(annotation)
 
 
 def list_of(item: Kind) -> ListOf:
-    """The type of a list whose entries have the type `item`; ANY if their type is unknown."""
+    """ANY if the type of the entries is unknown."""
     return ListOf(None if item == ANY else item)
 
 
 def common_type(left: Kind | None, right: Kind | None) -> Kind:
-    """The type that covers the values of two types. None stands for an unknown type."""
+    """None stands for an unknown type."""
     if left is None or right is None or left.family != right.family:
         return ANY
     if left == right:

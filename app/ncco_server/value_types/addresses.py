@@ -20,17 +20,16 @@ _FILLING = re.compile(r"[\s.\-\u2010-\u2015()]")
 
 
 def as_digits(value: object) -> object:
-    """A whole number as text; anything else is returned unchanged."""
+    """Anything but a whole number is returned unchanged."""
     return shown(value) if is_whole_number(value) else value
 
 
 def digits_as_number(value: object, text: str) -> list[Issue]:
-    """A warning if digits are written as a JSON number; [] if they are text."""
+    """[] if the digits are text."""
     return [] if isinstance(value, str) else [fault("N953", f"{text} is a number.", write_text(text))]
 
 
 def write_text(text: str) -> Fix:
-    """The fix that writes `text` instead of the current text."""
     return Fix(f'Write "{text}".', "word", text)
 
 
@@ -41,9 +40,6 @@ def without_trunk_prefix(digits: str) -> str:
     Some networks ignore such digits, so they would hide which number is dialled. A number to which they belong, as in
     Italy or in the free numbers of Botswana, is unchanged, and so is one that would have fewer than 7 digits, or has no
     known country code.
-
-    Args:
-        digits: the number with its country code, as in `E164`.
     """
     try:
         found = phonenumbers.parse(f"+{digits}")
@@ -59,7 +55,7 @@ def without_trunk_prefix(digits: str) -> str:
 
 @lru_cache
 def _may_begin_with_zero(country_code: int) -> bool:
-    """Whether national numbers may begin with 0, as the typical numbers of some of the code's countries do."""
+    """Whether typical numbers of some of the code's countries begin with 0."""
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[country_code]
     kinds = (phonenumbers.PhoneNumberType.FIXED_LINE, phonenumbers.PhoneNumberType.MOBILE)
     typical = [phonenumbers.example_number_for_type(region, kind) for region in regions for kind in kinds]
@@ -67,7 +63,7 @@ def _may_begin_with_zero(country_code: int) -> bool:
 
 
 def _in_e164(digits: str) -> str:
-    """`without_trunk_prefix`, if that has a length that its country uses; otherwise the digits."""
+    """Return the digits unchanged if the result has a length that its country does not use."""
     plain = without_trunk_prefix(digits)
     return plain if plain == digits or phonenumbers.is_possible_number(phonenumbers.parse(f"+{plain}")) else digits
 
@@ -76,7 +72,7 @@ def _in_e164(digits: str) -> str:
 class Phone(Kind):
     """A phone number: 7 to 15 digits, the first not 0, and no digits that are only dialled within the country.
 
-    In an NCCO it must be in E.164 format, which has no trunk prefix. A plus sign or a JSON number causes a warning.
+    In an NCCO it must be in E.164 format. A plus sign or a JSON number causes a warning.
     """
 
     escape: Escape = field(default="number", compare=False, kw_only=True)
@@ -89,7 +85,7 @@ class Phone(Kind):
     input_type = "tel"
 
     def cast(self, value: object) -> str:
-        """The digits, with the country code. Spaces, dashes, dots, brackets and a leading `+` or `00` are removed."""
+        """Remove spaces, dashes, dots, brackets and a leading `+` or `00`."""
         if not isinstance(value, str | int) or isinstance(value, bool):
             raise ValueError("a phone number is needed, such as 447700900123")
         written = str(value).strip()
@@ -122,13 +118,11 @@ class Phone(Kind):
         return [fault("N113", f"{shown(text)} is not a number in E.164 format.", cure)]
 
     def normalised(self, value: object) -> object:
-        """A number becomes text, and a plus sign is dropped."""
         text = as_digits(value)
         is_plus = isinstance(text, str) and text.startswith("+") and E164.fullmatch(text[1:])
         return text[1:] if isinstance(text, str) and is_plus else text
 
     def json_schema(self) -> JsonSchema:
-        """A schema for the digits, with or without a plus sign, as text or as a number."""
         return {"type": ["string", "integer"], "pattern": "^\\+?[1-9][0-9]{6,14}$", "minimum": 10**6}
 
 
@@ -157,9 +151,8 @@ _BARE_HOST = re.compile(
 class Url(Kind):
     """An absolute URL. In an NCCO, characters that should be percent-encoded cause a warning.
 
-    Attributes:
-        schemes: the schemes that the NCCO option allows. A cast accepts http, https, ws and wss in any case.
-        array_of_one: whether an array with one URL causes only a warning in an NCCO.
+    A cast accepts http, https, ws and wss in any case, whatever `schemes` the NCCO option allows. With `array_of_one`,
+    an array with one URL causes only a warning.
     """
 
     schemes: tuple[str, ...] = ("http", "https")
@@ -176,11 +169,9 @@ class Url(Kind):
 
     @property
     def sample(self) -> str:
-        """A URL with the first of the allowed hosts."""
         return f"https://{self.hosts[0] if self.hosts else 'example.com'}/sample"
 
     def cast(self, value: object) -> str:
-        """See `Kind`. Any port is allowed."""
         if isinstance(value, str) and not _CONTROL.search(value) and _URL.fullmatch(url := value.strip()):
             if self.hosts and urlsplit(url).hostname not in self.hosts:
                 raise ValueError(f"a URL of {' or '.join(self.hosts)} is needed")
@@ -236,7 +227,6 @@ class Url(Kind):
         return f"Write the whole URL, e.g. {scheme}://example.com/path."
 
     def normalised(self, value: object) -> object:
-        """An array with one URL becomes the URL, if only the URL is expected."""
         return value[0] if self.array_of_one and isinstance(value, list) and len(value) == 1 else value
 
     def json_schema(self) -> JsonSchema:

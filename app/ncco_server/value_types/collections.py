@@ -14,17 +14,16 @@ from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind, check_value
 from ncco_server.value_types.scalars import LARGE, write
 
 MAX_ITEMS = 200
-"""Maximum number of entries of a list or map. Our choice, so that data from callers cannot cause long loops."""
+"""Our choice, so that data from callers cannot cause long loops."""
 
 MAX_ENTRIES = 5_000
-"""Maximum number of entries of a list or map, including all nested ones. Our choice."""
+"""Includes all nested entries. Our choice."""
 
 MAX_NESTING = 10
-"""Maximum nesting depth of lists and maps. Our choice."""
 
 
 def entries(value: object) -> list[object] | tuple[object, ...]:
-    """Check that `value` is a list of allowed length, and return it. Raises ValueError."""
+    """Raises ValueError if `value` is not a list of allowed length."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if len(value) > MAX_ITEMS:
@@ -33,7 +32,7 @@ def entries(value: object) -> list[object] | tuple[object, ...]:
 
 
 def pairs(value: object) -> ItemsView[str, object]:
-    """Check that `value` is a map of allowed size, and return its entries. Raises ValueError."""
+    """Raises ValueError if `value` is not a map of allowed size."""
     if not isinstance(value, Mapping):
         raise ValueError("a map is needed")
     if len(value) > MAX_ITEMS:
@@ -48,7 +47,7 @@ class _SizeBudget:
         self.left = MAX_ENTRIES + 1
 
     def copied(self, value: object, depth: int = 1) -> Any:
-        """A copy of an entry in a form that JSON can store: dates and times become text."""
+        """Copy to what JSON can store: dates and times become text."""
         self.left -= 1
         if self.left < 0:
             raise ValueError(f"lists and maps with at most {MAX_ENTRIES:,} entries in total are needed")
@@ -72,12 +71,7 @@ class _SizeBudget:
 class ListOf(Kind):
     """A list whose entries have the type `item`, or any type if `item` is None. The attributes matter only in NCCOs.
 
-    Attributes:
-        low: minimum number of entries.
-        high: maximum number of entries; None for no limit.
-        usually_one: whether more than one entry causes a warning.
-        distinct: whether entries must differ.
-        noun: the name of the entries in messages.
+    `high` is None for no limit. With `usually_one`, more than one entry causes a warning. `noun` names the entries.
     """
 
     item: Kind | None = None
@@ -97,7 +91,6 @@ class ListOf(Kind):
 
     @property
     def empty(self) -> list[Any]:
-        """A new empty list."""
         return []
 
     def cast(self, value: object) -> list[Any]:
@@ -111,7 +104,7 @@ class ListOf(Kind):
         return [*map(self.item.operand, value)] if self.item is not None and isinstance(value, list | tuple) else value
 
     def check(self, value: object) -> list[Issue]:
-        """Check the length of an array and each entry. A single value is an error, but is checked as an entry too."""
+        """A single value is an error, but is checked as an entry too."""
         if isinstance(value, (str, dict)):
             return self._check_single(value)
         if not isinstance(value, list):
@@ -123,7 +116,7 @@ class ListOf(Kind):
         return issues
 
     def _check_single(self, value: object) -> list[Issue]:
-        """The error about a value that is not an array. If it is not a valid entry either, the cure describes one."""
+        """If the value is not a valid entry either, the cure describes one."""
         message = f"{shown(value)} is not an array."
         if isinstance(value, str) and value.lstrip().startswith("["):
             return [fault("N110", message, "Write the array itself, not text that contains it.")]
@@ -152,7 +145,6 @@ class ListOf(Kind):
         return []
 
     def normalised(self, value: object) -> object:
-        """A single value becomes an array with one entry."""
         entries = value if isinstance(value, (list, tuple)) else [value]
         return [self.entry.normalised(entry) for entry in entries]
 
@@ -164,11 +156,7 @@ class ListOf(Kind):
 
 
 class Sample(dict[str, Any]):
-    """A map that has the same typical text for every key.
-
-    Attributes:
-        text: the typical text.
-    """
+    """A map that has the same typical text for every key."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -180,11 +168,7 @@ class Sample(dict[str, Any]):
 
 @dataclass(frozen=True)
 class MapOf(Kind):
-    """A map. A record has the entries in `fields`, and other entries only if `item` gives their type.
-
-    Attributes:
-        typical: a typical text for an entry.
-    """
+    """A map. A record has the entries in `fields`, and other entries only if `item` gives their type."""
 
     typical: str = field(default=SAMPLE, kw_only=True)
 
@@ -194,14 +178,13 @@ class MapOf(Kind):
 
     @property
     def sample(self) -> Any:
-        """A map with a sample of each field. For an open record, every key gives the typical text."""
+        """For an open record, every key gives the typical text."""
         if self.is_record and self.item is not None and not self.fields:
             return Sample(self.typical)
         return {name: inner.sample for name, inner in self.fields.items()}
 
     @property
     def empty(self) -> dict[str, Any]:
-        """A map with the empty value of each field."""
         return {name: inner.empty for name, inner in self.fields.items()}
 
     def cast(self, value: object) -> dict[str, Any]:
@@ -218,10 +201,10 @@ class MapOf(Kind):
 
 
 def record(fields: Mapping[str, Kind], item: Kind | None = None) -> MapOf:
-    """The type of a map with all `fields`. Other entries must have the type `item`; None allows no other entries."""
+    """Other entries than `fields` must have the type `item`; None allows none."""
     return MapOf(fields=fields, item=item, is_record=True)
 
 
 def open_record(item: Kind, typical: str = SAMPLE) -> MapOf:
-    """The type of a map with any keys, whose entries have the type `item`; `typical` is the text of a typical entry."""
+    """A map with any keys; `typical` is the text of a typical entry."""
     return MapOf(item=item, is_record=True, typical=typical)

@@ -14,31 +14,29 @@ from ncco_server.issue import Issue, fault, shown, wrong_type
 JsonSchema: TypeAlias = dict[str, Any]
 
 Escape: TypeAlias = Literal["talk", "ssml", "url", "number", "header", "json", "text", "kept"]
-"""How values are escaped when they are inserted into a text with braces. It depends on what the text is used for."""
+"""How values are escaped in a text with braces, which depends on what the text is used for."""
 
 SAMPLE = "sample"
-"""A typical text."""
 
 MAX_JSON_DEPTH = 200
-"""A nesting depth that every JSON parser and writer used here can handle. Our choice."""
+"""Every JSON parser and writer used here can handle it. Our choice."""
 
 
 class LiteralReader(Protocol):
     """Reads a flow file (`ncco_server.flow.grammar.reader`)."""
 
     def literal(self, node: Any, kind: Kind, what: str) -> Any:
-        """The value of a node, cast to a kind. A wrong value is reported, and None is returned."""
+        """Report a wrong value and return None."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(ABC):
-    """One type of value: for NCCO options, flow files, variables, params and lookup results.
+    """One type of value. It reads literals, casts values of calls, checks values in NCCOs, and has a JSON Schema.
 
     Attributes:
         words: the allowed words; () for any text.
         hosts: the allowed hosts of a URL, in lower case; () for any host.
         item: the type of the entries of a list or map, if known.
-        fields: the types of the known entries of a map.
         is_record: whether a map can have entries other than `fields` only if `item` gives their type.
         may_be_empty: whether a lookup may return "" instead of a value of this type.
         escape: how other values are escaped when they are inserted into a value of this type.
@@ -53,18 +51,17 @@ class Kind(ABC):
     escape: Escape = field(default="text", compare=False)
 
     name: ClassVar[str]
-    """The name in flow files (`text`, `int`, ...)."""
     family: ClassVar[str]
     """Values of the same family can be compared: phone, url and words belong to text, int to number."""
     begins_unknown: ClassVar[bool] = False
     """Whether a variable without a default begins as `""`, although that is not a value of the type."""
     input_type: ClassVar[str] = "text"
-    """The `type` of an `input` in HTML for a value."""
+    """The `type` of an HTML `input`."""
 
     @property
     @abstractmethod
     def described(self) -> str:
-        """The type as a phrase for messages: `text`, `a number`, `a list`, ..."""
+        """A phrase for messages: `text`, `a number`, `a list`, ..."""
 
     @property
     @abstractmethod
@@ -75,16 +72,16 @@ class Kind(ABC):
     def cast(self, value: object) -> Any:
         """Cast a value of a flow file or a running call, mostly text, to this type.
 
-        Raises ValueError, whose message says what is required. The message never contains the value, which may be a
-        caller's PIN.
+        Raises ValueError, whose message says what is required. It never contains the value, which may be a caller's
+        PIN.
         """
 
     @abstractmethod
     def json_schema(self) -> JsonSchema:
-        """The JSON Schema of valid values, as far as JSON Schema can express it."""
+        """Valid values, as far as JSON Schema can express them."""
 
     def operand(self, value: Any) -> Any:
-        """A stored value as expressions use it: a date, a time of day or a point in time instead of its text."""
+        """A date, a time of day or a point in time instead of its text."""
         return value
 
     @property
@@ -97,25 +94,19 @@ class Kind(ABC):
         return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
 
     def with_zone(self, zone: str) -> Kind:
-        """The type in a file with this time zone (an IANA name, or "")."""
+        """`zone` is an IANA name, or ""."""
         return self
 
     def read(self, node: Any, what: str, source: LiteralReader) -> Any:
-        """The value of a node of a flow file. A wrong value is reported, and None is returned.
-
-        Args:
-            node: a node of the file.
-            what: what messages call the value.
-            source: reads the node and collects the errors.
-        """
+        """Report a wrong value and return None. `what` is what messages call the value."""
         return source.literal(node, self, what)
 
     def literal(self, text: str) -> Any:
-        """Read a text of a flow file as this type, within its limits. Raises ValueError."""
+        """Raises ValueError for a text outside the limits."""
         return self.cast(text)
 
     def check(self, value: object) -> list[Issue]:
-        """The issues of a value of any type in an NCCO. The paths of the issues are relative to the value."""
+        """The paths of the issues are relative to the value, which may have any type."""
         try:
             self.cast(value)
         except ValueError:
@@ -123,11 +114,11 @@ class Kind(ABC):
         return []
 
     def normalised(self, value: object) -> object:
-        """The value in the form of the NCCO models, if possible: a number for "45", an array for a single URL."""
+        """The form of the NCCO models, if possible: a number for "45", an array for a single URL."""
         return value
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The values of this kind in a text such as `dtmf, speech`; () if there are fewer than two."""
+        """The values in a text such as `dtmf, speech`; () if there are fewer than two."""
         return ()
 
     @property
@@ -137,7 +128,7 @@ class Kind(ABC):
 
     @property
     def empty(self) -> Any:
-        """The initial value: `""`, 0, an empty list, ...; None if only certain words are allowed."""
+        """The initial value; None if only certain words are allowed."""
         return ""
 
     @property
@@ -145,7 +136,7 @@ class Kind(ABC):
         return self.item or ANY
 
     def at(self, key: str) -> Kind | None:
-        """The type of the entry with this key; None if the map has no such entry, or the type is not a map."""
+        """None if the map has no such entry, or the type is not a map."""
         if self.is_record:
             return self.fields.get(key, self.item)
         return self.entry if self.family == "map" else None
@@ -171,14 +162,13 @@ ANY = AnyValue()
 
 
 def check_value(kind: Kind, value: object) -> list[Issue]:
-    """The issues of a value, including one if JSON cannot represent it."""
     reason = _unwritable_scalar(value) if isinstance(value, (str, int, float)) else None
     found = [] if reason and not isinstance(value, int) else kind.check(value)
     return found or ([fault("N125", f"{shown(value)} cannot be written as JSON: {reason}.")] if reason else [])
 
 
 def unwritable(value: object) -> str | None:
-    """Why the value cannot be written as JSON in UTF-8, or None. The value may be nested to any depth."""
+    """Why the value cannot be written as JSON in UTF-8, or None. It may be nested to any depth."""
     layer = [value]
     depth = 0
     while layer:
@@ -212,7 +202,6 @@ def _unwritable_scalar(value: object) -> str | None:
 
 
 def is_encodable(text: str) -> bool:
-    """Whether the text can be written in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -221,5 +210,5 @@ def is_encodable(text: str) -> bool:
 
 
 def size_as_json(value: object) -> int:
-    """The size of the value as compact JSON in bytes; 0 if it cannot be written."""
+    """Bytes of compact JSON; 0 if the value cannot be written."""
     return 0 if unwritable(value) else len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())

@@ -14,7 +14,7 @@ from ncco_server.suggest import folded, near, nearest
 from ncco_server.value_types.kind import SAMPLE, JsonSchema, Kind
 
 LARGE = 10**18
-"""Numbers of this size or larger are refused, because some JSON parsers lose their last digits."""
+"""Larger numbers are refused, because some JSON parsers lose their last digits."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"([0-9]{1,6}) ?(s|m|h)(?:ecs?|econds?|ins?|inutes?|rs?|o
 
 
 def write(value: object) -> str:
-    """A single value as text: `true`, `3`, `0.5`, ISO 8601. Raises ValueError for lists, maps and None."""
+    """`true`, `3`, `0.5`, ISO 8601. Raises ValueError for lists, maps and None."""
     match value:
         case str():
             return value
@@ -60,18 +60,16 @@ class PlainText(Kind):
 
 
 def is_true(value: object) -> bool:
-    """Whether Vonage treats the value as true."""
     return value is True or (isinstance(value, str) and value.strip().lower() == "true")
 
 
 def is_false(value: object) -> bool:
-    """Whether Vonage treats the value as false."""
     return value is False or (isinstance(value, str) and value.strip().lower() == "false")
 
 
 @dataclass(frozen=True)
 class Flag(Kind):
-    """A boolean: true or false. In an NCCO, "true" or "false" in quotes causes a warning."""
+    """In an NCCO, "true" or "false" in quotes causes a warning."""
 
     name = "bool"
     family = "bool"
@@ -96,7 +94,6 @@ class Flag(Kind):
         return [wrong_type(value, "true or false", "Write true or false, without quotes.")]
 
     def normalised(self, value: object) -> object:
-        """The words true and false as text become booleans."""
         return is_true(value) if is_true(value) or is_false(value) else value
 
     def json_schema(self) -> JsonSchema:
@@ -104,7 +101,7 @@ class Flag(Kind):
 
 
 def as_number(value: object) -> int | float | None:
-    """The value as a number, if it is a number or text made of digits; otherwise None."""
+    """None unless it is a number or text made of digits."""
     if isinstance(value, str) and _NUMERAL.fullmatch(value):
         number = float(value)
         return int(number) if number.is_integer() else number
@@ -114,12 +111,10 @@ def as_number(value: object) -> int | float | None:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether the value is an int or a float, but not a bool."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def is_whole_number(value: object) -> bool:
-    """Whether the value is an int, but not a bool."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -164,7 +159,6 @@ class Number(Kind):
 
     @property
     def cure(self) -> str:
-        """A cure that gives the range of allowed numbers; "" without a range."""
         is_bounded = self.low is not None and self.high is not None
         return f"write {self.noun} from {self.low:,} to {self.high:,}" if is_bounded else ""
 
@@ -199,12 +193,11 @@ class Number(Kind):
         return f"{noun} from {self.low} to {self.high}"
 
     def normalised(self, value: object) -> object:
-        """Text made of digits becomes a number."""
         number = as_number(value)
         return value if number is None else number
 
     def json_schema(self) -> JsonSchema:
-        """A schema for a number, or digits as text. It has no limits if a value out of range causes only a warning."""
+        """There are no limits if a value out of range causes only a warning."""
         kind = "integer" if self.name == "int" else "number"
         limits = self.disputed if self.low is None else (*self.disputed, self.low)
         bounds = {} if self.clamps else {"minimum": min(limits, default=None), "maximum": self.high}
@@ -214,11 +207,7 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class WholeNumber(Number):
-    """A whole number.
-
-    Attributes:
-        is_usual: whether a fraction causes only a warning in an NCCO.
-    """
+    """If `is_usual`, a fraction causes only a warning in an NCCO."""
 
     is_usual: bool = field(default=False, kw_only=True)
 
@@ -240,18 +229,16 @@ class WholeNumber(Number):
         return [*super()._check_fraction(number), fault(code, message, f"Write {self._expected()}.")]
 
     def normalised(self, value: object) -> object:
-        """Text made of digits becomes a number, and a float without a fraction becomes an int."""
         number = super().normalised(value)
         return int(number) if isinstance(number, float) and number.is_integer() else number
 
     def json_schema(self) -> JsonSchema:
-        """See `Number`. The schema allows a fraction if that causes only a warning."""
         schema = super().json_schema()
         return schema | {"type": ["number", "string"]} if self.is_usual else schema
 
 
 def _in_seconds(value: object) -> str:
-    """The end of the error message for a number with a unit of time, such as `5 min`; "" for anything else."""
+    """The end of the message for a number with a unit, such as `5 min`; "" for anything else."""
     found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         return ""
@@ -279,7 +266,6 @@ class Word(Kind):
 
     @property
     def sample(self) -> str:
-        """The first of the words."""
         return self.words[0]
 
     @property
@@ -316,16 +302,13 @@ class Word(Kind):
         return [fault("N109", f"{shown(value)} is not {expected}.", cure)]
 
     def words_in(self, value: object) -> tuple[str, ...]:
-        """The words in a text such as `dtmf, speech`, in order, without duplicates; () if there are fewer than two."""
         words = tuple(dict.fromkeys(re.findall(r"[^\s,;|+&/]+", value))) if isinstance(value, str) else ()
         return words if len(words) > 1 and all(word in self.words for word in words) else ()
 
     def normalised(self, value: object) -> object:
-        """The word in the reference's case, if another case causes only a warning."""
         is_other_case = self.any_case and isinstance(value, str) and value.upper() in self.words
         return value.upper() if isinstance(value, str) and is_other_case else value
 
     def json_schema(self) -> JsonSchema:
-        """A schema that allows the words, including the disputed ones."""
         lower = [word.lower() for word in self.words] if self.any_case else []
         return {"enum": [*self.words, *self.disputed, *lower]}

@@ -1,8 +1,4 @@
-"""Dates, times of day, and points in time.
-
-They are stored as text in ISO 8601, which every host and JSON can hold. Expressions use the values of Python's
-`datetime` module, see `Kind.operand`.
-"""
+"""Dates, times of day, and points in time: text in ISO 8601, for which expressions use Python's `datetime` values."""
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ _TIME: Final = re.compile(r"\d\d?:\d\d(:\d\d)?", re.ASCII)
 
 
 def point_of(value: object) -> Point | None:
-    """A point in time, a date or a time of day, or its text: `2026-03-05T09:30`, `2026-03-05`, `09:30`.
+    """A point in time, a date or a time of day: `2026-03-05T09:30`, `2026-03-05`, `09:30`.
 
     None for anything else, such as the 30th of February.
     """
@@ -44,7 +40,7 @@ def point_of(value: object) -> Point | None:
 
 
 def in_utc(moment: datetime) -> datetime | None:
-    """An aware point in time, in UTC; None if it is not in the calendar there.
+    """None if it is not in the calendar there.
 
     Python compares two points in time in the same zone by their clocks, which repeat an hour every autumn.
     """
@@ -67,7 +63,7 @@ class Date(Kind):
     input_type = "date"
 
     def cast(self, value: object) -> str:
-        """See `Kind`. A point in time has a different date in each time zone, so it is refused."""
+        """Refuse a point in time, which has a different date in each time zone."""
         point = point_of(value)
         if isinstance(point, date) and not isinstance(point, datetime):
             return write(point)
@@ -77,7 +73,6 @@ class Date(Kind):
         return _read(date.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:
-        """A schema for a date in ISO 8601."""
         return {"type": "string", "format": "date"}
 
 
@@ -94,17 +89,16 @@ class TimeOfDay(Kind):
     input_type = "time"
 
     def cast(self, value: object) -> str:
-        """See `Kind`. Seconds are left out if they are 0."""
+        """Leave out seconds that are 0."""
         point = point_of(value)
         if isinstance(point, time):
-            return write(point)
+            return write(point.replace(microsecond=0))
         raise ValueError("a time of day is needed, such as 09:30")
 
     def operand(self, value: object) -> object:
         return _read(time.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:
-        """A schema for hours, minutes and, if needed, seconds."""
         return {"type": "string", "pattern": "^([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"}
 
 
@@ -112,9 +106,8 @@ class TimeOfDay(Kind):
 class PointInTime(Kind):
     """A date with a time of day in a time zone, such as `now`.
 
-    Attributes:
-        zone: the IANA name of the time zone of values without a UTC offset. All values are converted to it. Without a
-            zone, a value needs an offset, and keeps it.
+    Values without a UTC offset are in `zone`, to which all values are converted. Without a zone, a value needs an
+    offset, and keeps it.
     """
 
     zone: str = ""
@@ -134,10 +127,7 @@ class PointInTime(Kind):
         return replace(self, zone=zone)
 
     def cast(self, value: object) -> str:
-        """See `Kind`.
-
-        An hour that the clocks skip in the zone is refused. In an hour that they repeat, the first one is meant.
-        """
+        """Refuse an hour that the clocks skip. In an hour that they repeat, the first one is meant."""
         point = point_of(value)
         if not isinstance(point, datetime):
             raise ValueError("a point in time is needed, such as 2026-03-05T09:30")
@@ -162,7 +152,6 @@ class PointInTime(Kind):
         return _read(datetime.fromisoformat, value)
 
     def json_schema(self) -> JsonSchema:
-        """A schema for a date and a time in ISO 8601; with a zone, the UTC offset may be missing."""
         return {"type": "string", "pattern": f"^{_MOMENT.pattern}$"} if self.zone else _WITH_OFFSET
 
 
@@ -170,7 +159,7 @@ _WITH_OFFSET: Final[JsonSchema] = {"type": "string", "format": "date-time"}
 
 
 def _read(read: Callable[[str], Point], value: object) -> object:
-    """A stored value as expressions use it; anything else, such as "" or a token, unchanged."""
+    """Anything else, such as "" or a token, is unchanged."""
     try:
         return read(value) if isinstance(value, str) else value
     except ValueError:

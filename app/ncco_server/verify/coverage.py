@@ -34,7 +34,6 @@ class FlowCoverage:
     """The coverage of one flow.
 
     Attributes:
-        path: the flow file, for display.
         outcomes: every outcome of the flow, with the number of scenarios that took it.
         error_exits: every error exit, with the number of scenarios that took it; not included in `percent`.
         statements: the first line of each statement of a handler in Python; none for a flow file.
@@ -54,24 +53,21 @@ class FlowCoverage:
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """The outcomes never taken, in file order."""
         return tuple(outcome for outcome, count in self.outcomes.items() if not count)
 
     @property
     def run(self) -> int:
-        """The number of statements of a handler that scenarios run."""
         return sum(not any(first <= line <= last for first, last in self.never_run) for line in self.statements)
 
     @property
     def shown_never_run(self) -> Iterator[str]:
-        """The parts of a handler that no scenario runs, as text."""
         for first, last in self.never_run:
             lines = f"line {first}" if first == last else f"lines {first}-{last}"
             yield f"{self.path}:{first}  {self.flow.name}: {lines}"
 
     @property
     def percent(self) -> float:
-        """The percentage of outcomes taken, 0 to 100. Every flow has at least one outcome."""
+        """Between 0 and 100. Every flow has at least one outcome."""
         return 100 * self.taken / len(self.outcomes)
 
 
@@ -91,22 +87,15 @@ class Coverage:
 
     @property
     def percent(self) -> float:
-        """The percentage of outcomes taken in all flows, 0 to 100."""
         return 100 * self.taken / self.outcomes if self.outcomes else 100.0
 
     @property
     def missing(self) -> tuple[FlowOutcome, ...]:
-        """The outcomes never taken, sorted by flow."""
         return tuple(outcome for flow in self.flows.values() for outcome in flow.missing)
 
 
 class OutcomeCounter:
-    """Counts the outcomes that calls take in the flows of a project.
-
-    Args:
-        flows: the project's flows.
-        path_of: returns the path of a flow file for display.
-    """
+    """Counts the outcomes that calls take in the flows of a project."""
 
     def __init__(self, flows: Iterable[Flow], path_of: Callable[[str], str] = str) -> None:
         self._path_of = path_of
@@ -128,7 +117,7 @@ class OutcomeCounter:
         return found
 
     def coverage(self, lines: Mapping[str, Set[int]] = NO_LINES) -> Coverage:
-        """The coverage so far, by flow name. `lines` are those of handlers that were run; see `noted_lines`."""
+        """`lines` are those of handlers that were run; see `noted_lines`."""
         return Coverage({name: self._coverage_of(flow, lines) for name, flow in sorted(self._flows.items())})
 
     def _coverage_of(self, flow: Flow, lines: Mapping[str, Set[int]]) -> FlowCoverage:
@@ -163,7 +152,7 @@ class OutcomeCounter:
 
 
 def _left_out(statements: Mapping[int, int], run: Set[int]) -> Iterator[tuple[int, int]]:
-    """The first and last line of each row of statements that were not run."""
+    """Yield the first and last line of each row of statements that were not run."""
     first = last = 0
     for line, end in [*statements.items(), (0, 0)]:
         if line and line not in run:
@@ -179,10 +168,7 @@ def _lines_of(trace: bytes) -> tuple[TraceLine, ...]:
 
 
 def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str]:
-    """The coverage as uncoloured lines: a table of the flows, then the outcomes never taken.
-
-    `is_whole`: whether all scenarios were played; if not, the outcomes never taken are omitted.
-    """
+    """Unless `is_whole`, not all scenarios were played, so the outcomes never taken are omitted."""
     if not coverage.flows:
         return
     width = max(len(name) for name in coverage.flows)
@@ -207,7 +193,7 @@ def coverage_lines(coverage: Coverage, *, is_whole: bool = True) -> Iterator[str
 
 
 def percent(value: float) -> str:
-    """A percentage as text; a value below 100 is never rounded up to 100 %."""
+    """A value below 100 is never rounded up to 100 %."""
     return "100 %" if value >= 100 else f"{min(value, 99.9):.1f} %"
 
 

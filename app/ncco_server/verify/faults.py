@@ -1,6 +1,6 @@
-"""The faults that calls can have: `ncco prove` looks for them in all calls, `without` of a scenario in the played one.
+"""The faults of calls that `ncco prove` and `without` of a scenario look for.
 
-`faults.yaml` has the words and the default limit of each fault. What both searches decide, they decide here.
+`faults.yaml` has their words and limits.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CallFault(FlowRule):
     """A fault; `code` is its name.
 
     Attributes:
-        message: the message about a measure that is over its limit (see `exceeded`); "" for other faults.
+        message: the message about a measure that is over its limit; "" for other faults.
         limit: the default limit; None if the fault has none.
         in_call: whether a single call can show it.
         lasts: whether a call shows it only by continuing after its script.
@@ -40,14 +40,7 @@ class CallFault(FlowRule):
     lasts: bool = False
 
     def exceeded(self, found: float, most: float, shown: str = "", **names: str) -> str:
-        """The message if a measure is over its limit; otherwise "".
-
-        Args:
-            found: the measure.
-            most: the limit.
-            shown: how the message shows the measure.
-            names: the other words of the message.
-        """
+        """Return the message if a measure is over its limit, otherwise ""; `shown` is the measure as text."""
         if not is_over(found, most):
             return ""
         return self.message.format(found=shown or f"{found:.10g}", most=f"{most:.10g}", **names)
@@ -63,18 +56,12 @@ def is_over(found: float, most: float) -> bool:
 
 
 def failure_of(code: str, step: Step | None) -> str:
-    """The fault of a step that fails with this issue code; "" if the step expects it, with an error exit of its own."""
+    """Return the fault of a step that fails with this issue code; "" if the step has an error exit of its own."""
     if code.startswith("N"):
         return "invalid_ncco"
     return "" if step is not None and step.error is not None else "error_exit"
 
 
 def may_end_silently(dial_outcome: str, *, is_chosen: bool, enters: bool) -> bool:
-    """Whether a call may end without a word, which is a dead end otherwise.
-
-    Args:
-        dial_outcome: how a dial has just ended; "" if none has.
-        is_chosen: whether the caller has just chosen or entered something.
-        enters: whether the call has entered a step since.
-    """
+    """Otherwise, the end without a word is a dead end. `dial_outcome` is "" if no dial has just ended."""
     return dial_outcome in _AFTER_CONVERSATION or (is_chosen and not enters)

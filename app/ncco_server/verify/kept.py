@@ -25,7 +25,6 @@ class KeptResults:
         self._folder = folder
 
     def get(self, key: str) -> bytes | None:
-        """The result under a key; None if there is none."""
         path = self._folder / f"{key}.json"
         try:
             found = path.read_bytes()
@@ -35,7 +34,7 @@ class KeptResults:
         return found
 
     def put(self, key: str, result: bytes) -> None:
-        """Keep a result. Does nothing if the folder cannot be written, or is a link, which may lead to any folder."""
+        """Do nothing if the folder cannot be written, or is a link, which may lead to any folder."""
         with suppress(OSError):
             if self._folder.is_symlink():
                 return
@@ -47,7 +46,6 @@ class KeptResults:
             new.replace(self._folder / f"{key}.json")
 
     def forget_old(self) -> None:
-        """Delete the results that nobody has asked for in `KEPT`."""
         oldest = time.time() - KEPT.total_seconds()
         with suppress(OSError):
             for path in () if self._folder.is_symlink() else self._folder.iterdir():
@@ -56,16 +54,13 @@ class KeptResults:
 
 
 def key_of(*about: object) -> str:
-    """A key for a result: a hash of everything that it depends on, and of the installed code.
-
-    `about` is compared by its `repr`.
-    """
+    """Hash everything that a result depends on, compared by its `repr`, and the installed code."""
     return hashlib.sha256(repr((_code(), *about)).encode(errors="surrogatepass")).hexdigest()
 
 
 @cache
 def _code() -> str:
-    """A hash of the installed code. Another version may find something else."""
+    """Another version of the code may find something else."""
     digest = hashlib.sha256()
     for path in sorted(Path(ncco_server.__file__).parent.rglob("*")):
         if path.suffix in (".py", ".yaml"):

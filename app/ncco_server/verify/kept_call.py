@@ -18,9 +18,9 @@ from ncco_server.verify.scenarios.model import DEFAULTS, Scenario, ScenarioCall
 from ncco_server.verify.scenarios.script import DialStep, ScriptedParty, ScriptStep
 
 MOST_ACTS: Final = 6
-"""Maximum number of the caller's actions that the name of a scenario lists."""
+"""In the name of a scenario."""
 _WRITING: Final = Lock()
-"""Held while a scenario file is read and rewritten, because two calls can be saved to it at the same time."""
+"""Two calls can be saved to the same file at the same time."""
 
 
 class CannotKeep(AppError):
@@ -28,7 +28,7 @@ class CannotKeep(AppError):
 
 
 def check_path(path: Path) -> None:
-    """Check before the call that a scenario can be written to this file. Raises CannotKeep."""
+    """Raise CannotKeep before the call if no scenario can be written to this file."""
     if path.suffix.lower() not in SUFFIXES:
         raise CannotKeep(f"{path} is not the name of a scenario file", "write a name that ends in .yaml")
     if path.is_dir():
@@ -50,17 +50,8 @@ def keep(
 ) -> str:
     """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
 
-    Lookups that got no answer are omitted, unless the `defaults` of the file could answer them.
-
-    Args:
-        path: the file's path.
-        call: who calls whom.
-        played: the played call; if it is not over, the scenario does not check how it ends.
-        given: the lookup answers, as returned by `LookupAnswers.as_given`.
-        env: the environment variables of the flows.
-        note: a one-line comment to write above the scenario, or "".
-
-    Raises CannotKeep, OSError.
+    Lookups that got no answer are omitted, unless the `defaults` of the file could answer them. If the call is not
+    over, the scenario does not check how it ends. `note` is a comment above the scenario. Raises CannotKeep, OSError.
     """
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
@@ -91,14 +82,14 @@ def keep(
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:
-    """A scenario name that describes what the caller does: `a caller presses 1, is silent and hangs up`."""
+    """Return a name such as `a caller presses 1, is silent and hangs up`."""
     acts = [step.summary.format(step) for step in script if step.summary]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """The text and the scenarios of a file; both empty if it does not exist. Raises CannotKeep if it has errors."""
+    """Both results are empty if the file does not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

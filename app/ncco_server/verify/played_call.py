@@ -49,15 +49,13 @@ MOST_WEBHOOKS: Final = 1_000
 LONGEST_S: Final = 3600.0
 """Maximum number of seconds that the clock of an interactive call advances in one step."""
 MOST_SHOWN: Final = 8
-"""Maximum number of keys or phrases to list."""
 FOR_PHONES: Final[tuple[Outcome, ...]] = (
     "completed", "busy", "timeout", "rejected", "failed", "unanswered", "machine",
 )  # fmt: skip
-"""The outcomes of any dial except to a WebSocket."""
 FOR_WEBSOCKETS: Final[tuple[Outcome, ...]] = ("completed", "disconnected", "unanswered", "failed")
-"""The outcomes of dialling a WebSocket. Source: WebSocket guide."""
+"""Source: WebSocket guide."""
 TOLERANCE_S: Final = 0.0005
-"""Times that differ by no more than this are equal; half the resolution of the virtual clock, which is 1 ms."""
+"""Half the resolution of the virtual clock, which is 1 ms."""
 MOST_ROUNDS: Final = 10_000
 """Maximum number of consecutive attempts to continue a call without any event."""
 _PIECE_S: Final = 60.0
@@ -69,7 +67,7 @@ class CannotDo(AppError):
 
 
 class Where(NamedTuple):
-    """The position of a call: flow and step ("" for none), what the call waits for, and the address it dials."""
+    """The position of a call; flow and step are "" for none."""
 
     flow: str
     step: str
@@ -122,7 +120,7 @@ class Ways(NamedTuple):
 
 
 def outcomes_of(dialled: Waited) -> tuple[Outcome, ...]:
-    """The possible outcomes of a dial; `human` and `beep` only if the `connect` uses machine detection."""
+    """`human` and `beep` are only possible if the `connect` uses machine detection."""
     if dialled.address.startswith(("ws:", "wss:")):
         return FOR_WEBSOCKETS
     is_heard_out = "advancedMachineDetection" in dialled.action
@@ -135,10 +133,8 @@ class PlayedCall:
     """One call, played step by step. Await one method at a time.
 
     Args:
-        placed: the call.
         flows: the flows of the server; () if unknown.
         outcome_of: returns the outcome of dialling an address; None if a separate `dial` step decides it.
-        result: records what the server does.
 
     Attributes:
         moment: why and when the call last stopped.
@@ -181,12 +177,11 @@ class PlayedCall:
 
     @property
     def session(self) -> Session | None:
-        """The server's state of the call; None before the answer, or if the server's turns are not accessible."""
+        """None before the answer, or if the server's turns are not accessible."""
         return _session_after(self.placed.turns)
 
     @property
     def turns(self) -> list[TurnRow]:
-        """The turns of the call and of its called parties, in order."""
         return [each.turn for each in self.placed.turns]
 
     @property
@@ -219,13 +214,12 @@ class PlayedCall:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Errors of the server and of NCCOs, and the server's logged warnings."""
         result = self.result
         return (*result.broken, *(line for line in result.log if line not in result.broken), *self.placed.problems)
 
     @property
     def next_at(self) -> float | None:
-        """When the next event is due, in seconds since the answer; None if nothing happens until somebody acts."""
+        """Seconds since the answer; None if nothing happens until somebody acts."""
         next_ms = None if self.leg.is_over else self.leg.scheduler.next_moment()
         return None if next_ms is None else (next_ms - self.leg.zero_ms) / 1000
 
@@ -234,7 +228,7 @@ class PlayedCall:
         return self._where_at(self.moment, self.turns)
 
     def ways(self, verb: str = "say") -> Ways:
-        """What the caller can do at the open input, according to the flow's step or, if unknown, to the NCCO."""
+        """If the flow's step is unknown, the NCCO decides what the caller can do."""
         waited = self.leg.open if self.moment.kind == "idle" else self.moment.waited
         if waited is None or waited.kind != "input":
             return Ways()
@@ -243,10 +237,7 @@ class PlayedCall:
     # playing
 
     async def reach(self, at_s: float, most_webhooks: int = MOST_WEBHOOKS) -> CallMoment:
-        """Continue to a second of the call or to its end; stop earlier if too many webhooks arrive.
-
-        Inputs, recordings and dials can time out in the meantime.
-        """
+        """Continue to a second of the call or to its end; stop earlier if too many webhooks arrive."""
         at_s = round(at_s, 3)  # rounded like the clock: half a millisecond would never be reached
         await self._play_on(until=min(at_s, self.leg.at + _PIECE_S))
         most = len(self.leg.log) + most_webhooks
@@ -272,7 +263,7 @@ class PlayedCall:
         return self.moment
 
     async def _play_on(self, **limit: float) -> None:
-        """Call `Leg.listen` with this limit. Raises NoProgress if many attempts in a row have no effect."""
+        """Raise NoProgress if many attempts in a row have no effect."""
         before = self._state
         self.moment = await self.leg.listen(**limit)
         self._rounds = 0 if self._state != before else self._rounds + 1
@@ -281,20 +272,15 @@ class PlayedCall:
 
     @property
     def _state(self) -> tuple[float, int, int]:
-        """A value that changes with every event."""
         return self.leg.at, self.leg.heard_count, len(self.leg.log)
 
     async def play(
         self, until_s: float | None = None, *, stops_at_wait: bool = False, decides_dials: bool = True
     ) -> None:
-        """Continue to a second of the call, or to the next wait for the caller.
+        """Continue to a second of the call (at most `LONGEST_S` from now), or to the next wait for the caller.
 
-        Stops earlier at a dial without a given outcome, and at the end.
-
-        Args:
-            until_s: seconds since the answer, at most `LONGEST_S` from now; None for the next wait.
-            stops_at_wait: with `until_s`, also stop at waits for the caller.
-            decides_dials: let dialled parties behave as `outcome_of` says.
+        This stops earlier at a dial without a given outcome, at the end and, with `stops_at_wait`, at a wait for the
+        caller.
         """
         latest_s = self.leg.at + LONGEST_S if until_s is None else min(until_s, self.leg.at + LONGEST_S)
         await self.reach(self.leg.at)
@@ -348,7 +334,7 @@ class PlayedCall:
                 return
 
     async def _repeated(self, done: Done) -> str:
-        """Repeat a step; return why this is impossible, or ""."""
+        """Return why the step cannot be repeated, or ""."""
         is_awaited = bool(done.where.waits)
         until_s = None if is_awaited else self._acted_at + done.after_s
         await self.play(until_s, stops_at_wait=True, decides_dials=False)
@@ -370,9 +356,9 @@ class PlayedCall:
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Stop here and set the kind of the moment; after the end of the call, deliver late webhooks.
+        """Set the kind of the moment: `idle` if `is_idle`, even if more events are due.
 
-        `is_idle`: set `idle` instead of `until`, even if more events are due.
+        At the end, deliver late webhooks.
         """
         await self.reach(self.leg.at)
         if self.leg.is_over:
@@ -383,7 +369,6 @@ class PlayedCall:
         self._note_wait()
 
     async def _decide_dial(self) -> bool:
-        """Decide a dial as `outcome_of` says; return False if a separate step decides it."""
         address = self.moment.waited.address if self.moment.waited else ""
         outcome = self._outcome_of(address)
         if outcome is None:
@@ -393,7 +378,7 @@ class PlayedCall:
         return True
 
     async def _play_moment(self, at: float) -> None:
-        """Continue to the next event. A wait that times out is recorded as silence."""
+        """A wait that times out is recorded as silence."""
         waited = self.leg.waited
         before = self.moment
         turns = len(self.placed.turns)
@@ -404,7 +389,6 @@ class PlayedCall:
         self._note_wait()
 
     def _end_if_too_long(self) -> bool:
-        """End the call if it has reached a limit; return whether it was ended."""
         for what, count, most in (
             ("things to hear", self.leg.heard_count, MOST_HEARD),
             ("webhooks", len(self.leg.log), MOST_WEBHOOKS),
@@ -418,17 +402,13 @@ class PlayedCall:
     # the finished steps
 
     def _note(self, step: ScriptStep | None, moment: CallMoment, turns: int | None = None) -> None:
-        """Record a step at a moment or, if `step` is None, the sounds up to that moment.
-
-        `turns`: the number of turns at that moment; None for the current number.
-        """
+        """If `step` is None, record the sounds up to the moment. `turns` is the number of turns then; None for now."""
         leg = self.leg
         after_s = round(max(moment.at - self._acted_at, 0.0), 3)
         turns = len(self.placed.turns) if turns is None else turns
         self.notes.append(Noted(step, moment, leg.at, leg.open, leg.waited, leg.heard_count, turns, after_s))
 
     def _note_wait(self) -> None:
-        """Record the start of the current wait, once."""
         waited = self.leg.waited
         if waited is not None and not (self.notes and waited is self.notes[-1].waited):
             self._note(None, self.moment)
@@ -450,7 +430,6 @@ class PlayedCall:
         return Where(self._flow_of.get(_file_of(entered), ""), entered.step, waits, address)
 
     def _require_possible(self, step: ScriptStep) -> None:
-        """Check that a step is possible now. Raises CannotDo."""
         problem = step.problem_at(self.moment, self.leg)
         seconds = step.seconds if isinstance(step, WaitStep) else 0.0
         seconds = step.message.seconds if isinstance(step, RecordStep) else seconds
@@ -464,7 +443,7 @@ class PlayedCall:
             raise CannotDo(problem)
 
     def _step_now(self, step: ScriptStep) -> ScriptStep:
-        """The step as it is performed now: with the dialled address, and without its time."""
+        """Add the dialled address, and remove the step's time."""
         if isinstance(step, DialStep) and self.moment.waited is not None:
             return DialStep(party=replace(step.party, to=self.moment.waited.address))
         if isinstance(step, PressStep | SpeakStep):
@@ -472,7 +451,7 @@ class PlayedCall:
         return HangUpStep() if isinstance(step, HangUpStep) else step
 
     async def _wait(self, seconds: float) -> None:
-        """Let time pass, but stop at the next dial, so that a step can decide it."""
+        """Stop at the next dial, so that a step can decide it."""
         begun = self.moment
         until = round(self.leg.at + seconds, 3)
         dialled = begun.waited if begun.kind == "dial" else None
@@ -491,13 +470,11 @@ def _file_of(line: TraceLine) -> str:
 
 
 def _session_after(turns: Sequence[StoredTurn]) -> Session | None:
-    """The state of a call after these turns; None if there are none."""
     own = turns[0].session.id if turns else ""
     return next((from_json(each.session.state) for each in reversed(turns) if each.session.id == own), None)
 
 
 def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | None:
-    """What the call's current step asks the caller for; None if it asks for nothing."""
     flow = flows.get(session.at or session.flow) if session is not None else None
     step = flow.steps.get(session.step) if flow is not None and session is not None else None
     if session is None or step is None or step.exit.asked is None:
@@ -506,7 +483,7 @@ def _asked_in(session: Session | None, flows: Mapping[str, Flow]) -> Asked | Non
 
 
 def _ways(waited: Waited, asked: Asked | None, verb: str) -> Ways:
-    """What the caller can do: `press 1 (sales) or 2 (support), or say sales or support`; phrases as written."""
+    """Return, for example, `press 1 (sales) or 2 (support), or say sales or support`; phrases as written."""
     dtmf: Mapping[str, Any] = waited.action.get("dtmf") or {}
     phrases = [str(phrase) for phrase in (waited.action.get("speech") or {}).get("context") or ()]
     keys: Mapping[str, str] = {}

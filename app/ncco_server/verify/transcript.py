@@ -17,7 +17,6 @@ from ncco_server.store import TurnRow
 from ncco_server.verify.scenarios.result import DECIDING, Decided, failsafe_in, trace_of
 
 MOST_STEPS: Final = 4
-"""Maximum number of steps to list for one turn."""
 _DONE: Final = frozenset({"pressed", "spoke", "hung up"})
 """The caller's actions, which come before their effects."""
 _OF_OTHERS: Final = frozenset({"talk", "stream", "beep", "pressed", "spoke", "keys"})
@@ -29,12 +28,7 @@ HeardAs: TypeAlias = Literal["said", "sound", "did", "note"]
 
 
 class _Wording(NamedTuple):
-    """The wording of an entry.
-
-    Attributes:
-        verb, noun: for a line that starts with the second of the call, such as `hears` and `a beep`.
-        alone: for the entry on its own. `{}` stands for the text of the entry.
-    """
+    """The wording of an entry; `{}` in `alone` stands for the text of the entry."""
 
     heard_as: HeardAs
     verb: str
@@ -67,7 +61,6 @@ _WORDLESS: Final[Mapping[HeardKind, tuple[str, str]]] = {
 
 
 def heard_as(heard: Heard) -> HeardAs:
-    """The kind of a transcript entry; see `HeardAs`."""
     return _WORDS[heard.kind].heard_as
 
 
@@ -80,7 +73,6 @@ def sentence_of(heard: Heard) -> str:
 
 
 def line_of(heard: Heard) -> str:
-    """A transcript entry as a line: the second of the call, a verb and a noun."""
     noun = _WORDS[heard.kind].noun
     if not heard.text and heard.kind in _WORDLESS:
         noun = _WORDLESS[heard.kind][0].format(heard.seconds or 0)
@@ -89,7 +81,6 @@ def line_of(heard: Heard) -> str:
 
 
 def line_start(at: float, verb: str) -> str:
-    """The start of a line: the second of the call and a verb."""
     return f"{at:7.1f} s  {verb:<{_VERB_WIDTH}}"
 
 
@@ -133,12 +124,10 @@ class PlayedReply(NamedTuple):
 
     @property
     def trace(self) -> Sequence[TraceLine]:
-        """The trace of the turn; empty if no flow produced the reply."""
         return trace_of(self.turn) if self.turn is not None else ()
 
     @property
     def decided(self) -> TraceLine | None:
-        """The trace line that decided the reply; None if no flow produced it."""
         trace = self.trace
         return next((line for line in trace if line.did in DECIDING), trace[0] if trace else None)
 
@@ -150,7 +139,6 @@ class PlayedReply(NamedTuple):
 
     @property
     def _failure(self) -> str:
-        """Why the failsafe is played; "" if it is not."""
         found = failsafe_in(self.trace)
         return found.because if found is not None else ""
 
@@ -178,7 +166,6 @@ class PlayedReply(NamedTuple):
 
 
 def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
-    """The webhooks whose replies are played, each with its turn, in chronological order."""
     left = list(turns)
     found = []
     for delivery in leg.log:
@@ -193,7 +180,6 @@ def replies_of(leg: Leg, turns: Sequence[TurnRow]) -> list[PlayedReply]:
 
 
 def actions_of(delivery: WebhookDelivery) -> str:
-    """The names of the actions in the reply to a webhook, joined with commas; "" if there are none."""
     return ", ".join(str(action.get("action")) for action in delivery.ncco or ())
 
 
@@ -219,7 +205,6 @@ def cause_of(delivery: WebhookDelivery) -> str:
 
 
 def decision(line: Decided) -> str:
-    """A line of the trace as text: place, step, outcome and reason."""
     step = f' step "{line.step}",' if line.step else ""
     verb = {"failed": "failed with ", "refused": "refused "}.get(line.did, "")
     return printable(
@@ -228,7 +213,7 @@ def decision(line: Decided) -> str:
 
 
 def webhook_line(delivery: WebhookDelivery, answered_s: float) -> str:
-    """A webhook as a line: its time, kind, URL and reply. `answered_s`: when the call was answered, in seconds."""
+    """`answered_s` is when the call was answered, in seconds."""
     attempt = delivery.attempts[-1]
     came = "" if delivery.ncco is None else f": {actions_of(delivery)}"
     failure = f" {attempt.result.failure}" if attempt.result.failure else ""

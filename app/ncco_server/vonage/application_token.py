@@ -19,17 +19,13 @@ VALID_FOR: Final = timedelta(minutes=2)
 """Every request gets its own token, so tokens can be short-lived. Our choice; Vonage's libraries use 15 minutes."""
 
 _HOSTS: Final = re.compile(r"([a-z0-9-]+\.)+(vonage|nexmo)\.com")
-"""Hosts that get tokens. Source: webhook reference, Record (api.nexmo.com or a regional host). Vonage's own libraries
-refuse other hosts too.
-"""
+"""Hosts that get tokens; Vonage's libraries refuse others too. Source: webhook reference, Record."""
 
 
 def token_url(url: str, own_url: str = "") -> httpx.URL | None:
     """The URL to request, or None if its host may not get a token.
 
-    Args:
-        url: the URL, from a webhook or a setting.
-        own_url: the scheme, host and port of a proxy or stand-in that may also get tokens; "" for none.
+    `own_url` is the scheme, host and port of a proxy or stand-in that may also get tokens; "" for none.
     """
     try:
         target = httpx.URL(url)
@@ -46,17 +42,14 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
 
 
 class ApplicationTokens:
-    """Creates tokens for an application.
-
-    Raises ValueError: the key cannot be used.
-    """
+    """Creates tokens for an application. Raises ValueError if the key cannot be used."""
 
     def __init__(self, application_id: str, private_key: str) -> None:
         self._key = rsa_private_key(private_key)
         self._application_id = application_id
 
     def make(self, now: datetime) -> str:
-        """A new token for one request; `now` is in UTC, with a time zone."""
+        """Make a token for one request; `now` is in UTC, with a time zone."""
         times = {"iat": now, "exp": now + VALID_FOR}
         claims = {"application_id": self._application_id, "jti": token_hex(16), **times}
         return jwt.encode(claims, self._key, algorithm="RS256")

@@ -20,7 +20,7 @@ WITHIN_S: Final = 10.0
 MAX_BYTES: Final = 1_000_000
 _NUMBERS_URL: Final = "https://rest.nexmo.com"
 _REPLY_ONLY: Final = ("id", "_links")
-"""Keys of the API's reply that cannot be written."""
+"""These keys of the API's reply cannot be written."""
 _LATER: Final = "Try again later, or check the application in the Vonage dashboard."
 
 
@@ -45,7 +45,7 @@ class ConfiguredUrl(ApiDocument):
 
 
 class VoiceUrls(ApiDocument):
-    """The three webhook URLs of the Voice capability."""
+    """The webhook URLs of the Voice capability."""
 
     answer_url: ConfiguredUrl = ConfiguredUrl()
     fallback_answer_url: ConfiguredUrl = ConfiguredUrl()
@@ -73,11 +73,7 @@ class ApplicationKeys(ApiDocument):
 
 
 class VonageApplication(ApiDocument):
-    """The configuration of an application.
-
-    Attributes:
-        date: the `Date` header of the reply, or "".
-    """
+    """The configuration of an application. `date` is the `Date` header of the reply, or ""."""
 
     id: str
     name: str = ""
@@ -114,7 +110,7 @@ class Account(NamedTuple):
 
 
 async def read_application(account: Account, application_id: str) -> VonageApplication:
-    """Read the configuration of an application by its UUID. Raises VonageApiError."""
+    """Raises VonageApiError."""
     found, _ = await _read(account, application_id)
     return found
 
@@ -126,7 +122,7 @@ async def read_document(account: Account, application_id: str) -> tuple[VonageAp
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The webhook URLs in an application's document, by the API's names; {} if it has none."""
+    """The webhook URLs by the API's names; {} if there are none."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 
@@ -135,7 +131,7 @@ def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str
     """A copy of an application's document with other webhook URLs. The application must have Voice.
 
     Keys of an entry replace those in the document, None removes a key, and None instead of an entry removes the URL.
-    Everything else is kept, because a `PUT` replaces the whole application. For example, leaving out `signed_callbacks`
+    Everything else is kept, because a `PUT` replaces the whole application: without `signed_callbacks`, for example, it
     would disable signatures.
     """
     changed = deepcopy(dict(document))
@@ -186,7 +182,7 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 async def _request(
     account: Account, method: str, url: str, document: Mapping[str, Any] | None = None
 ) -> tuple[httpx.Response, bytes]:
-    """The response and its body. Reads at most a little more than `MAX_BYTES` of the body."""
+    """Reads at most a little more than `MAX_BYTES` of the body."""
     auth = (account.api_key, account.api_secret)
     base = url.partition("?")[0]
     body = b""

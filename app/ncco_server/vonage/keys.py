@@ -28,7 +28,7 @@ def rsa_private_key(pem: str) -> RSAPrivateKey:
 
 
 def rsa_modulus(pem: str) -> int:
-    """The modulus of a private or public key; its bit length is the key size. Raises ValueError, as above."""
+    """The modulus of a private or public key; its bit length is the key size. Raises ValueError."""
     key = _loaded(pem)
     public = key.public_key() if isinstance(key, RSAPrivateKey) else key
     if not isinstance(public, RSAPublicKey):
@@ -37,14 +37,13 @@ def rsa_modulus(pem: str) -> int:
 
 
 def new_private_key() -> str:
-    """A new private key as PEM text."""
     key = generate_private_key(65537, 2048)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 @lru_cache(maxsize=8)
 def _loaded(pem: str) -> object:
-    """Read a key. A key is checked only once, because that takes 50 ms."""
+    """A key is checked only once, because that takes 50 ms."""
     found = _PEM.search(pem)
     if found is None:
         raise ValueError("does not contain a complete key in PEM format")

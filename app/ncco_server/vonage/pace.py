@@ -8,22 +8,17 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Per application: calls placed through the API and dials of `connect` actions. Source: delivery rules, Capacity."""
+"""Per application: calls placed through the API and dials of `connect`. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
 """All other requests to the Voice API. Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
-"""More than a second, because requests take different times to arrive: on a busy machine, 12% of new calls were refused
-(429) with 1.05 and none with 1.2.
+"""Requests take different times to arrive: on a busy machine, 12% of new calls were refused (429) with 1.05 and none
+with 1.2.
 """
 
 
 class Pace:
-    """Allows at most `most` requests in any second, within this process.
-
-    Args:
-        most: maximum number of requests per second.
-        clock: a monotonic clock, in seconds.
-    """
+    """Allows at most `most` requests in any second, within this process. `clock` is monotonic."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most = most

@@ -1,9 +1,7 @@
 """Checks the signed token in the `Authorization` header, which proves that a webhook comes from Vonage.
 
-Vonage's own libraries only check the signature. This module checks every claim, so that a token is valid for one
-request of one account for a few minutes.
-
-Source: webhook signing (signed callbacks); support article 19033783342876.
+Every claim is checked, so that a token is valid for one request of one account for a few minutes. Source: webhook
+signing (signed callbacks); support article 19033783342876.
 """
 
 from __future__ import annotations
@@ -25,9 +23,9 @@ import orjson
 from ncco_server.errors import MissingSignature, SettingsError, WrongSignature
 
 MAX_AGE_S: Final = 300
-"""Maximum age of `iat` in seconds. Our choice: Vonage does not state a maximum, and five minutes is usual."""
+"""Maximum age of `iat`. Our choice: Vonage does not state a maximum, and five minutes is usual."""
 MAX_AHEAD_S: Final = 305
-"""How far `iat` may be in the future, in seconds: as far as in the past, plus a little for inaccurate clocks."""
+"""How far `iat` may be in the future: as far as in the past, plus a little for inaccurate clocks."""
 MAX_TOKEN_BYTES: Final = 8192
 
 
@@ -59,17 +57,10 @@ _KEY_FILE: Final = re.compile(r'\s*(?:$|ssh-|ecdsa-sha2-)|.*(?:---- ?BEGIN [A-Z0
 
 
 class Verifier:
-    """Checks webhooks against the account's signature secret.
+    """Checks webhooks against the account's signature secret, and the previous one during a rotation.
 
-    A `jti` may occur again, because Vonage repeats a webhook whose reply was lost. A repeat gets the same reply.
-
-    Args:
-        secrets: the signature secret, and the previous one during a rotation.
-        api_key: the required claim `api_key`; "" accepts any.
-        application_id: the required claim `application_id`; "" accepts any.
-
-    Raises:
-        SettingsError: a secret is a private or public key.
+    A `jti` may occur again, because Vonage repeats a webhook whose reply was lost. With "" for `api_key` or
+    `application_id`, that claim may have any value. Raises SettingsError if a secret is a private or public key.
     """
 
     def __init__(self, secrets: Sequence[str], api_key: str = "", application_id: str = "") -> None:
@@ -78,7 +69,7 @@ class Verifier:
         self._application_id = application_id
 
     def token(self, authorization: bytes | None) -> bytes:
-        """The bearer token of an `Authorization` header. Raises MissingSignature if there is none."""
+        """The bearer token of an `Authorization` header. Raises MissingSignature."""
         if authorization is None:
             raise MissingSignature(Refusal.NO_HEADER)
         scheme, _, token = authorization.strip().partition(b" ")
@@ -88,18 +79,12 @@ class Verifier:
         return token
 
     def verify(self, token: bytes, method: str, payload: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, if it is valid for this request. Combines `verify_token` and `verify_payload`."""
         claims = self.verify_token(token, now_s)
         verify_payload(claims, method, payload)
         return claims
 
     def verify_token(self, token: bytes, now_s: float) -> Mapping[str, Any]:
-        """The claims of `token`, if all claims that do not depend on the body are valid. Raises WrongSignature.
-
-        Args:
-            token: a token from `Verifier.token`.
-            now_s: seconds since 1970.
-        """
+        """The claims of a token, if all that do not depend on the body are valid. Raises WrongSignature."""
         claims = self._signed_claims(token)
         if claims.get("iss") != "Vonage":
             raise WrongSignature(Refusal.ISSUER)
@@ -111,10 +96,10 @@ class Verifier:
         return claims
 
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
-        """The claims of a token, if its signature is valid. Raises WrongSignature.
+        """Return the claims of a token, if its signature is valid. Raises WrongSignature.
 
-        The token is parsed here because PyJWT takes six times as long (docs/decisions.md). The signature is compared as
-        base64url text, so only one encoding of each signature is accepted.
+        The signature is compared as base64url text, so only one encoding of it is accepted. PyJWT is slower
+        (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:
             raise WrongSignature(Refusal.MALFORMED)
@@ -135,10 +120,7 @@ class Verifier:
 def verify_payload(claims: Mapping[str, Any], method: str, payload: bytes) -> None:
     """Raise WrongSignature unless a token with these claims was made for this payload.
 
-    Args:
-        claims: claims from `Verifier.verify_token`.
-        method: `GET` or `POST`.
-        payload: the raw body of a POST, the raw query string of a GET.
+    `payload` is the raw body of a POST, or the raw query string of a GET.
     """
     if not _is_payload_of(claims.get("payload_hash"), method, payload):
         raise WrongSignature(Refusal.PAYLOAD)
@@ -171,7 +153,7 @@ def _prepared(secret: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def _header_problem(part: bytes) -> str | None:
-    """What is wrong with the header of a token, or None. Cached, because nearly all tokens have the same header."""
+    """The result is cached, because nearly all tokens have the same header."""
     document = _decoded(part)
     header = None if document is None else _object(document)
     if header is None:
@@ -182,14 +164,14 @@ def _header_problem(part: bytes) -> str | None:
 
 
 def _signature(keyed: hmac.HMAC, signed: bytes) -> bytes:
-    """The last part of a token. Copying a keyed HMAC is faster than keying a new one."""
+    """Copying a keyed HMAC is faster than keying a new one."""
     made = keyed.copy()
     made.update(signed)
     return _encoded(made.digest())
 
 
 def _decoded(part: bytes) -> bytes | None:
-    """Decode one part of a token; None unless it is base64url without padding."""
+    """Return None unless it is base64url without padding."""
     plain = part.translate(_SWAP_ALPHABETS)
     try:
         return binascii.a2b_base64(plain + b"=" * (-len(plain) % 4), strict_mode=True)
@@ -202,7 +184,6 @@ def _encoded(document: bytes) -> bytes:
 
 
 def _is_canonical(part: bytes) -> bool:
-    """Whether part of a token is base64url exactly as `_encoded` writes it."""
     document = _decoded(part)
     return document is not None and _encoded(document) == part
 
@@ -237,7 +218,7 @@ def _missing_claim(claims: Mapping[str, Any], claim: str) -> str:
 
 
 def _check_validity(claims: Mapping[str, Any], now_s: float) -> None:
-    """Check `exp` and `nbf`, although Vonage does not send them today."""
+    """Vonage does not send `exp` and `nbf` today."""
     expires_at = _seconds(claims.get("exp", math.inf))
     valid_from = _seconds(claims.get("nbf", -math.inf))
     if expires_at is None or valid_from is None or not valid_from <= now_s < expires_at:

@@ -1,9 +1,9 @@
-"""Places, reads and controls calls through Vonage's Voice API.
+"""Places, reads and controls calls through Vonage's Voice API. Source: specification 1.10.0; Outbound REST.
 
     created = await api.create_call(NewCall(to="447700900123", from_="442079460001", answer_url="https://..."))
     await api.hang_up(created.uuid)
 
-Source: Voice API specification 1.10.0; Outbound REST.
+A call exists only in its own region.
 """
 
 from __future__ import annotations
@@ -33,18 +33,17 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""Time limit in seconds for each of these: resolving the name, connecting, and the TLS handshake."""
+"""The limit for each of these: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""Time limit in seconds for the start of the reply, and for each pause in it."""
+"""The limit for the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""Time limit of a request in seconds, not counting the wait for its turn. It is longer than connecting can take."""
+"""The limit of a request, not counting the wait for its turn. It is longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
-"""Maximum size of a reply in bytes."""
 MAX_CHARACTERS: Final = 300
-"""Maximum number of characters of Vonage's explanation that are kept."""
+"""The rest of Vonage's explanation is cut off."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""Seconds to wait before each repeat of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after
-the 201).
+"""The waits before the repeats of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the
+201).
 """
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -62,9 +61,8 @@ class VoiceApiError(VonageApiError):
     """A request to the Voice API failed.
 
     Attributes:
-        status: the status of the reply; None if there was none.
-        title, detail: Vonage's explanation, from its problem document; "" if there was none.
-        outcome: what effect the request may have had.
+        status: None if there was no reply.
+        title, detail: Vonage's explanation, from its problem document, or "".
         retry_after: the header `Retry-After`, or "".
     """
 
@@ -99,16 +97,13 @@ _Reply = TypeVar("_Reply", bound=ApiDocument)
 
 
 class NewCall(BaseModel):
-    """A call to place.
+    """A call to place, with `from_` or `random_from_number`, and with `ncco` or `answer_url`; timers are in seconds.
 
     Attributes:
-        to: the number or SIP URI to call.
-        from_: the number or SIP URI that is shown as the caller; None with `random_from_number`.
-        ncco, answer_url: what the person who answers hears; exactly one is set.
-        event_url: receives status events; "" for the application's event URL.
-        machine_detection: what to do if a machine answers; None for no detection.
-        advanced_machine_detection: used instead of `machine_detection`; has `behavior`, `mode` and `beep_timeout`.
-        ringing_timer, length_timer: seconds.
+        to, from_: a number or SIP URI.
+        event_url: "" for the application's event URL.
+        machine_detection: None for no detection.
+        advanced_machine_detection: used instead; has `behavior`, `mode` and `beep_timeout`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -136,7 +131,7 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The body of the request. All webhooks are POSTs."""
+        """All webhooks are POSTs."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
@@ -200,18 +195,13 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` comes from the call's answer webhook, because a call exists only in its own region. "" means the API's
-    own address. Source: Outbound REST, Region trap.
+    `region_url` comes from the call's answer webhook; "" means the API's own address. Source: Outbound REST, Region
+    trap.
 
     Args:
         client: must not follow redirects, which could send the token to another host.
         base_url: `https://api.nexmo.com`, or a stand-in, which then also gets the token; without a trailing slash.
-        tokens: makes the application's tokens.
-        clock: returns the time for tokens, in UTC with a time zone.
-        sleep: waits for a number of seconds.
-
-    Attributes:
-        new_calls, others: the pace of requests from this process.
+        clock: in UTC with a time zone.
     """
 
     def __init__(
@@ -231,7 +221,7 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """Place a call. The phone starts to ring later, but webhooks can arrive before this method returns."""
+        """The phone starts to ring later, but webhooks can arrive before this method returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
@@ -262,7 +252,7 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request as soon as the pace allows; return the body of the reply."""
+        """Send a request as soon as the pace allows."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -284,7 +274,7 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """The status, the headers and the body. Reads at most a little more than `MAX_BYTES` of the body.
+        """Reads at most a little more than `MAX_BYTES` of the body.
 
         Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
         be unclear whether the request arrived.
@@ -311,14 +301,13 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """The path of a call. Raises VoiceApiError if the ID has characters that could change the path."""
+    """Raises VoiceApiError if the ID has characters that could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
 
 
 def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
-    """The error for a request that got no reply."""
     outcome: Outcome = "not_sent" if isinstance(error, _UNSENT) else "unknown"
     if isinstance(error, TimeoutError | httpx.TimeoutException):
         return VoiceApiError(f"{where} does not reply in time", _LATER, outcome)
@@ -329,7 +318,6 @@ def _lost(where: str, error: TimeoutError | httpx.HTTPError) -> VoiceApiError:
 
 
 def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
-    """The error for a reply that is not a success."""
     try:
         problem = Problem.model_validate_json(reply)
     except ValidationError:
@@ -350,7 +338,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Parse a reply of the API. Raises VoiceApiError if that fails, since the request's effect is then unknown."""
+    """Raises VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:

@@ -48,7 +48,6 @@ def add_api_page(app: FastAPI) -> None:
 
 
 def _schema(schema: dict[str, Any]) -> Markup:
-    """A schema: links to the models that it consists of, or else its JSON."""
     names = [each.get("$ref", "").rpartition("/")[2] for each in schema.get("anyOf", [schema])]
     if all(names):
         return Markup(" or ").join(Markup('<a href="#{0}">{0}</a>').format(name) for name in names)

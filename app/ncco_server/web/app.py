@@ -36,9 +36,7 @@ _CURES = {
 }
 
 _ROUTES: Final = (*webhooks.router.routes, *webhooks.rtc_router.routes, *health.router.routes)
-"""The routes of all applications of this process. `RequestHeadMiddleware` serves those of webhooks before the
-application could; `/docs` and traces find them here.
-"""
+"""`RequestHeadMiddleware` serves those of webhooks before the application could; `/docs` and traces find them here."""
 
 
 def create_app(
@@ -54,25 +52,22 @@ def create_app(
     handlers: Sequence[str] = (),
     owns_process: bool = True,
 ) -> FastAPI:
-    """Make the server, as an ASGI application.
+    """Make the server, as an ASGI application. Raises SettingsError.
 
     Args:
         settings: checked settings; `require_safe` has been called. None to read and check those of the environment and
             `.env`, and to log as they say: for `uvicorn ncco_server.web.app:create_app --factory`.
-        service: serves the calls, with an open store and loaded flows; None to make it from the settings, and open and
-            close it with the application.
+        service: has an open store and loaded flows; None to make it from the settings, and open and close it with the
+            application.
         dev: development mode: documentation and metrics are served on the webhooks' port, and without a public URL
             callback URLs use the address of the request.
-        metrics: counts webhooks, lookups and hooks; None to use new counters.
+        metrics: None to use new counters.
         deadline_s: seconds until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
         clock: returns the current time, in UTC.
-        log: the log; None for the log of the process.
+        log: None for the log of the process.
         write_line: writes the line of each webhook; None to use `log`.
         handlers: handlers that the caller gives as objects; see `GivenHandler`.
         owns_process: whether signals, garbage collection and systemd are its business.
-
-    Raises:
-        SettingsError: the settings are wrong, unsafe, or do not allow the service to be made.
     """
     if settings is None:
         settings = load_settings()

@@ -1,7 +1,4 @@
-"""Limits what clients can make a server hold: connections, and the size and the time of their requests.
-
-All ports use this: webhooks, placing API, console and metrics. uvicorn only limits how long a connection is idle.
-"""
+"""Limits what clients can make a server hold. uvicorn only limits how long a connection is idle. All ports use this."""
 
 from __future__ import annotations
 
@@ -27,12 +24,12 @@ _LOG.setLevel(logging.ERROR)  # a warning for every malformed request or upgrade
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """uvicorn's connection, with limits. The times are in seconds.
+    """uvicorn's connection, with limits.
 
     Attributes:
-        most_connections: maximum number of connections per port and process.
+        most_connections: per port and process.
         head_s: how long a new connection may be silent, and how long the head of a request may take to arrive.
-        request_s: how long the rest of a request may take to arrive. The routes have shorter limits, with a reply.
+        request_s: how long the rest may take. The routes have shorter limits, with a reply.
         send_s: how long a client may leave a response unread.
     """
 
@@ -130,7 +127,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
 
 def _refusal(url: bytes, headers: Sequence[tuple[bytes, bytes]], version: str) -> Response | None:
-    """The reply to a complete head that is too large or names no host; otherwise None."""
+    """Return None unless a complete head is too large or names no host."""
     size = len(url) + sum(len(name) + len(value) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEAD_BYTES:
         problem = f"the request has more than {MAX_HEADERS} headers, or more than {MAX_HEAD_BYTES} bytes of them"

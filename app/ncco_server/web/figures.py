@@ -19,7 +19,7 @@ from ncco_server.service.figures import LookupFigures, ServerFigures
 
 HOUR_S: Final = 3600.0
 MARK_S: Final = 60.0
-"""How often the counters are remembered, in seconds, so the last hour may be this much longer."""
+"""How often the counters are remembered, so the last hour may be this much longer."""
 PATH: Final = "/figures"
 _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "ncco_webhooks_total": (),
@@ -41,15 +41,11 @@ _LABELS: Final[Mapping[str, tuple[str, ...]]] = {
 """The counters and gauges to read, each with the labels to distinguish; values with other labels are added up."""
 
 Totals: TypeAlias = Mapping[tuple[str, ...], float]
-"""Values by the name of their counter and the values of its labels."""
+"""The keys are the name of the counter and the values of its labels."""
 
 
 class LastHour:
-    """Compares the counters with those of an hour ago, or with zero in the first hour.
-
-    Args:
-        registry: the counters of the server. They never decrease.
-    """
+    """Compares the counters with those of an hour ago, or with zero in the first hour. They must never decrease."""
 
     def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
@@ -133,7 +129,7 @@ def _lookups(hour: Totals) -> Iterator[LookupFigures]:
 
 
 def quantile(buckets: Mapping[str, float], share: float) -> float | None:
-    """The time in seconds within which this share of webhooks was answered; None without webhooks.
+    """The time within which this share of webhooks was answered; None without webhooks.
 
     It is interpolated inside a bucket as in Prometheus; times beyond the buckets count as the largest. `buckets` are
     the cumulative counts by their upper limits.

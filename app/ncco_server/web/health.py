@@ -20,20 +20,15 @@ DRAINING: Final = "the server is shutting down, but still answers"
 
 router = APIRouter(tags=["health"])
 dev_router = APIRouter(tags=["health"])
-"""Routes that are served in development only."""
+"""These routes are served in development only."""
 console_router = APIRouter(include_in_schema=False)
-"""Routes that are served if there is a console."""
+"""These routes are served if there is a console."""
 
 
 class Readiness:
-    """Whether the server can take new calls. While it drains, it cannot.
+    """Whether the server can take new calls.
 
-    Args:
-        calls: serves the calls, and probes the store.
-
-    Attributes:
-        is_draining: whether the server is draining: it still answers, but is not ready and closes each connection after
-            its response.
+    While it drains, it still answers, but is not ready and closes each connection after its response.
     """
 
     def __init__(self, calls: CallService) -> None:
@@ -44,7 +39,7 @@ class Readiness:
         """The content of `/readyz`.
 
         A server whose flows have errors is still ready, because the last good flows are in use. Otherwise, one bad save
-        would take every host out of service. `rejected` lists the errors and the unconfirmed removals.
+        would take every host out of service.
         """
         library = self._calls.library
         reasons = [DRAINING] if self.is_draining else []

@@ -32,21 +32,17 @@ from ncco_server.web.watcher import FlowReader
 from ncco_server.web.webhook_http import WebhookConfig
 
 LONGEST_PRELOAD_S: Final = 5.0
-"""How long startup waits for the older revisions of open calls to load, in seconds. Our choice: until then, all callers
-are turned away. The rest are loaded while the server runs, and callers who need them wait.
+"""How long startup waits for the older revisions of open calls to load. Our choice: until then, all callers are turned
+away. The rest are loaded while the server runs, and callers who need them wait.
 """
 FIND_S: Final = 2.0
-"""How often to look for the first recording, in seconds."""
+"""How often to look for the first recording."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def make_lifespan(config: WebhookConfig, own: OwnService, readiness: Readiness, *, owns_process: bool) -> Lifespan:
-    """Make the lifespan of the application.
-
-    It opens the store, reads the flows and runs the background tasks. At the end, it closes everything in
-    reverse order.
-    """
+    """Open the store, read the flows and run the background tasks; at the end, close everything in reverse order."""
     settings = config.settings
     metrics = config.metrics
     log = config.log

@@ -28,14 +28,14 @@ from ncco_server.service.delivery import Delivery, Reply
 from ncco_server.settings import Settings
 
 TEXT_LIMIT: Final = 300
-"""Maximum number of characters of external text in a line."""
+"""Maximum length of external text in a line."""
 FRAMES: Final = 12
-"""Maximum number of stack frames in a line. Only the innermost frames are logged."""
+"""Only the innermost stack frames are logged."""
 PIPE_BYTES: Final = 4096
 """How many bytes a writable pipe accepts at once. Source: POSIX, PIPE_BUF on Linux."""
 
 WriteLine: TypeAlias = Callable[[str, EventDict], None]
-"""A function that writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
+"""Writes a line with an `event` at a level (`info`, `warning`, ...), unless that level is disabled."""
 
 
 def shows_colours(stream: TextIO) -> bool:
@@ -43,14 +43,14 @@ def shows_colours(stream: TextIO) -> bool:
 
 
 def escaped(text: str) -> str:
-    """Control and bidirectional characters become escapes, except line breaks."""
+    """Escape control and bidirectional characters, except line breaks."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter == "\n" else f"\\u{ord(letter):04x}" for letter in text)
 
 
 def with_log_form(settings: Settings, *, dev: bool) -> Settings:
-    """The settings, with the log format `auto` replaced by one for terminals if standard output is a terminal."""
+    """Replace the log format `auto` by one for terminals if standard output is a terminal."""
     if settings.log != "auto" or not sys.stdout.isatty():
         return settings
     return settings.model_copy(update={"log": "pretty" if dev else "console"})
@@ -126,9 +126,8 @@ def writing_to(log: FilteringBoundLogger) -> WriteLine:
 class LineStream:
     """A text stream that never blocks or raises, so a failing log cannot break a call.
 
-    The server has one thread for all callers. While nobody reads the pipe or terminal, lines are dropped and counted.
-    Lines are written at the end of each round of the event loop, to a file in one write, because each write is a system
-    call.
+    While nobody reads the pipe or terminal, lines are dropped and counted. Lines are written at the end of each round
+    of the event loop, because each write is a system call.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -145,7 +144,7 @@ class LineStream:
         return len(text)
 
     def info(self, line: bytes) -> None:
-        """Like `write`; the line has no line break. structlog calls the method named after the level."""
+        """Write a line without a line break. structlog calls the method named after the level."""
         self._waiting.append(line + b"\n")
         try:
             loop = asyncio.get_running_loop()
@@ -194,7 +193,7 @@ class LineStream:
 
 
 def _poll(stream: TextIO) -> select.poll | None:
-    """None for a file on disk, where writes never block."""
+    """Return None for a file on disk, where writes never block."""
     try:
         number = stream.fileno()
         mode = os.fstat(number).st_mode
@@ -268,9 +267,9 @@ def log_webhook(
     shows_values: bool,
     shows_call: bool = False,
 ) -> None:
-    """Two options are for development only: `shows_values` also logs exception messages, which may contain a number.
+    """In development only, `shows_values` logs exception messages, which may contain a number.
 
-    `shows_call` also logs who called, and input that is not sensitive.
+    `shows_call` logs who called, and input that is not sensitive.
     """
     line: dict[str, Any] = {
         "route": route,
@@ -309,7 +308,7 @@ def _place(error: BaseException) -> dict[str, Any]:
 
 
 def _message(error: BaseException, delivery: Delivery | None) -> str:
-    """Empty if the message contains the caller's input, which may be sensitive."""
+    """Return "" if the message contains the caller's input, which may be sensitive."""
     given = Secrets()
     fields = delivery.fields if delivery is not None else {}
     given.learn([fields.get("dtmf"), fields.get("speech")])

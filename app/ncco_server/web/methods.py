@@ -1,4 +1,4 @@
-"""What FastAPI leaves out about methods: HEAD wherever GET is allowed, and a complete Allow header."""
+"""HEAD wherever GET is allowed, and a complete Allow header, which FastAPI leaves out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class HeadMiddleware:
 
 
 def allow_header(request: Request) -> dict[str, str]:
-    """The Allow header for the path of a request. The framework's own only covers the first route of the path."""
+    """The framework's own header only covers the first route of the path."""
     scopes = {method: {**request.scope, "method": method} for method in _METHODS}
     allowed = [
         method

@@ -28,9 +28,7 @@ from ncco_server.vonage.signatures import Refusal
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 SERIES_LIMIT: Final = 500
-"""How many pairs of kind and outcome are counted by name. There is a limit because authors choose the names of
-outcomes.
-"""
+"""How many pairs of kind and outcome are counted by name, because authors choose the names of outcomes."""
 
 KINDS: Final = frozenset(
     {
@@ -50,11 +48,11 @@ class Metrics:
 
     Attributes:
         backup_due: when the next backup is overdue, in seconds since 1970; 0 if none is expected.
-        hook_tries: attempts by outcome: `sent`, `failed` (will be retried) or `parked`.
-        unsent_hooks: number of `waiting` and `parked` hooks.
-        placed_calls: number of `waiting` and `calling` placed calls.
-        recording_tries: attempts by outcome: `kept`, `failed` (will be retried) or `given up`.
-        missing_recordings: number of the newest recordings that are `waiting`, `failed` (given up, or gone) or `lost`.
+        hook_tries: by outcome: `sent`, `failed` (will be retried) or `parked`.
+        unsent_hooks: `waiting` and `parked`.
+        placed_calls: `waiting` and `calling`.
+        recording_tries: by outcome: `kept`, `failed` (will be retried) or `given up`.
+        missing_recordings: of the newest: `waiting`, `failed` (given up, or gone) or `lost`.
         jobs_failing_since: since when a job has failed or not ended, in seconds since 1970; 0 if it works.
     """
 
@@ -173,7 +171,7 @@ class Metrics:
 
 
 def _commit() -> str:
-    """Empty if pip did not install it from a repository. Source: PEP 610."""
+    """Return "" if pip did not install it from a repository. Source: PEP 610."""
     direct_url = json.loads(distribution("ncco-server").read_text("direct_url.json") or "{}")
     return str(direct_url.get("vcs_info", {}).get("commit_id", ""))
 

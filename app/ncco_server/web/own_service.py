@@ -81,16 +81,10 @@ def counted_lookups(ask: Ask, metrics: Metrics, log: FilteringBoundLogger) -> As
 class OwnService:
     """The service made from the settings, with its clients and its hook sender. Raises SettingsError.
 
-    Handlers that are `given` belong to its flows.
-
-    What hooks that place calls need is imported when it is first used, in a thread, and the placer with the settings
-    that ask for it. `service.needs` imports it before, if the flows need it.
-
     Attributes:
-        calls: handles the calls; its store is not open yet and its flows are not loaded.
+        calls: its store is not open yet and its flows are not loaded.
         sender: sends the stored hooks while it runs.
-        voice: controls calls through Vonage's API; None without an application and its key.
-        placer: places calls while it runs; None without an application and its key.
+        voice, placer: None without an application and its key.
     """
 
     def __init__(

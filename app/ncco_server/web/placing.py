@@ -36,7 +36,7 @@ class PlacingLog(PollListener[PlacedCounts]):
 def make_voice_api(
     settings: Settings, client: httpx.AsyncClient, log: FilteringBoundLogger, clock: Callable[[], datetime]
 ) -> VoiceApi | None:
-    """Make the client of the Voice API; None if the settings lack the application or a valid key."""
+    """Return None if the settings lack the application or a valid key."""
     access = settings.voice_access
     if access is None:
         return None

@@ -21,7 +21,7 @@ PARAMS: Final = (
 ID: Final = "The ID of a call."
 REPEATED: Final = "Identifies a repeated request. Each key of the API has its own."
 MOST_CALLS: Final = 100
-"""Maximum number of calls per page."""
+"""Per page."""
 
 
 def _dated(written: object) -> object:
@@ -72,19 +72,19 @@ class PlacedPage(BaseModel):
 
 
 async def _body(request: Request, _: Key) -> NewPlacedCall:
-    """The body of a request, which is read only if the key is valid."""
+    """The body is read only if the key is valid. It is JSON, whatever its Content-Type."""
     body: NewPlacedCall = await read_body(request, NEW_CALL)
     return body
 
 
 async def _own(api: ApiState, id_: str, key: ApiKeyRow) -> PlacedRow | None:
-    """A call that this key has placed; None if there is none, even if another key has placed it."""
+    """Return None even if another key has placed the call."""
     row = await api.store.placed.get(id_)
     return row if row is not None and (row.origin, row.owner) == ("api", key.name) else None
 
 
 async def _own_call(api: Api, key: Key, id_: Annotated[str, Path(alias="id", description=ID)]) -> PlacedRow:
-    """The call in the path. Raises Refused."""
+    """Raises Refused."""
     row = await _own(api, id_, key)
     if row is None:
         raise Refused(HTTPStatus.NOT_FOUND, *NO_SUCH_CALL)

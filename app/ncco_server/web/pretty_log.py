@@ -21,17 +21,12 @@ _STAYS: Final = ("recorded", "repeat")
 
 
 class PrettyRenderer:
-    """A processor of the log that renders events as readable lines.
-
-    Args:
-        colours: whether to use the colours of a terminal.
-    """
+    """A processor of the log that renders events as readable lines."""
 
     def __init__(self, colours: bool) -> None:
         self._colours = colours
 
     def __call__(self, _: object, level: str, line: EventDict) -> str:
-        """Render an event as lines. A webhook usually takes one line."""
         time = self._paint("time", f"{datetime.fromisoformat(line['timestamp']).astimezone():%H:%M:%S}")
         if line["event"] == "webhook" and "caller" in line:
             text = self._webhook(line)
@@ -55,7 +50,7 @@ class PrettyRenderer:
 
 
 def _what(line: EventDict) -> str:
-    """Describe a webhook and its outcome: `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`, ..."""
+    """The event and its outcome, such as `call`, `pressed 2`, `pressed 9 (nomatch)`, `busy, to 447700900111`."""
     kind, _, detail = line["kind"].partition("-")
     words = {"answer": "call", "input": "", "event": detail, "notify": ""}.get(kind, kind)
     what = ", ".join(part for part in (words, line["told"]) if part) or kind

@@ -1,4 +1,4 @@
-"""Fetches recordings, with a log and metrics, removes old ones and looks for lost files."""
+"""Fetches recordings, removes old ones and looks for lost files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ncco_server.web.tasks import Jobs, kept_for, running
 from ncco_server.web.webhook_http import WebhookConfig
 
 LOST_S: Final = 60.0
-"""How often to look for lost files while files are lost, in seconds, so that a fix shows up soon."""
+"""How often to look for lost files while files are lost, so that a fix shows up soon."""
 
 
 class RecordingLog(FetchListener):
@@ -78,7 +78,7 @@ async def run_recordings(config: WebhookConfig, jobs: Jobs) -> None:
 
 
 def _media(settings: Settings, log: FilteringBoundLogger) -> MediaClient | None:
-    """What downloads recordings; None without the application and its key."""
+    """Return None without the application and its key."""
     key = settings.private_key.get_secret_value()
     if not (key and settings.application_id):
         return None

@@ -12,18 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ncco_server.web.health import Readiness
 
 _URL_ATTRIBUTES: Final = ("http.target", "http.url", "url.full", "url.path", "url.query")
-"""OpenTelemetry's names for the URL of a request. Source: its semantic conventions for HTTP, old and stable."""
+"""Source: OpenTelemetry's semantic conventions for HTTP, old and stable."""
 
 
 class RequestHeadMiddleware:
-    """Normalises webhook paths, and closes connections while draining.
+    """Normalises webhook paths, shortens URLs in OpenTelemetry's spans, and closes connections while draining.
 
-    If OpenTelemetry's instrumentation has made a span for the request, this also shortens the URL in the span.
-
-    Repeated and trailing slashes in the path of a webhook are ignored. While the server is draining, each connection is
-    closed after its response, so clients connect to another host.
-
-    Webhooks go straight to their routes, which answer every error themselves (docs/decisions.md).
+    Repeated and trailing slashes in the path of a webhook are ignored. A connection closes after its response, so that
+    clients connect to another host. Webhooks go straight to their routes, which answer every error (docs/decisions.md).
     """
 
     def __init__(self, app: ASGIApp, readiness: Readiness, webhooks: Sequence[BaseRoute]) -> None:
@@ -46,7 +42,7 @@ class RequestHeadMiddleware:
 
 
 def _shorten_url(span: trace.Span, path: str) -> None:
-    """Cut the path in a span after two segments, because wait tokens and callers' numbers follow."""
+    """Cut the path after two segments, because wait tokens and callers' numbers follow."""
     shown = "/" + "/".join([part for part in path.split("/") if part][:2])
     known = getattr(span, "attributes", None) or {}
     span.set_attributes({name: shown for name in _URL_ATTRIBUTES if name in known})

@@ -21,11 +21,10 @@ from ncco_server.web.webhook_http import error_response
 
 _REST: Final = "{rest:path}"
 PATHS: Final = (f"/webhooks/{_REST}", "/readyz")
-"""The paths of the router."""
 _SCOPE: Final = (
     *("type", "asgi", "http_version", "method", "scheme", "query_string", "headers", "client", "server", "extensions"),
 )
-"""What the server's application needs of a scope. Frameworks keep things of their own in it."""
+"""Frameworks keep things of their own in a scope; the server's application needs only these."""
 
 
 @dataclass(slots=True, eq=False)

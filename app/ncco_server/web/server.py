@@ -26,11 +26,11 @@ from ncco_server.web.log import WriteLine, configure_log, with_log_form
 from ncco_server.web.metrics import Metrics
 
 FINISH_S: Final = 10
-"""Seconds that running requests get to finish after the port has closed. No request takes more than half of this."""
+"""What running requests get after the port has closed. No request takes more than half of this."""
 KEEP_ALIVE_S: Final = 75
-"""How long an idle connection stays open, in seconds. Load balancers usually use 60, so they close it first."""
+"""How long an idle connection stays open. Load balancers usually use 60, so they close it first."""
 MAX_OPEN_FILES: Final = 65_536
-"""Maximum number of open files per process, if the system allows it. Each connection uses one."""
+"""Each connection uses one."""
 BACKLOG: Final = 2048
 _OWN_ADDRESS: Final = "Write an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all addresses."
 
@@ -45,7 +45,7 @@ def serve(
     ready: Ready | None = None,
     figures: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; returns when all requests are finished. Prints nothing but its log.
+    """Serve until SIGTERM or SIGINT; return when all requests are finished. Prints nothing but its log.
 
     After SIGTERM the port stays open for `settings.drain_s` seconds, or until a second signal or SIGINT.
 
@@ -109,8 +109,8 @@ def listening(host: str, port: int, *, names: tuple[str, str] = ("NCCO_HOST", "N
 async def _try_store(settings: Settings) -> Schema | None:
     """Open the store once before the server listens, so that an error is reported in one sentence.
 
-    Returns the schema that the store had before; None for a store that is in memory or unavailable. An unavailable
-    store is tried again later.
+    Returns the schema that the store had before; None for a store that is in memory or unavailable, which is tried
+    again later.
     """
     store = open_store(settings.database_url)
     with suppress(StoreUnavailable):
@@ -121,7 +121,7 @@ async def _try_store(settings: Settings) -> Schema | None:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files for this process. The limit is usually 1,024."""
+    """Raise the limit of open files, which is usually 1,024."""
     with suppress(ImportError, OSError, ValueError):  # the system has no such limit, or allows less
         resource = import_module("resource")
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -222,10 +222,7 @@ def _metrics_port(settings: Settings, registry: CollectorRegistry) -> Iterator[N
 
 @contextmanager
 def _api_port(settings: Settings) -> Iterator[None]:
-    """Serve the API for placed calls on its port, in a thread with a database connection of its own.
-
-    Raises SettingsError.
-    """
+    """Serve the API in a thread, with a database connection of its own. Raises SettingsError."""
     if settings.api_port is None:
         yield
         return

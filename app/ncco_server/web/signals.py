@@ -1,12 +1,6 @@
-"""Drains the server on SIGTERM.
+"""Drains the server on SIGTERM, while uvicorn serves; before and after, `ncco_server.web.server` handles it.
 
-Signals are handled as follows:
-
-    before and after uvicorn serves    SIGTERM          `ncco_server.web.server` ends the server without an error
-    while it serves                    SIGTERM          `draining_on_sigterm`, if there is a time to drain; then uvicorn
-                                       second SIGTERM   `draining_on_sigterm` hands it to uvicorn immediately
-                                       SIGINT           uvicorn
-    always                             SIGHUP           ignored
+SIGINT goes to uvicorn, and SIGHUP is ignored.
 """
 
 from __future__ import annotations
@@ -25,8 +19,7 @@ from ncco_server.web.health import Readiness
 async def draining_on_sigterm(readiness: Readiness, drain_s: float, log: FilteringBoundLogger) -> AsyncIterator[None]:
     """While the application runs, delay the effect of SIGTERM by `drain_s` seconds.
 
-    A second SIGTERM ends the delay. SIGINT is not delayed. With 0 seconds, or outside the main thread, this does
-    nothing.
+    A second SIGTERM ends the delay. With 0 seconds, or outside the main thread, this does nothing.
     """
     loop = asyncio.get_running_loop()
     before = signal.getsignal(signal.SIGTERM)

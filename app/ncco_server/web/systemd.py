@@ -1,7 +1,4 @@
-"""Tells systemd when the server is ready, and that its event loop does not hang.
-
-Source: sd_notify(3).
-"""
+"""Tells systemd when the server is ready, and that its event loop does not hang. Source: sd_notify(3)."""
 
 from __future__ import annotations
 
@@ -12,11 +9,11 @@ from contextlib import suppress
 from typing import Final
 
 ALIVE_EVERY_S: Final = 5.0
-"""How often systemd is told that the server is alive, in seconds; a few times within the unit's WatchdogSec."""
+"""A few times within the unit's WatchdogSec."""
 
 
 async def report_to_systemd() -> None:
-    """Reports until cancelled; nothing happens unless a unit of `Type=notify` has started this process."""
+    """Report until cancelled; do nothing unless a unit of `Type=notify` has started this process."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return

@@ -24,9 +24,9 @@ if TYPE_CHECKING:  # only a server with an application's key has it
     from ncco_server.vonage.voice_api import VoiceApi
 
 RETRY_S: Final = 1.0
-"""Seconds between attempts to open a store that is unavailable."""
+"""The wait between attempts to open a store that is unavailable."""
 PATIENCE_S: Final = 2.0
-"""How long startup waits for the store to open, in seconds. After that, the server starts anyway and keeps trying."""
+"""How long startup waits for the store to open. After that, the server starts anyway and keeps trying."""
 COUNT_SHARE: Final = 0.01
 """Maximum share of time for counting: after a slow count, the next one comes later."""
 COUNTED_AGE: Final = timedelta(hours=4)
@@ -71,11 +71,8 @@ async def opened_store(
 ) -> AsyncIterator[asyncio.Event]:
     """Open the store, and close it at the end. The event is set as soon as the store is open.
 
-    If the store is unavailable, the server starts anyway: it is not ready, replies 503, and plays the failsafe NCCO on
-    the fallback URL. If it did not listen, callers would hear nothing.
-
-    Raises:
-        StoreUnusable: the store cannot be opened, and a retry would not help.
+    If the store is unavailable, the server starts anyway and plays the failsafe NCCO on the fallback URL. If it did not
+    listen, callers would hear nothing. Raises StoreUnusable if a retry would not help.
     """
     opened = asyncio.Event()
     attempt = asyncio.create_task(store.open())
@@ -148,9 +145,9 @@ async def count_calls(
     backup_days: int,
     count_s: float = JOBS["count-calls"],
 ) -> float:
-    """Count the open calls for the metrics, and look up the last backup; returns the seconds until the next count.
+    """Count the open calls for the metrics, and look up the last backup; return the seconds until the next count.
 
-    `backup_days` is the greatest age of the last backup; without one, days count from the first data. 0: no matter.
+    `backup_days` is the greatest age of the last backup (0: any); without a backup, days count from the first data.
     """
     begun = time.monotonic()
     async with store.upkeep() as records:
@@ -166,7 +163,7 @@ async def count_calls(
 
 
 async def kept_for(setting: int | None, store: Store) -> timedelta | None:
-    """How long calls and recordings are kept: as the setting or else the database says; None for ever.
+    """How long calls and recordings are kept: as the setting or else the database says; None forever.
 
     Raises StoreError.
     """
@@ -175,7 +172,7 @@ async def kept_for(setting: int | None, store: Store) -> timedelta | None:
 
 
 class _CallJobs:
-    """The jobs that look after stored calls; see `look_after_calls`.
+    """The jobs that look after stored calls.
 
     Old calls are only deleted after the first search for missed ends of calls, and after the first search for calls
     without results, which are kept.

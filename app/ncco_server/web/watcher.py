@@ -15,11 +15,11 @@ from ncco_server.service.library import CURE, Library
 from ncco_server.web.metrics import Metrics
 
 SETTLE_S: Final = 0.1
-"""Seconds that files must be unchanged before they are read, so that saving many files causes only one read."""
+"""How long files must be unchanged before they are read, so that saving many files causes only one read."""
 SETTLE_LIMIT_S: Final = 2.0
-"""After this many seconds, files are read even if they are still changing."""
+"""After this, files are read even if they are still changing."""
 REMOVAL_WAIT_S: Final = 3.0
-"""How long to wait before a removal is refused, in seconds: a file that is being replaced is missing for a moment."""
+"""How long to wait before a removal is refused: a file that is being replaced is missing for a moment."""
 FIRST_TRIES: Final = 10
 """How many times to try to load the flows at startup, while the store cannot save them."""
 FIRST_WAIT_S: Final = 0.5
@@ -30,8 +30,7 @@ ISSUES_LOGGED: Final = 100
 class FlowReader:
     """Reads the flow files into the library, and reports the result to the log and the metrics.
 
-    Args:
-        is_pretty: whether to log the issues of a read together, with the lines of the files.
+    With `is_pretty`, the issues of a read are logged together, with the lines of the files.
     """
 
     def __init__(
@@ -60,8 +59,8 @@ class FlowReader:
     async def read(self, *, confirms_removals: bool = False, removal_wait_s: float = 0.0) -> None:
         """Load the flows once. Never raises: if anything is wrong, the last good flows stay in use.
 
-        If something that callers can reach was removed, the flows are loaded again `removal_wait_s` seconds later. They
-        are only refused if it is still missing then.
+        If something that callers can reach was removed, the flows are only refused if it is still missing
+        `removal_wait_s` seconds later.
         """
         library = self.library
         log = self._log
@@ -102,7 +101,7 @@ class FlowReader:
             log.info("flows loaded", flows=sorted(project.flows))
 
     async def read_until_kept(self, *, confirms_removals: bool = False) -> None:
-        """If the store cannot save the flows, this retries for a few seconds."""
+        """If the store cannot save the flows, retry for a few seconds."""
         for _ in range(FIRST_TRIES):
             await self.read(confirms_removals=confirms_removals)
             if not self.library.is_stale:
@@ -110,7 +109,7 @@ class FlowReader:
             await asyncio.sleep(FIRST_WAIT_S)
 
     async def read_changes(self) -> None:
-        """File system notifications would not be enough: network drives, some mounts and replaced folders send none."""
+        """Network drives, some mounts and replaced folders send no notifications, so the files are compared."""
         if await self.has_changed():
             await self._settled()
         elif not (self.library.is_stale or await self.library.is_confirmed()):

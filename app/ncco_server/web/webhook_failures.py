@@ -26,7 +26,7 @@ _CURES: Final[Mapping[str, str]] = {
     Refusal.PAYLOAD: "Find out what changes the body or the query on the way: a proxy must forward both unchanged.",
     Refusal.SEVERAL: "Find out what adds a header on the way: a proxy must forward only Vonage's header.",
 }
-"""The fix for each reason. For any other reason, the secret is the most likely cause."""
+"""For any other reason, the secret is the most likely cause."""
 _SEND_AGAIN: Final = "Send it again; the server's log has the details."
 _OWN_URLS: Final = "This server writes callback URLs into its NCCOs; they cannot be made up."
 
@@ -35,8 +35,7 @@ class Failure(NamedTuple):
     """A failure, with the response to send if no NCCO is played.
 
     Attributes:
-        outcome: the failure's name in the log and the metrics.
-        problem, cure: the content of the body.
+        outcome: its name in the log and the metrics.
         is_playable: whether a caller on the line hears the failsafe NCCO instead.
         is_fault: whether the server itself is at fault; then the exception's stack is logged.
     """

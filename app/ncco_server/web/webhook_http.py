@@ -27,30 +27,26 @@ from ncco_server.web.log import WriteLine
 from ncco_server.web.metrics import Metrics
 
 DEADLINE_S: Final = 4.0
-"""Time limit for a reply, in seconds. Vonage waits 5 seconds for it. Source: delivery rules, socket timeout."""
+"""Time limit for a reply. Vonage waits 5 seconds for it. Source: delivery rules, socket timeout."""
 
 REFUSED_BODY_S: Final = 0.25
-"""How long a request without a valid signature may take to send its body, in seconds. A client that is still sending
-when the connection closes may miss the response.
+"""How long a request without a valid signature may send its body. A client that is still sending when the connection
+closes may miss the response.
 """
 
 DISCARDED_LIMITS: Final = 16
-"""A body that is too large is read and discarded, up to this many times the limit, so that the client still gets the
-response.
-"""
+"""A body that is too large is read up to this many times the limit, so that the client still gets the response."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 DEPTH_LIMIT: Final = 64
-"""Maximum depth of a JSON body. Our choice: real webhooks have four levels, and deeper nesting may be an attack on the
-parser.
-"""
+"""Our choice: real webhooks have four levels, and deeper JSON may be an attack on the parser."""
 FIELD_LIMIT: Final = 1000
-"""Maximum number of fields in a form or a query."""
+"""The limit of a form or a query."""
 _FORM: Final = re.compile(rb"[\w.+%~*\[\]-]+=")
 
 PROBLEM_LIMIT: Final = 200
-"""Maximum length of the `ncco-problem` header in characters."""
+"""Maximum length of the `ncco-problem` header."""
 
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]+")
 
@@ -66,7 +62,7 @@ class WebhookConfig:
     Attributes:
         dev: development mode: without a public URL, callback URLs use the address of the request.
         deadline_s: seconds until a webhook is answered with 503, so that Vonage asks the fallback URL or repeats it.
-        verifier: checks signatures; replaced when the secret changes; None if webhooks are not signed.
+        verifier: replaced when the secret changes; None if webhooks are not signed.
     """
 
     settings: Settings
@@ -94,11 +90,7 @@ class WebhookConfig:
 
 
 class WebhookRequest(HTTPConnection):
-    """A request to a webhook route. It verifies and parses itself.
-
-    Attributes:
-        is_read: whether the whole body has been read.
-    """
+    """A request to a webhook route. It verifies and parses itself."""
 
     delivery: Delivery | None = None
 
@@ -187,10 +179,7 @@ Fields: TypeAlias = tuple[dict[str, Any], str]
 
 
 def read_query(query: bytes, source: str = "query") -> Fields:
-    """Percent-decoded, including empty fields.
-
-    If a name occurs twice, the last one counts, because Vonage appends its parameters to those of the configured URL.
-    """
+    """Of a repeated name, the last value counts, because Vonage appends its parameters to those of the URL."""
     try:
         text = query.decode("utf-8", "replace")
         return dict(parse_qsl(text, keep_blank_values=True, errors="replace", max_num_fields=FIELD_LIMIT)), ""
@@ -240,12 +229,7 @@ def _is_deep(body: bytes) -> bool:
 
 
 class WebhookResponse(Response):
-    """The response to a webhook.
-
-    Attributes:
-        reply: what the service decided, for the log and the metrics.
-        error: the exception that caused the response, for the log; it is never sent.
-    """
+    """The response to a webhook. `error` caused it and is logged, never sent."""
 
     def __init__(
         self,

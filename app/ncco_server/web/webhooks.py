@@ -1,7 +1,4 @@
-"""The webhook routes: each webhook that Vonage sends by POST or GET is verified, read, answered, counted and logged.
-
-Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands.
-"""
+"""The webhook routes. Whatever fails, the caller hears an NCCO, or Vonage gets a status that it understands."""
 
 from __future__ import annotations
 
@@ -41,10 +38,7 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Awaitable[Response]])
 
 
 class Deadline:
-    """Like `asyncio.timeout`: cancels the current task after a time limit, and raises TimeoutError.
-
-    `asyncio.timeout` takes more than twice as many instructions (docs/decisions.md).
-    """
+    """Like `asyncio.timeout`, which takes more than twice as many instructions (docs/decisions.md)."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -81,7 +75,7 @@ class WebhookRoute(APIRoute):
         return self.path.split("/")[2]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Counts and logs after the response: an error there can no longer affect the caller."""
+        """Count and log after the response: an error there can no longer affect the caller."""
         if scope["method"] not in (self.methods or ()):
             refused = error_response(405, "method not allowed", "See the Allow header.", {"allow": "GET, POST"})
             await refused(scope, receive, send)
@@ -163,7 +157,6 @@ ACTION_EVENTS: Final = (StatusWebhook, RecordWebhook, TranscriptionWebhook, Inpu
 
 CHECK_PATH: Final = "/webhooks/check"
 CHALLENGE_LIMIT: Final = 64
-"""Maximum number of characters of a challenge that are returned."""
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], route_class=WebhookRoute, responses=_RESPONSES)
 rtc_router = APIRouter(prefix="/webhooks", include_in_schema=False)

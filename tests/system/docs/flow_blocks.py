@@ -41,6 +41,8 @@ tables:
   do_not_call: {key: {number: phone}}
   blocked: {key: {number: phone}}
   shifts: {key: {day: date, desk: text}, columns: {name: text}}
+  dropped: {key: {number: phone}, columns: {times: int}}
+  ratings: {key: {id: text}, columns: {left: text}}
 hooks:
   survey_done: {post: "https://crm.example.com/surveys"}
   call_dropped: {post: "https://crm.example.com/dropped"}

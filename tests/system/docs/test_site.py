@@ -73,7 +73,7 @@ def test_the_readme_of_a_folder_is_shown_with_its_files() -> None:
 
     assert "\n## flows/shared.yaml\n\n````yaml\n" in text
     assert text.index("# Acme") < text.index("\n## flows/acme.yaml\n")
-    assert "\n## " not in shown("CONTRIBUTING.md").partition("## Conventions")[2]
+    assert "\n## " not in shown("CONTRIBUTING.md").partition("## Release")[2]
 
 
 def test_links_are_followed_from_the_place_of_their_page() -> None:

@@ -12,6 +12,7 @@ import pytest
 from ncco_server.engine.scope import call_record
 from ncco_server.flow.handlers.api import Call
 from ncco_server.flow.handlers.exploring import SAMPLE_CALL
+from ncco_server.flow.language.hooks import later_hooks
 from ncco_server.flow.model import Flow
 from ncco_server.verify.prove import prove
 from tests.support.cases import each_case
@@ -137,7 +138,7 @@ def test_events_send_hooks_that_the_handler_declares() -> None:
         options=', hooks={"over": {"post": "https://crm.example.com", "json": {"how": "{{ event.how }}"}}},'
         ' events={"ended": "over", "hangup": "over"}',
     )
-    assert ["over"] == [hook.name for hook in flow.events["ended"]]
+    assert ["over"] == [hook.name for hook in later_hooks({"ended": flow.events["ended"]})]
 
 
 # opening hours

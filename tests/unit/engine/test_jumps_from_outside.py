@@ -150,11 +150,11 @@ def test_hooks_are_those_of_the_flow_with_the_events() -> None:
     for way_in, _, call in each_wait():
         is_left = "goto" in way_in
         left = hang_up(call.flow, call.session, over, call.next_context())
-        assert ([] if is_left else [{"name": "Ada"}]) == [hook.json for hook in left]
+        assert ([] if is_left else [{"name": "Ada"}]) == [hook.json for hook in left.hooks]
         at_end = ended(
             call.flow, call.session, over, call.next_context(), decided=DecidedResult("missed", "", "", None)
         )
-        assert [{"name": "" if is_left else "Ada"}] == [hook.json for hook in at_end]
+        assert [{"name": "" if is_left else "Ada"}] == [hook.json for hook in at_end.hooks]
 
 
 def test_events_of_a_dial_are_those_of_the_flow_that_dials() -> None:
@@ -162,6 +162,6 @@ def test_events_of_a_dial_are_those_of_the_flow_that_dials() -> None:
     for way_in in WAYS_IN:
         call = ScriptedCall(project(way_in, "connect"), given={"name": "Ada"})
         ref = WaitRef("event", call.session.id, call.session.turn, call.wait("event").index)
-        hooks = observe(call.flow, call.session, ref, rings, call.next_context())
+        hooks = observe(call.flow, call.session, ref, rings, call.next_context()).hooks
 
         assert [f"https://crm.example.com/level{len(way_in)}"] * bool(way_in) == [hook.url for hook in hooks]

@@ -215,3 +215,90 @@ async def test_a_change_that_would_lose_what_rows_contain_is_refused(store: Stor
     assert (before if loses else after) is library.current
     await library.reload(confirms_removals=True)
     assert after is library.current
+
+
+EVENTS = """
+flow: main
+default: true
+start: dial
+events:
+  hangup: {save: {table: reported, what: hangup, increase: {times: 1}, set: {by: "{{ call.person }}"}}}
+  ended:
+    - save:
+        table: reported
+        what: "{{ event.name }}"
+        set: {by: "{{ call.person }}", detail: "{{ event.how }} in {{ step }}"}
+        increase: {times: 1}
+    - save: {table: reported, what: calls, increase: {times: "{{ calls }}"}}
+vars: {calls: {type: int, default: 2}}
+steps:
+  dial:
+    do: [{connect: "447700900800"}]
+    on: {completed: goodbye, otherwise: sorry}
+    events:
+      ringing: {save: {table: reported, what: ringing, increase: {times: 1}}}
+      busy:
+        save:
+          - {table: reported, what: busy, increase: {times: 1}}
+          - {table: reported, what: dials, set: {detail: "{{ event.status }}"}}
+  sorry: {do: [talk: "They are busy."], choices: {again: {dtmf: 1, goto: sorry}}, retry: {then: end}}
+  goodbye: {do: [talk: Goodbye.], goto: end}
+"""
+EVENT_TABLES = """
+shared: true
+tables: {reported: {key: {what: text}, columns: {times: int, by: phone, detail: text}}}
+"""
+ENDED = {"status": "completed", "uuid": LEG, "disconnected_by": "user", "direction": "inbound"}
+
+
+@pytest.fixture
+async def dialling(store: Store, flows: Path) -> ServedCall:
+    (flows / "main.yaml").write_text(EVENTS)
+    (flows / "shared.yaml").write_text(EVENT_TABLES)
+    call = ServedCall(await service_at(store, flows))
+    await call.ring()
+    return call
+
+
+async def test_what_an_event_saves_is_written_once(store: Store, dialling: ServedCall) -> None:
+    token = dialling.token("event")
+    for status in ("ringing", "ringing", "busy", "busy", "ringing"):
+        await dialling.post("event", {"status": status, "uuid": "aa01", "direction": "outbound"}, token)
+    assert "They are busy." == dialling.said[0]
+    assert {
+        'reported["busy"]': {"times": 1},
+        'reported["dials"]': {"detail": "busy"},
+        'reported["ringing"]': {"times": 1},
+    } == await rows(store, "reported")
+
+
+async def test_what_the_end_of_a_call_saves_is_written_once(store: Store, dialling: ServedCall) -> None:
+    await asyncio.gather(*(dialling.service.event(delivery(ENDED)) for _ in range(5)))
+    assert {
+        'reported["calls"]': {"times": 2},
+        'reported["ended"]': {"times": 1, "by": "447700900123", "detail": "hangup in dial"},
+        'reported["hangup"]': {"times": 1, "by": "447700900123"},
+    } == await rows(store, "reported")
+
+
+async def test_a_call_whose_end_was_lost_saves_it_once(store: Store, dialling: ServedCall) -> None:
+    for _ in range(2):
+        await dialling.service.end_lost(LEG, NOON)
+    await dialling.service.event(delivery(ENDED))
+    assert {
+        'reported["calls"]': {"times": 2},
+        'reported["ended"]': {"times": 1, "by": "447700900123", "detail": "lost in dial"},
+    } == await rows(store, "reported")
+
+
+async def test_what_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store, flows: Path) -> None:
+    late = EVENTS.replace('increase: {times: "{{ calls }}"}', 'set: {times: "{{ event.price }}"}')
+    (flows / "main.yaml").write_text(late)
+    (flows / "shared.yaml").write_text(EVENT_TABLES)
+    call = ServedCall(await service_at(store, flows))
+    await call.ring()
+    await call.service.event(delivery({**ENDED, "price": "much"}))
+    (hook,) = await store.hooks(9)
+    assert (hook.name, hook.is_parked) == ("save", True)
+    assert hook.problem.startswith("E392: ")
+    assert {'reported["ended"]', 'reported["hangup"]'} == set(await rows(store, "reported"))

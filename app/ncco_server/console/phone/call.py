@@ -31,7 +31,7 @@ from ncco_server.verify.scenarios.server import CallConditions, FaultyServer, Pl
 from ncco_server.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_number
 
 _SEED: Final = "the phone of the console"
-"""Seed for a call's IDs, so that replays have the same IDs."""
+"""Replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
 """Maximum number of real seconds for which a call is played in one go."""
 
@@ -48,16 +48,9 @@ class Kept:
 class PhoneCall(PlayedCall):
     """One call. Await one method at a time.
 
-    Args:
-        placed: the call.
-        call: who calls whom, as in a scenario.
-        answers: answers its lookups, and decides how called parties behave.
-        playable: the text that is called.
-        stage: the server that answers; None for a plain NCCO.
-        folder: the folder of the flows.
-        env: the variables of flows that the person has set.
-
     Attributes:
+        stage: the server that answers; None for a plain NCCO.
+        env: the variables of flows that the person has set.
         made_at: when the call is made, in the time zone of the flow.
         former: the conversation of the call that this one repeats.
     """
@@ -86,7 +79,6 @@ class PhoneCall(PlayedCall):
 
     @property
     def is_live(self) -> bool:
-        """Whether the lookups of the call are really sent."""
         return self.answers.client is not None
 
     @property
@@ -99,7 +91,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def line(self) -> str:
-        """The number that was called; "" for a plain NCCO."""
+        """Empty ("") for a plain NCCO."""
         return self.session.call.to if self.session is not None else ""
 
     @property
@@ -110,7 +102,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """What the person chose for the party that is ringing; None if nobody is being called."""
+        """None if nobody is being called."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.done[-1].step if self.done else None
         return last.party if rings and isinstance(last, DialStep) else None
@@ -174,13 +166,7 @@ class PhoneCall(PlayedCall):
 
 @dataclass(frozen=True, slots=True)
 class PhoneServer:
-    """The server for calls of the phone.
-
-    Attributes:
-        folder: the flows' folder.
-        dial_allow: prefixes of computed numbers that may be dialled.
-        env: the variables of flows.
-    """
+    """The server for calls of the phone. `dial_allow` has the prefixes of computed numbers that may be dialled."""
 
     make_app: MakeApp
     folder: Path

@@ -52,12 +52,7 @@ class RingingCall(NamedTuple):
 class IncomingCalls:
     """A virtual Vonage whose called party is the person at the phone.
 
-    Args:
-        settings: the server's settings.
-        access: how the server places calls.
-        server_url: the address of the server on this machine.
-        listener: the socket of `access.api_url`.
-        speed: how many seconds of the calls pass per real second.
+    `speed` is how many seconds pass per real second.
     """
 
     def __init__(
@@ -94,7 +89,7 @@ class IncomingCalls:
                 yield (leg.dialled[-1] if leg.is_answered else leg), leg
 
     async def choose(self, uuid: str, choice: Choice) -> None:
-        """Do something with a ringing call. Raises HTTPException if it no longer rings."""
+        """Raise HTTPException if the leg no longer rings."""
         async with self._live.scheduler.in_step():
             decider = next((decider for leg, decider in self._ringing_legs() if leg.uuid == uuid), None)
             if decider is None:
@@ -102,12 +97,12 @@ class IncomingCalls:
             await decider.decide(CHOICES[choice])
 
     async def show(self, id_: str) -> Json:
-        """The current state of a call, in the same form as for the phone's own calls. Raises HTTPException."""
+        """Return the same form as for the phone's own calls. Raises HTTPException."""
         async with self._live.scheduler.in_step():
             return _shown(self._leg(id_))
 
     async def do(self, id_: str, written: Any) -> Json:
-        """Press, speak or hang up. Raises HTTPException."""
+        """Raise HTTPException."""
         refused = ""
         async with self._live.scheduler.in_step():
             leg = self._leg(id_)

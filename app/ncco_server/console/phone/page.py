@@ -48,13 +48,11 @@ OUTCOMES: Final[Mapping[Outcome, str]] = {
     "beep": "is a machine with a beep",
     "disconnected": "closes the connection",
 }
-"""Possible results for a called party, in words."""
 KEYS: Final = (
     ("1", ""), ("2", "ABC"), ("3", "DEF"), ("4", "GHI"), ("5", "JKL"), ("6", "MNO"),
     ("7", "PQRS"), ("8", "TUV"), ("9", "WXYZ"), ("*", ""), ("0", "+"), ("#", ""),
 )  # fmt: skip
 MOST_CHARACTERS: Final = 2_000
-"""Maximum number of characters of a step."""
 
 
 class CallRequest(PhoneText):
@@ -111,9 +109,9 @@ async def phone(
 
 
 def _opened(folder: ProjectFolder, session: ConsoleSession, read: ReadProject, file: str) -> Mapping[str, str]:
-    """A file for the editor, with its digest and the reason why it cannot be saved ("" if it can).
+    """Return why the file cannot be saved, or ""; it is also "" in a session without the right to change.
 
-    The reason is also "" in a session without the right to change. A file outside the project is empty.
+    A file outside the project is empty.
     """
     text = read.texts.get(file)
     is_checked = text is not None and session.role == "change"
@@ -191,7 +189,6 @@ async def _check_time(request: Request, session: ConsoleSession, source: PhoneTe
 
 
 def _not_live(session: ConsoleSession, source: PhoneText) -> str:
-    """Why a text's lookups cannot be sent; "" if they can."""
     if session.role != "change":
         return "To use real services, log in with a password that allows changes."
     if source.text is not None or source.file in PASTED:
@@ -238,7 +235,7 @@ async def place(request: Request, console: TheConsole, session: CanLook, wanted:
 
 
 async def _played(request: Request, session: ConsoleSession, method: str, **values: Any) -> Response:
-    """Continue a call and show it; if the step was not possible, with the reason."""
+    """If the step was not possible, the reason is shown too."""
     console = console_of(request)
     if values.get("id_", "").startswith(PREFIX):
         return await _incoming(request, session, values["id_"], values.get("step"))
@@ -274,7 +271,7 @@ async def _incoming(request: Request, session: ConsoleSession, id_: str, step: A
 
 
 def _calls_of(request: Request) -> IncomingCalls:
-    """The calls that the server places with this console. Raises HTTPException."""
+    """Raise HTTPException."""
     calls = console_of(request).incoming
     if calls is None:
         raise HTTPException(404, "calls that the server places do not ring here")

@@ -56,13 +56,9 @@ class Bubble:
         key: identifies this entry in later responses.
         at, seconds: its start in seconds since the answer, and its duration; None if endless.
         kind: `said`, `sound`, `did`, `note`, `turn`, `other` (what a dialled party hears or does), `diverged`.
-        text: for developers.
         plain: for owners, without technical words; "" for turns of interest only to developers.
-        language: the language of the speech, such as `en-GB`.
-        is_cut: whether the caller interrupted it.
         is_lost: whether nothing listened to the caller's input.
         place: for a turn, the line that decided.
-        is_failure: whether something went wrong.
         was: the text in the call that was repeated; "" if it is the same.
         is_new: whether the call that was repeated had no entry here.
     """
@@ -83,7 +79,6 @@ class Bubble:
 
 
 def replies_in(call: PlayedCall) -> list[PlayedReply]:
-    """The webhooks of a call whose replies are played, each with its turn, in order of time."""
     return replies_of(call.leg, call.turns)
 
 
@@ -163,15 +158,7 @@ class Exchange(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """The reasons for a turn.
-
-    Attributes:
-        lines: the lines of its trace, each with its place.
-        lookups, variables: values by name, as JSON.
-        ms: real milliseconds that the flow took; None if no flow replied.
-        webhook: the webhook that caused the turn.
-        others: further webhooks up to the next turn.
-    """
+    """The reasons for a turn, in `ms` real milliseconds (None if no flow replied)."""
 
     lines: Sequence[tuple[TraceLine, Place | None]]
     lookups: Sequence[tuple[str, str]]
@@ -207,7 +194,6 @@ def explain(call: PlayedCall, number: int, base_url: str) -> Explanation:
 
 
 def hooks_of(call: PlayedCall) -> Iterator[tuple[str, str, str]]:
-    """The hooks that would have been sent: name, URL and body."""
     for hook in call.result.hooks:
         yield hook.name, hook.problem or hook.url, _pretty(hook.body)
 
@@ -234,7 +220,6 @@ def _exchange(call: PlayedCall, delivery: WebhookDelivery, base_url: str) -> Exc
 
 
 def _pretty(body: bytes) -> str:
-    """A body as indented JSON, if it is JSON."""
     text = body.decode(errors="replace")
     with suppress(ValueError):
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
@@ -242,5 +227,4 @@ def _pretty(body: bytes) -> str:
 
 
 def shown(value: object) -> str:
-    """A value as JSON text."""
     return json.dumps(value, ensure_ascii=False)

@@ -47,10 +47,7 @@ class World(BaseModel, extra="forbid"):
 class ChosenAnswers(LookupAnswers):
     """Answers the lookups of a call with the person's choices; without a client, none are sent.
 
-    Args:
-        definitions: the lookups of its flows.
-        world: the call's world; may be replaced during the call.
-        client: sends lookups to servers and to the project's functions, at most `MOST_ASKED` times.
+    The `world` may be replaced during the call. The client sends at most `MOST_ASKED` lookups.
     """
 
     def __init__(self, definitions: Definitions, world: World, client: LookupClient | None = None) -> None:
@@ -60,7 +57,7 @@ class ChosenAnswers(LookupAnswers):
         self.client = client
 
     def outcome_of(self, address: str) -> Outcome | None:
-        """The behaviour of a called address; None if the person decides when it is dialled."""
+        """None if the person decides when the address is dialled."""
         return self.world.parties.get(address, self.world.parties.get(ANYBODY))
 
     async def chosen(self, lookup: Lookup) -> LookupAnswer | None:

@@ -1,7 +1,7 @@
 """An NCCO action of a step, compiled: constant fields are ready to send, the other fields are computed in each call.
 
-This module also reads checkpoints, such as `checkpoint: heard_terms`. A checkpoint is an NCCO `notify` that reports how
-far the call has got. If `on` names the checkpoint, it decides how the call continues; otherwise it is only recorded.
+A checkpoint is an NCCO `notify` that reports how far the call has got. If `on` names it, it decides how the call
+continues; otherwise it is only recorded.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ class Action:
     """One compiled NCCO action.
 
     Attributes:
-        word: its name in the NCCO.
-        fields: its fields by NCCO name, in the order in which they are sent.
+        fields: by NCCO name, in the order in which they are sent.
         callback: the webhook that it asks for.
         checkpoint: the name of the checkpoint; "" for any other action.
         is_opening: whether it is played only when the step is entered, not again for later targets of a connect list.
@@ -53,11 +52,9 @@ class Action:
         yield from (Effect("play", phase, value, f"{self.word}.{name}") for name, value in self.computed.items())
 
     def literal(self, name: str) -> Any:
-        """The constant value of a field; None if the field is not written or is computed."""
         return literal(self.fields, name)
 
     def with_fields(self, fields: Mapping[str, Value], callback: Callback | None = None) -> Self:
-        """The same action with fields added or replaced, and with `callback` as its webhook unless that is None."""
         return replace(self, fields={**self.fields, **fields}, callback=callback or self.callback)
 
     def in_locale(self, locale: str) -> Action:
@@ -67,7 +64,6 @@ class Action:
 
     @cached_property
     def computed(self) -> Mapping[str, Value]:
-        """The fields that can be filled in only during a call."""
         return {name: value for name, value in self.fields.items() if not value.is_literal}
 
     @cached_property
@@ -77,7 +73,7 @@ class Action:
         return {"action": self.word, **known}
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action in this call, or [] if it is not played again. Raises RenderError.
+        """Return [] if the action is not played again. Raises RenderError.
 
         Only the outermost dict is a copy; its values are shared.
         """
@@ -93,13 +89,12 @@ class Action:
 
 
 def literal(fields: Mapping[str, Value], name: str) -> Any:
-    """The constant value of a field; None if the field is not written or is computed."""
+    """None if the field is not written or is computed."""
     value = fields.get(name)
     return value.render({}) if value is not None and value.is_literal else None
 
 
 def may_be_true(fields: Mapping[str, Value], name: str) -> bool:
-    """Whether a flag is true, or may be true in some call."""
     value = fields.get(name)
     return value is not None and (not value.is_literal or value.render({}) is True)
 
@@ -113,11 +108,7 @@ _OBSERVED = frozenset({"record", "connect", "conversation"})
 def observer(word: str, *, has_url: bool, records: bool, is_asynchronous: bool = False) -> Callback | None:
     """The webhook that the server adds to an action; None if none is needed, or if the author wrote an `eventUrl`.
 
-    Args:
-        word: the name of the action.
-        has_url: whether its `eventUrl` is written.
-        records: whether a `conversation` is recorded.
-        is_asynchronous: whether an `input` only reports keys as they are pressed.
+    `records`: whether a `conversation` is recorded; `is_asynchronous`: whether an `input` only reports keys.
     """
     if has_url or (word == "conversation" and not records):
         return None
@@ -139,7 +130,6 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def read_checkpoint(item: Item, reader: Reader) -> Action | None:
-    """Read a checkpoint as a notify; None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         reader.report("E404", item.place, "a checkpoint has only a name", "write `checkpoint: heard_terms`")
@@ -157,7 +147,7 @@ def read_checkpoint(item: Item, reader: Reader) -> Action | None:
 
 
 def checkpoint(name: str, place: Place, *, steers: bool) -> Action:
-    """The notify of a checkpoint. Its payload names the leg, since the webhook itself names only the conversation.
+    """The payload names the leg, since the webhook itself names only the conversation.
 
     Source: webhook reference, Notify event.
     """

@@ -26,25 +26,18 @@ _Sampling: TypeAlias = Callable[[Value, Mapping[str, Any]], Any]
 
 _URL = ["https://example.com/webhooks"]
 _FOLLOWING_INPUT = {"action": "input", "type": ["dtmf"], "eventUrl": _URL}
-"""A placeholder for the actions of the next step."""
 _LEFT_OUT = object()
 """A placeholder for a value that cannot be computed with the sample values."""
 _SPOKEN_RULES = ("N4", "N916")
 """The prefixes of the codes of SSML rules."""
 _SHORT_TEXT: Final = MAX_TALK_CHARACTERS // 2
-"""If the source of a text has at most this many characters, its values hardly ever make it too long."""
+"""A text whose source is no longer than this hardly ever becomes too long by its values."""
 _KEEP_ONE = "keep one of them"
 _NO_TEXT: Final = JsonText("", None)
 
 
 class _Tried(NamedTuple):
-    """One action with typical values.
-
-    Attributes:
-        action: the action as in an NCCO.
-        part: the part of the step that it comes from.
-        text, position: for a document, its JSON text and the index of the action in it.
-    """
+    """One action with typical values. `text` is the JSON of a document, `position` the index of the action in it."""
 
     action: dict[str, Any]
     part: Action | Document
@@ -57,10 +50,8 @@ def check_step(parts: tuple[Part, ...], scope: ScopeTypes, *, goes_on: bool) -> 
 
     Computed fields are tried out with typical values of their types. An issue is reported only if all values cause it.
 
-    Args:
-        parts: everything that the step plays, including the `input` of its exit. It must have been read without errors.
-        scope: the names that the step's values can use.
-        goes_on: whether actions of another step may follow these in the same NCCO.
+    `parts` include the `input` of the exit, and must have been read without errors. `goes_on`: whether actions of
+    another step may follow these in the same NCCO.
     """
     found: dict[FlowIssue, None] = {}
     for local, names in _in_each_locale(parts, scope):
@@ -109,7 +100,6 @@ def _try(part: Action, names: Mapping[str, Any], sample: _Sampling) -> _Tried:
 
 
 def as_sent(part: Action, names: Mapping[str, Any]) -> dict[str, Any]:
-    """An action as sent in a call with `names` in scope, without the fields that cannot be computed from them."""
     return _try(part, names, _computed).action
 
 
@@ -175,7 +165,6 @@ def _try_document(part: Document, names: Mapping[str, Any]) -> tuple[list[_Tried
 
 
 def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place:
-    """The place of some characters of an action list: in its file if known, otherwise the place that names the file."""
     value = in_locale(part.value, str(names.get("locale", "")))
     if isinstance(value, Literal | Computed):
         return value.place_of(names, span.start, span.end - span.start)
@@ -183,7 +172,7 @@ def _place_in(part: Document, names: Mapping[str, Any], span: TextSpan) -> Place
 
 
 def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) -> Iterator[FlowIssue]:
-    """Yield an NCCO's issue as an issue of the flow file, unless another value might not break the rule."""
+    """Leave out the issue if another value might not break the rule."""
     number, *path = path_of(issue) or ["0"]
     if not tried:
         return
@@ -207,7 +196,6 @@ def _translate(issue: NccoIssue, tried: list[_Tried], names: Mapping[str, Any]) 
 
 
 def path_of(issue: NccoIssue) -> list[str]:
-    """The keys and positions that lead to the subject of an issue, starting with the position of the action."""
     return [segment.replace("~1", "/").replace("~0", "~") for segment in issue.path.split("/")[1:]]
 
 
@@ -231,12 +219,7 @@ TEXTS: Final = ("2026-03-05", "12", "2026-03-05T09:30")
 
 
 def others(names: Mapping[str, Any], used: Collection[str]) -> Iterator[dict[str, Any]]:
-    """Yield the same names with other sample texts, for a value that cannot be computed with the current samples.
-
-    Args:
-        names: the names in scope, with samples for values that are only known during a call.
-        used: the names that the value uses.
-    """
+    """Yield `names` with other sample texts, for a value that cannot be computed with the current samples."""
     roots = {name.partition(".")[0] for name in used} & names.keys()
     for text in TEXTS:
         yield {**names, **{name: _with_text(names[name], text) for name in roots}}

@@ -2,14 +2,8 @@
 
 ```yaml
 do:
-  - connect:
-      - "447700900111"
-      - {number: "447700900222", timeout: 15}
-      - sip:desk@pbx.example.com
-    timeout: 20
-on:
-  completed: end
-  otherwise: voicemail
+  - connect: ["447700900111", {number: "447700900222", timeout: 15}]
+on: {completed: end, otherwise: voicemail}
 ```
 
 Unless `from` or `randomFromNumber` is written, `from` is the number that the caller dialled.
@@ -53,11 +47,9 @@ BY_FIELDS = (
 )
 
 ADDRESS_FIELDS = ("number", "uri", "user", "domain")
-"""The field of each endpoint type that contains its number or address."""
 
 
 def _kind_of(text: str) -> str | None:
-    """The type of an endpoint written as text: a number or an address; None for anything else."""
     lowered = text.strip().lower()
     kind = next((kind for scheme, kind in _BY_SCHEME.items() if lowered.startswith(scheme)), None)
     is_number = "{{" in text or "{%" in text or _NUMBER.fullmatch(text)
@@ -65,7 +57,6 @@ def _kind_of(text: str) -> str | None:
 
 
 def _type_of(target: Map, reader: Reader) -> str | None:
-    """The type of an endpoint written as a map: its `type`, or one derived from its fields; None after an error."""
     written = target.get("type")
     uri = target.get("uri")
     if written is None:
@@ -88,7 +79,7 @@ def _type_of(target: Map, reader: Reader) -> str | None:
 
 
 def address_of(endpoint: Mapping[str, Any]) -> str:
-    """The number or URI that an endpoint of an NCCO dials; "" for one within the account (app, vbc)."""
+    """An endpoint within the account (app, vbc) has none: ""."""
     if "number" in endpoint:
         return str(endpoint["number"])
     if "uri" in endpoint:
@@ -101,7 +92,6 @@ def address_of(endpoint: Mapping[str, Any]) -> str:
 ON_ANSWER = "onAnswer"
 _TONES = ("ringbackTone", "ringback")
 _PLACEHOLDER_URL = "https://example.com/webhooks"
-"""A placeholder for our URL, which is filled in for each call."""
 
 _REFUSALS = frozenset({"declined", "decline", "refused", "refuse", "reject", "denied", "unavailable", "no", "not_now"})
 """Names of outcomes that sound as if the parties were not connected, although these outcomes connect them."""
@@ -145,10 +135,9 @@ def _read_runs(node: Map, place: Place, reader: Resolver) -> Runs | None:
 
 
 def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
-    """Check the flow that the other party hears.
+    """Report E286 for a sensitive param, because its value would be stored until the other party answers.
 
-    Reports E286 for a sensitive param, whose value would be stored until that party answers, and W286 for an outcome
-    that connects the parties although its name suggests that it does not.
+    Report W286 for an outcome that sounds like a refusal, but connects the parties.
     """
     signature = reader.flows.get(runs.flow)
     for given in runs.given if signature else ():
@@ -163,22 +152,20 @@ def _check_answering(runs: Runs, place: Place, reader: Resolver) -> None:
 
 
 _CURRENT_NUMBER = "\0number"
-"""The name of the current number in the scope; authors cannot write this name."""
+"""Authors cannot write this name."""
 
 _PHONE = TYPES["phone"]
 _NUMBER_TYPES = frozenset({"text", "phone", "int", "any", "words"})
-"""The types of list entries that may be phone numbers."""
 
 
 @dataclass(frozen=True)
 class CurrentNumber(Supplied):
-    """The number in a list that is currently being dialled, as a value of the endpoint."""
+    """The number in a list that is currently being dialled."""
 
     place: Place
     used_names: frozenset[str]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The digits of the current number; a typical number if there is none."""
         return names.get(_CURRENT_NUMBER, _PHONE.sample)
 
 
@@ -196,12 +183,11 @@ def read_numbers(endpoint: Map, reader: Resolver) -> Value | None:
 
 
 def _never_fits(type_: Kind) -> bool:
-    """Whether a type allows only certain words, none of which is a number."""
     return bool(type_.words) and not any(map(_digits, type_.words))
 
 
 def each_number(numbers: Value, frame: Frame) -> Iterator[Mapping[str, Any]]:
-    """Yield the names in scope for each number in the list that may be dialled, in order. Raises RenderError."""
+    """Yield the names in scope for each number in the list that may be dialled. Raises RenderError."""
     for entry in numbers.render(frame.names):
         number = _digits(entry)
         if frame.may_dial(number) and number:
@@ -239,8 +225,7 @@ class ConnectTarget(Action):
     def is_computed(self) -> bool:
         """Whether the number or address to dial is known only during a call.
 
-        A websocket does not ring a phone, and its host is written in the flow (E332), so its path may be computed
-        freely.
+        A websocket rings no phone, and its host is written in the flow (E332), so its path may be computed freely.
         """
         if self.kind == "websocket":
             return False
@@ -248,12 +233,10 @@ class ConnectTarget(Action):
 
     @property
     def depends_on_call(self) -> bool:
-        """Whether a call decides who is rung, or what that party hears first."""
         return self.is_computed or self.numbers is not None or self.heard is not None
 
     @property
     def addresses(self) -> tuple[Value, ...]:
-        """The values of the endpoint's number or address, if they are written in the flow."""
         return self._found(*ADDRESS_FIELDS)
 
     def _found(self, *names: str) -> tuple[Value, ...]:
@@ -262,11 +245,10 @@ class ConnectTarget(Action):
 
     @property
     def kind(self) -> str:
-        """The type of the endpoint: `phone`, `sip`, ..."""
         return str(find(self.fields["endpoint"], ("0", "type")).render({}))
 
     def may_be_dialled(self, frame: Frame) -> bool:
-        """Whether a computed address in a list may be dialled: it must be allowed, and fit its type.
+        """Whether a computed address in a list is allowed and fits its type.
 
         An address that cannot be computed at all counts as allowed, and fails only when it is dialled.
         """
@@ -279,7 +261,7 @@ class ConnectTarget(Action):
         return not address or frame.may_dial(address)
 
     def draft(self, names: Mapping[str, Any]) -> Draft:
-        """The action in this call. Raises RenderError."""
+        """Raises RenderError."""
         (draft,) = self.render(Frame(names))
         if self.is_computed:
             draft.dials = address_of(draft.action["endpoint"][0])
@@ -290,7 +272,7 @@ class ConnectTarget(Action):
 
 
 _AUDIO = "audio/l16;rate=16000"
-"""The default audio format of a websocket: the specification requires one, and the reference lists this one first."""
+"""The default format of a websocket: the specification requires one, and the reference lists this one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,12 +292,11 @@ class ConnectPart:
 
     @property
     def may_ring_nobody(self) -> bool:
-        """Whether the connect may end up dialling nobody, because forbidden numbers of a list are skipped."""
+        """Forbidden numbers of a list are skipped, so none may be left."""
         return self.rings_several or (self.is_list and self.targets[0].is_computed)
 
     @property
     def rings_several(self) -> bool:
-        """Whether the connect has several targets: if one fails, the next one is dialled."""
         return len(self.targets) > 1 or self.targets[0].numbers is not None
 
     @property
@@ -325,7 +306,7 @@ class ConnectPart:
     def rung(self, frame: Frame) -> Iterator[tuple[ConnectTarget, Mapping[str, Any]]]:
         """Yield the targets to dial, one per turn, each with its names in scope. Raises RenderError.
 
-        In a list, computed numbers that must not be dialled are skipped, and so are entries that are not numbers.
+        In a list, numbers that must not be dialled are skipped, and so are entries that are not numbers.
         """
         for target in self.targets:
             if target.numbers is not None or not self.may_ring_nobody or target.may_be_dialled(frame):
@@ -333,7 +314,6 @@ class ConnectPart:
                 yield from ((target, names) for names in turns)
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The action of the current target; [] if no target of a list may be dialled. Raises RenderError."""
         rung = tuple(islice(self.rung(frame), frame.position + 1))
         return [target.draft(names) for target, names in rung[-1:]]
 
@@ -342,7 +322,6 @@ class ConnectPart:
 
 
 def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
-    """Read the connect in an item of `do`; None after reporting errors."""
     main = Map(item.beside, item.place) if item.main is None else item.main
     shared = () if item.main is None else item.beside
     is_map = isinstance(item.main, Map) and item.main.get("endpoint") is not None
@@ -370,15 +349,7 @@ def read_connect(item: Item, reader: Resolver) -> ConnectPart | None:
 def _read_target(
     node: Node, common: tuple[Entry, ...], answers: tuple[Entry, ...], place: Place, reader: Resolver
 ) -> ConnectTarget | None:
-    """Read one target: a number, an address, an endpoint, or an endpoint with its own fields of `connect`.
-
-    Args:
-        node: the target.
-        common: the fields of `connect` next to the list.
-        answers: the `onAnswer` next to the list, which applies to phones.
-        place: the place of the connect.
-        reader: reports the errors.
-    """
+    """`common` are the fields of `connect` next to the list; `answers` is the `onAnswer` there, for phones only."""
     found = _read_form(node, reader)
     if found is None:
         return None
@@ -447,7 +418,7 @@ def _is_of_connect(name: str, kind: str) -> bool:
 
 
 def _with_answer(endpoint: Map, fields: Map, reader: Reader) -> tuple[Map, Map]:
-    """Move an `onAnswer` written next to a phone's endpoint into the endpoint; returns it and the other fields."""
+    """Move an `onAnswer` written next to a phone's endpoint into the endpoint; return it and the other fields."""
     beside = tuple(entry for entry in fields.entries if _is_answer(entry.key.value))
     for entry in beside:
         if entry.key.value != ON_ANSWER:

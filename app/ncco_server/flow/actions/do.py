@@ -1,8 +1,7 @@
 """`do`: the items that a step plays.
 
-One kind of item, `ncco: queue.json.j2`, takes a whole action list from a file in templates/, for things that the flow
-language cannot express. Values in the file are JSON-escaped, so a caller's words cannot add an action or a field. The
-rendered list is parsed and checked before it is sent.
+`ncco: queue.json.j2` takes a whole action list from a file in templates/, for things that the flow language cannot
+express. Values in the file are JSON-escaped, so a caller's words cannot add an action or a field.
 """
 
 from __future__ import annotations
@@ -37,12 +36,11 @@ class Document:
     value: Value
     is_opening: bool = False
     source: str = ""
-    """The text of the list's files. The author wrote every address that appears in it literally, so it may be dialled.
-    """
+    """The text of the list's files. The author wrote every address that appears in it, so it may be dialled."""
 
     @property
     def actions(self) -> tuple[()]:
-        """See `Part`: the actions are known only during a call."""
+        """The actions are known only during a call."""
         return ()
 
     @property
@@ -54,13 +52,13 @@ class Document:
             yield Effect("play", phase, self.value, "ncco")
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The actions in this call. Raises RenderError (E413 if the template does not produce a list of actions)."""
+        """Raises RenderError (E413 if the template does not produce a list of actions)."""
         if self.is_opening and frame.position:
             return []
         return self.drafts(self.value.render(frame.names))
 
     def drafts(self, text: str) -> list[Draft]:
-        """The actions in a rendered template. Raises RenderError (E413)."""
+        """Raises RenderError (E413)."""
         return [self._draft(action) for action in self._parse(text)]
 
     def _parse(self, text: str) -> list[dict[str, Any]]:
@@ -103,7 +101,6 @@ def _address(action: Mapping[str, Any]) -> str:
 
 
 def read_document(item: Item, reader: Resolver) -> Document | None:
-    """Read the action list of an `ncco` item; None after reporting errors."""
     name = item.main
     if not isinstance(name, Text):
         message = "`ncco` takes the name of a file in templates/"
@@ -130,11 +127,9 @@ READERS: Final[Mapping[str, Callable[[Item, Resolver], Part | None]]] = {
     "checkpoint": read_checkpoint,
     "ncco": read_document,
 }
-"""The function that reads each kind of item, by the item's word."""
 
 
 def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
-    """Read the items of a `do`. Errors are reported, and items without an action are left out."""
     if isinstance(node, Map | Text):
         cure = 'write a list: begin each action with a dash, `- talk: "…"`'
         reader.report("E201", node.place, f"`do` is {'a map' if isinstance(node, Map) else 'a text'}", cure)
@@ -144,11 +139,9 @@ def read_items(node: Node, reader: Resolver) -> tuple[Item, ...]:
 
 
 def read_do(node: Node, reader: Resolver) -> tuple[Part, ...]:
-    """Read the parts that a `do` plays. Errors are reported, and invalid items are left out."""
     return read_parts(read_items(node, reader), reader)
 
 
 def read_parts(items: Iterable[Item], reader: Resolver) -> tuple[Part, ...]:
-    """Read the parts that items play. Errors are reported, and invalid items are left out."""
     parts = [READERS[item.word](item.inherit(reader.inherited), reader) for item in items]
     return tuple(part for part in parts if part is not None)

@@ -1,4 +1,4 @@
-"""How an item of `do` is written: the name of its action, the value under that name and the fields next to it."""
+"""How an item of `do` is written."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from ncco_server.ncco.actions import SHAPES
 from ncco_server.suggest import nearest
 
 ACTIONS = tuple(SHAPES)
-"""The NCCO's actions."""
 
 ITEM_WORDS = (*ACTIONS, "ncco", "checkpoint")
-"""The words that an item of `do` can start with."""
 
 
 FOREIGN: Final = HINTS["action"]
@@ -29,11 +27,9 @@ class Item:
     """One item of `do`.
 
     Attributes:
-        word: the action's name.
-        place: the place of that name.
-        main: the value under that name; None if the item is an action written as in an NCCO (`action: talk`).
+        main: the value under the action's name; None if the item is an action written as in an NCCO (`action: talk`).
         beside: the fields next to that name; for an action written as in an NCCO, all its fields.
-        inherited: fields from `defaults`, used unless the item overrides them.
+        inherited: fields from `defaults`, used unless overridden.
     """
 
     word: str
@@ -60,23 +56,20 @@ class Item:
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether an `input` only reports keys as they are pressed."""
         mode = self.field("mode")
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """A field of the action, in the map under the action's name or next to that name; None if not written."""
+        """None if the field is written neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
     def inherit(self, defaults: Mapping[str, Map]) -> Item:
-        """The same item with the defaults of its action."""
         found = defaults.get(self.word)
         return self if found is None else Item(self.word, self.place, self.main, self.beside, found.entries)
 
 
 def refuse_fields(item: Item, what: str, reader: Reader) -> None:
-    """Report E202 for every field next to an item that does not take any."""
     for entry in item.beside:
         message = f'{item.word} has no "{entry.key.value}"'
         reader.report("E202", entry.key.place, message, f"delete it: {item.word} takes only {what}")
@@ -100,7 +93,6 @@ def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: R
 
 
 def parse_item(node: Node, reader: Reader) -> Item | None:
-    """Read an item of `do`; None after reporting its errors (E402, E403)."""
     if isinstance(node, Seq):
         reader.report("E402", node.place, "an item of `do` is a list, not an action")
         return None
@@ -177,7 +169,6 @@ def _report_unknown(word: Text, reader: Reader) -> None:
 
 
 def _foreign_cure(word: str) -> str | Fix | None:
-    """What to write instead of another platform's action; None for an unknown word."""
     meant = meaning_of(word, FOREIGN)
     return Fix(f"write `{meant}` instead", "word", meant) if meant and meant.isidentifier() else meant
 
@@ -191,7 +182,6 @@ def restore_items(do: Node, step_words: Collection[str], reader: Reader) -> Node
 
 
 def _without(step_words: Collection[str], item: Node, reader: Reader) -> Node | None:
-    """Remove the step's keys from an item; None if nothing is left."""
     strays = [entry.key for entry in item.entries if entry.key.value in step_words] if isinstance(item, Map) else []
     if not isinstance(item, Map) or not strays:
         return item
@@ -211,7 +201,7 @@ _RIVALS = (("from", "randomFromNumber"), ("mute", "canSpeak"), ("machineDetectio
 
 
 def gather(own: tuple[Entry, ...], inherited: tuple[Entry, ...], place: Place) -> Map:
-    """Merge own and inherited fields. Own fields win, and remove inherited ones that they exclude; maps are merged."""
+    """Own fields win, and remove inherited ones that they exclude; maps are merged."""
     if not inherited:
         return Map(own, place)
     names = {entry.key.value for entry in own}

@@ -1,8 +1,7 @@
 """Reads the NCCO actions except `connect`, and chooses the voice of a talk.
 
-The voice is taken from the talk itself, else from the locale, else from the flow's defaults. A talk with its own
-`language` is spoken in that language in every locale. A style belongs to the language it is written with, so neither
-`style` nor `premium` is inherited from `defaults` with another language.
+The voice is taken from the talk itself, else from the locale, else from the flow's defaults. A style belongs to the
+language it is written with, so neither `style` nor `premium` is inherited from `defaults` with another language.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from ncco_server.flow.templates.values import Value
 from ncco_server.ncco.actions import SHAPES
 
 _UNWRITTEN = {name: option.default for name, option in SHAPES["talk"].options.items()}
-"""Vonage's defaults for options that are not written."""
+"""Vonage's defaults."""
 
 _NOT_SAID = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<[^<>]*>", re.DOTALL)
 
@@ -48,7 +47,6 @@ def read_talk(item: Item, own: tuple[Entry, ...], reader: Resolver) -> Action:
 
 
 def _literal(word: str, entries: tuple[Entry, ...]) -> str:
-    """The constant value of a field; "" if the field is missing or computed."""
     node = next((entry.value for entry in entries if entry.key.value == word), None)
     return node.value if isinstance(node, Text) and "{" not in node.value else ""
 
@@ -61,7 +59,6 @@ def _speaking(language: str, reader: Resolver) -> Resolver:
 
 
 def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Value | None:
-    """The value of a voice option in each locale; None if the option is not written anywhere."""
     locales: Mapping[str, Locale] = reader.locales
     node = next((entry.value for entry in inherited if entry.key.value == word), None)
     default = action_shape("talk").fields[word].read(node, f"`{word}` of talk", reader) if node else None
@@ -77,7 +74,6 @@ def _by_locale(word: str, inherited: tuple[Entry, ...], reader: Resolver) -> Val
 
 
 def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolver) -> None:
-    """Report W565 for a text that is spoken unchanged in every language of the flow."""
     written = next((entry.value for entry in own if entry.key.value == "text"), None)
     if text is None or not isinstance(written, Text) or not speaks_several(reader.locales):
         return
@@ -93,7 +89,6 @@ def check_translated(own: tuple[Entry, ...], text: Value | None, reader: Resolve
 
 
 def read_action(item: Item, reader: Resolver) -> Action | None:
-    """Read the NCCO action in an item of `do`; None after reporting errors."""
     own = _own_fields(item, reader)
     if own is None:
         return None
@@ -111,7 +106,6 @@ def read_action(item: Item, reader: Resolver) -> Action | None:
 
 
 def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
-    """The fields that are written in an item, in whatever form; None after reporting errors."""
     main = item.main
     name = SHAPES[item.word].main
     word = item.word
@@ -140,7 +134,7 @@ def _own_fields(item: Item, reader: Resolver) -> tuple[Entry, ...] | None:
 
 
 def _with_template_as_text(item: Item, entries: tuple[Entry, ...], reader: Reader) -> tuple[Entry, ...]:
-    """Return the fields; in a talk, `template: x` becomes the `text`."""
+    """In a talk, `template: x` becomes the `text`."""
     file = next((entry for entry in entries if entry.key.value == "template"), None)
     if item.word != "talk" or file is None:
         return entries

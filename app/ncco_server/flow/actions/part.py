@@ -1,4 +1,4 @@
-"""What a step plays: the interface of all items of `do`."""
+"""What a step plays."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Part(Protocol):
 
     @property
     def place(self) -> Place:
-        """Where the item is written."""
+        """The place of the item in the file."""
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """The NCCO actions that it plays, as far as they are known; one for each target of a connect."""
+        """The NCCO actions as far as they are known; one for each target of a connect."""
 
     @property
     def targets(self) -> tuple[ConnectTarget, ...]:
@@ -31,4 +31,4 @@ class Part(Protocol):
         """The values that are computed in each call."""
 
     def render(self, frame: Frame) -> list[Draft]:
-        """The item's actions in this call. Raises RenderError."""
+        """Raises RenderError."""

@@ -1,8 +1,4 @@
-"""Completes the action that a step waits for: its `input`, its connect or its checkpoint.
-
-An exit that asks the caller needs an `input`; an `on` that names outcomes needs a connect or a checkpoint; a `hold`
-needs a notify after its prompts.
-"""
+"""Completes the action that a step waits for: its `input`, its connect, its checkpoint or the notify of a `hold`."""
 
 from __future__ import annotations
 
@@ -34,12 +30,9 @@ class Needs(Protocol):
     """What an exit needs from the actions of its step."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
-        """Complete the action that the step waits for; returns all parts, unchanged after reporting an error.
+        """Complete the action that the step waits for; return all parts, unchanged after reporting an error.
 
-        Args:
-            parts: the parts of `do`.
-            place: the place of the exit.
-            reader: reports errors, and supplies the flow's default fields.
+        `place` is the place of the exit.
         """
 
 
@@ -48,13 +41,11 @@ class InputNeeds:
     """The needs of a step that asks the caller: a single `input`.
 
     Fields that the author wrote on an `input` in `do` are checked (E406, E407, E412) and kept. If there is no `input`,
-    one is appended, with the flow's defaults. The prompts directly before it, if they are of the same kind, can be
-    interrupted unless `bargeIn` is written. If no language is written for speech, the language is that of the locale
-    or, in a flow without locales, that of the last `talk`.
+    one is appended, with the flow's defaults.
 
     Attributes:
         kinds: `dtmf`, `speech` or both.
-        max_digits: the maximum number of keys; 0 if the step takes no keys.
+        max_digits: 0 if the step takes no keys.
         ends_on_hash: whether the key # ends an entry that may be shorter.
         hash_chooses: whether the key # is a choice.
         context: the phrases that the recogniser should expect; a map by locale if the flow has locales.
@@ -89,7 +80,6 @@ class InputNeeds:
         return (*_interruptible(before, place), asking, *parts[number + 1 :])
 
     def _contradictions(self, written: Action, place: Place) -> Iterator[FlowIssue]:
-        """Report E406 or E412 for written fields that keep the `input` from receiving what the exit needs."""
         for name in _FILLED_FOR_INPUT:
             if name in written.fields:
                 message = (
@@ -116,7 +106,6 @@ class InputNeeds:
             yield RULES["E406"].at(settings["submitOnHash"].place, message, cure)
 
     def _fields(self, written: Action, before: tuple[Part, ...], place: Place, reader: Resolver) -> dict[str, Value]:
-        """The fields of the `input` with everything that the exit needs; written values are kept."""
         dtmf: dict[str, Value] = {"maxDigits": Constant(self.max_digits, place)} if self.max_digits else {}
         dtmf |= {"submitOnHash": Constant(True, place)} if self.ends_on_hash else {}
         speech = {"context": _texts(self.context, place)} if self.context else {}
@@ -157,7 +146,6 @@ def _language(before: tuple[Part, ...], place: Place, reader: Resolver) -> Value
 
 
 def _recognition_language(reader: Resolver) -> Value:
-    """The recognition language of each locale; reports W567 if Vonage cannot recognise the locale's own language."""
     locales: Mapping[str, Locale] = reader.locales
     for locale in locales.values():
         if not locale.is_recognised and locale.language.lower() in VOICES_BY_CODE:
@@ -191,7 +179,6 @@ _BEEP_MODES = ("default", "detect_beep")
 
 
 def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Reader) -> bool:
-    """Whether the written machine detection can lead to the named outcomes; reports E410 if not."""
     advanced = target.fields.get("advancedMachineDetection")
     members = advanced.members if isinstance(advanced, Object) else {}
     simple = target.fields.get("machineDetection") if advanced is None else None
@@ -211,7 +198,6 @@ def _allows_detection(target: ConnectTarget, named: frozenset[str], reader: Read
 
 
 def _complete_detection(target: ConnectTarget, named: frozenset[str], place: Place) -> ConnectTarget:
-    """Add the machine detection that the named outcomes need to a target; written values are kept."""
     advanced = target.fields.get("advancedMachineDetection")
     if not named or (advanced is None and "machineDetection" in target.fields):
         return target
@@ -233,12 +219,10 @@ _FILLED_FOR_CONNECT = ("eventUrl", "eventMethod", "eventType")
 class DialNeeds:
     """The needs of an `on` with outcomes: a connect or a checkpoint as the last action of the step.
 
-    A connect gets `eventType: synchronous` and the machine detection that the outcomes need; a checkpoint gets a
-    webhook that can steer the call. Anything that does not fit is reported (E408 to E410, E412).
+    Anything that does not fit is reported (E408 to E410, E412).
 
     Attributes:
-        names: the outcomes named in `on`, except `error`: those of a connect, of machine detection and of checkpoints,
-            and `otherwise`.
+        names: the outcomes named in `on`, except `error`.
         completed_ends: whether the call ends when the called party hangs up, and nothing is set then. Otherwise, or if
             that party first hears a flow and may decline, a notify after the connect decides the outcome, because a
             lost `busy` event must not lead to the `completed` path.
@@ -257,10 +241,7 @@ class DialNeeds:
 
 @dataclass(frozen=True, slots=True)
 class HeldNeeds:
-    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played.
-
-    Reports E278 if none of these parts takes time, and E279 if one of them never ends or is not allowed there.
-    """
+    """The needs of a step that holds the caller: a notify, which reports that the parts before it have been played."""
 
     def complete(self, parts: tuple[Part, ...], place: Place, reader: Resolver) -> tuple[Part, ...]:
         words = {part.word for part in parts if isinstance(part, Action)}
@@ -276,7 +257,6 @@ class HeldNeeds:
 
 
 def connect_of(parts: tuple[Part, ...]) -> ConnectPart | None:
-    """The connect of a step; None if the step does not have one."""
     return next((part for part in parts if isinstance(part, ConnectPart)), None)
 
 
@@ -298,7 +278,7 @@ def _with_connect(
 
 
 def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> ConnectPart | None:
-    """The connect of a step, if it is the only one and comes last; otherwise None, after reporting E408."""
+    """None, after reporting E408, unless the step has exactly one connect and it comes last."""
     connects = [part for part in parts if isinstance(part, ConnectPart)]
     if len(connects) == 1 and parts[-1] is connects[0]:
         return connects[0]
@@ -319,7 +299,6 @@ def _only_connect(parts: tuple[Part, ...], place: Place, reader: Reader) -> Conn
 
 
 def _allows_outcomes(target: ConnectTarget, detections: frozenset[str], reader: Reader) -> bool:
-    """Whether a target's fields allow the outcomes named in `on`; reports E410 or E412 if not."""
     filled = [name for name in _FILLED_FOR_CONNECT if name in target.fields]
     if target.literal("eventType") == "synchronous":
         filled.remove("eventType")
@@ -334,7 +313,7 @@ def _opening(part: Part) -> Part:
 
 
 def _with_checkpoint(parts: tuple[Part, ...], name: str, place: Place, reader: Resolver) -> tuple[Part, ...]:
-    """Turn the checkpoint `name` into a wait; reports E409 if there is no such checkpoint or it does not come last."""
+    """Turn the checkpoint `name` into a wait; report E409 if there is no such checkpoint or it does not come last."""
     found = [part for part in parts if isinstance(part, Action) and part.checkpoint == name]
     last = parts[-1] if parts else None
     if not found:

@@ -1,8 +1,4 @@
-"""Checks the texts and targets of a flow's actions.
-
-It finds targets that cannot work (W640, W645, W647), fields that some of a variable's allowed words make invalid (E401,
-W401, E313), texts that are too long (W641) or take too many steps (W648), and holidays without a name (W639).
-"""
+"""Checks the texts and targets of a flow's actions."""
 
 from __future__ import annotations
 
@@ -52,7 +48,6 @@ def check_actions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W640 for dialling the number that the call came in on, W647 for a `from` that is not one of ours."""
     for step in facts.steps:
         for target in step.targets:
             number = find(target.fields["endpoint"], ("0", "number"))
@@ -65,7 +60,6 @@ def _check_targets(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _check_within(flow: Flow) -> Iterator[FlowIssue]:
-    """Report W299 if the hours in which calls may be placed are only at night."""
     outbound = flow.outbound
     calendar = flow.calendars.get(outbound.retry.within) if outbound is not None and outbound.quiet else None
     if outbound is None or calendar is None:
@@ -77,7 +71,6 @@ def _check_within(flow: Flow) -> Iterator[FlowIssue]:
 
 
 def _is_by_day(span: Span) -> bool:
-    """Whether a part of the hours, which may go on until the next day, is outside the quiet hours."""
     begins, ends = (60 * at.hour + at.minute for at in (QUIET_UNTIL, QUIET_FROM))
     return any(span.start < ends + day and begins + day < span.end for day in (0, DAY_MINUTES))
 
@@ -152,14 +145,13 @@ def _computed_addresses(step: Step) -> Iterator[str]:
 
 
 _COMBINATION_LIMIT: Final = 20
-"""A value with more combinations of words than this is not checked; our choice."""
+"""Our choice. A value with more combinations is not checked."""
 
 Words: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """(name, field) → the allowed words of the field, or of the name itself if the field is ""."""
 
 
 def _check_words(facts: Facts) -> Iterator[FlowIssue]:
-    """Report E401, W401 or E313 for each field that some of its variables' allowed words make invalid."""
     scope = facts.source.reader.scope
     if not any(map(_has_words, scope.shapes.values())):
         return
@@ -184,7 +176,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """The allowed words of every name in a value; {} if any of the names can have other values."""
+    """{} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None
@@ -199,7 +191,6 @@ def _words(leaf: Value, scope: ScopeTypes) -> Words:
 def _try(
     action: Action, leaf: Value, said: Mapping[tuple[str, str], str], samples: Mapping[str, Any]
 ) -> FlowIssue | None:
-    """Try a value with these words for its names; returns the issue with it, or None if it is valid."""
     names = dict(samples)
     for (name, field), word in said.items():
         names[name] = {**names[name], field: word} if field else word
@@ -287,10 +278,7 @@ def _texts_of(step: Step) -> Iterator[Computed]:
 class _Measure:
     """Computes the maximum length of texts in characters, and values of the maximum length.
 
-    Attributes:
-        scope: the types of names.
-        entered: the maximum number of digits of each variable that only a caller's keypresses fill.
-        language: the language of the texts.
+    `entered` is the maximum number of digits of each variable that only a caller's keypresses fill.
     """
 
     scope: ScopeTypes
@@ -298,7 +286,6 @@ class _Measure:
     language: str
 
     def block(self, body: Iterable[nodes.Node]) -> int:
-        """The maximum length of a text with its includes, not counting tags."""
         return sum(self._part(part) for part in body)
 
     def _part(self, part: nodes.Node) -> int:
@@ -339,7 +326,6 @@ class _Measure:
         return max(shape.words, key=len) if shape.words else _LONGEST.get(shape.name, "")
 
     def _filtered(self, known: Filter, value: Any, args: list[Any]) -> Any:
-        """The result for a longest value; the value itself if the filter does not accept it."""
         if known.name == "default":
             return max([value, *args], key=_length)
         try:
@@ -349,7 +335,6 @@ class _Measure:
 
 
 def _length(value: Any) -> int:
-    """The number of characters of a value as text; 0 if it cannot be written."""
     try:
         return len(as_text(value))
     except Unfit:

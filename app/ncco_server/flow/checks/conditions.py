@@ -31,7 +31,7 @@ _OTHER = "\0"
 
 
 def key_of(node: nodes.Node) -> Key:
-    """A key for an expression. Equal expressions have equal keys, wherever they are written."""
+    """Equal expressions have equal keys, wherever they are written."""
     own = (value for _, value in node.iter_fields())
     plain = tuple((type(value).__name__, value) for value in own if isinstance(value, str | int | float))
     return (type(node).__name__, plain, tuple(key_of(child) for child in node.iter_child_nodes()))
@@ -42,7 +42,6 @@ class ValueBounds:
     """The limits of the values that a name can have.
 
     Attributes:
-        least, most: the smallest and the largest number.
         lengths: the lowest and the highest number of digits of a text; None if it can be any text.
         initial: the initial value of the name, which may be outside the other limits.
     """
@@ -65,7 +64,6 @@ class ValueBounds:
         )
 
     def allows(self, value: Any) -> bool:
-        """Whether the name can have this value. `_OTHER` is always possible."""
         if value == self.initial:
             return True
         if not isinstance(value, str):
@@ -84,7 +82,6 @@ class Domains:
     """Turns conditions into formulas, and collects the values to try for their names.
 
     Attributes:
-        scope: the types of names.
         known: the key of a name → every value that the name can have.
         bounds: the key of any other name → the bounds of its values.
         values: the key of a name, a field, a length, or a condition that is not analysed further → the values to try.
@@ -98,7 +95,6 @@ class Domains:
     lengths: dict[Key, ValueBounds] = field(default_factory=dict)
 
     def formula(self, node: nodes.Node) -> Formula:
-        """Convert a condition to a function of a combination, which has a value for every key."""
         match node:
             case nodes.And(left=left, right=right) | nodes.Or(left=left, right=right):
                 first, second = self.formula(left), self.formula(right)
@@ -120,7 +116,7 @@ class Domains:
                 return self._atom(node)
 
     def combinations(self, most: int) -> Iterator[Combination] | None:
-        """Every combination of values; None if there are more than `most`."""
+        """None if there are more than `most`."""
         domains = [self._domain(key, tuple(values)) for key, values in self.values.items()]
         if prod(map(len, domains)) > most:
             return None
@@ -139,7 +135,6 @@ class Domains:
         return lambda combination: bool(combination[key])
 
     def _compared(self, left: nodes.Expr, written: str, right: nodes.Expr) -> Formula:
-        """Convert a comparison; a literal can be on either side of it."""
         op = COMPARISONS[written].negated or written
         if op != "in" and isinstance(left, nodes.Const):
             found = self._with_literal(right, COMPARISONS[op].swapped, left.value)
@@ -167,7 +162,7 @@ class Domains:
         return lambda combination: compare(op, combination[key], literal)
 
     def _beginning(self, node: nodes.Expr, beginning: str) -> Formula | None:
-        """Convert a `starts_with` test, if possible. The text to try is the literal followed by another character."""
+        """The text to try is the literal followed by another character."""
         key = key_of(node)
         shape = known_type(self.scope, node)
         values = _values(shape, (beginning + _OTHER,)) if shape is not None and shape.family == "text" else None
@@ -196,7 +191,7 @@ def _literal(node: nodes.Node) -> Any:
 
 
 def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """The values to try for a type, which distinguish the written literals; None if the type has no such values."""
+    """The values to try, which distinguish the written literals; None if the type has no such values."""
     if shape.words:
         return shape.words
     if shape.family == "bool":
@@ -209,7 +204,7 @@ def _values(shape: Kind, written: tuple[Any, ...]) -> tuple[Any, ...] | None:
 
 
 def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The values; for numbers, also one below all of them, one above, and one between every two neighbours."""
+    """For numbers, add one below all of them, one above, and one between every two neighbours."""
     if any(isinstance(value, bool | str) for value in values):
         return values
     found = sorted(values)
@@ -218,11 +213,10 @@ def _with_between(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 EVALUATION_LIMIT = 8_192
-"""Maximum number of evaluations of conditions per step; our choice."""
+"""Evaluations of conditions per step; our choice."""
 
 
 def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
-    """Report W642, W643 and W644 for the conditions of a flow, given the values that its names can have."""
     known, bounds = _values_of_variables(facts)
     for step in facts.flow.steps.values():
         tests = tuple(test for test in step.exit.reads() if not _only_waits(step, test))
@@ -234,7 +228,7 @@ def check_conditions(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict[Key, ValueBounds]]:
-    """The possible values of variables: all values if a variable is only set to literals, bounds for other variables.
+    """All values of a variable that is only set to literals, and bounds for other variables.
 
     Variables that nothing sets are left out: they are constants, which the author may change.
     """
@@ -264,7 +258,6 @@ def _values_of_variables(facts: Facts) -> tuple[dict[Key, tuple[Any, ...]], dict
 
 
 def _only_waits(step: Step, test: Expression) -> bool:
-    """Whether a condition is the `until: false` of a step that holds the caller for some time."""
     return step.exit.longest_wait_s > 0 and isinstance(test.node, nodes.Const) and test.node.value is False
 
 
@@ -286,7 +279,6 @@ def _check_tests(tests: Sequence[Expression], domains: Domains) -> Iterator[Flow
 
 
 def _never_fits(exit_: Exit) -> FlowIssue | None:
-    """Return W642 if the variable of a `collect` cannot store anything that a caller can key in, otherwise None."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None:
         return None
@@ -308,7 +300,6 @@ def _entered(exit_: Exit) -> tuple[Variable | None, tuple[int, int] | None]:
 
 
 def _check_entry(exit_: Exit, scope: ScopeTypes) -> Iterator[FlowIssue]:
-    """Report W642 for a `collect` whose check does not hold for anything that a caller can key in."""
     variable, lengths = _entered(exit_)
     if variable is None or lengths is None or variable.type.name not in ("text", "int", "number"):
         return

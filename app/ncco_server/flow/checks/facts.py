@@ -9,7 +9,7 @@ from ncco_server.flow.effects import NO_NAMES, Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.grammar.values import leaves
 from ncco_server.flow.language.flow import ReadFlow
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import SentHook, later_effects
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.scope import Signature
 from ncco_server.flow.templates.references import Reference, references
@@ -17,7 +17,7 @@ from ncco_server.flow.templates.values import Computed, Expression, Native, Valu
 
 
 def uses_of(step: Step) -> Iterator[Effect]:
-    """Every value and condition that a step uses, once."""
+    """Each value and condition is yielded once."""
     return (effect for effect in step.effects if not effect.is_repeated)
 
 
@@ -37,10 +37,7 @@ def reads_in(source: Value | Expression) -> Iterator[Reference]:
 
 
 def needs_in(source: Value | Expression) -> Iterator[Reference]:
-    """Every name that is needed to compute a value or a condition.
-
-    A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`.
-    """
+    """A name with a `default` filter is not needed, nor is a name that the same text tests with `is defined`."""
     found = tuple(reads_in(source))
     asked = names_asked_for(found)
     return (each for each in found if each.is_needed and each.name not in asked)
@@ -55,17 +52,12 @@ class Facts:
     """A flow without errors, with a summary of what its steps do.
 
     Attributes:
-        outside: the params, outcomes and returned values of each flow of the project, by name.
         meant: the names that were probably meant to be filled in, such as a plain `name` instead of `{{ name }}`.
         read: the names that a value or a condition uses, and those in `meant`.
         assigned: the values that are assigned to variables and `locale`, by name.
         brought: the variables that another flow fills when it returns, or `save` with `into`.
-        collected: by variable, the minimum and maximum number of digits of each `collect` that fills it; None for
-            speech.
-        asked, sent_hooks, results: the names of the lookups that are asked, the hooks that are sent, the results that
-            are set.
+        collected: by variable, the fewest and most digits of each `collect` that fills it; None for speech.
         open: the names of the opening hours that are used; "" for all of `hours`.
-        outcomes, returned: the names of the outcomes and values that the flow returns.
     """
 
     source: ReadFlow
@@ -90,6 +82,7 @@ class Facts:
         for target in self.flow.targets:
             self._target(target)
         self._use(self.flow.error.effects("error") if self.flow.error is not None else ())
+        self._use(later_effects(self.flow.events))
         for hook in (*self.flow.hooks, *(hook for step in self.variants for hook in step.sends)):
             self._hook(hook)
         self.open |= self.flow.handler.hours if self.flow.handler is not None else set()
@@ -99,12 +92,16 @@ class Facts:
 
     @property
     def variants(self) -> Sequence[Step]:
-        """The steps of a handler in Python, in each form that they have."""
         return self.flow.handler.variants if self.flow.handler is not None else ()
 
     @property
     def steps(self) -> Sequence[Step]:
         return *self.flow.steps.values(), *self.variants
+
+    @property
+    def has_sensitive_values(self) -> bool:
+        variables = self.flow.variables.values()
+        return bool(self.flow.sensitive_paths) or any(variable.sensitive for variable in variables)
 
     @property
     def written(self) -> set[str]:
@@ -139,7 +136,7 @@ class Facts:
                 self.assigned.setdefault(effect.name, []).append(effect.value)
 
     def _hook(self, hook: SentHook) -> None:
-        """Record a hook that is sent. A post without `json` sends every variable that is not sensitive."""
+        """A post without `json` sends every variable that is not sensitive."""
         self._use(hook.effects("send", "event"))
         self.sent_hooks.add(hook.name)
         if hook.definition.has_default_body:
@@ -154,7 +151,6 @@ class Facts:
 
 
 def facts_of(flows: Iterable[ReadFlow], meant: Iterable[str] = ()) -> list[Facts]:
-    """The facts of every flow without errors; for `meant`, see `Facts`."""
     flows = tuple(flows)
     meant = frozenset(meant)
     outside = {flow.name: flow.outside for flow in flows}

@@ -1,8 +1,9 @@
-"""Checks how steps lead to each other: steps that no call reaches (W215), cycles without input (E216, E280, W298)."""
+"""Checks how steps lead to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
+from itertools import chain
 from typing import Final, TypeAlias, TypeVar
 
 from jinja2 import nodes
@@ -10,7 +11,7 @@ from jinja2 import nodes
 from ncco_server.flow.digraph import components, shortest_path
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import SentHook, later_hooks
 from ncco_server.flow.language.step import ReadStep
 from ncco_server.flow.model import Step
 from ncco_server.flow.runtime import Way
@@ -23,7 +24,6 @@ Graph: TypeAlias = Mapping[N, Mapping[N, Way]]
 """For each node, its successors and the first way to each of them."""
 
 IsFollowed: TypeAlias = Callable[[Way], bool]
-"""Whether a check follows a way."""
 
 
 def check_reachable(flow: ReadFlow) -> Iterator[FlowIssue]:
@@ -63,9 +63,9 @@ Node: TypeAlias = tuple[str, str]
 """The name of a flow and the name of one of its steps."""
 
 FOLLOWED: Final[tuple[IsFollowed, ...]] = (lambda way: not way.passes_input, lambda way: way.is_immediate)
-"""The two kinds of ways that can form an endless cycle: ways without input from the caller, and ways without a webhook.
+"""The ways that can form an endless cycle: those without input from the caller, and those without a webhook.
 
-A cycle of ways of the first kind is not reported again for the second kind.
+A cycle of the first kind is not reported again for the second kind.
 """
 
 
@@ -91,7 +91,6 @@ def check_cycles(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report E216 for a group of steps, at the way into another flow, or else at the way back to the first step."""
     ways = [(node, to, way) for node in graph if node in group for to, way in graph[node].items() if to in group]
     if all(way.target.runs is None for _, _, way in ways):
         (flow,) = {flow for flow, _ in group}
@@ -117,7 +116,7 @@ def _endless(group: Set[Node], graph: Graph[Node], flows: Mapping[str, ReadFlow]
 
 
 def _looping(graph: Graph[N]) -> list[set[N]]:
-    """The strongly connected components that contain a cycle, in the order of their first nodes."""
+    """The strongly connected components that contain a cycle."""
     number = {node: place for place, node in enumerate(graph)}
     groups = (set(group) for group in components(graph) if len(group) > 1 or group[0] in graph[group[0]])
     return sorted(groups, key=lambda group: min(number[node] for node in group))
@@ -155,7 +154,7 @@ def _assigned(step: Step) -> Iterator[tuple[str, Value | Expression]]:
 
 
 def direction(counter: str, value: Value | Expression) -> int:
-    """The direction in which an assignment to `counter` counts: 1 for `x + 2`, -1 for `x - 2`; otherwise 0."""
+    """1 for an assignment like `x + 2`, -1 for `x - 2`; otherwise 0."""
     match value.template.body if isinstance(value, Native | Computed) else []:
         case [nodes.Output(nodes=[node])] if (found := step_of(node)) is not None:
             counted, step = found
@@ -165,7 +164,6 @@ def direction(counter: str, value: Value | Expression) -> int:
 
 
 def _tests_counter(step: Step, counter: str, group: Set[str]) -> bool:
-    """Whether a step compares the counter whenever a call leaves it, and can lead out of the group."""
     exit_ = step.exit
     if not exit_.leaves_at_once or all(way.target.step in group for way in exit_.ways):
         return False
@@ -194,7 +192,7 @@ def check_recursion(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
-    """Report W298 once for each group of flows that can place calls for each other without input from anyone called."""
+    """Report W298 once for each group of flows that can place calls for each other without input from anyone."""
     followed = _FlowWays(flows, FOLLOWED[0])
     graph = {name: dict(_placed_unasked(name, flows, followed)) for name in flows}
     for group in components(graph):
@@ -206,35 +204,29 @@ def check_placing(flows: Mapping[str, ReadFlow]) -> Iterator[FlowIssue]:
 
 
 def _placed_unasked(name: str, flows: Mapping[str, ReadFlow], followed: _FlowWays) -> Iterator[tuple[str, SentHook]]:
-    """Yield each flow that outbound calls of the flow `name` place calls for, and the hook that does so.
-
-    Only hooks that are sent without any input from the person called are considered.
-    """
+    """Yield each flow that calls of a flow place calls for without input from the person called, and the hook."""
     begun = flows[name].flow
     if begun is None or begun.outbound is None:
         return
-    sent = [*begun.outbound.hooks.values()]
+    sent = [*chain.from_iterable(begun.outbound.hooks.values())]
     waiting = [(name, step) for step in begun.entered]
     for flow, step in waiting:
         read = flows[flow]
         found = read.played[step]
-        sent += [found.sends, *found.events.values(), *(read.flow.events.values() if read.flow else ())]
+        sent += [*found.sends, *later_hooks(found.events), *(later_hooks(read.flow.events) if read.flow else ())]
         waiting += [to for to, _ in followed.leading(flow, read, step) if to not in waiting]
-    for hook in (hook for hooks in sent for hook in hooks):
+    for hook in sent:
         if hook.definition.placing is not None and hook.definition.placing.flow in flows:
             yield hook.definition.placing.flow, hook
 
 
 class _FlowWays:
-    """Finds the ways that a check follows, in all flows."""
-
     def __init__(self, flows: Mapping[str, ReadFlow], is_followed: IsFollowed) -> None:
         self._flows = flows
         self._is_followed = is_followed
         self._returned: dict[str, set[str]] = {}
 
     def leading(self, name: str, flow: ReadFlow, step: str) -> Iterator[tuple[Node, Way]]:
-        """The successors of a step, each with the first way to it."""
         found: dict[Node, Way] = {}
         for way in self._open(flow.played[step]):
             runs = way.target.runs
@@ -245,11 +237,7 @@ class _FlowWays:
         yield from found.items()
 
     def _open(self, step: Step) -> list[Way]:
-        """The ways out of a step that are followed.
-
-        After a `run`, the way for an outcome is included only if the other flow can return that outcome by ways that
-        are followed.
-        """
+        """After a `run`, follow the way for an outcome only if the other flow can return it by such ways."""
         ways = [way for way, _ in step.leaving if self._is_followed(way)]
         ran = step.exit.runs
         if ran is None:
@@ -259,7 +247,7 @@ class _FlowWays:
         return [way for way in ways if not way.is_return or way.name in back]
 
     def _returns(self, name: str) -> set[str]:
-        """The outcomes that a flow can return by ways that are followed; none for a flow that runs itself."""
+        """A flow that runs itself returns no outcomes."""
         flow = self._flows.get(name)
         if name in self._returned or flow is None:
             return self._returned.get(name, set())

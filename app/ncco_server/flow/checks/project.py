@@ -9,16 +9,18 @@ from ncco_server.flow.checks.graph import check_recursion
 from ncco_server.flow.issues import RULES, FlowIssue
 from ncco_server.flow.language.flow import ReadFlow
 from ncco_server.flow.language.lookups import LookupDefinition
-from ncco_server.flow.language.refusals import Refusal
+from ncco_server.flow.language.refusals import CallerRefusal
 from ncco_server.flow.language.results import OwnResult
 from ncco_server.flow.language.shared import Sections
 from ncco_server.flow.nodes import Place
 
 
-def check_project(flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[Refusal] = ()) -> Iterator[FlowIssue]:
+def check_project(
+    flows: Iterable[ReadFlow], shared: Sections, refusals: Iterable[CallerRefusal] = ()
+) -> Iterator[FlowIssue]:
     """Report names, numbers and defaults that occur twice (E210, E211, E212), then the issues between flows.
 
-    A repetition is reported at the later place; its message names the first one. `shared` are the shared parts.
+    A repetition is reported at the later place; its message names the first one.
     """
     flows = tuple(flows)
     names = ((flow.words.name.value, flow.words.name.place) for flow in flows if flow.words.name)
@@ -39,7 +41,6 @@ def check_project(flows: Iterable[ReadFlow], shared: Sections, refusals: Iterabl
 
 
 def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str]) -> Iterator[FlowIssue]:
-    """Report E542 for each lookup that calls a function in a module that the server's operator does not allow."""
     for lookup in lookups:
         if lookup.module and lookup.module not in allowed:
             cure = f"if this module is yours, set NCCO_PYTHON_LOOKUPS={','.join((*allowed, lookup.module))} in .env"
@@ -50,7 +51,6 @@ def check_modules(lookups: Iterable[LookupDefinition], allowed: Collection[str])
 
 
 def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
-    """Report W213 for a flow that no call can start in and no other flow leads to."""
     run = {name for each in flows if each.flow is not None for name in each.flow.runs if name != each.name}
     for flow in flows:
         if flow.words.name is not None and not flow.words.has_entrance and flow.name not in run:
@@ -59,7 +59,7 @@ def _check_entrances(flows: tuple[ReadFlow, ...]) -> Iterator[FlowIssue]:
             yield RULES["W213"].at(flow.words.name.place, f'no call can start in the flow "{flow.name}"', cure)
 
 
-def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[Refusal]) -> Iterator[FlowIssue]:
+def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[CallerRefusal]) -> Iterator[FlowIssue]:
     """Report E557 for a flow that takes refused callers although no call can start in it."""
     closed = {flow.name: flow for flow in flows if not flow.words.has_entrance}
     for refusal in refusals:
@@ -70,7 +70,6 @@ def _check_refusals(flows: tuple[ReadFlow, ...], refusals: Iterable[Refusal]) ->
 
 
 def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
-    """Report E283 for a result whose text differs from the one that the project declares first."""
     first: dict[str, OwnResult] = {}
     for name, result in (declared for each in sections for declared in each.results.items()):
         known = first.setdefault(name, result)
@@ -81,7 +80,6 @@ def _check_results(sections: Iterable[Sections]) -> Iterator[FlowIssue]:
 
 
 def _repeated(found: Iterable[tuple[str, Place]]) -> Iterator[tuple[str, Place, Place]]:
-    """Yield each repeated value with its place and the place of its first occurrence."""
     seen: dict[str, Place] = {}
     for value, place in found:
         first = seen.setdefault(value, place)

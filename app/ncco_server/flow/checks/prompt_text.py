@@ -1,8 +1,7 @@
 """Finds what a prompt says about keys: `press 1`, `the star key`, `1, 2 or 3`, `1 to 5`.
 
-It understands six languages, whose words are in prompt_words.yaml. A text is split into tokens, each with a space
-before it (`" press 1 for sales , 2 for support ."`). A grammar of regular expressions, filled in with the words of a
-language, finds mentions of keys in them. Prices, times, dates and phone numbers are not keys.
+A grammar of regular expressions, filled in with the words of a language, finds mentions of keys in the tokens of a
+text (`" press 1 for sales , 2 for support ."`).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from ncco_server.flow.phrases import fold
 _FOLDER: Final = Path(__file__).parent
 
 LONGEST: Final = 10_000
-"""Maximum number of characters of a text to examine. Our choice: a talk speaks at most 1,500."""
+"""Characters of a text to examine. Our choice: a talk speaks at most 1,500."""
 
 _VALUE: Final = "\ue001"
 """Replaces each character of a `{{ value }}`."""
@@ -78,7 +77,7 @@ class Language:
 
 @cache
 def languages() -> tuple[Language, ...]:
-    """The six languages, English first."""
+    """English comes first."""
     written = yaml.load(_FOLDER.joinpath("prompt_words.yaml").read_bytes(), yaml.CSafeLoader)
     every = written.pop("every")
     return tuple(_language(code, {**every, **lists}) for code, lists in written.items())
@@ -107,7 +106,6 @@ def _by_likelihood(words: Iterable[str], voice: str) -> list[Language]:
 
 @cache
 def _weights() -> dict[str, dict[str, int]]:
-    """Word → language code → how strongly the word suggests that language."""
     found: dict[str, dict[str, int]] = {}
     for language in languages():
         for name, weight in (("common", 1), ("press", 1), ("say", 1), ("typical", 2)):
@@ -148,8 +146,7 @@ class PromptText:
         places: offset of each token in `tokens` → its start and end in the text.
         mentions: the certain mentions of keys.
         possible_keys: the keys that the text may name.
-        language: its most likely language.
-        is_open: whether it may name more keys than can be found, because of a value, a loop, "any key" or its length.
+        is_open: whether it may name more keys than can be found.
     """
 
     tokens: str
@@ -168,13 +165,12 @@ class PromptText:
 
     @property
     def words(self) -> str:
-        """All words of the text, case-folded, with one space between them."""
         return " ".join(_WORD.findall(self.tokens))
 
 
 @lru_cache(maxsize=2048)
 def read_prompt(text: str, voice: str) -> PromptText:
-    """Read a text that a voice with this language code speaks ("" if the language is unknown)."""
+    """`voice` is the language code of the voice; "" if it is unknown."""
     is_long = len(text) > LONGEST
     text = text[:LONGEST]
     tokens, places = _tokens(_MARKUP.sub(_placeholder, text))
@@ -208,7 +204,6 @@ def _tokens(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
 
 
 def _placeholder(found: re.Match[str]) -> str:
-    """The replacement for markup, of the same length: `_VALUE` signs for a value, a stop or comma, or spaces."""
     piece = found.group()
     if piece.startswith("{{"):
         return _VALUE * len(piece)
@@ -225,7 +220,6 @@ def _has_open_value(text: str, tokens: str, places: Mapping[int, tuple[int, int]
 
 
 def _mentions(tokens: str, among: list[Language]) -> Iterator[Mention]:
-    """Yield the mentions of keys next to trigger words; of those that overlap, the first in the likeliest language."""
     found = [
         (way == "before", match.start(), rank, _mention(tokens, match, way, language))
         for rank, language in enumerate(among)
@@ -253,7 +247,6 @@ def _mention(tokens: str, match: re.Match[str], way: str, language: Language) ->
 
 
 def _keys(tokens: str, start: int, end: int, language: Language) -> Iterator[NamedKey]:
-    """Yield the keys that are named between two offsets."""
     pattern = language.pattern("{key}|{named}{key_noun}")
     while (match := pattern.search(tokens, start)) and match.start() < end:
         yield NamedKey(language.key_of(match.group().split()[0]), *match.span())

@@ -1,7 +1,6 @@
 """Compares the prompts of a step with its input (W600 to W609).
 
-A caller who is told to press 3 when there is no key 3 is lost, and no other check detects that. Prompts in English,
-German, French, Spanish, Italian and Portuguese are understood. When in doubt, the check does not warn: a false alarm
+A caller who is told to press 3 when there is no key 3 is lost. When in doubt, the check does not warn: a false alarm
 costs more than a missed error.
 """
 
@@ -45,12 +44,11 @@ class SpokenPrompt:
     is_inherited: bool = False
 
     def words(self, start: int, end: int) -> str:
-        """The words between two offsets in the tokens of the text, on one line."""
         first, last = self.text.written(start, end)
         return " ".join(self.source.value[first:last].split())
 
     def place(self, start: int, end: int) -> Place:
-        """The place of the words between two offsets, cut at the end of their first line."""
+        """The words between two offsets are cut at the end of their first line."""
         first, last = self.text.written(start, end)
         place = self.source.at(first)
         places = (self.source.at(offset) for offset in range(last - 1, first - 1, -1))
@@ -59,7 +57,6 @@ class SpokenPrompt:
 
 
 def check_prompts(flow: ReadFlow) -> Iterator[FlowIssue]:
-    """Warn about prompts that are in the wrong order, or that do not fit the input of their step."""
     steps = {**flow.steps, **flow.made}
     for read in steps.values():
         yield from _check_step(read.step, read.source)
@@ -78,7 +75,6 @@ def _check_step(step: Step, source: StepSource) -> list[FlowIssue]:
 
 
 def _check_order(do: Node | None) -> Iterator[FlowIssue]:
-    """Report the same text twice in a row (W608), and a recording before the text that announces it (W609)."""
     items = [item for item in do.items if isinstance(item, Map)] if isinstance(do, Seq) else []
     for before, item in pairwise(items):
         text = item.get("talk")
@@ -123,7 +119,6 @@ def _check_asked(source: StepSource, played: tuple[Part, ...], exit_: Exit, loca
 
 
 def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator[FlowIssue]:
-    """Report W600 for a key that a prompt offers "at any time" but a later menu of the flow does not have."""
     found = dict[FlowIssue, None]()
     for read in steps.values():
         parts = read.step.parts if read.step.exit.fills is None else ()
@@ -147,7 +142,6 @@ def _check_promises(steps: Mapping[str, ReadStep], reader: Resolver) -> Iterator
 
 
 def _promised(text: PromptText) -> Iterator[NamedKey]:
-    """The keys that work at any time according to the text: the keys named nearest to the words "at any time"."""
     for start, end in _sentences(text):
         for said in text.language.pattern(GRAMMAR["any time"]).finditer(text.tokens, start, end):
             near = [each for each in text.mentions if start <= each.start < end and not each.is_range]
@@ -202,22 +196,13 @@ def _voice(talk: Action, locale: str, reader: Resolver) -> str:
 
 
 def _ends_with_hash(action: Action) -> bool:
-    """Whether an action is an `input` that the hash key ends, or may end in some calls."""
     dtmf = action.fields.get("dtmf")
     return isinstance(dtmf, Object) and may_be_true(dtmf.members, "submitOnHash")
 
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """One choice of a menu.
-
-    Attributes:
-        name: its name as written.
-        keys: digits, `*` or `#`.
-        phrases: what a caller can say, as written.
-        place: the place of its name.
-        is_inherited: whether it comes from the flow's defaults, so that not every menu has to mention it.
-    """
+    """One choice of a menu. Not every menu has to mention an inherited one."""
 
     name: str
     keys: tuple[str, ...]
@@ -236,12 +221,8 @@ def check_menu(
 ) -> Iterator[FlowIssue]:
     """Report keys that a prompt names but no choice has (W600), and choices that no prompt mentions (W601).
 
-    Args:
-        heard: every text that a caller can hear in the step.
-        menu: the step's choices, including inherited ones.
-        is_complete: whether these texts are all that a caller hears in the step. If it also plays an audio file, for
-            example, W601 is not reported.
-        other_keys: the keys that another action of the step listens for, such as the key that ends a recording.
+    `is_complete`: whether nothing else is heard in the step, such as an audio file; otherwise W601 is not reported.
+    `other_keys` are those that another action listens for, such as the key that ends a recording.
     """
     known = {key for entry in menu for key in entry.keys} | other_keys
     unknown = [(prompt, key) for prompt in heard for key in _unknown_keys(prompt.text, known)]
@@ -276,7 +257,6 @@ def _pressed_in_turn(text: PromptText, known: set[str]) -> list[Mention]:
 
 
 def _is_forbidden(text: PromptText, mention: Mention) -> bool:
-    """Whether the text says not to press the mentioned key."""
     return mention.language.pattern(GRAMMAR["forbidden"]).search(text.tokens[: mention.start]) is not None
 
 
@@ -290,7 +270,7 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
-    """The menu's own choices that no prompt mentions; [] if a prompt may mean any choice, or no prompt offers one."""
+    """[] if a prompt may mean any choice, or no prompt offers one."""
     own = [prompt.text for prompt in heard if not prompt.is_inherited]
     entries = [entry for entry in menu if not entry.is_inherited]
     terms = [term for entry in menu for term in entry.terms]
@@ -307,7 +287,6 @@ def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> li
 
 
 def _can_mean_any(text: PromptText, terms: Sequence[str]) -> bool:
-    """Whether a text may mean any choice, because it has a computed value, examples, or unknown words."""
     if text.is_open or text.has("{example}"):
         return True
     return text.has("{say}") and not any(find(term, text.words) for term in terms)
@@ -325,7 +304,6 @@ Lengths: TypeAlias = tuple[int, int] | None
 
 
 def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool) -> Iterator[FlowIssue]:
-    """Report W605, W606 and W607 for one text that a caller can hear in a data entry step."""
     yield from _check_keys(prompt, lengths)
     if not prompt.is_inherited and lengths is not None:
         miscounted = tuple(_check_count(prompt, *lengths))
@@ -335,7 +313,6 @@ def check_entry(prompt: SpokenPrompt, lengths: Lengths, *, ends_with_hash: bool)
 
 
 def _shown(lengths: Lengths) -> str:
-    """Describe what a data entry takes: `4 to 6 digits`."""
     if lengths is None:
         return "speech only"
     low, high = lengths
@@ -343,7 +320,6 @@ def _shown(lengths: Lengths) -> str:
 
 
 def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
-    """Report W605 if a prompt offers a key as in a menu, but the step takes digits or speech."""
     if prompt.text.has("{spelled}"):
         return
     for mention in prompt.text.mentions:
@@ -386,7 +362,6 @@ def _sentences(text: PromptText) -> Iterator[tuple[int, int]]:
 
 
 def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
-    """Report W607 if the prompt asks for the hash key after an entry that ends by itself."""
     text = prompt.text
     for start, end in _sentences(text):
         found = text.language.pattern(GRAMMAR["hash"]).search(text.tokens, start, end)
@@ -399,7 +374,6 @@ def _check_hash(prompt: SpokenPrompt) -> Iterator[FlowIssue]:
 
 
 def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssue]:
-    """Report W606 if the prompt mentions a number of digits that the entry does not take."""
     text = prompt.text
     language = prompt.text.language
     if text.has("{each}"):
@@ -437,6 +411,5 @@ def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:
 
 
 def _number(token: str, language: Language) -> int:
-    """The number that a token represents; 0 if it is not a number."""
     word = token.strip()
     return int(word) if word.isdigit() else language.counts.get(word, 0)

@@ -1,7 +1,6 @@
-"""Finds sensitive values that are read after their turn (E631).
+"""Finds sensitive values that are read after their turn (E631): the next wait removes them.
 
-A sensitive value exists only in the turn that receives it: the next wait removes it. Each value is followed along all
-paths from the point where it is received, including through flows that are run on the way.
+Each value is followed along all paths from where it is received, including through flows that are run on the way.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from ncco_server.flow.checks.facts import (
 from ncco_server.flow.effects import Effect
 from ncco_server.flow.frame import Target
 from ncco_server.flow.issues import RULES, FlowIssue
+from ncco_server.flow.language.hooks import later_effects
 from ncco_server.flow.model import Step
 from ncco_server.flow.paths import has_path, path_of, root_of, written
 from ncco_server.flow.runtime import Way
@@ -35,7 +35,7 @@ State: TypeAlias = Mapping[str, str]
 _INPUT: Final = "input"
 _BEFORE_TESTS: Final = ("lookup", "enter", "do", "again", "retry")
 _TURN: Final = ""
-"""The name of a made-up value that every flow receives at its start, to show whether a call has waited since then."""
+"""A made-up value that every flow receives at its start, to show whether a call has waited since then."""
 
 
 class SensitiveReads:
@@ -48,13 +48,11 @@ class SensitiveReads:
         self._given = {(run.flow, given.name) for run in runs for given in run.given}
 
     def check(self, facts: Facts) -> Iterator[FlowIssue]:
-        """Report E631 for each sensitive value, at the first place where it is read too late."""
-        if facts.flow.sensitive_paths or any(variable.sensitive for variable in facts.flow.variables.values()):
-            late = self._of(facts).late.items()
-            yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
+        late = self._of(facts).late.items()
+        yield from (_issue(name, *each) for name, each in sorted(late, key=lambda found: found[1][0].place))
 
     def paths_of(self, flow: str) -> _SensitivePaths | None:
-        """The paths through a flow; None if the flow could not be read or its paths are still being followed."""
+        """None if the flow could not be read or its paths are still being followed."""
         if flow not in self._flows or (flow in self._paths and not self._paths[flow].is_done):
             return None
         return self._of(self._flows[flow])
@@ -73,7 +71,6 @@ class SensitiveReads:
 
 
 def _issue(name: str, need: Reference, waited: str) -> FlowIssue:
-    """The issue (E631) for a value that no longer exists because the step `waited` has waited since."""
     if name == _INPUT:
         message = f'"input.{need.field}" is empty after the step "{waited}", whose input is sensitive'
         return RULES["E631"].at(need.place, message, "read the variable that its `collect` fills")
@@ -89,7 +86,6 @@ class _SensitivePaths:
         only_placed: the params that are only filled by placing a call, which keeps those that are `spoken`.
         late: for each value that is read too late, its first such read and the step that waited before.
         returned: for each outcome that the flow returns, the values received on the paths to it.
-        is_done: whether all paths have been followed.
     """
 
     facts: Facts
@@ -113,8 +109,7 @@ class _SensitivePaths:
         while self._waiting:
             name = self._waiting.popleft()
             self._step(flow.steps[name], self._entered[name])
-        for hook in (hook for hooks in flow.events.values() for hook in hooks):
-            self._read(hook.effects("send", "event"), dict.fromkeys(self._received_names, flow.name))
+        self._read(later_effects(flow.events), dict.fromkeys(self._received_names, flow.name))
         self.is_done = True
 
     def back(self, label: str) -> tuple[bool, frozenset[str], frozenset[str]]:
@@ -131,7 +126,6 @@ class _SensitivePaths:
             self._waiting.append(step)
 
     def _step(self, step: Step, entered: State) -> None:
-        """Follow what a step reads and where it leads, in the order of a call."""
         state = self._follow((effect for effect in step.effects if effect.phase in _BEFORE_TESTS), entered, step.name)
         state = _heard(step, state)
         self._test(step, state)
@@ -144,7 +138,6 @@ class _SensitivePaths:
         self._follow((effect for effect in step.effects if effect.phase == "event"), _waited(failed, step.name))
 
     def _follow(self, effects: Iterable[Effect], state: State, step: str = "") -> State:
-        """Follow effects of a step; returns the state after them."""
         for effect in effects:
             self._read([effect], state)
             if effect.kind == "wait":
@@ -155,14 +148,12 @@ class _SensitivePaths:
         return state
 
     def _test(self, step: Step, state: State) -> None:
-        """Follow what the conditions of a step's exit read; a `check` sees the new input."""
         tests = tuple(step.exit.reads())
         asked = _asked_for(tests)
         filled = [step.exit.fills.name] if step.exit.fills is not None else []
         self._read((Effect("read", "test", test, own=asked) for test in tests), self._received(state, filled))
 
     def _leave(self, step: Step, way: Way, effects: Iterable[Effect], state: State) -> State:
-        """Follow one way out of a step; returns the state after it."""
         if asked := _asked_for(tested_on_leaving(step)):
             state = {name: where for name, where in state.items() if name not in asked}
         if way.is_return and step.exit.runs is not None:
@@ -187,7 +178,6 @@ class _SensitivePaths:
             self._enter(target.step, state)
 
     def _received(self, state: State, names: Iterable[str]) -> State:
-        """A state in which the sensitive values among `names` have just been received."""
         variables = self.facts.flow.variables
         found = [
             name
@@ -203,7 +193,6 @@ class _SensitivePaths:
         return {**state, **dict.fromkeys(found, "")}
 
     def _read(self, read: Iterable[Effect], state: State) -> None:
-        """Remember the first read of each value that no longer exists."""
         gone = {name: where for name, where in state.items() if where}
         for effect in read:
             needs = needs_in(effect.value) if not gone.keys().isdisjoint(effect.value.used_names - effect.own) else ()
@@ -229,7 +218,6 @@ def _gone(need: Reference, gone: State) -> str:
 
 
 def _merged(one: State, other: State) -> State:
-    """The state where two paths meet."""
     return {**other, **one, **{name: where for name, where in other.items() if where and not one.get(name)}}
 
 
@@ -238,7 +226,6 @@ def _waited(state: State, step: str) -> State:
 
 
 def _heard(step: Step, state: State) -> State:
-    """The state after the wait of a step: `input` is the caller's new input."""
     asked = step.exit.asked
     if asked is None:
         return state

@@ -1,7 +1,4 @@
-"""Finds reads of missing values: lookups that were not made (E630, W638) and texts that may be empty (W639).
-
-It also finds variables that are read but never set (W646).
-"""
+"""Finds reads of values that are missing or empty, and variables that are never set."""
 
 from __future__ import annotations
 
@@ -28,7 +25,6 @@ class Passage(NamedTuple):
     """A way from one step to another.
 
     Attributes:
-        to: the name of the step that it leads to.
         sets: the names that certainly have values on this way, because they are assigned or tested.
         may_set: the names that may have values.
     """
@@ -39,7 +35,7 @@ class Passage(NamedTuple):
 
 
 class Present(NamedTuple):
-    """The names that certainly have values when a call enters a step, and the names that may have values."""
+    """The names that certainly have values, and those that may have values, when a call enters a step."""
 
     surely: frozenset[str]
     maybe: frozenset[str]
@@ -51,9 +47,8 @@ class Presence:
 
     Attributes:
         own: the lookups that each step asks, and the names that it sets on entry.
-        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit leads
-            to, all names count as set, since an error can occur at any time. The same is true in a step that nothing
-            leads to.
+        entered: the names with values when a call enters each step. In a step that only the flow's `error` exit or
+            nothing leads to, all names count as set, since an error can occur at any time.
     """
 
     facts: Facts
@@ -84,19 +79,15 @@ class Presence:
             waiting += [(way.to, Present(surely | way.sets, maybe | way.may_set)) for way in passages[name]]
 
     def may_lack(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step without a value for a name."""
         return name not in self.entered[step].surely
 
     def may_have(self, step: str, name: str) -> bool:
-        """Whether a call may enter a step with a value for a name."""
         return name in self.entered[step].maybe
 
     def may_be_answered(self, read: _StepRead) -> bool:
-        """Whether the lookup that a step reads may have been made before."""
         return self.may_have(read.step, read.name) or read.name in self.own[read.step]
 
     def is_reached(self, step: str) -> bool:
-        """Whether a call may enter a step at all."""
         return not _REACHED.isdisjoint(self.entered[step].maybe)
 
     def _passages(self, step: Step) -> Iterator[Passage]:
@@ -128,10 +119,7 @@ class _StepRead(NamedTuple):
     """A read of a lookup, or of a text that may be empty.
 
     Attributes:
-        place: the place of the read.
-        step: the name of the step that reads it.
-        step_place: the place of that step; None if the lookup takes params.
-        name: the name that is read.
+        step_place: the place of the step that reads it; None if the lookup takes params.
         is_early: whether it is read before the step's lookups are answered.
         is_guarded: whether a test around it checks for a value.
     """
@@ -145,7 +133,6 @@ class _StepRead(NamedTuple):
 
 
 def check_unset(facts: Facts, flows: Mapping[str, Facts]) -> Iterator[FlowIssue]:
-    """Report each lookup or text once (E630, W638, W639), at the first place where it is read too early."""
     texts = {name: variable for name, variable in facts.flow.variables.items() if _begins_empty(variable)}
     asking = sorted(_lookup_reads(facts))
     saying = sorted(_said_reads(facts, texts.keys()))
@@ -179,7 +166,6 @@ def check_never_set(facts: Facts) -> Iterator[FlowIssue]:
 
 
 def _missing_keys(facts: Facts, maps: Mapping[str, Mapping[str, object]]) -> Iterator[FlowIssue]:
-    """Report W646 for each read of a key that does not exist in a map that nothing sets."""
     used = (each for step in facts.flow.steps.values() for each in uses_of(step) if maps)
     reads = [read for each in used for read in _own_reads(each.value) if read.name in maps.keys() - each.own]
     for read in {read.place: read for read in reads if read.is_needed and read.path}.values():
@@ -204,7 +190,7 @@ def _begins_empty(variable: Variable) -> bool:
 
 
 def _lookup_reads(facts: Facts) -> Iterator[_StepRead]:
-    """Yield the reads of lookups; in a template file, which other flows may use too, only the unguarded ones."""
+    """In a template file, which other flows may use too, yield only the unguarded reads."""
     names = facts.read & facts.source.sections.lookups.keys()
     file = facts.flow.place.file
     for step in facts.flow.steps.values() if names else ():
@@ -228,12 +214,11 @@ def _said_reads(facts: Facts, texts: Set[str]) -> Iterator[_StepRead]:
 
 
 def _own_reads(source: Value | Expression) -> Iterator[Reference]:
-    """The direct reads of names, without reads through a local variable of a template."""
     return (read for read in reads_in(source) if not read.is_local)
 
 
 def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]) -> FlowIssue | None:
-    """The issue (E630 or W638) if a lookup may not have been made before it is read, otherwise None.
+    """Report E630 or W638 if a lookup may not have been made before it is read.
 
     A guarded read in a text that several steps share is fine if one of them has made the lookup.
     """
@@ -256,7 +241,6 @@ def _check_lookup_read(read: _StepRead, presence: Presence, answered: Set[Place]
 
 
 def _check_text_read(read: _StepRead, presence: Presence) -> FlowIssue | None:
-    """The issue (W639) if a text may be empty where it is spoken or dialled, otherwise None."""
     name = read.name
     if name in presence.own[read.step] or not presence.may_lack(read.step, name):
         return None

@@ -9,7 +9,6 @@ from typing import Final
 from ncco_server.flow.checks.actions import check_actions
 from ncco_server.flow.checks.conditions import check_conditions
 from ncco_server.flow.checks.facts import Facts, facts_of
-from ncco_server.flow.checks.secrets import SensitiveReads
 from ncco_server.flow.checks.unset import check_never_set, check_unset
 from ncco_server.flow.grammar.locales import Locale
 from ncco_server.flow.grammar.targets import RETURNED
@@ -25,14 +24,13 @@ _USES: Final = (
     ("results", "no step gives the result", "write `result: {name}` in a step, or delete it"),
     ("calendars", "nothing uses the opening hours", "test `hours.{name}.open` in a `branch`, or delete it"),
 )
-"""For each section, the message of W635 for an unused part of it, and the fix."""
+"""For each section, the message of W635 and the fix."""
 _USED_IN_PYTHON: Final = {
     "lookups": "delete it: a handler calls functions, with `await call.run(..)`",
     "hooks": 'write `await call.send("{name}")`, name it under `events`, or delete it',
     "results": 'write `await call.result("{name}")`, or delete it',
     "calendars": 'read `call.hours("{name}").open`, or delete it',
 }
-"""The fix for a part of a handler in Python."""
 
 
 def check_usage(
@@ -45,32 +43,30 @@ def check_usage(
 ) -> Iterator[FlowIssue]:
     """Check the flows without errors. In a flow with errors, a name may seem unused because it is misspelt elsewhere.
 
-    Args:
-        flows: the flows that could be read.
-        shared: the shared parts.
-        unused: the template files that no flow uses.
-        found: the issues found so far.
-        is_whole: whether these are all flows of the project. Only then can a shared part, a template or a locale be
-            reported as unused.
+    `unused` are the template files that no flow uses. Only if the flows are the whole project can a shared part, a
+    template or a locale be reported as unused.
     """
     meant = frozenset[str]().union(*(issue.names for issue in found))
     each = facts_of(flows, meant)
     by_name = {facts.flow.name: facts for facts in reversed(each)}
-    secrets = SensitiveReads(each)
     for facts in each:
         yield from _declared(facts)
         yield from check_unset(facts, by_name)
         yield from check_never_set(facts)
-        yield from secrets.check(facts)
         yield from check_conditions(facts)
         yield from check_actions(facts)
+    if secret := [facts for facts in each if facts.has_sensitive_values]:
+        from ncco_server.flow.checks.secrets import SensitiveReads  # noqa: PLC0415 - most projects have none
+
+        reads = SensitiveReads(each)
+        for facts in secret:
+            yield from reads.check(facts)
     if is_whole and each and len(each) == len(flows):
         yield from _shared(shared, each)
         yield from _templates(name for name in unused if name not in meant)
 
 
 def _declared(facts: Facts) -> Iterator[FlowIssue]:
-    """Report the parts that one flow declares but does not use, and `outbound` without a decision about `unless`."""
     if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
         is_in_python = facts.flow.handler is not None
         cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
@@ -114,7 +110,6 @@ def _outcome(facts: Facts) -> str:
 
 
 def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterator[FlowIssue]:
-    """Report W635 for each part of a file that none of `users` uses. A lookup read but never asked gets E630."""
     users = tuple(users)
     for section, message, cure in _USES:
         for name, part in getattr(parts, section).items():
@@ -126,7 +121,6 @@ def _sections(parts: Sections, users: Iterable[Facts], file: str = "") -> Iterat
 
 
 def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
-    """Report W635 for shared parts that no flow of the project uses, and W637 for locales that no call ever uses."""
     flows = tuple(flows)
     yield from _sections(shared, flows)
     values = [value for facts in flows for value in facts.assigned.get("locale", ())]
@@ -136,7 +130,6 @@ def _shared(shared: Sections, flows: Iterable[Facts]) -> Iterator[FlowIssue]:
 
 
 def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIssue]:
-    """Report W637 at the first locale that no call can use."""
     never = [locale for locale in locales[1:] if locale.name not in chosen]
     if never:
         message = f"no call ever uses the locale {', '.join(locale.name for locale in never)}: nothing sets it"
@@ -145,7 +138,7 @@ def _locales(locales: Sequence[Locale], chosen: Set[object]) -> Iterator[FlowIss
 
 
 def _templates(unused: Iterable[str]) -> Iterator[FlowIssue]:
-    """Report W636 for each unused file of templates/. READMEs, licenses and Markdown files are not templates."""
+    """READMEs, licenses and Markdown files are not templates."""
     for name in unused:
         path = PurePosixPath(name)
         if path.suffix.lower() != ".md" and path.stem.upper() not in {"README", "LICENSE"}:

@@ -1,7 +1,6 @@
 """Answers an editor or a language server about flow files: completions, hover texts, definitions.
 
-Lines and columns count from 1, in characters. `texts` are the files of a project (path → text), including the file
-being edited. None of these functions raises an exception, whatever the texts are.
+Lines and columns count from 1, in characters. `texts` are all files of a project. No function raises an exception.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from ncco_server.ncco.languages import LANGUAGE_NAMES, RECOGNISED, VOICES
 from ncco_server.value_types import JsonSchema
 
 MOST_SHOWN: Final = 80
-"""Maximum number of characters of a prompt in a hover text."""
+"""Characters of a prompt in a hover text."""
 
 _NOUNS: Final[Mapping[str, str]] = {
     "flows": "flow",
@@ -63,7 +62,6 @@ class Completion(NamedTuple):
 
     Attributes:
         kind: `key`, `value`, `name`, `field`, `filter`, or the noun of a definition: `step`, `lookup`, ...
-        detail: its type and description, on one line.
         insert: the text that replaces the text from `Completions.column` to the cursor.
     """
 
@@ -74,17 +72,14 @@ class Completion(NamedTuple):
 
 
 class Completions(NamedTuple):
-    """The possible completions at the cursor; each replaces the text from `column` on the cursor's line."""
+    """The possible completions at the cursor; each replaces the text from `column` on."""
 
     column: int
     options: tuple[Completion, ...]
 
 
 def completions(texts: Mapping[str, str], file: str, line: int, column: int, env: Iterable[str] = ()) -> Completions:
-    """Everything that can be written at a place; the editor picks the entries that match the word there.
-
-    `env` contains the names of the settings that flows can read.
-    """
+    """All that can be written at a place; the editor picks what matches. `env` has the settings that flows can read."""
     text = texts.get(file, "")
     project = _Project(texts, file, line, env)
     if file.startswith("templates/"):
@@ -102,7 +97,7 @@ def completions(texts: Mapping[str, str], file: str, line: int, column: int, env
 
 
 def _as_json(option: Completion, word: Text) -> Completion:
-    """The completion as JSON, with quotes around keys and texts; without them if the cursor is inside quotes."""
+    """Quotes are left out if the cursor is inside quotes."""
     text = option.insert.removesuffix(": ")
     if word.quoted or text in ("true", "false") or text.lstrip("-").isdigit():
         return option._replace(insert=text)
@@ -110,7 +105,7 @@ def _as_json(option: Completion, word: Text) -> Completion:
 
 
 class _Project:
-    """A project with a line being edited: the project's names, and the names that values in the edited file can use."""
+    """A project with a line being edited, and the names that values in the edited file can use."""
 
     def __init__(self, texts: Mapping[str, str], file: str, line: int, env: Iterable[str] = ()) -> None:
         self.texts = {**texts, file: _readable(file, texts.get(file, ""), line)}
@@ -120,14 +115,14 @@ class _Project:
 
     @property
     def scope(self) -> ScopeTypes:
-        """The names that values in the file can use; in a template, the names of all flows that use the template."""
+        """In a template, the names of all flows that use the template."""
         shared = tuple((path, self.texts[path]) for path, names in sorted(self.names.files.items()) if not names.flow)
         users = self.names.users_of("templates", self.file.removeprefix("templates/")) or [self.file]
         scopes = [_scope(user, self.texts[user], shared) for user in users]
         return ScopeTypes({name: shape for scope in scopes for name, shape in scope.shapes.items()}, env=self.env)
 
     def lines_of(self, step: str | int) -> tuple[str, ...]:
-        """The lines that the `on` of a step can have; () for a step that cannot be read."""
+        """Return () for a step that cannot be read."""
         found = self.names.definitions("steps", self.file).get(str(step))
         if found is None or not isinstance(found.node, Map) or not found.node.entries:
             return ()
@@ -148,7 +143,6 @@ class _Project:
 
 
 def _at_cursor(cursor: Cursor, column: int, project: _Project) -> tuple[int, list[Completion]]:
-    """The column where the text to replace starts, and the possible completions."""
     word = cursor.word
     start = column - len(cursor.before.rpartition("\n")[2])
     if word.is_key:
@@ -177,7 +171,7 @@ def _keys(word: WrittenWord, cursor: Cursor, project: _Project) -> Iterator[Comp
 
 
 def _likely(word: WrittenWord, written: Collection[str]) -> Callable[[str], int]:
-    """The sort key that puts the most useful keys first; the other keys stay in the order of the reference."""
+    """The most useful keys come first; the other keys stay in the order of the reference."""
     first: Sequence[str] = ()
     if word.path[:1] == ("steps",) and len(word.path) == len(("steps", "name", "key")):
         exit_ = next((kind for kind in EXITS if kind.word in written), None)
@@ -248,7 +242,7 @@ def _before(text: str, line: int, column: int) -> str:
 
 
 def _open_expression(before: str) -> str | None:
-    """The text after braces that are not closed yet; None outside braces."""
+    """None outside braces."""
     starts = [found.end() for found in _BRACES.finditer(before)]
     inside = before[starts[-1] :] if starts else "}}"
     return None if "}}" in inside or "%}" in inside else inside.removeprefix("-")
@@ -258,7 +252,7 @@ def _open_expression(before: str) -> str | None:
 
 
 def signature(name: str) -> str:
-    """The types of a filter, and how it is written: `text or number → text, written | digits(2)`."""
+    """Such as `text or number → text, written | digits(2)`."""
     known: Filter = FILTERS[name]
     takes = " or ".join(known.takes) or "anything"
     return f"{takes} → {known.gives.described if known.gives else 'the same'}, written {known.usage}"
@@ -340,7 +334,7 @@ def _written(node: Node | None) -> str:
 
 
 def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | None:
-    """A description of the word at a place; None if there is nothing to say."""
+    """None if there is nothing to say."""
     text = texts.get(file, "")
     project = _Project(texts, file, line)
     node, _ = read_yaml(file, project.texts[file])
@@ -358,7 +352,7 @@ def hover(texts: Mapping[str, str], file: str, line: int, column: int) -> str | 
 
 
 def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> str | None:
-    """The type of the name at a place, or the signature of the filter there; None if there is neither."""
+    """The type of the name, or the signature of the filter; None if there is neither."""
     lines = LINE_BREAK.split(text)
     for found in _PATH.finditer(lines[line - 1]) if line <= len(lines) else ():
         if found.start(2) < column <= found.end(2) + 1:
@@ -371,7 +365,7 @@ def _about_expression(text: str, line: int, column: int, scope: ScopeTypes) -> s
 
 
 def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> Place | None:
-    """Where the name at this position is defined; None if there is no name."""
+    """None if there is no name."""
     defined = _Project(texts, file, line).names.definition_at(file, line, column)
     return defined.place if defined else None
 
@@ -380,7 +374,7 @@ def definition(texts: Mapping[str, str], file: str, line: int, column: int) -> P
 
 
 def _readable(file: str, text: str, line: int) -> str:
-    """The text, without the cursor's line or the step around it if this is needed to read the text as YAML."""
+    """Leave out the cursor's line or the step around it if this is needed to read the text as YAML."""
     if file.startswith("templates/"):
         return text
     lines = LINE_BREAK.split(text)
@@ -392,7 +386,7 @@ def _readable(file: str, text: str, line: int) -> str:
 
 
 def _without_block(lines: list[str], at: int) -> list[str]:
-    """The lines, where the step, lookup, ... that contains the line `at` (from 0) is reduced to its name."""
+    """Reduce the step, lookup, ... that contains the line `at` (from 0) to its name."""
     heads = [(number, found) for number, each in enumerate(lines) if (found := _CHILD.match(each))]
     inner = min((len(found[1]) for _, found in heads), default=0)
     numbers = [number for number, found in heads if len(found[1]) == inner]

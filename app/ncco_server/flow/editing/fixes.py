@@ -27,16 +27,13 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_](?:[\w .+/-]*[\w.+/-])?")
 _WORD: Final = re.compile(r"[\w-]+")
 
 MOST_TRIED: Final = 20
-"""Maximum number of fixes to try for one list of issues; the rest are offered when these issues are gone."""
+"""The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Maximum number of characters to check again while trying these fixes, which takes some seconds."""
+"""Checking so many characters takes some seconds."""
 
 
 class Edit(NamedTuple):
-    """A range of characters in a file, and the text that replaces it.
-
-    Lines and columns count from 1, in characters; the end is exclusive.
-    """
+    """A range of characters in a file (from 1, the end is exclusive), and the text that replaces it."""
 
     file: str
     line: int
@@ -61,10 +58,9 @@ Checked: TypeAlias = Callable[[Mapping[str, str]], Iterable[FlowIssue]]
 def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Checked) -> dict[FlowIssue, QuickFix]:
     """The fix of each fixable issue, if applying the fix removes the issue and causes no new one.
 
-    New issues of a later phase are accepted, since that phase did not run before. They are not accepted in changed
-    lines, or in lines with a word that was added or removed: there, the fix may be their cause. A fix is tried on the
-    files that it may affect: the issue's file, the flows that this file names or that name it, shared files and
-    templates.
+    New issues of a later phase are accepted, since that phase did not run before, but not in changed lines, or in lines
+    with a word that was added or removed: there, the fix may be their cause. A fix is tried on the files that it may
+    affect: the issue's file, the flows that this file names or that name it, shared files and templates.
     """
 
     @cache
@@ -98,7 +94,7 @@ def tried_fixes(issues: Iterable[FlowIssue], texts: Mapping[str, str], check: Ch
 
 
 _Kind: TypeAlias = tuple[str, str, str]
-"""The file, code and message of an issue. Its place is left out, since the fix may move it."""
+"""The place is left out, since the fix may move it."""
 
 
 def _kind_of(issue: FlowIssue) -> _Kind:
@@ -106,7 +102,7 @@ def _kind_of(issue: FlowIssue) -> _Kind:
 
 
 def _phase_of(issue: FlowIssue) -> int:
-    """The number of the phase that finds an issue; scenario issues come after all phases of flows."""
+    """Scenario issues come after all phases of flows."""
     return PHASES.index(RULES[issue.code].found_in) if issue.code in RULES else len(PHASES)
 
 
@@ -140,7 +136,7 @@ def _is_template(path: str) -> bool:
 
 
 def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
-    """The fix of an issue found in these texts (path → text), not yet tried; None if the issue does not have one."""
+    """The fix of an issue, not yet tried; None if it does not have one."""
     fix = issue.fix
     file = issue.place.file
     if fix is None or file not in texts:
@@ -155,7 +151,6 @@ def quick_fix(issue: FlowIssue, texts: Mapping[str, str]) -> QuickFix | None:
 
 
 def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str]:
-    """Apply edits, which must not overlap, to these texts."""
     changed = dict(texts)
     for edit in sorted(edits, reverse=True):
         source = SourceFile(edit.file, changed[edit.file])
@@ -165,14 +160,13 @@ def with_edits(texts: Mapping[str, str], edits: Iterable[Edit]) -> dict[str, str
 
 
 def _span(source: SourceFile, edit: Edit) -> tuple[int, int]:
-    """The offsets where an edit starts and ends in the text of its file."""
     start, end = source.starts[edit.line - 1], source.starts[edit.end_line - 1]
     return start + edit.column - 1, end + edit.end_column - 1
 
 
 @lru_cache(maxsize=4)
 def _read(file: str, text: str) -> tuple[SourceFile, yaml.Node | None]:
-    """Read a file; the root node is None if it is not YAML. Cached, since a file's fixes are requested together."""
+    """The root node is None if it is not YAML. Cached, since a file's fixes are requested together."""
     source = SourceFile(file, text)
     source.replace_invalid_characters()
     try:
@@ -195,7 +189,6 @@ class _Spot(NamedTuple):
 
 
 def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
-    """The members around an offset, the outermost first."""
     found: list[_Spot] = []
     while isinstance(root, yaml.CollectionNode):
         before = [each for each in enumerate(members_of(text, root)) if each[1].start <= offset]
@@ -207,7 +200,7 @@ def _around(text: str, root: yaml.Node | None, offset: int) -> list[_Spot]:
 
 
 def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, length: int) -> Splice | None:
-    """The change of the text that a fix makes; None if the fix is not possible."""
+    """None if the fix is not possible."""
     written = source.text[start : start + length]
     text = source.parsed
     match fix.kind:
@@ -232,7 +225,7 @@ def _change(fix: Fix, source: SourceFile, around: list[_Spot], start: int, lengt
 
 
 def _quote_around(around: list[_Spot], offset: int) -> str:
-    """The quotes of the text around an offset; "" if the text is not in quotes."""
+    """Return "" if the text is not in quotes."""
     value = around[-1].member.value if around else None
     if not isinstance(value, yaml.ScalarNode) or not value.start_mark.index < offset < value.end_mark.index:
         return ""
@@ -244,7 +237,7 @@ def _escaped(text: str, quote: str) -> str:
 
 
 def _respelt(written: str, text: str) -> str:
-    """Write a text with the quotes of the text that it replaces, or with double quotes if it needs quotes."""
+    """Keep the quotes of the text that it replaces, or add double quotes if needed."""
     if written.startswith("'"):
         return "'" + text.replace("'", "''") + "'"
     return text if not written.startswith('"') and _PLAIN.fullmatch(text) else json.dumps(text, ensure_ascii=False)
@@ -255,7 +248,7 @@ def _keys(text: str, node: yaml.CollectionNode) -> frozenset[str]:
 
 
 def _deleted(text: str, around: list[_Spot]) -> Splice | None:
-    """The change that removes the innermost member, or the section around it if that has no other member."""
+    """Remove the innermost member, or the section around it if that has no other member."""
     collection, number, member = around[-1]
     if len(collection.value) > 1:
         return removal(text, collection, number)
@@ -274,7 +267,7 @@ def _target(around: list[_Spot], start: int, text: str) -> yaml.CollectionNode |
 
 
 def _added(text: str, to: yaml.CollectionNode | None, entry: str) -> Splice | None:
-    """The change that adds an entry to a map, or an item to a list; None if the map already has the key."""
+    """None if the map already has the key."""
     if to is None or entry.partition(":")[0] in _keys(text, to):
         return None
     return addition(text, to, entry.removeprefix("- "))

@@ -19,7 +19,6 @@ NameKind: TypeAlias = Literal[
     "flows", "steps", "variables", "lookups", "hooks", "results", "hours", "locales", "outcomes", "templates"
 ]
 NAME_KINDS: Final[tuple[NameKind, ...]] = get_args(NameKind)
-"""The kinds of names, as they are called by `offered` in the schema."""
 
 _SECTIONS: Final[Mapping[str, NameKind]] = {
     "steps": "steps",
@@ -33,23 +32,14 @@ _SECTIONS: Final[Mapping[str, NameKind]] = {
 }
 _TEMPLATES: Final = "templates/"
 _OF_A_FLOW: Final = frozenset({"steps", "variables", "outcomes"})
-"""The kinds that other flows cannot refer to."""
 _IN_BRACES: Final = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.DOTALL)
 _IDENTIFIER: Final = re.compile(r"\"[^\"]*\"|'[^']*'|[|.]\s*\w+|(?<!\w)(hours\.)?([A-Za-z_]\w*)")
-"""Matches a text, a filter, a field, or a name."""
 _TOP: Final = re.compile(r"([A-Za-z_]\w*)[ \t]*:[ \t]*[\"']?([\w-]*)")
 _BELOW: Final = re.compile(r"([ ]+)[\"']?([\w-]+)[\"']?[ \t]*:")
 
 
 class Name(NamedTuple):
-    """One occurrence of a name.
-
-    Attributes:
-        kind: the kind of definition that it names.
-        place: the place of the name alone, without quotes.
-        is_definition: whether the name is defined here, rather than used.
-        node: the definition; None for a use.
-    """
+    """One occurrence of a name. `node` is the definition; None for a use."""
 
     kind: NameKind
     name: str
@@ -59,11 +49,9 @@ class Name(NamedTuple):
 
 
 class FileNames(NamedTuple):
-    """The names of one file.
+    """The names of one file; `flow` is "" for a shared file and for a template.
 
-    Attributes:
-        flow: the name of the flow; "" for a shared file and for a template.
-        problem: the reason why the file could not be read; None if it could. An unreadable file may have more names.
+    `problem` says why the file could not be read. An unreadable file may have more names.
     """
 
     path: str
@@ -83,7 +71,7 @@ class ProjectNames:
         self._definitions: dict[tuple[NameKind, str], dict[str, Name]] = {}
 
     def definitions(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """The definitions that a file can refer to, by name. Its own definitions win over those of shared files."""
+        """Its own definitions win over those of shared files."""
         found: dict[str, Name] = {}
         if kind == "templates":
             for path in self.templates:
@@ -110,12 +98,11 @@ class ProjectNames:
         return {kind: sorted(self.all_of(kind)) for kind in NAME_KINDS}
 
     def users_of(self, kind: NameKind, name: str) -> list[str]:
-        """The paths of the files that use a name, sorted."""
         used = (each.path for each in self.files.values() if any(known[:2] == (kind, name) for known in each.names))
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
-        """The definition of the name at a place; None if there is no name."""
+        """None if there is no name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)
@@ -138,13 +125,12 @@ class ProjectNames:
         return known.names if known else ()
 
     def _readers_of(self, file: str) -> list[str]:
-        """The flow files whose names a file can use: itself; for a template, the files that use it, or else all."""
+        """The file itself; for a template, the files that use it, or else all."""
         if file not in self.templates:
             return [file]
         return self.users_of("templates", file.removeprefix(_TEMPLATES)) or list(self.files)
 
     def defined_for(self, kind: NameKind, file: str) -> dict[str, Name]:
-        """Like `definitions`, but cached."""
         known = self._definitions.get((kind, file))
         if known is None:
             known = self._definitions[kind, file] = self.definitions(kind, file)
@@ -153,7 +139,7 @@ class ProjectNames:
 
 @lru_cache(maxsize=1024)
 def names_in_file(path: str, text: str) -> FileNames:
-    """The names in a flow file; if it is not YAML, only the definitions that can be found by their indentation."""
+    """If the file is not YAML, only the definitions that can be found by their indentation."""
     node, issues = read_yaml(path, text)
     if not isinstance(node, Map):
         return _scanned(path, text)._replace(problem=issues[0] if node is None and issues else None)
@@ -163,7 +149,7 @@ def names_in_file(path: str, text: str) -> FileNames:
 
 @lru_cache(maxsize=1024)
 def names_in_template(path: str, text: str) -> FileNames:
-    """The names that a template uses. Which flows use the template is unknown here."""
+    """Which flows use the template is unknown here."""
     source = SourceFile(path, text)
     uses: list[Name] = []
     for start, expression in _in_braces(source.text):
@@ -217,7 +203,7 @@ def _in_braces(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _scanned(path: str, text: str) -> FileNames:
-    """The definitions in a file that is not YAML: keys with the same indentation below a section."""
+    """Find definitions in a file that is not YAML: keys with the same indentation below a section."""
     names: list[Name] = []
     flow = ""
     kind = None

@@ -1,6 +1,6 @@
 """Renames a step, a lookup, a hook or a flow in all files of a project.
 
-Lines and columns count from 1, in characters. `texts` are the files of a project (path → text).
+Lines and columns count from 1, in characters.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from ncco_server.flow.nodes import Place
 from ncco_server.flow.source.source_file import SourceFile
 
 NOUNS: Final[Mapping[NameKind, str]] = {"steps": "step", "lookups": "lookup", "hooks": "hook", "flows": "flow"}
-"""The kinds of names that can be renamed, with the noun for each in messages."""
+"""The kinds of names that can be renamed."""
 _NAME: Final = re.compile(r"[\w.-]+")
-"""Matches names that do not need quotes in YAML. A check of the renamed project shows if the kind allows the name."""
+"""Names that need no quotes in YAML. A check of the renamed project shows if the kind allows the name."""
 
 
 class CannotRename(AppError):
-    """Raised if a name cannot be changed. The message says why, and what to do."""
+    """The message says why, and what to do."""
 
 
 def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Name, Name]:
-    """The name at a place, and its definition. Raises CannotRename."""
     definition = names.definition_at(file, line, column)
     if definition is None:
         raise CannotRename("there is no name here that the project defines: put the cursor on a step or a lookup")
@@ -41,10 +40,7 @@ def name_at(names: ProjectNames, file: str, line: int, column: int) -> tuple[Nam
 
 
 def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, ...]:
-    """The edits that rename a definition, sorted by place. Raises CannotRename.
-
-    Renaming is refused if a file cannot be read, or if the project would have different issues afterwards.
-    """
+    """Raises CannotRename if a file cannot be read, or if the project would have different issues afterwards."""
     if not _NAME.fullmatch(new):
         raise CannotRename(f'"{new}" cannot be a name: use letters, digits and _')
     if new == definition.name:
@@ -64,7 +60,7 @@ def rename(texts: Mapping[str, str], definition: Name, new: str) -> tuple[Edit, 
 
 
 def edits_of(found: Iterable[Name], texts: Mapping[str, str], new: str) -> tuple[Edit, ...]:
-    """The edits that replace these occurrences with a new name. Raises CannotRename."""
+    """Raises CannotRename."""
     return tuple(_edit(name, texts[name.place.file], new) for name in found)
 
 
@@ -100,9 +96,8 @@ def _concerned_by(
 ) -> set[str]:
     """The files to check in order to find out whether the edits are right, and the files that those depend on.
 
-    A file keeps its meaning if every occurrence of the old name in it is replaced and the new name did not occur in it
-    before. So the only files to check are the file with the definition, and files in which either name occurs outside
-    the edits.
+    A file keeps its meaning if every occurrence of the old name is replaced and the new name did not occur before. So
+    only the file with the definition is checked, and files in which either name occurs outside the edits.
     """
     is_said = re.compile(rf"(?<!\w)(?:{re.escape(definition.name)}|{re.escape(new)})(?!\w)")
     counts = Counter(edit.file for edit in edits)
@@ -135,7 +130,7 @@ def _refuse_change(texts: Mapping[str, str], edits: tuple[Edit, ...], defined: P
 
 
 def _issues(texts: Mapping[str, str]) -> dict[tuple[str, int, str, int], FlowIssue]:
-    """The issues of a project by file, line, code, and index among the issues that share these."""
+    """By file, line, code, and index among the issues that share these."""
     found: dict[tuple[str, int, str, int], FlowIssue] = {}
     counts = Counter[tuple[str, int, str]]()
     for issue in load(texts, extent="project").issues:

@@ -1,7 +1,4 @@
-"""Columns in UTF-16 code units, as in JavaScript and the Language Server Protocol.
-
-`ncco_server.flow` and `ncco_server.ncco` count characters; code that answers an editor converts between the two.
-"""
+"""Converts columns between characters, as `ncco_server` counts, and UTF-16 code units, as in JavaScript and LSP."""
 
 from __future__ import annotations
 
@@ -18,11 +15,10 @@ class Utf16Columns:
         self._lines: dict[str, list[str]] = {}
 
     def __call__(self, file: str, line: int, column: int) -> int:
-        """Convert a column in characters to UTF-16 code units."""
         return utf16_column(self.line(file, line), column)
 
     def line(self, file: str, line: int) -> str:
-        """The text of the line with this number, from 1; "" after the last line."""
+        """Lines count from 1; "" after the last line."""
         known = self._lines.get(file)
         if known is None:
             known = self._lines[file] = LINE_BREAK.split(self._texts.get(file, ""))
@@ -30,22 +26,19 @@ class Utf16Columns:
 
 
 def utf16_column(line: str, column: int) -> int:
-    """Convert a column in characters to UTF-16 code units; both count from 1."""
     return column + utf16_units(line[: column - 1]) - len(line[: column - 1])
 
 
 def character_column(line: str, column: int) -> int:
-    """Convert a column in UTF-16 code units to characters; both count from 1."""
     data = line.encode("utf-16-le", "surrogatepass")[: 2 * (column - 1)]
     return len(data.decode("utf-16-le", "ignore")) + 1
 
 
 def utf16_position(text: str, offset: int) -> tuple[int, int]:
-    """The line and the column of the character at an offset. Both count from 1; the column is in UTF-16 code units."""
+    """Line and column count from 1; the column is in UTF-16 code units."""
     lines = LINE_BREAK.split(text[:offset])
     return len(lines), utf16_units(lines[-1]) + 1
 
 
 def utf16_units(text: str) -> int:
-    """The length of a text in UTF-16 code units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2

@@ -16,14 +16,11 @@ from ncco_server.ncco.json_text import open_closers
 from ncco_server.value_types import JsonSchema
 
 MARK: Final = "\ue001"
-"""A private-use character that marks the cursor, and is ordinary text to a YAML parser.
-
-Texts that contain it do not rule out any part of the schema.
-"""
+"""Marks the cursor; ordinary text to a YAML parser. Texts that contain it do not rule out any part of the schema."""
 
 _FLOW_FILE: Final[JsonSchema] = {"if": has("shared"), "then": ref("shared_file"), "else": ref("flow_file")}
 _FILE: Final[JsonSchema] = {"if": {"type": "array"}, "then": {"$ref": "#/$defs/ncco"}, "else": _FLOW_FILE}
-"""The schema of a whole file; a file that is a list is an NCCO."""
+"""A file that is a list is an NCCO."""
 
 
 @cache
@@ -39,9 +36,7 @@ class WrittenWord(NamedTuple):
     """A key or a value of a flow file.
 
     Attributes:
-        text: the key or value as written.
         path: the keys and the indexes of list items that lead to it, from the top of the file.
-        is_key: whether it is a key of a map.
         map: the map that it is a key of, or a value in; None for an item of a list.
         schemas: every schema that it may match; for a key, the schemas that its map may match.
     """
@@ -59,7 +54,6 @@ class WrittenWord(NamedTuple):
 
 
 def words_of(file: Node) -> Iterator[WrittenWord]:
-    """The keys and values of a file, in the order in which they are written."""
     return _words(file, (), None, (_FILE,))
 
 
@@ -80,7 +74,7 @@ def _words(
 
 
 def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSchema]:
-    """The schemas for the value of a key; schemas for an author's own names only if the key is not a keyword."""
+    """Schemas for an author's own names are used only if the key is not a keyword."""
     words = [schema["properties"][key] for schema in schemas if key in schema.get("properties", {})]
     yield from words
     for schema in () if words else schemas:
@@ -116,12 +110,11 @@ _SHAPES: Final = {"object": Map, "array": Seq}
 
 
 def _is_empty(node: Node) -> bool:
-    """Whether a node is a map that contains only the cursor."""
     return isinstance(node, Map) and len(node.entries) == 1 and MARK in node.entries[0].key.value
 
 
 def _holds(condition: JsonSchema, node: Node) -> bool | None:
-    """Whether a condition of the schema holds; None at the cursor, where anything may still be written."""
+    """None at the cursor, where anything may still be written."""
     if _is_empty(node) or (isinstance(node, Text) and MARK in node.value):
         return None
     if "anyOf" in condition:
@@ -153,7 +146,7 @@ _QUOTED: Final = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:''|[^'])*'")
 
 
 class Cursor(NamedTuple):
-    """A key or value that contains the cursor, with its text before the cursor and its text after the cursor."""
+    """A key or value that contains the cursor, with its text before and after the cursor."""
 
     word: WrittenWord
     before: str
@@ -163,8 +156,8 @@ class Cursor(NamedTuple):
 def cursors(text: str, line: int, column: int) -> tuple[Cursor, ...]:
     """What can be written at a place: a key, a value, or both. Lines and columns count from 1, in characters.
 
-    The text is read with a mark at the cursor. If that is not YAML, only the cursor's line is read, below the keys that
-    it belongs to by its indentation.
+    If the text with a mark at the cursor is not YAML, only the cursor's line is read, below the keys that it belongs to
+    by its indentation.
     """
     lines = LINE_BREAK.split(text)
     if line > len(lines):
@@ -186,7 +179,7 @@ def _marked(text: str) -> Iterator[Cursor]:
 
 
 def _with_mark(line: str, column: int) -> Iterator[str]:
-    """Yield the line with the mark at the cursor; if it contains only a word, first with that word as a key."""
+    """If the line contains only a word, yield it first with that word as a key."""
     before, after = line[:column], line[column:]
     if _KEY_START.fullmatch(before) and not after.strip():
         yield f"{before}{MARK}: x"
@@ -199,7 +192,7 @@ def _whole(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """The text reduced to the cursor's line, the keys above that it belongs to, and the keys next to it."""
+    """Keep the cursor's line, the keys above that it belongs to, and the keys next to it."""
     line = lines[at][:column]
     opening = cast("re.Match[str]", _OPENING.match(line))  # always matches: each part is optional
     level = opening.end(2)
@@ -220,7 +213,7 @@ def _reduced(lines: list[str], at: int, column: int) -> Iterator[str]:
 
 
 def _cut(lines: list[str], at: int, column: int) -> Iterator[str]:
-    """Yield the text up to the cursor, with all brackets closed: for JSON, where indentation does not matter."""
+    """Close all brackets at the cursor: for JSON, where indentation does not matter."""
     written = "\n".join([*lines[:at], lines[at][:column] + MARK])
     if written.lstrip().startswith(("[", "{")):
         yield written + _closers(written)

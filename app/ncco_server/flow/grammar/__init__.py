@@ -1,1 +1,1 @@
-"""The parts of actions, opening hours and steps: the words of maps, values, locales, variables and targets."""
+"""The words of maps, values, locales, variables and targets."""

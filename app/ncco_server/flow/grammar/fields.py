@@ -47,7 +47,7 @@ _JSON_WORDS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class OrTemplate:
-    """A value of one `Kind`, or text with braces that compute it."""
+    """A value of one `Kind`, or text with braces."""
 
     kind: Kind
 
@@ -88,19 +88,17 @@ class SpeechField:
 
 
 def speech_escape(text: str) -> Escape:
-    """How data is escaped in spoken text: as XML after `<speak`, otherwise as plain words."""
     return "ssml" if _SSML.match(text) else "talk"
 
 
 @dataclass(frozen=True, slots=True)
 class ListField:
-    """A list. A single value counts as a list of one. A template may compute a whole list of texts."""
+    """A list. A single value counts as a list of one, and a template may compute a list of texts."""
 
     item: Form
 
     @property
     def is_plain(self) -> bool:
-        """Whether the items are texts that are not escaped."""
         return isinstance(self.item, OrTemplate) and self.item.kind.name == "text" and self.item.kind.escape == "text"
 
     def read(self, node: Node, what: str, reader: Resolver) -> Value | None:
@@ -132,13 +130,7 @@ class SingleField:
 
 @dataclass(frozen=True, slots=True)
 class MapField:
-    """A map of known fields.
-
-    Attributes:
-        fields: by name.
-        hints: fixes for common wrong words, in lower case.
-        options: what the NCCO reference says about each.
-    """
+    """A map of known fields; `hints` are fixes for common wrong words, in lower case."""
 
     fields: Mapping[str, Form]
     hints: Mapping[str, str] = field(default_factory=dict)
@@ -149,7 +141,7 @@ class MapField:
         return None if found is None else Object(self.read_fields(found, reader, what), found.place)
 
     def read_fields(self, node: Map, reader: Reader, what: str) -> dict[str, Value]:
-        """The values by field name. Invalid ones are reported and left out."""
+        """Invalid values are reported and left out."""
         known = read_fields(node, self.fields, what, reader, hints=self.hints).values
         values = {name: self.fields[name].read(inner, f"`{name}` of {what}", reader) for name, inner in known.items()}
         return {name: value for name, value in values.items() if value is not None}
@@ -158,7 +150,6 @@ class MapField:
         return mapped(self.schemas())
 
     def schemas(self) -> dict[str, JsonSchema]:
-        """The JSON Schema of each field, with its default and description."""
         found = {name: inner.json_schema() for name, inner in self.fields.items()}
         for name, option in self.options.items():
             default = {} if option.default is None else {"default": option.default}
@@ -168,10 +159,9 @@ class MapField:
 
 @dataclass(frozen=True, slots=True)
 class JsonField:
-    """Anything that JSON can express: the `payload` of a notify, the `headers` of an endpoint.
+    """Anything that JSON can express, e.g. the `payload` of a notify.
 
-    Numbers, `true` and `false` without quotes mean the same as in JSON; everything in quotes is text. A computed value
-    has the type `computed`.
+    Numbers, `true` and `false` without quotes mean the same as in JSON; everything in quotes is text.
     """
 
     escape: Escape
@@ -212,7 +202,7 @@ def _json_literal(text: str) -> bool | int | float | None:
 
 
 def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | None:
-    """The list that a text computes; E331 if it contains secrets, because everything that is played is stored."""
+    """E331 if the list contains secrets, because everything that is played is stored."""
     value = reader.value(node, type_, "kept", what)
     for name in sorted(value.used_names & reader.scope.secrets) if value is not None else ():
         message = f"{name} would be sent and stored unmasked; it is {reader.scope.unspoken[name]}"
@@ -221,7 +211,7 @@ def read_list(node: Node, type_: Kind, reader: Resolver, what: str) -> Value | N
 
 
 def entries_in(node: Node | None, reader: Resolver) -> Kind | None:
-    """The type of the entries of the list that a text computes; None if it computes no list. Reports nothing."""
+    """None if the text does not compute a list. Reports nothing."""
     shape = computed_type(node, reader)
     return shape.entry if shape is not None and shape.family == "list" else None
 
@@ -242,7 +232,7 @@ def computed_type(node: Node | None, reader: Resolver) -> Kind | None:
 
 @dataclass(frozen=True, slots=True)
 class LocalField:
-    """A field that may also be a map with a value for each locale."""
+    """A field that may also be a map by locale."""
 
     inner: Form
 
@@ -266,14 +256,13 @@ class LocalField:
 
 
 def in_each_locale(node: Node, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """The value of a node that is written once for all locales."""
     if not reader.locales or (isinstance(node, Text) and "{" not in node.value):
         return read(reader)
     return in_every_locale(node.place, reader, read)
 
 
 def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], Value | None]) -> Value | None:
-    """The value of the same node in the language of each locale, because filters speak that language."""
+    """The node is read in each locale's language, because filters speak it."""
     locales: Mapping[str, Locale] = reader.locales
     if len({locale.language for locale in locales.values()}) < 2:
         return read(next((in_locale(reader, locale) for locale in locales.values()), reader))
@@ -282,7 +271,6 @@ def in_every_locale(place: Place, reader: Resolver, read: Callable[[Resolver], V
 
 
 def _joined(values: Mapping[str, Value | None], place: Place) -> Value | None:
-    """The values of all locales as one value; None if one of them could not be read."""
     read = {name: value for name, value in values.items() if value is not None}
     return localised(read, place) if len(read) == len(values) else None
 
@@ -296,26 +284,25 @@ _BY_KIND: Mapping[type[Kind], Callable[[Any], Form]] = {
     FreeForm: lambda kind: JsonField("header", texts_only=True) if kind.text_only else JsonField("text"),
     StandardHeaders: lambda kind: MapField({USER_TO_USER: OrTemplate(PlainText(escape="header"))}),
 }
-"""How the options of some kinds are written. An option of any other kind is written as it is, or computed."""
+"""An option of any other kind is written as it is, or computed."""
 
 _BY_NAME: Mapping[tuple[str, str], Form] = {
     ("stream", "streamUrl"): LocalField(ListField(OrTemplate(Url()))),
     ("websocket endpoint", "headers"): JsonField("header"),
 }
-"""Options that are written differently from others of their kind."""
 
 ENDPOINT_TYPES = tuple(ENDPOINT.shapes)
 
 
 @cache
 def action_shape(word: str) -> MapField:
-    """The fields of an action, without `action` itself."""
+    """Without `action` itself."""
     return _record(SHAPES[word])
 
 
 @cache
 def endpoint_shape(kind: str) -> MapField:
-    """The fields of an endpoint, without `type` itself."""
+    """Without `type` itself."""
     return _record(ENDPOINT.shapes[kind])
 
 
@@ -326,7 +313,6 @@ def _record(shape: NccoShape) -> MapField:
 
 
 def _hints(shape: NccoShape) -> dict[str, str]:
-    """Fixes for options of nested maps, and for the names that other platforms give an option."""
     nested = {name: f"write it inside `{holder}`" for name, holder in shape.inside.items()}
     by_word = {spelling: cure for name, cure in nested.items() for spelling in (name.lower(), _snake_case(name))}
     foreign = {word: f"here it is called {name}" for word, name in OPTION_NAMES.get(shape.title, {}).items()}
@@ -338,7 +324,7 @@ def _hints(shape: NccoShape) -> dict[str, str]:
 
 
 def _owners(shape: NccoShape) -> dict[str, str]:
-    """What to write instead of an option of other actions only, which resembles no option of this action."""
+    """What to write instead of an option of other actions that resembles no option of this one."""
     found: dict[str, list[str]] = {}
     for title, other in SHAPES.items():
         for name in other.options:
@@ -348,7 +334,6 @@ def _owners(shape: NccoShape) -> dict[str, str]:
 
 
 def _snake_case(name: str) -> str:
-    """`max_digits` for maxDigits, `content_type` for content-type."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|-", "_", name).lower()
 
 

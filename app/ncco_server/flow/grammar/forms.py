@@ -1,8 +1,4 @@
-"""The forms of the parts of a flow file. A form reads one part, and describes it to editors.
-
-A `Kind` is the form of a value; a `MapForm` (`ncco_server.flow.grammar.map_form`) is the form of a map with known
-words. The fields of actions are in `ncco_server.flow.grammar.fields`.
-"""
+"""The forms of the parts of a flow file: a form reads one part, and describes it to editors."""
 
 from __future__ import annotations
 
@@ -23,12 +19,9 @@ class Form(Protocol):
     """How one part of a flow file is written."""
 
     def read(self, node: Any, what: str, reader: Any) -> Any:
-        """The value of a node. If it has errors, they are reported and None is returned.
+        """Return the value of a node, or None after reporting its errors. `what` is what messages call it.
 
-        Args:
-            node: the part.
-            what: what messages call it.
-            reader: a `Reader`; a `Resolver` for a part that names something.
+        `reader` is a `Reader`, or a `Resolver` for a part that names something.
         """
 
     def json_schema(self) -> JsonSchema:
@@ -37,12 +30,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Notation:
-    """A form whose value is read by a function.
-
-    Attributes:
-        read: takes the node, its name in messages and the reader; returns the value, or None after reporting an error.
-        schema: JSON Schema of the notation.
-    """
+    """A form whose function `read` returns the value, or None after reporting an error."""
 
     read: Callable[[Any, str, Any], Any]
     schema: Mapping[str, Any]
@@ -85,10 +73,9 @@ _MS: Final = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """The form of a duration from `low` to `high`, which is read as milliseconds; E534 for anything else.
+    """The form of a duration, which is read as milliseconds; E534 for anything else.
 
-    Attributes:
-        unit: the most likely unit of a number without a unit.
+    `unit` is the most likely unit of a number without one.
     """
 
     low: str
@@ -110,7 +97,6 @@ class Duration:
         return None
 
     def _fitting(self, text: str) -> int | None:
-        """The milliseconds of a duration within the limits; None for anything else."""
         found = milliseconds(text)
         low, high = milliseconds(self.low) or 0, milliseconds(self.high) or 0
         return found if found is not None and low <= found <= high else None
@@ -120,13 +106,12 @@ class Duration:
 
 
 def milliseconds(text: str) -> int | None:
-    """A duration in milliseconds; None if the text is not a duration."""
+    """None if the text is not a duration."""
     found = _DURATION.fullmatch(text)
     return round(float(found[1]) * _MS[found[2]]) if found else None
 
 
 def _probable_durations(text: str, unit: str) -> tuple[str, ...]:
-    """The durations that the author may have meant if the unit is missing or misspelt."""
     found = _LIKE_A_DURATION.fullmatch(text.strip().lower().replace("milli", "ms"))
     if found is None:
         return ()

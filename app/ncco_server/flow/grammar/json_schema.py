@@ -1,7 +1,7 @@
 """Parts of a JSON Schema (draft-07, which every editor supports for YAML).
 
-The server reads every scalar of a flow file as text. An editor reads YAML, where `1` is a number and `true` a boolean.
-So the schema accepts a number or a boolean instead of text, and quoted text or braces instead of a number or a boolean.
+The server reads every scalar of a flow file as text, but for an editor `1` is a number and `true` a boolean. So the
+schema accepts both forms.
 """
 
 from __future__ import annotations
@@ -22,27 +22,24 @@ def ref(name: str) -> JsonSchema:
 
 
 def offered(kind: str, *more: str) -> JsonSchema:
-    """The schema of a text for which an editor suggests names of the project, and the names in `more`."""
+    """An editor suggests names of the project of this kind, and the names in `more`."""
     return {"offered": kind, "more": list(more)}
 
 
 def about(schema: JsonSchema, description: str) -> JsonSchema:
-    """A schema with a description, which editors show."""
     return {"description": description, **schema} if description else schema
 
 
 def computed(schema: JsonSchema) -> JsonSchema:
-    """The schema of a value that may be computed: what `schema` allows, or text with braces."""
     return {"anyOf": [schema, {"type": "string", "pattern": BRACES}]}
 
 
 def in_yaml(kind: Kind) -> JsonSchema:
-    """The schema of a value that cannot be computed. YAML may read its text as a number or a boolean."""
+    """YAML may read the text of a value that cannot be computed as a number or a boolean."""
     return dict(TEXT) if kind.family == "text" and not kind.words else kind.json_schema()
 
 
 def offer(names: Iterable[str]) -> JsonSchema:
-    """The schema of a text for which editors suggest these names. Other names are allowed: a file may be newer."""
     known = list(names)
     return {"anyOf": [{"enum": known}, TEXT]} if known else TEXT
 
@@ -52,7 +49,6 @@ def one_of(words: Iterable[str]) -> JsonSchema:
 
 
 def listed(item: JsonSchema) -> JsonSchema:
-    """The schema of a list, or of a single value instead of a list with one item."""
     return {"anyOf": [item, {"type": "array", "items": item}]}
 
 
@@ -69,7 +65,7 @@ def named(value: JsonSchema, *, names: Iterable[str] = (), offered: str = "") ->
 
 
 def choose(cases: Iterable[tuple[JsonSchema, JsonSchema]], otherwise: JsonSchema) -> JsonSchema:
-    """A schema that selects another by the first true condition. Unlike `anyOf`, this gives exact error messages."""
+    """Select a schema by the first true condition. Unlike `anyOf`, this gives exact error messages."""
     schema = otherwise
     for condition, then in reversed(list(cases)):
         schema = {"if": condition, "then": then, "else": schema}
@@ -80,7 +76,6 @@ FILE: Final = mapped(
     {"template": about(offered("templates"), "A file in templates/ that is filled in for each call.")},
     required=["template"],
 )
-"""The schema of `{template: greeting.j2}`."""
 
 
 def per_locale(inner: JsonSchema) -> JsonSchema:
@@ -88,5 +83,4 @@ def per_locale(inner: JsonSchema) -> JsonSchema:
 
 
 def has(*words: str) -> JsonSchema:
-    """A condition that is true if the map has these keys."""
     return {"type": "object", "required": list(words)}

@@ -2,10 +2,7 @@
 
 locales:
   en: {language: en-GB, style: 2}           # the first is the default
-  fr: {language: fr-FR, premium: true}
   cy: {language: cy-GB, speech: en-GB}      # speaks Welsh, listens in English
-
-If a text, a stream, a phrase or a prompt differs between locales, write a map with a value for each locale.
 """
 
 from __future__ import annotations
@@ -38,7 +35,6 @@ _DEFAULT_LANGUAGE = "en-US"
 
 
 def _read_code(node: Node, what: str, reader: Reader) -> str | None:
-    """A BCP-47 code; E203 for anything else."""
     text = reader.text(node, what)
     if text is None or BCP47.fullmatch(text.value):
         return text.value if text else None
@@ -82,12 +78,12 @@ class Locale(MapForm):
 
     @property
     def speech_language(self) -> str:
-        """The language of speech recognition: Vonage's default if Vonage cannot recognise this locale's."""
+        """Vonage's default if Vonage cannot recognise this locale's language."""
         return self.speech or (self.language if self.is_recognised else _DEFAULT_LANGUAGE)
 
 
 def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
-    """The map under `locales`. An invalid locale is still declared. A list of languages declares a locale for each."""
+    """An invalid locale is still declared. A list of languages, which is an error, declares a locale for each."""
     entries = reader.entries(node, what, _EXAMPLE)
     if isinstance(node, Map) and not entries:
         reader.report("E204", node.place, "`locales` is empty", "write `locales: {en: {language: en-GB}}`")
@@ -102,7 +98,6 @@ def read_locales(node: Node, what: str, reader: Reader) -> Mapping[str, Locale]:
 
 
 def _assume_locale(name: str, place: Place, language: str) -> Locale:
-    """A replacement for a locale that could not be read, with the language that it was probably meant to have."""
     return Locale(name=name, language=language, written=Fields(f'the locale "{name}"', place, {}, {}))
 
 
@@ -130,22 +125,19 @@ def _read_locale(entry: Entry, reader: Reader) -> Locale | None:
 
 
 def base_language(language: str) -> str:
-    """The language without its region: `en` of `en-GB`."""
     return language.lower().partition("-")[0]
 
 
 def speaks_several(locales: Mapping[str, Locale]) -> bool:
-    """Whether the locales differ in more than their region."""
     return len({base_language(locale.language) for locale in locales.values()}) > 1
 
 
 def in_locale(reader: Resolver, locale: Locale) -> Resolver:
-    """A reader for the texts of one locale, which adds its issues to the list of `reader`."""
+    """The result adds its issues to the list of `reader`."""
     return replace(reader, language=locale.language)
 
 
 def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -> bool:
-    """Whether a map is meant as one value for each locale, and not as `options`."""
     keys = node.keys() if isinstance(node, Map) else ()
     if not keys or any(key in options for key in keys):
         return False
@@ -155,7 +147,6 @@ def stands_for_locales(node: Node, reader: Resolver, options: Collection[str]) -
 
 
 def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool:
-    """Whether a map contains both locales and `options`; if so, E563."""
     keys = [entry.key for entry in node.entries]
     local = next((key for key in keys if key.value in reader.locales), None)
     if local is None or not any(key.value in options for key in keys):
@@ -165,16 +156,7 @@ def mixes_locales(node: Map, reader: Resolver, options: Collection[str]) -> bool
 
 
 def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
-    """The node for each locale in a map, in the order of `locales`.
-
-    None if a locale is missing (E560), a key is not a locale (E561), or the flow has no locales (E562), which is
-    reported.
-
-    Args:
-        node: the map.
-        what: what messages call the thing that differs between locales.
-        reader: knows the locales.
-    """
+    """The nodes in the order of `locales`; None after reporting what is wrong with them."""
     if not reader.locales:
         shown = ", ".join(
             f"{entry.key.value}: {{language: {_language_for(entry.key.value)}}}" for entry in node.entries
@@ -193,14 +175,12 @@ def split(node: Map, what: str, reader: Resolver) -> dict[str, Node] | None:
 
 
 def _language_for(key: str) -> str:
-    """The most likely language of a locale with this name, with its usual region: `fr-FR` for `fr`."""
     code = key.replace("_", "-").lower()
     known = [voice for voice in VOICES if code in {voice.lower(), base_language(voice)}]
     return max(known, key=lambda voice: voice in {"en-GB", f"{code}-{code.upper()}"}, default=code)
 
 
 def report_unknown(key: Text, message: str, reader: Resolver) -> None:
-    """E561 with the locale that was probably meant: one in the same language, or with a similar name."""
     code = base_language(key.value.replace("_", "-"))
     alike = (name for name, locale in reader.locales.items() if code in {name.lower(), base_language(locale.language)})
     meant = next(alike, None) or nearest(key.value, reader.locales)

@@ -1,8 +1,7 @@
 """The maps of the flow language. Each kind of map is a `MapForm`: a frozen dataclass whose fields are its words.
 
 A word is a key that the language defines. A field declares the form, default and description of one word, from which
-reading, the editor's schema and the reference are derived. An error is reported at the place of its node, and the field
-gets its default. If a required field cannot be read, there is no result.
+reading, the editor's schema and the reference are derived.
 """
 
 from __future__ import annotations
@@ -40,11 +39,9 @@ T = TypeVar("T")
 
 _BY_CODE = object()
 SetByCode: TypeAlias = Annotated[T, _BY_CODE]
-"""A field that is not written in a file, but set by the code."""
 
 
 def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory: Any = dataclasses.MISSING) -> Any:
-    """A field whose word in the file differs from its name, such as `if`."""
     return dataclasses.field(default=default, default_factory=default_factory, metadata={"word": name})
 
 
@@ -53,11 +50,8 @@ def written_as(name: str, *, default: Any = dataclasses.MISSING, default_factory
 class MapForm(ABC):
     """A map in a flow file whose keys are words of the language. The class itself is the form of such a map.
 
-    A field is annotated with its form, unless its type implies the form: a flag, a number, text, a choice of words,
-    a class that is a form. The docstring after a field describes its word.
-
-    Attributes:
-        written: where each word is written, and whether an unknown word was left out.
+    A field is annotated with its form, unless its type implies the form. The docstring after a field describes its
+    word.
     """
 
     hints: ClassVar[Mapping[str, str]] = {}
@@ -65,9 +59,8 @@ class MapForm(ABC):
     cures: ClassVar[Mapping[str, str | Fix]] = {}
     """What to write if a required word is missing (E204), by word."""
     unknown_code: ClassVar[str] = "E202"
-    """The code of an issue for an unknown word."""
     example: ClassVar[str] = ""
-    """How the map is written, which is shown if something else is there."""
+    """How the map is written; shown if something else is there."""
     is_named: ClassVar[bool] = False
     """Whether messages name the map as well as the word, because a file may contain several such maps."""
     is_at_key: ClassVar[bool] = False
@@ -80,23 +73,20 @@ class MapForm(ABC):
     written: SetByCode[Fields]
 
     def __init_subclass__(cls) -> None:
-        """Make each subclass a dataclass."""
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
 
     @classmethod
     def words(cls) -> tuple[str, ...]:
-        """The words that can be written in a file, in the order of the fields."""
         return tuple(_declared(cls))
 
     @classmethod
     def words_under(cls, word: str) -> tuple[str, ...]:
-        """The words of the map under a word; () if the word has another form."""
+        """() if the word's form is not a map."""
         form = _declared(cls)[word].form
         return form.words() if isinstance(form, type) and issubclass(form, MapForm) else ()
 
     @classmethod
     def required(cls) -> tuple[str, ...]:
-        """The words without a default."""
         return tuple(name for name, each in _declared(cls).items() if each.is_required)
 
     @classmethod
@@ -109,21 +99,17 @@ class MapForm(ABC):
         place: Place | None = None,
         hints: Mapping[str, str] | None = None,
     ) -> Fields:
-        """The words of a map. An unknown one is reported once, then treated as the word that was meant.
+        """Report an unknown word once, then treat it as the word that was meant.
 
-        Args:
-            node: the map.
-            what: what messages call the map.
-            reader: collects the errors.
-            place: where to report a missing word; by default the place of the map.
-            hints: additional `hints`, for this map only.
+        `what` is what messages call the map; `place` is where a missing word is reported, by default the place of the
+        map; `hints` are additional hints for this map only.
         """
         own = {**hints, **cls.hints} if hints else cls.hints
         return read_fields(node, _known(cls), what, reader, place=place, hints=own, code=cls.unknown_code)
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """The value of a map; None if it has an error that makes this impossible. See `read_words` and `build`."""
+        """None if an error makes a value impossible."""
         found = reader.map(node, what, f"write `{cls.example}`" if cls.example else None)
         return None if found is None else cls.build(cls.read_words(found, what, reader, place=place), reader, **made)
 
@@ -131,13 +117,9 @@ class MapForm(ABC):
     def build(
         cls, fields: Fields, reader: Reader, *, cures: Mapping[str, str | Fix] | None = None, **made: Any
     ) -> Self | None:
-        """Build the value from words, whose values are still nodes; None if a required value cannot be read.
+        """Read the values of the words; None if a required one cannot be read. Other invalid fields get their defaults.
 
-        Args:
-            fields: the words.
-            reader: reads the values and collects the errors.
-            cures: additional `cures`, for this map only.
-            made: values of fields that are not read from the file.
+        `cures` are additional cures for this map only; `made` are values of fields that are not read from the file.
         """
         for name, cure in {**cls.cures, **(cures or {})}.items():
             fields.need(name, cure, reader)
@@ -158,18 +140,16 @@ class MapForm(ABC):
         return self.written.place
 
     def at(self, word: str) -> Place:
-        """The place of a word, or of the map if the word is missing."""
         return self.written.at(word)
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The JSON Schema of the map. Words in `cures` are required too."""
+        """Words in `cures` are required too."""
         required = [name for name, each in _declared(cls).items() if each.is_required or name in cls.cures]
         return mapped(cls.schemas(), required=required)
 
     @classmethod
     def schemas(cls) -> dict[str, JsonSchema]:
-        """JSON Schema of each word, with its description and its default."""
         texts = {name: {"description": text} for name, text in field_docs(cls, MapForm).items()}
         return {
             name: _schema_of(each.form) | texts.get(each.field, {}) | each.default
@@ -178,8 +158,6 @@ class MapForm(ABC):
 
 
 class _Declared(NamedTuple):
-    """One word of a map: its field, its form, and its default in JSON Schema."""
-
     field: str
     form: Form
     is_required: bool
@@ -188,7 +166,6 @@ class _Declared(NamedTuple):
 
 @cache
 def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
-    """The words of a map: its own first, then the inherited ones."""
     own = inspect.get_annotations(of)
     hints = get_type_hints(of, localns={}, include_extras=True)  # with {}, a lambda sees the names of its module
     found: dict[str, _Declared] = {}
@@ -204,13 +181,11 @@ def _declared(of: type[MapForm]) -> Mapping[str, _Declared]:
 
 @cache
 def _known(of: type[MapForm]) -> Mapping[str, None]:
-    """The words of a map and its `others`, in order."""
     return dict.fromkeys((*of.words(), *of.others))
 
 
 @cache
 def _required(of: type[MapForm]) -> frozenset[str]:
-    """The names of the fields without a default."""
     return frozenset(field.name for field in dataclasses.fields(of) if _is_required(field))
 
 
@@ -219,7 +194,6 @@ def _is_required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _form(name: str, annotation: Any) -> Form | None:
-    """The form of a word; None for a field that is not written in files."""
     type_, metadata = next(each for each in _types(annotation, ()) if each[0] is not NoneType)
     if _BY_CODE in metadata:
         return None
@@ -233,7 +207,7 @@ def _form(name: str, annotation: Any) -> Form | None:
 
 
 def _schema_of(form: Form) -> JsonSchema:
-    """The JSON Schema of the form in YAML, where a number may be written instead of text."""
+    """In YAML, a number may be written instead of text."""
     if isinstance(form, type) and issubclass(form, MapForm) and form.definition:
         return ref(form.definition)
     return in_yaml(form) if isinstance(form, Kind) else dict(form.json_schema())

@@ -1,7 +1,6 @@
 """Reads the nodes of a flow file, and checks required and unknown keys, types and references to names.
 
-Every method adds errors to `issues` and returns None (or leaves the key out). Nothing here raises, so that one load
-finds all errors.
+Nothing here raises, so that one load finds all errors: a method adds them to `issues` and returns None.
 """
 
 from __future__ import annotations
@@ -35,12 +34,7 @@ _SHAPES = {Text: "a text", Map: "a map", Seq: "a list"}
 
 @dataclass(slots=True)
 class Reader:
-    """Reads nodes and reports their errors. It knows no names; see `Resolver`.
-
-    Attributes:
-        issues: every error found so far.
-        zone: the time zone of the file (an IANA name), or "".
-    """
+    """Reads nodes and reports their errors. It knows no names; `zone` is an IANA name, or ""."""
 
     issues: list[FlowIssue] = field(default_factory=list)
     zone: str = ""
@@ -48,19 +42,16 @@ class Reader:
     def report(
         self, code: str, place: Place, message: str, cure: str | Fix | None = None, names: Iterable[str] = ()
     ) -> None:
-        """Add an issue. By default it has the fix of its rule. `names` are as in `FlowIssue`."""
+        """By default the issue has the fix of its rule."""
         self.issues.append(RULES[code].at(place, message, cure, names))
 
     def map(self, node: Node, what: str, cure: str | None = None) -> Map | None:
-        """`node` as a map; E201 if it is not, with `cure` to show how it is written."""
         return self._shaped(node, Map, what, cure)
 
     def seq(self, node: Node, what: str) -> Seq | None:
-        """`node` as a list; E201 if it is not."""
         return self._shaped(node, Seq, what, None)
 
     def text(self, node: Node, what: str, cure: str | None = None) -> Text | None:
-        """`node` as text; E201 if it is not."""
         return self._shaped(node, Text, what, cure)
 
     def _shaped(self, node: Node, shape: type[N], what: str, cure: str | None) -> N | None:
@@ -70,12 +61,12 @@ class Reader:
         return None
 
     def entries(self, node: Node | None, what: str, cure: str | None = None) -> tuple[Entry, ...]:
-        """The entries of a map; none if the node is missing, or is not a map (E201)."""
+        """The result is () if the node is missing, or is not a map (E201)."""
         found = None if node is None else self.map(node, what, cure)
         return found.entries if found else ()
 
     def unknown(self, code: str, text: Text, known: Iterable[str], message: str, cure: str | Fix | None = None) -> None:
-        """Report an unknown word. By default, the fix is the nearest known word, or the whole list."""
+        """By default, the fix is the nearest known word, or else the whole list."""
         known = tuple(known)
         cure = cure or meant_word(text.value, known, write_one_of(known))
         self.report(code, text.place, message, cure)
@@ -91,7 +82,7 @@ class Reader:
         taken_cure: str | None = None,
         is_used: bool = True,
     ) -> bool:
-        """Whether a declaration may have this name; E206 if it is taken, E205 if it has invalid characters.
+        """E206 if a declaration cannot have this name because it is taken, E205 if it has invalid characters.
 
         `is_used`: whether the name may also be used elsewhere, so that changing it only here would not fix the issue.
         """
@@ -107,7 +98,7 @@ class Reader:
         return False
 
     def literal(self, node: Node, kind: Kind, what: str, *, code: str = "E203") -> Any:
-        """A value that cannot be computed, cast to its type; `code` if that is not possible."""
+        """Report `code` if the text cannot be cast to its type."""
         text = self.text(node, what, kind.cure or f"write {kind.described}")
         if text is None:
             return None
@@ -126,16 +117,11 @@ class Resolver(Reader):
     """A reader that knows the names that its nodes may use, from this flow and from other files.
 
     Attributes:
-        scope: the names that a value may use, with their types.
-        templates: the files of templates/, and the parsed texts.
-        steps: the names of all steps of the flow, sorted, each with its place; empty outside of a flow.
-        variables: the flow's variables, by name.
-        flows: the signatures of the flows of the project, by name.
+        steps: all steps of the flow, sorted; empty outside of a flow.
         has_all_flows: whether `flows` is complete. In a stored revision, it lacks flows that hooks place calls with.
-        locales: the flow's locales by name; empty if it speaks only one language.
-        lookups, hooks, results, tables: what the flow may use, by name.
+        locales: empty if the flow speaks only one language.
         language: the language of spoken values (BCP 47).
-        own: the signature of the flow that is being read; None if the file is not a flow.
+        own: None if the file is not a flow.
         inherited: the options from `defaults`, by kind of action.
     """
 
@@ -155,7 +141,6 @@ class Resolver(Reader):
     inherited: Mapping[str, Map] = field(default_factory=dict)
 
     def value(self, node: Node, type_: Kind, escape: Escape, what: str) -> Value | None:
-        """A literal, or text with braces, cast to `type_` and escaped for where it is used."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -166,7 +151,7 @@ class Resolver(Reader):
         return value
 
     def warn_of_own_name(self, entry: Entry) -> None:
-        """W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
+        """Report W305 for text that only repeats its key, as in `reason: reason`, if a variable has that name."""
         key, value = entry
         if isinstance(value, Text) and not value.quoted and value.value == key.value and key.value in self.variables:
             message = f'"{key.value}" is plain text here, not the value of {key.value}'
@@ -174,7 +159,6 @@ class Resolver(Reader):
             self.report("W305", value.place, message, Fix(f'write "{braces}"', "word", braces), [key.value])
 
     def expression(self, node: Node, what: str) -> Expression | None:
-        """An expression without braces, as in `if`, `until` and `check`."""
         text = self.text(node, what)
         if text is None:
             return None
@@ -190,8 +174,6 @@ class Fields:
     Attributes:
         what: what messages call the map, e.g. `step "menu"`.
         place: where to report missing words.
-        keys: the key of each word, as written.
-        values: the value of each word.
         is_whole: whether no entry was left out as unknown, so that missing words are really missing.
     """
 
@@ -202,7 +184,6 @@ class Fields:
     is_whole: bool = True
 
     def get(self, word: str) -> Node | None:
-        """The value of `word`, or None."""
         return self.values.get(word)
 
     def at(self, word: str) -> Place:
@@ -211,11 +192,10 @@ class Fields:
         return key.place if key else self.place
 
     def without(self, *words: str) -> Fields:
-        """These fields without some words."""
         return replace(self, values={word: node for word, node in self.values.items() if word not in words})
 
     def need(self, word: str, cure: str | Fix, reader: Reader) -> Node | None:
-        """The value of `word`; E204 if it is missing, unless an entry that was left out may have been meant for it."""
+        """Report E204 if `word` is missing, unless an entry that was left out may have been meant for it."""
         node = self.values.get(word)
         if node is None and self.is_whole:
             reader.report("E204", self.place, f"{self.what} has no `{word}`", cure)
@@ -223,7 +203,6 @@ class Fields:
 
 
 UNWRITTEN: Final = Fields("", NOWHERE, {}, {})
-"""Fields for words that were not read from a file."""
 
 
 def read_fields(
@@ -236,18 +215,10 @@ def read_fields(
     hints: Mapping[str, str] | None = None,
     code: str = "E202",
 ) -> Fields:
-    """The entries of `node` by known word.
+    """Return the entries of `node` by known word.
 
-    Any other key is reported once, as `code`, then treated as the word that was meant.
-
-    Args:
-        node: the map.
-        known: the words that it may have.
-        what: what messages call the map.
-        reader: collects the errors.
-        place: where to report missing words; by default the place of the map.
-        hints: for other words, the known word that they stand for, or what to write instead; see `HINTS`.
-        code: the code of the issue.
+    Any other key is reported once, as `code`, then treated as the word that was meant. `what` is what messages call the
+    map; `place` is where missing words are reported, by default the place of the map; `hints` are as in `HINTS`.
     """
     entries = {entry.key.value: entry for entry in node.entries if entry.key.value in known}
     is_whole = True
@@ -274,12 +245,12 @@ def read_fields(
 
 
 def meaning_of(word: str, hints: Mapping[str, str]) -> str | None:
-    """The entry of `hints` for a word in upper or lower case; None if there is none."""
+    """The hint for a word in upper or lower case; None if there is none."""
     return next((meaning for words, meaning in hints.items() if word.lower() in words.split()), None)
 
 
 def items(node: Node | None) -> tuple[Node, ...]:
-    """The items of a list. Any other node counts as a list with one item."""
+    """Any node that is not a list counts as a list with one item."""
     if node is None:
         return ()
     return node.items if isinstance(node, Seq) else (node,)
@@ -290,7 +261,6 @@ def has_braces(text: Text) -> bool:
 
 
 def _allowed_name(name: str, pattern: re.Pattern[str], taken: Collection[str]) -> str:
-    """A similar name that is allowed; "" if there is none."""
     each = (re.sub(strange, "_", name).strip("_-") for strange in (r"[^\w-]+", r"\W+"))
     meant = (word for written in each for word in (written, written.lower()))
     return next((word for word in meant if pattern.fullmatch(word) and word not in taken), "")

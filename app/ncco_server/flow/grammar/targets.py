@@ -1,10 +1,8 @@
 """Reads where a flow continues, and which variables change on the way.
 
-menu                                       # a step of this flow; or: end
-return                                     # back to the flow that ran this one
+menu                                       # a step of this flow; or: end, return
 {goto: menu, set: {tries: "{{ tries + 1 }}", locale: fr}}
 {run: voicemail, with: {team: sales}}      # another flow, without coming back
-{return: verified, set: {account: "{{ account }}"}}
 """
 
 from __future__ import annotations
@@ -35,11 +33,7 @@ _TEXTS_ONLY = JsonField("kept", texts_only=True)
 
 
 def read_sets(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """The new value of each variable under `set`, in the order of the file.
-
-    `locale: fr` makes the call continue in another locale; E562 if the flow has no locales, E561 if it does not have
-    this one.
-    """
+    """E562 if `locale` is set in a flow without locales, E561 if the flow lacks the locale."""
     locales = tuple(reader.locales)
     known = {name: variable for name, variable in reader.variables.items() if name not in RESERVED}
     entries: list[Entry] = []
@@ -79,10 +73,7 @@ def _report_undeclared(entry: Entry, known: Mapping[str, Variable], reader: Reso
 def assigned(
     entries: Iterable[Entry], known: Mapping[str, Variable], where: str, reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """The values that the entries of a map assign to the `known` variables.
-
-    `where` is the word under which all of them are declared; "" for those of this flow.
-    """
+    """`where` is the word under which all `known` variables are declared; "" for those of this flow."""
     found: list[Assignment] = []
     for entry in entries:
         variable = known.get(entry.key.value)
@@ -95,12 +86,10 @@ def assigned(
 
 
 def declared_under(name: str, reader: Resolver) -> str:
-    """The word under which this flow declares a variable, in backticks."""
     return "`params`" if reader.own is not None and name in reader.own.params else "`vars`"
 
 
 def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None:
-    """The new value of a variable. A list or a map may be written in YAML, and its texts may contain braces."""
     if isinstance(node, _NODE_TYPES.get(variable.type.name, ())):
         warn_of_flags(node, reader)
         return in_each_locale(node, reader, lambda local: _TEXTS_ONLY.read(node, f"`{variable.name}`", local))
@@ -108,7 +97,6 @@ def read_value(node: Node, variable: Variable, reader: Resolver) -> Value | None
 
 
 def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: str) -> None:
-    """E226 if a sensitive value would go into an ordinary variable; `where` is the word that declares it."""
     named = (name for name in value.used_names if name in reader.variables and reader.variables[name].sensitive)
     secrets = sorted([*named, *filter(has_path, value.used_names)])
     if secrets and not variable.sensitive:
@@ -119,7 +107,7 @@ def _check_secrecy(value: Value, variable: Variable, reader: Resolver, where: st
 
 
 def read_returned(node: Node, what: str, reader: Resolver) -> tuple[Assignment, ...]:
-    """The `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
+    """Read the `set` of a return, with values that the flow declares under `returns`; E274 for anything else."""
     own = reader.own
     entries = reader.entries(node, f"{what} of a return", "write `set: {name: value}`")
     if own is None:
@@ -139,15 +127,10 @@ def read_given(
     *,
     form: str = "with: {..}",
 ) -> tuple[Assignment, ...]:
-    """The values for `params`; E270 for unknown names, E271 for missing ones.
+    """Read the values for `params`; E270 for unknown names, E271 (at `place`) for missing ones.
 
-    Args:
-        node: a map, or None if nothing is given.
-        params: the declared params.
-        what: what messages call the part that takes them: `the flow "voicemail"`.
-        place: where to report missing names.
-        reader: compiles the values.
-        form: how the params are written, for fixes; `..` is replaced with the missing ones.
+    `what` is what messages call the part that takes them: `the flow "voicemail"`. `form` is how the params are written,
+    for fixes; `..` is replaced with the missing ones.
     """
     shown = ", ".join(f"{name}: .." for name in params)
     whole = f"write `{form.replace('..', shown, 1)}`" if params else "delete it: there are no params"
@@ -172,7 +155,6 @@ RETURNED: Final = "return"
 """The outcome of a flow that returns without naming an outcome."""
 
 _ENDINGS: Final = frozenset({"hangup", "stop", "exit", "quit", "finish", "none", "null"})
-"""Other words for the end of a call."""
 
 
 class _Form(MapForm):
@@ -194,7 +176,7 @@ def _read_outcome(node: Node, what: str, reader: Resolver) -> Text | None:
 
 
 def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
-    """The name of a flow, whether or not the flow exists."""
+    """The flow need not exist."""
     if isinstance(node, Map) and len(node.entries) == 1:
         written = f"{what.strip('`')}: {node.entries[0].key.value}"
         reader.report("E201", node.place, f"{what} is a map", f"write `{written}`, and `with: {{..}}` below it")
@@ -203,9 +185,8 @@ def read_flow_name(node: Node, what: str, reader: Resolver) -> Text | None:
 
 
 FlowName: TypeAlias = Annotated[Text, Notation(read_flow_name, offered("flows"))]
-"""The name of a flow, which `read_run` looks up."""
 GivenParams: TypeAlias = Annotated[Node, Unread(named(ANYTHING))]
-"""The values of a flow's params. The types of the params, which only that flow knows, decide how they are read."""
+"""The types of the params, which only the other flow knows, decide how they are read."""
 
 
 class GotoForm(_Form):
@@ -240,7 +221,7 @@ FORMS: Final[dict[str, type[_Form]]] = {"goto": GotoForm, "run": RunForm, "retur
 
 
 def read_target(node: Node, what: str, reader: Resolver) -> Target | None:
-    """The target that `node` names. If it cannot be one, this is reported (E201) and None is returned.
+    """None, after reporting E201, if `node` cannot be a target.
 
     An unknown step is reported (E214) but still returned, so that this way out is not lost. If `reader.steps` is empty,
     names of steps are not checked.
@@ -313,7 +294,7 @@ def _report_step(text: Text, reader: Resolver) -> None:
 
 
 def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bool = False) -> Runs | None:
-    """The flow that is named and the values passed to it; E272 if there is no such flow."""
+    """E272 if there is no such flow, which is still returned."""
     signature = reader.flows.get(name.value)
     if signature is None:
         is_step = name.value in reader.steps
@@ -330,7 +311,6 @@ def read_run(name: Text, given: Node | None, reader: Resolver, *, comes_back: bo
 
 
 def _check_outcome(name: Text, reader: Resolver) -> None:
-    """E273 for a return with an outcome that the flow does not declare."""
     own = reader.own
     if own is None or name.value in own.outcomes or (name.value == RETURNED and not own.outcomes):
         return

@@ -29,7 +29,6 @@ class Constant(Supplied):
     is_literal = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value: always the same object."""
         return self.content
 
 
@@ -42,7 +41,7 @@ class CallField(Supplied):
     used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The field; "" if Vonage did not send it."""
+        """The value is "" if Vonage did not send the field."""
         return names["call"][self.name]
 
 
@@ -54,8 +53,8 @@ OUR_NUMBERS: Final = "our numbers"
 class OurNumber(CallField):
     """Our number in this call, as the `from` of a `connect` to a phone.
 
-    In an inbound call it is the number that was called; in an outbound call, the number that called. If that is not a
-    phone number, because an app or a SIP client called, it is the first of the flow's `numbers`.
+    In an outbound call it is the number that called. If it is not a phone number, because an app or a SIP client
+    called, it is the first of the flow's `numbers`.
 
     Source: NCCO reference, Connect: `from` must be one of your Vonage numbers, in E.164 format.
     """
@@ -63,7 +62,7 @@ class OurNumber(CallField):
     name: str = field(default="to", init=False)
 
     def render(self, names: Mapping[str, Any]) -> str:
-        """The digits. Raises RenderError (R105) if this is not a phone number."""
+        """Raises RenderError (R105) if this is not a phone number."""
         call = names["call"]
         number = str(call["from" if call.get("direction") == "outbound" else "to"]).removeprefix("+")
         ours: tuple[str, ...] = names.get(OUR_NUMBERS, ())
@@ -79,7 +78,6 @@ class Whole:
 
     @property
     def parts(self) -> tuple[Value, ...]:
-        """The parts, in order."""
         raise NotImplementedError
 
     @cached_property
@@ -103,7 +101,6 @@ class Object(Whole):
         return tuple(self.members.values())
 
     def render(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """A new dict. Raises RenderError."""
         return {name: member.render(names) for name, member in self.members.items()}
 
 
@@ -119,13 +116,12 @@ class Array(Whole):
         return self.items
 
     def render(self, names: Mapping[str, Any]) -> list[Any]:
-        """A new list. Raises RenderError."""
         return [item.render(names) for item in self.items]
 
 
 @dataclass(frozen=True)
 class Localised(Whole):
-    """One value per locale, the default locale's first. Made by `localised`."""
+    """One value per locale, the default locale's first."""
 
     by_locale: Mapping[str, Value]
     place: Place
@@ -136,25 +132,22 @@ class Localised(Whole):
 
     @cached_property
     def is_literal(self) -> bool:
-        """Always False: `localised` returns a plain value if it is the same in every locale."""
         return False
 
     @cached_property
     def used_names(self) -> frozenset[str]:
-        """The names that the values use, and `locale`."""
         return super().used_names | {"locale"}
 
     def in_locale(self, locale: str) -> Value:
-        """The value in a locale, or the default locale's if the name is unknown."""
+        """An unknown name stands for the default locale."""
         return self.by_locale.get(locale) or self.parts[0]
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value in the locale of this call. Raises RenderError."""
         return self.in_locale(names["locale"]).render(names)
 
 
 def localised(by_locale: Mapping[str, Value], place: Place) -> Value:
-    """The values by locale as one value, which is a plain one if it is the same in all locales."""
+    """A value that is the same in all locales is returned as a plain one."""
     first, *others = by_locale.values()
     if all(value.is_literal for value in by_locale.values()):
         content = first.render({})
@@ -172,7 +165,6 @@ def in_locale(value: Value, locale: str) -> Value:
 
 
 def leaves(value: Value) -> Iterator[Value]:
-    """The innermost values, which do not consist of other values, in order."""
     if not isinstance(value, Whole):
         yield value
         return

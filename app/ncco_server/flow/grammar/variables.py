@@ -2,7 +2,6 @@
 
 vars: {ticket: {type: text, default: ""}}
 params: {team: text, tries: {type: int, default: 3}}      # one without a default has to be given
-returns: {account: text}
 """
 
 from __future__ import annotations
@@ -24,14 +23,12 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES, JsonSchema, Kind, ListOf, MapOf, Word, point_of
 
 TYPE: Final[JsonSchema] = {"anyOf": [one_of(TYPES), {"type": ["array", "object"]}]}
-"""JSON Schema of a type."""
 
 _SUM: Final = re.compile(r"[+-] *[0-9]+ *\}\}$")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def read_type(node: Node, what: str, reader: Reader) -> Kind | None:
-    """A type, or a list of allowed words; E203 for anything else."""
     if isinstance(node, Seq):
         allowed = [text.value for item in node.items if (text := reader.text(item, f"a word of {what}"))]
         if not node.items:
@@ -71,16 +68,14 @@ class Declaration(MapForm):
 
 
 def is_variable_name(text: Text, what: str, reader: Reader) -> bool:
-    """Whether a variable may have this name; E205 or E206 otherwise."""
     taken_cure = "choose another name: this one already has a meaning in every call"
     return reader.check_name(text, what, NAME, "use letters, digits and _", taken=RESERVED, taken_cure=taken_cure)
 
 
 def read_variables(node: Node, what: str, reader: Reader) -> Mapping[str, Variable]:
-    """The map under `vars`, e.g. `ticket: {type: text, default: ""}`; an invalid variable is left out.
+    """An invalid variable is left out.
 
-    A variable without a `default` starts empty (`""`, 0, false, an empty list or map). If its type is a list of words,
-    it needs a default.
+    A variable without a `default` starts empty (`""`, 0, false, an empty list or map), but a list of words needs one.
     """
     entries = reader.entries(node, what, "write `vars: {name: {type: text}}`")
     named = [entry for entry in entries if is_variable_name(entry.key, "a variable", reader)]
@@ -99,7 +94,6 @@ def refuse_spoken(variables: Iterable[Variable], reader: Reader) -> None:
 
 
 def read_params(node: Node, what: str, reader: Reader) -> dict[str, Param]:
-    """The map under `params`. A param has a type, a list of words, or a map as under `vars`."""
     entries = [
         entry
         for entry in reader.entries(node, what, "write `params: {name: text}`")
@@ -126,12 +120,11 @@ def _read_typed(entry: Entry, reader: Reader) -> Variable:
 
 
 def empty_of(type_: Kind) -> object:
-    """The initial value of a variable without a default. For a list of words it is "", which is none of them."""
+    """For a list of words the initial value is "", which is none of them."""
     return "" if type_.words else type_.empty
 
 
 def _read_variable(entry: Entry, reader: Reader, *, needs_default: bool) -> Variable | None:
-    """The variable described by a map; None if its type cannot be read."""
     name = entry.key.value
     place = entry.key.place
     node = entry.value
@@ -182,7 +175,7 @@ def guess_type(value: Node | None) -> str:
 
 
 def _read_default(node: Node, variable: Variable, reader: Reader) -> object:
-    """The default, cast; E203 if that is not possible. It may be "" as long as the value is unknown."""
+    """E203 if the default cannot be cast. It may be "" as long as the value is unknown."""
     if computed := [text for text in texts_in(node) if has_braces(text)]:
         cure = f"write the value itself; a step computes one: `set: {{{variable.name}: ..}}`"
         for text in computed:
@@ -218,10 +211,10 @@ def plain(node: Node) -> object:
 
 
 def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Variable]:
-    """The declared variables, and those that a `collect` in `steps` fills.
+    """Add the variables that a `collect` in `steps` fills.
 
-    A variable that is not declared is text, and empty at first. It is sensitive if any `collect` that fills it has
-    `sensitive: true`. Issues are not reported here, but when the `collect` is read.
+    One that is not declared is text, and sensitive if any `collect` that fills it is. Issues are not reported here, but
+    when the `collect` is read.
     """
     found = dict(declared)
     for entry in steps.entries:
@@ -239,15 +232,10 @@ def with_collected(declared: Mapping[str, Variable], steps: Map) -> dict[str, Va
 def constant_types(
     variables: Mapping[str, Variable], flow: Map, own: Signature, flows: Iterable[Signature]
 ) -> Mapping[str, Kind]:
-    """The types of the lists and maps that never change, by name, including the types of their entries.
+    """The types of the lists and maps that never change, including the types of their entries.
 
-    Empty lists, and lists with entries of different types, are left out.
-
-    Args:
-        variables: the flow's variables.
-        flow: the whole file, because `set` and `into` may be anywhere in it.
-        own: the flow's signature; its params may change.
-        flows: the project's signatures; a returned value fills the variable of the same name.
+    Empty lists, and lists with entries of different types, are left out. `flow` is the whole file, because `set` and
+    `into` may be anywhere in it.
     """
     types = {name: _type_of(each.default) for name, each in variables.items() if name not in own.params}
     found = {name: type_ for name, type_ in types.items() if type_ is not None and type_.item is not None}
@@ -256,7 +244,6 @@ def constant_types(
 
 
 def _changed(flow: Map) -> Iterator[str]:
-    """The names whose value a `set` or `into` may change."""
     for key, value in _entries_in(flow):
         if isinstance(value, Text) and key.value == "into":
             yield value.value
@@ -290,7 +277,6 @@ def _entries_in(flow: Map) -> Iterator[Entry]:
 
 
 def _type_of(default: object) -> Kind | None:
-    """The type of a default. For a list or a map it includes the entries' type, if that is the same for all."""
     if isinstance(default, str):
         return TYPES["text"]
     if not isinstance(default, list | dict):

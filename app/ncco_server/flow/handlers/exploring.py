@@ -1,6 +1,6 @@
 """Finds the steps of a handler before anybody calls: runs it with every outcome of every wait.
 
-Two runs that wait at the same place with the same local variables go on in the same way, so one of them is left out.
+Two runs that wait at the same place with the same local variables go on in the same way, so one is left out.
 """
 
 from __future__ import annotations
@@ -31,20 +31,19 @@ from ncco_server.value_types import ANY
 MOST_RUNS: Final = 2000
 """How often a handler is run; our choice. A usual one needs less than a hundred runs."""
 MOST_TRACED: Final = 3_000_000
-"""How many lines of it are run in all of these runs."""
+"""How many lines of the handler are run in all of these runs."""
 MOST_ENTERED: Final = 24
 """How many texts are tried as what a caller enters."""
 _NOON: Final = 1_767_614_400_000
-"""When the calls begin, in milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
+"""In milliseconds since 1970: Monday, 5 January 2026, 12:00 UTC; our choice."""
 MOST_SHOWN: Final = 20
-"""How many characters of a function's result a picture shows."""
 _NO_REPLY: Final = "no reply"
 _NOTHING_KNOWN: Final[Mapping[str, str]] = {}
 _DIGITS: Final = "12345678901234567890"
 
 
 class FailedRun(NamedTuple):
-    """A run that ended in an error; `code` is that of the error, `where` its line, `caller` who called, if unusual."""
+    """A run that ended in an error; `caller` says who called, if unusual."""
 
     code: str
     message: str
@@ -54,24 +53,17 @@ class FailedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FunctionDefinition:
-    """A function of a handler, as scenarios know it: like a lookup that may return anything.
-
-    Attributes:
-        timeout_ms: its time limit.
-        returns: the type of its result.
-        default: the result that it has without an answer: none.
-    """
+    """A function of a handler, as scenarios know it: like a lookup that may return anything."""
 
     timeout_ms: int
     returns: ClassVar = Returned(ANY)
     default: ClassVar[Mapping[str, Any]] = {}
 
     def cast_answer(self, value: Any, problem: str = "") -> tuple[Any, str]:
-        """The result, and why there is none; "" if there is one."""
+        """The result, and why there is none, or ""."""
         return value, problem
 
     def misfit(self, value: Any) -> str:
-        """Always "": every result fits."""
         return ""
 
 
@@ -90,7 +82,6 @@ SAMPLE_CALL: Final[Mapping[str, Any]] = {
     "is_hidden": False,
     "person": "447700900123",
 }
-"""The call in which the steps of a handler are found."""
 _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "": {},
     "a caller who withholds the number": {"from": "anonymous", "is_hidden": True, "person": ""},
@@ -99,11 +90,11 @@ _CALLERS: Final[Mapping[str, Mapping[str, Any]]] = {
         "person": "",
     },
 }  # fmt: skip
-"""What differs from SAMPLE_CALL in the other calls in which they are found, if the handler reads it."""
+"""What differs from SAMPLE_CALL in further calls, which are tried if the handler reads it."""
 _TIMES: Final = (_NOON, _NOON - 33 * 3_600_000)
-"""The times at which these calls begin; the second one is a Sunday, 03:00 UTC."""
+"""The second one is a Sunday, 03:00 UTC."""
 _VARYING: Final = frozenset({"now", "random"}.union(*_CALLERS.values()))
-"""What differs between the calls in which the steps are found."""
+"""What differs between the calls that are tried."""
 _ATTRIBUTES: Final = {"from_": "from", "now": "now", "env": "env", "random": "random"} | {
     name: name for name in SAMPLE_CALL if name != "from"
 }
@@ -123,7 +114,6 @@ class WatchedCall(Call):
         self.reads = reads
 
     def __getattribute__(self, name: str) -> Any:
-        """An attribute, which is noted."""
         if name in _ATTRIBUTES:
             object.__getattribute__(self, "reads").add(_ATTRIBUTES[name])
         return object.__getattribute__(self, name)
@@ -131,14 +121,7 @@ class WatchedCall(Call):
 
 @dataclass(frozen=True, slots=True)
 class WatchedRun:
-    """One run of a handler, to find its steps.
-
-    Attributes:
-        facts: the fields of its call.
-        known: the sensitive values of its latest turn, by token.
-        reads: what it reads of its call is added here.
-        tracer: notes its lines.
-    """
+    """One run of a handler, to find its steps. `known` has the sensitive values of its latest turn, by token."""
 
     facts: Mapping[str, Any]
     known: Mapping[str, str]
@@ -168,11 +151,11 @@ class _Run(NamedTuple):
     def then(
         self, item: Any, came_from: tuple[_Origin, ...], known: Mapping[str, str], because: tuple[str, ...] = ()
     ) -> _Run:
-        """The run with one more result, which came at the same time. `known` are the secrets of its turn, by token."""
+        """Add a result, which came at the same time."""
         return _Run(self.facts, [*self.recorded, item], came_from, self.at_ms, known=known, because=because)
 
     def moved(self, at_ms: int, tried: frozenset[str], because: tuple[str, ...]) -> _Run:
-        """The same run, in which the latest result came at another time."""
+        """Let the latest result come at another time."""
         *before, latest = self.recorded
         item = list(Recorded(*latest)._replace(at_ms=at_ms)) if before else at_ms
         return self._replace(recorded=[*before, item], at_ms=at_ms, tried=tried, because=because)
@@ -298,7 +281,7 @@ class _Exploration:
                 yield run.then(playback.item_at(value, "", run.at_ms), ((step.name, way.name),), known)
 
     def steps(self) -> dict[str, Step]:
-        """Every step, with its ways out leading to the steps that follow."""
+        """The ways out of each step lead to the steps that follow."""
         found: dict[str, Step] = {}
         ways = {origin: WrittenText(next(iter(to))) for origin, to in self.led.items() if isinstance(origin[1], str)}
         for (*_, name), said in self.made.items():
@@ -310,7 +293,6 @@ class _Exploration:
 
 
 def _shown(value: Any) -> str:
-    """A result in a few words."""
     is_short = not isinstance(value, (list, dict)) and len(str(value)) <= MOST_SHOWN
     return str(value) if is_short and value != "" else "a result" if value else repr(value)
 
@@ -341,14 +323,9 @@ def results_of(step: Step, way: str, tested: Sequence[str | int] = ()) -> Sequen
 
 
 class HandlerSteps(Mapping[str, Step]):
-    """The steps of a handler by name. They are found when somebody asks for all of them.
+    """The steps of a handler by name, found when somebody asks for all of them.
 
-    Args:
-        begin: makes the handler at the beginning of the call of a run.
-        maker: makes its steps.
-        code: its code.
-        start: what a name stands for that no step has: a step that does nothing.
-        calendars: the opening hours, by name.
+    `begin` makes the handler at the beginning of a call. `start`, a step that does nothing, stands for unknown names.
     """
 
     def __init__(
@@ -382,7 +359,7 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def failures(self) -> tuple[FailedRun, ...]:
-        """The errors of the runs; each line's are those of the most usual caller who has one."""
+        """For each line, the errors of the most usual caller who has one."""
         callers = list(_CALLERS)
         detailed = [each._replace(message=each.message + why) for each, why in self._explored.failures.items()]
         found = sorted(detailed, key=lambda each: callers.index(each.caller))
@@ -391,7 +368,6 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def reads(self) -> frozenset[str]:
-        """The fields of `call` that the handler reads, `now` and `env`."""
         return frozenset(self._explored.reads)
 
     def remarks(self) -> Iterator[Remark]:
@@ -408,7 +384,6 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def followers(self) -> Followers:
-        """See `ncco_server.flow.runtime.Handling`."""
         led = self._explored.led.items()
         return {
             origin: {to: [each for each in because if each] for to, because in found.items()}
@@ -418,17 +393,14 @@ class HandlerSteps(Mapping[str, Step]):
 
     @property
     def functions(self) -> Mapping[str, FunctionDefinition]:
-        """The functions that the handler calls, by name."""
         return self._explored.functions
 
     @property
     def hours(self) -> frozenset[str]:
-        """The names of the opening hours that the handler reads."""
         return frozenset(self._explored.hours)
 
     @property
     def is_whole(self) -> bool:
-        """Whether every run has been tried."""
         return self._explored.is_whole
 
     def __getitem__(self, name: str) -> Step:

@@ -15,10 +15,7 @@ from ncco_server.flow.handlers.steps import constants
 class GivenHandler(str):
     """The path of a handler's file below the flows folder, as in `NCCO_PYTHON_FLOWS`, with the handler itself.
 
-    Attributes:
-        flow: the handler.
-        text: the text of its module's file.
-        literal: see `ncco_server.flow.handlers.steps.constants`.
+    `text` is that of its module's file; for `literal`, see `ncco_server.flow.handlers.steps.constants`.
     """
 
     flow: CallFlow
@@ -27,10 +24,7 @@ class GivenHandler(str):
 
     @classmethod
     def of(cls, flow: CallFlow, folder: Path) -> GivenHandler:
-        """A handler of an imported module. If its file is not in the flows `folder`, the path is made of its name.
-
-        Raises ValueError if the module has no file.
-        """
+        """A file outside the flows `folder` gets a path made of the module's name. Raises ValueError without a file."""
         module = inspect.getmodule(inspect.unwrap(flow.function))
         try:
             text = inspect.getsource(module) if module is not None else ""
@@ -51,7 +45,7 @@ class GivenHandler(str):
 
 
 def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[GivenHandler, ...]:
-    """Handlers of imported modules. Raises ValueError if one has no file, or two have the same."""
+    """Raises ValueError if a module has no file, or two handlers have the same."""
     found: dict[GivenHandler, str] = {}
     for flow in flows:
         given = GivenHandler.of(flow, folder)
@@ -62,7 +56,6 @@ def given_handlers(flows: Sequence[CallFlow], folder: Path) -> tuple[GivenHandle
 
 
 def texts_of(handlers: Iterable[str]) -> dict[str, str]:
-    """Path → text of the handlers that are given."""
     return {str(each): each.text for each in handlers if isinstance(each, GivenHandler)}
 
 
@@ -73,7 +66,7 @@ def _module_name(module: ModuleType) -> str:
 
 
 def _texts(module: ModuleType) -> Iterator[str]:
-    """The texts that a module contains now: in its code, its variables, and in objects of its own classes."""
+    """The texts that a module contains now: in its code, its variables, and objects of its own classes."""
     waiting: list[Any] = [dict(vars(module))]
     seen = set[int]()
     while waiting:

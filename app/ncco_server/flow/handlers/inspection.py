@@ -40,7 +40,6 @@ _CHANGES: Final = frozenset(
         "sort",
     }
 )
-"""Methods that change a list, map or set."""
 _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
 """The methods of a call whose results are all tried."""
 
@@ -55,13 +54,7 @@ class Remark(NamedTuple):
 
 
 class HandlerCode:
-    """The code of a file with a handler.
-
-    Args:
-        text: the file, which is Python.
-        file: its name, as its code has it.
-        handler: the name of the handler's function.
-    """
+    """The code of a file with a handler."""
 
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
@@ -110,7 +103,7 @@ class HandlerCode:
         return tuple(found.values())
 
     def remarks(self) -> Iterator[Remark]:
-        """What depends on something outside, and what is not awaited; once per line."""
+        """Report each kind of mistake once per line."""
         seen: set[tuple[str, int]] = set()
         for function in self.replayed:
             for remark in (*self._outside(function), *self._not_awaited(function)):
@@ -180,7 +173,7 @@ class HandlerCode:
 
     @cached_property
     def _module_names(self) -> set[str]:
-        """The names that the module assigns; not functions, classes and modules."""
+        """Functions, classes and modules are left out."""
         return {
             each.id
             for node in self._tree.body
@@ -205,7 +198,7 @@ class HandlerCode:
 
     @cached_property
     def statements(self) -> Mapping[int, int]:
-        """The statements that calls run again: the first line of each, and its last one, without those inside it."""
+        """The statements that calls run again: first line → last line, without those inside it."""
         found = {
             node.lineno: node.lineno if hasattr(node, "body") else node.end_lineno or node.lineno
             for function in self.replayed
@@ -224,7 +217,7 @@ class HandlerCode:
 
 
 def _lines_of(code: CodeType) -> frozenset[int]:
-    """The lines for which there is code, also in the functions in it."""
+    """The lines for which there is code, also in inner functions."""
     inner = [_lines_of(each) for each in code.co_consts if isinstance(each, CodeType)]
     return frozenset(line for *_, line in code.co_lines() if line is not None).union(*inner)
 
@@ -377,7 +370,6 @@ def _is_set(node: ast.AST) -> bool:
 
 
 def _line_of(function: Function, names: list[str], line: int) -> int:
-    """The line that changes a name of the module."""
     stored = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
     return min((each.lineno for each in stored if each.id in names), default=line)
 

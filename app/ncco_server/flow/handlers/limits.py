@@ -16,15 +16,15 @@ from types import FrameType
 from typing import Any, Final, TypeVar
 
 LIMIT_S: Final = 0.25
-"""How many seconds of processor time a handler may take for a turn; our choice. Other callers wait meanwhile."""
+"""Seconds of processor time of a handler in a turn; our choice. Other callers wait meanwhile."""
 BLOCKED_S: Final = 2.0
-"""How many seconds may pass meanwhile, in case the handler blocks. A busy machine may be slow without its fault."""
+"""Seconds that may pass, in case the handler blocks. A busy machine may be slow without its fault."""
 TICK_S: Final = 0.05
 """How often a handler that runs is looked at; so it may take this much longer."""
 MOST_LINES: Final = 200_000
-"""The same limit where it cannot be a time: how many lines of the handler may be run; our choice."""
+"""How many lines of the handler may be run where the limit cannot be a time; our choice."""
 LOAD_S: Final = 10.0
-"""How many seconds a file's own code may take, and all runs of its handler while its steps are found; our choice."""
+"""Seconds for a file's own code, and for all runs of its handler while its steps are found; our choice."""
 _SIGNAL: Final = signal.SIGVTALRM
 
 T = TypeVar("T")
@@ -37,12 +37,7 @@ class TooLong(BaseException):
 class LineTracer:
     """Notes which lines of a file are run in this thread, and interrupts its code after MOST_LINES.
 
-    Attributes:
-        file: the file.
-        lines: the lines that have been run.
-        latest: the line that runs now, or ran last.
-        count: how many lines have been run.
-        is_late: whether to interrupt the code at its next line.
+    `latest` is the line that runs now, or ran last; `is_late` interrupts the code at its next line.
     """
 
     def __init__(self, file: str) -> None:
@@ -54,7 +49,7 @@ class LineTracer:
 
     @contextmanager
     def tracing(self, most: float = MOST_LINES) -> Iterator[None]:
-        """Trace what is run, and raise TooLong after `most` lines."""
+        """Raise TooLong after `most` lines."""
         until = self.count + most
         file = self.file
 
@@ -76,7 +71,7 @@ class LineTracer:
 
 
 def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) -> T:
-    """The result of some work that runs code of an author, in a thread of its own. Raises TooLong, or as the work does.
+    """Do work that runs an author's code in a thread of its own. Blocks; raises TooLong, or as the work does.
 
     Work that takes too long is interrupted at the next line of the file. If it blocks, its thread is left alone.
     """
@@ -101,8 +96,8 @@ def in_time(work: Callable[[], T], tracer: LineTracer, limit_s: float = LOAD_S) 
 class Watch:
     """Interrupts a handler in the main thread, where calls are answered.
 
-    A thread looks at it every TICK_S and sends the signal, because to start and stop timers for each turn takes longer
-    than most handlers do, and timers belong to the program that embeds the server.
+    A thread looks at it every TICK_S and sends the signal: starting and stopping timers for each turn takes longer than
+    most handlers do, and timers belong to the program that embeds the server.
     """
 
     def __init__(self) -> None:
@@ -149,7 +144,7 @@ class Watch:
                 time.sleep(TICK_S)
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        """Raise TooLong in the handler; do nothing if it has just ended."""
+        """Do nothing if the handler has just ended."""
         while frame is not None and frame.f_code.co_filename != self._file:
             frame = frame.f_back
         if frame is not None:
@@ -176,8 +171,7 @@ def noted_lines() -> Iterator[Mapping[str, Set[int]]]:
 def limited(file: str, work: Callable[[Any], None], argument: Any) -> None:
     """Call `work`, and interrupt the code of `file` if it takes too long.
 
-    In other threads than the main one, where flows are loaded, and with `noted_lines`, it is interrupted after
-    MOST_LINES.
+    Outside the main thread, where flows are loaded, and with `noted_lines`, it is interrupted after MOST_LINES.
     """
     noted = _noted.get()
     if noted is None and threading.get_ident() == threading.main_thread().ident:

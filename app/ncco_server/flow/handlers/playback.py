@@ -34,12 +34,10 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 def milliseconds(moment: datetime) -> int:
-    """A point in time as milliseconds since 1970."""
     return (moment - _EPOCH) // _MILLISECOND
 
 
 def at(ms: int) -> datetime:
-    """A point in time (aware, UTC)."""
     return _EPOCH + ms * _MILLISECOND
 
 
@@ -62,19 +60,7 @@ class Recorded(NamedTuple):
 
 
 class HandlerPlayback:
-    """A handler in one call.
-
-    Args:
-        flow: the handler.
-        maker: makes its steps.
-        facts: the record `call`, as flows see it.
-        env: the variables for flows.
-        params: the params, by name.
-        calendars: the opening hours, by name.
-        known: the sensitive values of this turn, by token.
-        call: makes the call, as the handler sees it.
-        tracer: notes the lines that are run.
-    """
+    """A handler in one call. `known` has the sensitive values of this turn, by token."""
 
     def __init__(
         self,
@@ -111,11 +97,9 @@ class HandlerPlayback:
 
     @property
     def recorded(self) -> Sequence[Any]:
-        """The results that the handler has got, of which the first is when the call came to it."""
         return list(self._recorded)
 
     def step(self, name: str) -> Step | None:
-        """The step with this name up to the next wait; the first one for any other name. None before a function."""
         made = self.made
         if made is None:
             return None
@@ -126,17 +110,15 @@ class HandlerPlayback:
 
     @property
     def values(self) -> Mapping[str, Any]:
-        """The texts of the step that were computed, by name."""
         return self._made.values if self._made is not None else {}
 
     @property
     def computed(self) -> Iterator[str]:
-        """All texts that the handler has said up to the wait and that are not written in its file."""
         return self._maker.computed(self._said or ())
 
     @property
     def wanted(self) -> tuple[str, LookupRequest] | None:
-        """The function that the handler waits for: its name and what to request. None if it waits for a webhook."""
+        """None if the handler waits for a webhook."""
         effect = self._waiting
         if effect is None or effect.function is None:
             return None
@@ -157,27 +139,24 @@ class HandlerPlayback:
 
     @property
     def read_hours(self) -> frozenset[str]:
-        """The names of the opening hours that it has read since its latest result."""
+        """The opening hours that it has read since its latest result."""
         return frozenset(self._call.read_hours)
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function that the handler waits for."""
         called = self._waiting.function if self._waiting is not None else None
         return called.function if called is not None else print
 
     def state(self) -> Any:
-        """A value that is equal for two runs that go on in the same way; see `state_of`."""
+        """A value that is equal for two runs that go on in the same way."""
         effect = self._waiting
         waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
         return waits, *state_of(self._coroutine, self._call)
 
     def follows(self, recorded: Sequence[Any]) -> bool:
-        """Whether the handler can run on with these results: the first ones are those that it has got."""
         return len(recorded) >= len(self._recorded) and all(map(operator.is_, self._recorded, recorded))
 
     def item(self, value: Any, problem: str, now: datetime) -> Any:
-        """What is stored as the result of what the handler waits for."""
         return self.item_at(value, problem, milliseconds(now))
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
@@ -185,7 +164,7 @@ class HandlerPlayback:
         return list(Recorded(self._name, self._digest(), value, at_ms, problem))
 
     def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results, of which the first is when the call came to the handler. Raises RenderError.
+        """Run on with these results. Raises RenderError.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -218,7 +197,7 @@ class HandlerPlayback:
             self._advance(result)
 
     def _digest(self) -> str:
-        """The digest of what the handler has said since the effect before; most turns do not ask for it."""
+        """Computed late: most turns do not ask for it."""
         if not self._known_digest:
             said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
             self._known_digest = f"{zlib.crc32(as_bytes([self._name, said])):08x}"
@@ -232,7 +211,7 @@ class HandlerPlayback:
         raise RenderError("R111", message, str(self._place), frozenset())
 
     def _begin(self, begun: Any) -> None:
-        """Run to the first effect; `begun` is the time, alone or in a list with the variables of the call."""
+        """`begun` is the time, alone or in a list with the variables of the call."""
         ms, env = begun if isinstance(begun, list) else (begun, {})
         self._call.now = at(ms)
         if env:
@@ -292,7 +271,7 @@ class HandlerPlayback:
             raise RenderError("R110", message, str(self._place_now()), frozenset())
 
     def _place_now(self) -> Place:
-        """Where the handler waits: the innermost line of its own file."""
+        """The innermost line of the handler's own file."""
         line = self._place.line
         inner = self._coroutine
         while isinstance(inner, CoroutineType):
@@ -334,7 +313,7 @@ class HandlerPlayback:
         self._stop_at(HandlerEffect("leave", words=words, name=name), said)
 
     def _fail(self, message: str, error: BaseException, code: str = "R110") -> None:
-        """Raises RenderError with the line of the handler."""
+        """Raise RenderError with the line of the handler."""
         frames = traceback.extract_tb(error.__traceback__)
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place

@@ -44,7 +44,6 @@ from ncco_server.flow.scope import Variable
 from ncco_server.value_types import ANY, TYPES
 
 RECORDED: Final = "recorded"
-"""The variable with the results that a handler has got."""
 _START: Final = "start"
 _KNOWN: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "direction", "now", "env"})
 """What a handler reads and does not decide by, or what a proof tries values of, and says so."""
@@ -52,12 +51,7 @@ _NOTHING: Final[Mapping[str, str]] = {}
 
 
 class SampleEnv(dict[str, str]):
-    """Has a text for every variable that is read without a default.
-
-    Attributes:
-        lines: the line of the handler's file that read each of them first.
-        read: every variable that was read.
-    """
+    """Has a text for every variable that is read without a default; `lines` has the line that read it first."""
 
     def __init__(self, file: str) -> None:
         self.lines: dict[str, int] = {}
@@ -88,7 +82,7 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "time": time.fromisoformat,
     "datetime": datetime.fromisoformat,
 }
-"""How an argument is made of a param that is stored as text, by its type; of "", None."""
+"""How an argument is made of a param that is stored as text, by its type; "" becomes None."""
 _SAMPLE_PARAMS: Final = {"date": "2026-01-05", "time": "09:30", "datetime": "2026-01-05T09:30:00+00:00"}
 """Such params in the call in which the steps of a handler are found."""
 _TYPES: Final[Mapping[Any, str]] = {
@@ -100,17 +94,14 @@ _TYPES: Final[Mapping[Any, str]] = {
     time: "time",
     datetime: "datetime",
 }
-"""The type of a param in the flow language, by its annotation."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedHandler:
     """A handler and its steps; see `ncco_server.flow.runtime.Handling`.
 
-    It may run the flows whose names it contains, needs the variables in `env`, and reads these opening `hours`. The
-    variables that it reads, `kept`, are stored with the call. `params` are the types of its params, by name, and
-    `secrets` the sensitive ones, with their defaults. It reads these fields of `call`, `now` and `env`, and compares
-    values with what is `tested`. What the caller enters is in the variable `heard`.
+    The variables that it reads, `kept`, are stored with the call. `secrets` are the sensitive params, with their
+    defaults.
     """
 
     flow: CallFlow
@@ -131,31 +122,25 @@ class LoadedHandler:
 
     @property
     def sampled(self) -> frozenset[str]:
-        """What it reads that has more values than a proof tries: fields of `call`, params."""
         return (self.reads - _KNOWN) | self.params.keys()
 
     @property
     def tested(self) -> Sequence[str | int]:
-        """See `HandlerCode.tested`."""
         return self.code.tested
 
     def samples(self, request: LookupRequest) -> Samples:
-        """What a function that a handler waits for may return."""
         return samples_of(request.code.function, self.tested) if isinstance(request.code, Called) else Samples((), True)
 
     def state(self, facts: Mapping[str, Any], env: Mapping[str, str], variables: Mapping[str, Any]) -> Any:
-        """A value that is equal for two calls with these variables in which the handler goes on in the same way."""
         playback = self.playback(facts, env, {name: variables[name] for name in self.params}, _NOTHING)
         playback.play(variables[RECORDED])
         return playback.state(), facts_of(facts, self.reads), *env.items()
 
     def begun(self, now: datetime, env: Mapping[str, str]) -> Sequence[Any]:
-        """The results of a call that comes to the handler now."""
         ms = milliseconds(now)
         return [[ms, {name: env.get(name) for name in self.kept}] if self.kept else ms]
 
     def came_so_far(self, recorded: Sequence[Any]) -> str:
-        """What a handler has got, without the times: JSON."""
         return orjson.dumps([each[:3] + each[4:] for each in recorded[1:]]).decode()
 
     def playback(
@@ -168,7 +153,6 @@ class LoadedHandler:
         call: Callable[..., Call] = Call,
         tracer: LineTracer | None = None,
     ) -> HandlerPlayback:
-        """The handler at the beginning of a call; see `HandlerPlayback`."""
         arguments = {name: self._argument(name, value) for name, value in params.items()}
         if self.secrets:
             public = {default: default for default in self.secrets.values()}
@@ -187,11 +171,10 @@ class HandlerFile(NamedTuple):
     """A file with a handler, after its code has been run.
 
     Attributes:
-        handler: the handler; None if there is none, or the code could not be run.
+        handler: None if there is none, or the code could not be run.
         node: the words of its flow, as in a flow file.
         literal: the texts that are written in the file; see `constants`.
         issues: why the code could not be run.
-        text: the file.
     """
 
     handler: CallFlow | None
@@ -207,12 +190,12 @@ _is_running: ContextVar[bool] = ContextVar("handler file runs", default=False)
 
 
 def is_running_file() -> bool:
-    """Whether the code of a file with a handler runs now, to find the handler."""
+    """Whether the code of a file runs now to find its handler."""
     return _is_running.get()
 
 
 def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) -> HandlerFile:
-    """Run the code of a file in a new module, for no longer than this. Never raises.
+    """Run the code of a file in a new module, for no longer than `limit_s`. Never raises.
 
     If `listed` is a `GivenHandler` and `text` is that of its module, its handler is taken instead.
     """
@@ -261,7 +244,7 @@ def run_file(path: str, text: str, listed: str = "", limit_s: float = LOAD_S) ->
 
 
 def _refuse_to_ask(prompt: object = "") -> str:
-    """In place of `input`, which would wait for somebody at the server's terminal."""
+    """Stand in for `input`, which would wait for somebody at the server's terminal."""
     raise EOFError("a handler cannot ask at a terminal")
 
 
@@ -297,7 +280,7 @@ def _params(handler: CallFlow) -> dict[str, Any]:
 
 
 def _hint_of(handler: CallFlow, name: str) -> Any:
-    """The annotation of a param; text if it has none."""
+    """Text stands for a missing annotation."""
     try:
         hints = typing.get_type_hints(handler.function)
     except (NameError, TypeError):
@@ -306,7 +289,7 @@ def _hint_of(handler: CallFlow, name: str) -> Any:
 
 
 def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """The flow of a handler. Errors are added to `issues`."""
+    """Errors are added to `issues`."""
     read = read_flow(head, context, issues)
     if read.flow is None or file.handler is None:
         return read
@@ -360,7 +343,7 @@ def read_handler(file: HandlerFile, head: FlowHead, context: Context, issues: li
 
 
 def _issue_of(failure: FailedRun) -> FlowIssue:
-    """An error of a run as an issue: of the step that it made, or of its code (W703)."""
+    """An issue of the step that the run made, or of its code (W703)."""
     file, _, at = failure.where.rpartition(":")[0].rpartition(":")
     place = Place(file, int(at or 1), 1)
     message = failure.message.removeprefix(f"{failure.where}: ")

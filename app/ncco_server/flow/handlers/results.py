@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import PydanticSchemaGenerationError, TypeAdapter
 
 running_key: ContextVar[str] = ContextVar("running_key")
-"""The key of the function that runs now."""
 
 
 def idempotency_key() -> str:
@@ -39,10 +38,10 @@ def _adapter(function: Callable[..., Any]) -> TypeAdapter[Any]:
 
 
 def as_json(function: Callable[..., Any], result: Any) -> Any:
-    """A function's result as a JSON value. Raises ValueError if it cannot be one."""
+    """Raises ValueError if the result cannot be a JSON value."""
     return _adapter(function).dump_python(result, mode="json")
 
 
 def restored(function: Callable[..., Any], stored: Any) -> Any:
-    """A function's result from its JSON value, by the function's return type. Raises ValueError."""
+    """Restore a result by the function's return type. Raises ValueError."""
     return _adapter(function).validate_python(stored)

@@ -11,9 +11,8 @@ from datetime import UTC, date, datetime
 from typing import Any, Final, NamedTuple
 
 MOST: Final = 24
-"""Maximum number of samples of one type."""
 _WHOLE: Final = (bool, type(None))
-"""The types in it of which every value is a sample."""
+"""The types of which every value is a sample."""
 _PLAIN: Final[Mapping[Any, tuple[Any, ...]]] = {
     str: ("text", ""),
     int: (1, 0),
@@ -33,12 +32,7 @@ class Samples(NamedTuple):
 
 
 def samples_of(function: Callable[..., Any], tested: Sequence[str | int] = ()) -> Samples:
-    """Results that the function may return; a text and None if its return type is unknown.
-
-    Args:
-        function: the function.
-        tested: what its results may be compared with.
-    """
+    """A text and None if the return type is unknown. `tested` is what results may be compared with."""
     try:
         hint = typing.get_type_hints(function).get("return", Any)
     except (NameError, TypeError):
@@ -51,7 +45,6 @@ def samples_of(function: Callable[..., Any], tested: Sequence[str | int] = ()) -
 
 
 def _is_whole(hint: Any) -> bool:
-    """Whether every value of a type is a sample."""
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
         return all(map(_is_whole, typing.get_args(hint)))
@@ -59,7 +52,7 @@ def _is_whole(hint: Any) -> bool:
 
 
 def _of(hint: Any, depth: int, known: Mapping[Any, tuple[Any, ...]]) -> Sequence[Any]:
-    """The samples of a type; those of a record differ from the first one in one field each."""
+    """The samples of a record differ from the first one in one field each."""
     if hint in known:
         return known[hint]
     origin = typing.get_origin(hint)

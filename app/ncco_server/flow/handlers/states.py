@@ -11,7 +11,6 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, Final
 
 _BY_NAME: Final = frozenset({"locals", "vars", "eval", "exec"})
-"""Functions that may read any variable."""
 _LEAVES: Final = ("RETURN_", "RAISE_", "RERAISE", "JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE")
 """How the names of instructions begin that the next one does not follow."""
 _OF_VARIABLES: Final = re.compile("(LOAD|STORE|DELETE)_FAST")
@@ -27,9 +26,7 @@ _MACHINERY: Final = frozenset(
 def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
     """A value that is equal for two handlers that go on in the same way.
 
-    Args:
-        coroutine: a handler that waits, or has ended.
-        ignored: the call: what is known of it is compared otherwise.
+    The `coroutine` waits, or has ended. `ignored` is the call, which is compared otherwise.
     """
     found = []
     while coroutine is not None:
@@ -76,7 +73,6 @@ def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
 
 
 def _read_before(instruction: dis.Instruction, after: Set[str]) -> Set[str]:
-    """The variables that may still be read before an instruction, from those after it."""
     kinds = _OF_VARIABLES.findall(instruction.opname)
     names = instruction.argval if isinstance(instruction.argval, tuple) else (instruction.argval,)
     found = set(after)
@@ -119,7 +115,7 @@ def comparable(value: Any, depth: int = 0) -> Any:
 
 
 def _parts(value: Any, depth: int) -> Any:
-    """What makes up an object: its attributes, or what it would be copied from; its identity if nothing is known."""
+    """The attributes of an object, or what it would be copied from; its identity if nothing is known."""
     try:
         _, arguments, *state = value.__reduce_ex__(4)
     except Exception:  # noqa: BLE001 - an object of the author's; most say TypeError

@@ -1,7 +1,7 @@
 """Makes the steps of a handler's flow, by reading what the handler says like a flow file.
 
-A text that is written in the handler's file is a literal, as in a flow file. A text that was computed is a hole of the
-step, so that the step is read once and filled in for each call. Everything else of a step is literal.
+A text written in the handler's file is a literal. A computed text is a hole of the step, so that the step is read once
+and filled in for each call. Everything else of a step is literal.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ MOST_STEPS: Final = 1000
 
 _SECRET: Final = "secret"  # noqa: S105 - a name
 _PARAMS: Final = "with"
-"""The word for the params of another flow, the only one that takes secrets."""
+"""The only word that takes secrets."""
 _TYPES: Final[Mapping[str, Kind]] = {"p": TYPES["phone"], "u": TYPES["url"], "t": TYPES["text"], "s": TYPES["text"]}
 _KINDS: Final = re.compile(rf"(?P<p>\+?{E164.pattern}\Z)|(?P<u>(?:https?|wss?)://)")
 LITERAL: Final = frozenset({"choices", "collect", "on", "lookup", "hold", "result"})
@@ -53,7 +53,7 @@ _CONSTANT: Final = frozenset({WrittenText, int, float, bool, type(None)})
 
 
 _HELD: Final = "held function"
-"""The name of the request of a `hold` among the values of its step; with a space, so that no text can use it."""
+"""The name of the request of a `hold`; with a space, so that no text can use it."""
 
 
 class HeldLookup(LookupDefinition):
@@ -61,30 +61,23 @@ class HeldLookup(LookupDefinition):
 
     @classmethod
     def of(cls, held: HeldFunction, place: Place) -> Self:
-        """The lookup of this function."""
         written = Fields(held.name, place, {}, {})
         return cls(written=written, name=held.name, method="PYTHON", returns=Returned(ANY), timeout_ms=held.limit_ms)
 
     @property
     def type(self) -> Kind:
-        """See `LookupDefinition`."""
         return record(dict.fromkeys((READY, OK), TYPES["bool"]))
 
     @property
     def default_answer(self) -> Answer:
-        """The answer without an answer: not yet."""
         return {READY: False, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest:
-        """The request of the `hold` that the handler has come to."""
         request: LookupRequest = names[_HELD]
         return request
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the step sees it, and why it is the default; any result that is true counts as true.
-
-        `value` may also be a stored answer.
-        """
+        """Any result that is true counts as true. `value` may also be a stored answer."""
         found = value[READY] if isinstance(value, Mapping) and value.keys() == {READY} else value
         return (self.default_answer, problem) if problem else ({READY: bool(found), OK: True}, "")
 
@@ -110,7 +103,7 @@ class Made(NamedTuple):
     said: Sequence[EffectAt]
 
     def check_secrets(self) -> None:
-        """Raises RenderError if a secret for another flow was heard in an earlier turn."""
+        """Raise RenderError if a secret for another flow was heard in an earlier turn."""
         if any(isinstance(value, StrictUndefined) for value in self.values.values()):
             raise RenderError("R110", GONE, str(self.said[-1].place), frozenset())
 
@@ -140,7 +133,6 @@ class EffectTemplate:
 
     Attributes:
         literal: see `constants`; None if every text is literal.
-        place: where the handler says it.
         values: the value of each hole. The first letter of a hole's name is that of its type.
         has_expressions: whether braces mean what they mean in a flow file.
     """
@@ -173,7 +165,6 @@ class EffectTemplate:
                 key.append((str, self._hole(value)) if isinstance(value, str) else repr(value))
 
     def add_words(self, key: list[Any], words: Mapping[str, Any]) -> None:
-        """As `add_to`, for words of a step."""
         for word, value in words.items():
             key.append(word)
             if word in LITERAL:
@@ -232,7 +223,7 @@ class EffectTemplate:
         return name
 
     def _secret_hole(self, secret: Secret) -> str:
-        """The name of a secret, which has no value after its turn: then the other flow has begun already."""
+        """A secret has no value after its turn: then the other flow has begun already."""
         name = f"{_SECRET}{len(self.values)}"
         try:
             self.values[name] = secret.reveal()
@@ -242,7 +233,7 @@ class EffectTemplate:
 
 
 def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
-    """The effects of each step: a question, and a hook after an action, have a step of their own."""
+    """A question, and a hook after an action, have a step of their own."""
     parts: list[list[EffectAt]] = [[]]
     for each in said:
         has_played = any(before.effect.do for before in parts[-1])
@@ -253,23 +244,17 @@ def _parts(said: Sequence[EffectAt]) -> list[list[EffectAt]]:
 
 
 def as_bytes(said: Any) -> bytes:
-    """What a handler says as JSON, which changes if it says something else."""
+    """JSON that changes if the handler says something else."""
     return orjson.dumps(said, default=repr, option=orjson.OPT_NON_STR_KEYS)
 
 
 class StepMaker:
     """Makes the steps of a handler.
 
-    Args:
-        reader: knows the names of the project.
-        defaults: what every step inherits.
-        literal: see `constants`.
-
     Attributes:
         latest: the steps that were made last, by name.
         language: the language of texts that name no other.
         read: the steps that have been read, by name, with their sources; None to keep none.
-        warnings: what was noted when they were read.
     """
 
     def __init__(self, reader: Resolver, defaults: Defaults, literal: Mapping[int, str]) -> None:
@@ -284,7 +269,7 @@ class StepMaker:
         self._made: dict[Any, tuple[Step, ...]] = {}
 
     def make(self, name: str, said: Sequence[EffectAt]) -> Made:
-        """The steps of some effects, of which the last one waits or leaves. Raises RenderError if one has an error."""
+        """The last effect waits or leaves. Raises RenderError if a step has an error."""
         values: dict[str, Any] = {}
         key = self._key(name, said, values)
         steps = self._made.get(key)
@@ -305,7 +290,6 @@ class StepMaker:
         return Made(steps, {**values, _HELD: request}, said)
 
     def computed(self, said: Sequence[EffectAt]) -> Iterator[str]:
-        """All texts in some effects that are not written in the handler's file."""
         for effect, _ in said:
             for text in _texts([effect.name, effect.first, effect.do, effect.words]):
                 if id(text) not in self._literal:
@@ -344,7 +328,7 @@ class StepMaker:
         yield self._read(name, said[-1].place, self._node(last, name, values), values, ending.held)
 
     def _node(self, said: Sequence[EffectAt], following: str, values: dict[str, Any]) -> Map:
-        """Some effects as a step of a flow file. If the last one neither waits nor leaves, `following` is next."""
+        """If the last effect neither waits nor leaves, `following` is next."""
         place = said[-1].place
         first: dict[str, Node] = {}
         items: list[Node] = []

@@ -20,7 +20,7 @@ _SAMPLE_S: Final = 43_200
 
 
 class Span(NamedTuple):
-    """Open from minute `start` of a day up to, but excluding, minute `end`; an `end` over 1440 is on the next day."""
+    """Open from minute `start` of a day up to, but excluding, minute `end`; over 1440 is on the next day."""
 
     start: int
     end: int
@@ -50,14 +50,13 @@ class OffsetChange(NamedTuple):
 
 Spans: TypeAlias = tuple[Span, ...]
 Week: TypeAlias = tuple[Spans, ...]
-"""The spans of Monday to Sunday."""
 
 NEVER: Final[Week] = ((),) * 7
 
 
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
-    """The hours of one date in `override`. `spans` is () if it is closed; `name` can be ""; `place` is the entry's."""
+    """The hours of one date in `override`; `spans` is () if it is closed."""
 
     spans: Spans
     name: str = ""
@@ -73,11 +72,8 @@ class Calendar:
     Times are local: a time that a clock change skips does not occur, and a time that occurs twice counts twice.
 
     Attributes:
-        week: the spans of Monday to Sunday.
         holidays: date → name of the holiday; "" if it has none.
-        override: date → hours that replace those of `week` and `holidays`.
         sources: path → text of the computed holiday dates in this calendar.
-        place: where the calendar is written.
     """
 
     name: str
@@ -89,14 +85,12 @@ class Calendar:
     sources: Mapping[str, str] = field(default_factory=dict)
 
     def spans_on(self, day: date) -> Spans:
-        """The hours that start on `day`, in order."""
         special = self.override.get(day)
         if special is not None:
             return special.spans
         return () if day in self.holidays else self.week[day.weekday()]
 
     def is_open(self, now: datetime) -> bool:
-        """Whether the calendar is open at `now`, an aware datetime."""
         wall = now.astimezone(self.zone)
         today = wall.toordinal()
         minute = wall.hour * 60 + wall.minute
@@ -110,11 +104,11 @@ class Calendar:
         return (special.name if special else "") or self.holidays.get(day, "")
 
     def openings(self, start: datetime, end: datetime) -> Iterator[Opening]:
-        """The openings from `start` to `end`, sorted and cut to that range; adjoining hours are merged."""
+        """Sorted and cut to the range; adjoining hours are merged."""
         return merged(self._openings(seconds(start), seconds(end)))
 
     def local_openings(self, low: int, high: int) -> Iterator[Opening]:
-        """The sorted openings from `low` to `high`. All times are seconds since 1970-01-01 00:00 in local time."""
+        """All times are seconds since 1970-01-01 00:00 in local time."""
         for day in range(low // DAY_S - 1, -(-high // DAY_S)):
             for span in self.spans_on(date.fromordinal(day + _EPOCH)):
                 start = max(day * DAY_S + span.start * 60, low)
@@ -123,18 +117,17 @@ class Calendar:
                     yield Opening(start, end)
 
     def local_datetime(self, at: int) -> datetime:
-        """A number of seconds since 1970 in UTC, as a date and time in the calendar's zone."""
         return datetime.fromtimestamp(at, self.zone)
 
     def _openings(self, start: int, end: int) -> Iterator[Opening]:
-        """The openings, sorted by start; they may adjoin or overlap."""
+        """Sorted by start; they may adjoin or overlap."""
         for period in offset_periods(self.zone, start, end):
             for local in self.local_openings(period.start + period.offset, period.end + period.offset):
                 yield Opening(local.start - period.offset, local.end - period.offset)
 
 
 def merged(openings: Iterable[Opening]) -> Iterator[Opening]:
-    """Merge openings that adjoin or overlap. The openings must be sorted by start."""
+    """Merge openings that adjoin or overlap, which must be sorted by start."""
     current: Opening | None = None
     for opening in openings:
         if current is None or opening.start > current.end:
@@ -157,7 +150,7 @@ def seconds(moment: datetime) -> int:
 
 
 LOOKAHEAD_DAYS: Final = 400
-"""How far ahead to search for the next opening: more than a year, because a calendar may open only once a year."""
+"""More than a year, because a calendar may open only once a year."""
 
 Reason = Literal["open", "closed", "holiday", "override"]
 
@@ -177,7 +170,6 @@ _TYPE = record(
 class CurrentHours(Mapping[str, Any]):
     """A calendar at one moment. Each field is computed once, when a flow first reads it.
 
-    - `open`: whether the calendar is open now.
     - `reason`: `open` while it is open; otherwise `override` on a date with an override, `holiday` on a holiday, and
       `closed` on other days.
     - `holiday`: the name of today's override, or else of today's holiday, or "". Also set while the calendar is open.
@@ -186,8 +178,8 @@ class CurrentHours(Mapping[str, Any]):
     - `next_close`: when the calendar next goes from open to closed.
     - `reopens`: whether the calendar is open, or opens within 400 days.
 
-    The times are in the calendar's zone. A time more than 400 days away is missing for a flow: it is None in the map.
-    The attribute is then the time 400 days from now.
+    The times are in the calendar's zone. A time more than 400 days away is None in the map of a flow. The attribute is
+    then the time 400 days from now.
     """
 
     calendar: Calendar
@@ -223,7 +215,6 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def holiday(self) -> str:
-        """The name of today's override or holiday; "" on most days."""
         return self.calendar.holiday_on(self.now.astimezone(self.calendar.zone).date())
 
     @property
@@ -241,22 +232,20 @@ class CurrentHours(Mapping[str, Any]):
 
     @property
     def reopens(self) -> bool:
-        """Whether the calendar is open, or opens within 400 days."""
         return next(self._openings_ahead(), None) is not None
 
     @property
     def horizon(self) -> datetime:
-        """The moment 400 days from now, to the second."""
         ahead = self.now.replace(microsecond=0) + timedelta(days=LOOKAHEAD_DAYS)
         return ahead.astimezone(self.calendar.zone)
 
     def _openings_ahead(self) -> Iterator[Opening]:
-        """Every opening from now on. An opening that has already begun is cut to start now."""
+        """An opening that has already begun is cut to start now."""
         return self.calendar.openings(self.now, self.horizon)
 
 
 def hours_view(calendars: Mapping[str, Calendar], now: datetime) -> Mapping[str, CurrentHours]:
-    """The value of `hours` in a turn: each calendar by its name, at `now`, an aware datetime."""
+    """The value of `hours` in a turn: each calendar at `now` (aware)."""
     return {name: CurrentHours(calendar, now) for name, calendar in calendars.items()}
 
 
@@ -294,7 +283,7 @@ def _after(calendar: Calendar, day: date, minute: int) -> datetime:
 
 
 def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPeriod]:
-    """The time from `start` to `end`, split where the clocks of the zone change."""
+    """Split the time where the clocks of the zone change."""
     at = start
     offset = offset_at(zone, start)
     for year in range(_year(start), _year(end) + 1):
@@ -307,7 +296,7 @@ def offset_periods(zone: ZoneInfo, start: int, end: int) -> Iterator[OffsetPerio
 
 @lru_cache(maxsize=512)
 def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
-    """When the clocks of a zone change in a year (UTC). Two changes less than twelve hours apart may be missed."""
+    """The changes in a year (UTC). Two changes less than twelve hours apart may be missed."""
     found: list[OffsetChange] = []
     before = _new_year(year) - 1
     offset = offset_at(zone, before)
@@ -321,13 +310,12 @@ def offset_changes(zone: ZoneInfo, year: int) -> tuple[OffsetChange, ...]:
 
 
 def _first_second_after_change(zone: ZoneInfo, low: int, high: int) -> int:
-    """The first second with the same offset as `high`. The offset at `low` is different."""
     after = offset_at(zone, high)
     return low + bisect_left(range(low, high), True, key=lambda at: offset_at(zone, at) == after)
 
 
 def offset_at(zone: ZoneInfo, at: int) -> int:
-    """How many seconds the clocks of a zone are ahead of UTC. `at` is in seconds since 1970 in UTC."""
+    """Return how many seconds the clocks are ahead of UTC `at` a time in seconds since 1970."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     return int(offset.total_seconds()) if offset else 0
 
@@ -341,5 +329,5 @@ def _new_year(year: int) -> int:
 
 
 def calendar_sources(calendars: Iterable[Calendar]) -> dict[str, str]:
-    """Path → text of the calendars' computed dates, which are part of the revision of the flows that use them."""
+    """The computed dates, by path: they are part of the revision of the flows that use them."""
     return {path: text for calendar in calendars for path, text in calendar.sources.items()}

@@ -73,8 +73,7 @@ def read_hours(node: Node, reader: Reader, dates: Mapping[str, str]) -> dict[str
     """The calendars described by the map under `hours:`, by name.
 
     An invalid calendar is reported but still returned, closed wherever it cannot be read, so that no further issues
-    arise where it is used. `dates` is path → text; if it contains a calendar's computed holidays (from
-    `calendar_sources`), these are used.
+    arise where it is used. `dates` (path → text) may contain holidays computed earlier (from `calendar_sources`).
     """
     found = reader.map(node, "`hours`", _EXAMPLE)
     entries = found.entries if found else ()
@@ -132,7 +131,7 @@ def _check_summer_time(words: HoursWords, reader: Reader) -> None:
 
 
 def _without_expressions(node: Node, what: str, reader: Reader) -> Node:
-    """The node with "" in place of each value that contains an expression. Each of these is reported (E512)."""
+    """Put "" in place of each value that contains an expression, and report it (E512)."""
     if isinstance(node, Map):
         return node._replace(
             entries=tuple(

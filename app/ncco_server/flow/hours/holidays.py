@@ -1,8 +1,7 @@
-"""Reads a calendar's `holidays:` (a country's holidays, single dates, or a list of both) and its `override:`.
+"""Reads a calendar's `holidays:` and its `override:`.
 
-A date is written `2026-12-24`. A range such as `2026-12-24..2027-01-01` includes its first and last date.
-
-Public holidays come from the `holidays` library, which is imported only when a flow uses them.
+A date is written `2026-12-24`; a range, `2026-12-24..2027-01-01`, includes both dates. Public holidays come from the
+`holidays` library, which is imported only when a flow uses them.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ncco_server.suggest import ALIKE_NAMES, nearest
 
 FIRST_YEAR: Final = 2024
 LAST_YEAR: Final = 2040
-"""The years for which the dates of public holidays are computed; our choice. Later holidays are not known."""
+"""Our choice. Later public holidays are not known."""
 
 _EXAMPLE: Final = "write `holidays: {country: GB}`, or a list of dates: `holidays: [2026-12-24]`"
 _NAMED_AFTER_A_PART: Final = dict.fromkeys(("britain", "england", "great britain", "scotland", "wales"), "GB") | {
@@ -42,13 +41,12 @@ _LABELS: Final = ("observed_label", "estimated_label", "observed_estimated_label
 
 MAX_DAYS: Final = 366
 MIN_YEAR, MAX_YEAR = 2000, 2100
-"""The maximum number of days in a range, and the first and last year of a date; our choice, to detect typing errors."""
+"""Limits of a range in days and of a date; our choice, to detect typing errors."""
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DOTS = re.compile(r"\.{2,}")
 _MANY_DOTS = re.compile(r"([^.]+)\.{3,}([^.]+)")
 _WRITTEN_RANGE: Final = re.compile(rf"({_DATE.pattern}) *(?:-|\u2013|/|to|until|bis) *({_DATE.pattern})")
-"""A range of dates in another notation."""
 _OTHER_DATE: Final = re.compile(r"(?=.*[0-9]{4})([0-9]{1,4})[-./] ?([0-9]{1,2})[-./] ?([0-9]{1,4})")
 
 
@@ -68,7 +66,7 @@ class Region(MapForm):
 
     @property
     def path(self) -> str:
-        """The path of the region's dates in the sources of a flow, such as `calendars/GB-ENG.json`."""
+        """Such as `calendars/GB-ENG.json`."""
         key = "-".join(filter(None, (self.country, self.subdivision)))
         key = f"{key}.{self.language}" if self.language else key
         return f"calendars/{re.sub(r'[^A-Za-z0-9_.-]', '_', key)}.json"
@@ -103,8 +101,8 @@ def read_holidays(node: Node, what: str, reader: Reader) -> Holidays:
 def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) -> tuple[Mapping[date, str], str] | None:
     """Date → name of the holidays of a region, and the same dates as text for a flow's sources.
 
-    If `computed` (path → text) contains the region's text, the dates are read from it. Returns None if the library does
-    not know the country (E508), the subdivision (E509) or the language (E510).
+    The dates are read from `computed` (path → text) if it has them. Returns None if the library does not know the
+    country (E508), the subdivision (E509) or the language (E510).
     """
     text = computed.get(region.path)
     found = dates_from_json(text) if text is not None else None
@@ -129,7 +127,6 @@ def region_dates(region: Region, computed: Mapping[str, str], reader: Reader) ->
 
 @lru_cache(maxsize=256)
 def library_dates(country: str, subdivision: str = "", language: str = "") -> Mapping[date, str]:
-    """The holidays of a region from `FIRST_YEAR` to `LAST_YEAR`. The library must know the region."""
     known = country_class(country)
     with warnings.catch_warnings(action="ignore"):  # the library warns if it covers fewer years for a country
         found = known(
@@ -143,27 +140,26 @@ def library_dates(country: str, subdivision: str = "", language: str = "") -> Ma
 
 
 def country_class(code: str) -> Any:
-    """The library's class for a country, by its two-letter code; None for an unknown country."""
     return getattr(importlib.import_module("holidays"), code) if code in countries().values() else None
 
 
 @lru_cache(maxsize=1)
 def countries() -> Mapping[str, str]:
-    """The two-letter code of a country by each of its names (`united kingdom`) and codes (`gb`, `gbr`, `uk`)."""
+    """Two-letter codes by each name (`united kingdom`) and code (`gb`, `gbr`, `uk`) of a country."""
     registry = importlib.import_module("holidays.registry").COUNTRIES
     names = {name.replace("_", " "): codes[1] for name, codes in registry.items()}
     return names | _NAMED_AFTER_A_PART | {code.lower(): codes[1] for codes in registry.values() for code in codes[1:]}
 
 
 def dates_to_json(dates: Mapping[date, str]) -> str:
-    """The dates as JSON with one date per line, always in the same order."""
+    """One date per line, always in the same order."""
     by_day = {day.isoformat(): name for day, name in sorted(dates.items())}
     written = {"from": FIRST_YEAR, "to": LAST_YEAR, "dates": by_day}
     return json.dumps(written, ensure_ascii=False, indent=1) + "\n"
 
 
 def dates_from_json(text: str) -> Mapping[date, str] | None:
-    """The dates in a text that `dates_to_json` wrote; None if the text is damaged."""
+    """None if the text is damaged."""
     try:
         by_day = json.loads(text)["dates"].items()
         return {date.fromisoformat(day): str(name) for day, name in by_day}
@@ -219,7 +215,7 @@ def _check_known(
 
 
 def _spoken_name(found: str, endings: list[str]) -> str:
-    """The name to speak to a caller, without endings such as "(observed)"; two names are joined with a comma."""
+    """Remove endings such as "(observed)"; two names are joined with a comma."""
     names: list[str] = []
     for name in found.split("; "):
         for ending in endings:
@@ -285,7 +281,7 @@ class SpecialDate(MapForm):
 
 
 def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, SpecialHours]:
-    """Read the map under `override`: a date or a range of dates → hours, or `{hours: closed, name: Inventory}`."""
+    """A date or a range of dates → hours, or `{hours: closed, name: Inventory}`."""
     found = reader.map(node, what, "write `override: {2026-12-24: 09:00-12:00}`")
     override: dict[date, SpecialHours] = {}
     for entry in found.entries if found else ():
@@ -296,7 +292,7 @@ def read_override(node: Node, what: str, reader: Reader) -> Mapping[date, Specia
 
 
 def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
-    """The hours on the dates of an entry; closed if they cannot be read."""
+    """Closed if the hours cannot be read."""
     if not isinstance(entry.value, Map):
         return SpecialHours(read_spans(entry.value, what, reader) or (), "", entry.key.place)
     words = SpecialDate.read(entry.value, what, reader, place=entry.key.place)
@@ -304,7 +300,7 @@ def _read_special(entry: Entry, what: str, reader: Reader) -> SpecialHours:
 
 
 def _read_date(value: str, offset: int, text: Text, what: str, reader: Reader) -> date | None:
-    """The date `value`, which starts at `offset` of `text`; None after reporting that it cannot be read (E506)."""
+    """`value` starts at `offset` of `text`. None after reporting that it cannot be read (E506)."""
     written = value.strip()
     try:
         day = date.fromisoformat(written) if _DATE.fullmatch(written) else None

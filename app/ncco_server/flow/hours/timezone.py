@@ -19,7 +19,7 @@ _FIXED_OFFSET: Final = re.compile(r"EST|MST|Etc/GMT[+-].*")
 
 
 def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
-    """The value of `timezone`; E500 for an unknown zone, W523 for one whose clocks never change."""
+    """E500: an unknown zone. W523: a zone whose clocks never change."""
     text = reader.text(node, what)
     if text is None or is_missing(text):
         return None
@@ -32,10 +32,9 @@ def read_zone(node: Node, what: str, reader: Reader) -> ZoneInfo | None:
 
 
 def zone_written_in(*files: Map) -> str:
-    """The time zone of a file (an IANA name): its `timezone` or, if it has none, that of all its opening hours.
+    """The `timezone` of a file (an IANA name) or, without one, that of all its opening hours; "" for none, or several.
 
-    It is "" if there is none, or more than one. The first of the `files` is the file itself, the others are shared with
-    it: they count for what it does not say.
+    The first of the `files` is the file itself; the others, shared with it, count for what it does not say.
     """
     own = [zone for file in files if (zone := _zone_under(file))]
     hours = [each for file in files if isinstance(each := file.get("hours"), Map)]
@@ -44,6 +43,5 @@ def zone_written_in(*files: Map) -> str:
 
 
 def _zone_under(node: Node) -> str:
-    """The known zone under `timezone` of a map; "" if there is none."""
     found = node.get("timezone") if isinstance(node, Map) else None
     return found.value if isinstance(found, Text) and find_zone(found.value) is not None else ""

@@ -78,7 +78,7 @@ def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
 
 
 def days_of(words: str) -> list[int] | None:
-    """The days in a key of a week (`mon-wed,fri`), where Monday is 0; None if one of them is not a day."""
+    """Monday is 0; None if one of the names in `mon-wed,fri` is not a day."""
     days: list[int] = []
     for piece in words.split(","):
         found = _days_of(piece)
@@ -97,19 +97,18 @@ def looks_like_hours(text: str) -> bool:
 
 
 def meant_hours(text: str) -> str:
-    """The hours of a day, in the flow file's notation where possible: `09:00-17:30` for `9am-5.30pm`."""
+    """The flow file's notation, where possible: `09:00-17:30` for `9am-5.30pm`."""
     pieces = map(str.strip, text.split(","))
     return ", ".join(piece if _SPAN.fullmatch(piece) else _meant_span(piece) or piece for piece in pieces)
 
 
 def is_hours(text: str) -> bool:
-    """Whether a text is in the flow file's notation: ranges of 24-hour times separated by commas, or closed."""
+    """Whether a text is ranges of 24-hour times separated by commas, or closed."""
     pieces = [piece.strip() for piece in text.split(",")]
     return pieces == [CLOSED] or all(_SPAN.fullmatch(piece) and _span_of(piece) for piece in pieces)
 
 
 def shown_days(days: Iterable[int]) -> str:
-    """Days in the flow file's notation: `mon-fri`, `mon,wed-fri`."""
     runs: list[list[int]] = []
     for day in sorted(days):
         if runs and day == runs[-1][-1] + 1:
@@ -121,24 +120,22 @@ def shown_days(days: Iterable[int]) -> str:
 
 
 def shown_time(minute: int) -> str:
-    """A minute of the day as `09:00`. 1440 is `24:00`; a later minute is the time on the next day."""
+    """1440 is `24:00`; a later minute is the time on the next day."""
     minute = minute if minute <= DAY_MINUTES else minute - DAY_MINUTES
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
 def shown_spans(spans: Spans) -> str:
-    """Hours in the flow file's notation: `09:00-12:00, 13:00-17:00` or `closed`."""
+    """`09:00-12:00, 13:00-17:00` or `closed`."""
     return ", ".join(f"{shown_time(span.start)}-{shown_time(span.end)}" for span in spans) or CLOSED
 
 
 def shown_duration(minutes: int) -> str:
-    """A duration in hours and minutes: `8 h`, `8 h 30 min`, `30 min`."""
     hours, rest = divmod(minutes, 60)
     return " ".join([f"{hours} h"] * (hours > 0) + [f"{rest} min"] * (rest > 0 or hours == 0))
 
 
 def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts of a text between commas, each with its place."""
     offset = 0
     for piece in text.value.split(","):
         blanks = len(piece) - len(piece.lstrip())
@@ -147,7 +144,7 @@ def _comma_parts(text: Text) -> Iterator[tuple[str, Place]]:
 
 
 def _read_days(entry: Entry, what: str, reader: Reader) -> list[int]:
-    """The days that a key names, where Monday is 0; [] after reporting a key that cannot be read."""
+    """Monday is 0; [] after reporting a key that cannot be read."""
     days: list[int] = []
     for word, place in _comma_parts(entry.key):
         found = _days_of(word)
@@ -177,7 +174,7 @@ def _day_cure(word: str) -> str | Fix:
 
 
 def _near_day(name: str) -> str:
-    """The short name of the day that was probably meant; `name` itself if no day is similar."""
+    """`name` itself if no day is similar."""
     near = nearest(name.strip().lower(), _NUMBERS)
     return DAYS[_NUMBERS[near]] if near else name
 
@@ -197,7 +194,7 @@ def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], wh
 
 
 def _texts_of(node: Node, what: str, reader: Reader) -> Iterator[tuple[str, Place]]:
-    """The parts between commas in a text or a list of texts, each with its place."""
+    """The parts between commas in a text or a list of texts."""
     for item in node.items if isinstance(node, Seq) else (node,):
         text = reader.text(item, f"an entry of {what}")
         if text is not None and not is_missing(text):
@@ -245,7 +242,7 @@ def _meant_instead(night: Span) -> Span:
 
 
 def _meant_span(text: str) -> str:
-    """Hours from another notation, in the flow file's notation; "" if they cannot be read."""
+    """Return "" if hours in another notation cannot be read."""
     span = _span_of(text)
     if span and span.end <= span.start < span.end + DAY_MINUTES // 2:  # "9 to 5" ends in the afternoon
         span = Span(span.start, span.end + DAY_MINUTES // 2)
@@ -253,9 +250,9 @@ def _meant_span(text: str) -> str:
 
 
 def _span_of(text: str) -> Span | None:
-    """The span between two times of the day in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
+    """The span between two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
-    None if the text is not a valid span. An end at 00:00 is the end of the day.
+    An end at 00:00 is the end of the day. None if the text is not a valid span.
     """
     found = _ANY_NOTATION.fullmatch(text)
     times = []

@@ -1,1 +1,1 @@
-"""The flow language: the words of all maps in a flow file, and what they mean."""
+"""The flow language: the words of a flow file, and what they mean."""

@@ -31,7 +31,6 @@ _TAKEN: Final = frozenset({"noinput", "nomatch", "asr_error", "error", "collecte
 
 
 def _read_texts(node: Node, what: str, code: str, reader: Reader) -> list[Text]:
-    """One text, or a list with at least one text."""
     if isinstance(node, Seq) and not node.items:
         reader.report(code, node.place, f"{what} is an empty list", "list what a caller can press or say")
     return [text for item in items(node) if (text := reader.text(item, what)) is not None]
@@ -95,25 +94,21 @@ class Choice(MapForm):
 
     @cached_property
     def phrases(self) -> Mapping[str, str]:
-        """The phrases that a caller can say in any locale: each as written, and folded."""
         return {phrase: folded for phrases in self.said.values() for phrase, folded in phrases.items()}
 
     @property
     def is_local(self) -> bool:
-        """Whether the phrases of the choice differ between locales."""
         return bool(self.said) and "" not in self.said
 
     def said_in(self, locale: str) -> Mapping[str, str]:
-        """The phrases that a caller can say in one locale: each as written, and folded."""
         return self.said[locale] if locale and locale in self.said else self.phrases
 
     def need_in(self, locale: str) -> str:
-        """The keys and phrases of the choice, for a trace that says why another choice was made."""
         ways = (" or ".join(self.keys), ", ".join(f'"{phrase}"' for phrase in self.said_in(locale)))
         return f"{self.name}: needs {' or '.join(way for way in ways if way)}"
 
     def place_of(self, word: str, value: str) -> Place:
-        """The place where a key or a folded phrase is written; the last one if a phrase is written twice."""
+        """The last place if a phrase is written twice."""
         node = self.written.get(word)
         nodes = [entry.value for entry in node.entries] if isinstance(node, Map) else [node]
         texts = (item for each in nodes for item in items(each) if isinstance(item, Text))
@@ -121,7 +116,6 @@ class Choice(MapForm):
 
 
 def read_menu(node: Node, what: str, reader: Resolver) -> Menu | None:
-    """The choices by name, without those that cannot be read; None if the node is not a map."""
     found = reader.map(node, what, "write one choice per line: `sales: {dtmf: 1, speech: [sales], goto: sales}`")
     if found is None:
         return None

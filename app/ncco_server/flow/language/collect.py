@@ -2,9 +2,6 @@
 
 collect: {into: pin, digits: 4, sensitive: true, check: pin == env.PIN}
 collect: {into: account, digits: 6..8}                                       # ends with #
-collect: {into: reason, speech: any, min_confidence: 0.5}
-
-The call continues at the `goto` next to it. Input that does not fit counts as a failed attempt.
 """
 
 from __future__ import annotations
@@ -58,7 +55,6 @@ def _read_into(node: Node, what: str, reader: Resolver) -> Variable | None:
 
 
 def _read_digits(node: Node, what: str, reader: Reader) -> tuple[int, int] | None:
-    """How many digits the caller enters: the lowest and the highest number."""
     text = node if isinstance(node, Text) else reader.text(node, what, RULES["E246"].cure)
     if text is None:
         return None
@@ -108,7 +104,6 @@ class DataEntry(MapForm):
 
     @classmethod
     def build(cls, fields: Fields, reader: Reader, **made: Any) -> Self | None:
-        """See `MapForm`. E219 for a `min_confidence` without speech; E245, and no entry, if it asks for nothing."""
         entry = super().build(fields, reader, **made)
         if "min_confidence" in fields.values and "speech" not in fields.values:
             message = "`min_confidence` is in a `collect` without speech"
@@ -132,8 +127,7 @@ class CollectWords(AskingWords, GotoWords):
 class Collect(StepExit[CollectWords]):
     """Waits for an `input`, checks what the caller entered or said, and stores it in a variable.
 
-    Attributes:
-        least: the lowest confidence of a speech result that counts, from 0 to 1.
+    `least` is the lowest confidence of a speech result that counts, from 0 to 1.
     """
 
     word: ClassVar = "collect"
@@ -168,7 +162,6 @@ class Collect(StepExit[CollectWords]):
         return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
-        """The ways out: one with the input, and those after the last failed attempt."""
         yield Way(
             "collected",
             self.target,
@@ -198,16 +191,13 @@ class Collect(StepExit[CollectWords]):
         return self.entry.digits is None and not self.least and not is_checked
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The outcome of an input: how it was given, or which attempt failed."""
         return input_outcome(decision, heard_by)
 
     def reads(self) -> Iterator[Expression]:
-        """The condition under `check`, if there is one."""
         if self.entry.check is not None:
             yield self.entry.check
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Store valid input, or count a failed attempt. Raises RenderError if `check` cannot be computed."""
         if outcome.name == "collected":
             return self._keep(outcome, frame, tries)
         return self.retry.after(outcome, self.place, tries)

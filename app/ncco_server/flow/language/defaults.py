@@ -2,11 +2,7 @@
 
 defaults:
   talk: {language: en-GB, style: 2}       # of every talk; connect, stream, ... likewise
-  retry: {noinput: ["Sorry?"], then: reception}
-  choices:                                # added to every menu
-    operator: {dtmf: 0, speech: operator, goto: reception}
-  min_confidence: 0.4
-  on: {error: sorry}                      # where the call goes when a value cannot be computed
+  choices: {operator: {dtmf: 0, speech: operator, goto: reception}}    # added to every menu
 """
 
 from __future__ import annotations
@@ -54,12 +50,10 @@ class Defaults(MapForm):
 
     @property
     def error(self) -> Target | None:
-        """Where the call goes if a value cannot be computed."""
         return self.on.error if self.on else None
 
 
 def read_defaults(node: Node, reader: Resolver) -> Defaults:
-    """Read the map under `defaults`."""
     found = reader.map(node, "`defaults`", "write e.g. `defaults: {talk: {language: en-GB}}`")
     if found is None:
         return Defaults()
@@ -69,7 +63,6 @@ def read_defaults(node: Node, reader: Resolver) -> Defaults:
 
 
 def _read_actions(fields: Fields, reader: Reader) -> dict[str, Map]:
-    """The options of each action. They are checked even if no step plays this action."""
     written = {name: fields.values[name] for name in ACTIONS if name in fields.values}
     found = {
         name: reader.map(node, f"`{name}`", f"write the options for every {name}: `{name}: {{..}}`")

@@ -1,18 +1,10 @@
 """The exits that do not ask the caller anything (`goto`, `branch` and `hold`), and the base of all exits.
 
-goto: menu
-
-branch:                                    # the first line with a true condition decides immediately
-  - if: call.from in ["447700900123", "447700900124"]
-    goto: vip
-  - else: menu
-
 hold: {until: place.agent_free, up_to: 10m}
 on: {ready: agent, too_long: voicemail}
 
 `hold` plays `do` until its condition is true. The step's lookups are made when the step is entered, and again each time
-`do` has been played. If `until` is true when the step is entered, nothing is played. Once `up_to` has passed, the call
-goes to `too_long`.
+`do` has been played.
 """
 
 from __future__ import annotations
@@ -48,12 +40,7 @@ from ncco_server.value_types import JsonSchema
 class StepSource:
     """A step that is being read, as its exit sees it.
 
-    Attributes:
-        fields: its words.
-        parts: those parts of its `do` that could be read.
-        played: the items of its `do`, including those with fields that could not be read.
-        defaults: the flow's `defaults`.
-        reader: reads its values.
+    `parts` are those of its `do` that could be read; `played` also has items with fields that could not be read.
     """
 
     name: str
@@ -64,7 +51,6 @@ class StepSource:
     reader: Resolver
 
     def first(self, kind: str) -> Item | None:
-        """The first item of `do` that is an action of this kind, such as `connect`."""
         return next((item for item in self.played if item.word == kind), None)
 
     def retry(self, own: RetryWords | None, place: Place) -> Retry | None:
@@ -90,24 +76,19 @@ W = TypeVar("W", bound=MapForm)
 
 
 class StepExit(Exit, Generic[W]):
-    """An exit, as written in a step.
-
-    Attributes:
-        form: the step's words that belong to the exit.
-        on_words: the lines of the `on` next to it, if their names are fixed.
-    """
+    """An exit, as written in a step. `on_words` are the lines of the `on` next to it, if their names are fixed."""
 
     form: ClassVar[type[MapForm]]
     on_words: ClassVar[type[MapForm] | None] = None
 
     def needs(self) -> Needs | None:
-        """What the exit needs from the actions of its step; None if it needs nothing."""
+        """None if the exit needs nothing from the actions of its step."""
         return None
 
     @classmethod
     @abstractmethod
     def of_words(cls, words: W, source: StepSource) -> Self | None:
-        """Read the exit from the step's words; None after an error."""
+        """None after an error."""
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
@@ -138,7 +119,6 @@ class Goto(StepExit[GotoWords]):
     because: str
 
     def written_ways(self) -> Iterator[Way]:
-        """The only way out."""
         yield Way("goto", self.target, self.place, (AT_ONCE,), is_immediate=True, label="")
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
@@ -149,7 +129,6 @@ class Goto(StepExit[GotoWords]):
 
     @classmethod
     def of_words(cls, words: GotoWords, source: StepSource) -> Self | None:
-        """See `StepExit`. A step without an exit ends the call."""
         if "goto" not in words.written.values:
             return cls(Target(None, words.place), words.place, "the step has no exit: the call ends")
         target = words.goto
@@ -210,7 +189,7 @@ class BranchLines:
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Resolver, *, place: Place) -> Self | None:
-        """See `Form`. A missing `else` is reported at `place`."""
+        """A missing `else` is reported at `place`."""
         if isinstance(node, Map):
             reader.report("E201", place, f"{what} is a map", _LIST_CURE)
             return None
@@ -258,17 +237,14 @@ class Branch(StepExit[BranchWords]):
         yield Way("else", otherwise, otherwise.place, ("else",), is_immediate=True, is_alone=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that was followed: the one after all lines whose condition was false."""
         number = len(decision.others)
         arms = self.lines.arms
         return f"if {arms[number].shown}" if number < len(arms) else "else"
 
     def reads(self) -> Iterator[Expression]:
-        """The conditions of all lines, in order."""
         yield from (arm.condition for arm in self.lines.arms)
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Jump to the first line whose condition is true. Raises RenderError."""
         others: list[str] = []
         for arm in self.lines.arms:
             if arm.condition.evaluate(frame.names):
@@ -283,7 +259,6 @@ class Branch(StepExit[BranchWords]):
 
 
 def _report_split_lines(lines: tuple[Node, ...], reader: Reader) -> list[Node]:
-    """Join an `if` line and a `goto` line that belong together; E204 for each pair."""
     split: list[Node] = []
     for line, following in pairwise(lines):
         if isinstance(line, Map) and isinstance(following, Map) and (line.keys(), following.keys()) == _SPLIT_KEYS:
@@ -298,7 +273,6 @@ def _is_else(line: Node) -> bool:
 
 
 def _read_arm(line: Node, reader: Resolver) -> Arm | None:
-    """A line with a condition; None if it cannot be read."""
     if isinstance(line, Text) and (glued := _WITHOUT_COLON.fullmatch(line.value)):
         cure = f"write `- {glued[1]}: {glued[2]}`"
         fix = cure if glued[1] == "if" else Fix(cure, "characters", f"{glued[1]}: {glued[2]}")
@@ -322,7 +296,6 @@ def _read_arm(line: Node, reader: Resolver) -> Arm | None:
 
 
 def _read_else(lines: tuple[Node, ...], place: Place, reader: Reader) -> Target | None:
-    """The target of `else`; E250 if there is none, E251 for lines after it."""
     index, found = next(((index, line) for index, line in enumerate(lines) if _is_else(line)), (0, None))
     if found is None:
         has_stray = any(not isinstance(line, Map) or line.get("else") or not line.get("if") for line in lines)
@@ -399,7 +372,7 @@ class Hold(StepExit[HoldWords]):
     shown: str
 
     def written_ways(self) -> Iterator[Way]:
-        """One way for each outcome. Both count as ways with input, because the wait takes time and is limited."""
+        """Both count as ways with input, because the wait takes time and is limited."""
         ready = self.lines.ready
         too_long = self.lines.too_long
         yield Way(
@@ -415,14 +388,12 @@ class Hold(StepExit[HoldWords]):
         yield Way("too_long", too_long, too_long.place, ("too_long",), passes_input=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """`ready` or `too_long`; `ready` if the step did not wait at all."""
         return "ready" if is_at_once else decision.what
 
     def reads(self) -> Iterator[Expression]:
         yield self.until
 
     def needs(self) -> Needs:
-        """A `notify` action at the end of `do`, which reports that the caller has heard everything."""
         return HeldNeeds()
 
     @property
@@ -430,14 +401,12 @@ class Hold(StepExit[HoldWords]):
         return self.up_to_ms / 1000
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Continue at once if the condition is true. Raises RenderError."""
         if not self.until.evaluate(frame.names):
             return None
         target = self.lines.ready
         return Jump(target, target.place, f"{self.shown} already holds")
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Continue if the condition is true or the time is up; otherwise wait again. Raises RenderError."""
         if outcome.name != HELD:
             return None
         waited = f"after {frame.waited:.0f} s"
@@ -465,8 +434,7 @@ def _go(name: str, target: Target, because: str) -> Decision:
 def _check_changes(until: Expression, shown: str, source: StepSource) -> None:
     """W289 if nothing in `until` can change while the caller is waiting.
 
-    A condition without names is reported elsewhere (W642, W643), except `false`, with which the caller always waits for
-    the whole time.
+    A condition without names is reported elsewhere (W642, W643).
     """
     if not until.used_names or until.used_names & {"hours", "now", *asked_names(source.fields.get("lookup"))}:
         return

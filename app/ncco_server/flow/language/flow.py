@@ -81,7 +81,6 @@ def _read_name(node: Node, what: str, reader: Reader) -> Text | None:
 
 
 def _read_numbers(node: Node, what: str, reader: Reader) -> tuple[tuple[str, Place], ...]:
-    """The numbers in normal form, each with its place; E211 for a number that occurs twice."""
     if not isinstance(node, Seq):
         shown = node.value if isinstance(node, Text) else "442079460000"
         numbers = [each.strip() for each in shown.split(",")]
@@ -161,7 +160,6 @@ def _read_signature(name: Text | None, fields: Fields, reader: Reader) -> Signat
 
 
 def _check_spoken(params: Sequence[Variable], fields: Fields, reader: Reader) -> None:
-    """Report E227 for each `spoken` param that is not sensitive, or belongs to a flow that callers can start."""
     if fields.get("outbound") is None or any(fields.get(word) is not None for word in ("numbers", "default", "entry")):
         refuse_spoken(params, reader)
         return
@@ -191,16 +189,10 @@ class ReadFlow:
     """The parts of a flow file that could be read.
 
     Attributes:
-        words: the words at its top level.
-        outside: its signature: what other flows see of it.
-        steps: the steps that could be read, by name.
-        start: the name of the first step; None if unknown.
+        start: None if unknown.
         flow: None if the file has an error.
         outbound: None if there is none, or it has an error.
-        sections: the flow's parts and the shared ones.
-        defaults: what its steps inherit.
-        reader: the reader of its values.
-        made: the steps that a handler in Python makes, by name.
+        made: the steps that a handler in Python makes.
     """
 
     words: FlowWords
@@ -216,7 +208,7 @@ class ReadFlow:
 
     @property
     def name(self) -> str:
-        """The name of the flow; "" if the file does not give one."""
+        """The name is "" if the file does not give one."""
         return self.words.name.value if self.words.name else ""
 
     @property
@@ -233,7 +225,6 @@ class ReadFlow:
 
 
 _SHARED: Final = "shared"
-"""The key that marks a file as shared, not a flow."""
 _OF_FLOWS: Final = frozenset({"flow", "start", "steps"})
 _NO_FLOW_CURE: Final = "write `shared: true` if it contains parts for all flows; a flow begins with `flow: name`"
 
@@ -244,10 +235,9 @@ class FlowHead:
 
     Attributes:
         node: the file, with missing section lines added.
-        words: the words at its top level.
         outside: its signature; the name is "" if the file does not give one, and it is incomplete if an unknown word
             may be a misspelt `params`.
-        zone: its time zone (an IANA name), or "".
+        zone: an IANA name, or "".
     """
 
     node: Map
@@ -257,9 +247,9 @@ class FlowHead:
 
 
 def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -> FlowHead | None:
-    """Read the words of a file; None if it is not a map. Errors are added to `issues`.
+    """None if the file is not a map. Errors are added to `issues`.
 
-    The time zone that the file does not say is that of the `shared` files.
+    A file without a time zone has that of the `shared` files.
     """
     zone = zone_written_in(node, *shared) if isinstance(node, Map) else ""
     reader = Reader(issues, zone)
@@ -289,7 +279,7 @@ def read_head(node: Node, issues: list[FlowIssue], shared: Iterable[Map] = ()) -
 
 
 def read_flow(head: FlowHead, context: Context, issues: list[FlowIssue]) -> ReadFlow:
-    """Read the rest of a file. Errors are added to `issues`, which already contain those of its YAML and its head."""
+    """Errors are added to `issues`, which already contain those of the file's YAML and its head."""
     words = head.words
     outside = head.outside
     steps = _read_steps_map(words, Reader(issues))
@@ -399,7 +389,6 @@ _BELONGS: Final[Mapping[str, Callable[[Set[str]], bool]]] = {
 
 
 def _restore_sections(node: Map, reader: Reader) -> Map:
-    """The flow, with a missing line such as `steps:` added above its entries; E204 for the line."""
     lost: dict[str, list[Entry]] = {}
     kept: list[Entry] = []
     for key, value in node.entries:
@@ -429,7 +418,6 @@ def _section_of(entry: Entry, section: str, node: Map) -> str:
 
 
 def _fix_default(fields: Fields, reader: Reader) -> Fields:
-    """Treat a map under `default` as `defaults`."""
     node = fields.get("default")
     if not isinstance(node, Map) or "defaults" in fields.values:
         return fields
@@ -439,7 +427,6 @@ def _fix_default(fields: Fields, reader: Reader) -> Fields:
 
 
 def _read_steps_map(words: FlowWords, reader: Reader) -> Map:
-    """The map of steps, which is empty if there is none."""
     cure = "write the steps below each other, each with its name: `welcome:`"
     found = reader.map(words.steps, "`steps`", cure) if words.steps else None
     if found is not None and not found.entries:
@@ -456,7 +443,6 @@ def _named_steps(steps: Map) -> Iterator[tuple[str, Place]]:
 
 
 def _read_start(node: Node | None, steps: Map, reader: Resolver) -> str | None:
-    """The name of the first step; None if it is missing or not a step."""
     target = read_target(node, "`start`", reader) if node else None
     if target is not None and target.step is None:
         cure = f"name a step, e.g. `start: {_first_step(steps)}`"
@@ -475,10 +461,9 @@ def _read_steps(steps: Map, defaults: Defaults, reader: Resolver) -> dict[str, R
 
 
 def restore_steps(steps: Map, reader: Reader) -> Map:
-    """The steps, with misplaced lines moved to where they belong, so that a wrong indentation is one issue.
+    """Move misplaced lines to where they belong, so that a wrong indentation is one issue (E201, E202).
 
-    A step's word among the steps moves into the step before it (E201). A step that is indented into the step before it
-    moves out (E202). If a step has a word as its name, its value is a step.
+    If a step has a word as its name, its value is a step.
     """
     kept: list[Entry] = []
     for entry in (each for written in steps.entries for each in _split_nested_steps(written, reader)):
@@ -498,7 +483,6 @@ def restore_steps(steps: Map, reader: Reader) -> Map:
 
 
 def _split_nested_steps(entry: Entry, reader: Reader) -> Iterator[Entry]:
-    """A step, followed by the steps that were indented into it by mistake."""
     key, step = entry
     words = step.entries if isinstance(step, Map) else ()
     inner = [each for each in words if _is_step(each.value) and not nearest(each.key.value, STEP_WORDS)]

@@ -2,30 +2,25 @@
 
 hooks:
   voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}
-  survey_done:
-    post: "{{ env.CRM_URL }}/surveys"
-    headers: {Authorization: "Bearer {{ env.CRM_TOKEN }}"}
-    params: {reason: text}
-    json: {caller: "{{ call.from }}", answers: "{{ answers }}", reason: "{{ reason }}"}
   voicemail_mail: {mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}}
-  call_back: {place: {flow: callback, to: "{{ call.from }}", after: 30m}}
 
-A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`), for a step or a flow.
+A step sends them (`send: survey_done`), or an event does (`events: {record: voicemail_saved}`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from ncco_server.errors import RenderError
+from ncco_server.flow.effects import Effect
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import ANYTHING, TEXT, has, named, ref
 from ncco_server.flow.grammar.map_form import written_as
-from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, read_fields
+from ncco_server.flow.grammar.reader import HINTS, Fields, Reader, Resolver, items, read_fields
 from ncco_server.flow.grammar.values import Object, leaves
 from ncco_server.flow.grammar.variables import read_params, refuse_spoken
 from ncco_server.flow.issues import Fix
@@ -42,8 +37,9 @@ from ncco_server.flow.language.outgoing import (
     scope_with,
 )
 from ncco_server.flow.language.placing import PlacedFlow
+from ncco_server.flow.language.saves import Save, read_later_saves
 from ncco_server.flow.nodes import Entry, Map, Node, Text
-from ncco_server.flow.scope import Param
+from ncco_server.flow.scope import Param, ScopeTypes
 from ncco_server.flow.templates.values import Native, Value
 from ncco_server.ncco.statuses import STATUSES
 from ncco_server.ncco.webhooks import Webhook
@@ -72,21 +68,17 @@ _EVENT_FIELDS: Final = (
 """Source: webhook reference, Record, Transcription, Call status events."""
 
 EVENT: Final = record(dict.fromkeys(("name", *_EVENT_FIELDS, "how", "result", "call_result"), TYPES["text"]))
-"""`event` in expressions: texts, which are "" for fields that this event does not have."""
+"""Fields that this event does not have are ""."""
 
 NO_EVENT: Final[Mapping[str, str]] = MappingProxyType(dict.fromkeys(EVENT.fields, ""))
-"""`event` in a hook that a step sends."""
 
 
 def event_record(name: str, webhook: Webhook, how: str = "", result: str = "", call_result: str = "") -> dict[str, str]:
     """The value of `event` for a webhook, such as one that reports a recording.
 
-    Args:
-        name: its name under `events`: `record`, `transcription`, `hangup`, `ended`, ...
-        webhook: what Vonage sent.
-        how: how the call ended: `hangup`, `completed` or `lost`; "" unless the event is `ended`.
-        result: the flow's own result of the call; without one, the outcome that the flow returned in the end.
-        call_result: what became of the call (`ncco_server.results.RESULTS`); "" unless the event is `ended`.
+    `name` is a word under `events`. `how` is `hangup`, `completed` or `lost`, and `call_result` is one of
+    `ncco_server.results.RESULTS`; both are "" unless the event is `ended`. `result` is the flow's own result of the
+    call; without one, the outcome that the flow returned in the end.
     """
     found = {field: getattr(webhook, field, None) for field in _EVENT_FIELDS}
     texts = {field: "" if value is None else str(value) for field, value in found.items()}
@@ -101,21 +93,17 @@ _SERVER_HEADERS: Final = frozenset({"webhook-id", "webhook-timestamp", "webhook-
 
 
 MAILTO: Final = "mailto:"
-"""The `url` of a hook that sends email starts with this."""
 PLACE: Final = "place:"
-"""The `url` of a hook that places a call starts with this."""
 
 
 class Hook(NamedTuple):
     """A hook, rendered for a call.
 
     Attributes:
-        name: its name in the flow.
-        url: absolute, http or https; its host comes from the flow file or from `env`. For an email, `mailto:` and the
-            addresses; for a call, `place:` and the flow. "" if there is a problem.
-        json: the body: any JSON value; for an email or a call, the result of `MailDefinition.render` or
-            `Placing.render`.
-        headers: the headers that the flow sets, by name; values have no line ends.
+        url: absolute, http or https. For an email, `mailto:` and the addresses; for a call, `place:` and the flow. ""
+            if there is a problem.
+        json: any JSON value; for an email or a call, the result of `MailDefinition.render` or `Placing.render`.
+        headers: values have no line ends.
         problem: why it could not be rendered, in one sentence without values of the call, or ""; such a hook is not
             sent, but kept so that somebody can look at it.
     """
@@ -136,7 +124,7 @@ def _read_post(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The body, which is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
+    """The body is stored until it is sent: E331 for callers' secrets, E583 for all of `env`."""
     json = JSON.read(node, what, reader)
     for leaf in leaves(json) if json else ():
         for name in sorted(leaf.used_names & reader.scope.secrets):
@@ -148,7 +136,6 @@ def _read_body(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """The headers, as in a lookup; E581 for a header that the server sets on every hook."""
     if isinstance(node, Map):
         reserved = [entry for entry in node.entries if entry.key.value.lower() in _SERVER_HEADERS]
         for key, _ in reserved:
@@ -181,12 +168,11 @@ class HookDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL to which it is posted; None for an email or a call."""
+        """None for an email or a call."""
         return self.post
 
     @property
     def has_default_body(self) -> bool:
-        """Whether it posts what happened, in the default body."""
         return self.body is None and self.mail is None and self.placing is None
 
     @property
@@ -195,16 +181,13 @@ class HookDefinition(Definition):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """JSON Schema of the map, which has `post`, `mail` or `place`."""
         return {**super().json_schema(), "anyOf": [has(way) for way in _WAYS]}
 
     def render(self, names: Mapping[str, Any], variables: Iterable[str] = ()) -> Hook:
-        """The hook as it is sent in this call. Never raises: a hook that cannot be rendered has a problem instead.
+        """Never raises: a hook that cannot be rendered has a problem instead.
 
-        Args:
-            names: everything in the step's scope, its `step` and `flow`, this hook's params, and `event` if there is
-                one.
-            variables: the names of the flow's variables that the default body may contain.
+        `names` also has the `step`, the `flow`, this hook's params, and `event` if there is one. `variables` are those
+        that the default body may contain.
         """
         names = {"event": NO_EVENT, **names}
         try:
@@ -228,13 +211,7 @@ class HookDefinition(Definition):
 
 
 def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], variables: Iterable[str]) -> Any:
-    """The body of hook `name`.
-
-    Args:
-        name: the hook's name.
-        names: everything in its scope.
-        params: the names of its params, without sensitive ones.
-        variables: the names of the flow's variables that it may contain, without sensitive ones.
+    """`params` and `variables` have no sensitive names.
 
     Raises:
         ValueError: a value cannot be written as JSON.
@@ -253,7 +230,7 @@ def _default_body(name: str, names: Mapping[str, Any], params: Iterable[str], va
 
 
 def read_hooks(node: Node, reader: Resolver) -> dict[str, HookDefinition]:
-    """The hooks under `hooks`, by name. An invalid hook is reported, but still defined.
+    """An invalid hook is reported, but still defined.
 
     The scope of `reader` is that of the flow; for shared hooks, it contains the names that every call has.
     """
@@ -276,8 +253,7 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
     refuse_spoken((param.variable for param in params.values()), reader)
     for taken in sorted(OWN_NAMES & params.keys()):
         reader.report("E206", params[taken].variable.place, f'"{taken}" already has a meaning in every hook')
-    scope = scope_with(params, reader.scope).with_name("event", EVENT)
-    scope = scope.with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
+    scope = _with_own_names(scope_with(params, reader.scope))
     way = _way_of(fields, reader)
     hook = HookDefinition.build(
         fields.without(*_others_than(way)),
@@ -286,12 +262,21 @@ def _read_hook(entry: Entry, reader: Resolver) -> HookDefinition | None:
         name=name,
         params=params,
     )
-    hidden = OWN_NAMES & reader.variables.keys()
-    leaves_of = [leaf for value in hook.values for leaf in leaves(value)] if hook and hidden else []
-    for at, own in sorted({(leaf.place, own) for leaf in leaves_of for own in hidden & leaf.used_names}):
-        message = f'in a hook, "{own}" is not the variable with that name'
-        reader.report("E582", at, message, f'give the variable "{own}" another name')
+    _check_hidden([leaf for value in hook.values for leaf in leaves(value)] if hook else [], reader)
     return hook
+
+
+def _with_own_names(scope: ScopeTypes) -> ScopeTypes:
+    """The scope of a hook or an event."""
+    return scope.with_name("event", EVENT).with_name("flow", TYPES["text"]).with_name("step", TYPES["text"])
+
+
+def _check_hidden(values: Iterable[Value], reader: Resolver) -> None:
+    """E582 for a value of a hook or an event that uses a name of its own as if it was a variable."""
+    hidden = OWN_NAMES & reader.variables.keys()
+    for at, own in sorted({(each.place, own) for each in values for own in hidden & each.used_names}):
+        message = f'in hooks and `events`, "{own}" is not the variable with that name'
+        reader.report("E582", at, message, f'give the variable "{own}" another name')
 
 
 _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -299,7 +284,6 @@ _WAYS: Final[Mapping[str, tuple[str, ...]]] = {
     "mail": ("mail",),
     "place": ("place",),
 }
-"""The things that a hook can do, each with the words that belong to it."""
 _NO_POST: Final = {"post": Fix('write `post: "https://.."`', "add", 'post: "https://example.com"')}
 
 
@@ -308,7 +292,6 @@ def _others_than(way: str) -> tuple[str, ...]:
 
 
 def _way_of(fields: Fields, reader: Reader) -> str:
-    """What a hook does, `post` by default; E584 for a word that does not belong to it."""
     way = next((word for word in ("place", "mail") if word in fields.values), "post")
     others = [word for word in _others_than(way) if way in fields.values and word in fields.values]
     for word in [word for word in others if word in _WAYS] or others:
@@ -319,19 +302,14 @@ def _way_of(fields: Fields, reader: Reader) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SentHook(Named[HookDefinition]):
-    """A hook that a step or a flow sends.
-
-    Attributes:
-        given: the values of its params, in the scope of the flow that sends it.
-        variables: the names of that flow's variables that it may send.
-    """
+    """A hook that a step or a flow sends; `variables` are the names of the flow's variables that it may send."""
 
     own_names: ClassVar[frozenset[str]] = OWN_NAMES
 
     variables: tuple[str, ...] = ()
 
     def render(self, names: Mapping[str, Any]) -> Hook:
-        """The hook as it is sent in this call; see `HookDefinition.render`. Never raises."""
+        """Never raises."""
         try:
             scope = self.scope(names)
         except RenderError as error:
@@ -340,7 +318,7 @@ class SentHook(Named[HookDefinition]):
 
 
 def read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
-    """The hooks under `send` or an event, in the order in which they are sent.
+    """The hooks in the order in which they are sent.
 
     E580 for an unknown hook, E586 for an email with a recording that does not exist.
     """
@@ -357,6 +335,9 @@ def _read_sent(node: Node, what: str, reader: Resolver) -> tuple[SentHook, ...]:
     return tuple(SentHook(named.definition, named.place, named.given, public) for named in found)
 
 
+Later: TypeAlias = SentHook | Save
+"""What happens on an event: a hook is sent, or a row of a table changes."""
+
 SentHooks: TypeAlias = Annotated[tuple[SentHook, ...], Notation(read_sent, ref("sent"))]
 
 EVENTS: Final[Mapping[str, str]] = {
@@ -372,34 +353,64 @@ Source: webhook reference, Call status, Record, Transcription.
 """
 
 STEP_EVENTS: Final = {event: meaning for event, meaning in EVENTS.items() if event != "ended"}
-"""The events that a step may have. A call ends in a flow: after the last step there is no step."""
+"""A call ends in a flow, after its last step, so a step has no `ended`."""
 
 _RECORDING_EVENTS: Final = frozenset({"record", "transcription"})
 
 
 def read_events(
     node: Node, what: str, reader: Resolver, known: Mapping[str, str] = EVENTS
-) -> Mapping[str, tuple[SentHook, ...]]:
-    """The hooks to send for each event under `events`."""
+) -> Mapping[str, tuple[Later, ...]]:
     found = reader.map(node, what, "write `events: {record: hook}`")
     if found is None:
         return {}
     fields = read_fields(found, known, what, reader, hints=HINTS["events"], code="E284")
-    return {
-        name: (_read_sent if name in _RECORDING_EVENTS else read_sent)(hooks, f"`{name}`", reader)
-        for name, hooks in fields.values.items()
-    }
+    return {name: tuple(_read_later(written, name, reader)) for name, written in fields.values.items()}
 
 
-def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[SentHook, ...]]:
+def _read_later(node: Node, event: str, reader: Resolver) -> Iterator[Later]:
+    """What happens on an event, in order. `save` changes rows, unless a hook has this name."""
+    read = _read_sent if event in _RECORDING_EVENTS else read_sent
+    for item in items(node):
+        entries = item.entries if isinstance(item, Map) else ()
+        words = {"save", "table"} - reader.hooks.keys()
+        own = {entry.key.value: entry for entry in entries if entry.key.value in words}
+        if "save" in own:
+            yield from _read_later_saves(own["save"].value, reader)
+        elif "table" in own:
+            cure = f"write `{event}: {{save: {{table: .., ..}}}}`"
+            reader.report("E580", own["table"].key.place, "`table` belongs to a `save`, not to a hook", cure)
+        if not own:
+            yield from read(item, f"`{event}`", reader)
+        elif "save" in own and isinstance(item, Map) and (others := item.without(*own)).entries:
+            yield from read(others, f"`{event}`", reader)
+
+
+def _read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
+    found = read_later_saves(node, replace(reader, scope=_with_own_names(reader.scope)))
+    _check_hidden([leaf for save in found for value in save.values for leaf in leaves(value)], reader)
+    return found
+
+
+def later_hooks(events: Mapping[str, tuple[Later, ...]]) -> Iterator[SentHook]:
+    """The hooks that events send."""
+    yield from (each for later in events.values() for each in later if isinstance(each, SentHook))
+
+
+def later_effects(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Effect]:
+    """The values that the hooks and the rows of events contain."""
+    for each in (each for later in events.values() for each in later):
+        yield from each.effects("event", OWN_NAMES) if isinstance(each, Save) else each.effects("send", "event")
+
+
+def _read_step_events(node: Node, what: str, reader: Resolver) -> Mapping[str, tuple[Later, ...]]:
     return read_events(node, what, reader, STEP_EVENTS)
 
 
-StepEvents: TypeAlias = Annotated[Mapping[str, tuple[SentHook, ...]], Notation(_read_step_events, ref("step_events"))]
+StepEvents: TypeAlias = Annotated[Mapping[str, tuple[Later, ...]], Notation(_read_step_events, ref("step_events"))]
 
 
 def check_events(source: StepSource) -> None:
-    """W288 for an event that the step never causes: a recording, or its transcription."""
     node = source.fields.get("events")
     reader = source.reader
     if not isinstance(node, Map) or not all(part.actions for part in source.parts):

@@ -3,13 +3,9 @@
 lookups:
   customer:
     get: "{{ env.CRM_URL }}/callers/{{ call.from }}"
-    timeout: 700ms
     returns: {name: text, tier: [gold, standard]}
-    default: {name: "", tier: standard}
   regular: {table: customers, number: "{{ call.person }}"}    # a row of a table of our own
   duty: {table: on_duty, where: until > now, first: true}     # the first for which a condition holds
-
-A step makes them by name: `lookup: customer`, `lookup: [customer, {stock: {item: "{{ item }}"}}]`.
 """
 
 from __future__ import annotations
@@ -73,11 +69,9 @@ def _segments(written: Computed) -> Iterator[str]:
 Method: TypeAlias = Literal["GET", "POST", "PYTHON", "TABLE"]
 
 Answer: TypeAlias = Mapping[str, Any]
-"""The fields of `returns`, and `ok`."""
 
 _METHODS: Final[Mapping[str, Method]] = {"get": "GET", "post": "POST", "python": "PYTHON", "table": "TABLE"}
 NO_ROW: Final = "there is no such row"
-"""The problem of a lookup whose table has no row with this key."""
 _QUERY: Final = 'write it in the URL: "..?number={{ call.from }}"'
 _NO_EFFECT: Final[Mapping[tuple[str, str], str]] = {
     ("get", "json"): "write `post` instead of `get` to send a body, or delete `json`",
@@ -105,13 +99,10 @@ class LookupRequest(NamedTuple):
     """A lookup's request, rendered for a call.
 
     Attributes:
-        method: GET and POST request `url`, PYTHON calls `function`.
-        url: absolute, http or https; its host comes from the flow file or from `env`. "" for PYTHON.
+        url: absolute, http or https; "" for PYTHON.
         json: the body of a POST: any JSON value; None if there is none.
-        headers: the headers by name; values have no line ends.
+        headers: values have no line ends.
         function: `package.module:function`; "" for GET and POST.
-        arguments: the function's keyword arguments, as JSON values.
-        timeout_ms: the time limit for the answer.
         cache_ms: how long an accepted answer may be reused; 0 for never.
         code: what a handler calls in place of `function`; then `function` is only its name.
         misfit: returns why an answer does not match `returns`, or ""; such an answer is never cached.
@@ -134,17 +125,15 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """Shows only the target of the request, because the rest may be sensitive."""
+        """The rest of the request may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
 def named_modules(text: str) -> tuple[str, ...]:
-    """The names in the setting `NCCO_PYTHON_LOOKUPS`, separated by commas."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _read_function(node: Node, what: str, reader: Reader) -> str | None:
-    """The function under `python`; E536 if it is not written as `package.module:function`."""
     text = reader.text(node, what)
     if text is None or _FUNCTION.fullmatch(text.value):
         return text.value if text else None
@@ -164,7 +153,6 @@ def _function_cure(text: str) -> str:
 
 
 def _read_arguments(node: Node, what: str, reader: Resolver) -> Value | None:
-    """The keyword arguments under `with`; E536 for a name that no argument can have."""
     found = reader.map(node, what, 'write `with: {number: "{{ call.from }}"}`')
     if found is None:
         return None
@@ -214,12 +202,12 @@ class LookupDefinition(Definition):
 
     @property
     def url(self) -> Value | None:
-        """The URL of a GET or a POST; None for a Python function."""
+        """None for a Python function or a table."""
         return self.get or self.post
 
     @property
     def module(self) -> str:
-        """The module of the lookup's Python function; "" for a GET or a POST."""
+        """The module is "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -243,11 +231,11 @@ class LookupDefinition(Definition):
 
     @property
     def default_answer(self) -> Answer:
-        """The value of the lookup before it is made: the default, with `ok` false."""
+        """The value of the lookup before it is made."""
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """The request in this call. `names` also contains its params. Raises RenderError.
+        """`names` also contains the lookup's params. Raises RenderError.
 
         A value that is a whole path segment must not be empty.
         """
@@ -270,12 +258,7 @@ class LookupDefinition(Definition):
         )
 
     def cast_answer(self, value: object, problem: str = "") -> tuple[Answer, str]:
-        """The answer as the flow sees it, and why it is the default ("" if it is real).
-
-        Args:
-            value: the answer that was received.
-            problem: why there was none, or ""; then `value` is ignored.
-        """
+        """The answer as the flow sees it, and why it is the default ("" if it is real)."""
         if problem:
             return self.default_answer, problem
         if self.table is not None:
@@ -300,10 +283,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """The lookups under `lookups`, by name. Invalid ones are still defined, so that steps can name them.
-
-    The scope of `reader` is that of the definitions: the names of the call and, in a flow, its variables.
-    """
+    """Invalid lookups are still defined, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 
@@ -355,7 +335,6 @@ def _read_definition(entry: Entry, reader: Resolver) -> LookupDefinition | None:
 
 
 def _check_method(fields: Fields, reader: Reader) -> str:
-    """E530 unless there is exactly one way to get the answer, and E540 for a word that has no effect."""
     found = [word for word in _METHODS if word in fields.values]
     if not found:
         cure = 'add `get: "{{ env.CRM_URL }}/callers/{{ call.from }}"`, `post: url` or `python: "module:function"`'
@@ -371,7 +350,7 @@ def _check_method(fields: Fields, reader: Reader) -> str:
 
 
 def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
-    """The map under `params`. A computed value there was probably meant for the URL's query (E203)."""
+    """A computed value was probably meant for the URL's query (E203)."""
     if isinstance(node, Map):
         values = [entry for entry in node.entries if isinstance(entry.value, Text) and has_braces(entry.value)]
         for key, value in values:
@@ -384,7 +363,6 @@ def _read_params(node: Node | None, reader: Reader) -> dict[str, Param]:
 
 
 def _check_cache(definition: LookupDefinition, secrets: frozenset[str], reader: Reader) -> None:
-    """E541 if sensitive values, from the request or the answer, would be in the cache."""
     used = frozenset[str]().union(*(value.used_names for value in definition.values))
     sensitive = {written("", path).removeprefix(".") for path in definition.returns.secrets}
     if found := sorted(used & secrets) or sorted(sensitive):
@@ -399,7 +377,7 @@ class AskedLookup(Named[LookupDefinition]):
     """A lookup that a step makes when it is entered. Its answer is in scope under its name."""
 
     def request(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """The request in this call. Raises RenderError."""
+        """Raises RenderError."""
         return self.definition.render(self.scope(names))
 
     def effects(self, kind: EffectKind, phase: Phase) -> Iterator[Effect]:
@@ -411,7 +389,6 @@ class AskedLookup(Named[LookupDefinition]):
 
 
 def read_asked(node: Node, what: str, reader: Resolver) -> tuple[AskedLookup, ...]:
-    """The lookups under `lookup` of a step. E537 for an unknown lookup, E538 for one that occurs twice."""
     asked: dict[str, AskedLookup] = {}
     for found in read_named(LookupDefinition, node, reader.lookups, reader, what):
         first = asked.setdefault(found.name, AskedLookup(found.definition, found.place, found.given))

@@ -2,11 +2,7 @@
 
 hooks:
   voicemail_saved:
-    mail:
-      to: "{{ env.OFFICE_MAIL }}"
-      subject: "A message from {{ call.from }}"
-      text: "Somebody left a message at {{ now }}."
-      attach: recording
+    mail: {to: "{{ env.OFFICE_MAIL }}", subject: "A message from {{ call.from }}", attach: recording}
 """
 
 from __future__ import annotations
@@ -38,7 +34,7 @@ _BRACES: Final = re.compile(r"\{\{.*?\}\}")
 
 
 def addresses(text: str) -> tuple[str, ...]:
-    """The email addresses, separated by commas, such as `sales@example.com, owner@example.com`.
+    """Email addresses, separated by commas.
 
     Raises ValueError, without the text, if there is none, if one is invalid, or if there are too many.
     """
@@ -72,7 +68,7 @@ class Addresses(PlainText):
 
 
 def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
-    """Email addresses; E585 if a caller or another server could choose who gets the email."""
+    """E585 if a caller or another server could choose who gets the email."""
     value = reader.value(node, Addresses(), "text", what)
     if value is not None and isinstance(node, Text) and "{%" not in node.value:
         for part, place in _parts_that_are_no_address(node):
@@ -87,7 +83,6 @@ def _read_to(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def _parts_that_are_no_address(text: Text) -> Iterator[tuple[str, Place]]:
-    """The parts between commas that are not valid addresses, whatever the values in braces are."""
     offset = 0
     for part in text.value.split(","):
         written = part.strip()

@@ -1,8 +1,6 @@
 """`choices`: the menu of a step, by keys and speech. `defaults` may add choices to every menu.
 
 choices:
-  sales:   {dtmf: 1, speech: [sales, buy], goto: sales}
-  repeat:  {dtmf: "*", goto: menu}
   billing: {dtmf: [2, 22], speech: bill, set: {topic: billing}, goto: support}
 """
 
@@ -45,7 +43,6 @@ class ChoicesWords(AskingWords):
 
 
 def restore_menu(step: Fields, reader: Reader) -> Fields:
-    """Move the step's own words out of its menu if they are indented into it; E202 for each."""
     menu = step.get("choices")
     strays = [entry for entry in menu.entries if _is_stray(entry, step)] if isinstance(menu, Map) else []
     for key, _ in strays:
@@ -58,7 +55,6 @@ def restore_menu(step: Fields, reader: Reader) -> Fields:
 
 
 def _is_stray(entry: Entry, step: Fields) -> bool:
-    """Whether an entry of a menu is a word of the step, not a choice with that name."""
     is_choice = isinstance(entry.value, Map) and not {*Choice.words()}.isdisjoint(entry.value.keys())
     return entry.key.value in {*ChoicesWords.words()} - step.values.keys() and not is_choice
 
@@ -78,7 +74,7 @@ class Choices(StepExit[ChoicesWords]):
     place: Place
     locales: tuple[str, ...] = ()
     needed: dict[str, dict[str, str]] = field(default_factory=dict, init=False, compare=False, repr=False)
-    """For each locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
+    """By locale, the keys and phrases of each choice; `decide` uses them for its reasons."""
 
     @property
     def asked(self) -> Asked:
@@ -103,7 +99,6 @@ class Choices(StepExit[ChoicesWords]):
         return self.retry.prompts
 
     def written_ways(self) -> Iterator[Way]:
-        """The ways out: each choice, and the targets after the last attempt."""
         for choice in self.choices.values():
             yield Way(
                 choice.name,
@@ -130,7 +125,6 @@ class Choices(StepExit[ChoicesWords]):
         return input_outcome(decision, heard_by)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """Go to the choice's target, or ask again."""
         locale = str(frame.names.get("locale", ""))
         needs = self.needed.get(locale)
         if needs is None:
@@ -144,7 +138,6 @@ class Choices(StepExit[ChoicesWords]):
 
     @classmethod
     def of_words(cls, words: ChoicesWords, source: StepSource) -> Self | None:
-        """See `StepExit`. Inherited choices are included."""
         reader = source.reader
         place = words.at("choices")
         own = words.choices
@@ -188,7 +181,6 @@ def _asked(choices: Menu, least: float, reader: Resolver) -> Asked:
 
 
 def _distinct(ways: Iterable[tuple[str, Choice]], word: str, reader: Reader) -> dict[str, str]:
-    """The choice of each key or folded phrase; E233 for a key, and E234 for a phrase, that two choices have."""
     found: dict[str, Choice] = {}
     for value, choice in ways:
         other = found.setdefault(value, choice)

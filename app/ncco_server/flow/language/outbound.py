@@ -2,20 +2,10 @@
 
 outbound:
   from: "442079460001"           # or randomFromNumber: true
-  ringing_timer: 30s
-  machine_detection: continue    # or hangup, detect, detect_beep
   retry: {on: [timeout, busy], after: 10m, tries: 3, within: office}
-  expires: 1h                    # after the wanted time
-  unless: do_not_call            # a table of numbers, read right before each attempt
-  on:
-    answered: hello
-    machine: leave_message
-    otherwise: {send: not_reached}
-    unknown: {send: check_by_hand}
+  on: {answered: hello, otherwise: {send: not_reached}}
 
-A call that is answered enters the step under `answered`, or the flow's `start`. With any other outcome nobody was
-reached, so only hooks can be sent: `expired` for a call that could not be placed in time, `refused` for a number in one
-of the tables under `unless`, `unknown` for an attempt that may or may not have rung, and Vonage's statuses.
+After an outcome in which nobody was reached, only hooks can be sent.
 """
 
 from __future__ import annotations
@@ -46,7 +36,6 @@ EXPIRED: Final = "expired"
 REFUSED: Final = "refused"
 OTHERWISE: Final = "otherwise"
 RETRIED: Final = (*DIAL_FAILURES, "machine", UNKNOWN)
-"""Outcomes of an attempt that another attempt may follow."""
 _APART: Final = frozenset({UNKNOWN, REFUSED})
 """Outcomes that `otherwise` does not include: the phone may have rung, or must not ring."""
 MOST_TRIES: Final = 10
@@ -61,14 +50,7 @@ until 20 or 21.
 
 @dataclass(frozen=True, slots=True)
 class OutboundRetry:
-    """When to make another attempt.
-
-    Attributes:
-        on: the outcomes after which to try again.
-        after_s: seconds until the next attempt.
-        tries: maximum number of attempts.
-        within: the opening hours in which all attempts are made; "" for any time.
-    """
+    """When to make another attempt. `within` names the opening hours of all attempts; "" for any time."""
 
     on: frozenset[str] = frozenset()
     after_s: int = 600
@@ -81,18 +63,13 @@ class Outbound:
     """How calls are placed with a flow.
 
     Attributes:
-        place: where it is written.
         answered: where the call starts if a person answers.
-        from_number: the number that is shown, in digits; "" for a random number of the application.
-        ringing_timer_s: seconds.
+        from_number: in digits; "" for a random number of the application.
         machine_detection: "" for none.
-        retry: when to try again; by default there is only one attempt.
         expires_s: seconds after the wanted time until the call expires; None if it never does.
         quiet: whether not to call at night.
-        unless: the tables with numbers that are not called; None if nobody has decided about any.
         ways: where the call goes after machine detection, by `human`, `machine` and `beep`.
-        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`
-            and `refused`.
+        hooks: the hooks that are sent if nobody was reached, by outcome; `otherwise` is for the rest, except `unknown`.
     """
 
     place: Place
@@ -112,7 +89,6 @@ class Outbound:
         return (self.answered, *self.ways.values())
 
     def hooks_for(self, outcome: str) -> tuple[SentHook, ...]:
-        """The hooks that are sent after an outcome in which nobody was reached."""
         return self.hooks.get(outcome) or (() if outcome in _APART else self.hooks.get(OTHERWISE, ()))
 
     def refusing(self, number: str) -> tuple[str, ...]:
@@ -121,7 +97,6 @@ class Outbound:
 
 
 def _read_retried(node: Node, what: str, reader: Resolver) -> frozenset[str] | None:
-    """The outcomes under `on` of a retry; E293 for an unknown one."""
     found = []
     for item in items(node):
         text = reader.text(item, what)
@@ -245,14 +220,7 @@ _REPORTED: Final[Mapping[MachineDetection | None, frozenset[str]]] = {
 
 
 def read_outbound(words: OutboundWords, start: str, reader: Resolver, hours: Set[str]) -> Outbound | None:
-    """The `outbound` of a flow; None after an error.
-
-    Args:
-        words: as written.
-        start: the flow's first step.
-        reader: collects the errors.
-        hours: the names of the opening hours that the flow may use.
-    """
+    """None after an error. `hours` are the names of the opening hours that the flow may use."""
     place = words.written.place
     before = len(reader.issues)
     if ("from" in words.written.values) == (words.random_from_number is True):

@@ -2,19 +2,11 @@
 
 on:
   completed: end           # they spoke, and the other party hung up
-  busy: voicemail
-  otherwise: reception     # the rest of busy, timeout, unanswered, rejected, failed
+  otherwise: reception     # busy, timeout, unanswered, rejected, failed
 
-If `on` names an outcome of the connect, the connect's events decide where the call goes. Every failure must then lead
-somewhere; `machine`, `human` and `beep` only decide if they are named. `error` may be in the `on` of any step.
-
-run: pin_check
-with: {tries: 3}
-on:
-  verified: account        # one of the `outcomes` that flow declares
-  otherwise: reception     # the rest of them
-
-The other flow returns with `goto: {return: verified, set: {..}}`. An error that it does not handle is `error` here.
+If `on` names an outcome of the connect, every failure must lead somewhere; `machine`, `human` and `beep` only decide if
+they are named. For a flow under `run`, the lines are the `outcomes` that it declares; `error` is an error that it does
+not handle.
 """
 
 from __future__ import annotations
@@ -46,11 +38,10 @@ OUTCOMES: Final = {
     **{name: STATUSES[name].meaning for name in DIAL_OUTCOMES},
     OTHERWISE: "Everything that does not have its own line.",
 }
-"""The outcomes of a connect that a line of `on` can have, and what they mean."""
 _OBSERVED: Final = STATUSES.keys() - OUTCOMES.keys() | {
     *("record", "recording", "recorded", "transcription", "transcribed", "transfer", "hangup")
 }
-"""Events that hooks can report (under `events`), but that never decide where a call goes."""
+"""Events that hooks can report, but that never decide where a call goes."""
 
 
 class OutcomeTarget(NamedTuple):
@@ -89,11 +80,9 @@ class On(StepExit[OnWords]):
 
     @property
     def statuses(self) -> frozenset[str]:
-        """The outcomes that have a line, and those that `otherwise` covers."""
         return self.covered.union(self.lines)
 
     def needs(self) -> Needs | None:
-        """The connect or checkpoint that `on` names. If the connect is missing, this is reported (E264)."""
         if self.connect is None and not OUTCOMES.keys().isdisjoint(self.lines):
             return None
         completed = self.lines.get("completed")
@@ -106,16 +95,14 @@ class On(StepExit[OnWords]):
 
     @property
     def plays_again(self) -> bool:
-        """Whether the step may be played again to dial the next target of a list."""
         return self.connect is not None and self.connect.rings_several
 
     def written_ways(self) -> Iterator[Way]:
-        """One way for each line of `on`. None of them depends on the caller's input."""
         for name, line in self.lines.items():
             yield Way(name, line.target, line.place, (name,))
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line that handles the outcome; none if the next target of a list is dialled."""
+        """The outcome is "" if the next target of a list is dialled."""
         if decision.next_target:
             return ""
         name = OTHERWISE if is_at_once else decision.what
@@ -124,10 +111,7 @@ class On(StepExit[OnWords]):
         return OTHERWISE if OTHERWISE in self.lines else "failed"
 
     def enter(self, frame: Frame) -> Jump | None:
-        """Wait for a webhook. If no number in a list may be dialled, follow the line for a failure at once.
-
-        Raises RenderError.
-        """
+        """If no number in a list may be dialled, follow the line for a failure at once. Raises RenderError."""
         if self.connect is None or not self.connect.may_ring_nobody:
             return None
         if frame.dials_left > 0 and next(self.connect.rung(frame), None) is not None:
@@ -141,7 +125,7 @@ class On(StepExit[OnWords]):
         return Jump(line.target, line.place, why)
 
     def decide(self, outcome: Outcome, frame: Frame, tries: int) -> Decision | None:
-        """The line of the outcome; None for a status that does not decide here. Raises RenderError."""
+        """None for a status that does not decide here. Raises RenderError."""
         name = "completed" if outcome.name == "connected" else outcome.name
         if name in DIAL_FAILURES and self.connect is not None and self.connect.rings_several:
             count = sum(1 for _ in self.connect.rung(frame))
@@ -216,7 +200,6 @@ class RunFlow(StepExit[RunWords]):
             yield Way(name, line.target, line.place, (name,), is_immediate=True, is_return=True)
 
     def outcome_of(self, decision: TakenDecision, heard_by: str, *, is_at_once: bool) -> str:
-        """The line for the outcome that the other flow returned. Entering that flow is not a decision."""
         if is_at_once:
             return AT_ONCE
         return decision.what if decision.what in self.lines else OTHERWISE
@@ -256,7 +239,6 @@ class RunFlow(StepExit[RunWords]):
 
     @classmethod
     def lines_beside(cls, step: Map, outcomes_of: Callable[[str], Iterable[str]]) -> Iterator[str]:
-        """The outcomes that the flow may return."""
         yield from tuple(outcomes_of(text_of(step.get("run")))) or (RETURNED,)
         yield OTHERWISE
 
@@ -267,7 +249,7 @@ def steers(node: Map) -> bool:
 
 
 def _read_dial_lines(node: Map, source: StepSource) -> Fields:
-    """The lines by outcome; E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
+    """E262 for statuses that cannot decide, E263 for words that are not outcomes of this step.
 
     If `do` has an error, an unknown name may be a checkpoint that could not be read.
     """

@@ -1,7 +1,6 @@
 """What lookups and hooks send (a URL, headers, JSON), and how steps refer to them.
 
-The host of a URL is written in the flow file or comes from `env`. A step refers to a declared lookup or hook by its
-name, with values for its params: `send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]`.
+send: [survey_done, {ticket_opened: {ticket: "{{ ticket }}"}}]
 """
 
 from __future__ import annotations
@@ -70,10 +69,10 @@ def _check_host(url: str) -> None:
 
 
 def without_urls(scope: ScopeTypes) -> ScopeTypes:
-    """The scope, in which values of type url are ordinary text.
+    """Values of type url become ordinary text.
 
-    Elsewhere, a URL may start with a value of type url. Here only the flow file and `env` may determine the server,
-    because a variable may come from a caller or another server.
+    Elsewhere, a URL may start with such a value. Here only the flow file and `env` may determine the server, because a
+    variable may come from a caller or another server.
     """
     return replace(scope, shapes={name: _without_url(shape) for name, shape in scope.shapes.items()})
 
@@ -87,7 +86,7 @@ def _without_url(type_: Kind) -> Kind:
 
 
 MAX_DEPTH: Final = 20
-"""How deep lists and maps may be nested. Our choice."""
+"""Levels of nested lists and maps; our choice."""
 
 _NUMBER_LIMIT: Final = 2**63
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -108,7 +107,7 @@ _NOT_IN_URL: Final = "send it in the `json` of a `post`: URLs are kept in logs"
 
 
 def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
-    """An absolute URL; only the flow file and `env` may determine its server. W531: a secret in its query."""
+    """Only the flow file and `env` may determine the server. W531: a secret in the query."""
     if isinstance(node, Text) and (found := _SECRET_QUERY.search(node.value)):
         place = node.at(found.start(1), len(found[1]))
         reader.report("W531", place, f'"{found[1]}" in the query of a URL is a secret that would be logged')
@@ -119,7 +118,6 @@ def read_url(node: Node, what: str, reader: Resolver) -> Value | None:
 
 
 def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
-    """The map under `headers`; E535 for an invalid name, or a header that the server sets."""
     found = reader.map(node, what, 'write `headers: {Authorization: "Bearer {{ env.TOKEN }}"}`')
     if found is None:
         return None
@@ -149,7 +147,7 @@ def read_headers(node: Node, what: str, reader: Resolver) -> Object | None:
 
 
 def plain_json(value: object, depth: int = 0) -> Any:
-    """A copy of `value` that only has JSON types. Dates and times become text in ISO 8601.
+    """A copy that only has JSON types. Dates and times become text in ISO 8601.
 
     Raises ValueError; its message never contains the value.
     """
@@ -185,9 +183,8 @@ class JsonValue(AnyValue):
 JSON: Final = JsonField("kept", computed=JsonValue())
 """Anything that JSON can express, with braces in values. A key with braces is reported (E411) and left out.
 
-Numbers, `true` and `false` without quotes keep their type. So does `"{{ answers }}"` alone: a list stays a list, and a
-number stays a number. Braces inside other text produce text. Sensitive values are allowed, because this is sent but
-never stored.
+Numbers, `true` and `false` without quotes keep their type. So does `"{{ answers }}"` alone: a list stays a list.
+Braces inside other text produce text. Sensitive values are allowed, because this is sent but never stored.
 """
 
 HttpUrl: TypeAlias = Annotated[Value, Notation(read_url, TEXT)]
@@ -215,7 +212,7 @@ class Definition(MapForm):
 
     @classmethod
     def entries(cls, node: Node, reader: Reader) -> tuple[Entry, ...]:
-        """The entries of a section. If the line with a name is missing, this is one issue, and there are no entries."""
+        """If the line with a name is missing, this is one issue, and there are no entries."""
         entries = reader.entries(node, f"`{cls.section}`", f"write `{cls.section}: {{name: {cls.example}}}`")
         words = frozenset(cls.words())
         is_inner = [isinstance(value, Map) and not words.isdisjoint(value.keys()) for _, value in entries]
@@ -231,7 +228,7 @@ class Definition(MapForm):
     @property
     @abstractmethod
     def url(self) -> Value | None:
-        """The URL that the request is sent to."""
+        """The URL of the request."""
 
     @property
     def values(self) -> tuple[Value, ...]:
@@ -239,7 +236,7 @@ class Definition(MapForm):
 
 
 def scope_with(params: Mapping[str, Param], scope: ScopeTypes) -> ScopeTypes:
-    """The scope with the params, which take precedence over other names."""
+    """The params take precedence over other names."""
     for name, param in params.items():
         scope = scope.with_name(name, param.variable.type, "a sensitive param" * param.variable.sensitive)
     return scope
@@ -250,11 +247,7 @@ D = TypeVar("D", bound=Definition)
 
 @dataclass(frozen=True, slots=True)
 class Named(Generic[D]):
-    """A lookup or a hook that a step or a flow names.
-
-    Attributes:
-        given: the values of its params, in the scope of the place that names it.
-    """
+    """A lookup or a hook that a step or a flow names; `given` are its params, in the scope of whoever names it."""
 
     own_names: ClassVar[frozenset[str]] = NO_NAMES
     """Names that are in scope in it, besides its params, but not in the place that names it."""
@@ -273,7 +266,7 @@ class Named(Generic[D]):
         return self.definition.name
 
     def scope(self, names: Mapping[str, Any]) -> dict[str, Any]:
-        """Everything in its scope in this call: `names` and its params. Raises RenderError."""
+        """Raises RenderError."""
         params = self.definition.params
         given = {name: param.variable.default for name, param in params.items()}
         given |= {assignment.name: assignment.value.render(names) for assignment in self.given}
@@ -281,14 +274,9 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """Yield each lookup or hook that is named, in order. One that is named twice is yielded twice.
+    """Yield each lookup or hook that is named. One that is named twice is yielded twice.
 
-    Args:
-        kind: lookup or hook.
-        node: a name, a map from a name to its params, or a list of these.
-        known: the lookups or hooks that may be named.
-        reader: reads the params' values in their scope.
-        what: the key under which it is written, as messages call it.
+    `node` is a name, a map from a name to its params, or a list of these.
     """
     declaring = {*kind.words(), "url"} - known.keys()
     for item in items(node):

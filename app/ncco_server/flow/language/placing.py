@@ -2,11 +2,7 @@
 
 hooks:
   call_back:
-    place:
-      flow: callback
-      to: "{{ call.from }}"
-      with: {name: "{{ name }}"}
-      after: 30m                  # or `at: "{{ hours.office.next_open }}"`; without either, as soon as possible
+    place: {flow: callback, to: "{{ call.from }}", after: 30m}    # or `at`; without either, as soon as possible
 """
 
 from __future__ import annotations
@@ -49,8 +45,6 @@ class Moment(PlainText):
 
 
 def _form(kind: Kind) -> Notation:
-    """The form of a computed value that is not a caller's secret."""
-
     def read(node: Node, what: str, reader: Resolver) -> Value | None:
         value = reader.value(node, kind, "kept", what)
         if value is not None:
@@ -92,13 +86,7 @@ class PlaceWords(MapForm):
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """The call that a hook places.
-
-    Attributes:
-        flow: the name of a flow with `outbound`.
-        given: the params of that flow.
-        at: when; None for as soon as possible, or `after_ms` after the hook is sent.
-    """
+    """The call that a hook places. Without `at` and `after_ms`, it is placed as soon as possible."""
 
     flow: str
     to: Value
@@ -150,7 +138,6 @@ def _read_placing(node: Node, what: str, reader: Resolver) -> Placing | None:
 
 
 def _any_flow(name: str, given: Node | None, place: Place) -> Signature:
-    """A flow that accepts what it is given. The values are cast to the types of the flow when the call is placed."""
     names = [entry.key.value for entry in given.entries] if isinstance(given, Map) else []
     params = {each: Param(Variable(each, ANY, None, place), is_required=False) for each in names}
     return Signature(name, place, params, is_placed=True)

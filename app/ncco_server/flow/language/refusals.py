@@ -16,8 +16,8 @@ from ncco_server.flow.language.tables import TableDefinition, TableOfNumbers
 from ncco_server.flow.nodes import Node, Place
 
 
-class Refusal(NamedTuple):
-    """The flow for callers whose number a table contains; `place` is where it is named."""
+class CallerRefusal(NamedTuple):
+    """The flow for callers whose number a table contains."""
 
     table: TableDefinition
     flow: str
@@ -37,11 +37,10 @@ class RefuseWords(MapForm):
     """The flow that they hear instead of any other."""
 
 
-def _read_refusals(node: Node, what: str, reader: Resolver) -> tuple[Refusal, ...]:
-    """E272 for an unknown flow, E271 for one that needs params."""
+def _read_refusals(node: Node, what: str, reader: Resolver) -> tuple[CallerRefusal, ...]:
     found = (RefuseWords.read(item, what, reader) for item in items(node))
     known = (words for words in found if words is not None and _is_known(words, reader))
-    return tuple(Refusal(words.table, words.run.value, words.run.place) for words in known)
+    return tuple(CallerRefusal(words.table, words.run.value, words.run.place) for words in known)
 
 
 def _is_known(words: RefuseWords, reader: Resolver) -> bool:
@@ -55,4 +54,4 @@ def _is_known(words: RefuseWords, reader: Resolver) -> bool:
     return True
 
 
-Refusals: TypeAlias = Annotated[tuple[Refusal, ...], Notation(_read_refusals, listed(RefuseWords.json_schema()))]
+Refusals: TypeAlias = Annotated[tuple[CallerRefusal, ...], Notation(_read_refusals, listed(RefuseWords.json_schema()))]

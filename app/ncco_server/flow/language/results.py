@@ -1,6 +1,6 @@
-"""The results that a flow gives its calls, such as `booked`. Steps set them by name; the last one counts.
+"""The results that a flow gives its calls. Steps set them by name; the last one counts.
 
-results: {booked: an appointment was booked, cancelled: an appointment was cancelled}
+results: {booked: an appointment was booked}
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class OwnResult(NamedTuple):
-    """A result that a flow declares: its text for people, and the place of its name."""
+    """A result that a flow declares, with its text for people."""
 
     text: str
     place: Place
 
 
 def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
-    """The results under `results`, by name: E206 for the name of a result that every call can have."""
     found: dict[str, OwnResult] = {}
     taken_cure = "give the result another name: every call can have a result of this name"
     for key, value in reader.entries(node, "`results`", "write `results: {booked: an appointment was booked}`"):
@@ -41,7 +40,6 @@ def read_results(node: Node, reader: Reader) -> dict[str, OwnResult]:
 
 
 def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
-    """The name of a declared result; E281 for any other text."""
     text = reader.text(node, what, "write the name of one result; the last step with a result counts")
     if text is None or text.value in reader.results:
         return text.value if text is not None else None
@@ -55,4 +53,3 @@ def _read_named(node: Node, what: str, reader: Resolver) -> str | None:
 
 
 OwnResultName: TypeAlias = Annotated[str, Notation(_read_named, offered("results"))]
-"""The name of a declared result."""

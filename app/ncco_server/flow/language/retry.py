@@ -2,14 +2,11 @@
 
 retry:
   noinput: ["Sorry, I did not hear you.", "You can also press a key."]    # first failed attempt, all later ones
-  nomatch: ["Sorry, that is not one of the choices."]
   tries: 3              # how often the caller is asked in total
-  reprompt: true        # after the prompt, `do` is played again
   then: reception       # after the last attempt; or {noinput: a, nomatch: b}
 
-A list or a prompt may also be a map by locale: `noinput: {en: ["Sorry?"], fr: ["Pardon ?"]}`, with the same number of
-prompts for each, or `noinput: [{en: "Sorry?", fr: "Pardon ?"}]`. Failed attempts of both kinds are counted together.
-Every step that asks has a `then`, its own or the flow's, so that no menu asks forever.
+Failed attempts of both kinds are counted together. Every step that asks has a `then`, its own or the flow's, so that no
+menu asks forever.
 """
 
 from __future__ import annotations
@@ -37,14 +34,14 @@ from ncco_server.value_types import WholeNumber
 
 FAILURES: Final = ("noinput", "nomatch")
 MAX_TRIES: Final = 10
-"""Maximum number of times that a step asks. Our choice: a caller who fails ten times is better served by `then`."""
+"""Our choice: a caller who fails ten times is better served by `then`."""
 
 _OPTIONS: Final = ("talk", "stream", "template", "action")
 
 
 @dataclass(frozen=True)
 class RetryPrompt:
-    """A prompt. `kind` is `talk` or `stream`, and `item` is how it would be written in `do`."""
+    """A prompt; `item` is how it would be written in `do`."""
 
     kind: str
     place: Place
@@ -89,7 +86,6 @@ def _read_prompt(node: Node, reader: Resolver) -> RetryPrompt | None:
 
 
 def _read_then(node: Node, what: str, reader: Resolver) -> Mapping[str, Target] | None:
-    """The targets after the last attempt, by failure; None if an error makes them unknown."""
     if not isinstance(node, Map) or is_target(node):
         target = read_target(node, what, reader)
         return dict.fromkeys(FAILURES, target) if target else None
@@ -140,7 +136,6 @@ class RetryWords(MapForm):
 
     @classmethod
     def read(cls, node: Node, what: str, reader: Reader, *, place: Place | None = None, **made: Any) -> Self | None:
-        """See `MapForm`. W241 for a prompt that is never played because the last attempt comes before it."""
         words = super().read(node, what, reader, place=place, **made)
         tries = words.tries if words is not None else None
         for name, prompts in words.prompts.items() if words and tries else ():
@@ -152,12 +147,12 @@ class RetryWords(MapForm):
 
 
 def failed_try(failure: str, number: int, tries: int) -> str:
-    """The outcome of a failed attempt. `number` counts from 1; the last of `tries` leads to `then`."""
+    """`number` counts from 1."""
     return f"{failure}, last try" if number >= tries else f"{failure}, try {number}"
 
 
 def input_outcome(decision: TakenDecision, heard_by: str) -> str:
-    """The outcome of an `input`; "" after a speech recognition error."""
+    """The outcome is "" after a speech recognition error."""
     if decision.attempt:
         return failed_try(decision.what, decision.attempt, decision.attempts)
     if decision.what == "asr_error":
@@ -176,7 +171,6 @@ class Retry:
     place: Place
 
     def ways(self) -> Iterator[Way]:
-        """The ways out after the last failed attempt. They do not count as ways with input."""
         after = f"after {self.tries} tries" if self.tries > 1 else "after one try"
         for name in FAILURES:
             target = self.then[name]
@@ -190,13 +184,13 @@ class Retry:
         yield ExitOutcome(failed_try(failure, self.tries, self.tries), self.then[failure].place)
 
     def after(self, outcome: Outcome, place: Place, tries: int, others: tuple[str, ...] = ()) -> Decision | None:
-        """The decision if the caller gave no valid answer; None for any other outcome."""
+        """None if the outcome is not a failure to answer."""
         if outcome.name == "asr_error":
             return Decision(Again(counts_try=False), outcome.name, place, f"{outcome.because}: asked again")
         return self.decide(outcome.name, outcome.because, tries, others) if outcome.name in FAILURES else None
 
     def decide(self, failure: str, because: str, tries: int, others: tuple[str, ...] = ()) -> Decision:
-        """Ask again, or continue at `then`. `tries` attempts have failed before this one."""
+        """`tries` attempts have failed before this one."""
         number = tries + 1
         count = f"{because}; failed attempt {number} of {self.tries}"
         if number >= self.tries:
@@ -218,14 +212,10 @@ def merge_retry(
     kinds: frozenset[str],
     reader: Reader,
 ) -> Retry | None:
-    """The retry of a step that asks; E240 (and None) if nothing says what follows the last attempt.
+    """None, after reporting E240, if nothing says what follows the last attempt.
 
-    Args:
-        own: the `retry` of the step.
-        inherited: the `retry` of the flow's `defaults`.
-        place: the place of the exit, for when neither is written.
-        kinds: the kinds of actions that the step plays before its `input`.
-        reader: collects the errors.
+    `place` is that of the exit, for when neither is written; `kinds` are the actions that the step plays before its
+    `input`.
     """
     layers = [words for words in (inherited, own) if words is not None]
     then = {name: target for words in layers for name, target in (words.then or {}).items()}
@@ -277,7 +267,7 @@ def as_item(node: Node) -> Map | None:
 
 
 def _merge_locales(by_locale: Mapping[str, Node], place: Place, reader: Reader) -> Map | None:
-    """The prompts for one attempt as it would be written in `do`; E564 unless all are spoken or all are streamed."""
+    """The prompts for one attempt as one item of `do`; E564 unless all are spoken or all are streamed."""
     made = {name: as_item(node) for name, node in by_locale.items()}
     entries = {name: item.entries[0] for name, item in made.items() if item is not None and len(item.entries) == 1}
     kinds = {entry.key.value for entry in entries.values()}

@@ -1,12 +1,9 @@
 """The result of a lookup: the types under `returns`, the `default`, and how an answer is checked.
 
-returns: {name: text, tier: [gold, standard], address: {city: text}, agents: [{name: text, number: phone}]}
+returns: {name: text, tier: [gold, standard], agents: [{name: text, number: phone}]}
 returns: {card: {number: {type: text, sensitive: true}}}      # at any depth; kept for one turn
-returns: {greeting: {type: url, hosts: [cdn.example.com]}}    # an answer with another host is not accepted
-default: {tier: standard}      # missing fields are empty: "", 0, false, an empty list
 
-An answer comes from another server. An error in it is reported with the field and the expected type, but never with the
-value, which may be secret.
+An error in an answer is reported with the field and the expected type, but never with the value, which may be secret.
 """
 
 from __future__ import annotations
@@ -32,9 +29,7 @@ OK = "ok"
 class Misfit(Exception):
     """An answer that does not match its declaration.
 
-    Attributes:
-        path: the path of the part that does not match: `.city`, `[3]`; "" for the whole answer.
-        problem: `is missing`, `is not a number`, ...
+    `path` leads to the part that does not match: `.city`, `[3]`, or "" for all of it. `problem` is e.g. `is missing`.
     """
 
     def __init__(self, path: str, problem: str) -> None:
@@ -65,16 +60,15 @@ class Returned:
         return self.type.fields
 
     def read(self, answer: object) -> dict[str, Any]:
-        """The fields of an answer, cast. Raises Misfit."""
+        """Raises Misfit."""
         found: dict[str, Any] = read_answer(self.type, answer)
         return found
 
 
 def read_answer(type_: Kind, value: object, path: str = "") -> Any:
-    """A value of an answer, cast. Raises Misfit.
+    """Cast a value of an answer. Raises Misfit.
 
-    A number is accepted as text, and digits as a number, but a boolean is never text. `path` is where `value` is in the
-    answer.
+    A number is accepted as text, and digits as a number, but a boolean is never text.
     """
     if type_.is_record and isinstance(value, Mapping):
         for name in type_.fields:
@@ -118,19 +112,14 @@ _PUBLIC: Final = frozenset({"words", "bool"})
 
 
 class Redactor:
-    """Replaces sensitive values with tokens.
-
-    Args:
-        sensitive: the sensitive values of this turn.
-        mask: returns the token for a text.
-    """
+    """Replaces sensitive values with tokens; `mask` returns the token for a text."""
 
     def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
         self._sensitive = sensitive
         self._mask = mask
 
     def redact(self, type_: Kind, value: Any, secrets: Collection[Path], path: str = "") -> Any:
-        """A value of an answer, masked except at the paths `secrets`. Raises Misfit if its type allows no token."""
+        """Values at the paths `secrets` are not masked. Raises Misfit if a type allows no token."""
         if () in secrets or type_.name in _PUBLIC:
             return value
         inner = by_first_key(secrets)
@@ -157,7 +146,7 @@ class Redactor:
 
 
 MAX_NESTED: Final = 5
-"""How deep declared maps may be nested. Our choice."""
+"""Levels of declared maps; our choice."""
 
 OPTIONAL: Final = {f"{name}?": name for name, kind in TYPES.items() if kind.begins_unknown}
 """Types for which an answer may use "" if there is no value."""
@@ -168,14 +157,12 @@ _RETURNS_CURE: Final = "add `returns: {name: text, tier: [gold, standard]}`, wit
 _SENSITIVE: Final = "sensitive"
 _HOSTS: Final = "hosts"
 _BESIDE: Final = frozenset({"cache", "timeout", "default", "headers", "params", "json", "with"})
-"""Words of a lookup that belong next to `returns`, not in it."""
 _DESCRIPTION: Final = frozenset({"type", _SENSITIVE})
 _VARIABLE_WORDS: Final = _DESCRIPTION | {"default", "required", "optional", "description"}
 _FLAGS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "True", "False", "TRUE", "FALSE", "Yes", "No"})
 
 
 def read_returns(fields: Fields, reader: Reader) -> Returned:
-    """The map under `returns`; E531 if there is none, E532 for a wrong type."""
     node = fields.get("returns")
     what = f"`returns` of {fields.what}"
     if node is None:
@@ -194,7 +181,7 @@ _SENSITIVE_CURE: Final = "write it at each sensitive field: `pin: {type: text, s
 
 
 def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> Kind:
-    """A map of fields at `path`. The paths of sensitive fields are added to `secrets`."""
+    """The paths of sensitive fields are added to `secrets`."""
     known: dict[str, Kind] = {}
     for key, value in node.entries:
         name = key.value
@@ -212,7 +199,6 @@ def _read_fields(node: Map, path: Path, secrets: set[Path], reader: Reader) -> K
 
 
 def _looks_like_type(node: Node) -> bool:
-    """Whether a node is the name of a type, or a map in which every text is the name of a type."""
     if isinstance(node, Map):
         return all(_looks_like_type(value) for _, value in node.entries)
     return not isinstance(node, Text) or node.value in TYPES or node.value in OPTIONAL
@@ -255,7 +241,6 @@ def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> K
 
 
 def _entry_type(node: Node) -> Node | None:
-    """The type of a list's entries: its only item, if that is a type and not an allowed word."""
     item = node.items[0] if isinstance(node, Seq) and len(node.items) == 1 else None
     is_type = isinstance(item, Map | Seq) or (isinstance(item, Text) and item.value in (*TYPES, *OPTIONAL))
     return item if is_type else None
@@ -279,7 +264,6 @@ def is_described(node: Node) -> bool:
 
 
 def described(node: Node, word: str) -> Node:
-    """The value of a word in the description of a field; without the word, the node itself."""
     found = node.get(word) if isinstance(node, Map) else None
     return node if found is None else found
 
@@ -289,7 +273,7 @@ def _is_flag(node: Node) -> bool:
 
 
 def outermost(paths: Iterable[Path]) -> frozenset[Path]:
-    """The paths, without any that is inside another. A list with sensitive entries is sensitive as a whole."""
+    """Leave out paths inside another. A list with sensitive entries is sensitive as a whole."""
     whole = {_up_to_list(path) for path in paths}
     return frozenset(path for path in whole if not any(path[:end] in whole for end in range(1, len(path))))
 
@@ -299,7 +283,6 @@ def _up_to_list(path: Path) -> Path:
 
 
 def _report_misdescribed(node: Map, what: str, reader: Reader) -> bool:
-    """Whether a map is an invalid description of one field, not a map of fields; E532 if so."""
     keys = {entry.key.value: entry for entry in node.entries}
     missing = _DESCRIPTION.difference(keys)
     flagged = [entry.key for entry in node.entries if _is_flag(entry.value)]
@@ -342,7 +325,6 @@ def read_default(
 def _fill_map(
     node: Map, type_: Kind, within: str, reader: Resolver, given: Mapping[str, Any] = _NOTHING
 ) -> dict[str, Any]:
-    """A map with the values that are written, and empty ones for the rest; E533 for a field that is not declared."""
     written: dict[str, Node] = {}
     for key, value in node.entries:
         if key.value not in type_.fields and type_.item is None:

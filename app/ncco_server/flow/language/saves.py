@@ -1,9 +1,6 @@
 """Changes of a table's rows by a step, written with the turn: exactly once, whatever is repeated or dies.
 
-save: {table: ratings, call: "{{ call.uuid }}", set: {stars: "{{ stars }}"}}
 save: {table: customers, number: "{{ call.person }}", increase: {calls: 1}}
-save: {table: blocked, number: "{{ call.person }}", remove: true}
-save: {table: shifts, day: "{{ day }}", set: {name: "{{ name }}"}, only_new: true, into: is_mine}
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Final, TypeAlias
 
 from ncco_server.errors import RenderError
-from ncco_server.flow.effects import Effect
+from ncco_server.flow.effects import NO_NAMES, Effect, Phase
 from ncco_server.flow.frame import Assignment
 from ncco_server.flow.grammar.forms import Notation, Unread
 from ncco_server.flow.grammar.json_schema import TEXT, listed, named, ref
@@ -22,7 +19,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read
 from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import Key, TableDefinition, TableName, named_table, read_key
+from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, named_table, read_key
 from ncco_server.flow.nodes import Entry, Node, Place
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
@@ -53,7 +50,6 @@ class SaveWords(MapForm):
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
-        """The JSON Schema of the map, which has the names of the key too."""
         return {**super().json_schema(), "additionalProperties": TEXT}
 
 
@@ -61,11 +57,7 @@ class SaveWords(MapForm):
 class Save:
     """A change of a row that a step makes.
 
-    Attributes:
-        key: the values of the row's key, by name.
-        sets, increases: the values for columns.
-        into: the variable that gets the result of `only_new`; "" for none.
-        asks: reads whether the row exists, for `only_new`; None otherwise.
+    `into` is the variable that gets the result of `only_new`, "" for none; `asks` reads whether the row exists.
     """
 
     table: TableDefinition
@@ -77,16 +69,18 @@ class Save:
     into: str = ""
     asks: AskedLookup | None = None
 
-    def effects(self) -> Iterator[Effect]:
-        """The values that are written, and the variable that gets the result."""
-        yield from (Effect("send", "enter", value, self.table.name) for value in self.key.values())
-        for each in (*self.sets, *self.increases):
-            yield Effect("send", "enter", each.value, self.table.name)
+    @property
+    def values(self) -> tuple[Value, ...]:
+        """The values of the key, and those that are written."""
+        return (*self.key.values(), *(each.value for each in (*self.sets, *self.increases)))
+
+    def effects(self, phase: Phase, own: frozenset[str] = NO_NAMES) -> Iterator[Effect]:
+        yield from (Effect("send", phase, value, self.table.name, own=own) for value in self.values)
         if self.into:
-            yield Effect("receive", "enter", name=self.into)
+            yield Effect("receive", phase, name=self.into)
 
     def change(self, names: Mapping[str, Any]) -> RowChange | None:
-        """The change in this call; None if no row can have this key. Raises RenderError."""
+        """None if no row can have this key. Raises RenderError."""
         row = self.table.row(self.key, names)
         if not row:
             return None
@@ -104,7 +98,7 @@ class Save:
 
 
 def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
-    """The new value of a column. A number, date or URL may be missing: "". Raises RenderError."""
+    """A number, date or URL may be missing: "". Raises RenderError."""
     found = value.render(names)
     if found == "" or not column.type.begins_unknown:
         return found
@@ -115,12 +109,20 @@ def _cast(column: Variable, value: Value, names: Mapping[str, Any]) -> Any:
 
 
 def read_saves(node: Node, what: str, reader: Resolver) -> tuple[Save, ...]:
-    """The changes under `save` of a step, in order."""
-    read = [_read_save(item, reader) for item in items(node)]
+    return _read_saves(node, reader)
+
+
+def read_later_saves(node: Node, reader: Resolver) -> tuple[Save, ...]:
+    """The changes under `save` of an event, in order."""
+    return _read_saves(node, reader, is_later=True)
+
+
+def _read_saves(node: Node, reader: Resolver, *, is_later: bool = False) -> tuple[Save, ...]:
+    read = [_read_save(item, reader, is_later=is_later) for item in items(node)]
     return tuple(save for save in read if save is not None)
 
 
-def _read_save(node: Node, reader: Resolver) -> Save | None:
+def _read_save(node: Node, reader: Resolver, *, is_later: bool) -> Save | None:
     found = reader.map(node, "`save`", f"write `{SaveWords.example}`")
     if found is None:
         return None
@@ -137,6 +139,8 @@ def _read_save(node: Node, reader: Resolver) -> Save | None:
     numeric = {name: each for name, each in words.table.columns.items() if each.type.family == "number"}
     increases = _read_values(words, "increase", numeric, reader)
     _check_action(words, sets, increases, reader)
+    if is_later:
+        _check_later(words, reader)
     into = _read_into(words, reader)
     if key is None:
         return None
@@ -148,7 +152,6 @@ def _read_save(node: Node, reader: Resolver) -> Save | None:
 def _read_values(
     words: SaveWords, word: str, columns: Mapping[str, Variable], reader: Resolver
 ) -> tuple[Assignment, ...]:
-    """The values for columns under `set` or `increase`; E554 for a column that the table does not have."""
     node = words.written.get(word)
     table = words.table
     sample = next(iter(columns), "name")
@@ -175,22 +178,20 @@ def _read_values(
 
 
 def _written_type(column: Variable) -> Kind:
-    """The type that a value has before it is cast: a number, date or URL may be missing."""
     return TYPES["text"] if column.type.begins_unknown else column.type
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    """Whether a value can be in a column; E203 for a literal that cannot."""
-    if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
-        node = next(value for key, value in entries if key.value == column.name)
-        return reader.literal(node, column.type, f"`{column.name}`") is not None
-    return True
+    """Whether a value can be in a column. One that may be "" was read as text."""
+    if not column.type.begins_unknown or (written.value.is_literal and written.value.render({}) == ""):
+        return True
+    node = next(value for key, value in entries if key.value == column.name)
+    return fits(written.value, column.type, f"`{column.name}`", node, reader)
 
 
 def _check_action(
     words: SaveWords, sets: tuple[Assignment, ...], increases: tuple[Assignment, ...], reader: Resolver
 ) -> None:
-    """E553 for words that contradict each other."""
     fields = words.written
     if words.remove:
         for word in ("set", "increase", "only_new", "into"):
@@ -205,8 +206,15 @@ def _check_action(
         reader.report("E553", fields.at("into"), message, "add `only_new: true`, or delete `into`")
 
 
+def _check_later(words: SaveWords, reader: Resolver) -> None:
+    """E553 for the question whether a row is new: after an event, no step reads the answer."""
+    for word in ("only_new", "into"):
+        if word in words.written.values:
+            message = f"an event cannot ask whether a row is new, so `{word}` has no effect"
+            reader.report("E553", words.written.at(word), message, f"delete `{word}`, or save the row in a step")
+
+
 def _read_into(words: SaveWords, reader: Resolver) -> str:
-    """The name of the variable under `into`, which must be a bool."""
     text = reader.text(words.into, "`into`", "write the name of a variable") if words.into is not None else None
     if text is None:
         return ""
@@ -222,7 +230,6 @@ def _read_into(words: SaveWords, reader: Resolver) -> str:
 
 
 def _check_secrets(table: TableDefinition, key: Key, reader: Resolver) -> None:
-    """E226 for a sensitive value in the key of a row, which would be stored."""
     for name, value in key.items():
         used = (each for each in value.used_names if each in reader.variables and reader.variables[each].sensitive)
         secrets = sorted([*used, *filter(has_path, value.used_names)])
@@ -235,7 +242,6 @@ _NO_COLUMNS: Final = Returned(record({}))
 
 
 def _asking(table: TableDefinition, key: Key, into: str, place: Place) -> AskedLookup:
-    """Reads whether the row exists."""
     written = Fields(f"`save` of {table.name}", place, {}, {})
     definition = LookupDefinition(
         written=written, name=into or table.name, method="TABLE", table=table, key=key, returns=_NO_COLUMNS

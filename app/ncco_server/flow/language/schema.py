@@ -1,7 +1,6 @@
 """The JSON Schema of flow files, for editors: derived from the models of the flow language.
 
-Every file that loads is valid. The schema does not check expressions, templates or names. An item of `do` may be
-written as `talk: ..` (an action by its name), or pasted from the NCCO reference as `action: talk`.
+Every file that loads is valid. The schema does not check expressions, templates or names.
 """
 
 from __future__ import annotations
@@ -54,7 +53,6 @@ from ncco_server.ncco.actions import ENDPOINT, SHAPES
 from ncco_server.value_types import TYPES, JsonSchema
 
 OfferedNames: TypeAlias = Mapping[str, Iterable[str]]
-"""The names in a project that an editor suggests, by the kinds of `ncco_server.flow.editing.names`."""
 
 _PLACEHOLDERS: Final = frozenset({"offered", "more", "offered_words"})
 """Our own keys in a schema, which are replaced with standard ones in the end."""
@@ -62,14 +60,10 @@ _HOSTS: Final = "The hosts allowed in the URL; any other host makes the answer i
 
 
 _SHORT_TYPE: Final = {"type": ["object", "string"], "if": {"type": "string"}, "then": one_of(TYPES)}
-"""A variable may be written as just its type."""
 
 
 def flow_schema(names: OfferedNames | None = None) -> JsonSchema:
-    """The JSON Schema (draft-07) of flow files.
-
-    An editor suggests the `names`. Other names are allowed, because a file may be newer than the schema.
-    """
+    """An editor suggests the `names`. Other names are allowed, because a file may be newer than the schema."""
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Flow",
@@ -101,6 +95,7 @@ def definitions() -> dict[str, JsonSchema]:
         "sets": named(ANYTHING, offered="variables"),
         "asked": _named_or_list("lookups"),
         "sent": _named_or_list("hooks"),
+        "later": _later(),
         "defaults": _defaults(),
         "limits": Limits.json_schema(),
         "outbound": OutboundWords.json_schema(),
@@ -121,7 +116,7 @@ def definitions() -> dict[str, JsonSchema]:
 
 
 def _events(known: Mapping[str, str]) -> JsonSchema:
-    return mapped({event: about(ref("sent"), meaning) for event, meaning in known.items()})
+    return mapped({event: about(ref("later"), meaning) for event, meaning in known.items()})
 
 
 def _goto() -> JsonSchema:
@@ -132,7 +127,6 @@ def _goto() -> JsonSchema:
 
 
 def _on() -> JsonSchema:
-    """Lines by outcome; checkpoints and the outcomes of flows have their own names."""
     models: tuple[type[MapForm], ...] = (ErrorLine, *(kind.on_words for kind in EXITS if kind.on_words is not None))
     lines = {word: about(ref("goto"), meaning) for word, meaning in OUTCOMES.items()}
     lines |= {word: schema for model in models for word, schema in model.json_schema()["properties"].items()}
@@ -149,13 +143,16 @@ def _prompts() -> JsonSchema:
 
 
 def _named_or_list(kind: str) -> JsonSchema:
-    """A name, `name: {param: value}`, or a list of these."""
-    one: JsonSchema = {"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]}
-    return listed(one)
+    return listed({"anyOf": [offered(kind), named(named(ANYTHING), offered=kind)]})
+
+
+def _later() -> JsonSchema:
+    """A hook, as under `send`, or `save`; or a list of these."""
+    hooks = named(named(ANYTHING), offered="hooks")
+    return listed({"anyOf": [offered("hooks"), {**hooks, "properties": {"save": listed(ref("save"))}}]})
 
 
 def _defaults() -> JsonSchema:
-    """The words of `defaults`, and the options of each action."""
     schema = Defaults.json_schema()
     options: dict[str, JsonSchema] = {}
     for word in ACTIONS:
@@ -165,7 +162,6 @@ def _defaults() -> JsonSchema:
 
 
 def _returned() -> JsonSchema:
-    """The type of an answer's field: a word, a list, a map of fields, a sensitive type, or a URL with allowed hosts."""
     fields = {
         "type": ref("returned"),
         "sensitive": about(FLAG, "true: its value is never stored."),
@@ -184,10 +180,7 @@ def _returned() -> JsonSchema:
 
 
 def resolved(schema: Any, names: OfferedNames) -> Any:
-    """A schema with the names that an editor suggests.
-
-    Nested alternatives become one list, because editors suggest nothing from the inner ones.
-    """
+    """Nested alternatives become one list, because editors suggest nothing from the inner ones."""
     if isinstance(schema, list):
         return [resolved(each, names) for each in schema]
     if not isinstance(schema, dict):
@@ -209,7 +202,6 @@ _OURS: Final = {
     "ncco": "A file in templates/ that produces a whole list of actions as JSON.",
 }
 ABOUT: Final = {word: SHAPES[word].about for word in ACTIONS} | _OURS
-"""The description of each item of `do`."""
 
 
 def action_definitions() -> dict[str, JsonSchema]:
@@ -286,7 +278,6 @@ def _target(kind: str) -> JsonSchema:
 
 
 def _on_answer() -> JsonSchema:
-    """What the person who is called by phone hears first: a flow of ours, or an NCCO from another server."""
     phone = endpoint_shape("phone")
     plain = phone.fields[ON_ANSWER].json_schema()
     run = about(offered("flows"), "The flow that the called party hears before being connected.")

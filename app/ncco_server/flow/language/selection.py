@@ -23,27 +23,19 @@ from ncco_server.table_rows import RowChange
 from ncco_server.value_types import TYPES, Kind, list_of, record
 
 WORDS: Final = ("where", "order", "first")
-"""The words of a lookup that reads rows without their key."""
 ROWS: Final = "rows"
-"""The field with the rows."""
 MOST_READ: Final = 1_000
-"""Maximum number of rows of a table in which a lookup can search: a caller is waiting. Our choice."""
+"""Our choice: a caller is waiting while the lookup searches the table."""
 
 MOST_ROWS: Final = 100
-"""Maximum number of rows in an answer; our choice."""
+"""Our choice."""
 
 StoredRow: TypeAlias = tuple[Sequence[str | int], Mapping[str, Any]]
 """The values of a row's key, and its columns."""
 
 
 class TableSearch(NamedTuple):
-    """A lookup's request for rows, rendered for a call.
-
-    Attributes:
-        table: the name of the table.
-        choose: returns the answer from all rows of the table; None if there is none.
-        at_ms, pending: as in `TableRead`.
-    """
+    """A lookup's request for rows, rendered for a call. `choose` returns the answer from all rows, or None."""
 
     table: str
     choose: Callable[[Iterable[StoredRow]], Any]
@@ -65,7 +57,7 @@ class Selection:
     """Which rows a lookup reads.
 
     Attributes:
-        where: the condition; None for every row.
+        where: None for every row.
         order: a column or a value of the key; "" for the order of the keys.
         is_descending: whether the largest comes first.
         is_first: whether the answer is the first row, instead of a list.
@@ -79,7 +71,7 @@ class Selection:
 
     @property
     def types(self) -> dict[str, Kind]:
-        """The types of the values of a row. Those of columns may be missing."""
+        """Columns may be missing."""
         columns = {name: replace(each.type, may_be_empty=True) for name, each in self.table.columns.items()}
         return {name: each.type for name, each in self.table.key.items()} | columns
 
@@ -118,7 +110,8 @@ class Selection:
         for key, columns in rows:
             known = {name: value for name, value in columns.items() if name in self.table.columns}
             row = {**dict(zip(self.table.key, key, strict=False)), **empty, **known}
-            if self.where is None or self._holds({**names, **{name: types[name].operand(row[name]) for name in types}}):
+            values = {name: _operand(type_, row[name]) for name, type_ in types.items()}
+            if self.where is None or self._holds({**names, **values}):
                 yield row
 
     def _holds(self, names: Mapping[str, Any]) -> bool:
@@ -127,6 +120,24 @@ class Selection:
             return self.where is None or bool(self.where.evaluate(names))
         except RenderError:
             return False
+
+
+class _Missing(str):
+    """A date or a time that a row does not have. It equals "", and is neither before nor after anything, also text."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        raise TypeError("there is no value")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+_MISSING: Final = _Missing()
+
+
+def _operand(type_: Kind, value: Any) -> Any:
+    return _MISSING if value == "" and type_.is_timed else type_.operand(value)
 
 
 def _present(condition: nodes.Node) -> Iterator[str]:
@@ -141,10 +152,7 @@ def _present(condition: nodes.Node) -> Iterator[str]:
 
 
 def read_selection(table: TableDefinition, fields: Fields, reader: Resolver) -> Selection | None:
-    """What `where`, `order` and `first` say; None if they are not there, or have an error.
-
-    E554 for an unknown column, E540 beside the values of the whole key.
-    """
+    """None if `where`, `order` and `first` are not there, or have an error."""
     written = [word for word in WORDS if word in fields.values]
     if not written:
         return None

@@ -1,16 +1,8 @@
-"""Shared files contain what all flows of a project have in common.
+"""Shared files contain what all flows of a project have in common. A flow's own declarations take precedence.
 
 shared: true
 hours: {office: {timezone: Europe/London, week: {mon-fri: 09:00-17:30}}}
-lookups: {customer: {get: "{{ env.CRM_URL }}/callers/{{ call.from }}", returns: {name: text}}}
-hooks: {voicemail_saved: {post: "{{ env.CRM_URL }}/voicemails"}}
-results: {booked: an appointment was booked}
-tables: {customers: {key: {number: phone}, columns: {name: text}}, blocked: {key: {number: phone}}}
-refuse: {table: blocked, run: refused}
-locales: {en: {language: en-GB}}
-defaults: {talk: {language: en-GB}, retry: {noinput: ["Sorry?"]}}
-
-A project may have several shared files. A flow's own declarations take precedence.
+tables: {customers: {key: {number: phone}, columns: {name: text}}}
 """
 
 from __future__ import annotations
@@ -31,7 +23,7 @@ from ncco_server.flow.hours.timezone import read_zone
 from ncco_server.flow.issues import RULES, Fix, FlowIssue
 from ncco_server.flow.language.hooks import HookDefinition, read_hooks
 from ncco_server.flow.language.lookups import LookupDefinition, read_lookups
-from ncco_server.flow.language.refusals import Refusal, Refusals
+from ncco_server.flow.language.refusals import CallerRefusal, Refusals
 from ncco_server.flow.language.results import OwnResult, read_results
 from ncco_server.flow.language.tables import TableDefinition, read_tables
 from ncco_server.flow.nodes import Map, Node, Text
@@ -59,17 +51,11 @@ class Context:
     """The project around a flow file.
 
     Attributes:
-        templates: the files of templates/, and the parsed texts.
         env: the names of the variables that flows can read; None if unknown.
         dates: dates of holidays that were computed before, by path; missing ones are computed.
-        shared: the parts for all flows.
-        defaults: what every flow inherits.
-        events: the hooks that every flow sends for what Vonage reports later.
-        flows: the signatures of the flows, by name.
         has_all_flows: see `Resolver`.
         kept: for each flow, the names of the variables that may contain a setting of the server.
         zone: the time zone of the shared files (an IANA name), or "".
-        refusals: the callers whom other flows take, in the order of the files.
     """
 
     templates: Templates
@@ -82,7 +68,7 @@ class Context:
     has_all_flows: bool = True
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     zone: str = ""
-    refusals: tuple[Refusal, ...] = ()
+    refusals: tuple[CallerRefusal, ...] = ()
 
 
 class Declarations(MapForm):
@@ -103,7 +89,7 @@ class Declarations(MapForm):
     results: Annotated[Node | None, Unread(ref("results"))] = None
     """The results that steps give calls, by name, each with its text for people."""
     events: Annotated[Node | None, Unread(ref("events"))] = None
-    """The hooks to send for what Vonage reports later, in every step."""
+    """The hooks to send, and the rows to `save`, for what Vonage reports later, in every step."""
 
 
 class SharedWords(Declarations):
@@ -175,7 +161,7 @@ def _joined(node: Node | None, word: str, sample: str, before: Map | None, reade
 
 
 def overlay(own: Node | None, shared: Map | None) -> Node | None:
-    """A map merged with a shared one: its own entries win. Anything other than a map replaces the shared one."""
+    """Merge a map with a shared one: its own entries win. Anything other than a map replaces the shared one."""
     if isinstance(own, Map) and shared is not None:
         return gather(own.entries, shared.entries, own.place)
     return own or shared
@@ -196,14 +182,7 @@ def _check_owners(node: Map, owners: dict[tuple[str, str], Text], issues: list[F
 def read_sections(
     words: Declarations, reader: Resolver, outer: Sections, dates: Mapping[str, str]
 ) -> tuple[Sections, Resolver]:
-    """The sections of a file, and a reader that has them in scope.
-
-    Args:
-        words: the words of the file.
-        reader: knows the variables.
-        outer: the shared parts.
-        dates: dates of holidays that were computed before, by path.
-    """
+    """The sections of a file, and a reader that has them in scope; `outer` are the shared parts."""
     locales = outer.locales if words.locales is None else words.locales
     calendars = dict(outer.calendars)
     if words.hours:

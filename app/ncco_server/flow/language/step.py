@@ -29,7 +29,7 @@ from ncco_server.flow.runtime import Exit
 from ncco_server.value_types import JsonSchema
 
 EXITS: Final[tuple[type[StepExit[Any]], ...]] = (Choices, Collect, Hold, RunFlow, Branch, Goto, On)
-"""Every kind of exit. A step with two of them is read with the first one in this order."""
+"""A step with two exits is read with the first one in this order."""
 
 
 def _read_do(node: Node, what: str, reader: Resolver) -> tuple[Item, ...]:
@@ -59,7 +59,7 @@ class StepWords(MapForm):
     do: Annotated[tuple[Item, ...], Notation(_read_do, {"type": "array", "items": ref("item")})] = ()
     """What the caller hears: a list of NCCO actions."""
     events: StepEvents = field(default_factory=dict)
-    """Hooks to send for what Vonage reports later: a recording, a transcription, the end of the call."""
+    """Hooks to send, or rows to `save`, for what Vonage reports later: a recording, a transcription, a hang-up."""
 
     @classmethod
     def json_schema(cls) -> JsonSchema:
@@ -70,17 +70,11 @@ class StepWords(MapForm):
 
 
 STEP_WORDS: Final = (*StepWords.words(), *StepWords.others)
-"""Every word that a step may have."""
 _BESIDE_EXITS: Final = frozenset(StepWords.others).difference(kind.word for kind in EXITS)
-"""Words that have an effect only beside some exits."""
 
 
 class ReadStep(NamedTuple):
-    """A step and its source.
-
-    Attributes:
-        lacks_exit: whether nothing says where the call goes, which is reported (W217).
-    """
+    """A step and its source. `lacks_exit`: nothing says where the call goes, which is reported (W217)."""
 
     step: Step
     source: StepSource
@@ -88,7 +82,6 @@ class ReadStep(NamedTuple):
 
 
 def read_step(entry: Entry, defaults: Defaults, reader: Resolver) -> ReadStep | None:
-    """One entry of `steps`; None if the step or its exit is invalid."""
     name = entry.key.value
     place = entry.key.place
     found = reader.map(entry.value, f'step "{name}"', f"write `{name}: {{do: [..], goto: step}}`")
@@ -139,7 +132,7 @@ def _goes_on(exit_: Exit) -> bool:
 
 
 def _choose_exit(source: StepSource) -> type[StepExit[Any]] | None:
-    """The step's exit; E218 for any other one. An `on` that only has `error` is not an exit."""
+    """E218 for a second exit. An `on` that only has `error` is not an exit."""
     fields = source.fields
     on = fields.get("on")
     is_exit = {"on": not isinstance(on, Map) or steers(on)}
@@ -178,7 +171,7 @@ def _check_words(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
 
 
 def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None:
-    """A connect whose outcome has no effect: E265 for a list of targets, W266 for one target; W217 if there is no exit.
+    """Report a connect whose outcome has no effect: E265 for a list of targets, W266 for one; W217 without any exit.
 
     After an `input` it is only played if no webhook gets through, so it cannot decide.
     """
@@ -194,7 +187,6 @@ def _check_connect(kind: type[StepExit[Any]] | None, source: StepSource) -> None
 
 
 def _lacks_exit(kind: type[StepExit[Any]] | None, source: StepSource) -> bool:
-    """Whether the step lacks an exit, and has no `connect` or `transfer` that takes the call over."""
     return kind is None and source.first("transfer") is None and source.first("connect") is None
 
 

@@ -1,13 +1,7 @@
 """Tables: small typed rows that outlive a call, in the server's own database. Shared files declare them.
 
 tables:
-  customers:
-    key: {number: phone}
-    columns: {name: text, tier: [gold, standard], pin: {type: text, sensitive: true}, calls: int}
-    keep: 180d
-  do_not_call: {key: {number: phone}, after_forget: keep_hash}
-
-A lookup with `table` reads a row, and `save` in a step changes one (`ncco_server.flow.language.saves`).
+  customers: {key: {number: phone}, columns: {name: text, pin: {type: text, sensitive: true}, calls: int}, keep: 180d}
 """
 
 from __future__ import annotations
@@ -34,22 +28,21 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _KEY_TYPES: Final = ("text", "phone", "int", "date", "words")
 _COLUMN_TYPES: Final = ("text", "phone", "url", "int", "number", "bool", "date", "time", "datetime", "words")
 _MOST_KEYS: Final = 4
-"""Maximum number of values in a key. Our choice."""
+"""Our choice."""
 TAKEN: Final = frozenset(
     ["table", "params", "default", "where", "order", "first", "set", "increase", "remove", "only_new", "into", OK]
 )
-"""Words of a lookup or a `save`, beside which the values of the key are written."""
+"""Words beside which a lookup or a `save` writes the values of the key."""
 
 Key: TypeAlias = Mapping[str, Value]
-"""The values of a row's key in a lookup or a `save`, by name."""
 
 
 class TableRead(NamedTuple):
     """A lookup's request for a row, rendered for a call.
 
     Attributes:
-        row: the row's name; "" if a value of the key is missing or does not fit its type, so that no row has this key.
-        at_ms: when it is read, in milliseconds since 1970: rows that were kept until then are not seen.
+        row: the row's name; "" if no row can have this key, because a value is missing or does not fit its type.
+        at_ms: milliseconds since 1970: rows that were kept until then are not seen.
         pending: the changes that the turn has made before, and that are not written yet.
     """
 
@@ -61,11 +54,10 @@ class TableRead(NamedTuple):
     cache_ms: int = 0
 
     def sent(self) -> str:
-        """The row's name: equal requests are equal texts."""
         return self.row
 
     def __repr__(self) -> str:
-        """Shows no key, because it may be sensitive."""
+        """The key may be sensitive."""
         return "<read of a table>"
 
 
@@ -100,7 +92,7 @@ class TableDefinition(MapForm):
 
     @property
     def returned(self) -> Returned:
-        """The result of a lookup: the columns. A number, date or URL may be missing."""
+        """A number, date or URL may be missing."""
         fields = {
             name: replace(column.type, may_be_empty=column.type.begins_unknown) for name, column in self.columns.items()
         }
@@ -112,13 +104,12 @@ class TableDefinition(MapForm):
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The values of columns without a value, by name, as far as they are declared or empty."""
+        """The values of columns without a value, as far as they are declared or empty."""
         columns = self.columns.items()
         return {name: each.default for name, each in columns if not each.type.words or each.default in each.type.words}
 
     @property
     def shown_key(self) -> str:
-        """How its key is written in a lookup or a `save`, in fixes."""
         samples = {name: "call.person" if each.type.name == "phone" else name for name, each in self.key.items()}
         return ", ".join(f'{name}: "{{{{ {value} }}}}"' for name, value in samples.items())
 
@@ -142,7 +133,7 @@ class TableDefinition(MapForm):
 
 
 def read_tables(node: Node, reader: Reader) -> dict[str, TableDefinition | None]:
-    """The tables under `tables`, by name; None for one that cannot be read, so that others can name it."""
+    """A table that cannot be read is None, so that others can name it."""
     entries = reader.entries(node, "`tables`", f"write `tables: {{customers: {TableDefinition.example}}}`")
     return {entry.key.value: _read_table(entry, reader) for entry in entries}
 
@@ -169,7 +160,6 @@ def _read_table(entry: Entry, reader: Reader) -> TableDefinition | None:
 
 
 def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Reader) -> dict[str, Variable]:
-    """The values under `key` or `columns`; E551 for a type that they cannot have."""
     node = fields.get(word)
     if node is None:
         return {}
@@ -184,7 +174,6 @@ def _read_columns(fields: Fields, word: str, types: Collection[str], reader: Rea
 
 
 def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str, Variable], reader: Reader) -> None:
-    """E551 for a key without values, with too many, or with one that is sensitive or has a default or a taken name."""
     place = fields.at("key")
     if "key" in fields.values and not 1 <= len(key) <= _MOST_KEYS:
         message = f"the key of {fields.what} has {len(key)} values"
@@ -205,7 +194,6 @@ def _check_key(fields: Fields, key: Mapping[str, Variable], columns: Mapping[str
 
 
 def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
-    """The table with this name; E550 if there is none."""
     text = reader.text(node, what, "write the name of a table")
     if text is None:
         return None
@@ -220,7 +208,6 @@ def read_table_name(node: Node, what: str, reader: Resolver) -> TableDefinition 
 
 
 TableName: TypeAlias = Annotated[TableDefinition, Notation(read_table_name, offered("tables"))]
-"""The name of a declared table."""
 
 
 def read_table_of_numbers(node: Node, what: str, reader: Resolver) -> TableDefinition | None:
@@ -238,12 +225,12 @@ TableOfNumbers: TypeAlias = Annotated[TableDefinition, Notation(read_table_of_nu
 
 
 def named_table(node: Node | None, reader: Resolver) -> TableDefinition | None:
-    """The table that a map names under `table`, without reporting anything."""
+    """Reports nothing."""
     return reader.tables.get(node.value) if isinstance(node, Text) else None
 
 
 def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[str, Value] | None:
-    """The values of the key, which are written beside `table`; E552 if one is missing, None if one cannot be read."""
+    """E552 if a value of the key is missing; None if one cannot be read."""
     missing = [name for name in table.key if name not in fields.values]
     if missing and fields.is_whole:
         shown = " and ".join(f'"{name}"' for name in missing)
@@ -253,18 +240,28 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
     for name, declared in table.key.items():
         node = fields.get(name)
         value = reader.value(node, TYPES["text"], "kept", f"`{name}`") if node is not None else None
-        if value is not None and _fits(value, declared.type, f"`{name}` of {fields.what}", node, reader):
+        what = f"`{name}` of {fields.what}"
+        if value is not None and node is not None and fits(value, declared.type, what, node, reader):
             found[name] = value
     return found if found.keys() == table.key.keys() else None
 
 
-def _fits(value: Value, type_: Kind, what: str, node: Any, reader: Resolver) -> bool:
-    """Whether a value can be in a key; E203 for a literal that cannot."""
-    return not value.is_literal or reader.literal(node, type_, what) is not None
+def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
+    """Report a literal that cannot be in a row (E203), and a computed date or time of another type (E313).
+
+    `value` was read as text, because it may be "" in some calls.
+    """
+    if value.is_literal:
+        return reader.literal(node, type_, what) is not None
+    typed = replace(reader, issues=[])
+    if type_.is_timed:
+        typed.value(node, type_, "kept", what)
+    wrong = [issue for issue in typed.issues if issue.code == "E313"]
+    reader.issues.extend(wrong)
+    return not wrong
 
 
 def lost_by(before: TableDefinition, after: TableDefinition) -> Iterator[str]:
-    """What rows of a table would lose if its declaration changed, one sentence for each part."""
     old = [each.type for each in before.key.values()]
     new = [each.type for each in after.key.values()]
     if len(old) != len(new) or not all(_holds(one, other) for one, other in zip(old, new, strict=True)):

@@ -13,18 +13,17 @@ from ncco_server.flow.nodes import LINE_BREAK
 from ncco_server.flow.source import LOADER
 
 Path: TypeAlias = tuple[str, ...]
-"""Keys and list indices from the root of the document: `("steps", "menu", "do", "0", "talk")`."""
+"""From the root of the document: `("steps", "menu", "do", "0", "talk")`."""
 
 Splice: TypeAlias = tuple[int, int, str]
-"""The replacement of the text between two offsets."""
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9 .;/+_-]|:(?! ))*(?<![ :])")
-"""Text that does not need quotes, even in a list or map in brackets."""
+"""Needs no quotes, even in a list or map in brackets."""
 _WIDTH: Final = 100
 
 
 class Member(NamedTuple):
-    """An entry of a map or an item of a list, with the offset where it starts; an item has the key ""."""
+    """An entry of a map or an item of a list; an item has the key ""."""
 
     start: int
     key: str
@@ -32,7 +31,7 @@ class Member(NamedTuple):
 
 
 def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
-    """The entries of a map, or the items of a list; in a block an item starts with its dash."""
+    """In a block an item starts with its dash."""
     if isinstance(node, yaml.MappingNode):
         return [Member(key.start_mark.index, str(key.value), value) for key, value in node.value]
     starts = [int(item.start_mark.index) for item in node.value]
@@ -42,7 +41,7 @@ def members_of(text: str, node: yaml.CollectionNode) -> list[Member]:
 
 
 def end_of(text: str, node: yaml.Node) -> int:
-    """The end of a node's text; a block's end mark comes after the comments and blank lines that follow it."""
+    """The end mark of a block comes after the comments and blank lines that follow it."""
     while isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -51,7 +50,7 @@ def end_of(text: str, node: yaml.Node) -> int:
 
 
 def addition(text: str, node: yaml.CollectionNode, entry: str) -> Splice:
-    """Add an entry at the end of a map, or an item (without its dash) at the end of a list."""
+    """Add an entry or an item (without its dash) at the end."""
     if node.flow_style or not node.value:
         at = end_of(text, members_of(text, node)[-1].value) if node.value else node.start_mark.index + 1
         return at, at, f", {entry}" if node.value else entry
@@ -85,10 +84,9 @@ class NoSuchValue(Exception):
 
 
 class YamlText:
-    """YAML text to be changed. Raises yaml.YAMLError if the text cannot be parsed.
+    """YAML text to be changed. Raises yaml.YAMLError if it cannot be parsed.
 
-    Attributes:
-        text: the text with the changes so far.
+    Its methods raise NoSuchValue for a path without a value.
     """
 
     def __init__(self, text: str) -> None:
@@ -106,14 +104,13 @@ class YamlText:
         self._root = self._parse()
 
     def node(self, path: Path) -> yaml.Node:
-        """The node at a path. Raises NoSuchValue."""
         found = self._root
         for key in path:
             found = _child(found, key)
         return found
 
     def set(self, path: Path, value: str) -> None:
-        """Replace a scalar, keeping its style as far as the new text allows. Raises NoSuchValue."""
+        """Replace a scalar, keeping its style as far as the new text allows."""
         node = self.node(path)
         if not isinstance(node, yaml.ScalarNode):
             raise NoSuchValue(path)
@@ -125,7 +122,7 @@ class YamlText:
             self._splice(start, end, quoted(value) if node.style else written(value))
 
     def _block(self, node: yaml.ScalarNode, value: str) -> str:
-        """Folded or literal text with its header and indentation; quoted if a block cannot express it."""
+        """Quoted if a block cannot express the text."""
         header, _, body = self.text[node.start_mark.index : node.end_mark.index].partition("\n")
         indent = len(body) - len(body.lstrip(" "))
         lines = textwrap.wrap(value, max(20, _WIDTH - indent), break_long_words=False, break_on_hyphens=False)
@@ -138,7 +135,7 @@ class YamlText:
         return "\n".join([header, *(" " * indent + line for line in lines)])
 
     def rename(self, path: Path, key: str) -> None:
-        """Rename the key of the value at a path. Raises NoSuchValue."""
+        """Rename the key of the value at a path."""
         value = self.node(path)
         holder = self.node(path[:-1])
         names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []
@@ -147,7 +144,7 @@ class YamlText:
         self._splice(names[0].start_mark.index, names[0].end_mark.index, written(key))
 
     def put_into_list(self, path: Path) -> None:
-        """Replace a map with a list whose only item is the map. Raises NoSuchValue."""
+        """Replace a map with a list whose only item is the map."""
         node = self.node(path)
         if not isinstance(node, yaml.MappingNode):
             raise NoSuchValue(path)
@@ -157,10 +154,7 @@ class YamlText:
         self._splice(start, end, f"[{body}]" if node.flow_style else "- " + body.replace("\n", "\n  "))
 
     def add(self, path: Path, key: str, value: str) -> None:
-        """Add an entry to the end of a map, or an item to the end of a list, for which `key` is "".
-
-        `value` is YAML. Raises NoSuchValue.
-        """
+        """Add YAML at the end of a map, or of a list, for which `key` is ""."""
         node = self.node(path)
         if not isinstance(node, yaml.CollectionNode):
             raise NoSuchValue(path)
@@ -168,7 +162,7 @@ class YamlText:
         self._splice(*addition(self.text, node, entry))
 
     def remove(self, path: Path) -> None:
-        """Remove an entry or item along with its line; the last one also removes its container. Raises NoSuchValue."""
+        """Remove an entry or item along with its line; the last one also removes its container."""
         holder = self.node(path[:-1])
         child = self.node(path)
         assert isinstance(holder, yaml.CollectionNode)  # noqa: S101 - it has a child
@@ -180,7 +174,7 @@ class YamlText:
 
 
 def _child(node: yaml.Node, key: str) -> yaml.Node:
-    """The value at a key or index. Raises NoSuchValue."""
+    """Raises NoSuchValue."""
     found: yaml.Node | None = None
     if isinstance(node, yaml.MappingNode):
         found = next((value for name, value in node.value if name.value == key), None)
@@ -196,5 +190,5 @@ def quoted(value: str) -> str:
 
 
 def written(value: str) -> str:
-    """A text as a YAML scalar: without quotes if YAML is certain to read the same text."""
+    """Without quotes if YAML is certain to read the same text."""
     return value if _PLAIN.fullmatch(value) else quoted(value)

@@ -1,8 +1,7 @@
 """Gets a file past its syntax errors, so that the rest of it can be read.
 
-After each error, a line is corrected if one of a few attempts gets the parser further; otherwise the smallest block
-around it is left out: a list item, an entry or a step. All other lines stay as and where they are, so their places
-remain right.
+After each error, a line is corrected if that gets the parser further; otherwise the smallest block around it is left
+out: a list item, an entry or a step. All other lines stay as and where they are, so their places remain right.
 """
 
 from __future__ import annotations
@@ -10,19 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
+from ncco_server.flow.source.reader import LOADER, Attempt, Gap, Stop, read_once
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_GAPS: Final = 20
-"""Maximum number of syntax errors of a file that are reported; our choice."""
+"""Our choice."""
 INDENTATION: Final = frozenset({"E109", "E110", "E115"})
-"""The rules about the indentation of lines."""
 
 _MOST_ABOVE: Final = 200
-"""Maximum number of lines above an error that are searched for its cause; our choice."""
+"""Lines above an error that are searched for its cause; our choice."""
 _INDENTED: Final = re.compile(r"[ \t]*(?:[^\s-][ \t]+(?=(?:- |[\w-]+:)))?")
 """The indentation of a line, together with a stray character in it."""
 _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
@@ -30,30 +29,56 @@ _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
 _KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
 
 
-class Stop(NamedTuple):
-    """A syntax error, and the line where it stopped the parser."""
+def read_on(source: SourceFile, tried: Attempt, most: int) -> tuple[Attempt, list[Gap], list[FlowIssue], int]:
+    """Read on after what stopped the first attempt.
 
-    issue: FlowIssue
-    line: int
-
-
-class Gap(NamedTuple):
-    """Lines (the first and the last one, from 1) that were not read as written because of syntax errors.
-
-    Attributes:
-        issues: the errors; none if the gap belongs to the same mistake as the one before.
-        is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
-        is_larger: whether it is more than the smallest block around its error.
+    Returns the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`.
     """
+    gaps: list[Gap] = []
+    left = most
+    while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
+        stop = tried.stopped
+        gap, source, tried, parsed = _passed(source, stop, left if len(gaps) < MAX_GAPS else 0)
+        left -= parsed
+        gaps.append(gap._replace(issues=()) if gaps and _is_same(gaps[-1], stop) else gap)
+        if gap.last == len(source.starts):
+            break
+    if isinstance(tried.stopped, list) and tried.stopped:
+        left_out = _left_out_for(source, tried.stopped)
+        for gap in left_out:
+            source = _without(source, gap)
+        gaps += left_out
+        tried = read_once(source, LOADER)
+    faults = [issue for gap in gaps for issue in gap.issues]
+    if isinstance(tried.stopped, Stop) and tried.stopped.issue.code == "E119":
+        faults.append(tried.stopped.issue)
+    return tried, gaps, faults, most - left
 
-    first: int
-    last: int
-    issues: tuple[FlowIssue, ...]
-    is_left_out: bool = True
-    is_larger: bool = False
+
+def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, Attempt, int]:
+    """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
+
+    Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
+    more than `left` characters, the rest of the file is left out.
+    """
+    parsed = 0
+    best: tuple[int, Gap, SourceFile, Attempt] | None = None
+    for changed, gap in _attempts(source, stop):
+        if parsed >= left or (best is not None and gap.is_larger):
+            break
+        parsed += len(source.text)
+        tried = read_once(changed, LOADER)
+        reached = tried.stopped.line if isinstance(tried.stopped, Stop) else len(source.starts) + 1
+        if reached > max(gap.last, stop.line) and (best is None or reached > best[0]):
+            best = reached, gap, changed, tried
+    if best is not None:
+        return (*best[1:], parsed)
+    gap = Gap(stop.issue.place.line, len(source.starts), (stop.issue,))
+    changed = _without(source, gap)
+    return gap, changed, read_once(changed, LOADER), parsed + len(source.text)
 
 
-def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
+def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
     """The file with its error corrected, then without the blocks around it, from the smallest to the largest."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
@@ -61,19 +86,19 @@ def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]
         yield source.with_lines(number, number, change), gap
     around: Gap | None = Gap(*_block(source, line), (stop.issue,))
     while around is not None:
-        yield without(source, around), around
+        yield _without(source, around), around
         around = _around(source, around)
 
 
-def is_same(gap: Gap, stop: Stop) -> bool:
-    """Whether an error is probably the same mistake as the error of the gap before it."""
+def _is_same(gap: Gap, stop: Stop) -> bool:
+    """Whether an error is probably the same mistake as that of the gap before it."""
     before = gap.issues[-1] if gap.issues else stop.issue
     is_alike = before.code == stop.issue.code or {before.code, stop.issue.code} <= INDENTATION
     is_adjacent = is_alike and stop.issue.place.line == gap.last + 1
     return is_adjacent or (stop.issue.code == before.code == "E115" and before.message == stop.issue.message)
 
 
-def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
+def _left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
     """The gaps for errors that do not stop the parser, such as an alias; several errors may have one gap."""
     found: list[Gap] = []
     for issue in issues:
@@ -84,13 +109,11 @@ def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
     return found
 
 
-def without(source: SourceFile, gap: Gap) -> SourceFile:
-    """The file with the lines of a gap empty."""
+def _without(source: SourceFile, gap: Gap) -> SourceFile:
     return source.with_lines(gap.first, gap.last, lambda line: "")
 
 
 def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """What the author may have meant: the number of a line, and how it is changed."""
     line = stop.issue.place.line
     fix = stop.issue.fix
     place = Place(*(fix.place or stop.issue.place)) if fix is not None and fix.kind == "characters" else NOWHERE
@@ -115,7 +138,7 @@ def _corrections(source: SourceFile, stop: Stop) -> Iterator[tuple[int, Callable
 
 
 def _indented(source: SourceFile, line: int, columns: Set[int]) -> Iterator[tuple[int, Callable[[str], str]]]:
-    """The line in other columns, at most one column from where it is; a tab may stand for any number of columns."""
+    """The line at most one column from where it is; a tab may stand for any number of columns."""
     end = _end_of_indentation(source, line)
     has_tab = "\t" in _line(source, line)[:end]
     for column in sorted(columns, key=lambda column: abs(column - end))[:3]:
@@ -133,7 +156,6 @@ def _end_of_indentation(source: SourceFile, line: int) -> int:
 
 
 def _columns(source: SourceFile, line: int) -> set[int]:
-    """The columns in which the blocks above a line begin."""
     found: set[int] = set()
     for number in _lines_above(source, line):
         indent = _indent(source, number)
@@ -152,7 +174,7 @@ def _lines_above(source: SourceFile, line: int) -> Iterator[int]:
 
 
 def _around(source: SourceFile, gap: Gap) -> Gap | None:
-    """The gap with the block around it; None if there is none."""
+    """None if there is no block around it."""
     indent = _indent(source, gap.first)
     parent = next((number for number in _lines_above(source, gap.first) if _indent(source, number) < indent), 0)
     if not parent:

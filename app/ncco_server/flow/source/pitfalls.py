@@ -190,7 +190,6 @@ def _looks_like_one_text(value: str, space: str, comment: str, key: str) -> bool
 
 
 def check_key(source: SourceFile, event: yaml.ScalarEvent) -> FlowIssue | None:
-    """The issue of an unquoted key, if it has one."""
     if event.style:
         return None
     if _is_merge(event):
@@ -225,7 +224,6 @@ def check_empty(source: SourceFile, event: yaml.ScalarEvent, key: Text | None) -
 
 
 def _missing_value(source: SourceFile, start: int, key: Text | None) -> FlowIssue:
-    """The issue of a key, or a list item, without a value."""
     if key is None:
         cure = "write it after the dash, or delete the dash"
         return RULES["E103"].at(source.place(start), "this list item is empty", cure)

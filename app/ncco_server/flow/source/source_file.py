@@ -27,7 +27,7 @@ _INVALID = re.compile(
     rf"(?:^|(?<=[\r\n]))[ ]*(?:- *)*(?:[\w-]+: *)?(?P<space>[{_SPACES}]+)|(?P<break>[\x85\u2028\u2029])"
     rf"|(?P<direction>[{_DIRECTION}])|(?P<hidden>[{_HIDDEN}])"
 )
-"""Matches characters that are reported: invisible ones, forbidden ones, and spaces that YAML does not recognise."""
+"""Reported: invisible and forbidden characters, and spaces that YAML does not recognise."""
 _UNUSUAL = re.compile(f"[{_SPACES}{_DIRECTION}{_HIDDEN}]")
 """Quick test: a file without a match has none of these characters."""
 _MAX_ISSUES = 20
@@ -35,12 +35,11 @@ _MAX_QUOTED = 72
 
 
 def marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """Where an event starts and ends. The C parser has its own class for marks, with the same attributes."""
+    """The C parser has its own class for marks, with the same attributes."""
     return event.start_mark, event.end_mark  # type: ignore[return-value]  # the parsers set both in every event
 
 
 def is_quoted(event: yaml.Event) -> bool:
-    """Whether an event is a quoted text."""
     return isinstance(event, yaml.ScalarEvent) and event.style in ("'", '"')
 
 
@@ -58,7 +57,7 @@ class SourceFile:
         self._lines: dict[int, Line] = {}
 
     def with_lines(self, first: int, last: int, change: Callable[[str], str]) -> SourceFile:
-        """A file in which some lines are changed, which must not contain line breaks; the others remain."""
+        """The changed lines must not contain line breaks."""
         changed = SourceFile(self.file, "")
         changed.text, changed.parsed = self.text, self.parsed
         for number in range(last, first - 1, -1):
@@ -69,16 +68,15 @@ class SourceFile:
 
     @cached_property
     def starts(self) -> list[int]:
-        """Where each line starts, in characters from the start of the text."""
         return [0, *(found.end() for found in LINE_BREAK.finditer(self.text))]
 
     def position(self, index: int) -> tuple[int, int]:
-        """Line and column of a character, both from 1."""
+        """Line and column count from 1."""
         line = bisect_right(self.starts, index)
         return line, index - self.starts[line - 1] + 1
 
     def place(self, start: int, end: int | None = None) -> Place:
-        """The place of the characters from `start` to `end`, cut at the end of the first line; at least one."""
+        """Cut at the end of the first line; at least one character."""
         line, column = self.position(start)
         stop = min(start + 1 if end is None else end, self.line_end(line))
         return Place(self.file, line, column, max(1, stop - start))
@@ -91,12 +89,12 @@ class SourceFile:
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """The fix that replaces the text from `start` to `end`; `cure` says it in words."""
+        """The fix that replaces the text; `cure` says it in words."""
         line, column = self.position(start)
         return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
 
     def line_end(self, line: int) -> int:
-        """The end of the text of a line (counted from 1), without its line break."""
+        """Without the line break; lines count from 1."""
         end = self.starts[line] if line < len(self.starts) else len(self.text)
         while end > self.starts[line - 1] and self.text[end - 1] in "\r\n":
             end -= 1
@@ -106,7 +104,6 @@ class SourceFile:
         return self.line(self.position(index)[0])
 
     def line(self, number: int) -> Line:
-        """A line, counted from 1."""
         if number not in self._lines:
             self._lines[number] = Line(self, number)
         return self._lines[number]
@@ -119,7 +116,7 @@ class SourceFile:
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
     def invisible_characters(self) -> list[FlowIssue]:
-        """The issues about invisible characters in a template (at most 20). Unlike YAML, it may contain any spaces."""
+        """Report at most 20. Unlike YAML, a template may contain any spaces."""
         found = [each for each in self._invalid_characters() if each.lastgroup != "space"]
         return [self._invalid_character(each) for each in found[:_MAX_ISSUES]]
 
@@ -130,7 +127,7 @@ class SourceFile:
         return [each for each in _INVALID.finditer(self.text) if not self._is_allowed(each, right_to_left)]
 
     def _is_allowed(self, found: re.Match[str], right_to_left: dict[int, bool]) -> bool:
-        """Whether it is a direction mark in a line with Hebrew or Arabic letters, which is determined once per line."""
+        """Allow a direction mark in a line with Hebrew or Arabic letters, which is determined once per line."""
         if found.lastgroup != "direction":
             return False
         line, _ = self.position(found.start())
@@ -165,37 +162,32 @@ _OPENING = re.compile(
            (?P<colon>:)(?=[ \t]|$))?""",
     re.VERBOSE,
 )
-"""The key is matched with the blanks after it. Nothing is tried twice, so a long line is read in one pass."""
+"""Nothing is tried twice, so a long line is read in one pass."""
 
 EXPRESSION_KEYS = frozenset({"if", "until", "check"})
-"""Keys with a bare expression: quotes inside it are part of it."""
+"""Quotes inside the value are part of a bare expression."""
 
 MAP_KEYS = frozenset(
     ["steps", "defaults", "vars", "params", "returns", "hours", "lookups", "hooks", "results", "locales", "events"],
 ).union(("choices", "retry", "on", "collect", "set", "with", "json"))
-"""Keys whose value is a map."""
 
 LIST_KEYS = frozenset({"do", "branch"})
-"""Keys whose value is a list."""
 
 COMMON_KEYS = (MAP_KEYS | LIST_KEYS).union(
     ("flow", "start", "entry", "default", "tail", "min_confidence", "goto", "then", "if", "else"),
     ("talk", "dtmf", "speech"),
 )
-"""Keys that a line of spoken text rarely starts with."""
+"""A line of spoken text rarely starts with these."""
 
 
 OPTION_KEYS = COMMON_KEYS.union(*(shape.options for shape in SHAPES.values()))
-"""Keys of steps, exits and actions; any other key is a name that the author chose."""
+"""Any other key is a name that the author chose."""
 
 
 class Line:
-    """One line as the parser sees it, split up: `indent` spaces, dashes, a key with its colon, the rest.
+    """One line as the parser sees it, split up: `indent` spaces (or tabs), dashes, a key with its colon, the rest.
 
     Attributes:
-        number: from 1.
-        text: without its line break.
-        indent: the number of spaces (or tabs) at its start.
         key: "" if it does not have one.
         start, first, content, colon, value, end: the offsets in the source's text of: its first character; the first
             that is not a space; the text after its dashes; the colon after its key (-1 without a key); the text after
@@ -220,12 +212,12 @@ class Line:
 
     @property
     def column(self) -> int:
-        """The number of characters before its content, including the dashes of list items."""
+        """The characters before its content, including the dashes of list items."""
         return self.content - self.start
 
     @property
     def above(self) -> Line | None:
-        """The nearest preceding line that is neither blank nor a comment."""
+        """Skips blank lines and comments."""
         return next(self.lines_above(), None)
 
     def lines_above(self) -> Iterator[Line]:
@@ -238,7 +230,7 @@ class Line:
 
     @cached_property
     def bare(self) -> str:
-        """The text, with quoted texts and the comment replaced by spaces of the same length."""
+        """Quoted texts and the comment are replaced by spaces of the same length."""
         return _QUOTED_OR_COMMENT.sub(lambda found: FILLER * len(found[0]), self.text)
 
     @cached_property
@@ -250,7 +242,7 @@ class Line:
 
 
 def quote(text: str) -> str:
-    """`text` as an author would write it in quotes; long text is cut, and ends with three dots."""
+    """Long text is cut, and ends with three dots."""
     return in_quotes(text if len(text) <= _MAX_QUOTED else text[:_MAX_QUOTED].rstrip() + " ...")
 
 

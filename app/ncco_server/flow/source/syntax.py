@@ -64,9 +64,6 @@ class SyntaxFault:
     """Where the parser stopped.
 
     Attributes:
-        source: the file.
-        problem: the parser's own message.
-        at: the offset where the parser stopped.
         context_start: the offset where the construct that the parser was reading starts, or `at` if unknown.
         last: the last event that the parser produced.
         in_flow: whether a `[` or `{` is open.
@@ -80,27 +77,23 @@ class SyntaxFault:
     in_flow: bool
 
     def mentions(self, *words: str) -> bool:
-        """Whether the parser's own message contains one of these texts."""
         return any(word in self.problem for word in words)
 
     @property
     def char(self) -> str:
-        """The character where the parser stopped; "" at the end of the file."""
+        """Return "" at the end of the file."""
         return self.source.parsed[self.at : self.at + 1]
 
     @property
     def opener(self) -> str:
-        """The first character of the construct that the parser was reading."""
         return self.source.parsed[self.context_start : self.context_start + 1]
 
     @cached_property
     def line(self) -> Line:
-        """The line where the parser stopped."""
         return self.source.line_at(min(self.at, len(self.source.text)))
 
     @cached_property
     def first_line(self) -> Line:
-        """The line where the construct that the parser was reading starts."""
         return self.source.line_at(self.context_start)
 
     @property
@@ -288,7 +281,7 @@ def find_hash(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _on_next_line(fault: SyntaxFault, start: int, end: int, line: Line) -> Fix:
-    """The fix that moves a second key to a line of its own, instead of the blanks from `start` to `end`."""
+    """Move a second key to a line of its own, instead of the blanks from `start` to `end`."""
     return fault.source.rewritten(start, end, f"\n{' ' * line.column}", "write it on a line of its own")
 
 
@@ -522,7 +515,6 @@ def find_missing_space(fault: SyntaxFault) -> FlowIssue | None:
 
 
 def _line_without_key(fault: SyntaxFault) -> Line | None:
-    """The line without a key on which the parser stopped."""
     if fault.mentions("could not find expected ':'", "expected ':'"):
         return fault.first_line
     if not fault.mentions("mapping values are not allowed", "did not find expected", "<block end>"):
@@ -665,18 +657,15 @@ FINDERS = (
     find_second_value,
     find_wrong_column,
 )
-"""The searches, in the order in which they are tried: first those that examine one character, last those for lines."""
+"""In the order in which they are tried: first those that examine one character, last those for lines."""
 
 
 LONGEST_LINE = 10_000
-"""The longest line for which a syntax error is explained; some searches examine each character repeatedly."""
+"""In a longer line no error is explained; some searches examine each character repeatedly."""
 
 
 def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.Event]) -> FlowIssue:
-    """The issue behind a parser error, with the message of the parser if nothing better is found.
-
-    `events` are the events before the error.
-    """
+    """The message of the parser is used if nothing better is found. `events` are those before the error."""
     at = error.problem_mark.index if error.problem_mark else 0
     context_start = error.context_mark.index if error.context_mark else at
     bracket = _open_bracket(events)
@@ -689,7 +678,7 @@ def diagnose(source: SourceFile, error: yaml.MarkedYAMLError, events: list[yaml.
 
 
 def _open_bracket(events: list[yaml.Event]) -> int | None:
-    """The offset of the innermost `[` or `{` that is open after the last event; None outside brackets."""
+    """None outside brackets."""
     open_collections: list[yaml.CollectionStartEvent] = []
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):

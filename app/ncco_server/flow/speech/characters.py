@@ -21,13 +21,15 @@ from ncco_server.value_types import Point
 MAX_GROUP = 9
 _SEPARATORS = re.compile(r"[\s./()\u2010-\u2015-]+")
 _INTERNATIONAL_LENGTHS = range(11, 16)
-"""Numbers with this many digits are treated as phone numbers with a country code."""
+"""So many digits are treated as a phone number with a country code."""
 
 _COUNTRY_CODES = frozenset(map(str, COUNTRY_CODE_TO_REGION_CODE))
 _WRITTEN = re.compile(rf"(?:[0-9+*#]|{_SEPARATORS.pattern})*")
 _DOTTED = frozenset({"az", "tr"})
 WORDS: Mapping[str, Literal["standard", "or"]] = {"and": "standard", "or": "or"}
-"""The words that can precede the last entry of a list, each with the name of the list style in CLDR."""
+"""The words that can precede the last entry of a list, each with the name of the list style in CLDR.
+-Used for all lists in English: British English has no comma before `and`.
+"""
 
 _BRITISH = Locale("en", "GB")
 """Used for all lists in English: British English has no comma before `and`."""
@@ -54,7 +56,7 @@ def digits(value: object, language: str, group: object = None) -> str:
 
 
 def _regrouped(whole: str, group: int | None) -> list[str]:
-    """Group digits that have no separators. A `+` before them belongs to the first group."""
+    """A `+` belongs to the first group."""
     bare = whole.removeprefix("+")
     if not bare:
         return [whole]
@@ -90,7 +92,7 @@ def _chunks(whole: str, size: int) -> list[str]:
 
 
 def _grouped(whole: str) -> list[str]:
-    """The digits in groups of three, with groups of four at the end if needed.
+    """Groups of three, with groups of four at the end if needed.
 
     Up to five digits are one group. 16 digits, as in a card number, are four groups of four.
     """
@@ -105,7 +107,7 @@ def _grouped(whole: str) -> list[str]:
 
 
 def spelled(value: object, language: str) -> str:
-    """`value` character by character, with pauses: `A, N, N, at, X, dot, D, E`. A space becomes a full stop."""
+    """With pauses: `A, N, N, at, X, dot, D, E`. A space becomes a full stop."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise ValueError("only text can be spelled")
     locale = locale_of(language)
@@ -123,7 +125,7 @@ def _character(sign: str, locale: Locale) -> str:
 
 
 def listed(value: object, language: str, word: object = "and") -> str:
-    """The entries as one phrase: `a, b and c`, or with the word `or`: `a, b or c`. An empty list gives ""."""
+    """`a, b and c`, or with the word `or`: `a, b or c`. An empty list gives ""."""
     if not isinstance(value, list | tuple):
         raise ValueError("a list is needed")
     if not isinstance(word, str) or word not in WORDS:

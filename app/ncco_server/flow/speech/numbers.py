@@ -39,7 +39,7 @@ _WORDS: Final[Mapping[str, Mapping[str, Any]]] = yaml.load(
 
 @lru_cache(maxsize=256)
 def locale_of(language: str) -> Locale:
-    """The closest CLDR locale: the language with its country, the language alone, or American English."""
+    """The language with its country, the language alone, or American English."""
     parts = re.split("[-_]", language)
     parts[0] = _RENAMED.get(parts[0].lower(), parts[0])
     for length in range(len(parts), 0, -1):
@@ -51,7 +51,7 @@ def locale_of(language: str) -> Locale:
 
 
 def word_of(locale: Locale, *keys: str) -> Any:
-    """The entry of words.yaml under these keys, for the country or else for the language; None if there is none."""
+    """The entry of words.yaml for the country or else for the language; None if there is none."""
     for name in (str(locale), locale.language):
         found: Any = _WORDS.get(name, {})
         for key in keys[:-1]:
@@ -62,12 +62,11 @@ def word_of(locale: Locale, *keys: str) -> Any:
 
 
 def plain(text: str) -> str:
-    """`text` with ordinary spaces and without direction marks."""
     return _MARKS.sub("", _BLANKS.sub(" ", text))
 
 
 def number_of(value: object) -> Decimal | None:
-    """`value` as an exact number if it is a number, or text with a number; otherwise None."""
+    """None unless it is a number, or text with a number."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return Decimal(value.strip())
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
@@ -76,13 +75,13 @@ def number_of(value: object) -> Decimal | None:
 
 
 def number(value: Decimal, locale: Locale) -> str:
-    """`value` with the separators of the language and at most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
+    """At most three decimals: `1,234.5`, `1.234,5`, `minus 3`."""
     rounded = value.quantize(_FINEST, ROUND_HALF_UP)
     return _signed(_written(abs(rounded), locale), locale, is_negative=rounded < 0)
 
 
 def amount(value: Decimal, currency: str, locale: Locale) -> str:
-    """An amount of a currency, rounded to the smallest unit. Hundredths are spoken by their own name, if known."""
+    """Rounded to the smallest unit. Hundredths are spoken by their own name, if known."""
     code = currency.upper()
     places = get_currency_precision(code)
     rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
@@ -92,17 +91,15 @@ def amount(value: Decimal, currency: str, locale: Locale) -> str:
 
 
 def _written(value: Decimal, locale: Locale, pattern: str | None = None) -> str:
-    """A number that is not negative, with the language's separators, or in a CLDR number `pattern`."""
     return plain(format_decimal(value, pattern, locale=locale, group_separator=_groups_thousands(locale)))
 
 
 def _groups_thousands(locale: Locale) -> bool:
-    """Whether to write a thousands separator: not if it is a space, which a voice may read as the end of a number."""
+    """Not if the separator is a space, which a voice may read as the end of a number."""
     return not get_group_symbol(locale).isspace()
 
 
 def _signed(text: str, locale: Locale, *, is_negative: bool) -> str:
-    """`text` with the word or sign for minus if the number is negative."""
     if not is_negative:
         return text
     word = word_of(locale, "minus")
@@ -121,7 +118,7 @@ def _by_cldr(value: Decimal, code: str, locale: Locale) -> str:
 
 
 def _in_words(value: Decimal, code: str, places: int, locale: Locale) -> str:
-    """Units and hundredths: `12 pounds and 50 pence`, `50 pence`; or, without a name for hundredths, `12.50 rupees`."""
+    """`12 pounds and 50 pence`, `50 pence`; or, without a name for hundredths, `12.50 rupees`."""
     whole = int(value)
     parts = int(value % 1 * 100)
     names = word_of(locale, "parts", code)
@@ -148,6 +145,6 @@ def _plural_form(names: Sequence[str], count: Decimal, locale: Locale) -> str:
 
 
 def _millions_of(whole: int, code: str, locale: Locale) -> str:
-    """The word between whole millions and the currency, as in `un million d'euros`; "" for none."""
+    """The word before the currency, as in `un million d'euros`; "" for none."""
     word = word_of(locale, "millions_of") or "" if whole and whole % _MILLION == 0 else ""
     return "d'" if word == "de " and locale.language == "fr" and code == "EUR" else word

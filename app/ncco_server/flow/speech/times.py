@@ -22,13 +22,10 @@ _LONG: Final = {"E": "EEEE", "c": "cccc", "M": "MMMM", "L": "LLLL"}
 
 
 def spoken(value: object, language: str, form: object = "") -> str:
-    """The spoken form of `value`.
+    """The spoken form of a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
 
-    Args:
-        value: a point in time, a date, a time of day, a number, or the text of one of these (ISO 8601).
-        language: the language of the voice, such as `en-GB`.
-        form: one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
-            day, month and year of a date.
+    `form` is one of `FORMS`, a currency (`GBP`), or "" for the weekday, day, month and time of a point in time, or the
+    day, month and year of a date.
     """
     locale = locale_of(language)
     if not isinstance(form, str):
@@ -42,7 +39,7 @@ def spoken(value: object, language: str, form: object = "") -> str:
 
 
 def in_zone(value: object, language: str, zone: object) -> datetime:
-    """`value` in a time zone such as `Europe/London`. Text without an offset is a time in that zone already."""
+    """Text without an offset is a time in that zone already."""
     moment = _point_of(value)
     if not isinstance(moment, datetime):
         raise ValueError("a date and a time are needed, such as 2026-03-05T09:30")
@@ -82,7 +79,7 @@ def _day(moment: date, locale: Locale) -> str:
 
 
 def _day_and_time(moment: datetime, locale: Locale) -> str:
-    """Weekday, day, month and time: `Thursday 5 March at 9 AM`."""
+    """Such as `Thursday 5 March at 9 AM`."""
     day = _day(moment, locale)
     forms = _clock_forms(locale)
     said = clock(moment.time(), locale)
@@ -92,7 +89,7 @@ def _day_and_time(moment: datetime, locale: Locale) -> str:
 
 
 def clock(moment: time, locale: Locale) -> str:
-    """Only the time: `9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
+    """`9 AM`, `17 Uhr 30`, `17 heures 30`, `ore 17 e 30`. Seconds are left out."""
     forms = _clock_forms(locale)
     hour = moment.hour
     minute = moment.minute
@@ -110,7 +107,7 @@ def clock(moment: time, locale: Locale) -> str:
 
 
 def _clock_forms(locale: Locale) -> Mapping[str, Any] | None:
-    """The spoken forms of a time of day (see words.yaml); None for a language that uses the CLDR forms."""
+    """None for a language that uses the CLDR forms."""
     has_halves = "a" in locale.time_formats["short"].pattern
     found: Mapping[str, Any] | None = word_of(locale, "halves") if has_halves else None
     return found or word_of(locale, "clock")
@@ -140,4 +137,3 @@ FORMS: Final[Mapping[str, Callable[[Any, Locale], str]]] = {
     "time": lambda moment, locale: clock(moment if isinstance(moment, time) else moment.time(), locale),
     "weekday": lambda moment, locale: _formatted(moment, "EEEE", locale),
 }
-"""The forms of a point in time: `5 March 2026`, `Thursday 5 March`, `9 AM`, `Thursday`."""

@@ -28,10 +28,10 @@ from ncco_server.flow.templates.tree import Token
 from ncco_server.value_types import ANY, POINTS, TYPES, Kind, record
 
 MAX_LOOPS: Final = 2
-"""Maximum depth of nested loops. With the limit on list lengths, it limits how much work a template can cause."""
+"""With the limit on list lengths, it limits how much work a template can cause."""
 
 MAX_NESTED: Final = 40
-"""Maximum depth of nested blocks across all included files; our choice, well below Python's recursion limit."""
+"""The limit counts across all included files; our choice, well below Python's recursion limit."""
 
 _LOOP = record({name: TYPES["bool" if name in ("first", "last") else "int"] for name in LOOP_FIELDS})
 _CLOSER = re.compile(r"\}\}|%\}|#\}")
@@ -42,12 +42,7 @@ _SINGLE = re.compile(
 
 
 class Analysis(Walk):
-    """Checks a template.
-
-    Attributes:
-        escapers: the name of each value's escaper, by the value's offset.
-        used_names, used_env: the names and settings that the template uses.
-    """
+    """Checks a template; `escapers` has the name of each value's escaper, by the value's offset."""
 
     def __init__(self, check: Checker, contexts: Contexts, *, is_json: bool) -> None:
         super().__init__(check.template, WalkState(scope=check.scope))
@@ -62,13 +57,11 @@ class Analysis(Walk):
         self._outer_names: frozenset[str] = frozenset()
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """Check an `if`; reports E311 if it is nested too deep."""
         if self._enter_block(node):
             super().branches(node, tested)
         self._depth -= 1
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """Check a `for`; reports E311 if it is nested too deep."""
         outside = self._outer_names
         if self._enter_block(node):
             if self._loops >= MAX_LOOPS:
@@ -80,7 +73,7 @@ class Analysis(Walk):
         self._outer_names = outside
 
     def _enter_block(self, node: nodes.If | nodes.For) -> bool:
-        """Count one more level of nesting. Returns False if it is too deep; E311 is reported only once."""
+        """Return False if the block is nested too deep; E311 is reported only once."""
         self._depth += 1
         if self._depth == MAX_NESTED + 1:
             self.check.report("E311", self._tag(node), f"tags nested more than {MAX_NESTED} deep")
@@ -90,7 +83,6 @@ class Analysis(Walk):
         return self.template.token(node.lineno, -1)
 
     def on_join(self, node: nodes.Node, contexts: list[str]) -> str:
-        """The context after branches; reports E335 if they end in contexts that contradict each other."""
         context = self._contexts.joined(set(contexts))
         if context is None:
             message = "some of the branches end inside quotes, a tag or a host, and others do not"
@@ -143,7 +135,6 @@ class Analysis(Walk):
         self.state = self.state._replace(scope=self.state.scope.with_name("loop", _LOOP))
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """Record the type of a local variable; reports E325 for a name that must not be set."""
         name = target.name
         type_ = self.check.types.get(of) or ANY
         outside = self._outer_names
@@ -214,20 +205,16 @@ class Analysis(Walk):
 
 
 class _Value(NamedTuple):
-    """A value that the template outputs; see `WrittenValue`."""
-
     check: Checker
     node: nodes.Node
     shape: Kind
 
     @property
     def is_fixed(self) -> bool:
-        """Whether each value that it may be is fixed."""
         return all(map(_is_fixed, whole_values(self.node)))
 
     @property
     def is_url(self) -> bool:
-        """Whether each value that it may be is fixed or of type url."""
         types = self.check.types
         return all(
             _is_fixed(value) or getattr(types.get(value), "name", "") == "url" for value in whole_values(self.node)
@@ -239,7 +226,6 @@ class _Value(NamedTuple):
 
 
 def _is_fixed(node: nodes.Node) -> bool:
-    """Whether a value is computed from server settings alone, or is literal text."""
     return root_names(node) == {"env"} or (isinstance(node, nodes.Const) and isinstance(node.value, str))
 
 

@@ -1,9 +1,7 @@
 """The budget of a turn: how much its templates may compute, so that one call does not delay the others.
 
-The budget is counted in steps. A filter, a comparison, a tag or an entry of a loop is one step, which takes about half
-a microsecond. A template pays for its parts and, before a loop starts, for the loop's body once per entry. If a
-filter's work grows with the size of a text or a list, the filter also pays for that size. When the budget is used up,
-a quarter of it is made available for the `error` exit.
+A filter, a comparison, a tag or an entry of a loop is one step, about half a microsecond. Before a loop starts, a
+template pays for its body once per entry. A filter whose work grows with the size of a text or a list also pays for it.
 """
 
 from __future__ import annotations
@@ -16,13 +14,12 @@ from jinja2 import nodes
 from ncco_server.flow.templates.filters import FILTERS, Unfit
 
 MAX_STEPS: Final = 300_000
-"""Maximum number of steps in a turn; our choice: about a sixth of a second, and far more than any prompt needs."""
+"""Our choice: about a sixth of a second, and far more than any prompt needs."""
 
 BUDGET: Final = "the budget"
-"""The budget's key among the names of a turn. It contains a space, so a flow cannot use it as a name."""
+"""The key contains a space, so a flow cannot use it as a name."""
 
 _LOCALISED: Final = 50
-"""The number of steps that a localised filter takes."""
 _PER_ENTRY: Final = 50
 """In a list or a map, this many characters of a text count as one entry, because it is only compared."""
 _FREE: Final = (nodes.Name, nodes.Const, nodes.TemplateData, nodes.Operand, nodes.Slice)
@@ -35,7 +32,7 @@ class Budget:
     _left = MAX_STEPS
 
     def spend(self, steps: int) -> None:
-        """Take steps from the budget. If it is used up, raises Unfit and makes a quarter of it available again."""
+        """If the budget is used up, raises Unfit and makes a quarter of it available again, for the `error` exit."""
         self._left -= steps
         if self._left < 0:
             self._most //= 4
@@ -44,19 +41,18 @@ class Budget:
 
 
 def spend(names: Mapping[str, Any], steps: int) -> None:
-    """Take steps from the budget in `names`, if they have one. Raises Unfit if it is used up."""
+    """Do nothing if `names` has no budget. Raises Unfit if it is used up."""
     budget = names.get(BUDGET)
     if budget is not None:
         budget.spend(steps)
 
 
 def steps_of(body: Iterable[nodes.Node], entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The number of steps that nodes take. `entries` returns the length of a loop's list, by default 0."""
+    """`entries` returns the length of a loop's list."""
     return sum(_steps(node, entries) for node in body)
 
 
 def repeated_steps(loop: nodes.For, entries: Callable[[nodes.Node], int] = lambda of: 0) -> int:
-    """The number of steps that a loop takes for each entry."""
     return 1 + steps_of(loop.body, entries)
 
 

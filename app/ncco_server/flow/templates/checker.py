@@ -42,23 +42,19 @@ _CASTS: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """For each kind, the filters that convert its values, by the kind of the result. `now` is in UTC."""
 _ZONE: Final = "Europe/London"
-"""The time zone in fixes for a file that has none."""
 _NUMERIC = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.()\-\u2010-\u2015]*|\([0-9\s.()\-]*|\+")
 _SEPARATORS = re.compile(r"[\s.()\-\u2010-\u2015]")
 _MIN_DIGITS: Final = 7
-"""The number of digits of the shortest phone number; shorter numbers may be extensions."""
+"""The shortest phone number; shorter numbers may be extensions."""
 
 
 class Checker(NodeVisitor):
     """Checks the expressions of one template.
 
     Attributes:
-        template: the template that contains the expressions.
-        scope: the known names with their types.
         is_bare: whether the expression is a bare condition, without braces.
-        issues: the issues found so far.
-        types: the type of each expression that was checked; None if the expression has an error.
+        types: None for an expression with an error.
         locals: the local variables that are set before the expression being checked.
     """
 
@@ -74,17 +70,13 @@ class Checker(NodeVisitor):
 
     @property
     def has_errors(self) -> bool:
-        """Whether any of the issues is an error, not just a warning."""
         return any(issue.is_error for issue in self.issues)
 
     def used(self, node: nodes.Expr) -> tuple[frozenset[str], frozenset[str]]:
         return touched_names(Occurrence(self.template, node, "output"), self.scope.unspoken), used_env(node)
 
     def type_of(self, node: nodes.Node, beside: Kind | None = None) -> Kind | None:
-        """The type of an expression; None after reporting an error in it.
-
-        `beside` is the type of the other operand, if there is one.
-        """
+        """None after reporting an error. `beside` is the type of the other operand, if there is one."""
         found: Kind | None = self._name(node, beside) if isinstance(node, nodes.Name) else self.visit(node)
         self.types[node] = found
         return found
@@ -93,7 +85,7 @@ class Checker(NodeVisitor):
         """Check a condition and return its type.
 
         A bare condition must be true or false. In braces, as in Jinja2, empty text, an empty list and 0 count as false.
-        `before` is the comparison to its left: `x == "a" or "b"` is meant to compare x with both texts.
+        `before` is the comparison to its left, as in `x == "a" or "b"`.
         """
         type_ = self.type_of(node)
         if self.is_bare and type_ is not None and type_.family not in ("bool", "any"):
@@ -120,21 +112,21 @@ class Checker(NodeVisitor):
         return self.template.shown(node)
 
     def described(self, *each: nodes.Node) -> str:
-        """Describe expressions, which must have been checked, with their types: `tries is a whole number`."""
+        """The expressions must have been checked."""
         return ", ".join(f"{self.shown(node)} is {(self.types[node] or ANY).described}" for node in each)
 
     def require(self, node: nodes.Node, kinds: tuple[str, ...], what: str, code: str = "E308") -> bool:
-        """Whether a value is of one of these kinds; reports an issue if not. `what` names the filter or operator."""
+        """Return False after reporting a value that is not of one of these kinds. `what` is the filter or operator."""
         type_ = self.types[node]
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self._cast(node, kinds)  # only as text, not as an edit: the other operand may have to change too
+        cast = self.converted(node, kinds)  # only as text, not as an edit: the other operand may have to change too
         self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
-    def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
-        """The fix that converts a value to another kind, by a filter or by quotes; None if there is no such fix."""
+    def converted(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
+        """None if neither a filter nor quotes convert the value."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
         through = next((name for to, name in _CASTS.get(kind, {}).items() if to in kinds), None)
@@ -158,7 +150,6 @@ class Checker(NodeVisitor):
     # Jinja2 syntax that the flow language does not have
 
     def visit_Call(self, node: nodes.Call) -> None:
-        """Report a call of a function or a method (E310)."""
         of = node.node
         name = of.attr if isinstance(of, nodes.Getattr) else getattr(of, "name", "")
         value = self.shown(of.node) if isinstance(of, nodes.Getattr) else "the value"
@@ -169,11 +160,9 @@ class Checker(NodeVisitor):
         self.report("E310", called, f"{self.shown(of)}(...) calls a function", cure)
 
     def visit_Pos(self, node: nodes.Pos) -> None:
-        """Report a number with a leading plus (E301)."""
         self.report("E301", self.template.token(node.lineno), "a value is missing here", FOREIGN.missing["+"])
 
     def visit_Tuple(self, node: nodes.Tuple) -> None:
-        """Report values separated by commas outside a list, or empty brackets (E301)."""
         sign = self.template.operator(node.items[0]) if node.items else self.template.token(node.lineno)
         if sign.text == "[":
             sign = self.template.key(node)
@@ -183,14 +172,12 @@ class Checker(NodeVisitor):
     # literals, names and entries
 
     def visit_Const(self, node: nodes.Const) -> Kind:
-        """The type of a literal; reports braces in its text, which are not filled in (E312)."""
         if isinstance(node.value, str) and "{{" in node.value:
             cure = "write the name itself, without quotes and braces"
             self.report("E312", node, "braces inside quoted text in an expression are not filled in", cure)
         return literal_type(node.value)
 
     def visit_List(self, node: nodes.List) -> Kind:
-        """The type of a list, with the type of its entries if that is known."""
         types = [self.type_of(item) for item in node.items]
         return list_of(reduce(common_type, types) or ANY) if types else TYPES["list"]
 
@@ -314,12 +301,11 @@ class Checker(NodeVisitor):
         return TYPES["bool"]
 
     def visit_Not(self, node: nodes.Not) -> Kind:
-        """Check `not`, or `is not defined`."""
         self.check_test(node.node)
         return TYPES["bool"]
 
     def visit_And(self, node: nodes.And | nodes.Or) -> Kind:
-        """Check `and` or `or`. In braces, the result is one of the two values, so its type is their common type."""
+        """In braces, the result is one of the two values, so its type is their common type."""
         left = self.check_test(node.left)
         if not self.is_bare:
             return common_type(left, self.type_of(node.right))
@@ -330,7 +316,6 @@ class Checker(NodeVisitor):
     visit_Or = visit_And
 
     def visit_CondExpr(self, node: nodes.CondExpr) -> Kind | None:
-        """The type of `a if test else b`: the common type of its two values."""
         if self.is_bare or node.expr2 is None:
             lacks_else = ("E301", '"if" without "else"', 'write ... if ... else ""')
             code, message, cure = FOREIGN.misplaced["if"] if self.is_bare else lacks_else
@@ -342,7 +327,6 @@ class Checker(NodeVisitor):
     # comparisons
 
     def visit_Compare(self, node: nodes.Compare) -> Kind | None:
-        """Check a comparison; its result is true or false."""
         left = node.expr
         op = node.ops[0].op
         right = node.ops[0].expr
@@ -378,17 +362,17 @@ class Checker(NodeVisitor):
         if isinstance(const, nodes.Const) and kinds[const] == "text" and kinds[other] in POINTS:
             return self._check_point(const, op, other)
         where: nodes.Node | Token = const
-        cure: str | Fix | None = self._cast(const, [kinds[other]])
+        cure: str | Fix | None = self.converted(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where = self.template.operator(left)
-            cure = self._cast(text, [kinds[number]])
+            cure = self.converted(text, [kinds[number]])
             if cure is None and kinds[number] == "datetime":
-                cure = self._cast(number, [kinds[text]])
+                cure = self.converted(number, [kinds[text]])
         elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
             cure = f"compare with one of: {', '.join(allowed)}"
         elif COMPARISONS[op].needs_order and kinds[other] == "text":
-            cure = self._cast(other, ["number"])
+            cure = self.converted(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             word = str(const.value).lower()
             cure = self._rewritten(const, word, f"write {word} without quotes")
@@ -401,7 +385,7 @@ class Checker(NodeVisitor):
         return False
 
     def _check_point(self, node: nodes.Const, op: str, beside: nodes.Expr) -> bool:
-        """Whether a literal can be compared with a date or a time; E307 if not. "" is a value that is not known yet."""
+        """Report E307 for a literal that cannot be compared with a date or a time. "" is a value not known yet."""
         type_ = (self.types[beside] or ANY).with_zone(self.scope.zone)
         if node.value == "" and not COMPARISONS[op].needs_order:
             return True
@@ -414,7 +398,6 @@ class Checker(NodeVisitor):
         return True
 
     def _check_literal(self, node: nodes.Expr, beside: nodes.Expr) -> None:
-        """Check a literal that is compared with a phone number, or with a value that can only be one of some words."""
         type_ = self.types[beside]
         if type_ is None or not isinstance(node, nodes.Const) or not isinstance(node.value, str):
             return
@@ -447,7 +430,7 @@ class Checker(NodeVisitor):
         elif type_.family == "list" and not {sought.family, type_.entry.family} & {"any"}:
             if sought.family != type_.entry.family:
                 message = f"{self.described(left)}; every entry of {self.shown(right)} is {type_.entry.described}"
-                self.report("E307", left, message, self._cast(left, [type_.entry.family]))
+                self.report("E307", left, message, self.converted(left, [type_.entry.family]))
         elif type_.family == "map":
             self.require(left, ("text",), "the name of an entry")
         elif type_.family not in ("list", "any"):
@@ -457,7 +440,6 @@ class Checker(NodeVisitor):
             self.report("E308", right, f'"{COMPARISONS[op].sign}" needs a list; {self.described(right)}', cure)
 
     def _check_listed(self, left: nodes.Expr, op: str, right: nodes.List) -> None:
-        """Check a value against the literals of a list. A list of numbers instead of texts is reported once."""
         literals = [item for item in right.items if isinstance(item, nodes.Const)]
         numbers = [item for item in literals if (self.types[item] or ANY).family == "number"]
         if len(numbers) > 1 and len(numbers) == len(right.items) and (self.types[left] or ANY).family == "text":
@@ -473,7 +455,6 @@ class Checker(NodeVisitor):
     # sums
 
     def visit_Add(self, node: nodes.Add | nodes.Sub) -> Kind | None:
-        """The type of a sum or a difference; reports a hyphenated key, which would be read as a subtraction."""
         field = self._hyphenated(node)
         if field is not None and not root_names(node.right) <= set(self.scope):
             key = self.template.between(self.template.key(field).start, self.template.end(node))
@@ -508,7 +489,9 @@ class Checker(NodeVisitor):
             return common_type(left, right) if left.family == right.family else TYPES[kinds.pop()]
         work = "adds numbers, or joins text or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
-        casts = [cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self._cast(side, [kind]))]
+        casts = [
+            cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self.converted(side, [kind]))
+        ]
         cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
         if is_sum and "list" in kinds:
             cure = f"write [{self.shown(node.left if right.family == 'list' else node.right)}]"
@@ -550,7 +533,6 @@ class Checker(NodeVisitor):
         return known.gives if known.gives is not None else self._default_type(node, type_, args)
 
     def _known_filter(self, node: nodes.Filter, of: nodes.Expr) -> Filter | None:
-        """The filter, if it exists and takes this many arguments; None after reporting E302, E305 or E306."""
         known = FILTERS.get(node.name)
         name = Token(node.lineno, "name", node.name)
         if node.kwargs:
@@ -605,7 +587,6 @@ class Checker(NodeVisitor):
         return isinstance(node, nodes.Name)
 
     def _check_argument(self, node: nodes.Filter, known: Filter, check: ArgumentCheck, type_: Kind) -> bool:
-        """Check a literal argument by applying the filter to typical values. Returns whether it is accepted."""
         arg = node.args[0] if node.args else None
         if not isinstance(arg, nodes.Const) or literal_type(arg.value).family not in known.args:
             return True
@@ -624,7 +605,6 @@ class Checker(NodeVisitor):
 
 
 def _refusal(known: Filter, value: Any, arg: Any) -> str:
-    """Why a filter refuses a value with this argument; "" if it accepts it."""
     try:
         known.apply(value, *([LANGUAGE] if known.is_localised else []), arg)
     except Unfit as error:
@@ -633,7 +613,7 @@ def _refusal(known: Filter, value: Any, arg: Any) -> str:
 
 
 def may_be_missing(node: nodes.Node | None) -> bool:
-    """Whether a value can be missing, so that `default` or `is defined` may follow it.
+    """Whether `default` or `is defined` may follow a value.
 
     This is the case for names, entries and slices, and for filters and choices (`a if test else b`) applied to them.
     """

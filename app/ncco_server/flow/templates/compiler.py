@@ -1,4 +1,4 @@
-"""Compiles the texts of a flow to values: literals, texts with braces, template files, and conditions."""
+"""Compiles the texts of a flow to values and conditions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ncco_server.flow.templates.values import Computed, Expression, Literal, Nat
 from ncco_server.value_types import POINTS, TYPES, Escape, Kind
 
 MAX_LENGTH: Final = 1_000
-"""Maximum number of characters in a condition; our choice."""
+"""Characters of a condition; our choice."""
 
 _OPENER = re.compile(r"\{[{%#]")
 _SPEAK = re.compile(r"<speak[\s>]")
@@ -89,10 +89,7 @@ def compile_file(
     *,
     language: str = LANGUAGE,
 ) -> tuple[Value | None, list[FlowIssue]]:
-    """Compile the template file `name`; `language` is the language of localised filters.
-
-    The place of an issue in the file is in that file, not in the flow. The value is None as in `compile_value`.
-    """
+    """The place of an issue in the file is in that file, not in the flow. The value is None as in `compile_value`."""
     if name.value not in templates:
         return None, [RULES["E323"].at(name.place, *missing_file(name.value, templates))]
     text = TemplateFile(name.value, templates[name.value])
@@ -105,7 +102,7 @@ def compile_file(
 def compile_expression(
     text: Text, scope: ScopeTypes, *, language: str = LANGUAGE
 ) -> tuple[Expression | None, list[FlowIssue]]:
-    """Compile a condition; it is None if an issue is an error. `language` is the language of localised filters."""
+    """None if an issue is an error."""
     template = Template(text, scope.zone)
     check = Checker(template, scope, is_bare=True)
     if len(text.value) > MAX_LENGTH:
@@ -161,7 +158,6 @@ def _compile_literal(unit: _CompilationUnit) -> tuple[Value | None, list[FlowIss
 
 
 def _whole_place(text: Located) -> Place:
-    """The place of the whole value as written, including its quotes."""
     return text.place if isinstance(text, Text) else text.at(0, max(1, len(text.value.split("\n")[0])))
 
 
@@ -173,7 +169,8 @@ def _compile_native(
     wanted = unit.type
     if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
-        check.report("E313", node, message, f"compute {wanted.described}")
+        cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
+        check.report("E313", node, message, cure)
     if check.has_errors:
         return None, check.issues
     about = (unit.place, wanted, check.shown(node), template, unit.language)
@@ -197,7 +194,6 @@ def _compile_computed(
 
 
 def _check_beginning(unit: _CompilationUnit, check: Checker) -> None:
-    """Report E313 if the scheme or the host before the first braces is wrong, whatever the braces compute."""
     found = _BEGINNING.match(unit.text.value)
     if found is None or found[0].endswith("["):  # the braces may compute an IPv6 address in brackets
         return

@@ -2,11 +2,9 @@
 
 - No attribute of a Python object is ever read: `customer.items` is the entry "items".
 - Nothing can be called. There are no globals, no loader, no extensions, and no tests except `defined`.
-- All work takes steps from the turn's budget (`ncco_server.flow.templates.budget`).
 - A value that the call does not have is `Missing`: `default` and `is defined` accept it, any other use of it fails.
 
-Before a template is compiled, its operators are replaced by the functions in `OPERATORS`. These limit the size of
-results, and raise `Unfit` for a wrong operand.
+The functions in `OPERATORS` replace operators. They limit the size of results, and raise `Unfit` for a wrong operand.
 """
 
 from __future__ import annotations
@@ -28,13 +26,12 @@ from ncco_server.flow.templates.operators import add, compare, cut, subtract
 from ncco_server.value_types import MAX_ITEMS
 
 LOOP_FIELDS: Final = ("index", "index0", "first", "last", "length")
-"""The fields of `loop` within a `for`."""
 
 _SETTING: Final = re.compile(r"env\.(\w+)")
 
 
 def missing_message(path: str) -> str:
-    """The message for a missing value, which is written as `path`. A setting is named by its environment variable."""
+    """A setting is named by its environment variable."""
     variable = _SETTING.match(path)
     return f"FLOW_{variable[1]} is not set" if variable else f"this call has no {path}"
 
@@ -66,22 +63,20 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.filters |= {"default": default, "_items": _items, "_list": _list, **ESCAPERS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Always return a missing value: entries are read by `_entry` instead."""
+        """Entries are read by `_entry` instead."""
         return Missing(name=attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Always return a missing value: entries are read by `_entry` instead."""
         return Missing(name=str(argument))
 
     def is_safe_callable(self, obj: Any) -> bool:
-        """Return False: nothing may be called."""
         return False
 
 
 def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[..., Any]:
     """Wrap a function to return a missing operand unchanged, so a `default` after it can replace that operand.
 
-    `price` is what the function costs, as in `ncco_server.flow.templates.filters.Filter`.
+    `price` is as in `ncco_server.flow.templates.filters.Filter`.
     """
 
     @pass_context
@@ -100,7 +95,7 @@ def _propagating_missing(apply: Callable[..., Any], price: int) -> Callable[...,
 
 
 def _entry(of: Any, key: str | int, path: str) -> Any:
-    """An entry of a map by its key or of a list by its index, or a field of `loop`; never any other attribute."""
+    """Never read an attribute other than a field of `loop`."""
     if isinstance(of, LoopContext) and key in LOOP_FIELDS:
         return getattr(of, str(key))
     if isinstance(of, dict | Mapping) if isinstance(key, str) else isinstance(of, list | tuple):
@@ -114,7 +109,7 @@ def _entry(of: Any, key: str | int, path: str) -> Any:
 
 
 def _computed_entry(of: Any, key: Any, path: str) -> Any:
-    """An entry with a computed key. A negative index gives a missing value."""
+    """A negative index gives a missing value."""
     if isinstance(key, float) and key.is_integer():
         key = int(key)
     if isinstance(key, bool) or not isinstance(key, str | int):
@@ -127,20 +122,20 @@ def _computed_entry(of: Any, key: Any, path: str) -> Any:
 
 
 def _sip_header(headers: Any, name: Any) -> str:
-    """An entry of `call.sip`; "" if the header was not sent."""
+    """A header that was not sent is ""."""
     if not isinstance(headers, Mapping) or not isinstance(name, str):
         raise Unfit("call.sip is not a map of headers")
     return header(headers, name)
 
 
 def _list(entries: list[Any]) -> Any:
-    """Return the list, or its first missing entry if it has one."""
+    """A list with a missing entry is that missing entry."""
     return next((entry for entry in entries if is_absent(entry)), entries)
 
 
 @pass_context
 def _items(context: Context, value: Any, steps: int) -> list[Any]:
-    """The entries of a loop, at most `MAX_ITEMS`; each takes this number of `steps` from the budget.
+    """Each entry takes this number of `steps` from the budget.
 
     A missing list raises UndefinedError; it does not count as empty.
     """
@@ -164,7 +159,6 @@ OPERATORS: Final[dict[str, tuple[Callable[..., Any], int]]] = {
     "_sip_header": (_sip_header, 3),
     "_subtract": (subtract, 0),
 }
-"""The functions that replace operators, each with its price. They are filters whose names authors cannot write."""
+"""Each function has its price. They are filters whose names authors cannot write."""
 
 ENVIRONMENT: Final = Sandbox()
-"""The environment of all templates. Calls of the escapers are compiled into each template."""

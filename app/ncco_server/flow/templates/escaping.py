@@ -1,8 +1,7 @@
 """Contextual escaping: each value is escaped for its context in the text, so that it cannot break out of the context.
 
-A value may be in a tag or between tags, inside or outside JSON quotes, in the host or the path of a URL. In the code, a
-context is a short word. At the start of a text it is "", and the literal text before a value changes it. Escapers never
-repeat the value in a message, since it may be a caller's PIN. A missing value raises UndefinedError.
+A context is a short word: "" at the start of a text, changed by the literal text before a value. Escapers never repeat
+the value in a message, since it may be a caller's PIN. A missing value raises UndefinedError.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _BASE = re.compile(r"[^\x00-\x20\x7f-\x9f\"<>\\^`{|}\ud800-\udfff]*")
 _BEGINS_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#\s]|sips?:)", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9.:-]*")
 _XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"})
-"""The same replacements as in `xml.sax.saxutils`, which is not used because importing it imports an HTTP client."""
+"""As in `xml.sax.saxutils`, which is not used because importing it imports an HTTP client."""
 
 
 def _written(value: object) -> str:
@@ -48,7 +47,7 @@ def _written(value: object) -> str:
 
 
 def talk(value: object) -> str:
-    """Escape a value in plain speech: control characters become spaces, and see `without_tags`."""
+    """Control characters become spaces, and see `without_tags`."""
     return _UNSPOKEN.sub(" ", _written(value))
 
 
@@ -61,17 +60,14 @@ def without_tags(text: str) -> str:
 
 
 def ssml(value: object) -> str:
-    """Escape a value between SSML tags or in an attribute's quotes."""
     return _UNSPOKEN.sub(" ", _written(value)).translate(_XML)
 
 
 def url(value: object) -> str:
-    """Escape a value in a path segment or a query of a URL."""
     return quote(_SURROGATE.sub("\ufffd", _written(value)), safe="")
 
 
 def url_base(value: object) -> str:
-    """Check the start of a URL, which comes from a server setting or a variable of type url."""
     written = _matching(_BASE, value, "a setting with characters that are not allowed in a URL")
     if written and not _BEGINS_URL.match(written):
         raise Unfit("a URL with its scheme and host is needed, such as https://example.com", "E392")
@@ -79,17 +75,14 @@ def url_base(value: object) -> str:
 
 
 def url_host(value: object) -> str:
-    """Check the host of a URL, or a part of the host, which comes from a server setting."""
     return _matching(_HOST, value, "a setting with characters that are not allowed in a host")
 
 
 def number(value: object) -> str:
-    """Check a value to dial: it can have digits, `*`, `#`, `p`, and the punctuation of phone numbers."""
     return _matching(_NUMBER, value, "a value with characters that cannot be dialled")
 
 
 def header(value: object) -> str:
-    """Check a value in a header: control characters, especially line breaks, are refused."""
     text = _written(value)
     if _UNSPOKEN.search(text):
         raise Unfit("a value with control characters in a header", "E393")
@@ -97,12 +90,11 @@ def header(value: object) -> str:
 
 
 def json_text(value: object) -> str:
-    """Escape a value in a JSON string. The string may be spoken later, so `<` and `>` become spaces."""
+    """The string may be spoken later, so `<` and `>` become spaces."""
     return _json_escaped(_TAG_OR_C1.sub(" ", _written(value)))
 
 
 def json_ssml(value: object) -> str:
-    """Escape a value in a JSON string that contains SSML."""
     return _json_escaped(ssml(value))
 
 
@@ -111,14 +103,12 @@ def _json_escaped(text: str) -> str:
 
 
 def json_bare(value: object) -> str:
-    """Write a number, true or false outside JSON quotes; other values are refused."""
     if isinstance(value, int | float | Undefined):
         return _written(value)
     raise Unfit("only a number, true or false can be outside JSON quotes", "E393")
 
 
 def text(value: object) -> str:
-    """Return a value as plain text, unchanged except that lone surrogates are replaced."""
     return _SURROGATE.sub("\ufffd", _written(value))
 
 
@@ -142,7 +132,7 @@ ESCAPERS: dict[str, Escaper] = {
     "_json_bare": json_bare,
     "_text": text,
 }
-"""The escapers by their names as filters. Authors cannot write these names."""
+"""Authors cannot write these names."""
 
 
 # contexts
@@ -158,9 +148,7 @@ _OPEN_TAG = re.compile(r"<[^<>\s\"]*$")
 class Misplaced(Exception):
     """A value in a context that does not allow one.
 
-    Attributes:
-        code, message, cure: the parts of the issue. A cure of None means the rule's own.
-        is_all_before: whether the issue is about the text before the value, not the value itself.
+    `is_all_before`: whether the issue is about the text before the value, not the value itself.
     """
 
     code: str
@@ -174,7 +162,7 @@ class WrittenValue(Protocol):
 
     @property
     def shape(self) -> Kind:
-        """Its type."""
+        """The value's type."""
 
     @property
     def is_fixed(self) -> bool:
@@ -266,7 +254,7 @@ _OUTSIDE = re.compile(
     r'|(?P<url>"(?:streamUrl|eventUrl|musicOnHoldUrl|ringbackTone|uri|url)"\s*:)'
     r'|(?P<user>"\s*sips?:)|(?P<host>"\s*[A-Za-z][A-Za-z0-9+.-]*://)|(?P<begin>")|(?P<colon>:)|[^"\s:\[]+'
 )
-"""What can occur outside JSON strings. The names of URL fields are those in the NCCO reference."""
+"""The names of URL fields are those in the NCCO reference."""
 _INSIDE = re.compile(
     r'\\.|(?P<backslash>\\\Z)|(?P<end>")|(?P<speak><speak(?=[\s>]))|(?P<tag><[^<>\s"\\]*\Z)|[^"\\<]+|<', re.DOTALL
 )
@@ -394,4 +382,4 @@ CONTEXTS: dict[str, Contexts] = {
     "text": _without_contexts("_text"),
     "kept": Contexts(lambda context, text: context, lambda context, value: "_text", is_sent=False),
 }
-"""The escaping rules by kind of text; `kept` is the value of a variable."""
+"""`kept` is the value of a variable."""

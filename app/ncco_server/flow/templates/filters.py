@@ -20,21 +20,14 @@ from jinja2 import Undefined
 from ncco_server.value_types import ANY, POINTS, TYPES, Kind, point_of, write
 
 MAX_TEXT = 10_000
-"""Maximum number of characters in computed text; our choice, far more than can be spoken."""
+"""Characters; our choice, far more than can be spoken."""
 
 LANGUAGE = "en-US"
-"""The default language of localised filters: the language of a talk without `language`.
-
-Source: NCCO reference, Talk (`language`, default en-US).
-"""
+"""The language of a talk without `language`. Source: NCCO reference, Talk (`language`, default en-US)."""
 
 
 class Unfit(Exception):
-    """A value that does not fit where it is used. The message never contains the value, which may be a caller's PIN.
-
-    Attributes:
-        code: the rule that is broken.
-    """
+    """A value that does not fit where it is used. The message never contains the value, which may be a caller's PIN."""
 
     def __init__(self, message: str, code: str = "E395") -> None:
         super().__init__(message)
@@ -50,8 +43,7 @@ class ArgumentCheck(NamedTuple):
 
     Attributes:
         tried: the typical values, by kind; "" means any kind.
-        cure: what to write instead of the argument; "" for a time zone, where similar names are suggested.
-        code: the code of the issue if the filter refuses the argument for every value.
+        cure: "" for a time zone, where similar names are suggested.
     """
 
     tried: Mapping[str, Any]
@@ -64,24 +56,17 @@ class Filter:
     """A filter, and the properties that the checks and `prove` rely on. By default, they assume nothing about it.
 
     Attributes:
-        name: the word after `|`.
-        summary: its result, in a sentence.
-        example: a text that uses it.
         apply: (operand, arguments) → result. Raises Unfit or Absent.
         takes: the kinds of operands (`Kind.family`) that it takes; () means any.
         gives: the type of the result; None if it has the type of the operand.
-        usage: how messages show it.
         args: the kind of each argument; "" means any.
-        needed: how many of the arguments are required.
-        is_localised: whether the result depends on the language, which is then the second argument of `apply`.
-        check: how a literal argument is checked.
+        is_localised: whether the language is the second argument of `apply`.
         reads: `entry` if it returns an entry of a list or a letter of a text; `length` if it returns the length.
         part: which part of a text it returns, or compares with its argument.
         keeps: what it preserves. `emptiness`: it never fails, an empty value stays empty, and no other value becomes
             empty. `ends`: the start of a text stays at the start, and the end at the end. `number`: the result can only
             grow if the number grows.
-        form: the form that a text must have as an operand; "" for any text.
-        argument_form: the form that a text must have as an argument; "" for any text.
+        form, argument_form: the form that a text must have as an operand, or as an argument; "" for any text.
         price: the steps (`templates.budget`) that it takes for ten characters or entries of its operands.
     """
 
@@ -105,17 +90,16 @@ class Filter:
 
     @property
     def is_test(self) -> bool:
-        """Whether the filter is a test: its result is true or false."""
         return self.gives == TYPES["bool"]
 
 
 def speech_package() -> ModuleType:
-    """The package of the localised filters, imported only when used: it imports Babel, which most flows do not need."""
+    """Import the package only when it is used: it imports Babel, which most flows do not need."""
     return importlib.import_module("ncco_server.flow.speech")
 
 
 def bounded(text: str) -> str:
-    """Return `text`; raises Unfit if it is too long."""
+    """Raise Unfit if the text is too long."""
     if len(text) > MAX_TEXT:
         raise Unfit(f"text grew to more than {MAX_TEXT:,} characters")
     return text
@@ -126,12 +110,11 @@ def is_absent(value: object) -> bool:
 
 
 def default(value: object, otherwise: object = "", also_empty: object = False) -> object:
-    """Return the value, or `otherwise` if it is missing; with `also_empty`, also if it is empty."""
     return otherwise if is_absent(value) or (also_empty and not value) else value
 
 
 def as_text(value: object) -> str:
-    """Convert a value to text. Raises Unfit for a list or a map."""
+    """Raises Unfit for a list or a map."""
     try:
         return write(value)
     except ValueError as error:
@@ -145,7 +128,7 @@ def _text(value: object) -> str:
 
 
 def _cast(type_: Kind, value: object, *otherwise: object) -> Any:
-    """Cast a value; if it does not fit the type, return `otherwise`, or raise Unfit if there is none."""
+    """If the value does not fit the type, return `otherwise`, or raise ValueError if there is none."""
     try:
         return type_.cast(value)
     except ValueError:
@@ -417,10 +400,10 @@ def text(value: object) -> str:
 
 @_filter('{{ now | in_zone("Europe/London") | time | spoken }}', ("datetime", "time", "text"), form="datetime")
 def time_(value: object) -> time:
-    """The time of day of a point in time, in its own time zone."""
+    """The time of day of a point in time, in its own time zone, in whole seconds."""
     point = point_of(value)
     if isinstance(point, datetime):
-        return point.time()
+        return point.time().replace(microsecond=0)
     if not isinstance(point, time):
         raise Unfit("a time of day is needed, such as 09:30")
     return point
@@ -472,4 +455,4 @@ _ALL: Final = (
     upper,
 )
 FILTERS: Final[dict[str, Filter]] = {each.name: each for each in _ALL}
-"""The filters by name, in the order in which docs and messages list them."""
+"""Docs and messages list them in this order."""

@@ -17,11 +17,8 @@ class Comparison(NamedTuple):
     """A comparison operator. Operators are named as in Jinja2.
 
     Attributes:
-        sign: how it is written.
-        apply: compares two values.
         swapped: the operator with the same result if the sides are swapped; "" if there is none.
         negated: the operator with the opposite result, if that one is simpler; otherwise "".
-        needs_order: whether only values with an order can be compared.
     """
 
     sign: str
@@ -35,7 +32,6 @@ class Comparison(NamedTuple):
 
 
 ORDERED: Final = ("number", *POINTS)
-"""The families of values that have an order."""
 COMPARISONS: Final[Mapping[str, Comparison]] = {
     "eq": Comparison("==", operator.eq, swapped="eq"),
     "ne": Comparison("!=", operator.ne, swapped="ne", negated="eq"),
@@ -49,13 +45,9 @@ COMPARISONS: Final[Mapping[str, Comparison]] = {
 
 
 def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
-    """Compare two values. Raises Unfit if they cannot be compared this way.
+    """Raise Unfit if two values cannot be compared this way.
 
-    Args:
-        op: one of `COMPARISONS`.
-        left: a value. Text that is compared with a date or a time is read in ISO 8601.
-        right: the other value.
-        zone: the time zone of such text without a UTC offset (an IANA name), or "".
+    Text that is compared with a date or a time is read in ISO 8601; without a UTC offset, it is in `zone` (IANA name).
     """
     if op in ("in", "notin") and not isinstance(right, list | tuple | Mapping):
         raise Unfit(f'"{COMPARISONS[op].sign}" needs a list')
@@ -70,7 +62,6 @@ def compare(op: str, left: Any, right: Any, zone: str = "") -> bool:
 
 
 def _comparable(value: Any, other: Any, zone: str) -> Any:
-    """A value as it is compared with a date or a time: text in ISO 8601 becomes one, and points in time are in UTC."""
     if isinstance(value, str):
         type_ = next(kind for point, kind in _POINTS if isinstance(other, point)).with_zone(zone)
         try:
@@ -81,7 +72,6 @@ def _comparable(value: Any, other: Any, zone: str) -> Any:
 
 
 def add(left: Any, right: Any) -> Any:
-    """Add two numbers, or join two texts or two lists."""
     if isinstance(left, list | tuple) and isinstance(right, list | tuple):
         if len(left) + len(right) > MAX_ITEMS:
             raise Unfit(f"a list grew to more than {MAX_ITEMS} entries")
@@ -112,7 +102,7 @@ def step_of(node: nodes.Node) -> tuple[nodes.Expr, float] | None:
 
 
 def cut(of: Any, low: int | str, high: int | str) -> Any:
-    """A slice of a text or a list; a bound of "" means no bound."""
+    """A bound of "" means no bound."""
     if not isinstance(of, str | list | tuple):
         raise Unfit("only text or a list can be sliced")
     return of[low if isinstance(low, int) else None : high if isinstance(high, int) else None]
@@ -123,7 +113,7 @@ def _is_number(value: object) -> bool:
 
 
 _POINTS: Final = ((datetime, TYPES["datetime"]), (date, TYPES["date"]), (time, TYPES["time"]))
-"""The types whose values expressions use as a `Point`; a `datetime` is also a `date`."""
+"""A `datetime` is also a `date`, so it comes first."""
 _TYPE_NAMES: Final = (
     (bool, "true or false"),
     (str, "a text"),
@@ -135,7 +125,7 @@ _TYPE_NAMES: Final = (
 
 
 def _described(left: Any, right: Any) -> str:
-    """Describe two values by their types; the values themselves may come from a caller, so they are not shown."""
+    """The values themselves may come from a caller, so they are not shown."""
     types = [
         next((name for type_, name in _TYPE_NAMES if isinstance(side, type_)), "nothing") for side in (left, right)
     ]

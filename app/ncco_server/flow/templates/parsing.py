@@ -15,17 +15,11 @@ from ncco_server.flow.templates.syntax import read_template
 from ncco_server.flow.templates.tree import FOLDER, MAX_FILE, Located, Template, TemplateFile, Token, missing_file
 
 MAX_INCLUDES: Final = 50
-"""Maximum number of includes in a value; our choice."""
+"""Includes in a value; our choice."""
 
 
 class ParsedText(NamedTuple):
-    """A text with everything that it includes.
-
-    Attributes:
-        template: its tree.
-        issues: its errors.
-        files: the names of the files that were read for it, even those with errors.
-    """
+    """A text with everything that it includes. `files` are all files that were read for it, even those with errors."""
 
     template: Template
     issues: tuple[FlowIssue, ...]
@@ -45,24 +39,23 @@ class Templates(UserDict[str, str]):
         self._parsed: dict[tuple[str, Place, str], ParsedText] = {}
 
     def read(self, text: Located, zone: str) -> ParsedText:
-        """A text of a file with this time zone, as in `parsed`. The files that it includes count as read."""
+        """Like `parsed`, but the files that the text includes count as read."""
         parsed = self.parsed(text, zone)
         self._record(parsed.files)
         return parsed
 
     def parsed(self, text: Located, zone: str) -> ParsedText:
-        """A text of a file with this time zone. Do not change the tree: every later call returns it too."""
+        """Do not change the tree: every later call returns it too."""
         key = text.value, text.at(0), zone
         if key not in self._parsed:
             self._parsed[key] = _parse(text, zone, self.data)
         return self._parsed[key]
 
     def unused(self) -> tuple[str, ...]:
-        """The names of the files that were never read."""
         return tuple(self._unused)
 
     def pop_used(self) -> dict[str, str]:
-        """Path → text of the files that were read since this method was last called."""
+        """Path → text of the files read since the last call of this method."""
         used = self._used
         self._used = {}
         return dict(sorted(used.items()))
@@ -88,8 +81,7 @@ def _parse(text: Located, zone: str, files: Mapping[str, str]) -> ParsedText:
 class _Includes(NodeTransformer):
     """Replaces every `include` with the tree of the included file.
 
-    Attributes:
-        inside: the names of the files that are being read, outermost first: none must include itself (E324).
+    `inside` are the files that are being read, outermost first: none must include itself (E324).
     """
 
     def __init__(self, template: Template, files: Mapping[str, str], inside: tuple[str, ...]) -> None:
@@ -111,7 +103,7 @@ class _Includes(NodeTransformer):
         return tree.body
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node | None:
-        """The nodes of the included file, in a scope of their own: names that the file sets exist only there."""
+        """The nodes get a scope of their own: names that the file sets exist only there."""
         name = node.template.value if isinstance(node.template, nodes.Const) else ""
         where = self.template.written_as(node.template)
         if name not in self.files:

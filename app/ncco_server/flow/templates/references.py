@@ -1,7 +1,6 @@
 """Finds the names that expressions and templates use, with the path into each name and how its value is used.
 
-This is the only module that searches templates for names: checks, lookups, secrets and proofs all use it. A local
-variable is a name that the template itself sets, with `set` or `for`.
+A local variable is a name that the template itself sets, with `set` or `for`.
 """
 
 from __future__ import annotations
@@ -21,10 +20,8 @@ from ncco_server.flow.templates.tree import Template
 from ncco_server.value_types import Kind, common_type
 
 _COUNTING: Final = frozenset(name for name, each in FILTERS.items() if each.reads == "length")
-"""The filters that count the entries of a list without reading them."""
 
 _OK: Final = "ok"
-"""The field of every lookup that shows whether its answer is real."""
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 
@@ -46,7 +43,6 @@ class LocalSource(NamedTuple):
 
 
 Locals: TypeAlias = Mapping[str, tuple[LocalSource, ...]]
-"""The local variables of a template that have been set so far, each with its sources."""
 
 Role: TypeAlias = Literal["output", "set", "loop", "test", "condition"]
 
@@ -55,8 +51,7 @@ class Occurrence(NamedTuple):
     """An expression of a template.
 
     Attributes:
-        role: how it is used: written (`output`), assigned (`set`), looped over (`loop`), or tested (`test`, or
-            `condition` for one without braces).
+        role: `condition` is a test without braces.
         tested: the names that the tests around it check.
         locals: the local variables that are set before it.
     """
@@ -69,7 +64,6 @@ class Occurrence(NamedTuple):
 
     @property
     def is_passed(self) -> bool:
-        """Whether the expression's value is only assigned, looped over, or tested."""
         return self.role in ("set", "loop", "test")
 
 
@@ -77,15 +71,14 @@ class Reference(NamedTuple):
     """A name that an expression uses.
 
     Attributes:
-        name: the name; for a local variable, the name in the flow that it depends on.
+        name: for a local variable, the name in the flow that it depends on.
         path: the path to the part that is used; () for the whole value.
-        template, whole: the template, and the node of the name with its path.
-        is_unguarded: whether its value is used without a test around it that checks for a value.
+        whole: the node of the name with its path.
+        is_unguarded: whether no test around it checks for a value.
         is_needed: whether the expression cannot be computed without it.
         is_asked: whether it is only tested with `is defined`.
         is_passed: whether its value is only assigned, counted or looped over, so its contents are not read yet.
         is_part: whether its value may be a part of the result.
-        is_local: whether it is read through a local variable.
     """
 
     name: str
@@ -117,7 +110,7 @@ class Reference(NamedTuple):
 
 
 class WalkState(NamedTuple):
-    """The state at a point of a walk: the context of the text, the local variables, and the names in scope."""
+    """The state at a point of a walk."""
 
     context: str = ""
     locals: Locals = MappingProxyType({})
@@ -128,9 +121,6 @@ class Walk:
     """A walk through a template and its includes, in the order of rendering.
 
     After branches, the states at their ends are merged. Subclasses override the `on_` methods.
-
-    Attributes:
-        state: the state at the current point.
     """
 
     def __init__(self, template: Template, state: WalkState | None = None) -> None:
@@ -144,7 +134,7 @@ class Walk:
         """Handle an expression."""
 
     def on_name(self, target: nodes.Name, of: nodes.Node, *, is_entry: bool) -> None:
-        """Handle a local variable that is set to the value of `of`, or with `is_entry` to an entry of that value."""
+        """With `is_entry`, the local variable is set to an entry of the value of `of`."""
         sources = dict[LocalSource, None]()  # no duplicates: a variable that is set from itself would double them
         for each in references_in(self._occurrence(of, "set")):
             is_direct = each.is_part and name_and_path(of) is not None
@@ -157,7 +147,6 @@ class Walk:
         return contexts[0]
 
     def block(self, body: Iterable[nodes.Node], tested: frozenset[str] = _NOTHING) -> None:
-        """Walk through some nodes; `tested` are the names that the enclosing tests check."""
         for node in body:
             match node:
                 case nodes.Output():
@@ -179,7 +168,6 @@ class Walk:
                     self.state = before._replace(context=self.state.context)
 
     def branches(self, node: nodes.If, tested: frozenset[str]) -> None:
-        """Walk through an `if`."""
         arms = (node, *node.elif_)
         before = self.state
         ends = []
@@ -194,7 +182,7 @@ class Walk:
         self.state = self._joined(node, [*ends, self.state])
 
     def loop(self, node: nodes.For, tested: frozenset[str]) -> None:
-        """Walk through a `for`. Names that are set in the loop do not exist after it."""
+        """Names that are set in the loop do not exist after it."""
         before = self.state
         inner = tested | root_names(node.iter)
         self.on_value(self._occurrence(node.iter, "loop", inner))
@@ -221,8 +209,6 @@ class Walk:
 
 
 class _Occurrences(Walk):
-    """Collects every expression."""
-
     def __init__(self, template: Template) -> None:
         super().__init__(template)
         self.found: list[Occurrence] = []
@@ -232,7 +218,6 @@ class _Occurrences(Walk):
 
 
 def occurrences(template: Template, *, is_condition: bool = False) -> list[Occurrence]:
-    """Every expression of a template and its includes, in order."""
     if is_condition:
         return [Occurrence(template, node, "condition", _asked_in(node)) for node in template.written()]
     found = _Occurrences(template)
@@ -269,7 +254,6 @@ class _Usage(NamedTuple):
         return self._replace(is_truth=is_truth, is_part=False)
 
     def asking(self, node: nodes.Node) -> _Usage:
-        """The usage of a part next to `node`; the names in `node` count as tested."""
         return self._replace(tested=self.tested | root_names(node))
 
 
@@ -293,7 +277,6 @@ def _references(occurrence: Occurrence, node: nodes.Node, state: _Usage) -> Iter
 def _references_by_path(
     occurrence: Occurrence, node: nodes.Node, access: tuple[str, Path], state: _Usage
 ) -> Iterator[Reference]:
-    """Yield the reference to a name with a path; for a local variable, one reference for each of its sources."""
     name, path = access
     is_alone = state.is_truth is True and not isinstance(getattr(node, "arg", None), nodes.Expr)
     is_unguarded = name not in state.tested and not is_alone and path[:1] != (_OK,)
@@ -409,13 +392,12 @@ def whole_values(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def operand_of(node: nodes.Filter) -> nodes.Expr:
-    """The operand of a filter. Only Jinja2's block filters do not have one, and the parser never produces them."""
+    """Only Jinja2's block filters have no operand, and the parser never produces them."""
     assert node.node is not None  # noqa: S101 - only a filter of a block has none
     return node.node
 
 
 def keys_of(node: nodes.Node) -> Iterator[nodes.Expr]:
-    """The computed keys in an access such as `cards[number].name`."""
     if isinstance(node, nodes.Getattr | nodes.Getitem):
         yield from keys_of(node.node)
     if isinstance(node, nodes.Getitem) and is_computed(node.arg):

@@ -1,7 +1,6 @@
 """Parses texts with Jinja2's lexer and expression parser, and reports where and why a text cannot be read.
 
-A text is split into literal text, values `{{ ... }}` and tags `{% ... %}`. Each pair of braces is parsed separately and
-has at most one error, so the errors of all pairs are reported together.
+Each pair of braces is parsed separately and has at most one error, so the errors of all pairs are reported together.
 """
 
 from __future__ import annotations
@@ -31,13 +30,9 @@ class ForeignSyntax:
 
     Attributes:
         operators: foreign operators, with the rule that they break and the fix.
-        misplaced: operators and words found where an operator or the end is expected, with the rule, the problem and
-            the fix.
-        missing: operators and words found where a value is expected, with their fixes.
+        misplaced: what is found where an operator or the end is expected, with the rule, the problem and the fix.
+        missing: what is found where a value is expected, with the fix.
         words, literals: words found in place of an operator, or of a value, with their fixes.
-        calls: functions and methods, with the equivalent filter.
-        filters, tags: names that do not exist here, with their fixes.
-        names: names that other systems use, with the equivalent name here.
         currencies: names and signs of currencies in lower case, with their codes.
         instead: operators and words with a different spelling here, with that spelling.
     """
@@ -55,20 +50,19 @@ class ForeignSyntax:
     currencies: Mapping[str, str]
 
     def fix(self, word: str, cure: str) -> Fix | str:
-        """The fix for a foreign word, with the replacement if it is always the same."""
         return Fix(cure, "characters", self.instead[word]) if word in self.instead else cure
 
 
 FOREIGN: Final = ForeignSyntax(**yaml.load(Path(__file__).with_name("foreign.yaml").read_bytes(), yaml.CSafeLoader))
 
 MAX_TOKENS: Final = 150
-"""Maximum number of words and signs in a pair of braces; our choice."""
+"""Words and signs in a pair of braces; our choice."""
 
 MAX_DEPTH: Final = 30
-"""Maximum depth of nested brackets, `not` and minus signs; our choice."""
+"""Nested brackets, `not` and minus signs; our choice."""
 
 MAX_BLOCKS: Final = 10
-"""Maximum depth of nested blocks in a text; our choice."""
+"""Nested blocks in a text; our choice."""
 
 _TAGS: Final = ("if", "elif", "for", "set", "include", "else", "endif", "endfor")
 _HEADS: Final = {"if": 1, "elif": 1, "include": 1, "for": 3, "set": 3}
@@ -116,8 +110,6 @@ class Piece:
     Attributes:
         opener: `{{`, `{%`, or "" for literal text.
         start, close: the offsets where it starts and where it is closed.
-        tokens: the tokens between the braces.
-        fault: the reason why it cannot be read, if any.
     """
 
     opener: str
@@ -127,20 +119,18 @@ class Piece:
     fault: Fault | None = None
 
     def refuse(self, code: str, at: Token, message: str, cure: str | Fix | None = None) -> None:
-        """Record an error at a token, unless the piece already has one."""
+        """Only the first error of a piece is kept."""
         self.fault = self.fault or Fault(code, at, message, cure)
 
     @property
     def expression_start(self) -> int:
-        """The index of the first token of the piece's expression."""
         return _HEADS.get(self.at(0).text, len(self.tokens)) if self.opener == "{%" else 0
 
     def at(self, index: int) -> Token:
-        """The token at an index; an `end` token if there is none."""
+        """An `end` token if there is none at the index."""
         return self.tokens[index] if 0 <= index < len(self.tokens) else Token(self.close, "end", "")
 
     def before(self, index: int) -> Token | None:
-        """The token before an index, if it belongs to the expression."""
         return self.tokens[index - 1] if index > self.expression_start else None
 
     def expects_operand(self, index: int) -> bool:
@@ -148,7 +138,6 @@ class Piece:
         return before is None or before.says(*_BEFORE_OPERANDS)
 
     def open_bracket(self) -> Token | None:
-        """The innermost bracket that is not closed."""
         opened: list[Token] = []
         for token in self.tokens:
             if token.says("(", "["):
@@ -159,7 +148,7 @@ class Piece:
 
 
 def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], list[Fault]]:
-    """Append a text to `template`; returns its nodes and its errors.
+    """Append a text to `template`; return its nodes and its errors.
 
     Blocks that are never closed are left out of the nodes.
     """
@@ -167,7 +156,7 @@ def read_template(template: Template, text: Located) -> tuple[list[nodes.Node], 
 
 
 def read_expression(template: Template, text: Located) -> tuple[nodes.Expr | None, Fault | None]:
-    """Append an expression without braces to `template`; returns the expression or its error."""
+    """Append an expression without braces to `template`; return the expression or its error."""
     template.body, faults = _TreeBuilder(template, text, is_bare=True).read()
     return (None, faults[0]) if faults else (next(template.written()), None)
 
@@ -182,13 +171,12 @@ class _Scanner:
         self.is_bare = is_bare
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the pieces of the text, in order."""
         at = yield from self._split(self.begin)
         while at < self.end:
             at = yield from self._split(at)
 
     def _split(self, begin: int) -> Generator[Piece, None, int]:
-        """Yield the pieces up to the first braces with an error; returns the offset after those braces."""
+        """Yield the pieces up to the first braces with an error; return the offset after those braces."""
         piece = Piece("{{", self.begin - 1, close=self.end) if self.is_bare else None
         kind = "data"
         opened = ""
@@ -217,7 +205,7 @@ class _Scanner:
         return self.end
 
     def _tokens(self, begin: int) -> Iterator[Token]:
-        """Yield the tokens of Jinja2's lexer, then an `end` token, or an `error` token where the lexer stops."""
+        """An `end` token comes last, or an `error` token where Jinja2's lexer stops."""
         state = "variable" if self.is_bare else None
         at = begin
         kind = "end"
@@ -232,7 +220,7 @@ class _Scanner:
         yield Token(at, kind, self.source[at : at + 1])
 
     def _broken(self, piece: Piece, fault: Fault) -> Generator[Piece, None, int]:
-        """Yield the braces with an error, keeping only a tag's word; returns the offset after those braces."""
+        """Yield the braces with an error, keeping only a tag's word; return the offset after those braces."""
         at = fault.at
         closer = self.source.find(_CLOSERS[piece.opener], at.start)
         piece.close = closer + 2 if closer >= 0 else self.end
@@ -275,7 +263,7 @@ class _Scanner:
         return None
 
     def _lexer_fault(self, token: Token) -> Fault:
-        """The error where Jinja2's lexer stops. At a closing bracket, the cause may be a control character after it."""
+        """At a closing bracket, the cause may be a control character after it."""
         if token.text in ")]" and (control := _CONTROL.search(self.source, token.start, self.end)):
             return _meaningless(Token(control.start(), "", control[0]))
         if token.text in ")]":
@@ -334,8 +322,6 @@ def _bracket_not_closed(bracket: Token) -> Fault:
 
 @dataclass(slots=True)
 class _Block:
-    """An open `if` or `for`, with the body that nodes are being added to."""
-
     head: Piece
     node: Any
     body: list[nodes.Node]
@@ -343,7 +329,6 @@ class _Block:
 
     @property
     def word(self) -> str:
-        """The word of the tag: `if` or `for`."""
         return "if" if isinstance(self.node, nodes.If) else "for"
 
 
@@ -361,7 +346,6 @@ class _TreeBuilder:
         self.reported_tags: set[str] = set()
 
     def read(self) -> tuple[list[nodes.Node], list[Fault]]:
-        """Return the nodes of the text, and its errors in order."""
         faults: list[Fault] = []
         for piece in _Scanner(self.template.source, self.begin, is_bare=self.is_bare).pieces():
             for token in (Token(piece.start, "begin", piece.opener), *piece.tokens, piece.at(-1)):
@@ -392,7 +376,7 @@ class _TreeBuilder:
     # tags
 
     def _tag(self, piece: Piece) -> None:
-        """Read a tag. A tag with an error still opens or closes its block."""
+        """A tag with an error still opens or closes its block."""
         word = piece.at(0)
         match word.text:
             case "if" | "for":
@@ -468,13 +452,12 @@ class _TreeBuilder:
             piece.refuse("E322", word, f'nothing opens this "{word.text}"', cure)
 
     def _close(self) -> None:
-        """Close the innermost block. A loop whose head cannot be read is left out, with its contents."""
+        """A loop whose head cannot be read is left out, with its contents."""
         block = self.blocks.pop()
         if block.word == "if" or block.head.fault is None:
             self._open_body().append(block.node)
 
     def _target(self, piece: Piece, sign: str, cure: str) -> nodes.Name:
-        """The local variable that a `for` or `set` tag sets; reports an error unless `sign` follows it."""
         word = piece.at(0)
         name = piece.at(1)
         wrong = piece.at(2)
@@ -508,7 +491,6 @@ class _TreeBuilder:
     # expressions
 
     def _expression(self, piece: Piece) -> nodes.Expr | None:
-        """The expression in a piece; None after recording an error."""
         if piece.fault is not None:
             return None
         faults = list[Fault]()

@@ -1,7 +1,6 @@
 """A template as a tree of Jinja2 nodes, with the place of each node.
 
-The `lineno` of every node is an offset, because the parser gets tokens with offsets instead of line numbers. The tokens
-show where each node starts and ends.
+The `lineno` of every node is an offset, because the parser gets tokens with offsets instead of line numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ncco_server.suggest import nearest
 FOLDER = "templates/"
 
 MAX_FILE = 100_000
-"""Maximum number of characters in a template file; our choice."""
+"""Characters of a template file; our choice."""
 
 
 class Located(Protocol):
@@ -82,7 +81,6 @@ class Template:
 
     Attributes:
         body: Jinja2's nodes. An entry named by a fixed text is a `Getattr`, however it is written.
-        files: the names of the template files in it.
         zone: the time zone of literals without a UTC offset (an IANA name), or "".
     """
 
@@ -97,14 +95,13 @@ class Template:
         self._index: dict[int, int] = {}
 
     def add(self, text: Located) -> int:
-        """Append a text; returns the offset of its start."""
+        """Return the offset of the text's start."""
         base = len(self.source)
         self._texts.append((base, text))
         self.source += f"{text.value}\n"
         return base
 
     def learn(self, token: Token) -> None:
-        """Record a token of the text that was added last."""
         self._index[token.start] = len(self._tokens)
         self._tokens.append(token)
 
@@ -117,7 +114,6 @@ class Template:
         return max(base for base, _ in self._texts if base <= offset)
 
     def between(self, start: int, end: int) -> Token:
-        """The source between two offsets, as a token."""
         return Token(start, "", self.source[start:end])
 
     def written_as(self, node: nodes.Node) -> Token:
@@ -128,15 +124,14 @@ class Template:
         return self.place_at(token.start, max(1, len(token.text)))
 
     def shown(self, node: nodes.Node) -> str:
-        """The source of an expression, at most 40 characters on one line."""
         return shorten(self.written_as(node).text)
 
     def start(self, node: nodes.Node) -> int:
-        """The offset of an expression's first token, without brackets around it."""
+        """Brackets around the expression do not count."""
         return min(_offsets(node))
 
     def end(self, node: nodes.Node) -> int:
-        """The offset after an expression's last token, including the closing brackets of all brackets that it opens."""
+        """The end includes the closing brackets of all brackets that the expression opens."""
         index = self._index[max(_offsets(node))]
         if self._tokens[index].text in (".", "is"):
             index += 2 if self._tokens[index + 1].text == "not" else 1
@@ -151,11 +146,9 @@ class Template:
         return self._tokens[index].end
 
     def key(self, node: nodes.Node) -> Token:
-        """The first token of an entry's key."""
         return self.token(node.lineno, 1)
 
     def whole_key(self, node: nodes.Node) -> Token:
-        """The whole key of an entry, without the brackets around it."""
         end = self.end(node)
         return self.between(self.key(node).start, end - (self.source[end - 1] == "]"))
 
@@ -166,7 +159,7 @@ class Template:
         return self._tokens[index]
 
     def token(self, start: int, further: int = 0) -> Token:
-        """The token at an offset, or the one that is `further` tokens after it (before it if negative)."""
+        """The token `further` tokens after the one at `start`, or before it if negative."""
         return self._tokens[self._index[start] + further]
 
     def written(self) -> Iterator[nodes.Expr]:
@@ -181,13 +174,13 @@ class Template:
 
 
 def _offsets(node: nodes.Node) -> Iterator[int]:
-    """The offsets of an expression and its parts, except comparisons, where Jinja2 records the next token's offset."""
+    """Leave out comparisons, where Jinja2 records the next token's offset."""
     for each in (node, *node.find_all(nodes.Node)):
         if not isinstance(each, nodes.Compare | nodes.Operand):
             yield each.lineno
 
 
 def shorten(text: str) -> str:
-    """Put `text` on one line, cut to 40 characters."""
+    """At most 40 characters on one line."""
     line = " ".join(text.split())
     return line if len(line) <= 40 else f"{line[:37]}..."

@@ -27,7 +27,7 @@ Evaluator: TypeAlias = Callable[[Mapping[str, Any]], Any]
 
 
 NO_NAMES: Final[Mapping[str, Any]] = {}
-"""An empty map of names, which must not be modified."""
+"""Do not modify it."""
 
 
 class Names(dict[str, Any]):
@@ -39,7 +39,7 @@ class Names(dict[str, Any]):
     _context: Context | None = None
 
     def __init__(self, known: Mapping[str, Any] = NO_NAMES, budget: Budget | None = None) -> None:
-        """Use the turn's `budget`; if it is None, use the one among the `known` names, or else a new one."""
+        """Without `budget`, the one among the `known` names is used, or else a new one."""
         super().__init__(known)
         if budget is not None or BUDGET not in self:
             self[BUDGET] = budget or Budget()
@@ -79,9 +79,7 @@ _RESULT: Final = "result"
 class Program:
     """A compiled template; `escapers` names the escaper of each value by the value's offset.
 
-    Attributes:
-        steps: the number of steps that it takes from the turn's budget, not counting loops.
-        has_loop: whether it contains a loop.
+    `steps` is the number of steps that it takes from the turn's budget, not counting loops.
     """
 
     def __init__(self, template: Template, language: str, escapers: Mapping[int, str]) -> None:
@@ -91,7 +89,7 @@ class Program:
         self.has_loop = any(node.find(nodes.For) is not None or isinstance(node, nodes.For) for node in template.body)
 
     def pieces(self, names: Mapping[str, Any]) -> Iterator[str]:
-        """Render the text, piece by piece. Raises UndefinedError or Unfit."""
+        """Raises UndefinedError or Unfit."""
         context = names.context if isinstance(names, Names) else Names(names).context
         return self._compiled.root_render_func(context)
 
@@ -104,7 +102,7 @@ class Program:
 
 
 def compiled_expression(template: Template, node: nodes.Node, language: str) -> Evaluator:
-    """Compile an expression to a function: names in scope → value. The function raises UndefinedError or Unfit."""
+    """The function takes the names in scope. It raises UndefinedError or Unfit."""
     copied = _Rewriter(template, language, {}).rewritten(node)
     program = _compile_nodes([nodes.Assign(nodes.Name(_RESULT, "store"), copied)])
 
@@ -201,7 +199,7 @@ MAX_OUTPUT: Final[dict[str, int]] = {
     "text": 10_000,
     "kept": 10_000,
 }
-"""Maximum number of characters in a rendered value, by kind of text (`Escape`); our choice."""
+"""Characters of a rendered value, by kind of text (`Escape`); our choice."""
 
 _SURROUNDINGS: Final = (4, 8, 16, 32, 64)
 """Numbers of surrounding characters to compare, tried in turn, when looking for the source of rendered text."""
@@ -242,7 +240,6 @@ class Literal:
     is_literal: ClassVar = True
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """Return the value; the names are not used."""
         return self.value
 
     def as_written(self, names: Mapping[str, Any]) -> Any:
@@ -259,11 +256,6 @@ class _ComputedBase:
     """A value or a condition that is computed in each call.
 
     Attributes:
-        place: the place of its source.
-        type: the type that the result is cast to.
-        source: its text.
-        template: its tree.
-        language: the language of its localised filters.
         used_names: the root names that it uses, and the sensitive fields (`name.field`).
         used_env: the settings that it uses (`CRM_URL` for `env.CRM_URL`).
     """
@@ -284,8 +276,6 @@ class _ComputedBase:
 
 @dataclass(frozen=True)
 class _SingleExpression(_ComputedBase):
-    """A value or a condition that consists of one expression."""
-
     @property
     def node(self) -> nodes.Expr:
         (output,) = self.template.body
@@ -310,7 +300,7 @@ class Expression(_SingleExpression):
     """A condition: the text of `if`, `until` or `check`."""
 
     def evaluate(self, names: Mapping[str, Any]) -> Any:
-        """Whether the condition holds in this call. Raises RenderError if a value is missing or does not fit."""
+        """Raises RenderError if a value is missing or does not fit."""
         value = self._computed(names)
         if value is True or value is False:
             return value
@@ -322,7 +312,6 @@ class Native(_SingleExpression):
     """A field that is only `{{ expression }}` and need not be text: the expression's value, cast to its type."""
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value in this call. Raises RenderError."""
         try:
             return self.type.cast(self._computed(names))
         except ValueError as error:
@@ -331,12 +320,7 @@ class Native(_SingleExpression):
 
 @dataclass(frozen=True)
 class Computed(_ComputedBase):
-    """Text with braces, rendered for each call and cast to its type.
-
-    Attributes:
-        escape: what the text is used for.
-        escapers: the name of each value's escaper, by the value's offset.
-    """
+    """Text with braces, rendered for each call and cast to its type."""
 
     escape: Escape = "text"
     escapers: Mapping[int, str] = field(default_factory=dict, compare=False, repr=False)
@@ -346,7 +330,6 @@ class Computed(_ComputedBase):
         return Program(self.template, self.language, self.escapers)
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value in this call. Raises RenderError."""
         value = self.as_written(names)
         return without_tags(value).strip() if self.escape == "talk" else value
 
@@ -362,7 +345,7 @@ class Computed(_ComputedBase):
             raise self._error("E392", f"the result is not valid here: {error}") from None
 
     def place_of(self, names: Mapping[str, Any], start: int, length: int) -> Place:
-        """The place of some characters of the rendered text; the place of the whole field if they are computed."""
+        """The place of the whole field if the characters are computed."""
         try:
             text = str(self.as_written(names))
             source = self.template.source
@@ -391,7 +374,7 @@ class Computed(_ComputedBase):
         return text
 
     def _measured(self, pieces: Iterable[str]) -> Iterator[str]:
-        """Yield the pieces; raises RenderError once they are too long together: loops can produce very long texts."""
+        """Raise RenderError once the pieces are too long together: loops can produce very long texts."""
         size = 0
         for piece in pieces:
             size += len(piece)

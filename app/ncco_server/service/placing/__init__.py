@@ -1,7 +1,4 @@
-"""Places calls: validates requests, decides when to make an attempt and what follows it, and makes the attempts.
-
-Most servers place no calls. So the functions of this package import the rest of it when somebody is called.
-"""
+"""Places calls. Most servers place none, so the functions here import the rest of the package when they are called."""
 
 from __future__ import annotations
 

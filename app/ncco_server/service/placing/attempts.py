@@ -13,16 +13,12 @@ from ncco_server.service.placing.times import next_moment, why_not, zones_of
 from ncco_server.store import PlacedRow, milliseconds
 
 ANSWERED: Final = "answered"
-"""The outcome of an answered call."""
 SILENT_S: Final = 30
-"""How long to wait for a webhook after an attempt should have stopped ringing, or after its end, in seconds."""
+"""How long to wait for a webhook after an attempt should have stopped ringing, or after its end."""
 LOOK_S: Final = 10 * 60
-"""How often to ask Vonage about an answered call whose `completed` has not arrived, in seconds."""
+"""How often to ask Vonage about an answered call whose `completed` has not arrived."""
 LONGEST_CALL_S: Final = 24 * 60 * 60
-"""Number of seconds after which every call is over, even if Vonage reports otherwise.
-
-Source: Voice API specification, length_timer.
-"""
+"""After this, every call is over, even if Vonage reports otherwise. Source: Voice API specification, length_timer."""
 
 
 def missed_outcome(status: str) -> str:
@@ -36,7 +32,7 @@ def missed_outcome(status: str) -> str:
 
 
 def first_moment(flow: Flow, number: str, wanted_at: datetime) -> datetime | None:
-    """None if the number may never be called. `wanted_at` is aware."""
+    """Return None if the number may never be called. `wanted_at` is aware."""
     outbound = outbound_of(flow)
     return next_moment(wanted_at, zones_of(number) if outbound.quiet else (), _calendar(flow, outbound))
 
@@ -48,9 +44,9 @@ def why_later(flow: Flow, number: str, moment: datetime) -> str:
 
 
 def next_attempt(flow: Flow, row: PlacedRow, outcome: str, now: datetime, speed: float = 1.0) -> datetime | None:
-    """None if there will be none. `row.tries` includes the last attempt; `now` is aware.
+    """Return None if there will be none. `row.tries` includes the last attempt; `now` is aware.
 
-    `speed`: how many times as fast the pause between attempts passes.
+    The pause between attempts passes `speed` times as fast.
     """
     outbound = outbound_of(flow)
     retry = outbound.retry

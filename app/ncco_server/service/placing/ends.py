@@ -17,11 +17,11 @@ from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""Prefix of the session ID of hooks that report that nobody was reached, which do not belong to a session."""
+"""Prefix of the session of hooks that report that nobody was reached; they belong to no call."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
-    """False if it had already ended. `outcome` is `answered`, Vonage's status, or `unknown`; `problem` may be ""."""
+    """Return False if it had already ended. `outcome` is `answered`, Vonage's status, or `unknown`."""
     placed = turns.store.placed
     row = await placed.get(attempt.placed)
     if row is None:
@@ -64,7 +64,7 @@ def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[s
 
 
 def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool:
-    """Whether the server has the key with which the sensitive params were encrypted."""
+    """Return whether the server has the key with which the sensitive params were encrypted."""
     stored = _params(row)
     tokens = [stored[name] for name, param in flow.params.items() if param.sensitive and name in stored]
     tokens = [token for token in tokens if str(token).startswith(MASKED)]

@@ -1,6 +1,6 @@
 """Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
 
-Several hosts can work on one store: the transaction that commits an attempt decides which of them requests the call.
+The transaction that commits an attempt decides which host requests the call.
 """
 
 from __future__ import annotations
@@ -37,20 +37,17 @@ from ncco_server.store import COMPLETED, AttemptResult, AttemptRow, PlacedCounts
 from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, VoiceApiError
 
 AT_ONCE: Final = 20
-"""Number of rows to read at once."""
 REPLY_S: Final = 20
-"""Time limit of a request for a call in seconds, including the connection. `vonage.voice_api` gives up earlier."""
+"""Time limit of a request for a call, including the connection. `vonage.voice_api` gives up earlier."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long an expired call is left to other hosts if only they may have its flow and its hooks, in seconds."""
+"""How long an expired call is left to other hosts if only they may have its flow and its hooks."""
 AGAIN_S: Final = 5
-"""Seconds until the next attempt to hang up."""
 LONGEST_HOLD_S: Final = 5 * 60
-"""Maximum number of seconds between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s.
-"""
+"""Maximum time between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""Maximum number of seconds for which a `Retry-After` is honoured."""
+"""The longest `Retry-After` that is honoured."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +56,7 @@ class PlacingPolicy:
 
     Attributes:
         base_url: base URL of the webhooks, without a trailing slash.
-        limits: the limits for all hosts together.
+        limits: for all hosts together.
         keeps_hours: whether calls wait for the hours in which a number may be called. Not if nobody real is called.
         schedule: how to poll. Its number of attempts does not apply.
     """
@@ -71,13 +68,13 @@ class PlacingPolicy:
 
 
 class PlacesCalls(Protocol):
-    """The part of the Voice API that a placer needs; see `VoiceApi`."""
+    """The part of `VoiceApi` that a placer needs."""
 
     async def create_call(self, call: NewCall) -> CreatedCall:
         """Raises VoiceApiError."""
 
     async def call(self, uuid: str) -> CallDetails:
-        """Also of an ended call. Raises VoiceApiError."""
+        """Read a call, even one that has ended. Raises VoiceApiError."""
 
     async def hang_up(self, uuid: str) -> None:
         """Raises VonageApiError."""
@@ -152,7 +149,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
             await end_waiting(self._turns, row, flows.get(row.flow), AttemptResult(EXPIRED, problem), now)
 
     async def _moment(self, row: PlacedRow, flow: Flow, now: datetime) -> datetime | None:
-        """None if the call has ended instead."""
+        """Return None if the call has ended instead."""
         if why := refusal(row.number, self._turns.policy.dial_allow):
             await end_waiting(self._turns, row, flow, AttemptResult("failed", f"the number {why}"), now)
             return None
@@ -167,7 +164,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         return moment
 
     async def _begin(self, row: PlacedRow, flow: Flow, now: datetime) -> Sequence[AttemptRow] | None:
-        """Commit an attempt of a call; () if no call can be placed now, None if this call is no longer due."""
+        """Return () if no call can be placed now, None if this call is no longer due."""
         at, outbound = milliseconds(now), outbound_of(flow)
         refusing = outbound.refusing(row.number)
         try:
@@ -263,7 +260,7 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
         await end_attempt(self._turns, attempt, outcome, self.clock(), attempt.problem)
 
     async def _status_of(self, attempt: AttemptRow) -> str:
-        """GONE if Vonage does not know the call, "" if the request fails."""
+        """Return GONE if Vonage does not know the call, "" if the request fails."""
         try:
             return (await self._api.call(attempt.leg)).status
         except VoiceApiError as error:

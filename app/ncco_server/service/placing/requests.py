@@ -24,13 +24,11 @@ from ncco_server.suggest import nearest
 from ncco_server.value_types import TYPES
 
 LONGEST_CHAIN: Final = 10
-"""Maximum number of calls in a chain in which each call places the next."""
 MOST_BYTES: Final = 8_192
-"""Maximum number of bytes of a call's params as JSON."""
+"""The limit of a call's params as JSON."""
 _CONTROL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u00[01]")
 """Matches a control character in JSON, except those with a short escape such as `\n`."""
 LONGEST_AHEAD: Final = timedelta(days=400)
-"""How far in the future a call may be placed."""
 
 
 class RefusedRequest(AppError):
@@ -54,14 +52,12 @@ class WantedCall:
 
     Attributes:
         to: the number with its country code, as a person or a program writes it.
-        values: values of the flow's params, by name; text is converted to the params' types.
+        values: values of the flow's params; text is converted to the params' types.
         at: the earliest time of the call (aware); None for now.
-        expires_s: seconds after `at` until the request expires; None for the value in the flow.
-        origin, owner: see `PlacedRow`.
+        expires_s: seconds after `at`; None for the value in the flow.
         key: identifies repeats of this request by the same owner; "" if it is never repeated.
-        batch: the name of the request's batch, or "".
         keeps_hours: whether it waits for the hours in which the number may be called.
-        chain: the position in a chain of calls in which each call places the next; 0 for the first.
+        chain: how many placed calls led to this one.
     """
 
     flow: str
@@ -208,10 +204,7 @@ def _json(value: Any) -> bytes:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
-    """A digest that is the same for requests with the same content.
-
-    With a key, nobody can find a short sensitive value by trying all of them.
-    """
+    """Equal requests have equal digests. With a key, nobody can find a short secret by trying all."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)

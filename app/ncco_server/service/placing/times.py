@@ -15,14 +15,14 @@ from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from ncco_server.flow.report import some_of
 
 MOST_DAYS: Final = 60
-"""How many days ahead to look for a suitable time."""
+"""How many days ahead to look."""
 
 _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
 
 @lru_cache(maxsize=4096)
 def zones_of(number: str) -> tuple[ZoneInfo, ...]:
-    """() if unknown. A number that is not in use gets the zones of its prefix."""
+    """Return () if unknown. A number that is not in use gets the zones of its prefix."""
     try:
         parsed = phonenumbers.parse(f"+{number}")
         found = time_zones_for_number(parsed)
@@ -34,7 +34,7 @@ def zones_of(number: str) -> tuple[ZoneInfo, ...]:
 
 
 def next_moment(now: datetime, zones: tuple[ZoneInfo, ...], calendar: Calendar | None) -> datetime | None:
-    """In UTC, from `now` (aware) on; None if there is none within `MOST_DAYS`.
+    """Return the moment in UTC, from `now` (aware) on; None if there is none within `MOST_DAYS`.
 
     Without `zones`, there are no quiet hours; without a calendar, any time is right.
     """

@@ -29,11 +29,10 @@ GOODBYE: Final = orjson.dumps([{"action": "talk", "text": "Goodbye."}])
 FORGOTTEN: Final = "forgotten"
 """The outcome of a webhook that is not stored, because its placed call was forgotten or deleted."""
 FIRST_TURN: Final = 1
-"""The number of the turn that the result of machine detection can interrupt."""
+"""The turn that the result of machine detection can interrupt."""
 
 
 def urls_of(base_url: str, key: bytes, attempt: AttemptRow) -> tuple[str, str]:
-    """The answer URL and the event URL."""
     token = make_token(key, WaitRef("placed", attempt.placed, attempt.number, 0))
     url = f"{base_url}/webhooks/placed/{token}"
     return url, f"{url}/event"
@@ -109,7 +108,7 @@ async def note_event(turns: Turns, token: str, delivery: Delivery) -> Reply | No
 
 
 async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, is_certain: bool) -> AttemptRow | None:
-    """None if the person must hear a goodbye."""
+    """Return None if the person must hear a goodbye."""
     look_at = _later(delivery, LOOK_S)
     return await turns.store.placed.answered(
         ref.session, ref.turn, leg, delivery.received_ms, look_at, is_certain=is_certain
@@ -117,7 +116,7 @@ async def _pick_up(turns: Turns, ref: WaitRef, leg: str, delivery: Delivery, *, 
 
 
 async def _hangs_up(turns: Turns, attempt: AttemptRow) -> bool:
-    """Whether Vonage hangs up by itself when a machine answers."""
+    """Vonage hangs up by itself when a machine answers."""
     flow = await turns.library.pinned(attempt.flow, attempt.revision)
     return flow is not None and flow.outbound is not None and flow.outbound.machine_detection == "hangup"
 

@@ -31,12 +31,7 @@ MAX_BODY_BYTES: Final = 1_048_576
 
 
 class Access:
-    """Verifies an application's tokens.
-
-    Args:
-        key: the application's public key.
-        now: returns the current time, with a time zone; the times in tokens are compared with it.
-    """
+    """Verifies an application's tokens with its public key; `now` returns the time that tokens are compared with."""
 
     def __init__(self, application_id: str, key: RSAPublicKey, now: Callable[[], datetime]) -> None:
         self._application_id = application_id
@@ -73,7 +68,7 @@ class RateLimit:
         self._times: deque[int] = deque()
 
     def count(self, ms: int) -> None:
-        """Count a request at this time of the clock. Raises ProblemError if there are too many."""
+        """Raise ProblemError if there are too many requests. `ms` is a time of the clock."""
         while self._times and self._times[0] <= ms - 1000:
             self._times.popleft()
         if len(self._times) >= self._most:

@@ -43,15 +43,12 @@ from ncco_server.simulator.scheduler import Process, Steps, first_of
 from ncco_server.simulator.transcript import HeardKind
 
 NOT_BEFORE_MS: Final = 1000
-"""How long after its start a call cannot be changed, in milliseconds.
-
-Source: support article 10359615124380 (1 to 2 s).
-"""
+"""A call cannot be changed for this time after its start. Source: support article 10359615124380 (1 to 2 s)."""
 PARAMETERS: Final = {
     "endpoint": "to", "from": "from.number", "timeout": "ringing_timer", "machineDetection": "machine_detection",
     "advancedMachineDetection": "advanced_machine_detection",
 }  # fmt: skip
-"""For each option of a `connect` action, the name of the same parameter in the body of a new call."""
+"""The options of a `connect` action, and the names of these parameters in the body of a new call."""
 
 
 @dataclass(slots=True)
@@ -71,9 +68,9 @@ class Platform:
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def known(self, uuid: str) -> Leg:
-        """Get a leg, even if it is over. Its UUID may have dashes, as in the reference, or none, as in real webhooks.
+        """Return a leg, even if it is over. Raises ProblemError.
 
-        Raises ProblemError if the leg is unknown.
+        Its UUID may have dashes, as in the reference, or none, as in real webhooks.
         """
         leg = self.vonage.legs.get(uuid.replace("-", "").lower())
         if leg is None:
@@ -81,7 +78,10 @@ class Platform:
         return leg
 
     def leg(self, uuid: str) -> Leg:
-        """Get a leg that can be changed. Raises ProblemError if the leg is unknown or over, or has only just begun."""
+        """Return a leg that can be changed.
+
+        Raises ProblemError if the leg is unknown or over, or has only just begun.
+        """
         leg = self.known(uuid)
         if leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
@@ -91,21 +91,20 @@ class Platform:
         return leg
 
     def begin(self, leg: Leg, name: str, steps: Steps[None]) -> None:
-        """Start a process for a leg. It replaces the leg's previous process with this name."""
+        """Start a process for a leg, which replaces the leg's previous process with this name."""
         self.stop(leg, name)
         self.running = {key: each for key, each in self.running.items() if not each.is_over}
         self.running[leg.uuid, name] = process = self.vonage.scheduler.spawn(steps)
         leg.processes.append(process)
 
     def stop(self, leg: Leg, name: str) -> None:
-        """Stop the leg's process with this name, if there is one."""
         process = self.running.pop((leg.uuid, name), None)
         if process is not None:
             process.cancel()
 
 
 def _playing(leg: Leg, kind: HeardKind, text: str, once: float, loop: int) -> Steps[None]:
-    """Play a sound to one leg `loop` times, or until it is stopped if `loop` is 0."""
+    """If `loop` is 0, the sound plays until it is stopped."""
     seconds = repeated(once, loop)
     number = leg.note(kind, text, seconds)
     try:
@@ -163,7 +162,7 @@ async def create(platform: InStep, body: CreateCall) -> Reply:
 
 
 def _parameter(issue: Issue) -> str:
-    """The parameter that an issue of the connect is about: `to[0].number` for `/0/endpoint/0/number`."""
+    """Return `to[0].number` for an issue at `/0/endpoint/0/number`."""
     _, _, option, *deeper = f"{issue.path}".split("/")
     name = PARAMETERS.get(option, option)
     return name + "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in deeper)
@@ -214,7 +213,7 @@ async def get_call(platform: InStep, uuid: str, request: Request) -> Reply:
 
 
 def _shown(leg: Leg, request: Request) -> Reply:
-    """A call as the API returns it. Links are absolute, because Vonage's SDK for Node reads no others.
+    """Links are absolute, because Vonage's SDK for Node reads no others.
 
     Source: Outbound REST: times have no zone; times, rate, price and duration are missing until the call is completed.
     """

@@ -79,7 +79,7 @@ class CreateCall(BaseModel):
         return {"action": "connect", "endpoint": self.to, **given}
 
     def outbound(self, event: Target) -> OutboundCall:
-        """The call to place. Its status events are sent to `event` unless the body names another URL."""
+        """Status events are sent to `event` unless the body names another URL."""
         event = (self.event_url[0], self.event_method) if self.event_url else event
         ncco = self.ncco if self.answer_url is None else (self.answer_url[0], self.answer_method)
         return OutboundCall(self.connect, ncco or [], event, self.length_timer)

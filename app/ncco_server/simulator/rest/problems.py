@@ -13,11 +13,7 @@ from starlette.exceptions import HTTPException
 
 
 class ProblemError(HTTPException):
-    """A request is refused.
-
-    Attributes:
-        invalid: the reasons for refusing parameters, by name such as `to[0].number`.
-    """
+    """A request is refused; `invalid` has the reasons by parameter, such as `to[0].number`."""
 
     def __init__(self, status: HTTPStatus, detail: str, invalid: Mapping[str, str] | None = None) -> None:
         super().__init__(status, detail)
@@ -47,6 +43,6 @@ def _of_parameters(error: RequestValidationError) -> ProblemError:
 
 
 def _name(place: Sequence[str | int]) -> str:
-    """The name of a place in a body or query: `to[0].number` for `("body", "to", 0, "number")`."""
+    """Return `to[0].number` for `("body", "to", 0, "number")`."""
     text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in place[1:])
     return text.removeprefix(".") or "body"

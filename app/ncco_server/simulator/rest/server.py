@@ -25,16 +25,10 @@ from ncco_server.simulator.servers import HttpServer, ask_in_time
 
 
 class LiveVonage:
-    """A virtual Vonage whose time follows real time.
+    """A virtual Vonage whose time follows real time, at `speed` virtual seconds per real second.
 
-    Args:
-        application: the application. Tokens are verified with its `application_id` and `key`.
-        key: the application's public key.
-        http: sends the webhooks.
-        speed: virtual seconds per real second.
-
-    Attributes:
-        vonage: the platform, which may only be changed inside `scheduler.in_step()`.
+    Tokens are verified with the application's `application_id` and `key`. Change `vonage` only inside
+    `scheduler.in_step()`.
     """
 
     def __init__(
@@ -70,5 +64,4 @@ class _PartOfAProcess(Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Do not capture signals."""
         yield

@@ -44,7 +44,7 @@ _SHORT_WAIT: Final = {"wait": f"{_MARGIN_S}s"}
 
 
 def counter_example(proof: Proof, violation: Violation) -> WrittenScenario | None:
-    """The shortest call with this violation; None if no call can show it, such as an unreachable step."""
+    """Return the shortest call with this violation; None if no call can show it, such as an unreachable step."""
     if violation.turn is None or not FAULTS[violation.kind].in_call:
         return None
     first, *rest = violation.path or (violation.turn,)
@@ -72,7 +72,7 @@ def _silent_variant(proof: Proof, transition: Transition) -> Transition:
 
 
 def _expecting(body: dict[str, Any], proof: Proof, violation: Violation) -> dict[str, Any]:
-    """The scenario with the expectation that the violation does not occur: it fails until the flow is fixed."""
+    """The scenario fails until the flow is fixed."""
     script = list(body["script"])
     kind = violation.kind
     if kind in _CHANGES_AUDIO and script and "hear" in script[-1]:
@@ -100,7 +100,7 @@ def _limit(proof: Proof, kind: str) -> float:
 
 
 def scenario_of(proof: Proof, path: list[Transition], name: str, at: datetime | None = None) -> WrittenScenario:
-    """A path as a scenario. `at`: when the call is made; None for the moment of the last time-dependent turn."""
+    """`at` is when the call is made; None for the moment of the last time-dependent turn."""
     moment = at or next((each.moment for each in reversed(path) if each.is_timed), path[0].moment)
     body: dict[str, Any] = {"call": _call(proof, path[0], moment)}
     if path[0].env:
@@ -127,7 +127,7 @@ def _computes_endpoints(flow: Flow) -> bool:
 
 
 def _prefixes(endpoints: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A `dial_allow` that allows every number and address; premium-rate numbers need their own prefix."""
+    """Premium-rate numbers need their own prefix."""
     numbers = [str(endpoint.get("number", "")) for endpoint in endpoints]
     premium = [prefix for prefix in PREMIUM_PREFIXES if any(number.startswith(prefix) for number in numbers)]
     return [*"123456789", *premium, "sip:", "sips:"]
@@ -158,7 +158,7 @@ def _call(proof: Proof, first: Transition, at: datetime) -> dict[str, Any]:
 
 
 def _given(proof: Proof, path: list[Transition]) -> dict[str, Any]:
-    """The answers of each lookup in order. A hold repeats its lookups each time its prompt is played."""
+    """A hold repeats its lookups each time its prompt is played."""
     answers: dict[str, list[Any]] = {}
     for number, each in enumerate(path):
         rounds = _hold(proof, path, number)[0] if each.trigger.kind == "held" else 1
@@ -177,7 +177,7 @@ def _answer(answer: LookupAnswer) -> Any:
 
 
 def _hold(proof: Proof, path: list[Transition], number: int) -> tuple[int, float]:
-    """How many times a hold's prompt is played before this turn, and how many seconds that takes."""
+    """Return how many times a hold's prompt is played before this turn, and how many seconds that takes."""
     first = path[number - 1].heard.prompt_s
     each = path[number]
     again = next((other.heard.prompt_s for other in proof.paths.held_at(each.source)), first)
@@ -209,7 +209,6 @@ def _script(proof: Proof, path: list[Transition]) -> list[Any]:
 
 
 def _turn(proof: Proof, path: list[Transition], number: int, joining: list[Any]) -> Iterator[Any]:
-    """The lines that trigger a turn, with the fault of its webhook, and the lines for its prompts."""
     each = path[number]
     before = path[number - 1] if number else None
     fault = _fault_of(path, number)
@@ -248,7 +247,7 @@ def _is_moved(flow: Flow, first: Transition) -> bool:
 
 
 def _fault_of(path: list[Transition], number: int) -> str:
-    """The fault of a turn's webhook or, for `refused`, of the reply to it; "" for none."""
+    """Return the fault of a turn's webhook or, for `refused`, of the reply to it; "" for none."""
     if number >= len(path):
         return ""
     own = path[number].trigger.fault
@@ -272,20 +271,13 @@ def _endpoints(transition: Transition) -> Iterator[Mapping[str, Any]]:
 
 
 def _pressed(trigger: Trigger) -> Any:
-    """The dialled party's input, as an entry of `presses`; "" for none."""
     said = trigger.line.get("speak", "")
     text = said.get("text", "") if isinstance(said, Mapping) else said
     return {"speak": text} if text else str(trigger.line.get("press", ""))
 
 
 def _party_of(root: Flow, transition: Transition, joining: list[Any]) -> dict[str, Any]:
-    """The fields of `dial` except `outcome`.
-
-    Args:
-        root: the flow.
-        transition: the turn in which a dial ends.
-        joining: what a party that hears a flow enters to accept the call; [] if the party hears no flow.
-    """
+    """`joining` is what a party that hears a flow enters to accept the call; [] if the party hears no flow."""
     outcome = transition.dial_outcome
     party = dict[str, Any]()
     if outcome == "completed":
@@ -323,30 +315,28 @@ def _recordings(ncco: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _until_held(seconds: float, before: Transition) -> dict[str, str]:
-    """A `wait` until just before a hold ends, less the time that an earlier `hear` has already taken."""
+    """Subtract the time that an earlier `hear` has already taken."""
     text = _first_text(before.ncco.actions)
     heard = DURATIONS.talk(*text) if text and _heard(before.ncco.actions) else 0.0
     return _until(seconds - heard)
 
 
 def _until(seconds: float) -> dict[str, str]:
-    """A `wait` of a little less than `seconds`."""
     return {"wait": f"{max(0.1, seconds - _MARGIN_S):.1f}s"}
 
 
 def _heard(ncco: Sequence[Mapping[str, Any]]) -> str:
-    """An excerpt of the first prompt; "" if nothing is spoken first, or if the prompt contains SSML."""
+    """Return "" if nothing is spoken first, or if the prompt contains SSML."""
     text, _ = _first_text(ncco) or ("", "")
     return "" if "<" in text else shortened(" ".join(text.split()))
 
 
 def shortened(text: str) -> str:
-    """A text, cut at a word boundary if it is too long for an excerpt."""
     return text if len(text) <= _EXCERPT_LENGTH else text[:_EXCERPT_LENGTH].rpartition(" ")[0] or text[:_EXCERPT_LENGTH]
 
 
 def _first_text(ncco: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """The text and language of the first prompt, if nothing else is played before it."""
+    """Return None if something else is played before the first prompt."""
     for action in ncco:
         if action["action"] == "talk":
             return str(action["text"]), str(action.get("language", "en-US"))

@@ -119,7 +119,6 @@ def placed_calls(root: Flow, values: Representatives) -> list[Arrival]:
 
 
 def _given_to(root: Flow, name: str, values: Representatives) -> list[Any]:
-    """The values to try for a param; only one if nothing reads it."""
     param = root.params[name]
     is_read = bool(values.literals.of(root.name, (name,)).names)
     return values.samples(root.name, name, param.type) if is_read else [param.type.sample]
@@ -180,7 +179,6 @@ def _choices(root: Flow, values: Representatives) -> Iterator[tuple[Path, list[A
 
 
 def _values_of(values: Representatives, path: Path, compared: Compared) -> list[Any]:
-    """The values of a call field to try because of the flow's comparisons and required forms."""
     found = [*compared.texts, *_with_parts(compared, path[1])]
     if path[1] == "sip":
         return [*found, *compared.written()]
@@ -190,7 +188,6 @@ def _values_of(values: Representatives, path: Path, compared: Compared) -> list[
 
 
 def _is_numbered(root: Flow) -> bool:
-    """Whether a flow takes only calls to its own numbers."""
     return bool(root.numbers) and not (root.default or root.entry)
 
 
@@ -202,7 +199,6 @@ def _endpoints(compared: Compared) -> list[str]:
 
 
 def _decides(literals: Literals, fact: Path) -> bool:
-    """Whether the value of a call field matters, and not only whether it is present."""
     paths = [path for path in literals.paths_of("", "call") if _fact(path) == fact]
     return any(literals.of("", path).has("decides") for path in paths)
 
@@ -214,7 +210,6 @@ def _fact(path: Path) -> Path:
 
 
 def _with_parts(compared: Compared, fact: str) -> list[str]:
-    """Values that contain the compared parts; phone numbers get the usual length."""
     length = len(FROM) if fact in _CALL_FIELDS else 0
     return different([*compared.made(length, LONGEST_TEXT), *(part.text for part in compared.parts if not length)])
 
@@ -362,7 +357,6 @@ def moments_of(root: Flow, values: Representatives, now: datetime) -> tuple[date
 
 
 def _kind_in(calendar: Calendar, literals: Literals) -> Callable[[datetime], tuple[Any, ...]]:
-    """A function that returns what a flow can notice about the opening hours at a moment."""
     holidays = literals.of("", ("hours", calendar.name, "holiday")).literals
     read = [name for name in _OPTIONAL if literals.of("", ("hours", calendar.name, name)).names]
 

@@ -23,15 +23,17 @@ _WEBHOOKS: Final[dict[str, Webhook]] = {
 def event_hooks(root: Flow, session: Session, context: TurnContext) -> Iterator[Any]:
     """The hooks of every event that can happen after a turn, for the values that the call then has.
 
+    A row that cannot be saved is a hook with a problem.
+
     Called parties have no end of their own.
     """
     if not session.parent:
-        yield from hang_up(root, session, _HUNG_UP, context)
-        yield from ended(root, session, _HUNG_UP, context, decided=_MISSED)
+        yield from hang_up(root, session, _HUNG_UP, context).hooks
+        yield from ended(root, session, _HUNG_UP, context, decided=_MISSED).hooks
     for wait in session.waits:
         if wait.kind == "event":
             flow = root.named(wait.flow)
             ref = WaitRef(wait.kind, session.id, session.turn, wait.index)
             for name in dict.fromkeys((*flow.steps[wait.step].events, *flow.events)):
                 webhook = _WEBHOOKS.get(name) or StatusWebhook.read({"status": name})  # hangup and ended are ours
-                yield from observe(root, session, ref, webhook, context)
+                yield from observe(root, session, ref, webhook, context).hooks

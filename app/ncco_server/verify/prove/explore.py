@@ -1,9 +1,6 @@
 """Explores the state space of a flow: plays every possible trigger in every state in which a call can wait.
 
-Calls that behave the same from now on share a state, so the number of states stays small. Four tables prevent the same
-thing from being played twice: `_known` has the states by key, `_taken` the outcomes that are already taken,
-`_left_alike` the turns that do not depend on the number of failed attempts, and `_heard_by_parties` the flows that
-called parties have heard.
+Calls that behave the same from now on share a state, so the number of states stays small.
 """
 
 from __future__ import annotations
@@ -76,22 +73,10 @@ _PROGRESS_S: Final = 5.0
 Env: TypeAlias = Mapping[str, str]
 """The environment variables of the server; constant within a call."""
 Play: TypeAlias = Callable[[datetime], Playing[Turn] | Playing[Turn | None]]
-"""Starts a turn at a moment."""
 
 
 class Explorer:
-    """Explores one flow.
-
-    Args:
-        values: the sample values of all inputs.
-        moments: the moments at which turns are played.
-        bounds: when to stop.
-        progress: called every few seconds with the number of states found and the number still to explore.
-
-    Attributes:
-        placed: the placed calls to explore.
-        envs: the sets of environment variables to explore.
-    """
+    """Explores one flow within the bounds; `progress` gets the number of states found and of those still to explore."""
 
     def __init__(
         self,
@@ -169,8 +154,6 @@ class Explorer:
     # triggers
 
     def _begin_call(self, arrival: Arrival, env: Env) -> None:
-        """Explore a call from its first turn."""
-
         def play(now: datetime) -> Playing[Turn]:
             if arrival.is_placed:
                 context = context_at(now, env)
@@ -206,7 +189,7 @@ class Explorer:
             self._was_taken(state, tried)
 
     def _failed_try(self, state: State, trigger: Trigger) -> Any:
-        """The values that determine the turns after a failed attempt; None for other triggers."""
+        """Return the values that determine the turns after a failed attempt; None for other triggers."""
         if trigger.kind != "input" or trigger.fault:
             return None
         session = state.session
@@ -217,7 +200,7 @@ class Explorer:
         return outcome.name, session.tries, session.position, frozen(trigger.line) if self._reads_input else ()
 
     def _was_taken(self, state: State, outcome: Any) -> bool:
-        """Mark an outcome as taken; return whether it already was, if only the outcome decides what follows."""
+        """Mark an outcome as taken. Return whether it already was, if only the outcome decides what follows."""
         key = (state, outcome)
         is_known = key in self._taken
         self._taken.add(key)
@@ -227,7 +210,6 @@ class Explorer:
         return not self._reads_input and self.root.named(state.where[0]).steps[state.where[1]].exit.decides_by_name
 
     def _asked_again(self, known: Transition, state: State) -> State | None:
-        """The target of a failed attempt in `state`: the target of `known`, with the recogniser errors of `state`."""
         source = known.source
         target = known.target
         if source is None or target is None or source.session.asr_errors == state.session.asr_errors:
@@ -255,14 +237,14 @@ class Explorer:
         return resume(self.root, session, session.waits[trigger.wait], trigger.webhook, context, seen=trigger.seen)
 
     def _hang_up(self, state: State) -> None:
-        """Let the dialled party hang up, which ends the call regardless of replies."""
+        """The call ends, whatever the replies are."""
         trigger = Trigger("dial", {"dial": {"outcome": "completed"}})
         first = state.first
         taken = ((*state.where, "completed"),)
         self.space.add(Transition(state, None, trigger, first.moment, first.env, state.where, "other", taken=taken))
 
     def _fail_store(self, state: State) -> None:
-        """Make the store unavailable: the server replies 503, and on the fallback URL without the store.
+        """The server replies 503, and on the fallback URL without the store.
 
         Source: delivery rules (a 503 is retried, then the fallback URL is requested).
         """
@@ -332,7 +314,6 @@ class Explorer:
             yield played._replace(follow=follow)
 
     def _is_known(self, state: State, played: PlayedTurn) -> bool:
-        """Whether a turn repeats an outcome already taken in a state where only the outcome decides what follows."""
         turn = played.turn
         if turn is None or played.follow is None or not self._decides_by_name(state):
             return False
@@ -367,10 +348,7 @@ class Explorer:
         dialled_by: Transition | None = None,
         target: State | None = None,
     ) -> Transition | None:
-        """Add a turn, and the flows that it plays to dialled parties; return None if the webhook changed nothing.
-
-        `target`: the copied state that the turn leads to, while a dial loop is unrolled.
-        """
+        """Return None if the webhook changed nothing. `target` is the copied state while a dial loop is unrolled."""
         turn = played.turn
         if turn is None:
             return None
@@ -405,14 +383,14 @@ class Explorer:
         return made
 
     def _failures(self, failed: Iterable[tuple[str, str, TraceLine]]) -> Iterator[tuple[str, str, str, str]]:
-        """The failed steps. A handler that fails before its first wait has not made any: its start stands for them."""
+        """A handler that fails before its first wait has no steps yet, so its start is given instead."""
         for name, step, line in failed:
             flow = self.root.named(name)
             if step or flow.handler is not None:
                 yield name, step or flow.start, line.what, line.because
 
     def _state_of(self, session: Session, moment: datetime, env: Env, given: Mapping[str, Any]) -> State | None:
-        """The state of a session, added if it is new; None when the call is over. `given`: the call's params."""
+        """Return None when the call is over. `given` has the call's params."""
         if session.is_over:
             return None
         self.states.margin = MARGIN if len(self.space.states) < MANY_STATES else SMALL_MARGIN
@@ -426,7 +404,6 @@ class Explorer:
         return self._known[key]
 
     def _call_party(self, session: Session, wait: OpenWait, dialling: Transition) -> None:
-        """Explore the flow that a dialled party hears, once for each different set of inputs."""
         runs = orjson.dumps((wait.runs, call_record(session.call)), option=orjson.OPT_SORT_KEYS)
         key = (self.envs.index(dialling.env), session.locale, wait.step, wait.flow, runs)
         if key in self._heard_by_parties:
@@ -440,10 +417,7 @@ class Explorer:
             self._add(None, Trigger("leg"), moment, dialling.env, played, dialled_by=dialling)
 
     def _played(self, actions: list[dict[str, Any]], *, is_party: bool) -> PlayedNcco:
-        """An NCCO with its errors and its audio.
-
-        A declining party is alone in a conversation until it hangs up. This does not count as silence.
-        """
+        """A declining party is alone in a conversation until it hangs up. This does not count as silence."""
         key = (orjson.dumps(actions), is_party)
         if key not in self._nccos:
             errors = tuple(issue for issue in check(actions) if issue.severity == "error")

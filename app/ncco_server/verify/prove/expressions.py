@@ -65,7 +65,6 @@ def expressions_of(source: Value | Expression) -> Iterator[Occurrence]:
 
 
 def templates_in(source: Value | Expression) -> Iterator[Native | Computed]:
-    """Every template in a value; none for a condition."""
     if not isinstance(source, Expression):
         yield from (leaf for leaf in leaves(source) if isinstance(leaf, Native | Computed))
 
@@ -137,13 +136,11 @@ def names_that_may_fail(value: Value) -> set[str]:
 
 
 def _is_strict(leaf: Native | Computed) -> bool:
-    """Whether a template accepts only some values, or only values of one type."""
     is_cast = leaf.type.name not in _ACCEPTS_ALL or bool(leaf.type.words)
     return is_cast or (isinstance(leaf, Computed) and not _STRICT_ESCAPES.isdisjoint(leaf.escapers.values()))
 
 
 def _weighed(node: nodes.Node, *, decides: bool, sums: bool = True) -> Iterator[tuple[Path, bool]]:
-    """Each path in an expression, and whether its value can affect where the call goes."""
     path = path_of(node)
     if is_plain(node):
         yield (path or (), decides)
@@ -233,7 +230,6 @@ def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def is_literal_comparison(node: nodes.Compare) -> bool:
-    """Whether a comparison is between an unmodified name and a literal."""
     sides = (node.expr, node.ops[0].expr)
     return any(is_plain(side) for side in sides) and any(_is_literal(side) for side in sides)
 
@@ -263,13 +259,11 @@ def pieces_of(node: nodes.Node) -> Pieces:
 
 
 def fillings(pieces: Pieces, text: str) -> Iterator[str]:
-    """Every value that a computed piece can have when the whole text is `text`."""
     if pieces and len(text) <= LONGEST_JOINED:
         yield from dict.fromkeys(each for row in _splits(pieces, text) for each in row)
 
 
 def _splits(pieces: Pieces, text: str) -> Iterator[tuple[str, ...]]:
-    """Every way to split a text into the pieces; each result contains the values of the computed pieces."""
     if not pieces:
         yield from [()] if not text else []
     elif (first := pieces[0]) is not None:

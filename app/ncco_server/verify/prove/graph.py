@@ -18,7 +18,6 @@ from ncco_server.verify.prove.listening import ENDLESS, RINGS_S, TurnAudio
 from ncco_server.verify.prove.space import State, StateSpace, Transition, Where
 
 Edge: TypeAlias = tuple[Transition, State | None]
-"""A turn and its target."""
 
 
 class Graph:
@@ -36,7 +35,6 @@ class Graph:
         return self.out[turn.target] if turn.target is not None else []
 
     def trapped(self) -> list[State]:
-        """The states from which no path leads to the end of the call."""
         before: dict[State, list[State]] = {state: [] for state in self.out}
         waiting: list[State] = []
         for source, out in self.out.items():
@@ -117,7 +115,6 @@ def _is_repeated(turn: Transition) -> bool:
 
 
 def _is_passive(turn: Transition) -> bool:
-    """Whether a turn happens if the party does nothing."""
     return turn.kind == "other" and not {"press", "speak"} & turn.trigger.line.keys()
 
 
@@ -126,7 +123,6 @@ def _total_s(heard: TurnAudio) -> float:
 
 
 def _answers_after(turn: Transition, before: Transition) -> float:
-    """Seconds from the end of the previous turn's prompts to this turn."""
     if turn.trigger.kind == "dial":
         return before.heard.rings_s or RINGS_S
     return before.heard.input_s if "silence" in turn.trigger.line else 0.0
@@ -137,7 +133,6 @@ def _targets(out: Mapping[State, Sequence[Transition]]) -> dict[State, list[Stat
 
 
 def _cycle_in(group: Sequence[State], passing: Mapping[State, Sequence[Transition]]) -> list[Transition]:
-    """The shortest cycle through the first state of a component; [] if there is none."""
     start = min(group, key=lambda state: state.number)
     within = set(group)
 
@@ -276,7 +271,6 @@ class Paths:
 
     @property
     def moments(self) -> list[datetime]:
-        """The moments of the first turn and of all time-dependent turns."""
         turns = self._space.transitions
         return list(dict.fromkeys([turns[0].moment, *(each.moment for each in turns if each.is_timed)]))
 
@@ -329,7 +323,6 @@ class Paths:
         return tour
 
     def _path_taking(self, after: Transition | None, moment: datetime, keys: Set[OutcomeKey]) -> list[Transition]:
-        """The shortest path to a turn that takes one of `keys`; [] if there is none."""
         return self._search(after, moment, lambda each: not keys.isdisjoint(each.taken))
 
     def _search(

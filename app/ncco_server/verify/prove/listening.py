@@ -53,7 +53,6 @@ class TurnAudio(NamedTuple):
 
 
 CONVERSATION: Final = TurnAudio(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, None, True, True)
-"""The parties talk to each other: no silence, and nothing to wait for."""
 
 
 class _Sound(NamedTuple):

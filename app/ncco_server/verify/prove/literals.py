@@ -61,7 +61,6 @@ MOST_NUMBERS: Final = 24
 MOST_PAIRS: Final = 6
 """Maximum number of parts of one text that are combined in pairs."""
 LONGEST_TEXT: Final = 40
-"""Maximum length of a text that is built to contain a part or to have a length."""
 UNCOMPARED: Final = frozenset({"uuid", "conversation_uuid", "region_url", "request", "env", "random"})
 """What a handler reads of a call and does not compare with literals."""
 _SHORT_NUMBER: Final = 11
@@ -148,7 +147,6 @@ class Compared:
         return tuple(each for each in self.literals if isinstance(each, str))
 
     def excludes(self, text: str) -> bool:
-        """Whether a text does not equal any literal, contain any part or have any compared length."""
         parts = any(part.text and part.is_in(text) for part in self.parts)
         return not parts and text not in self.literals and len(text) not in self.lengths
 
@@ -196,7 +194,6 @@ def around(numbers: Iterable[float], *, is_whole: bool) -> list[Any]:
 
 
 def different(values: Iterable[Any]) -> list[Any]:
-    """The distinct values in order; they need not be hashable."""
     found: list[Any] = []
     for value in values:
         if value not in found:
@@ -360,7 +357,6 @@ class Literals:
                 self._notes_of(path[:-1]).parts |= parts
 
     def _join_all(self, flow: str, compared: tuple[nodes.Node, ...]) -> list[Path]:
-        """Join the paths of expressions that are compared with each other; return the paths."""
         paths = [_qualified(flow, path) for node in compared for path in paths_in(node)]
         for path in paths:
             self._join(paths[0], path)
@@ -382,7 +378,6 @@ class Literals:
             self._find((flow.name, step.exit.fills.name))
 
     def _flows_into(self, flow: str, into: Path, value: Value) -> None:
-        """Note an assignment: every path in the value shares the literals of the variable."""
         notes = self._notes_of(into)
         for leaf in leaves(value):
             if leaf.is_literal:
@@ -399,7 +394,6 @@ class Literals:
         notes.marks |= {"joined", "changed"} if pieces else set()
 
     def _join_returned(self, flow: Flow) -> None:
-        """Join the values that a flow returns with the variables that receive them."""
         for step in flow.steps.values():
             ran = step.exit.runs
             returned = {name: (RETURNED, ran.flow, name) for name in flow.variables} if ran is not None else {}
@@ -473,7 +467,6 @@ def _is_amount(node: nodes.Filter) -> bool:
 
 
 def _forms_in(action: Action) -> Iterator[tuple[Value, str]]:
-    """The computed values of an action in fields that require a form, each with that form."""
     for name, value in action.fields.items():
         yield from _forms_below(name, value, _FORM_BY_FIELD.get(name, ""))
 

@@ -1,8 +1,6 @@
 """Live variable analysis: which values can still affect a waiting call.
 
-For each step, the analysis finds the variables, lookup fields and fields of `input` that can be read before they are
-set again, and whether they can affect the path (DECIDES) or are only spoken or sent (SPOKEN). It works backwards from
-the ends of the flows, and repeats until nothing changes.
+It works backwards from the ends of the flows, and repeats until nothing changes.
 """
 
 from __future__ import annotations
@@ -115,7 +113,7 @@ class _StepLiveness:
         self.sent = _reads(sent_by(step))
 
     def update(self) -> bool:
-        """Recompute which values are live before the step is entered; return whether they changed."""
+        """Return whether the live values changed."""
         ran = self.step.exit.runs
         others = [*heard_by_parties(self.step), *([ran] if ran is not None else [])]
         read = _joined(self.played, self.tested, self.sent, self.after(), *map(self._in_flow, others))
@@ -143,7 +141,6 @@ class _StepLiveness:
         return _before(target.sets, self._in_flow(target.runs) if target.runs is not None else {})
 
     def _in_flow(self, runs: Runs) -> Live:
-        """The live values before another flow starts: those passed as params, and those that all flows share."""
         live = self._live.get((runs.flow, self._flows[runs.flow].start, "entering"), {})
         shared = {path: weight for path, weight in live.items() if path[0] in _SHARED}
         return _joined(_reads(Use(each.value, DECIDES) for each in runs.given), shared)
@@ -184,10 +181,7 @@ def _without(live: Live, names: set[str]) -> Live:
 
 
 def _before(sets: tuple[Assignment, ...], live: Live) -> Live:
-    """The values that are live before assignments.
-
-    A variable that is read only to compute its own new value is not live.
-    """
+    """A variable that is read only to compute its own new value is not live."""
     for assignment in reversed(sets):
         name = assignment.name
         weight = max((weight for path, weight in live.items() if path[0] == name), default=0)

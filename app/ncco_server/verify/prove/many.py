@@ -56,7 +56,7 @@ class ProofRequest:
 
 
 def prove_flow(name: str, sources: Mapping[str, str], request: ProofRequest, progress: Progress) -> FlowVerdict:
-    """Prove a flow and play its violations. It is loaded again, so that another process can do it."""
+    """The flow is loaded again, so that another process can do it."""
     gc.set_threshold(_KEPT_OBJECTS)
     project = load(sources, request.env, handlers=request.handlers)
     proof = prove(
@@ -78,16 +78,10 @@ def prove_all(
     *,
     alone_s: float = ALONE_S,
 ) -> Iterator[FlowVerdict]:
-    """Yield the verdict on each flow, in the order in which they are found.
+    """Yield the verdicts in the order in which they are found; `kept` has earlier ones, None to prove all flows.
 
-    Raises BrokenProcessPool if one of the processes was killed, for example because memory ran out.
-
-    Args:
-        flows: flows of a project without errors.
-        request: what is to be proved.
-        kept: the verdicts of earlier proofs; None to prove all flows.
-        progress: called in this process or another one.
-        alone_s: see `ALONE_S`.
+    Raises BrokenProcessPool if one of the processes was killed, for example because memory ran out. `progress` is
+    called in this process or another one.
     """
     waiting = []
     for flow in flows:
@@ -105,7 +99,6 @@ def prove_all(
 
 
 def _read(stored: bytes | None) -> FlowVerdict | None:
-    """A stored verdict; None if it cannot be read."""
     try:
         return None if stored is None else _VERDICT.validate_json(stored)
     except ValidationError:
@@ -139,5 +132,4 @@ def _end_quietly() -> None:
 
 
 def _processors() -> int:
-    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

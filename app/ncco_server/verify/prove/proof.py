@@ -90,15 +90,11 @@ def prove(
     call_limits: CallLimits | None = None,
     progress: Callable[[int, int], None] = lambda _found, _waiting: None,
 ) -> Proof:
-    """Explore a flow and all flows that it can run.
+    """Explore a flow and all flows that it can run. The flow belongs to a project without errors.
 
-    Args:
-        flow: a flow of a project without errors.
-        now: the earliest time of a call, with a time zone.
-        env: the environment variables of the server that are set; the others get suitable values.
-        bounds: when to stop exploring.
-        call_limits: the limits that no call may exceed.
-        progress: called every few seconds with the number of states found and the number still to explore.
+    `now` is the earliest time of a call, with a time zone. `env` has the variables of the server that are set; the
+    others get suitable values. `progress` gets the number of states found and the number still to explore, every few
+    seconds.
     """
     literals = Literals(flow)
     values = Representatives(literals, now, variables_for(flow, literals, env or {}))

@@ -1,8 +1,4 @@
-"""Finds the faults of calls, over all turns that a proof has found.
-
-`ncco_server.verify.faults` has the words of each fault, and what also applies to a played call. `_TURN_CHECKS` examine
-single turns; the other checks examine whole calls. Each violation is reported once per step.
-"""
+"""Finds the faults of calls, over all turns that a proof has found."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from typing import Any, Final, Literal, NamedTuple
 from ncco_server.engine.event_hooks import ENDED
 from ncco_server.flow.digraph import reachable
 from ncco_server.flow.frame import Target
+from ncco_server.flow.language.hooks import SentHook, later_hooks
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
@@ -47,9 +44,7 @@ class Violation(NamedTuple):
     """One violated property.
 
     Attributes:
-        kind: the name of the fault.
         place: the step or line to change.
-        message: the problem in one sentence.
         turn: the turn in which the violation occurs; None if no turn shows it, such as for an unreachable step.
         path: the turns that lead to the violation, if the shortest path to `turn` does not show it; otherwise ().
         severity: `warning` if the violation is not certain, for example because only sample values were tried.
@@ -69,18 +64,12 @@ class Violation(NamedTuple):
 
     @property
     def is_error(self) -> bool:
-        """Whether the violation is certain."""
         return self.severity == "error"
 
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """Everything that the checks read.
-
-    Attributes:
-        call_limits: the limits that no call may exceed.
-        is_certain: whether it is certain that no call takes the outcomes that were not found.
-    """
+    """Everything that the checks read. If `is_certain`, no call takes the outcomes that were not found."""
 
     space: StateSpace
     graph: Graph
@@ -91,13 +80,12 @@ class Explored:
         return self.space.root.named(where[0]).steps[where[1]]
 
     def found(self, kind: str, where: Where, message: str, turn: Transition | None = None, **other: Any) -> Violation:
-        """A violation at a step; `other` overrides fields, such as the fix of its rule."""
+        """Return a violation at a step; `other` overrides fields, such as the fix of its rule."""
         fields = {"place": self.step(where).place, "cure": FAULTS[kind].cure} | other
         return Violation(kind, *where, message=message, turn=turn, **fields)
 
 
 def violations(space: StateSpace, call_limits: CallLimits, *, is_certain: bool) -> Iterator[Violation]:
-    """Every violation, once per step."""
     explored = Explored(space, Graph(space), call_limits, is_certain)
     checks = _CHECKS if space.stopped else (*_CHECKS, *_WHOLE_CHECKS)
     in_turns = ((check, each) for check in _TURN_CHECKS for turn in space.transitions for each in check(explored, turn))
@@ -161,7 +149,6 @@ def _has_line_end(turn: Transition) -> bool:
 
 
 def _endless(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Prompts that repeat forever and that no input can interrupt."""
     if turn.heard.is_endless:
         message = f'the prompt of step "{turn.where[1]}" never ends, and there is no way out of it'
         cure = "play it a few times, then connect a person or voicemail; `hold` repeats a prompt with a limit"
@@ -227,7 +214,6 @@ def _silent_faults(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _failsafes(explored: Explored, turn: Transition) -> Iterator[Violation]:
-    """Error exits that lead to a step that fails too."""
     if turn.kind == "fault" and not turn.is_party and turn.is_failsafe and turn.entered:
         where = turn.entered[-1]
         why = f": {turn.failed[-1][2]} {turn.failed[-1][3]}" if turn.failed else ""
@@ -263,7 +249,7 @@ def _untold(explored: Explored, turn: Transition) -> Iterator[Violation]:
 
 
 def _hooks_of(step: Step) -> set[str]:
-    return {hook.name for hooks in (step.sends, *step.events.values()) for hook in hooks}
+    return {hook.name for hook in (*step.sends, *later_hooks(step.events))}
 
 
 _TURN_CHECKS: Final = (
@@ -285,7 +271,6 @@ _TURN_CHECKS: Final = (
 
 
 def _trapped(explored: Explored) -> Iterator[Violation]:
-    """States from which a call can never end."""
     seen = set[Where]()
     for state in explored.graph.trapped():
         near = {each.target.where for each in explored.graph.out[state] if each.target is not None}
@@ -296,7 +281,6 @@ def _trapped(explored: Explored) -> Iterator[Violation]:
 
 
 def _cycles(explored: Explored) -> Iterator[Violation]:
-    """Cycles in which a call stays while the caller does nothing."""
     seen = set[Where]()
     for cycle in explored.graph.cycles(dialling=False):
         steps = list(dict.fromkeys(each.before for each in cycle))
@@ -377,7 +361,6 @@ def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
 
 
 def _completed(explored: Explored, turn: Transition) -> Way:
-    """The line `completed` of the step in which a dial ended."""
     return next(way for way in explored.step(turn.before).exit.ways if way.name == turn.dial_outcome)
 
 
@@ -385,7 +368,7 @@ def _effects(explored: Explored, turn: Transition) -> str:
     """What does not happen without a turn after a dial, as text; "" for nothing. Hooks of `ended` are sent anyway."""
     entered = [explored.step(where) for where in turn.entered]
     flows = [explored.space.root.named(flow) for flow in (turn.before[0], explored.space.root.name)]
-    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ())}
+    ended = {hook.name for flow in flows for hook in flow.events.get(ENDED, ()) if isinstance(hook, SentHook)}
     played = [step.name for step in entered if step.parts]
     sent = [hook.name for step in entered for hook in step.sends if hook.name not in ended]
     assigned = [each.name for each in chain(_completed(explored, turn).target.sets, *(step.sets for step in entered))]
@@ -438,7 +421,7 @@ def _far_from_a_person(explored: Explored) -> Iterator[Violation]:
 
 
 def _unreachable(explored: Explored) -> Iterator[Violation]:
-    """Unreachable steps of the explored flow. For the flows that it runs, see `never_run`."""
+    """For the flows that the explored flow runs, see `never_run`."""
     root = explored.space.root
     entered = explored.space.entered
     return unreached(root, flows_run_from(root), entered, is_certain=explored.is_certain)
@@ -450,7 +433,7 @@ _WHOLE_CHECKS: Final = (_trapped, _never_joined, _too_many_steps, _far_from_a_pe
 
 
 def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
-    """The unreachable steps and results of a flow. A step that an error exit leads to counts as reachable."""
+    """A step that an error exit leads to counts as reachable."""
     reached = entered | _after_errors(flows, entered)
     yield from _never_given(flow, reached, is_certain=is_certain)
     for step in flow.steps.values():
@@ -466,7 +449,6 @@ def unreached(flow: Flow, flows: Mapping[str, Flow], entered: Set[Where], *, is_
 
 
 def _never_given(flow: Flow, reached: Set[Where], *, is_certain: bool) -> Iterator[Violation]:
-    """The results that only unreachable steps of a flow set."""
     setting = {step.result: step for step in flow.steps.values() if step.result}
     given = {step.result for step in flow.steps.values() if (flow.name, step.name) in reached}
     how = "call" if is_certain else "call with the sample values"
@@ -544,10 +526,7 @@ def _missed(flows: Iterable[Flow], space: StateSpace) -> Iterator[FlowOutcome]:
 
 
 def _is_sampled(chosen: Mapping[str, tuple[Any, ...]], literals: Literals, flow: str, path: Path) -> bool:
-    """Whether a value, or a value that it is computed from or compared with, was only tried with sample values.
-
-    The samples of a value that is only compared with literals are exact, unless only some combinations were tried.
-    """
+    """Samples are exact for a value that is only compared with literals, unless only some combinations were tried."""
     compared = literals.of(flow, path)
     names = [path, *((name[1:] if name[0] == RETURNED else name) for name in compared.names)]
     written = {".".join(part for part in name[cut:] if part not in (ENTRY, LENGTH)) for name in names for cut in (0, 1)}

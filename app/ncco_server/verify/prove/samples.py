@@ -19,9 +19,9 @@ Name = TypeVar("Name", bound=Hashable)
 MOST_ANSWERS: Final = 256
 """Maximum number of combinations of field values; if there are more, only some are tried (see `combined`)."""
 LONGEST_LIST: Final = 2
-"""Maximum length of a sample list, unless the flow tests for a longer one."""
+"""Unless the flow tests for a longer one."""
 MOST_ENTRIES: Final = 25
-"""Maximum length of a sample list, even if the flow tests for a longer one."""
+"""Even if the flow tests for a longer one."""
 MOST_DISTANCES: Final = 3
 """Maximum number of distances to try between two numbers that are compared with each other."""
 SAMPLES: Final[Mapping[str, Any]] = {
@@ -120,7 +120,6 @@ class Representatives:
         return different([*found, ""]) if type_.may_be_empty else found
 
     def _lists(self, flow: str, path: Path, items: list[Any]) -> list[Any]:
-        """Lists with 0, 1 and LONGEST_LIST entries, and with each tested length."""
         lengths = {0, 1, LONGEST_LIST}
         for number in map(int, self.literals.of(flow, (*path, LENGTH)).numbers):
             lengths |= {number - 1, number, number + 1}
@@ -129,7 +128,6 @@ class Representatives:
         return [each for length in found for each in _of_length(items, length)]
 
     def _maps(self, flow: str, path: Path) -> list[Any]:
-        """An empty map, and maps with every entry that is read."""
         known = self.literals
         fields = {*self._fields_read(flow, path), *known.keys_of(flow, path), *known.of(flow, path).texts}
         choices = {name: self.untyped(flow, (*path, name)) for name in sorted(fields - {ENTRY, LENGTH})}
@@ -174,10 +172,7 @@ class Representatives:
 
 
 def _with_another(items: list[Any], item: Kind) -> list[Any]:
-    """The sample items of a list.
-
-    They include a second usual value, since a list can hold two valid numbers or URLs.
-    """
+    """Include a second usual value, since a list can hold two valid numbers or URLs."""
     usual = () if item.hosts else _USUAL.get(item.name, ())
     is_alone = len([each for each in items if each in usual]) == 1
     return [*items[:1], *(each for each in usual[:2] if is_alone and each not in items), *items[1:]]
@@ -192,7 +187,6 @@ def _of_length(items: list[Any], length: int) -> list[Any]:
 
 
 def _unread(type_: Kind) -> Any:
-    """One value for a field that no expression reads."""
     if type_.is_record:
         return {name: _unread(inner) for name, inner in type_.fields.items()}
     if type_.words or type_.hosts or type_.is_timed:
@@ -201,7 +195,7 @@ def _unread(type_: Kind) -> Any:
 
 
 def _numbers(name: str, compared: Compared) -> list[Any]:
-    """Each literal and its neighbours; a usual number if there are no literals."""
+    """A usual number is returned if there are no literals."""
     usual = SAMPLES[name]
     is_related = compared.has("related")
     distances = compared.numbers[:MOST_DISTANCES] if is_related else ()
@@ -237,7 +231,6 @@ def _moved(type_: Kind, stored: str, steps: int) -> str | None:
 
 
 def _texts(type_: Kind, compared: Compared) -> list[Any]:
-    """Each literal, a text for each compared part, a text without any match, and "", which is always possible."""
     written = compared.written(_SHORTEST.get(type_.name, 0))
     literals = [each for each in (_cast(type_, literal) for literal in written) if each is not None]
     only = [each for each in _ONLY_BY_FORM.get(compared.form, ()) if compared.excludes(each)]
@@ -252,12 +245,10 @@ def _texts(type_: Kind, compared: Compared) -> list[Any]:
 
 
 def _formed(compared: Compared) -> list[str]:
-    """A text of the required form; [] if any form is accepted."""
     return [_BY_FORM[compared.form]] if compared.form in _BY_FORM else []
 
 
 def _others(type_: Kind, compared: Compared) -> list[Any]:
-    """A sample value that does not equal any literal; two if the value is compared with another value."""
     usual = (type_.sample,) if type_.hosts else _USUAL.get(type_.name, (type_.sample,))
     fitting = [each for each in usual if compared.excludes(str(each))] or list(usual[:1])
     return fitting[: 2 if compared.has("related") else 1]

@@ -22,7 +22,6 @@ TurnKind = Literal["accepted", "held", "other", "leg", "fault"]
 """accepted: the input was a choice or a collected value. held: the hold continues. leg: a dialled party's first
 turn. fault: a webhook or its reply failed. other: everything else, such as silence, unknown input or a dial outcome."""
 Where: TypeAlias = tuple[str, str]
-"""A flow and one of its steps."""
 
 
 class PlayedNcco(NamedTuple):
@@ -60,12 +59,10 @@ class State:
 
     @property
     def is_repeated(self) -> bool:
-        """Whether this state is a copy of another, made while a dial loop was unrolled."""
         return self.key is None
 
     @property
     def where(self) -> Where:
-        """The step in which the call waits."""
         return self.session.at or self.session.flow, self.session.step
 
 
@@ -76,18 +73,9 @@ class Transition:
     Attributes:
         source: the state before the turn; None for the first turn of a call or dialled party.
         target: the state after the turn; None when the call is over.
-        trigger: what caused the turn.
         call: the call, if this is its first turn.
-        given: the params of the call, as in `Arrival`.
-        moment: when the turn happened.
         is_timed: whether the turn depends on the time.
-        env: the environment variables of the server; constant within a call.
         before: the step in which the call waited; for the first turn, the step that it entered first.
-        kind: what kind of turn it is.
-        ncco: the NCCO of the reply.
-        answers: the lookup answers.
-        entered: the steps entered.
-        taken: the outcomes taken.
         failed: the failed steps, as (flow, step, code, reason).
         dialled_by: for the first turn of a dialled party, the turn that dialled it.
         is_failsafe: whether only the failsafe NCCO could be played.
@@ -124,7 +112,6 @@ class Transition:
 
     @property
     def is_party(self) -> bool:
-        """Whether a dialled party, not the caller, hears the NCCO."""
         return self.ncco.is_party
 
     @property
@@ -133,7 +120,7 @@ class Transition:
 
     @property
     def dial_outcome(self) -> str:
-        """The dial outcome that triggered the turn; "" for any other trigger."""
+        """Empty ("") for any other trigger than a dial."""
         return self._outcome if self.trigger.kind not in ("call", "detected") else ""
 
     @property
@@ -152,7 +139,6 @@ class Transition:
 
     @property
     def first_path(self) -> list[Transition]:
-        """The first path found to this turn, including this turn."""
         path = [self]
         before = self.previous
         while before is not None:
@@ -176,7 +162,6 @@ class StateSpace:
         out: the turns that leave each state; under None the first turns of all calls and dialled parties.
         nccos: how many different NCCOs were played.
         stopped: the limit that ended the exploration early; "" if none did.
-        seconds: real time taken.
     """
 
     root: Flow

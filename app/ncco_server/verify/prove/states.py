@@ -33,10 +33,7 @@ MANY_STATES: Final = 1_000
 class Growth(NamedTuple):
     """Why an exploration is large: the step with the most states, and the values in which these states differ.
 
-    Attributes:
-        flow, step: the step in which calls wait.
-        states: the number of its states.
-        names: the values, such as `name` or `customer.tier`, those with most variants first.
+    The `names`, such as `name` or `customer.tier`, are sorted by their number of variants.
     """
 
     flow: str
@@ -100,7 +97,6 @@ class States:
         return None if handler is None else handler.state(call_record(session.call), env, variables)
 
     def _own(self, session: Session) -> dict[Path, Any]:
-        """The values that the step in which a session waits keeps, by their path."""
         here = (session.at or self.root.name, session.step)
         when: When = "entering" if any(wait.name == REACHED for wait in session.waits) else "waiting"
         known = {"input": session.heard, "call": call_record(session.call), **session.lookups}
@@ -114,7 +110,7 @@ class States:
         return tuple(_seen(names, path, weight) for path, weight in self.liveness.kept.get((*where, when), ()))
 
     def growth(self, states: Sequence[State]) -> Growth | None:
-        """What makes an exploration large; None if it has no more than `MANY_STATES` states."""
+        """None if there are no more than `MANY_STATES` states."""
         if len(states) <= MANY_STATES:
             return None
         ((flow, step), count) = Counter(state.where for state in states).most_common(1)[0]
@@ -129,7 +125,6 @@ class States:
         return Growth(flow, step, count, tuple(names))
 
     def bounded(self, session: Session) -> Session:
-        """The session with bounded counters, texts and lists, and without its number of dials."""
         variables = self._bounded(session, session.at or self.root.name, session.variables)
         callers = tuple(
             level._replace(variables=self._bounded(session, level.flow, level.variables)) for level in session.callers
@@ -148,7 +143,6 @@ class States:
         return {**variables, **changed} if changed else variables
 
     def _bounded_value(self, flow: str, name: str, value: Any) -> Any:
-        """A number clamped to its range; a growing list or text cut to the longest length that is tracked."""
         compared = self.literals.of(flow, (name,))
         decides = (flow, name) in self.liveness.deciding
         match value:
@@ -224,7 +218,6 @@ def _abstracted(value: Any) -> Any:
 
 
 def frozen(value: Any) -> Any:
-    """A JSON value made hashable."""
     if isinstance(value, list | tuple):
         return tuple(map(frozen, value))
     if isinstance(value, Mapping):

@@ -128,7 +128,6 @@ class Triggers:
         return sure or [1.0], [*sure, *([0.0] if asked.min_confidence > 0 else [])]
 
     def _tested_keys(self, asked: Asked) -> list[str]:
-        """Keys that `input.digits` is compared with, in addition to the menu's keys."""
         longest = max(map(len, asked.keys), default=0)
         found = [text for text in self._input("digits").texts if text.isascii() and text.isdigit()]
         found = [text for text in found if len(text) <= longest]
@@ -172,7 +171,6 @@ class Triggers:
         return [*texts, unusual]
 
     def _unusual(self, flow: Flow, step: Step) -> str:
-        """Words that do not match any phrase or literal."""
         variable = step.exit.fills
         compared = self._input("text") if variable is None else self._collected(flow, variable)
         return next(filter(compared.excludes, _UNUSUAL), _UNUSUAL[0])
@@ -205,7 +203,6 @@ def spoken(wait: OpenWait, text: str, confidence: float) -> Trigger:
 
 
 def silence(wait: OpenWait) -> Trigger:
-    """The trigger for an input that times out without keys or speech."""
     fields = {"dtmf": {"digits": "", "timed_out": True}, "speech": {"results": [], "timeout_reason": "start_timeout"}}
     return Trigger("input", {"silence": ""}, wait.index, InputWebhook.read(fields))
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from ncco_server.flow.effects import Effect, Phase
 from ncco_server.flow.frame import Runs, Target
-from ncco_server.flow.language.hooks import SentHook
+from ncco_server.flow.language.hooks import Later, later_effects
 from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.runtime import Way
 from ncco_server.flow.templates.values import Expression, Value
@@ -46,9 +46,8 @@ def sent_later(flow: Flow, step: Step) -> Iterator[Use]:
     yield from (*_sent(flow.events), *_uses(step.effects, "event"))
 
 
-def _sent(hooks: Mapping[str, tuple[SentHook, ...]]) -> Iterator[Use]:
-    each = (effect for sent in hooks.values() for hook in sent for effect in hook.effects("send", "event"))
-    yield from _uses(each, "event")
+def _sent(events: Mapping[str, tuple[Later, ...]]) -> Iterator[Use]:
+    yield from _uses(later_effects(events), "event")
 
 
 def _uses(effects: Iterable[Effect], *phases: Phase) -> Iterator[Use]:

@@ -19,10 +19,8 @@ from ncco_server.verify.scenarios.files import WrittenScenario
 class FoundViolation:
     """A violation, and a call that shows it.
 
-    Attributes:
-        kind, flow, step, place, message, cure, severity: those of the `Violation`.
-        proved: the flow whose proof found it; "" if no single proof did, such as for an unreachable step.
-        example: the shortest call that shows the violation, as played; None if no call can.
+    `proved` is the flow whose proof found it; "" if no single proof did, such as for an unreachable step. `example` is
+    the shortest call that shows the violation, as played; None if no call can.
     """
 
     kind: str
@@ -37,12 +35,10 @@ class FoundViolation:
 
     @classmethod
     def of(cls, each: Violation, proved: str = "", example: WrittenScenario | None = None) -> FoundViolation:
-        """The violation of a proof, without the explored states."""
         return cls(each.kind, each.flow, each.step, each.place, each.message, each.cure, each.severity, proved, example)
 
     @property
     def is_error(self) -> bool:
-        """Whether the violation is certain."""
         return self.severity == "error"
 
     @property
@@ -56,11 +52,8 @@ class FlowVerdict:
     """The result of a proof. It can be sent from another process, and stored as JSON.
 
     Attributes:
-        flows: the names of the flow and of all flows that it can run.
         violations: those that the simulator reproduces, and those that no call can show.
         stopped: why the exploration ended early; "" if it did not.
-        states, edges, nccos: how much was explored.
-        seconds: real time taken.
         representatives, is_certain: as in `Proof`.
         never: the outcomes that no caller takes.
         growth: what makes the exploration large; "" if it is not.
@@ -83,7 +76,6 @@ class FlowVerdict:
 
     @classmethod
     def of(cls, proof: Proof, violations: Iterable[FoundViolation] = (), stopped: str = "") -> FlowVerdict:
-        """The verdict of a proof, with those of its violations that were confirmed."""
         space = proof.space
         return cls(
             flow=proof.flow.name,
@@ -103,12 +95,10 @@ class FlowVerdict:
 
     @property
     def status(self) -> Status:
-        """The result in one word; see `Proof`."""
         is_refuted = any(each.is_error for each in self.violations)
         return status_of(self.stopped, self.representatives, is_refuted=is_refuted)
 
     def refuted_by(self, violations: Iterable[FoundViolation]) -> FlowVerdict:
-        """The verdict with additional violations: those that are in this flow or in flows that it runs."""
         return replace(self, violations=(*self.violations, *(each for each in violations if each.flow in self.flows)))
 
 

@@ -18,13 +18,11 @@ from ncco_server.value_types import Kind
 from ncco_server.verify.scenarios.values import json_of
 
 ANSWERS: Final = ("timeout", "error", "value", "none")
-"""The keys of an answer in `given` that are written instead of the lookup's own fields."""
 NOBODY: Final = LookupAnswer(None, "nobody was asked")
 """The answer of a lookup that is not sent; a saved scenario omits it."""
 
 Answering: TypeAlias = LookupDefinition | FunctionDefinition
 Definitions: TypeAlias = Mapping[tuple[str, str], Answering]
-"""Lookups, and functions of handlers, by flow name and their own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +103,7 @@ def lookups_of(flows: Iterable[Flow]) -> Definitions:
 class LookupAnswers:
     """Answers the lookups of one call, and remembers the answers.
 
-    Args:
-        definitions: the lookups of the call's flows.
-        look_ups: returns a function that sends the lookups of one turn; None to send nothing.
-
-    Attributes:
-        answered: each lookup so far, with its answer.
+    `look_ups` returns a function that sends the lookups of one turn; None to send nothing.
     """
 
     def __init__(self, definitions: Definitions, look_ups: Callable[[], AnswerLookups] | None = None) -> None:
@@ -121,17 +114,17 @@ class LookupAnswers:
         self._known: dict[tuple[str, int, str], LookupAnswer] = {}
 
     def definition(self, lookup: Lookup) -> Answering:
-        """The definition of a lookup, or of a function, which a handler may call though nobody has found it before."""
+        """A handler may call a function that nobody has found before."""
         found = self.definitions.get((lookup.flow, lookup.name))
         return FunctionDefinition(lookup.request.timeout_ms) if found is None else found
 
     def of_turn(self) -> AnswerLookups:
-        """A function that answers the lookups of one turn, which share one time limit."""
+        """The lookups of one turn share one time limit."""
         self._outside = self._look_ups() if self._look_ups is not None else None
         return self.ask
 
     async def ask(self, lookups: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """One answer for each lookup, in order; the same one whenever a turn is tried again."""
+        """The answers are in order, and the same whenever a turn is tried again."""
         new = [lookup for lookup in lookups if lookup.id not in self._known]
         chosen = {lookup.id: await self.chosen(lookup) for lookup in new}
         left = tuple(lookup for lookup in new if chosen[lookup.id] is None)
@@ -143,7 +136,6 @@ class LookupAnswers:
         return tuple([self._known[lookup.id] for lookup in lookups])
 
     async def of_rows(self, lookups: tuple[Lookup, ...], found: tuple[LookupAnswer, ...]) -> tuple[LookupAnswer, ...]:
-        """The rows that lookups of tables find: those in `found`, unless others are chosen."""
         rows = []
         for lookup, row in zip(lookups, found, strict=True):
             if lookup.id not in self._known and (chosen := await self.chosen(lookup)) is not None:
@@ -157,7 +149,7 @@ class LookupAnswers:
         return None
 
     def as_given(self) -> Mapping[str, list[Any]]:
-        """The answers of each lookup in order, by name, as written in `given`; None if a lookup was not sent."""
+        """Return the answers of each lookup in order; None if a lookup was not sent."""
         given: dict[str, list[Any]] = {}
         for lookup, answer in self.answered:
             given.setdefault(lookup.name, []).append(_as_given(answer, self.definition(lookup)))
@@ -165,7 +157,7 @@ class LookupAnswers:
 
 
 def _as_given(answer: LookupAnswer, definition: Answering) -> Mapping[str, Any] | None:
-    """An answer as written in `given`: the declared fields, a timeout or an error; None if the lookup was not sent."""
+    """Return None if the lookup was not sent."""
     if answer is NOBODY:
         return None
     if answer.value is None and not answer.problem:
@@ -220,7 +212,7 @@ class ScenarioAnswers(LookupAnswers):
 
 
 def answer_of(node: Node, type_: Kind | None) -> Any:
-    """An answer as JSON. If the lookup declares text, `123` stays text."""
+    """If the lookup declares text, `123` stays text."""
     if isinstance(node, Map):
         fields = type_.fields if type_ else {}
         return {entry.key.value: answer_of(entry.value, fields.get(entry.key.value)) for entry in node.entries}

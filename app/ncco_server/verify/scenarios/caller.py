@@ -173,13 +173,11 @@ class Caller:
         return replace(difference, message=f"{difference.message}{LATER}") if is_later else difference
 
     async def _finish_prompt(self) -> None:
-        """Let the last prompt play to its end, if it has one."""
         last = self._leg.transcript[-1] if self._leg.transcript and not self._leg.is_over else None
         if last is not None and last.kind in ("talk", "stream") and last.seconds is not None:
             await self._call.reach(max(last.at + last.seconds, self._leg.at))
 
     async def _reach(self, at_s: float, place: Place) -> None:
-        """Continue to a time, in seconds since the call was answered."""
         if at_s < self._leg.at:
             now = f"the call was answered {self._leg.at:.1f} s ago"
             raise self._differs(place, f"{at_s:g} s have already passed: {now}")
@@ -202,7 +200,6 @@ class Caller:
         self._dials.append((party, len(self._leg.dialled) - 1))
 
     def _check_called(self) -> None:
-        """Check what each dialled party must hear (`hears`)."""
         for party, number in self._dials:
             transcript = self._leg.dialled[number].transcript
             if (missing := first_unheard(party.hears, transcript)) is not None:
@@ -240,7 +237,6 @@ class Caller:
             raise self._differs(step.place, f"the call does not end here: {described(moment)}")
 
     async def _finish(self) -> None:
-        """End the call: hang up unless it has ended."""
         moment = await self._listen()
         if self._continues_after_script:
             if moment.kind != "idle":  # the caller stays silent; further dialled parties behave as the last one did

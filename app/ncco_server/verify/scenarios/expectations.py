@@ -158,7 +158,6 @@ class AudibleSpan(NamedTuple):
 
 
 def check_without(result: Result, flows: Sequence[Flow]) -> Iterator[Difference]:
-    """A difference for each entry of `without` that occurred."""
     checks: Mapping[str, Callable[[float], Moment | None]] = {
         "silence": lambda bound: _silence("silence", result.transcript, result.seconds, bound),
         "silent_party": lambda bound: _silent_party(result, bound),
@@ -290,7 +289,6 @@ def _options(result: Result, bound: float, flows: Sequence[Flow]) -> Moment | No
 
 
 def _step_of(line: Decided, flows: Sequence[Flow]) -> Step | None:
-    """The step whose place a trace line names."""
     steps = (flow.steps.get(line.step) for flow in flows)
     return next((step for step in steps if step and f"{step.place.file}:{step.place.line}" == line.where), None)
 

@@ -32,7 +32,6 @@ class ScenarioFile:
 
 
 def files_of(project: Path) -> tuple[Path, ...]:
-    """The scenario files of a project, sorted by name in each folder."""
     return tuple(path for folder in SCENARIO_FOLDERS for path in files_in(project / folder))
 
 

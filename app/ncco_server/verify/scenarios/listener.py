@@ -31,7 +31,6 @@ class PromptListener:
         self._seen = 0
 
     def take(self, leg: Leg) -> None:
-        """Add what a party has heard since the last time."""
         for number, heard in enumerate(leg.heard_since(self._seen), self._seen):
             if heard.kind in SPOKEN and (piece := plain(heard.text)):
                 self._starts.append(len(self._text) + 1 if self._pieces else 0)
@@ -54,17 +53,15 @@ class PromptListener:
         return bool(sought) and self._move_past(sought, end)
 
     def finds_later(self, wanted: str) -> bool:
-        """Whether a text is heard anywhere after the read position; if so, move past it."""
         return self._move_past(plain(wanted), len(self._text) + 1)
 
     def may_find(self, wanted: str) -> bool:
-        """Whether the unread part ends with the beginning of a text, so that the rest of the text may still follow."""
+        """Whether the unread part ends with the beginning of a text, whose rest may still follow."""
         sought = plain(wanted)
         rest = f"{self._text[self._at :]} "
         return any(rest.endswith(sought[:size]) for size in range(1, len(sought)))
 
     def _move_past(self, sought: str, before: int) -> bool:
-        """Move past a text if it is heard and starts before a position."""
         found = self._text.find(sought, self._at)
         if not 0 <= found < before:
             return False
@@ -79,16 +76,13 @@ class PromptListener:
 
     @property
     def next_piece(self) -> str:
-        """The next complete piece; "" if there is none."""
         return self._pieces[self._next] if self._next < len(self._pieces) else ""
 
     @property
     def next_entry(self) -> int | None:
-        """The transcript index of the next complete piece; None if there is none."""
         return self._entries[self._next] if self._next < len(self._pieces) else None
 
     def take_next(self) -> str:
-        """Move past the next complete piece and return it; "" if there is none."""
         number = self._next
         found = self.next_piece
         if found:
@@ -97,7 +91,7 @@ class PromptListener:
 
 
 def first_unheard(wanted: Iterable[Excerpt], transcript: tuple[Heard, ...]) -> Excerpt | None:
-    """The first text that is not heard after the previous text; None if all are heard in order."""
+    """Return None if all texts are heard in order."""
     text = " ".join(plain(heard.text) for heard in transcript if heard.kind in SPOKEN)
     at = 0
     for each in wanted:

@@ -52,7 +52,6 @@ YEARS: Final = range(2000, 2101)
 ENDLESS: Final = float("inf")
 
 _IN_CALLS: Final = tuple(name for name, each in FAULTS.items() if each.in_call)
-"""The words of `without`."""
 _SHOWN: Final = 60
 """Maximum number of characters of a name in a message."""
 _NUMBER: Final = r"(\d{1,6}(?:\.\d{1,3})?)"

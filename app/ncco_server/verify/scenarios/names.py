@@ -30,7 +30,7 @@ class ScenarioName(NamedTuple):
 
 
 def names_in_scenarios(file: str, text: str) -> Iterator[ScenarioName]:
-    """The names in a file, even with errors; none if it is not YAML."""
+    """Return the names even if the file has errors; none if it is not YAML."""
     node, _ = read_yaml(file, text)
     maps = {key.value: value for key, value in node.entries if isinstance(value, Map)} if isinstance(node, Map) else {}
     shared = _described_by(maps[DEFAULTS]) if DEFAULTS in maps else ()
@@ -63,12 +63,7 @@ def name_written_at(file: str, text: str, line: int, column: int) -> Name | None
 
 
 class Meanings:
-    """The definitions that names in a project's scenarios refer to.
-
-    Args:
-        scenarios: path → text.
-        names: the names in the flows.
-    """
+    """The definitions that names in a project's scenarios refer to. The scenarios are given as path → text."""
 
     def __init__(self, scenarios: Mapping[str, str], names: ProjectNames) -> None:
         self._names = names
@@ -117,7 +112,6 @@ class Meanings:
         return places if len(places) == 1 else set()
 
     def _used_in(self, file: FileNames, kind: NameKind, name: str) -> set[Place]:
-        """The definitions of a name in a file; empty if the file does not use it."""
         is_used = any(each[:2] == (kind, name) and not each.is_definition for each in file.names)
         defined = self._names.defined_for(kind, file.path).get(name) if is_used else None
         return {defined.place} if defined else set()
@@ -142,8 +136,6 @@ class Meanings:
         return found or defaults or [*self._flows]
 
     def _reached_from(self, flow: str) -> frozenset[str]:
-        """The flow and all flows that it runs, directly or indirectly."""
-
         def run_by(each: str) -> Iterator[str]:
             names = (name for file in (self._flows[each], *self._shared) for name in file.names)
             used = (name.name for name in names if name.kind == "flows" and not name.is_definition)

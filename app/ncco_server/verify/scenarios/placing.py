@@ -30,10 +30,7 @@ _LOOK_S: Final = 5
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
-    """What the called phone does at each attempt, and the rest of the script.
-
-    The attempts are the `dial` steps at the start, up to the first in which somebody hears the flow.
-    """
+    """Split a script; the attempts are its first `dial` steps, up to the first in which somebody hears the flow."""
     found = list[Behaviour]()
     for step in script:
         if not isinstance(step, DialStep):
@@ -45,14 +42,14 @@ def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Beh
 
 
 def is_heard(behaviour: Behaviour, flow: Flow | None) -> bool:
-    """Whether the called party hears the flow: it answers, and machine detection does not hang up."""
+    """The called party must answer, and machine detection must not hang up."""
     outbound = flow.outbound if flow is not None else None
     hangs_up = outbound is not None and outbound.machine_detection == "hangup" and behaviour.outcome in MACHINES
     return behaviour.outcome not in DETAILS and not hangs_up
 
 
 def row_of(call: ScenarioCall, flows: Iterable[Flow], allowed: Sequence[str], keys: Sequence[bytes]) -> PlacedRow:
-    """The scenario's request for a call. The number to call is always allowed. Raises RefusedRequest."""
+    """The number to call is always allowed. Raises RefusedRequest."""
     request = WantedCall(flow=call.places, to=call.to, values=call.values, origin="cli")
     return checked(request, {flow.name: flow for flow in flows}, (*allowed, digits_of(call.to)), call.made_at, keys)
 
@@ -74,7 +71,6 @@ class VirtualCalls:
         return CreatedCall(uuid=leg.uuid, conversation_uuid=leg.conversation.uuid)
 
     async def call(self, uuid: str) -> CallDetails:
-        """Read a call, even one that has ended."""
         return CallDetails(uuid=uuid, status=self.vonage.legs[uuid].status)
 
     async def hang_up(self, uuid: str) -> None:
@@ -82,14 +78,7 @@ class VirtualCalls:
 
 
 class PlacedAttempts:
-    """The attempts of one placed call.
-
-    Args:
-        turns: plays the turns of the server.
-        vonage: places the calls.
-        behaviours: what the called phone does at each attempt; the last behaviour repeats.
-        base_url: the base URL of the server.
-    """
+    """The attempts of one placed call. The last of the phone's `behaviours` repeats."""
 
     def __init__(self, turns: Turns, vonage: Vonage, behaviours: Sequence[Behaviour], base_url: str) -> None:
         self._store = turns.store
@@ -123,7 +112,6 @@ class PlacedAttempts:
         return row
 
     async def _place(self) -> None:
-        """Let the placer do everything that is due now."""
         while claimed := await self._placer.claim(1):
             for attempt in claimed:
                 await self._placer.run_one(attempt)
@@ -144,7 +132,6 @@ class PlacedAttempts:
             await advance(lambda: False, until_ms=clock.ms + _LOOK_S * 1000)
 
     def _is_heard(self, flow: Flow) -> bool:
-        """Whether the called party has answered, and hears the flow."""
         legs = self._api.legs
         behaviour = self._behaviours[min(len(legs), len(self._behaviours)) - 1]
         return bool(legs) and legs[-1].is_answered and is_heard(behaviour, flow)

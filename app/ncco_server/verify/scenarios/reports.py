@@ -57,7 +57,6 @@ def as_text(result: Result, *, is_shown: bool = False) -> str:
 
 
 def deciding_lines(result: Result) -> list[str]:
-    """The flow lines of the last decision before the first difference."""
     at = result.differences[0].at + 0.001
     before = [line for line in result.decided if line.at <= at and line.did in DECIDING]
     if not before:
@@ -70,7 +69,6 @@ def deciding_lines(result: Result) -> list[str]:
 
 
 def _transcript(result: Result, first: Difference) -> Iterator[str]:
-    """What the caller heard and did, with the first difference marked."""
     is_marked = False
     for number, heard in _joined(result.transcript):
         here = first.entry is not None and number >= first.entry and not is_marked

@@ -29,7 +29,6 @@ class Difference:
 
     Attributes:
         place: the place in the scenario file.
-        message: what is wrong, in one sentence.
         expected, found: the expected and the actual value; "" if the message is enough.
         entry: the transcript index of the difference; None: after the last entry.
         at: seconds since the call was answered.
@@ -47,13 +46,7 @@ class Difference:
 
 @dataclass
 class Decided(TraceLine):
-    """A line of a turn's trace.
-
-    Attributes:
-        at: seconds since the call was answered.
-        turn: the number of the turn in its session.
-        shown: `where` with a path for display; "" if no flow line decided.
-    """
+    """A line of a turn's trace, `at` seconds since the answer; `shown` is "" if no flow line decided."""
 
     at: float = 0.0
     turn: int = 0
@@ -62,13 +55,7 @@ class Decided(TraceLine):
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """One session of a call, as stored by the server.
-
-    Attributes:
-        session: the final state.
-        turns: the turns, oldest first.
-        statuses: the statuses reported for the waits of its last turn, as (wait, status).
-    """
+    """One session of a call, as stored by the server; `statuses` are those reported for the waits of its last turn."""
 
     session: Session
     turns: tuple[TurnRow, ...]
@@ -81,16 +68,11 @@ class Result:
 
     Attributes:
         differences: empty if the scenario holds; the first is the most important.
-        transcript: what the caller heard and did.
-        called: the transcripts of the dialled parties.
         records: the sessions of the call: the caller's, then those of called parties.
         decided: every trace line, sorted by time.
-        hooks: the hooks sent, in order.
         is_answered: whether an NCCO was played at all.
-        performed: the NCCO actions performed, in order.
         seconds: how long the call lasted.
         broken: internal errors of the server.
-        log: warnings and errors that the server logged.
         notes: further hints, such as log lines and lookups without an answer.
         heard: each `hear` without a text, with the prompt that was heard.
         webhooks: every webhook of the call, in order of their due times.
@@ -99,7 +81,7 @@ class Result:
         is_endless: whether the call was still running hours after the script; only checked if the scenario asks for it.
         took_s: how long playing the scenario took, in seconds of real time.
         became: what became of the call, if the scenario asks for it.
-        attempts: the attempts of a placed call: when each was made, and its outcome; None for an incoming call.
+        attempts: when each attempt of a placed call was made, and its outcome; None for an incoming call.
         rows: the rows of tables at the end, by the row's name.
     """
 
@@ -144,7 +126,7 @@ class Result:
 
 
 def failsafe_in(lines: Iterable[Line]) -> Line | None:
-    """The trace line with the reason for the failsafe; None if it is not played."""
+    """None if the failsafe is not played."""
     return next((line for line in lines if line.did == "failed" and line.what == "failsafe"), None)
 
 
@@ -153,12 +135,9 @@ def trace_of(turn: TurnRow) -> list[TraceLine]:
 
 
 def decided_in(turns: Iterable[TurnRow], zero_ms: int, path_of: Callable[[str], str]) -> list[Decided]:
-    """The trace lines of some turns, sorted by time.
+    """Sort the trace lines of the turns by time.
 
-    Args:
-        turns: the turns that the lines belong to.
-        zero_ms: when the call was answered, in milliseconds since 1970.
-        path_of: returns the path of a flow file for display.
+    `zero_ms` is when the call was answered, in milliseconds since 1970.
     """
     found = []
     for turn in turns:

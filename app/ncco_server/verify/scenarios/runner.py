@@ -64,14 +64,9 @@ async def run_suite(
     leaves_open: bool = False,
     played: Callable[[Result], None] = lambda _: None,
 ) -> Suite:
-    """Play the scenarios of some files.
+    """Play the scenarios whose name or file contains each of the `words`; "" plays all.
 
-    Args:
-        stage: the server to play against.
-        files: the parsed files.
-        words: play only scenarios whose name or file contains each of these words; "" plays all.
-        leaves_open: accept a `hear` without a text, which is filled in afterwards.
-        played: called with the result of each scenario, right after the scenario is played.
+    `leaves_open` accepts a `hear` without a text, which is filled in afterwards. `played` is called with each result.
     """
     ready, issues = fitted(stage, files)
     wanted = named(ready, words)

@@ -44,12 +44,7 @@ FaultKind = Literal["unreadable", "lost", "refused", "away", "gone"]
 
 
 class ScriptedCall(Protocol):
-    """The call that a script's steps act on.
-
-    Attributes:
-        leg: the caller's leg.
-        pending_faults: the faults of the next webhooks, in order.
-    """
+    """The call that a script's steps act on; `pending_faults` apply to the next webhooks, in order."""
 
     leg: Leg
     vonage: Vonage
@@ -59,7 +54,7 @@ class ScriptedCall(Protocol):
 FAULTS: Final[tuple[FaultKind, ...]] = get_args(FaultKind)
 OUTCOMES: Final[tuple[str, ...]] = get_args(Outcome)
 STATUSES: Final = (*WEBHOOK_STATUSES, "transcribed", "success", "failure")
-"""The statuses of event webhooks. Source: webhook reference, Call status events, Transcription and Payment."""
+"""Source: webhook reference, Call status events, Transcription and Payment."""
 _ADDRESS: Final = re.compile(r"\+?[\d ]+|.*[:@].*")
 """A text with this form is an address, not an outcome. The name of an app user must be written under `to`."""
 _EXPECTED: Final = "this is an expectation, not a step"
@@ -69,7 +64,6 @@ UNSURE: Final = 0.5
 
 
 def same_address(one: str, other: str) -> bool:
-    """Whether two numbers or URIs are the same, however they are written."""
     plain_one, plain_other = (each.removeprefix("+").replace(" ", "").lower() for each in (one, other))
     return plain_one == plain_other
 
@@ -105,14 +99,14 @@ class ScriptStep(ScenarioModel):
         return None
 
     def problem_at(self, moment: CallMoment, leg: Leg) -> str:
-        """Why the step is impossible at a moment of a call; "" if it is possible."""
+        """Return why the step is impossible at a moment of a call, or ""."""
         if self.when_done is not None and moment.kind not in self.when_done:
             return self.otherwise
         accepted = leg.open.takes if leg.open is not None and leg.open.kind == "input" else {self.takes}
         return self.otherwise if self.takes and self.takes not in accepted else ""
 
     async def perform(self, call: ScriptedCall) -> None:
-        """Perform the step now. Raises CallIsOver."""
+        """Raise CallIsOver."""
 
     @classmethod
     def is_alone(cls) -> bool:
@@ -121,7 +115,6 @@ class ScriptStep(ScenarioModel):
 
     @classmethod
     def alone(cls, place: Place) -> Self:
-        """The step for its word alone, without a value."""
         return cls(written=Fields(cls.word, place, {}, {}))
 
     def as_written(self) -> Any:
@@ -202,7 +195,6 @@ class SpokenInput(ScenarioModel):
 
     @property
     def results(self) -> tuple[tuple[str, float], ...]:
-        """The recognised texts with their confidence, best first; () if recognition fails."""
         others = ((each.text, each.confidence) for each in self.alternatives)
         return () if self.error else ((self.text, self.confidence), *others)
 
@@ -495,7 +487,7 @@ class NotAStep(AppError):
 
 
 def step_of(value: object) -> ScriptStep:
-    """A step from plain YAML or JSON values: `"silence"`, `{"press": "1"}`. Raises NotAStep."""
+    """Raise NotAStep. The values are plain YAML or JSON: `"silence"`, `{"press": "1"}`."""
     return _only_step(node_of(value), [])
 
 
@@ -530,7 +522,6 @@ def _only_step(node: Node | None, issues: Iterable[FlowIssue]) -> ScriptStep:
 
 
 def _read_alone(text: Text, reader: Reader) -> ScriptStep | None:
-    """A step that consists of one word."""
     kind = STEPS.get(text.value)
     if kind is not None and kind.is_alone() and not text.quoted:
         return kind.alone(text.place)

@@ -163,7 +163,7 @@ class PlacedCall:
 
 
 def problem_of(delivery: WebhookDelivery) -> str:
-    """The problem with the reply to a webhook, or the problem that an error webhook reports; "" for none."""
+    """Return "" if there is no problem with the reply, and the webhook reports none."""
     result = delivery.result
     if result is not None and result.failure and delivery.is_over:
         return f"{delivery.kind} webhook to {delivery.url}: {result.failure} {result.problem}".rstrip()
@@ -212,13 +212,7 @@ class StoredTurn(NamedTuple):
 
 
 class CallStore(Store):
-    """A store that also collects the turns, webhooks and hooks of calls in the order in which they are written.
-
-    Attributes:
-        turns: the turns of all calls.
-        webhooks: the webhooks that belong to a wait.
-        sent: the hooks, all marked as sent.
-    """
+    """A store that also collects turns, webhooks of waits and sent hooks in the order in which they are written."""
 
     def __init__(self, database: FailingDatabase) -> None:
         super().__init__(database)
@@ -263,20 +257,30 @@ class CallStore(Store):
         await self._remember(webhook, hooks)
 
     async def record(
-        self, webhook: WebhookRow, *, hooks: Sequence[HookRow] = (), recording: RecordingRow | None = None
+        self,
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        recording: RecordingRow | None = None,
+        saves: Sequence[RowChange] = (),
     ) -> None:
-        await super().record(webhook, hooks=hooks, recording=recording)
+        await super().record(webhook, hooks=hooks, recording=recording, saves=saves)
         await self._remember(webhook, hooks)
 
     async def end(
-        self, leg: str, calls: Sequence[EndOfCall], webhook: WebhookRow, *, hooks: Sequence[HookRow] = ()
+        self,
+        leg: str,
+        calls: Sequence[EndOfCall],
+        webhook: WebhookRow,
+        *,
+        hooks: Sequence[HookRow] = (),
+        saves: Sequence[RowChange] = (),
     ) -> list[ResultRow]:
-        ended = await super().end(leg, calls, webhook, hooks=hooks)
+        ended = await super().end(leg, calls, webhook, hooks=hooks, saves=saves)
         await self._remember(webhook, hooks)
         return ended
 
     async def replace_rows(self, changes: Sequence[RowChange], now: int) -> None:
-        """Delete the rows of all tables, and write these."""
         names = [name async for name, _ in all_rows(self.database)]
 
         def clear() -> Work[None]:
@@ -289,31 +293,22 @@ class CallStore(Store):
             await self.tables.change(changes, now, "the scenario")
 
     async def _remember(self, webhook: WebhookRow, hooks: Sequence[HookRow]) -> None:
-        """Collect a webhook and its hooks.
-
-        Hooks are read from the database, since the hooks of a repeated delivery are not written to it.
-        """
+        """Hooks are read from the database, since the hooks of a repeated delivery are not written to it."""
         if webhook.wait >= 0:
             self.webhooks.append(webhook)
         if hooks:
             await self.take_hooks()
 
     async def take_hooks(self) -> None:
-        """Mark all waiting hooks as sent."""
         for row in await self.hooks(_MOST_HOOKS):
             await self.hook_sent(row.id, row.created_at)
             self.sent.append(row)
 
 
 class FaultyServer:
-    """A server behind a network that injects faults.
+    """A server behind a network that injects the `pending_faults`, in order.
 
-    Args:
-        server: receives the webhooks.
-        database: the database of that server, made unavailable for `away`; None: `away` is simulated by a 503.
-
-    Attributes:
-        pending_faults: the next faults, in order.
+    `database` is made unavailable for `away`; None: `away` is simulated by a 503.
     """
 
     def __init__(self, server: Server, database: FailingDatabase | None = None) -> None:
@@ -328,7 +323,7 @@ class FaultyServer:
         return self._server.now
 
     async def deliver(self, request: Request) -> Response:
-        """Deliver a request; apply the next fault if the reply to the request would be played."""
+        """The next fault applies if the reply to the request would be played."""
         if self._awaits_fallback:
             return await self._without_database(request)
         if self._gone is not None and (self._gone == (request.url, request.body) or _is_fallback(request)):
@@ -347,7 +342,7 @@ class FaultyServer:
         return _lost(request)
 
     async def _without_database(self, request: Request) -> Response:
-        """Deliver without a database: first the request, then its retry, then the fallback."""
+        """Deliver the request, then its retry, then the fallback."""
         if self._database is None:
             self._awaits_fallback = request.is_awaited and not self._awaits_fallback
             return Response(503) if request.is_awaited else await self._server.deliver(request)

@@ -112,7 +112,6 @@ class LocalCall(PlacedCall):
         self.leg = await self._attempts.ring(row, flow)
 
     async def rows(self) -> dict[str, Any]:
-        """The columns of all rows of tables, by the row's name."""
         return {name: orjson.loads(columns) async for name, columns in all_rows(self._server.database)}
 
     async def result(self, call: str, *, is_incoming: bool) -> DecidedResult:
@@ -146,7 +145,6 @@ class LocalCall(PlacedCall):
 
 
 def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> SessionRecord:
-    """The record of one session. `came`: the webhooks of all waits."""
     state = from_json(turns[-1].session.state)
     own = (each for each in came if (each.session, each.turn) == (state.id, state.turn))
     statuses = tuple([(each.wait, each.status) for each in own])
@@ -154,14 +152,7 @@ def _record_of(turns: Sequence[StoredTurn], came: Iterable[WebhookRow]) -> Sessi
 
 
 class ServerInProcess:
-    """The real server, for calls under one policy. Its store is in memory, and it sends no hooks.
-
-    Attributes:
-        clock: the clock of the latest call.
-        database, store: the database and the store of the server.
-        answers: see `LocalStage.ring`.
-        log: warnings and errors that the server logged.
-    """
+    """The real server, for calls under one policy. Its store is in memory, and it sends no hooks."""
 
     def __init__(self, project: Project, make_app: MakeApp, policy: Policy) -> None:
         self.clock = VirtualClock(AT)
@@ -179,7 +170,6 @@ class ServerInProcess:
         return self._look_ups()
 
     async def _rows(self, wanted: tuple[Lookup, ...]) -> tuple[LookupAnswer, ...]:
-        """The rows that lookups of tables find."""
         found = await rows_of(self.store, wanted)
         return found if self.answers is None else await self.answers.of_rows(wanted, found)
 
@@ -199,13 +189,13 @@ class LocalStage:
 
     Args:
         project: the project, without errors.
-        make_app: makes the application, see `MakeApp`.
+        make_app: see `MakeApp`.
         dial_allow: the default for prefixes of computed numbers that may be dialled.
-        outside: real environment variables, lookups and hooks; also an attribute. None: no request leaves the process,
-            missing environment variables get placeholders, and lookups without an answer take their defaults.
+        outside: real environment variables, lookups and hooks. None: no request leaves the process, missing environment
+            variables get placeholders, and lookups without an answer take their defaults.
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
             of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
-        path_of: see `PathOf`; also an attribute.
+        path_of: see `PathOf`.
     """
 
     def __init__(
@@ -237,15 +227,13 @@ class LocalStage:
         self._server: ServerInProcess | None = None
 
     def fit(self, scenario: Scenario, reader: Reader) -> Scenario:
-        """The scenario with its number and flow filled in; problems are reported to `reader`."""
+        """Fill in the number and the flow; problems are reported to `reader`."""
         return self._fitting.fit(scenario, reader)
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call with its number and flow filled in; problems are reported to `reader`."""
         return self._fitting.fit_call(call, reader)
 
     async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook."""
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos, self._flow_named(scenario.places))
         result = Result(_judged(scenario, conditions))
@@ -294,10 +282,10 @@ class LocalStage:
         rows: Sequence[RowChange] | None = None,
         answers: LookupAnswers | None = None,
     ) -> LocalCall:
-        """Place a call.
+        """Place a call whose number and flow are filled in.
 
         Args:
-            call: the call, with its number and flow filled in.
+            call: the call.
             conditions: the parties and the network.
             look_ups: returns a function that answers the lookups of one turn.
             env: environment variables that override the default ones.
@@ -329,10 +317,7 @@ class LocalStage:
         return placed
 
     async def _server_for(self, policy: Policy, *, is_new: bool) -> ServerInProcess:
-        """The server of the previous call, unless its policy differs.
-
-        A placed call gets a new one, because the placer reads all calls and expects time to move forward only.
-        """
+        """A placed call gets a new server, because the placer reads all calls and expects time to move forward only."""
         if self._server is None or is_new or self._server.service.policy != policy:
             await self.close()
             self._server = ServerInProcess(self._project, self._make_app, policy)
@@ -349,11 +334,7 @@ class LocalStage:
 class RemoteStage:
     """Plays scenarios against a server at a URL. Parts that cannot be set or seen there go into `Result.unjudged`.
 
-    Args:
-        application: the URLs, and how webhooks are signed.
-        chaos: as in `LocalStage`.
-        transport: an httpx transport for tests; None: the network.
-        numbers: the number to call for each flow, if the project is known.
+    `numbers` has the number to call for each flow, if the project is known.
     """
 
     flows: tuple[Flow, ...] = ()
@@ -374,10 +355,7 @@ class RemoteStage:
         self._transport = transport
 
     def fit_call(self, call: AnyCall, reader: Reader) -> AnyCall:
-        """The call or scenario, with a number to call.
-
-        Its flow is not checked, since the server's flows are unknown.
-        """
+        """The flow is not checked, since the server's flows are unknown."""
         if call.places:
             cure = "play it with the flows of the project, without a URL"
             reader.report("S106", call.at("place"), "a server at a URL places its own calls", cure)
@@ -400,7 +378,7 @@ class RemoteStage:
             yield placed
 
     async def play(self, scenario: Scenario) -> Result:
-        """Play one scenario from ringing to the last webhook. Raises NoServer."""
+        """Raise NoServer."""
         began = time.perf_counter()
         conditions = _conditions_of(scenario, self._chaos)
         expect = scenario.expect
@@ -419,7 +397,6 @@ class RemoteStage:
         return result
 
     def _unjudged(self, scenario: Scenario, result: Result) -> Iterator[str]:
-        """The parts of a scenario that are not applied or not checked on this server, with the reason."""
         expect = scenario.expect
         said = {
             "given (the server makes its own lookups)": scenario.given,
@@ -442,11 +419,10 @@ class RemoteStage:
 
 
 Stage: TypeAlias = LocalStage | RemoteStage
-"""The server that scenarios are played against."""
 
 
 def with_number(stage: Stage, call: ScenarioCall) -> ScenarioCall:
-    """The call with its number and flow filled in. Raises CannotPlace."""
+    """Raise CannotPlace."""
     reader = ScenarioReader()
     fit = stage.fit_call(call, reader)
     for issue in reader.issues:
@@ -466,7 +442,7 @@ def _query_of(call: ScenarioCall) -> str:
 
 
 def _conditions_of(scenario: Scenario, chaos: int | None, placed: Flow | None = None) -> CallConditions:
-    """The conditions of a scenario; no random faults if it has its own `fault` steps."""
+    """There are no random faults if the scenario has its own `fault` steps."""
     first = takewhile(lambda step: isinstance(step, FaultStep), scenario.script)
     faults = [step.fault for step in first if isinstance(step, FaultStep)]
     luck = None if _has(scenario, FaultStep) else chaos
@@ -484,6 +460,6 @@ def _has(scenario: Scenario, kind: type[ScriptStep]) -> bool:
 
 
 def _judged(scenario: Scenario, conditions: CallConditions, **expected: Any) -> Scenario:
-    """The scenario with some expectations replaced. With random faults, length and hooks are not checked."""
+    """With random faults, length and hooks are not checked."""
     expected |= {} if conditions.chaos is None else {"seconds": None, "hooks": None}
     return replace(scenario, expect=replace(scenario.expect, **expected))

@@ -135,7 +135,6 @@ def json_of(node: Node) -> Any:
 
 
 def node_of(value: object) -> Node:
-    """Plain values as a node: the inverse of `json_of`."""
     if isinstance(value, Mapping):
         entries = (Entry(Text(str(name), NOWHERE), node_of(each)) for name, each in value.items())
         return Map(tuple(entries), NOWHERE)
@@ -179,7 +178,6 @@ def read_word(node: Node, known: Collection[str], what: str, reader: Reader) -> 
 
 
 def read_excerpt(node: Node, what: str, reader: Reader) -> Excerpt | None:
-    """Read a text that must be heard."""
     text = reader.text(node, what)
     return None if text is None else Excerpt(None if text.value in _OPEN else text.value, text.place)
 
