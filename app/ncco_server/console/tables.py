@@ -28,7 +28,7 @@ from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.flow.model import Project
 from ncco_server.flow.scope import Variable
 from ncco_server.service.call_report import zone_of
-from ncco_server.service.phone_numbers import digits_of, is_number
+from ncco_server.service.phone_numbers import digits_of, is_number, readable
 from ncco_server.service.table_files import changes_in, csv_of
 from ncco_server.service.tables import MOST_FAULTS, RefusedRows, RowFault, Table, TableRowDocument
 from ncco_server.table_rows import RowChange
@@ -149,11 +149,12 @@ async def list_rows(request: Request, opened: Opened, search: Search, session: C
 
 def _shown(opened: OpenTable, row: TableRowDocument) -> dict[str, Any]:
     """A row as a list shows it; None is a value that is not shown."""
-    columns = {name: _text(row.columns.get(name)) for name in opened.definition.columns}
+    table = opened.definition
+    columns = {name: _text(row.columns.get(name), column) for name, column in table.columns.items()}
     return {
-        "key": {name: str(value) for name, value in row.key.items()},
+        "key": {name: _text(value, table.key[name]) for name, value in row.key.items()},
         "columns": {name: None if name in row.hidden else text for name, text in columns.items()},
-        "url": _url(opened.definition, row.key.values()),
+        "url": _url(table, row.key.values()),
         **_about(row),
     }
 
@@ -169,8 +170,11 @@ def _about(row: TableRowDocument) -> dict[str, Any]:
     }
 
 
-def _text(value: object) -> str:
-    return "" if value is None else BOOLS[str(value).lower()] if isinstance(value, bool) else str(value)
+def _text(value: object, column: Variable) -> str:
+    if isinstance(value, bool):
+        return BOOLS[str(value).lower()]
+    text = "" if value is None else str(value)
+    return readable(text) if column.type.name == "phone" else text
 
 
 def _url(table: TableDefinition, key: Any) -> str:

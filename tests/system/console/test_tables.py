@@ -95,7 +95,7 @@ def test_rows_are_added_changed_found_imported_and_removed(desk: Page, tmp_path:
     check_page(desk)
     desk.get_by_label("Text in a row").press_sequentially("ada l")
     expect(desk.get_by_role("row")).to_have_count(2)
-    desk.get_by_role("link", name="447700900123").click()
+    desk.get_by_role("link", name="+44 7700 900123").click()
     desk.get_by_role("button", name="Remove the row").click()
     expect(desk.get_by_role("row")).to_have_count(3)
 
