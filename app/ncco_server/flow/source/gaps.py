@@ -13,7 +13,7 @@ from typing import Final
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
-from ncco_server.flow.source.reader import LOADER, Attempt, Gap, Stop, read_once
+from ncco_server.flow.source.reader import LOADER, Gap, ReadAttempt, Stop, read_once
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_GAPS: Final = 20
@@ -29,7 +29,7 @@ _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
 _KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
 
 
-def read_on(source: SourceFile, tried: Attempt, most: int) -> tuple[Attempt, list[Gap], list[FlowIssue], int]:
+def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAttempt, list[Gap], list[FlowIssue], int]:
     """Read on after what stopped the first attempt.
 
     Returns the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`.
@@ -55,14 +55,14 @@ def read_on(source: SourceFile, tried: Attempt, most: int) -> tuple[Attempt, lis
     return tried, gaps, faults, most - left
 
 
-def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, Attempt, int]:
+def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, ReadAttempt, int]:
     """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
 
     Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
     more than `left` characters, the rest of the file is left out.
     """
     parsed = 0
-    best: tuple[int, Gap, SourceFile, Attempt] | None = None
+    best: tuple[int, Gap, SourceFile, ReadAttempt] | None = None
     for changed, gap in _attempts(source, stop):
         if parsed >= left or (best is not None and gap.is_larger):
             break

@@ -56,7 +56,7 @@ class Gap(NamedTuple):
     is_larger: bool = False
 
 
-class Attempt(NamedTuple):
+class ReadAttempt(NamedTuple):
     """The root node, its issues, and what keeps the file from being read; [] if nothing does."""
 
     node: Node | None
@@ -64,15 +64,15 @@ class Attempt(NamedTuple):
     stopped: Stop | list[FlowIssue]
 
 
-def read_once(source: SourceFile, loader: type[Any]) -> Attempt:
+def read_once(source: SourceFile, loader: type[Any]) -> ReadAttempt:
     events, stopped = _parse(source, loader)
     if stopped is not None:
-        return Attempt(None, [], stopped)
+        return ReadAttempt(None, [], stopped)
     if unsupported := [*islice(check_unsupported(source, events), MOST_REPORTED + 1)]:
-        return Attempt(None, [], unsupported)
+        return ReadAttempt(None, [], unsupported)
     builder = _Builder(source, iter(events), [])
     node = builder.document()
-    return Attempt(node, builder.issues, [])
+    return ReadAttempt(node, builder.issues, [])
 
 
 def _parse(source: SourceFile, loader: type[Any]) -> tuple[list[yaml.Event], Stop | None]:
