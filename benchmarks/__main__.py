@@ -49,6 +49,7 @@ PROOFS: Final = (
     "function_kills",
     "races",
     "result_races",
+    "table_races",
     "soak",
     "hosts",
     "hostile",
@@ -57,6 +58,7 @@ PROOFS: Final = (
     "placing_races",
     "placing_hostile",
     "refused",
+    "table_hostile",
 )
 """Each takes seconds with `--short`, and minutes without it."""
 NIGHTLY: Final = ("condition_mutants",)

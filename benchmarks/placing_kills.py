@@ -6,7 +6,7 @@
 somebody picks up, or at a random moment; then the server is restarted. With `hosts`, two servers share a PostgreSQL
 database, and the other one continues. Vonage is a virtual one in this process. Then:
 
-- no number has rung twice;
+- no number has rung twice, and none that was in the table under `unless`;
 - every call is over;
 - a call that was never requested is `unknown`. So is a call that rang and ended while no server was running.
 

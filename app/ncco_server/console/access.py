@@ -26,8 +26,8 @@ UNATTENDED: Final = "x-unattended"
 """The header of requests that a page sends automatically every few seconds."""
 _NETWORK: Final = 64
 """Bits of the prefix of an IPv6 network. A client can choose the other bits of its address."""
-_FORM: Final = "application/x-www-form-urlencoded"
-_WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/view")
+_FORMS: Final = ("application/x-www-form-urlencoded", "multipart/form-data")
+_WITH_FORMS: Final = ("/calls/placed", "/change", "/logout", "/tables", "/view")
 """Paths of forms that work without JavaScript, with the token in the form. Other requests have it in a header."""
 _TOKEN: Final = "x-csrf-token"  # noqa: S105 - the name of a header
 _NO_TOKEN: Final = "The page is out of date. Reload it."  # noqa: S105 - a message
@@ -151,6 +151,7 @@ async def _may_look(request: Request) -> ConsoleSession:
         if token is None and _is_form(request):
             token = str((await request.form()).get("csrf_token", ""))
         if not _is_token(token, session):
+            await request.close()  # a file in the form
             raise HTTPException(403, _NO_TOKEN)
     return session
 
@@ -168,7 +169,7 @@ def _is_token(token: str | None, session: ConsoleSession) -> bool:
 
 
 def _is_form(request: Request) -> bool:
-    is_encoded = request.headers.get("content-type", "").startswith(_FORM)
+    is_encoded = request.headers.get("content-type", "").startswith(_FORMS)
     return is_encoded and request.url.path.startswith(_WITH_FORMS)
 
 

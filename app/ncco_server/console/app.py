@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException as FrameworkRefusal
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
-from ncco_server.console import calls, editor, flows, health, home, login, messages, placed, report
+from ncco_server.console import calls, editor, flows, health, home, login, messages, placed, report, tables
 from ncco_server.console.access import RequireSession
 from ncco_server.console.call_changes import CallChanges
 from ncco_server.console.change import page as change
@@ -45,7 +45,7 @@ MOST_RESULTS: Final = 16
 """Maximum number of cached counts and proofs for pictures of flows."""
 _PAGES: Final = APIRouter()
 """The routes of all consoles of this process."""
-for _module in (login, home, messages, phone, flows, placed, calls, report, change, health, editor):
+for _module in (login, home, messages, phone, flows, placed, calls, report, tables, change, health, editor):
     _PAGES.include_router(_module.router)
 
 

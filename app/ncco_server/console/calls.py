@@ -26,6 +26,7 @@ from ncco_server.console.placed import placing_flows
 from ncco_server.console.polled import PolledRoute, shared_rows
 from ncco_server.console.report import Day, requested_period
 from ncco_server.console.state import Console, TheConsole, console_of
+from ncco_server.console.tables import tables_of_number
 from ncco_server.errors import StoreError
 from ncco_server.flow.model import Project
 from ncco_server.results import RESULTS
@@ -284,10 +285,13 @@ async def call(request: Request, console: TheConsole, name: str, session: CanLoo
     recordings = (await console.opened_store()).recordings
     hooks = [HookDocument.of(hook, now_ms) for hook in timeline.hooks]
     kept = await recordings.list(PAGE, wanted=RecordingFilter(session=timeline.call.session.id))
+    shown_call = _shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project))
+    person = shown_call["to" if shown_call["direction"] == "outbound" else "caller"]
     return render(
         request,
         "call.html",
-        call=_shown(timeline.call, results.get(timeline.call.key), now_ms, texts_of(project)),
+        call=shown_call,
+        tables=await tables_of_number(console, project, person),
         entries=conversation(timeline, hooks),
         recordings={row.uuid: shown(row) for row in kept},
         hooks=hooks,

@@ -28,6 +28,7 @@ NAVIGATION: Final = (
     ("messages", "Messages"),
     ("calls", "Calls"),
     ("report", "Report"),
+    ("tables", "Tables"),
     ("change", "Change"),
     ("flows", "Flows"),
     ("phone", "Phone"),

@@ -24,6 +24,7 @@ from ncco_server.console.pages import render
 from ncco_server.console.polled import PolledRoute, shared_rows
 from ncco_server.console.sessions import ConsoleSession
 from ncco_server.console.state import Console, TheConsole, console_of
+from ncco_server.console.tables import tables_of_number
 from ncco_server.flow.model import Flow, Project
 from ncco_server.service.call_report import zone_of
 from ncco_server.service.delivery import session_id
@@ -327,6 +328,7 @@ async def placed_call(request: Request, console: TheConsole, id_: PlacedId, sess
         real_phone=why_later(flow, row.number, now) if flow is not None and flow.outbound is not None else "",
         params=_public_params(row, flow),
         attempts=[_shown_attempt(attempt) for attempt in await placed.attempts(id_)],
+        tables=await tables_of_number(console, project, row.number),
         may_change=session.role == "change",
         **_can_place(console),
     )

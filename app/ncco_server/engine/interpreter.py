@@ -133,7 +133,7 @@ def _decide_on(run: Run, step: Step, target: Target, left: Flow) -> Target:
 
 def _play(run: Run, step: Step) -> Target | None:
     """Return the jump target, or None if the step waits. Raises RenderError."""
-    if step.sets and not step.saves:
+    if not step.saves:  # otherwise `_save` has set them
         set_all(run, step.sets)
     names = run.scopes.names()
     leave = step.exit

@@ -44,10 +44,12 @@ def person_of(call: Call) -> str:
 
 
 def call_record(call: Call) -> dict[str, Any]:
+    person = person_of(call)
+    caller = person if call.direction != "outbound" else _NUMBER.fullmatch(call.from_number)
     return {
         "to": call.to,
         "from": call.from_number,
-        "person": person_of(call),
+        "person": person,
         "from_user": call.from_user,
         "uuid": call.uuid,
         "conversation_uuid": call.conversation_uuid,
@@ -57,7 +59,7 @@ def call_record(call: Call) -> dict[str, Any]:
         "sip": call.sip,
         "custom_data": call.custom_data,
         "request": call.request,
-        "is_hidden": _NUMBER.fullmatch(call.from_number) is None,
+        "is_hidden": not caller,
     }
 
 

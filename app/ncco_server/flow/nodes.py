@@ -23,6 +23,11 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
 
+    @property
+    def is_in_python(self) -> bool:
+        """Whether the file is that of a handler, whose fixes are written in Python."""
+        return self.file.endswith(".py")
+
     def covers(self, line: int, column: int) -> bool:
         """A cursor may also be just after the place."""
         return self.line == line and self.column <= column <= self.column + self.length

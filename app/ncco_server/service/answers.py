@@ -17,7 +17,8 @@ from ncco_server.service.written_rows import answer_row, mask
 async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> Reply:
     """If `flow` is None, the called number selects it. A repeat gets the stored bytes."""
     call = delivery.call
-    found = await _refusing(turns, delivery) or turns.library.find(call.to, flow)
+    refusing = await _refusing(turns, delivery) if turns.library.current.refusals else None
+    found = refusing or turns.library.find(call.to, flow)
     id_ = session_id(call.uuid, flow)
     if found is None:
         return await _answer_without_flow(turns, delivery, id_, flow)
@@ -41,7 +42,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
     """The flow of a caller whose number is in a table of `refuse`; None for all others. Raises StoreUnavailable."""
     project = turns.library.current
-    person = engine.person_of(delivery.call) if project.refusals and delivery.call.direction != "outbound" else ""
+    person = engine.person_of(delivery.call) if delivery.call.direction != "outbound" else ""
     for refusal in project.refusals if person else ():
         row = refusal.table.row_of_number(person.removeprefix("+"))
         if await turns.store.tables.get(row, delivery.received_ms) is not None:

@@ -78,9 +78,10 @@ class TableRowDocument(BaseModel):
             expires_at=None if row.expires_at is None else moment_of(row.expires_at),
         )
 
-    def holds(self, text: str) -> bool:
-        """Whether a value that is shown contains a text, whatever its case."""
-        return any(text.lower() in str(value).lower() for value in (*self.key.values(), *self.columns.values()))
+    @property
+    def stamp(self) -> str:
+        """The version and when the row got it: a row that is removed and added again begins with version 1 again."""
+        return f"{self.version}-{milliseconds(self.changed_at)}"
 
 
 class RowsPage(NamedTuple):
@@ -175,18 +176,22 @@ class Table:
         """Up to `limit` rows after the row `after` that contain `text` in a value that is shown."""
         found = list[TableRowDocument]()
         at = milliseconds(now)
+        wanted = text.lower()
         last = ""
-        while rows := await self._rows.of_table(self.definition.name, after):
-            for row in rows:
-                document = TableRowDocument.of(self.definition, row)
-                if (row.expires_at is not None and row.expires_at <= at) or not document.holds(text):
-                    continue
-                if len(found) == limit:
-                    return RowsPage(found, last)
-                found.append(document)
-                last = row.name
-            after = rows[-1].name
+        async for row in self._rows.search(self.definition.name, text, after):
+            if (row.expires_at is not None and row.expires_at <= at) or not self._shows(row, wanted):
+                continue
+            if len(found) == limit:
+                return RowsPage(found, last)
+            found.append(TableRowDocument.of(self.definition, row))
+            last = row.name
         return RowsPage(found, "")
+
+    def _shows(self, row: TableRow, wanted: str) -> bool:
+        """Whether a value that is shown contains a text in lower case."""
+        columns = self.definition.columns
+        shown = (value for name, value in row.columns.items() if name in columns and not columns[name].sensitive)
+        return not wanted or any(wanted in str(value).lower() for value in (*key_of(row.name), *shown))
 
     async def write(
         self,

@@ -86,8 +86,8 @@ async def _search(store: Store, request: TableSearch) -> LookupAnswer:
     if len(rows) > MOST_READ:
         return LookupAnswer(None, f"the table {request.table} has more than {MOST_READ:,} rows: find rows by their key")
     kept = {row.name: row.columns for row in rows if row.expires_at is None or row.expires_at > request.at_ms}
-    names = dict.fromkeys((*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)))
-    changed = ((name, applied(kept.get(name), name, request.pending)) for name in names)
+    names = {*kept, *(each.row for each in request.pending if table_of(each.row) == request.table)}
+    changed = ((name, applied(kept.get(name), name, request.pending)) for name in sorted(names))
     return LookupAnswer(request.choose([(key_of(name), columns) for name, columns in changed if columns is not None]))
 
 

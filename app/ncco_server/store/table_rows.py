@@ -6,6 +6,8 @@ turns locks these names first, so that no two transactions wait for each other.
 
 from __future__ import annotations
 
+import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -24,6 +26,12 @@ PIECE: Final = 500
 CHANGED_SIZE: Final = 200
 """Rows that a bulk write changes in one transaction."""
 
+SEARCHED: Final = 2_000
+"""Rows per read of a search."""
+LONGEST_PATTERN: Final = 200
+"""Number of characters of a text that the database compares. SQLite's limit is 50,000."""
+
+_UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
 HASH_KEY: Final = "#key"
@@ -109,6 +117,18 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
+# Ignores the case of ASCII letters; with C as its locale, PostgreSQL does not know other ones either.
+SELECT_ROWS_LIKE: Final = Sql(
+    f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE}
+    WHERE name > $1 AND name < $2 AND (name ILIKE $4 OR columns ILIKE $4) ORDER BY name LIMIT $3
+    """,
+    sqlite=f"""
+    SELECT {_COLUMNS} FROM {ROWS_TABLE}
+    WHERE name > $1 AND name < $2 AND (name LIKE $4 OR columns LIKE $4) ORDER BY name LIMIT $3
+    """,
+)
+
 SELECT_ALL_ROWS: Final = Sql(f"SELECT name, columns FROM {ROWS_TABLE} WHERE name > $1 ORDER BY name LIMIT $2")
 
 
@@ -147,9 +167,24 @@ class TableRows:
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
         """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
-        start = f"{table}["
-        found = await self.database.read(SELECT_ROWS, max(start, after), f"{table}\\", limit)
+        found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
+
+    async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
+        """Yield the rows of a table, after the row `after`, whose key or columns contain a text, whatever its case.
+
+        Expired rows too, and those that contain it in a sensitive column.
+        """
+        written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
+        limit = SEARCHED if text else PIECE
+        pattern = f"%{_UNSEARCHABLE.sub('%', text[:LONGEST_PATTERN])}%"
+        while found := await self.database.read(
+            SELECT_ROWS_LIKE, max(f"{table}[", after), f"{table}\\", limit, pattern
+        ):
+            for row in found:
+                after = row[0]
+                if written in f"{after}{row[1]}".lower():
+                    yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
         """A row with its version; None if there is none, or if it expired before `now`.

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from ncco_server.errors import RowChanged
 from ncco_server.flow.language.tables import TableDefinition
 from ncco_server.service.tables import Table, TableRowDocument
-from ncco_server.store import milliseconds
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.table_rows import RowChange
 from ncco_server.web.programs import REFUSALS, Api, ApiState, Key, Refused, audit, json_body, read_body
@@ -134,7 +133,7 @@ async def _versions(
     if not if_match:
         return {}
     found = await row.table.get(row.name, api.clock())
-    if found is None or if_match not in ("*", _etag(found)):
+    if found is None or if_match not in ("*", f'"{found.stamp}"'):
         raise _changed()
     return {row.name: found.version}
 
@@ -230,13 +229,8 @@ async def _shown(api: ApiState, response: Response, row: NamedRow) -> TableRowDo
     found = await row.table.get(row.name, api.clock())
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "there is no such row", "Check its key.")
-    response.headers["ETag"] = _etag(found)
+    response.headers["ETag"] = f'"{found.stamp}"'
     return found
-
-
-def _etag(row: TableRowDocument) -> str:
-    """The row's version and when it got it: a row that was removed and added again begins with version 1 again."""
-    return f'"{row.version}-{milliseconds(row.changed_at)}"'
 
 
 def _changed() -> Refused:

@@ -49,6 +49,7 @@ steps:
     do: [{talk: "You came from {{ call.from }}."}]
     goto: end
 """
+SHARED = "shared: true\ntables: {customers: {key: {number: phone}, columns: {name: text}}}\n"
 RECORDING = "0f" * 16
 SmallDisk: TypeAlias = tuple[Path, Callable[[str], CompletedProcess[str]]]
 databases = count(1)
@@ -92,7 +93,7 @@ class Home:
 
 
 def new_home(folder: Path, kind: str) -> Home:
-    write_project(folder, line=LINE)
+    write_project(folder, line=LINE, shared=SHARED)
     return Home(folder, new_database(kind, folder))
 
 
@@ -163,11 +164,13 @@ class Backup:
     Attributes:
         key: the database's key; "" if the archive contains it.
         before: the calls that were waiting when the backup began.
+        rows: the rows of a table at that time, as JSON.
     """
 
     archive: Path
     key: str
     before: dict[str, tuple[str, str]]
+    rows: str
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +180,18 @@ def made_under_load(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     with old.serving() as server, Load(server.address).running() as load:
         wait_for(load, 100)
         before = dict(load.waiting)
+        assert 0 == old.ncco("table", "customers", "set", "447700900123", "name=Ada").exit_code
+        rows = rows_of(old)
         made = old.ncco("backup", archive)
         after = dict(load.waiting)
     assert 0 == made.exit_code, made.output
     assert len(after) > len(before), "no call came in while the backup was made"
     assert 0o600 == archive.stat().st_mode & 0o777
-    return Backup(archive, old.env.get("NCCO_KEY", ""), before)
+    return Backup(archive, old.env.get("NCCO_KEY", ""), before, rows)
+
+
+def rows_of(home: Home) -> str:
+    return home.ncco("table", "customers", "--format", "json").stdout
 
 
 @pytest.mark.parametrize(
@@ -201,6 +210,7 @@ def test_calls_acknowledged_before_a_backup_are_played_on_after_its_restore(
         with tarfile.open(archive) as opened, opened.extractfile("key") or io.BytesIO() as key:
             new.env["NCCO_KEY"] = key.read().decode().strip()
     restored = new.ncco("restore", archive)
+    assert (made_under_load.rows, True) == (rows_of(new), '"name": "Ada"' in made_under_load.rows)
     heard = {}
     with new.serving() as server:
         for leg, (url, _) in before.items():

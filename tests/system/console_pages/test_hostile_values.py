@@ -16,7 +16,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from ncco_server.cli.console_services import console_services
 from ncco_server.console.app import create_console
-from ncco_server.store import PlacedRow
+from ncco_server.store import PlacedRow, RowChange
+from ncco_server.table_rows import row_name
 from ncco_server.web import create_app
 from tests.support.cases import each_case
 from tests.unit.console.conftest import browser, logged_in, settings_for, with_worker_here
@@ -72,6 +73,10 @@ def account(spoken):
     assert spoken == {SECRETS[1]!r}
     return {{"owner": {HOSTILE!r}, "iban": {SECRETS[2]!r}}}
 """
+TABLES: Final = """\
+shared: true
+tables: {notes: {key: {title: text}, columns: {text: text, pin: {type: text, sensitive: true}}}}
+"""
 LEG: Final = "aaaaaaaa-0000"
 MESSAGE: Final = "0" * 32
 
@@ -101,6 +106,11 @@ PAGES: Final[Mapping[str, tuple[str, ...]]] = {
     "/report": ("/report", "/report?flow=VALUE&timezone=VALUE", "/report?from=VALUE"),
     "/report.json": ("/report.json", "/report.json?flow=VALUE"),
     "/report.csv": ("/report.csv", "/report.csv?flow=VALUE"),
+    "/tables": ("/tables",),
+    "/tables/{table}": ("/tables/notes", "/tables/notes?q=VALUE", "/tables/notes?after=VALUE", "/tables/VALUE"),
+    "/tables/{table}/row": ("/tables/notes/row?key=HOSTILE-LEG", "/tables/notes/row?key=VALUE", "/tables/VALUE/row"),
+    "/tables/{table}/rows.csv": ("/tables/notes/rows.csv", "/tables/VALUE/rows.csv"),
+    "/tables/{table}/import": ("/tables/notes/import", "/tables/VALUE/import"),
     "/change": ("/change",),
     "/change/{file:path}": ("/change/flows/shop.yaml", "/change/FILE", "/change/VALUE"),
     "/health": ("/health",),
@@ -148,6 +158,7 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
     (tmp_path / "flows").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "flows/shop.yaml").write_text(FLOW, encoding="utf-8")
+    (tmp_path / "flows/tables.yaml").write_text(TABLES, encoding="utf-8")
     (tmp_path / "accounts_of_tests.py").write_text(ACCOUNT, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     given = {"insecure": True, "python_lookups": "accounts_of_tests"}
@@ -170,6 +181,8 @@ async def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
             message(HOSTILE, id=MESSAGE, session=LEG, state="failed", **words)
         )
         await console.state.console.store.placed.add([placed_call()])
+        row = RowChange(row_name("notes", [HOSTILE]), {"text": HOSTILE, "pin": SECRETS[0]})
+        await console.state.console.store.tables.change([row], 0, HOSTILE)
         yield {"known": known, "stranger": stranger}
     await console.state.console.prover.close()
 
@@ -265,6 +278,9 @@ async def test_what_is_hostile_is_text_and_what_is_sensitive_is_not_shown(
         "/calls/placed",
         "/calls/placed/{id_}",
         "/calls/{name:path}",
+        "/tables/{table}",
+        "/tables/{table}/row",
+        "/tables/{table}/rows.csv",
         "/change/{file:path}",
     }
 
@@ -284,6 +300,13 @@ async def test_what_is_hostile_is_text_in_answers_to_forms(people: dict[str, htt
         await known.post(f"/calls/{LEG}/keep"),
         await known.post(f"/calls/{quote(HOSTILE)}/keep"),
         await known.post("/login", data={"password": HOSTILE, "next": HOSTILE}, headers={"Accept": "text/html"}),
+        await known.post(
+            "/tables/notes/row", data={"key.title": HOSTILE, "column.text": HOSTILE, "column.pin": SECRETS[0]}
+        ),
+        await known.post("/tables/notes/remove", data={"key.title": HOSTILE, "stamp": HOSTILE}),
+        await known.post("/tables/notes/import", files={"file": (HOSTILE, f"title\n{HOSTILE}\n".encode(), HOSTILE)}),
+        await known.post("/tables/notes/import", files={"file": ("a.csv", f"{HOSTILE.replace(',', '')}\n".encode())}),
+        await known.post("/tables/notes/number", data={"number": HOSTILE, "wanted": HOSTILE[:3]}),
         await people["stranger"].get(f"/calls/{quote(HOSTILE)}?q={quote(HOSTILE)}"),
         await people["stranger"].get("/calls", headers={"Host": "<img src=x onerror=alert(1)>"}),
     ]

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -21,11 +21,14 @@ from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.rest.server import LiveVonage
 from ncco_server.simulator.servers import HttpServer
-from ncco_server.store import PlacedFilter, PlacedRow, Store, open_store
+from ncco_server.store import PlacedFilter, PlacedRow, RowChange, Store, open_store
 from tests.support.application_api import APPLICATION_ID
 from tests.support.keys import private_pem, rsa_key
 from tests.support.server import Server
 from tests.system.faults.placed_calls import REMINDER, flows_of, utc_now
+
+UNLESS: Final = REMINDER.replace("  quiet: false\n", "  quiet: false\n  unless: do_not_call\n")
+TABLES: Final = "shared: true\ntables: {do_not_call: {key: {number: phone}}}\n"
 
 KEY: Final = rsa_key()
 PERSON: Final = Behaviour(rings_s=3, talks_s=6)
@@ -48,6 +51,7 @@ class KilledPlacing:
         rows: the calls at the end.
         rung: how often each number rang.
         unsent: calls whose request Vonage never received.
+        refused: numbers that were in the table under `unless` before their calls were requested.
         unheard: calls that rang, but whose outcome is unknown because no server received the webhooks.
         faults: violations, as sentences.
     """
@@ -56,6 +60,7 @@ class KilledPlacing:
     rows: Sequence[PlacedRow] = ()
     rung: Counter[str] = field(default_factory=Counter)
     unsent: int = 0
+    refused: set[str] = field(default_factory=set)
     unheard: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -74,7 +79,8 @@ async def kill_while_placing(
     has a time to be given up.
     """
     (folder / "flows").mkdir()
-    (folder / "flows" / "reminder.yaml").write_text(REMINDER)
+    (folder / "flows" / "reminder.yaml").write_text(UNLESS)
+    (folder / "flows" / "shared.yaml").write_text(TABLES)
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     found = KilledPlacing()
     async with _virtual_vonage() as (url, live):
@@ -85,7 +91,10 @@ async def kill_while_placing(
                 ids: list[str] = []
                 numbers = count(447_700_000_000)
                 for _ in range(kills):
-                    ids += await _add(store, numbers, CALLS_PER_KILL)
+                    refused = str(next(numbers))
+                    await store.tables.change([RowChange(f'do_not_call["{refused}"]')], 1, "a test")
+                    found.refused.add(refused)
+                    ids += await _add(store, [refused, *(str(next(numbers)) for _ in range(CALLS_PER_KILL - 1))])
                     moment = chance.choice(MOMENTS)
                     await _wait_for(moment, store, live, chance)
                     found.moments[moment] += 1
@@ -139,10 +148,8 @@ async def _virtual_vonage() -> AsyncIterator[tuple[str, LiveVonage]]:
             await serving
 
 
-async def _add(store: Store, numbers: Iterator[int], number: int) -> list[str]:
-    wanted = [
-        WantedCall(flow="reminder", to=str(next(numbers)), values={"name": "Ada"}, origin="cli") for _ in range(number)
-    ]
+async def _add(store: Store, numbers: Sequence[str]) -> list[str]:
+    wanted = [WantedCall(flow="reminder", to=number, values={"name": "Ada"}, origin="cli") for number in numbers]
     keys = (b"nothing is read that this encrypts",)
     rows = await store.placed.add([checked(each, flows_of(REMINDER), ("44",), utc_now(), keys) for each in wanted])
     return [row.id for row in rows]
@@ -215,6 +222,10 @@ async def _judge(found: KilledPlacing, store: Store, live: LiveVonage, ids: Sequ
         attempts = await store.placed.attempts(row.id)
         rung = found.rung[row.number]
         is_watched = any(each.give_up_at is not None for each in attempts)  # 0 after `_settle`: it is due
+        if row.number in found.refused:
+            if rung or attempts or row.outcome != "refused":
+                found.faults.append(f"{row.number} must not be called, rang {rung} times and is {row.outcome}")
+            continue
         if row.state != "over" and (is_patient or not is_watched):
             found.faults.append(f"{row.number} is forgotten: {row.state}")
         if rung > 1 or len(attempts) != 1:

@@ -22,7 +22,7 @@ from prometheus_client import CollectorRegistry, make_asgi_app
 from ncco_server.cli.console_services import console_services
 from ncco_server.console.app import create_console
 from ncco_server.settings import Settings
-from ncco_server.store import open_store
+from ncco_server.store import RowChange, open_store
 from ncco_server.store.api_keys import ApiKeyRow
 from ncco_server.web import create_app
 from ncco_server.web.programs_app import programs_app
@@ -52,6 +52,14 @@ LEG: Final = "aaaaaaaa-0000"
 STORED: Final = "0" * 32
 """The ID of a message and of a placed call."""
 NCCO: Final = '[{"action": "talk", "text": "Hello."}, {"action": "input", "type": ["dtmf"], "dtmf": {}}]'
+TABLES: Final = """\
+shared: true
+tables:
+  do_not_call: {key: {number: phone}, columns: {since: date}}
+  pairs:
+    key: {ours: phone, kind: [a, b]}
+    columns: {is_open: bool, until: datetime, pin: {type: text, sensitive: true}}
+"""
 BROKEN: Final = "flow: broken\nstart: nowhere\n"
 FOREIGN: Final = "447700900999"
 """The number of calls that other programs have requested."""
@@ -67,6 +75,9 @@ KNOWN: Final[Mapping[str, Sequence[Any]]] = {
     "since": ("week", "today"),
     "before": (STORED,),
     "box": ("new", "done"),
+    "table": ("do_not_call", "pairs", "none"),
+    "key": ("447700900123", "none"),
+    "q": ("447700900123", "ada"),
     "paint": ("traffic", "proof"),
     "use": ("downloaded", "shared"),
 }
@@ -108,6 +119,7 @@ async def line(home: Path, data: str) -> AsyncIterator[FastAPI]:
         shutil.copytree(ROOT / "flows", home / "flows", dirs_exist_ok=True)
         shutil.copytree(ROOT / "templates", home / "templates", dirs_exist_ok=True)
         shutil.copy(ROOT / "examples/reminder/flows/reminder.yaml", home / "flows")
+        (home / "flows/tables.yaml").write_text(TABLES)
     url = "memory://" if data == "memory" else f"sqlite:///{home}/calls.db"
     settings = settings_for(home, database_url=url, insecure=True, dial_allow="44")
     if data == "full":
@@ -132,6 +144,8 @@ async def make_calls(settings: Settings) -> None:
         await client.post(url, json={"dtmf": {"digits": "2580", "timed_out": False}, **names})
     async with open_store(settings.database_url) as store:
         await store.recordings.add(message("Hello.", id=STORED, session=LEG))
+        row = RowChange('do_not_call["447700900123"]', {"since": "2026-03-05"})
+        await store.tables.change([row], 0, f"call {LEG}")
         rows = [{"id": STORED, "key": "1"}, {"id": "2" * 32, "key": "2", "state": "over"}]
         await store.placed.add([placed_row(number=FOREIGN, **row) for row in rows])
 
@@ -171,7 +185,7 @@ async def test_every_page_and_fragment_opens_in_every_role(tmp_path: Path, data:
                     elif reply.status_code == 200:
                         opened.add(request.route)
     assert [] == failed
-    pages = {"/home", "/messages", "/phone", "/flows", "/calls", "/report", "/health", "/phone/calls"}
+    pages = {"/home", "/messages", "/phone", "/flows", "/calls", "/report", "/tables", "/health", "/phone/calls"}
     assert opened >= pages if role else opened <= {"/login"}
 
 

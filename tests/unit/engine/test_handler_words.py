@@ -298,11 +298,11 @@ def test_a_failed_dial_raises_an_exception_that_has_its_outcome() -> None:
         try:
             await call.connect("447700900111").or_raise()
         except DialFailed as error:
-            await call.talk(f"They are {error.outcome}.")
+            await call.talk(f"{error.tried} is {error.outcome}.")
     """
     call = HandledCall(shop(body, before=ANNEX))
     call.dial("busy")
-    assert ["They are busy."] == call.said
+    assert ["***111 is busy."] == call.said
 
 
 def test_an_exception_that_nobody_catches_takes_the_error_exit() -> None:

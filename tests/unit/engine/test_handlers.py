@@ -11,10 +11,11 @@ import pytest
 from ncco_server.engine.session import from_json, to_json
 from ncco_server.flow.handlers.reading import LoadedHandler
 from ncco_server.flow.loader import load
+from ncco_server.verify.prove import prove
 from ncco_server.verify.scenarios.fitting import env_names
 from tests.support.cases import each_case
 from tests.unit.engine.handled_call import SORRY, HandledCall, handler, handler_issues, project_of
-from tests.unit.engine.scripted_call import FAILSAFE, LEG
+from tests.unit.engine.scripted_call import FAILSAFE, LEG, NOON
 
 MENU = 'await call.choose("Press 1 or 2.", {"one": Choice(1, "one"), "two": Choice(2, ["two", "second"])}, tries=2)'
 
@@ -410,6 +411,38 @@ async def shop(call: Call):
     assert call.press("1")
     assert ["Something went wrong."] == call.said
     assert "R111" in [line.what for line in call.turn.trace] or "R110" in [line.what for line in call.turn.trace]
+
+
+@each_case(
+    ("old", "new"),
+    [("find, 1", "find, 2"), ("find, 1", "other, 1"), ("ready, 1", "ready, 2")],
+    ids=["other arguments", "another function", "other arguments of a hold"],
+)
+def test_a_function_that_is_called_otherwise_than_before_is_found(old: str, new: str) -> None:
+    body = """
+        await call.run(find, 1)
+        await call.hold(ready, 1, up_to_s=60, talk="One moment.")
+        await call.choose("Press 1.", {"one": Choice(1)})
+        await call.choose("Again, 1.", {"one": Choice(1)})
+    """
+    before = "def find(number): return number\ndef other(number): return number\ndef ready(number): return True"
+    call = HandledCall(handler(body, before=before))
+    call.flow = handler(body.replace(old, new), before=before)
+    assert call.press("1")
+    assert ["Something went wrong."] == call.said
+    assert "R111" in [line.what for line in call.turn.trace]
+
+
+def test_a_function_may_change_its_argument_if_nothing_depends_on_it() -> None:
+    body = """
+        found = []
+        await call.run(fill, found)
+        await call.choose("Press 1.", {"one": Choice(1)})
+        await call.talk("Thank you.")
+    """
+    call = HandledCall(handler(body, before="def fill(found): found.append(1)"))
+    assert call.press("1")
+    assert ["Thank you."] == call.said
 
 
 def test_a_call_goes_on_in_another_process_with_what_the_session_keeps() -> None:
@@ -883,6 +916,33 @@ def test_fixes_are_written_in_python(words: str, cure: str) -> None:
     """
     found = [issue.cure for issue in handler_issues(project_of(code))]
     assert [cure] == [cure for each in found if cure in each], found
+
+
+def test_a_loop_through_a_flow_file_and_back_is_found() -> None:
+    back = 'flow: back\nstart: only\nsteps:\n  only: {do: [talk: "One moment."], goto: {run: shop}}\n'
+    body = """
+        choice = await call.choose("Press 1.", {"one": Choice(1)})
+        if choice is None:
+            await call.goto("back")
+        await call.talk("Goodbye.")
+    """
+    proof = prove(handler(body, {"flows/back.yaml": back}), NOON)
+    assert [("circle", "flows/shop.py")] == [(each.kind, each.place.file) for each in proof.violations]
+
+
+@each_case(
+    ("body", "code", "cure"),
+    [
+        ('await call.choose("For sales, press 3.", {"sales": Choice(1)})', "W600", "`Choice(3)`"),
+        ('await call.collect("Enter your code, or press 1 for help.", digits=4)', "W605", "`choose`"),
+        ('await call.collect("Enter the five digits of your order.", digits=4)', "W606", "`digits=5`"),
+        ('await call.choose("Press 1.", {"a": Choice(1)}, tries=2, noinput=["A?", "B?"])', "W241", "`tries=3`"),
+    ],
+)
+def test_fixes_of_questions_are_written_in_python(body: str, code: str, cure: str) -> None:
+    head = "from ncco_server import Call, Choice, call_flow\n\n@call_flow(default=True)\nasync def shop(call: Call):\n"
+    found = {issue.code: issue.cure for issue in handler_issues(project_of(f"{head}    {body}\n"))}
+    assert cure in found[code]
 
 
 def test_what_only_one_form_of_a_step_does_counts_and_is_checked() -> None:

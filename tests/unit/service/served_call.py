@@ -66,9 +66,10 @@ class ServedCall:
     def __init__(self, service: CallService) -> None:
         self.service = service
         self.ncco: list[dict[str, Any]] = []
+        self.now = NOON
 
     async def ring(self, flow: str | None = None, **fields: Any) -> Reply:
-        return self._heard(await self.service.answer(delivery({**ANSWER, **fields}), flow))
+        return self._heard(await self.service.answer(self._delivery({**ANSWER, **fields}), flow))
 
     async def press(self, digits: str) -> Reply:
         return await self.post("input", {"dtmf": {"digits": digits, "timed_out": False}, "uuid": LEG})
@@ -77,7 +78,7 @@ class ServedCall:
         return await self.post("event", {"status": status, "uuid": "aa01", "direction": "outbound", **fields})
 
     async def post(self, kind: CallbackKind, fields: Mapping[str, Any], token: str = "") -> Reply:
-        return self._heard(await self.service.resume(kind, token or self.token(kind), delivery(fields)))
+        return self._heard(await self.service.resume(kind, token or self.token(kind), self._delivery(fields)))
 
     def token(self, kind: str) -> str:
         """The token of the last callback URL of this kind in the NCCO."""
@@ -88,6 +89,9 @@ class ServedCall:
     @property
     def said(self) -> list[str]:
         return [str(action["text"]) for action in self.ncco if action["action"] == "talk"]
+
+    def _delivery(self, fields: Mapping[str, Any]) -> Delivery:
+        return replace(delivery(fields), received_at=self.now)
 
     def _heard(self, reply: Reply) -> Reply:
         if reply.ncco:

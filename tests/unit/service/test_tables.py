@@ -299,6 +299,6 @@ async def test_what_an_event_cannot_save_is_kept_as_a_failed_hook(store: Store, 
     await call.ring()
     await call.service.event(delivery({**ENDED, "price": "much"}))
     (hook,) = await store.hooks(9)
-    assert (hook.name, hook.is_parked) == ("save", True)
+    assert ("save", True) == (hook.name, hook.is_parked)
     assert hook.problem.startswith("E392: ")
     assert {'reported["ended"]', 'reported["hangup"]'} == set(await rows(store, "reported"))

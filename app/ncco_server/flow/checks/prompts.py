@@ -265,8 +265,10 @@ def _unknown_key(prompt: SpokenPrompt, key: NamedKey, menu: Sequence[MenuEntry])
     message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} has the key {key.key}'
     keys = ", ".join(key for entry in menu for key in entry.keys) or "none"
     written = key.key if key.key.isdigit() else f'"{key.key}"'
-    cure = f"the keys are {keys}: mention one of them, or add a choice with `dtmf: {written}`"
-    return RULES["W600"].at(prompt.place(key.start, key.end), message, cure)
+    place = prompt.place(key.start, key.end)
+    choice = f"Choice({written})" if place.is_in_python else f"dtmf: {written}"
+    cure = f"the keys are {keys}: mention one of them, or add a choice with `{choice}`"
+    return RULES["W600"].at(place, message, cure)
 
 
 def _unmentioned(heard: Sequence[SpokenPrompt], menu: Sequence[MenuEntry]) -> list[MenuEntry]:
@@ -328,7 +330,9 @@ def _check_keys(prompt: SpokenPrompt, lengths: Lengths) -> Iterator[FlowIssue]:
         for key in (key for key in mention.keys if not _is_taken(key.key, lengths)):
             which = "not every step that plays it" if prompt.is_inherited else "this step"
             message = f'the prompt says "{prompt.words(key.start, key.end)}", and {which} takes {_shown(lengths)}'
-            yield RULES["W605"].at(prompt.place(key.start, key.end), message)
+            place = prompt.place(key.start, key.end)
+            cure = "leave out the key, or ask with `choose` first" if place.is_in_python else None
+            yield RULES["W605"].at(place, message, cure)
 
 
 def _ends_or_explains(text: PromptText, mention: Mention) -> bool:
@@ -393,8 +397,11 @@ def _check_count(prompt: SpokenPrompt, low: int, high: int) -> Iterator[FlowIssu
         return
     message = f'the prompt says "{prompt.words(first.start, first.end)}", and this step takes {_shown((low, high))}'
     digits = first.low if first.low == first.high else f"{first.low}..{first.high}"
-    cure = f"say {_shown((low, high))}, or write `digits: {digits}`"
-    yield RULES["W606"].at(prompt.place(first.start, first.end), message, cure)
+    place = prompt.place(first.start, first.end)
+    option = f"digits: {digits}"
+    if place.is_in_python:
+        option = f"digits={first.low if first.low == first.high else (first.low, first.high)}"
+    yield RULES["W606"].at(place, message, f"say {_shown((low, high))}, or write `{option}`")
 
 
 def _counts(text: PromptText, start: int, end: int) -> Iterator[_Count]:

@@ -94,11 +94,13 @@ class DialFailed(Exception):
 
     Attributes:
         outcome: what came of the dial, such as `busy`.
+        tried: the number that was dialled, as `***` and its last three digits; "" if it was no phone number or several.
     """
 
-    def __init__(self, outcome: str) -> None:
+    def __init__(self, outcome: str, tried: str = "") -> None:
         super().__init__(f"nobody was reached: {outcome}")
         self.outcome = outcome
+        self.tried = tried
 
 
 class WrittenText(str):
@@ -282,12 +284,20 @@ class Dialled(HandlerEffect[DialOutcome | Detected]):
 
         def outcome(stored: Any) -> Any:
             if stored in DIAL_FAILURES:
-                raise DialFailed(stored)
+                raise DialFailed(stored, _masked(self.do[-1]["connect"]))
             return result(stored)
 
         effect: HandlerEffect[Any] = self
         effect.result = outcome
         return effect
+
+
+def _masked(endpoint: Any) -> str:
+    """The last three digits of a phone number; "" of anything else."""
+    if isinstance(endpoint, (list, tuple)) and len(endpoint) == 1:
+        (endpoint,) = endpoint
+    number = endpoint.get("number", "") if isinstance(endpoint, Mapping) else endpoint
+    return f"***{number[-3:]}" if isinstance(number, str) and number.removeprefix("+").isdigit() else ""
 
 
 def _options(**options: Any) -> dict[str, Any]:

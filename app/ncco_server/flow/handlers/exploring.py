@@ -224,7 +224,7 @@ class _Exploration:
             if made is not None:
                 self._note(made, run)
             elif state in seen:
-                self.merged.append((run.came_from, state))
+                self._merge(playback, run, state)
             if state not in seen:
                 seen.add(state)
                 waiting += self._following(playback, run, state)
@@ -233,6 +233,14 @@ class _Exploration:
             for origin in came_from:
                 for name, because in self.led.get(state, {}).items():
                     self.led.setdefault(origin, {}).setdefault(name, {}).update(because)
+
+    def _merge(self, playback: HandlerPlayback, run: _Run, state: Any) -> None:
+        """Note a run that came to a function as another one did, or as it did itself without a wait in between."""
+        self.merged.append((run.came_from, state))
+        if state in run.came_from and playback.wanted is not None:
+            name, _ = playback.wanted
+            message = f"a call can run {name} forever without a wait: with the same result, it comes here again"
+            self.failures.setdefault(FailedRun("E216", message, str(playback.place)), "")
 
     def _following(self, playback: HandlerPlayback, run: _Run, state: Any) -> Iterator[_Run]:
         made = playback.made

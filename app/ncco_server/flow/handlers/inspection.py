@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import cached_property
 from types import CodeType
 from typing import Final, NamedTuple, TypeAlias
+
+from ncco_server.flow.handlers.api import Call
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -15,29 +17,25 @@ _OUTSIDE: Final = (
     *("asyncio", "aiohttp", "http.client", "httpx", "random", "requests", "secrets", "select", "socket", "sqlite3"),
     *("ssl", "subprocess", "threading", "time", "urllib.request", "uuid", "glob", "shutil", "tempfile"),
     *("numpy.random", "psycopg", "psycopg2", "asyncpg", "sqlalchemy", "redis", "smtplib", "ftplib", "boto3"),
+    *("aiofiles", "aiosqlite", "grpc", "pika", "pymongo", "pymysql", "shelve", "urllib3", "websockets"),
+    *("concurrent.futures", "multiprocessing", "platform", "getpass"),
     *("os.environ", "os.getenv", "os.urandom", "os.getpid", "os.listdir", "os.scandir", "os.stat", "os.path.exists"),
+    *("os.system", "os.popen", "os.getcwd", "os.cpu_count", "os.getloadavg", "os.walk", "os.path.getmtime"),
     *("datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today"),
     *_BUILT_IN,
 )
 """What differs from one run to the next, blocks, or has an effect outside; whole modules and single names."""
 _FILES: Final = frozenset({"read_text", "read_bytes", "write_text", "write_bytes", "iterdir", "unlink", "mkdir"})
 """Methods of `pathlib.Path` that use the disk."""
+_FILES_IF_CALLED: Final = frozenset({"open", "exists", "is_file", "is_dir", "stat", "rglob"})
+"""Others, whose names attributes have too."""
 _SAME: Final = ("uuid.UUID", "uuid.uuid3", "uuid.uuid5", "time.strptime", "asyncio.CancelledError", "time.struct_time")
 """Parts of these modules whose results are always the same."""
 _CHANGES: Final = frozenset(
     {
-        "append",
-        "extend",
-        "insert",
-        "add",
-        "update",
-        "setdefault",
-        "pop",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "sort",
+        *("append", "appendleft", "extend", "insert", "add", "put", "put_nowait"),
+        *("update", "setdefault", "sort"),
+        *("pop", "popitem", "popleft", "remove", "discard", "clear"),
     }
 )
 _FINITE: Final = frozenset({"choose", "connect", "run_flow"})
@@ -59,7 +57,10 @@ class HandlerCode:
     def __init__(self, text: str, file: str, handler: str) -> None:
         self.file = file
         self._tree = ast.parse(text)
-        self._functions = {node.name: node for node in ast.walk(self._tree) if isinstance(node, Function)}
+        self._functions: dict[str, list[Function]] = {}
+        for node in ast.walk(self._tree):
+            if isinstance(node, Function):
+                self._functions.setdefault(node.name, []).append(node)
         self._handler = handler
 
     @cached_property
@@ -87,56 +88,78 @@ class HandlerCode:
 
     @cached_property
     def replayed(self) -> tuple[Function, ...]:
-        """The handler, and the functions of its file that it calls itself, not by `call.run`."""
-        found: dict[str, Function] = {}
+        """The handler, and the functions of its file that it calls itself, not by `call.run`.
+
+        Functions are found by their names alone: of two methods with one name, both.
+        """
+        found: dict[Function, None] = {}
         waiting = [self._handler]
         while waiting:
-            name = waiting.pop()
-            if name in self._functions and name not in found:
-                found[name] = self._functions[name]
-                for node in _run_again(found[name]):
-                    match node:
-                        case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
-                            waiting.append(called)
-                        case _:
-                            pass
-        return tuple(found.values())
+            for function in self._functions.get(waiting.pop(), ()):
+                if function not in found:
+                    found[function] = None
+                    waiting += self._called_in(function)
+        return tuple(found)
+
+    def _called_in(self, function: Function) -> Iterator[str]:
+        """The names of what a function calls: also properties, what it makes an object with, and a `key`."""
+        for node in _run_again(function):
+            match node:
+                case ast.Call(func=ast.Name(id="map" | "filter"), args=[ast.Name(id=called), *_]):
+                    yield called
+                case ast.Call(func=ast.Name(id=called)) if called in self._classes:
+                    yield from self._classes[called]
+                case ast.Call(func=ast.Name(id=called) | ast.Attribute(attr=called)):
+                    yield called
+                case ast.keyword(arg="key", value=ast.Name(id=called)):
+                    yield called
+                case ast.Attribute(attr=name) if name in self._properties:
+                    yield name
+                case _:
+                    pass
+
+    @cached_property
+    def _properties(self) -> frozenset[str]:
+        return frozenset(
+            name
+            for name, functions in self._functions.items()
+            for function in functions
+            for each in function.decorator_list
+            if ast.unparse(each).endswith("property")
+        )
+
+    @cached_property
+    def _classes(self) -> Mapping[str, Sequence[str]]:
+        """The special methods of each class, such as `__init__`: an object may call them."""
+        return {
+            node.name: [each.name for each in node.body if isinstance(each, Function) and each.name.startswith("__")]
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.ClassDef)
+        }
 
     def remarks(self) -> Iterator[Remark]:
         """Report each kind of mistake once per line."""
         seen: set[tuple[str, int]] = set()
         for function in self.replayed:
-            for remark in (*self._outside(function), *self._not_awaited(function)):
+            for remark in (*self._outside(function), *self._changes(function), *self._not_awaited(function)):
                 if remark[:2] not in seen:
                     seen.add(remark[:2])
                     yield remark
 
     def _outside(self, function: Function) -> Iterator[Remark]:
         own = _bound_in(function)
+        sets = (self._sets - own) | _named_sets(ast.walk(function))
         known = {
             name: dotted for name, dotted in self._imported.items() if name not in own or name in _imports(function)
         }
-        for node in _run_again(function):
+        defaults = (each for value in _defaults(function).values() for each in ast.walk(value))
+        for node in (*defaults, *_run_again(function)):
             line = getattr(node, "lineno", function.lineno)
             match node:
-                case ast.Global(names=names):
-                    yield _depends(_line_of(function, names, line), f"`{names[0]}`, which other calls change too")
-                case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr)) if (
-                    attr in _CHANGES and name in self._module_names - own
-                ):
-                    yield _depends(line, f"`{name}`, which other calls change too")
-                case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if (
-                    name in self._module_names - own
-                ):
-                    yield _depends(line, f"`{name}`, which other calls change too")
+                case ast.Call(func=ast.Attribute(attr=attr)) if attr in _FILES_IF_CALLED:
+                    yield _depends(line, "a file")
                 case ast.Attribute(attr=attr) if attr in _FILES:
                     yield _depends(line, "a file")
-                case ast.For(iter=iterated) | ast.comprehension(iter=iterated) if _is_set(iterated):
-                    yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
-                case ast.Call(func=ast.Name(id="list" | "tuple" | "enumerate" | "iter"), args=[given, *_]) if _is_set(
-                    given
-                ):
-                    yield _depends(line, "the order of a set", "write `sorted(..)` around it")
                 case ast.Attribute() | ast.Name(ctx=ast.Load()):
                     dotted = _dotted(node, known)
                     if _starts_with(dotted, _OUTSIDE) and not _starts_with(dotted, _SAME):
@@ -144,6 +167,37 @@ class HandlerCode:
                         yield _depends(line, f"`{ast.unparse(node)}`", instead)
                 case _:
                     pass
+            for iterated in _iterated(node):
+                if _is_set(iterated, sets):
+                    yield _depends(iterated.lineno, "the order of a set", "write `sorted(..)` around it")
+
+    def _changes(self, function: Function) -> Iterator[Remark]:
+        """What a function changes and other calls see: names of the module, classes, defaults of arguments."""
+        own = _bound_in(function)
+        classes = (self._classes.keys() - own) | {"cls"}
+        shared = (self._module_names - own) | _mutable(function)
+        for node in _run_again(function):
+            line = getattr(node, "lineno", function.lineno)
+            match node:
+                case ast.Global(names=[name, *_] as names):
+                    yield _depends(_line_of(function, names, line), _shared(name))
+                case (
+                    ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=attr))
+                    | ast.Call(func=ast.Attribute(value=ast.Subscript(value=ast.Name(id=name)), attr=attr))
+                ) if attr in _CHANGES and name in shared:
+                    yield _depends(line, _shared(name))
+                case (
+                    ast.Call(func=ast.Name(id="next" | "setattr" | "delattr"), args=[ast.Name(id=name), *_])
+                    | ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+                    | ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del())
+                ) if name in shared | classes:
+                    yield _depends(line, _shared(name))
+                case _:
+                    pass
+
+    @cached_property
+    def _sets(self) -> set[str]:
+        return _named_sets(self._tree.body)
 
     def _not_awaited(self, function: Function) -> Iterator[Remark]:
         call = function.args.args[0].arg if function.args.args else ""
@@ -164,9 +218,11 @@ class HandlerCode:
                 case _:
                     continue
             match made.func:
-                case ast.Attribute(value=ast.Name(id=name), attr=method) if name == call and name:
+                case ast.Attribute(value=ast.Name(id=name), attr=method) if name == call and hasattr(Call, method):
                     yield _without_await(node, f"{name}.{method}")
-                case ast.Name(id=name) if isinstance(self._functions.get(name), ast.AsyncFunctionDef):
+                case ast.Name(id=name) if any(
+                    isinstance(each, ast.AsyncFunctionDef) for each in self._functions.get(name, ())
+                ):
                     yield _without_await(node, name)
                 case _:
                     pass
@@ -184,14 +240,16 @@ class HandlerCode:
 
     @cached_property
     def _imported(self) -> dict[str, str]:
-        """What a name stands for: a module, something of a module, or what that has made for the module."""
+        """What a name stands for: a module, something of a module, or what the module has made with that."""
         found = {name: name for name in _BUILT_IN} | _imports(self._tree)
         for node in self._tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-                made = _dotted(node.value.func, found)
-                for target in node.targets:
-                    if isinstance(target, ast.Name) and _starts_with(made, _OUTSIDE):
-                        found[target.id] = made
+            if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+                continue
+            parts = (_dotted(each, found) for each in ast.walk(node.value))
+            made = [each for each in parts if _starts_with(each, _OUTSIDE) and not _starts_with(each, _SAME)]
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if made and not isinstance(node.value, ast.Lambda):
+                found |= {each.id: made[0] for each in targets if isinstance(each, ast.Name)}
         return found
 
     # lines
@@ -361,17 +419,79 @@ def _starts_with(dotted: str, names: Iterable[str]) -> bool:
     return any(dotted == name or dotted.startswith(f"{name}.") for name in names)
 
 
-def _is_set(node: ast.AST) -> bool:
+_IN_ORDER: Final = ("list", "tuple", "enumerate", "iter", "map", "filter", "zip", "reversed")
+"""Functions whose result has the order of what they are given."""
+
+
+def _iterated(node: ast.AST) -> Sequence[ast.expr]:
+    """What an expression or a loop takes the items of, in their order."""
+    match node:
+        case ast.For(iter=iterated) | ast.comprehension(iter=iterated) | ast.Starred(value=iterated):
+            return (iterated,)
+        case ast.Assign(targets=[ast.Tuple() | ast.List()], value=iterated):
+            return (iterated,)
+        case ast.Call(func=ast.Name(id=name), args=args) if name in _IN_ORDER:
+            return args
+        case ast.Call(func=ast.Attribute(attr="join" | "fromkeys"), args=[iterated, *_]):
+            return (iterated,)
+        case ast.Call(func=ast.Attribute(value=iterated, attr="pop"), args=[]):
+            return (iterated,)
+        case _:
+            return ()
+
+
+def _is_set(node: ast.AST, named: Set[str]) -> bool:
+    """Whether an expression is a set, also by the name of one."""
     match node:
         case ast.Set() | ast.SetComp() | ast.Call(func=ast.Name(id="set" | "frozenset")):
             return True
+        case ast.Name(id=name):
+            return name in named
+        case ast.BinOp(left=left, op=ast.BitOr() | ast.BitAnd() | ast.Sub() | ast.BitXor(), right=right):
+            return _is_set(left, named) or _is_set(right, named)
         case _:
             return False
+
+
+def _named_sets(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names to which some statements assign sets and nothing else."""
+    assigned: list[str] = []
+    stored: list[str] = []
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _is_set(value, frozenset()):
+                assigned.append(name)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if _is_set(value, frozenset()):
+                assigned.append(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                stored.append(name)
+            case _:
+                pass
+    return {name for name in assigned if stored.count(name) <= assigned.count(name)}
+
+
+def _defaults(function: Function) -> dict[str, ast.expr]:
+    """Argument → default, which is computed once, when the module is loaded."""
+    given = function.args
+    positional = [*given.posonlyargs, *given.args]
+    pairs: list[tuple[ast.arg, ast.expr | None]] = [*zip(reversed(positional), reversed(given.defaults), strict=False)]
+    pairs += zip(given.kwonlyargs, given.kw_defaults, strict=True)
+    return {argument.arg: value for argument, value in pairs if value is not None}
+
+
+def _mutable(function: Function) -> set[str]:
+    """The arguments whose default is a list, a map or another object: all calls share it."""
+    made = (ast.List, ast.Dict, ast.Set, ast.Call)
+    return {name for name, value in _defaults(function).items() if isinstance(value, made)}
 
 
 def _line_of(function: Function, names: list[str], line: int) -> int:
     stored = (each for each in ast.walk(function) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
     return min((each.lineno for each in stored if each.id in names), default=line)
+
+
+def _shared(name: str) -> str:
+    return f"`{name}`, which other calls change too"
 
 
 def _depends(line: int, what: str, cure: str | None = None) -> Remark:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime, timedelta
 from types import CoroutineType
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from ncco_server.errors import RenderError
-from ncco_server.flow.handlers.api import END, NEXT, Call, CallFlow, HandlerEffect, RunFailed, WrittenText
+from ncco_server.flow.handlers.api import END, NEXT, Call, Called, CallFlow, HandlerEffect, RunFailed, WrittenText
 from ncco_server.flow.handlers.limits import LIMIT_S, LineTracer, TooLong, limited
 from ncco_server.flow.handlers.secret import SecretGone
 from ncco_server.flow.handlers.states import state_of
@@ -46,10 +48,11 @@ class Recorded(NamedTuple):
 
     Attributes:
         name: the name of the step or function.
-        digest: a CRC-32 of what the handler had said since the effect before.
+        digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
         value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
         problem: why a function gave no result; "" if it did.
+        line: where the handler waited.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Recorded(NamedTuple):
     value: Any
     at_ms: int
     problem: str = ""
+    line: int = 0
 
 
 class HandlerPlayback:
@@ -133,6 +137,11 @@ class HandlerPlayback:
         return self._made
 
     @property
+    def place(self) -> Place:
+        """Where the handler waits."""
+        return self._place
+
+    @property
     def is_waiting(self) -> bool:
         """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
@@ -144,8 +153,14 @@ class HandlerPlayback:
 
     @property
     def function(self) -> Callable[..., Any]:
-        called = self._waiting.function if self._waiting is not None else None
-        return called.function if called is not None else print
+        return self._called.function if self._called is not None else print
+
+    @property
+    def _called(self) -> Called | None:
+        effect = self._waiting
+        if effect is None or effect.held is None:
+            return effect.function if effect is not None else None
+        return effect.held.called
 
     def state(self) -> Any:
         """A value that is equal for two runs that go on in the same way."""
@@ -161,7 +176,7 @@ class HandlerPlayback:
 
     def item_at(self, value: Any, problem: str, at_ms: int) -> list[Any]:
         """As `item`, at a time in milliseconds since 1970."""
-        return list(Recorded(self._name, self._digest(), value, at_ms, problem))
+        return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
     def play(self, recorded: Sequence[Any]) -> None:
         """Run on with these results. Raises RenderError.
@@ -200,13 +215,19 @@ class HandlerPlayback:
         """Computed late: most turns do not ask for it."""
         if not self._known_digest:
             said = [(each.effect.first, each.effect.do, each.effect.words) for each in self._said_since]
-            self._known_digest = f"{zlib.crc32(as_bytes([self._name, said])):08x}"
+            called = self._called
+            given = [_told(each) for each in called.arguments] if called is not None else []
+            self._known_digest = f"{zlib.crc32(as_bytes([self._name, said, *given])):08x}"
         return self._known_digest
 
     def _refuse(self, result: Recorded) -> None:
+        before = _shown(result.name, result.line)
+        now = _shown(self._name, self._place.line)
+        difference = f"and now to {now}" if now != before else "and now there with other texts or arguments"
+        number = len(self._recorded) - 1
         message = (
-            f"the handler does something else than before: as number {len(self._recorded) - 1}, it came to"
-            f' "{result.name}", and now to "{self._name}"; put what changes into `call.run`'
+            f"the handler does something else than before: as number {number}, it came to {before}, {difference};"
+            " put what changes into `call.run`"
         )
         raise RenderError("R111", message, str(self._place), frozenset())
 
@@ -288,6 +309,8 @@ class HandlerPlayback:
         self._played.append(EffectAt(effect, self._place))
         self._said_since = self._played[said:]
         self._known_digest = ""
+        if self._called is not None:
+            self._digest()  # before the function can change its arguments
         self._said = None
         if effect.does == "run":
             self._played.pop()
@@ -318,3 +341,20 @@ class HandlerPlayback:
         own = [frame for frame in frames if frame.filename == self._file]
         place = Place(self._path, own[-1].lineno or 1, 1) if own else self._place
         raise RenderError(code, message, str(place), frozenset()) from None
+
+
+def _shown(name: str, line: int) -> str:
+    """A wait or a function, and its line."""
+    return f'"{name}"' if name == f"line {line}" else f'"{name}" (line {line})'
+
+
+def _told(argument: Any) -> str:
+    """An argument of a function as JSON; of what JSON does not have, only its type, as its `repr` may be an address."""
+    try:
+        return orjson.dumps(argument, default=_type_of, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return _type_of(argument)
+
+
+def _type_of(value: Any) -> str:
+    return type(value).__qualname__

@@ -141,8 +141,9 @@ class RetryWords(MapForm):
         for name, prompts in words.prompts.items() if words and tries else ():
             if tries and len(prompts) >= tries:
                 message = f"prompt {tries} of `{name}` is never played: after try {tries} the call goes to `then`"
-                cure = f"write `tries: {len(prompts) + 1}`, or delete the prompt"
-                reader.report("W241", prompts[tries - 1].place, message, cure)
+                at = prompts[tries - 1].place
+                option = f"tries={len(prompts) + 1}" if at.is_in_python else f"tries: {len(prompts) + 1}"
+                reader.report("W241", at, message, f"write `{option}`, or delete the prompt")
         return words
 
 

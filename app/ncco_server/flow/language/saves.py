@@ -19,7 +19,7 @@ from ncco_server.flow.grammar.reader import HINTS, Fields, Resolver, items, read
 from ncco_server.flow.grammar.targets import assigned
 from ncco_server.flow.language.lookups import AskedLookup, LookupDefinition
 from ncco_server.flow.language.returns import Returned
-from ncco_server.flow.language.tables import Key, TableDefinition, TableName, named_table, read_key
+from ncco_server.flow.language.tables import Key, TableDefinition, TableName, fits, named_table, read_key
 from ncco_server.flow.nodes import Entry, Node, Place
 from ncco_server.flow.paths import has_path
 from ncco_server.flow.scope import Variable
@@ -182,10 +182,11 @@ def _written_type(column: Variable) -> Kind:
 
 
 def _fits(written: Assignment, column: Variable, entries: Iterable[Entry], reader: Resolver) -> bool:
-    if written.value.is_literal and column.type.begins_unknown and written.value.render({}) != "":
-        node = next(value for key, value in entries if key.value == column.name)
-        return reader.literal(node, column.type, f"`{column.name}`") is not None
-    return True
+    """Whether a value can be in a column. One that may be "" was read as text."""
+    if not column.type.begins_unknown or (written.value.is_literal and written.value.render({}) == ""):
+        return True
+    node = next(value for key, value in entries if key.value == column.name)
+    return fits(written.value, column.type, f"`{column.name}`", node, reader)
 
 
 def _check_action(

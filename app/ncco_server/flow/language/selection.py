@@ -110,7 +110,8 @@ class Selection:
         for key, columns in rows:
             known = {name: value for name, value in columns.items() if name in self.table.columns}
             row = {**dict(zip(self.table.key, key, strict=False)), **empty, **known}
-            if self.where is None or self._holds({**names, **{name: types[name].operand(row[name]) for name in types}}):
+            values = {name: _operand(type_, row[name]) for name, type_ in types.items()}
+            if self.where is None or self._holds({**names, **values}):
                 yield row
 
     def _holds(self, names: Mapping[str, Any]) -> bool:
@@ -119,6 +120,24 @@ class Selection:
             return self.where is None or bool(self.where.evaluate(names))
         except RenderError:
             return False
+
+
+class _Missing(str):
+    """A date or a time that a row does not have. It equals "", and is neither before nor after anything, also text."""
+
+    __slots__ = ()
+
+    def __lt__(self, other: object) -> bool:
+        raise TypeError("there is no value")
+
+    __le__ = __gt__ = __ge__ = __lt__
+
+
+_MISSING: Final = _Missing()
+
+
+def _operand(type_: Kind, value: Any) -> Any:
+    return _MISSING if value == "" and type_.is_timed else type_.operand(value)
 
 
 def _present(condition: nodes.Node) -> Iterator[str]:

@@ -204,4 +204,6 @@ def _report_undecided(connect: Item, kind: type[StepExit[Any]] | None, source: S
         message = "this connect has no `on`, so the call does not react when it is busy, unanswered or completed"
         where = "replace `goto` by" if kind is Goto else "put the connect in a separate step, with"
         cure = None if kind in (None, On) else f"{where} `on: {{completed: end, otherwise: end}}`"
+        if connect.place.is_in_python:
+            cure = "write `await call.connect(..)` instead of `ncco`; its result says what came of it"
         source.reader.report("W266", connect.place, message, cure)

@@ -240,13 +240,25 @@ def read_key(table: TableDefinition, fields: Fields, reader: Resolver) -> dict[s
     for name, declared in table.key.items():
         node = fields.get(name)
         value = reader.value(node, TYPES["text"], "kept", f"`{name}`") if node is not None else None
-        if value is not None and _fits(value, declared.type, f"`{name}` of {fields.what}", node, reader):
+        what = f"`{name}` of {fields.what}"
+        if value is not None and node is not None and fits(value, declared.type, what, node, reader):
             found[name] = value
     return found if found.keys() == table.key.keys() else None
 
 
-def _fits(value: Value, type_: Kind, what: str, node: Any, reader: Resolver) -> bool:
-    return not value.is_literal or reader.literal(node, type_, what) is not None
+def fits(value: Value, type_: Kind, what: str, node: Node, reader: Resolver) -> bool:
+    """Report a literal that cannot be in a row (E203), and a computed date or time of another type (E313).
+
+    `value` was read as text, because it may be "" in some calls.
+    """
+    if value.is_literal:
+        return reader.literal(node, type_, what) is not None
+    typed = replace(reader, issues=[])
+    if type_.is_timed:
+        typed.value(node, type_, "kept", what)
+    wrong = [issue for issue in typed.issues if issue.code == "E313"]
+    reader.issues.extend(wrong)
+    return not wrong
 
 
 def lost_by(before: TableDefinition, after: TableDefinition) -> Iterator[str]:

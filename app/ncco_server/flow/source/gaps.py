@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Set
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.nodes import LINE_BREAK, NOWHERE, Place
+from ncco_server.flow.source.reader import LOADER, Gap, ReadAttempt, Stop, read_once
 from ncco_server.flow.source.source_file import SourceFile
 
 MAX_GAPS: Final = 20
@@ -28,30 +29,56 @@ _KEY_ALONE: Final = re.compile(r"([ \t]*(?:- )?)([\w-]+)(?::([\w-]+))?[ \t]*")
 _KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
 
 
-class Stop(NamedTuple):
-    """A syntax error, and the line where it stopped the parser."""
+def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAttempt, list[Gap], list[FlowIssue], int]:
+    """Read on after what stopped the first attempt.
 
-    issue: FlowIssue
-    line: int
-
-
-class Gap(NamedTuple):
-    """Lines (the first and the last one, from 1) that were not read as written because of syntax errors.
-
-    Attributes:
-        issues: the errors; none if the gap belongs to the same mistake as the one before.
-        is_left_out: whether the lines were left out; otherwise the first or the last one was corrected.
-        is_larger: whether it is more than the smallest block around its error.
+    Returns the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`.
     """
+    gaps: list[Gap] = []
+    left = most
+    while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
+        stop = tried.stopped
+        gap, source, tried, parsed = _passed(source, stop, left if len(gaps) < MAX_GAPS else 0)
+        left -= parsed
+        gaps.append(gap._replace(issues=()) if gaps and _is_same(gaps[-1], stop) else gap)
+        if gap.last == len(source.starts):
+            break
+    if isinstance(tried.stopped, list) and tried.stopped:
+        left_out = _left_out_for(source, tried.stopped)
+        for gap in left_out:
+            source = _without(source, gap)
+        gaps += left_out
+        tried = read_once(source, LOADER)
+    faults = [issue for gap in gaps for issue in gap.issues]
+    if isinstance(tried.stopped, Stop) and tried.stopped.issue.code == "E119":
+        faults.append(tried.stopped.issue)
+    return tried, gaps, faults, most - left
 
-    first: int
-    last: int
-    issues: tuple[FlowIssue, ...]
-    is_left_out: bool = True
-    is_larger: bool = False
+
+def _passed(source: SourceFile, stop: Stop, left: int) -> tuple[Gap, SourceFile, ReadAttempt, int]:
+    """The attempt that gets the parser furthest, and the number of characters that were parsed for it.
+
+    Larger blocks are left out only if nothing else gets the parser past the error. If that fails too, or would take
+    more than `left` characters, the rest of the file is left out.
+    """
+    parsed = 0
+    best: tuple[int, Gap, SourceFile, ReadAttempt] | None = None
+    for changed, gap in _attempts(source, stop):
+        if parsed >= left or (best is not None and gap.is_larger):
+            break
+        parsed += len(source.text)
+        tried = read_once(changed, LOADER)
+        reached = tried.stopped.line if isinstance(tried.stopped, Stop) else len(source.starts) + 1
+        if reached > max(gap.last, stop.line) and (best is None or reached > best[0]):
+            best = reached, gap, changed, tried
+    if best is not None:
+        return (*best[1:], parsed)
+    gap = Gap(stop.issue.place.line, len(source.starts), (stop.issue,))
+    changed = _without(source, gap)
+    return gap, changed, read_once(changed, LOADER), parsed + len(source.text)
 
 
-def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
+def _attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]:
     """The file with its error corrected, then without the blocks around it, from the smallest to the largest."""
     line = stop.issue.place.line
     for number, change in _corrections(source, stop):
@@ -59,11 +86,11 @@ def attempts(source: SourceFile, stop: Stop) -> Iterator[tuple[SourceFile, Gap]]
         yield source.with_lines(number, number, change), gap
     around: Gap | None = Gap(*_block(source, line), (stop.issue,))
     while around is not None:
-        yield without(source, around), around
+        yield _without(source, around), around
         around = _around(source, around)
 
 
-def is_same(gap: Gap, stop: Stop) -> bool:
+def _is_same(gap: Gap, stop: Stop) -> bool:
     """Whether an error is probably the same mistake as that of the gap before it."""
     before = gap.issues[-1] if gap.issues else stop.issue
     is_alike = before.code == stop.issue.code or {before.code, stop.issue.code} <= INDENTATION
@@ -71,7 +98,7 @@ def is_same(gap: Gap, stop: Stop) -> bool:
     return is_adjacent or (stop.issue.code == before.code == "E115" and before.message == stop.issue.message)
 
 
-def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
+def _left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
     """The gaps for errors that do not stop the parser, such as an alias; several errors may have one gap."""
     found: list[Gap] = []
     for issue in issues:
@@ -82,7 +109,7 @@ def left_out_for(source: SourceFile, issues: Iterable[FlowIssue]) -> list[Gap]:
     return found
 
 
-def without(source: SourceFile, gap: Gap) -> SourceFile:
+def _without(source: SourceFile, gap: Gap) -> SourceFile:
     return source.with_lines(gap.first, gap.last, lambda line: "")
 
 

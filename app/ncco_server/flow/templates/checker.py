@@ -121,11 +121,11 @@ class Checker(NodeVisitor):
         if type_ is None or type_.family in (*kinds, "any"):
             return True
         wanted = " or ".join(_KINDS[kind] for kind in kinds)
-        cast = self._cast(node, kinds)  # only as text, not as an edit: the other operand may have to change too
+        cast = self.converted(node, kinds)  # only as text, not as an edit: the other operand may have to change too
         self.report(code, node, f"{what} takes {wanted}; {self.described(node)}", cast.cure if cast else None)
         return False
 
-    def _cast(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
+    def converted(self, node: nodes.Node, kinds: Collection[str]) -> Fix | None:
         """None if neither a filter nor quotes convert the value."""
         kind = getattr(self.types[node], "family", "")
         shown = self.shown(node)
@@ -362,17 +362,17 @@ class Checker(NodeVisitor):
         if isinstance(const, nodes.Const) and kinds[const] == "text" and kinds[other] in POINTS:
             return self._check_point(const, op, other)
         where: nodes.Node | Token = const
-        cure: str | Fix | None = self._cast(const, [kinds[other]])
+        cure: str | Fix | None = self.converted(const, [kinds[other]])
         if not isinstance(const, nodes.Const):
             text, number = (left, right) if kinds[left] == "text" else (right, left)
             where = self.template.operator(left)
-            cure = self._cast(text, [kinds[number]])
+            cure = self.converted(text, [kinds[number]])
             if cure is None and kinds[number] == "datetime":
-                cure = self._cast(number, [kinds[text]])
+                cure = self.converted(number, [kinds[text]])
         elif (allowed := (self.types[other] or ANY).words) and str(const.value) not in allowed:
             cure = f"compare with one of: {', '.join(allowed)}"
         elif COMPARISONS[op].needs_order and kinds[other] == "text":
-            cure = self._cast(other, ["number"])
+            cure = self.converted(other, ["number"])
         elif kinds[other] == "bool" and str(const.value).lower() in ("true", "false"):
             word = str(const.value).lower()
             cure = self._rewritten(const, word, f"write {word} without quotes")
@@ -430,7 +430,7 @@ class Checker(NodeVisitor):
         elif type_.family == "list" and not {sought.family, type_.entry.family} & {"any"}:
             if sought.family != type_.entry.family:
                 message = f"{self.described(left)}; every entry of {self.shown(right)} is {type_.entry.described}"
-                self.report("E307", left, message, self._cast(left, [type_.entry.family]))
+                self.report("E307", left, message, self.converted(left, [type_.entry.family]))
         elif type_.family == "map":
             self.require(left, ("text",), "the name of an entry")
         elif type_.family not in ("list", "any"):
@@ -489,7 +489,9 @@ class Checker(NodeVisitor):
             return common_type(left, right) if left.family == right.family else TYPES[kinds.pop()]
         work = "adds numbers, or joins text or lists" if is_sum else "subtracts numbers"
         wanted = ("number", "text") if is_sum else ("number",)
-        casts = [cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self._cast(side, [kind]))]
+        casts = [
+            cast.cure for kind in wanted for side in (node.left, node.right) if (cast := self.converted(side, [kind]))
+        ]
         cure = next(iter(casts), None) if kinds <= {"text", "number"} else None
         if is_sum and "list" in kinds:
             cure = f"write [{self.shown(node.left if right.family == 'list' else node.right)}]"

@@ -169,7 +169,8 @@ def _compile_native(
     wanted = unit.type
     if shape is not None and shape.family not in ("any", *_CASTABLE_KINDS.get(wanted.name, (wanted.family,))):
         message = f"{check.shown(node)} is {shape.described}; {wanted.described} is needed"
-        check.report("E313", node, message, f"compute {wanted.described}")
+        cure = check.converted(node, (wanted.family,)) or f"compute {wanted.described}"
+        check.report("E313", node, message, cure)
     if check.has_errors:
         return None, check.issues
     about = (unit.place, wanted, check.shown(node), template, unit.language)

@@ -1,0 +1,168 @@
+"""A person is forgotten in tables by their declared types, and a hash still matches a number that was forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from ncco_server.errors import HashKeyLost, RowChanged, RowTaken
+from ncco_server.store import RowChange, SqliteDatabase, Store, open_store
+from ncco_server.store.database import Work
+from ncco_server.store.sql import Sql
+from ncco_server.store.table_rows import HASH_KEY, INSERT_KEY, SELECT_KEY, all_rows
+from ncco_server.table_rows import StoredTypes
+from tests.support.postgres_stores import empty_database
+from tests.support.stored_rows import NOON_MS, new_call
+
+ADA = 'customers["447700900123"]'
+BOB = 'customers["447700900124"]'
+DAY_MS = 86_400_000
+
+
+async def columns(store: Store, row: str = ADA, now: int = NOON_MS) -> dict[str, object] | None:
+    return await store.tables.get(row, now)
+
+
+@pytest_asyncio.fixture(params=["sqlite", "postgres"])
+async def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Store]]:
+    """Two hosts that share a database."""
+    url = empty_database() if request.param == "postgres" else ""
+    stores = [open_store(url) if url else Store(SqliteDatabase(tmp_path / "calls.db", busy_ms=30_000)) for _ in "12"]
+    async with AsyncExitStack() as stack:
+        yield [await stack.enter_async_context(store) for store in stores]
+
+
+@pytest.fixture
+def store(hosts: list[Store]) -> Store:
+    return hosts[0]
+
+
+DECLARED = {
+    "customers": StoredTypes(["phone"], {"name": "text", "mobile": "phone", "note": "text", "orders": "int"}),
+    "calls": StoredTypes(["text"], {}),
+    "do_not_call": StoredTypes(["phone"], {"why": "text"}, keeps_hash=True),
+}
+
+
+async def test_a_person_is_forgotten_by_the_types_of_keys_and_columns(store: Store) -> None:
+    number = "447700900123"
+    rows = [
+        RowChange('calls["from 447700900123"]'),
+        RowChange(ADA, {"name": "Ada"}),
+        RowChange(BOB, {"name": "Bob", "note": "a friend of 447700900123", "orders": 447700900123}),
+        RowChange('customers["447700900125"]', {"name": "Eve", "mobile": number}),
+        RowChange('customers["447700900126"]', {"name": "447700900123", "note": "+447700900123"}),
+        RowChange('undeclared["1"]', {"note": number}),
+    ]
+    await store.tables.change(rows, NOON_MS, "a test")
+    counted = await store.forget([number], tables=DECLARED, dry_run=True)
+    done = await store.forget([number], tables=DECLARED)
+    assert (4, 3) == (counted.rows, counted.texts) == (done.rows, done.texts)
+    assert {"name": "Bob", "orders": 447700900123} == await columns(store, BOB)
+    assert {} == await columns(store, 'customers["447700900126"]')
+    names = [name async for name, _ in all_rows(store.database)]
+    assert [BOB, 'customers["447700900126"]'] == names
+
+
+BLOCKED = 'do_not_call["447700900123"]'
+
+
+async def _forgotten(store: Store, keep_ms: int = 0) -> None:
+    """A person who must not be called, and whose number is forgotten."""
+    await store.tables.change([RowChange(BLOCKED, {"why": "asked on the phone"}, keep_ms=keep_ms)], NOON_MS, "a test")
+    found = await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+    assert (1, 1) == (found.rows, found.hashes)
+
+
+async def test_a_hash_of_a_forgotten_number_still_matches_and_nobody_can_read_it(store: Store) -> None:
+    await _forgotten(store)
+    assert {} == await columns(store, BLOCKED)
+    assert await columns(store, 'do_not_call["447700900124"]') is None
+    assert await columns(store, ADA) is None
+    row = await store.tables.row(BLOCKED, NOON_MS)
+    assert row is not None
+    assert (BLOCKED, {}, "") == (row.name, row.columns, row.changed_by)
+    assert [] == await store.tables.of_table("do_not_call")
+    assert await store.tables.has_rows("do_not_call")
+    assert not await store.tables.has_rows("do_not")
+    stored = str(await store.database.read(Sql("SELECT name, columns FROM ncco_rows")))
+    assert "447700900123" not in stored
+    assert "asked" not in stored
+    assert 0 == (await store.forget(["447700900123"], tables=DECLARED)).rows
+
+
+async def test_a_hash_counts_as_the_row_until_that_is_removed(store: Store) -> None:
+    await _forgotten(store)
+    new = (RowChange(BLOCKED, is_new=True), RowChange(ADA, {"name": "Ada"}, is_new=True))
+    with pytest.raises(RowTaken):
+        await store.open_call(*new_call("leg-1"), saves=new)
+    assert await columns(store, ADA) is None
+    with pytest.raises(RowChanged):
+        await store.tables.change([RowChange(BLOCKED)], NOON_MS, "a test", {BLOCKED: 0})
+    await store.tables.change([RowChange(BLOCKED, {"why": "again"})], NOON_MS, "a test", {BLOCKED: 1})
+    assert {"why": "again"} == await columns(store, BLOCKED)
+
+    await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+    assert {} == await columns(store, BLOCKED)
+    await store.open_call(*new_call("leg-2"), saves=(RowChange(BLOCKED, is_removal=True),))
+    assert await columns(store, BLOCKED) is None
+    assert not await store.tables.has_rows("do_not_call")
+    await store.open_call(*new_call("leg-3"), saves=(RowChange(BLOCKED, is_new=True),))
+
+    await store.forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+    removal = RowChange(BLOCKED, is_removal=True)
+    await store.tables.change([removal, RowChange(BLOCKED, {"why": "later"}), removal], NOON_MS, "a test")
+    assert await columns(store, BLOCKED) is None
+
+
+async def test_a_hash_is_kept_as_long_as_the_row_would_be(store: Store) -> None:
+    await _forgotten(store, keep_ms=DAY_MS)
+    assert {} == await columns(store, BLOCKED, now=NOON_MS + DAY_MS - 1)
+    assert await columns(store, BLOCKED, now=NOON_MS + DAY_MS) is None
+    assert 1 == await store.sweep(0, 10, NOON_MS + DAY_MS)
+
+
+LOSE_KEY = Sql(f"DELETE FROM ncco_rows WHERE name = '{HASH_KEY}'")
+
+
+@pytest.mark.parametrize("other_key", [None, '{"key": "00"}'])
+async def test_a_key_that_is_lost_or_replaced_is_never_created_again(store: Store, other_key: str | None) -> None:
+    await _forgotten(store)
+    ((_, key),) = await store.database.read(SELECT_KEY, "")
+
+    def lose() -> Work[None]:
+        yield LOSE_KEY, ()
+        if other_key is not None:
+            yield INSERT_KEY, (other_key, NOON_MS)
+
+    await store.database.write(lose)
+    await store.tables.change([RowChange(ADA, {"name": "Ada"})], NOON_MS, "a test")
+    with pytest.raises(HashKeyLost, match="the table do_not_call has hashes of forgotten numbers"):
+        await store.forget(["447700900123"], tables=DECLARED)
+    assert {"name": "Ada"} == await columns(store)
+
+    def put_back() -> Work[None]:
+        yield LOSE_KEY, ()
+        yield INSERT_KEY, (key, NOON_MS)
+
+    await store.database.write(put_back)
+    assert {} == await columns(store, BLOCKED)
+
+
+async def test_a_row_is_added_or_removed_once_while_its_number_is_forgotten(hosts: list[Store]) -> None:
+    for number in range(20):
+        await hosts[0].tables.change([RowChange(BLOCKED)], NOON_MS, "a test")
+        new = hosts[0].tables.change([RowChange(BLOCKED, is_new=True)], NOON_MS, "a test")
+        forgetting = hosts[1].forget(["447700900123"], tables=DECLARED, now=NOON_MS)
+        is_first, _ = await asyncio.gather(new, forgetting, return_exceptions=True)
+        assert isinstance(is_first, RowTaken)
+
+        await hosts[0].tables.change([RowChange(BLOCKED)], NOON_MS, "a test")
+        removal = hosts[number % 2].tables.change([RowChange(BLOCKED, is_removal=True)], NOON_MS, "a test")
+        await asyncio.gather(removal, hosts[1].forget(["447700900123"], tables=DECLARED, now=NOON_MS))
+        assert await columns(hosts[0], BLOCKED) is None
