@@ -9,8 +9,8 @@
   const QUERY = 2; // the kind of message that the theme sends to its worker for a search
 
   const asked = (text) => {
-    const words = text.split(/\s+/).filter((word) => !SKIPPED.has(word.toLowerCase()));
-    return words.join(" ").replace(/[?!.,]+(?=\s|$)/g, "") || text;
+    const words = text.replace(/[?!.,]+(?=\s|$)/g, "").split(/\s+/);
+    return words.filter((word) => !SKIPPED.has(word.toLowerCase())).join(" ") || text;
   };
   const send = Worker.prototype.postMessage;
   Worker.prototype.postMessage = function (message, ...rest) {
