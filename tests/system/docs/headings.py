@@ -27,6 +27,11 @@ def things_of(page: str, chapter: str = "") -> list[str]:
     return found
 
 
+def titles_of(page: str) -> list[str]:
+    """The texts of all headings of a page, with the page's own title."""
+    return re.findall(r"^#{1,4} (.+)$", _FENCED.sub("", text_of(page)), re.M)
+
+
 def section(page: str, heading: str) -> str:
     """The text under a heading such as "### `talk`", up to the next heading of the same level or above."""
     level = len(heading) - len(heading.lstrip("#"))

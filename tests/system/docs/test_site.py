@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from tests.support.cases import each_case
-from tests.support.tracked import ROOT
-from tests.system.console.browser import running_browser, why_not
 from tests.system.docs.blocks import pages
+from tests.system.docs.search import found_by
 from tests.system.docs.site_pages import links_of, origin_of, shown, target_of, with_pipes
 
 LOADED = re.compile(r"""(?:\bsrc=["']?|<link[^>]+href=["']?|url\(["']?|@import ["']?)(?:https?:)?//[^"' )>]+""")
-NOWHERE = "http://127.0.0.1:9"
-"""A proxy that does not exist, so every request to the network fails."""
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=ROOT,
-        env={
-            **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")},
-            **dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), NOWHERE),
-            "NO_MKDOCS_2_WARNING": "1",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stdout
-    assert "Doc file" not in done.stdout, done.stdout  # mkdocs reports dead links this way, not as a warning
-    return folder
 
 
 def test_every_page_of_docs_is_on_the_site(site: Path) -> None:
@@ -103,7 +74,7 @@ FOUND = {
     "twilio": "how-to/from-twilio-studio",
     "forward": "how-to/findme",
     "voicemail": "how-to/voicemail",
-    "answering machine": "how-to/voicemail",
+    "answering machine": "(faq|how-to/voicemail)",
     "recording": "how-to/(voicemail|recordings)",
     "hold music": "how-to/queue",
     "opening hours": "how-to/hours",
@@ -117,32 +88,8 @@ FOUND = {
 FIRST = 4
 
 
-@pytest.fixture(scope="module")
-def page(site: Path) -> Iterator[Page]:
-    """The first page, opened as a file; any request that is not for a file fails the test."""
-    if problem := why_not():
-        pytest.skip(problem)
-    with running_browser() as browser:
-        page = browser.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto((site / "index.html").as_uri())
-        page.locator(".md-search__input").click()
-        yield page
-        assert [] == [url for url in asked if not url.startswith(("file:", "data:"))]
-
-
 @each_case("typed", FOUND)
 def test_the_search_of_the_folder_finds_what_people_type(page: Page, typed: str) -> None:
-    field, meta = page.locator(".md-search__input"), page.locator(".md-search-result__meta")
-    field.fill("")
-    field.dispatch_event("keyup")
-    expect(meta).to_have_text("Type to start searching")
-    field.fill(typed)
-    field.dispatch_event("keyup")  # one event for the whole text, so that no results for its beginning are read
-    expect(meta).to_have_text(re.compile(r"^\d+ matching document"))
-    links = page.locator(".md-search-result__item > a:first-of-type").evaluate_all(
-        "all => all.map(each => each.pathname)"
-    )
+    links = found_by(page, typed)
 
     assert any(re.search(f"/{FOUND[typed]}.html$", link) for link in links[:FIRST]), links[:FIRST]

@@ -22,7 +22,8 @@ def page() -> str:
     spoken = "".join(f"| `{code}` | {_styles(code)} | {_ssml(code)} |\n" for code in sorted(VOICES, key=str.lower))
     recognised = ", ".join(f"`{code}`" for code in sorted(RECOGNISED, key=str.lower))
     return (
-        f"{INTRODUCTION}\n## Spoken languages\n\nThe values of `language` and `style` in `talk`. "
+        f"{INTRODUCTION}\n## Spoken languages (text-to-speech)\n\n"
+        "The values of `language` and `style` in `talk`; `cmn` is Mandarin Chinese. "
         f"SSML needs a style from the last column.\n\n"
         f"| language | styles | styles with SSML |\n|---|---|---|\n{spoken}\n"
         "## Recognised languages\n\n"
