@@ -16,6 +16,6 @@ def found_by(page: Page, typed: str) -> list[str]:
     field.fill(typed)
     field.dispatch_event("keyup")  # one event for the whole text, so that no results for its beginning are read
     expect(meta).to_have_text(re.compile(r"^\d+ matching document"))
-    return page.locator(".md-search-result__item > a:first-of-type").evaluate_all(
-        "all => all.map(each => each.pathname)"
-    )
+    found = page.locator(".md-search-result__item > a:first-of-type")
+    paths: list[str] = found.evaluate_all("all => all.map(each => each.pathname)")
+    return paths
