@@ -429,7 +429,7 @@ def _import(
     )
 
 
-class Words(NamedTuple):
+class TableOffer(NamedTuple):
     """How a table of numbers is offered beside a call."""
 
     add: str
@@ -437,8 +437,8 @@ class Words(NamedTuple):
     remove: str
 
 
-BLOCK: Final = Words("Block this caller", "blocked", "Unblock")
-SPARE: Final = Words("Never call again", "is not called", "May be called again")
+BLOCK: Final = TableOffer("Block this caller", "blocked", "Unblock")
+SPARE: Final = TableOffer("Never call again", "is not called", "May be called again")
 
 
 async def tables_of_number(console: Console, project: Project, number: str) -> list[dict[str, Any]]:
