@@ -61,8 +61,8 @@ def told(flow: Flow, turns: list[Turn]) -> bytes:
     for turn in turns:
         for wait in turn.session.waits:
             ref = WaitRef("event", LEG, turn.session.turn, wait.index)
-            hooks += observe(flow, turns[-1].session, ref, recognise({"status": "busy"}), around)
-        hooks += hang_up(flow, turn.session, recognise({"status": "completed"}), around)
+            hooks += observe(flow, turns[-1].session, ref, recognise({"status": "busy"}), around).hooks
+        hooks += hang_up(flow, turn.session, recognise({"status": "completed"}), around).hooks
     return orjson.dumps([(hook.url, hook.json, dict(hook.headers), hook.problem) for hook in hooks])
 
 

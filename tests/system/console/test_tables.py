@@ -61,8 +61,10 @@ def test_rows_are_added_changed_found_imported_and_removed(desk: Page, tmp_path:
     desk.goto("/tables")
     check_page(desk)
     desk.get_by_role("link", name="Customers").click()
+    expect(desk.get_by_role("link", name="Add a row")).to_be_visible()
     check_page(desk)
     desk.get_by_role("link", name="Add a row").click()
+    expect(desk.get_by_label("Number")).to_be_visible()
     check_page(desk)
     desk.get_by_label("Number").fill("12")
     desk.get_by_label("Name").fill("Ada")
@@ -92,6 +94,7 @@ def test_rows_are_added_changed_found_imported_and_removed(desk: Page, tmp_path:
     expect(desk.get_by_role("status").filter(has_text="3 rows are written")).to_be_visible()
 
     desk.get_by_role("link", name="Show the rows").click()
+    expect(desk.get_by_role("link", name="Add a row")).to_be_visible()
     check_page(desk)
     desk.get_by_label("Text in a row").press_sequentially("ada l")
     expect(desk.get_by_role("row")).to_have_count(2)
