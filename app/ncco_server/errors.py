@@ -140,4 +140,4 @@ class RowTaken(Conflict):
 
 
 class RowChanged(Conflict):
-    """A row of a table is no longer, or not yet, as whoever wants to change it has read it. Nothing was written."""
+    """Somebody else has added, changed or deleted this row of a table since it was read. Nothing was written."""

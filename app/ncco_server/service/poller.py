@@ -87,7 +87,7 @@ class Poller(ABC, Generic[R, C]):
 
     @abstractmethod
     async def claim(self, limit: int) -> Sequence[R]:
-        """If no row is due, nothing is written to the store."""
+        """Claim up to `limit` due rows. Writes nothing to the store if no row is due."""
 
     @abstractmethod
     async def run_one(self, row: R) -> None:

@@ -55,7 +55,7 @@ def tidy_name(text: str) -> str:
 
 
 def read_logins(file: Path) -> tuple[Login, ...]:
-    """Return the logins by name; none if there is no file. Raises SettingsError."""
+    """Return the logins, sorted by name, or () if the file does not exist. Raises SettingsError."""
     cure = "Let the server's user read it; or remove it, and set everybody's password again."
     try:
         if not stat.S_ISREG(file.stat().st_mode):

@@ -144,7 +144,7 @@ class Scheduler:
     async def advance(
         self, stop: Callable[[], bool], until_ms: int | None = None, latest_ms: int | None = None
     ) -> None:
-        """Advance virtual time until `stop` returns true. Everything that is due now happens before `stop` is called.
+        """Advance virtual time until `stop` returns true. Before each call of `stop`, everything due happens.
 
         Args:
             stop: returns whether to stop.

@@ -731,9 +731,8 @@ class Store:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
         The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
-        to
-        recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it keeps
-        calls.
+        to recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it
+        keeps calls.
         `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`

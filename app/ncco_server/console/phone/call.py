@@ -102,7 +102,7 @@ class PhoneCall(PlayedCall):
 
     @property
     def decided(self) -> ScriptedParty | None:
-        """None if nobody is being called."""
+        """What the party being called does. None if no party is being called."""
         rings = any(not leg.is_answered and not leg.is_over for leg in self.leg.dialled)
         last = self.done[-1].step if self.done else None
         return last.party if rings and isinstance(last, DialStep) else None

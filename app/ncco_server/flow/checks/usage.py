@@ -70,7 +70,7 @@ def _declared(facts: Facts) -> Iterator[FlowIssue]:
     if facts.flow.outbound is not None and facts.flow.outbound.unless is None:
         is_in_python = facts.flow.handler is not None
         cure = 'write `"unless": "do_not_call"`, or `"unless": []`, in `outbound`' if is_in_python else None
-        message = f'nobody has decided whom the flow "{facts.flow.name}" must not call'
+        message = f'the flow "{facts.flow.name}" does not say which numbers it must not call'
         yield RULES["W556"].at(facts.flow.outbound.place, message, cure)
     yield from _variables(facts)
     yield from _outside(facts)

@@ -29,7 +29,7 @@ _WORD: Final = re.compile(r"[\w-]+")
 MOST_TRIED: Final = 20
 """The rest is offered when these issues are gone."""
 MOST_TRIED_CHARACTERS: Final = 150_000
-"""Checking so many characters takes some seconds."""
+"""Maximum number of characters to check again while trying fixes. It takes some seconds."""
 
 
 class Edit(NamedTuple):

@@ -128,7 +128,7 @@ class _Missing(str):
     __slots__ = ()
 
     def __lt__(self, other: object) -> bool:
-        raise TypeError("there is no value")
+        raise TypeError("the row has no date or time to compare with")
 
     __le__ = __gt__ = __ge__ = __lt__
 
