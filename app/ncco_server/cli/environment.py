@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values
 
 from ncco_server.cli.output import CannotRun
+from ncco_server.errors import SettingsError
 from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.flow.language.lookups import named_modules
 
 if TYPE_CHECKING:
     from ncco_server.settings import Settings
+    from ncco_server.simulator.assumptions import Assumptions
 
 DOTENV: Final = ".env"
 FLOW_PREFIX: Final = "FLOW_"
@@ -46,6 +48,17 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
         return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
         raise CannotRun(f"NCCO_PYTHON_FLOWS: {error}", HANDLERS_CURE) from None
+
+
+def assumed_platform(folder: Path = Path()) -> Assumptions:
+    """What the file in NCCO_PLATFORM says about the platform, and otherwise the defaults. Raises CannotRun."""
+    from ncco_server.verify.platform_file import read_platform_file  # noqa: PLC0415 - only for a simulator
+
+    name = variables(folder).get("NCCO_PLATFORM", "")
+    try:
+        return read_platform_file(folder / name if name else None)
+    except SettingsError as error:
+        raise CannotRun(error.message, error.cure) from error
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

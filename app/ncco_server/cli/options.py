@@ -36,14 +36,12 @@ chaos = click.option(
 
 
 def after_connect(command: Command) -> Command:
-    from ncco_server.simulator.parties import AfterConnect  # noqa: PLC0415 - not for `ncco serve`
+    from ncco_server.simulator.assumptions import After  # noqa: PLC0415 - not for `ncco serve`
 
     option = click.option(
         "--after-connect",
-        type=click.Choice(get_args(AfterConnect)),
-        default="continues",
-        show_default=True,
-        help="What happens to a call when a connected party hangs up; Vonage's documents disagree.",
+        type=click.Choice(get_args(After)),
+        help="What happens to a call when a connected party hangs up [as in NCCO_PLATFORM, else continues].",
     )
     return option(command)
 

@@ -17,7 +17,7 @@ from structlog.typing import FilteringBoundLogger
 
 from ncco_server.assembly import Clients
 from ncco_server.cli import options
-from ncco_server.cli.environment import server_settings, variables
+from ncco_server.cli.environment import assumed_platform, server_settings, variables
 from ncco_server.cli.output import CannotRun
 from ncco_server.cli.scenario_files import first_numbers
 from ncco_server.flow.model import Project
@@ -75,7 +75,15 @@ async def local_stage(
 
             outside = Outside(settings.flow_env, clients.look_ups, post)
         make = partial(make_app, deadline_s=deadline_s)
-        yield LocalStage(project, make, settings.dial_allow, outside=outside, chaos=chaos, path_of=path_of)
+        yield LocalStage(
+            project,
+            make,
+            settings.dial_allow,
+            outside=outside,
+            chaos=chaos,
+            path_of=path_of,
+            assumes=assumed_platform(),
+        )
 
 
 def is_url(what: str | None) -> bool:
@@ -122,6 +130,7 @@ def remote_stage(
         signature_secret=remote["signature_secret"] or next((known[name] for name in secrets if known.get(name)), ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID", ""),
+        assumes=assumed_platform(),
     )
     return RemoteStage(application, chaos=chaos, numbers=first_numbers(scenarios))
 

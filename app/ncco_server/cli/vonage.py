@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from itertools import islice
@@ -21,13 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ncco_server.cli import options
-from ncco_server.cli.environment import variables
+from ncco_server.cli.environment import assumed_platform, variables
 from ncco_server.cli.output import FINE, CannotRun, read_text
 from ncco_server.flow.report import printable, report
 from ncco_server.settings.values import read_private_key
+from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.delivery import Application, WebhookDelivery
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import AfterConnect, Behaviour, Outcome, Parties
+from ncco_server.simulator.parties import Behaviour, Outcome, Parties
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.server import LiveVonage
 from ncco_server.simulator.servers import HttpServer
@@ -117,11 +119,12 @@ def command(
     tls: bool,
     event_url: str,
     parties: Mapping[str, Behaviour],
-    after_connect: AfterConnect,
+    after_connect: After | None,
     people: Mapping[str, Sequence[Behaviour]],
 ) -> int:
     """Run a virtual Vonage: the REST API for calls, and the webhooks of those calls."""
     known = variables()
+    assumes = assumed_platform()
     own_key = known.get("VONAGE_PRIVATE_KEY", "").strip()
     own_key = "" if own_key == str(KEY_FILE) else own_key  # `.env` may be written before the first start
     key = _private_key(own_key)
@@ -134,7 +137,7 @@ def command(
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),
         application_id=known.get("VONAGE_APPLICATION_ID") or APPLICATION_ID,
-        after_connect=after_connect,
+        assumes=replace(assumes, after_connect=after_connect) if after_connect else assumes,
     )
     if tls:
         _write_certificate()

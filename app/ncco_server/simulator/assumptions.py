@@ -32,10 +32,10 @@ class Limits:
     most: float
 
 
-_After: TypeAlias = Literal["continues", "ends"]
-_Taken: TypeAlias = Literal["played", "refused"]
-_Sent: TypeAlias = Literal["sent", "not_sent"]
-_Order: TypeAlias = Literal["before", "after"]
+After: TypeAlias = Literal["continues", "ends"]
+Taken: TypeAlias = Literal["played", "refused"]
+Sent: TypeAlias = Literal["sent", "not_sent"]
+Order: TypeAlias = Literal["before", "after"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,51 +57,51 @@ class Assumptions:
     """Are webhooks with the method GET signed?"""
     redirects: Annotated[Literal["failures", "followed"], Basis()] = "failures"
     """What follows a redirect in the reply?"""
-    text_plain: Annotated[_Taken, Basis("inbound calls guide (old)")] = "played"
+    text_plain: Annotated[Taken, Basis("inbound calls guide (old)")] = "played"
     """What becomes of an NCCO with the content type `text/plain`?"""
-    unknown_option: Annotated[_Taken, Basis()] = "refused"
+    unknown_option: Annotated[Taken, Basis()] = "refused"
     """What becomes of an NCCO with an option that is in no document?"""
-    wrong_order: Annotated[_Taken, Basis("webhook reference, Error (its reason names types and actions only)")] = (
+    wrong_order: Annotated[Taken, Basis("webhook reference, Error (its reason names types and actions only)")] = (
         "played"
     )
     """What becomes of an NCCO whose `bargeIn` has no input to reach?"""
-    large_ncco: Annotated[_Taken, Basis()] = "played"
+    large_ncco: Annotated[Taken, Basis()] = "played"
     """What becomes of an NCCO of 100,000 bytes?"""
     null_in_get: Annotated[Literal["left_out", "empty"], Basis()] = "left_out"
     """How does a webhook with the method GET send a value that is null?"""
-    failed_reply: Annotated[_After, Basis("webhook reference, Fallback")] = "continues"
+    failed_reply: Annotated[After, Basis("webhook reference, Fallback")] = "continues"
     """What follows an input whose webhook got status 500, also from the fallback?"""
-    no_reply: Annotated[_After, Basis("webhook reference, Fallback")] = "continues"
+    no_reply: Annotated[After, Basis("webhook reference, Fallback")] = "continues"
     """What follows an input whose webhook got no reply in time, also from the fallback?"""
-    fallback_after_event: Annotated[_Sent, Basis("webhook reference, Fallback")] = "sent"
+    fallback_after_event: Annotated[Sent, Basis("webhook reference, Fallback")] = "sent"
     """Is the fallback asked if the webhook of an input fails?"""
-    invalid_ncco_event: Annotated[_Sent, Basis("webhook reference, Error")] = "sent"
+    invalid_ncco_event: Annotated[Sent, Basis("webhook reference, Error")] = "sent"
     """Is an error event sent for an NCCO that is refused?"""
-    empty_reply_to_input: Annotated[_After, Basis()] = "continues"
+    empty_reply_to_input: Annotated[After, Basis()] = "continues"
     """What follows an input whose webhook got an empty reply?"""
-    empty_array_to_input: Annotated[_After, Basis()] = "continues"
+    empty_array_to_input: Annotated[After, Basis()] = "continues"
     """What follows an input whose webhook got the reply `[]`?"""
-    empty_reply_to_notify: Annotated[_After, Basis("NCCO reference, Notify")] = "continues"
+    empty_reply_to_notify: Annotated[After, Basis("NCCO reference, Notify")] = "continues"
     """What follows a notify whose webhook got an empty reply?"""
-    empty_array_to_notify: Annotated[_After, Basis()] = "continues"
+    empty_array_to_notify: Annotated[After, Basis()] = "continues"
     """What follows a notify whose webhook got the reply `[]`?"""
-    empty_array_to_connect: Annotated[_After, Basis("sample for Node, connect-synchronous")] = "continues"
+    empty_array_to_connect: Annotated[After, Basis("sample for Node, connect-synchronous")] = "continues"
     """What follows a synchronous connect whose failure got the reply `[]`?"""
 
     # Events
-    inbound_answered: Annotated[_Order, Basis()] = "after"
+    inbound_answered: Annotated[Order, Basis()] = "after"
     """Is `answered` of an incoming call sent before or after the answer webhook?"""
-    outbound_answered: Annotated[_Order, Basis("measured by StephenSook/preflight, September 2026")] = "before"
+    outbound_answered: Annotated[Order, Basis("measured by StephenSook/preflight, September 2026")] = "before"
     """Is `answered` of a placed call sent before or after the answer webhook?"""
-    completed_after_timeout: Annotated[_Sent, Basis("support article 360057200092")] = "sent"
+    completed_after_timeout: Annotated[Sent, Basis("support article 360057200092")] = "sent"
     """Is `completed` sent after `timeout`?"""
-    completed_after_cancelled: Annotated[_Sent, Basis("support article 360057200092")] = "sent"
+    completed_after_cancelled: Annotated[Sent, Basis("support article 360057200092")] = "sent"
     """Is `completed` sent after `cancelled`?"""
     hung_up_ringing: Annotated[Literal["cancelled", "completed", "unanswered"], Basis()] = "cancelled"
     """Which status does a ringing call get that the REST API hangs up?"""
-    conversation_event: Annotated[_Sent, Basis("webhook reference, Transfer; sample rti-voice-app")] = "sent"
+    conversation_event: Annotated[Sent, Basis("webhook reference, Transfer; sample rti-voice-app")] = "sent"
     """Is a transfer event sent when a `conversation` action moves a leg?"""
-    rest_transfer_event: Annotated[_Sent, Basis("webhook reference, Transfer")] = "sent"
+    rest_transfer_event: Annotated[Sent, Basis("webhook reference, Transfer")] = "sent"
     """Is a transfer event sent when the REST API gives a leg another NCCO?"""
     detection: Annotated[Literal["beside", "delays"], Basis("Voice API specification")] = "beside"
     """Does `machineDetection: continue` of a placed call delay its answer webhook?"""
@@ -127,7 +127,7 @@ class Assumptions:
     """How are the keys of an asynchronous input sent?"""
 
     # Connected parties
-    after_connect: Annotated[_After, Basis("NCCO reference, Connect", "contact centre tutorial")] = "continues"
+    after_connect: Annotated[After, Basis("NCCO reference, Connect", "contact centre tutorial")] = "continues"
     """What follows a `connect` whose called party hangs up?"""
     caller_hangs_up: Annotated[Literal["ends_both", "leaves_called"], Basis()] = "ends_both"
     """What becomes of the called party if the caller hangs up?"""
@@ -137,7 +137,7 @@ class Assumptions:
     """What becomes of a `connect` to a number that starts with +?"""
     on_answer_method: Annotated[Literal["GET", "POST"], Basis()] = "GET"
     """With which method is the NCCO of `onAnswer` requested?"""
-    conversation_over: Annotated[_After, Basis()] = "continues"
+    conversation_over: Annotated[After, Basis()] = "continues"
     """What follows a `conversation` that a leg with `endOnExit` has ended?"""
 
     # Control by the REST API
@@ -145,11 +145,11 @@ class Assumptions:
     """What becomes of a request that changes a call in its first second?"""
     transfer_method: Annotated[Literal["GET", "POST"], Basis()] = "GET"
     """With which method is the NCCO of a transfer to a URL requested?"""
-    transfer_during_input: Annotated[_Sent, Basis()] = "not_sent"
+    transfer_during_input: Annotated[Sent, Basis()] = "not_sent"
     """Is the webhook of an input sent that a transfer interrupts?"""
     transfer_in_conversation: Annotated[Literal["moves", "refused"], Basis("Voice API specification")] = "moves"
     """What does a transfer do to a leg in a named conversation?"""
-    record_after_replacement: Annotated[_After, Basis("NCCO reference, Record")] = "continues"
+    record_after_replacement: Annotated[After, Basis("NCCO reference, Record")] = "continues"
     """What becomes of a recording when another NCCO replaces the one that started it?"""
 
     # What webhooks cannot show

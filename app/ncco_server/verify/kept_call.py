@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ncco_server.errors import AppError
 from ncco_server.flow.files import SUFFIXES, replace_text
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.recorder import script_of
 from ncco_server.verify.scenarios.answers import NOBODY
@@ -56,7 +57,7 @@ def keep(
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
     script = script_of(played)
-    after = played.placed.vonage.application.after_connect
+    after = played.placed.vonage.assumes.after_connect
     with _WRITING:
         text, before = _read(path)
         shared = {name.rpartition(".")[2] for scenario in before for name in scenario.given}
@@ -64,7 +65,7 @@ def keep(
         written = {
             "call": {**call.as_written(), "at": call.made_at.isoformat()},
             "env": dict(env or {}),
-            "after_connect": "" if after == "continues" else after,
+            "after_connect": "" if after == Assumptions().after_connect else after,
             "given": {
                 name: [{"error": NOBODY.problem} if each is None else each for each in found]
                 for name, found in given.items()

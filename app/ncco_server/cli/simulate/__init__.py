@@ -27,7 +27,8 @@ from ncco_server.errors import AppError
 from ncco_server.flow.files import project_of
 from ncco_server.flow.model import Project
 from ncco_server.flow.report import printable
-from ncco_server.simulator.parties import ENDLESS, AfterConnect, Behaviour, Outcome, Parties
+from ncco_server.simulator.assumptions import After
+from ncco_server.simulator.parties import ENDLESS, Behaviour, Outcome, Parties
 from ncco_server.verify.kept_call import check_path, keep
 from ncco_server.verify.played_call import PlayedCall
 from ncco_server.verify.scenarios.model import FROM, ScenarioCall
@@ -165,7 +166,7 @@ def command(
     live: bool,
     env: Mapping[str, str],
     chaos: int | None,
-    after_connect: AfterConnect,
+    after_connect: After | None,
     flows: Path | None,
     templates: Path | None,
     **remote: Any,

@@ -85,7 +85,8 @@ class Platform:
         leg = self.known(uuid)
         if leg.is_over:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"The call {uuid} is over.")
-        if self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS:
+        is_early = self.vonage.clock.ms - leg.started_ms < NOT_BEFORE_MS
+        if is_early and self.vonage.assumes.early_control == "refused":
             detail = "The call has just begun: wait one to two seconds before you change it."
             raise ProblemError(HTTPStatus.BAD_REQUEST, detail)
         return leg
@@ -243,8 +244,11 @@ async def update(platform: InStep, uuid: str, body: UpdateCall) -> None:
     leg = platform.leg(uuid)
     vonage = platform.vonage
     if isinstance(body, TransferCall):
+        if leg.conversation.name and vonage.assumes.transfer_in_conversation == "refused":
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "The call is in a named conversation.")
         where = body.destination
-        vonage.replace(leg, where.ncco if where.ncco is not None else ((where.url or [""])[0], "GET"))
+        url = (where.url or [""])[0]
+        vonage.replace(leg, where.ncco if where.ncco is not None else (url, vonage.assumes.transfer_method))
     elif body.action == "hangup":
         vonage.hang_up(leg)
     elif body.action in ("mute", "unmute"):
@@ -291,7 +295,7 @@ async def stop_stream(platform: InStep, uuid: str) -> Reply:
 async def send_dtmf(platform: InStep, uuid: str, body: SendDtmf) -> Reply:
     """Send keys to a leg."""
     leg = platform.leg(uuid)
-    leg.note("keys", body.digits)
+    leg.play_keys(body.digits)
     return _message("DTMF sent", leg)
 
 

@@ -17,7 +17,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.language.schema import resolved
 from ncco_server.flow.nodes import Entry, Map, Node, Place, Seq
 from ncco_server.flow.source import read_yaml
-from ncco_server.simulator.parties import AfterConnect
+from ncco_server.simulator.assumptions import After
 from ncco_server.value_types import JsonSchema
 from ncco_server.verify.faults import FAULTS, LIMITS
 from ncco_server.verify.scenarios.answers import GivenAnswers, read_given
@@ -297,8 +297,8 @@ class ScenarioDefaults(ScenarioCall):
         ),
     ] = field(default_factory=dict)
     """the lengths of audio files, by URL, such as 12s"""
-    after_connect: AfterConnect = "continues"
-    """whether Vonage continues or ends the call when a connected party hangs up; its documents disagree"""
+    after_connect: After | None = None
+    """whether Vonage continues or ends the call when a connected party hangs up, instead of what is assumed"""
     expect: Expect = Expect()
     """expectations about the finished call"""
 

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 from ncco_server.errors import AppError, StoreUnavailable
 from ncco_server.flow.model import Flow
 from ncco_server.service.functions import AnswerLookups
+from ncco_server.simulator.assumptions import After
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import NOT_RETRIEVED, SYNTAX_ERROR, Application, Chaos, WebhookDelivery
 from ncco_server.simulator.durations import Durations
 from ncco_server.simulator.legs import Leg
-from ncco_server.simulator.parties import AfterConnect, Behaviour, Parties
+from ncco_server.simulator.parties import Behaviour, Parties
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.servers import Request, Response, Server
 from ncco_server.store import (
@@ -77,7 +78,7 @@ class CallConditions:
         faults: the faults of the first webhooks, in order.
         script: what the caller does.
         phone: what the called phone does at each attempt of a placed call; the last behaviour repeats.
-        after_connect: as in `Application`.
+        after_connect: as in `Assumptions`; None for what the platform is assumed to do.
     """
 
     parties: Parties
@@ -86,7 +87,7 @@ class CallConditions:
     faults: Sequence[FaultKind] = ()
     script: tuple[ScriptStep, ...] = ()
     phone: tuple[Behaviour, ...] = ()
-    after_connect: AfterConnect = "continues"
+    after_connect: After | None = None
 
 
 class PlacedCall:
@@ -119,7 +120,9 @@ class PlacedCall:
         self.pending_faults = network.pending_faults
         self.pending_faults += conditions.faults
         self.phone = conditions.phone
-        application = replace(application, after_connect=conditions.after_connect)
+        if conditions.after_connect is not None:
+            assumes = replace(application.assumes, after_connect=conditions.after_connect)
+            application = replace(application, assumes=assumes)
         parties = conditions.parties
         self.vonage = Vonage(application, network, clock, parties, durations=durations, chaos=chaos, seed=seed)
 

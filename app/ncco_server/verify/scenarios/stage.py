@@ -30,6 +30,7 @@ from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.turns import Policy, no_lookups, rows_of
 from ncco_server.settings.values import DEFAULT as DEFAULT_FAILSAFE
 from ncco_server.settings.values import read_failsafe
+from ncco_server.simulator.assumptions import DEFAULTS, Assumptions
 from ncco_server.simulator.clock import VirtualClock
 from ncco_server.simulator.delivery import Application
 from ncco_server.simulator.parties import Behaviour
@@ -196,6 +197,7 @@ class LocalStage:
         chaos: the seed of random network faults, the same for each scenario; None: no faults. With faults, the length
             of a call and its hooks are not checked. A scenario with its own `fault` steps gets no random faults.
         path_of: see `PathOf`.
+        assumes: what the platform does.
     """
 
     def __init__(
@@ -207,6 +209,7 @@ class LocalStage:
         outside: Outside | None = None,
         chaos: int | None = None,
         path_of: PathOf = str,
+        assumes: Assumptions = DEFAULTS,
     ) -> None:
         self._project = project
         self._make_app = make_app
@@ -223,6 +226,7 @@ class LocalStage:
             dial_allow=dial_allow,
         )
         self._chaos = chaos
+        self._assumes = assumes
         self._played = Counter[str]()
         self._server: ServerInProcess | None = None
 
@@ -308,6 +312,7 @@ class LocalStage:
             answer_url=f"{BASE}/webhooks/answer{f'/{call.flow}' if call.flow else ''}{_query_of(call)}",
             event_url=f"{BASE}/webhooks/event",
             fallback_url=f"{BASE}/webhooks/fallback",
+            assumes=self._assumes,
         )
         placed = LocalCall(server, application, direct, conditions, seed=seed, path_of=self.path_of)
         if flow is None:
