@@ -40,6 +40,9 @@ class Dial:
         self._action = action
         self._endpoint: dict[str, Any] = action["endpoint"][0]
         self._address = address_of(self._endpoint)
+        written = caller.root.performed[-1]["endpoint"]
+        number = written[0].get("number") if isinstance(written, list) else written.get("number")
+        self._has_plus = str(number).startswith("+")
         self._is_synchronous = action.get("eventType") == "synchronous"
         self._is_socket = self._endpoint["type"] == "websocket"
         identity = Identity(
@@ -55,7 +58,11 @@ class Dial:
         """Return the NCCO in the reply to an event, which replaces the current one; None if that continues."""
         self._platform.send_status(self._leg, "started")
         self._platform.send_status(self._leg, "ringing")
-        behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
+        if self._has_plus and self._platform.assumes.plus_sign == "refused":
+            self._leg.problem = f"the platform refuses +{self._address}: write it without the plus sign"
+            behaviour = Behaviour("failed", rings_s=0)
+        else:
+            behaviour = yield from ring(self._platform, self._leg, self._caller, self._action)
         if behaviour.outcome in DETAILS:
             return (yield from self._fail(behaviour))
         return (yield from self._answered(behaviour))
@@ -236,13 +243,6 @@ def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) ->
     if endpoint["type"] == "phone" and (shown is None or (own and shown not in own)):
         theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
         leg.problem = f"{theirs}, so {leg.identity.to} is not reached"
-        return Behaviour("failed", rings_s=0)
-    if (
-        endpoint["type"] == "phone"
-        and str(endpoint["number"]).startswith("+")
-        and platform.assumes.plus_sign == "refused"
-    ):
-        leg.problem = f"{endpoint['number']} is not a number for the platform: write it without +"
         return Behaviour("failed", rings_s=0)
     if endpoint["type"] == "phone" and leg.identity.to in own:
         return (yield from _reach_own_number(platform, leg, action))

@@ -9,7 +9,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -83,9 +83,10 @@ class VonageApplication(ApiDocument):
 
 
 class OwnedNumber(ApiDocument):
-    """A number that the account owns: digits with the country code."""
+    """A number that the account owns: digits with the country code; `country` is such as GB, or ""."""
 
     msisdn: str
+    country: str = ""
 
 
 class OwnedNumbers(ApiDocument):
@@ -93,6 +94,25 @@ class OwnedNumbers(ApiDocument):
 
     count: int = 0
     numbers: tuple[OwnedNumber, ...] = ()
+
+
+class _Balance(ApiDocument):
+    value: float
+
+
+class _Price(ApiDocument):
+    price: float
+
+
+class _PricedCountries(ApiDocument):
+    countries: tuple[_Price, ...] = ()
+
+
+class _Prices(ApiDocument):
+    embedded: _PricedCountries = Field(_PricedCountries(), alias="_embedded")
+
+
+_Reply = TypeVar("_Reply", bound=ApiDocument)
 
 
 class Account(NamedTuple):
@@ -169,14 +189,40 @@ async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """
-    base = _NUMBERS_URL if account.api_url.startswith("https:") else account.api_url
-    response, body = await _request(account, "GET", f"{base}/account/numbers?application_id={application_id}&size=100")
+    path = f"/account/numbers?application_id={application_id}&size=100"
+    return await _document(account, OwnedNumbers, path, "numbers", _NUMBERS_URL)
+
+
+async def read_balance(account: Account) -> float:
+    """The account's balance in EUR. Raises VonageApiError.
+
+    Source: Account API 1.0.4, `GET /account/get-balance`.
+    """
+    return (await _document(account, _Balance, "/account/get-balance", "a balance", _NUMBERS_URL)).value
+
+
+async def read_rate(account: Account, country: str) -> float:
+    """The highest price of a minute to a phone in this country, in EUR. Raises VonageApiError.
+
+    Source: Pricing API 2.0.0, `GET /v2/account/pricing/voice-outbound`.
+    """
+    path = f"/v2/account/pricing/voice-outbound?country={country}&page_size=100"
+    found = (await _document(account, _Prices, path, "prices")).embedded.countries
+    if not found:
+        raise VonageApiError(f"{account.api_url} does not reply with prices for {country}", _LATER, 200)
+    return max(each.price for each in found)
+
+
+async def _document(account: Account, kind: type[_Reply], path: str, what: str, host: str = "") -> _Reply:
+    """A document of another API; `host` is where it is at Vonage, if that is not the API's own address."""
+    base = host if host and account.api_url.startswith("https:") else account.api_url
+    response, body = await _request(account, "GET", f"{base}{path}")
     if response.status_code != httpx.codes.OK:
-        raise _refused(response.status_code, application_id, "")
+        raise _refused(response.status_code, "", response.headers.get("date", ""))
     try:
-        return OwnedNumbers.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
-        raise VonageApiError(f"{base} does not reply with numbers", _LATER, 200) from error
+        raise VonageApiError(f"{base} does not reply with {what}", _LATER, 200) from error
 
 
 async def _request(

@@ -114,6 +114,7 @@ class NewCall(BaseModel):
     ncco: Sequence[Mapping[str, Any]] | None = None
     answer_url: str = ""
     event_url: str = ""
+    event_method: Literal["GET", "POST"] = "POST"
     machine_detection: Literal["continue", "hangup"] | None = None
     advanced_machine_detection: Mapping[str, Any] | None = None
     ringing_timer: Annotated[int, Field(ge=1, le=120)] = 60
@@ -131,16 +132,17 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """All webhooks are POSTs."""
+        """The answer webhook is a POST."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
         document["to"] = [{"type": kind, name: self.to}]
         shown = {"type": "phone", "number": self.from_}
         document |= {"random_from_number": True} if self.from_ is None else {"from": shown}
-        for url, method in (("answer_url", "answer_method"), ("event_url", "event_method")):
-            if getattr(self, url):
-                document |= {url: [getattr(self, url)], method: "POST"}
+        if self.answer_url:
+            document |= {"answer_url": [self.answer_url], "answer_method": "POST"}
+        if self.event_url:
+            document |= {"event_url": [self.event_url], "event_method": self.event_method}
         return document
 
 
@@ -228,9 +230,9 @@ class VoiceApi:
         """Read a call, even one that has ended."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
-    async def hang_up(self, uuid: str, region_url: str = "") -> None:
-        """End a call. Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
-        waits_s = iter(TOO_EARLY_S)
+    async def hang_up(self, uuid: str, region_url: str = "", repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
+        """End a call. Repeat the request after these waits if Vonage refuses it because the call has just begun."""
+        waits_s = iter(repeats_s)
         while True:
             try:
                 await self._request("PUT", _path(uuid), region_url, {"action": "hangup"})
@@ -241,9 +243,15 @@ class VoiceApi:
                     raise
             await self._sleep(wait_s)
 
-    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]], region_url: str = "") -> None:
-        body = {"action": "transfer", "destination": {"type": "ncco", "ncco": ncco}}
+    async def transfer(self, uuid: str, ncco: Sequence[Mapping[str, Any]] | str, region_url: str = "") -> None:
+        """Play another NCCO in a call: this one, or the one at a URL."""
+        source = {"url": [ncco]} if isinstance(ncco, str) else {"ncco": ncco}
+        body = {"action": "transfer", "destination": {"type": "ncco"} | source}
         await self._request("PUT", _path(uuid), region_url, body)
+
+    async def press(self, uuid: str, digits: str, region_url: str = "") -> None:
+        """Play DTMF tones in a call: 0 to 9, * and #, and `p` for a pause."""
+        await self._request("PUT", _path(uuid, "/dtmf"), region_url, {"digits": digits})
 
     async def talk(self, uuid: str, text: str, region_url: str = "", *, language: str = "en-US") -> None:
         """Speak a text in a call, over any audio that is playing."""
