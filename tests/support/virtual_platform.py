@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -11,7 +12,7 @@ import httpx
 
 from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.simulator.clock import VirtualClock
-from ncco_server.simulator.delivery import Application
+from ncco_server.simulator.delivery import Application, Chaos, NetworkFault
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.access import Access
 from ncco_server.simulator.rest.api import Platform, calls_api
@@ -27,6 +28,20 @@ NUMBERS: Final = ("442079460001", "442079460002")
 BASE_URL: Final = "https://check.example.com/check"
 APPLICATION_ID: Final = "5f0c3b8e-6d1a-4c7e-9a55-2f1e0b7c9d10"
 RATE_EUR: Final = 0.02
+MOST_LATE_S: Final = 0.2
+MOST_SLOW_S: Final = 0.1
+
+
+class Internet(Chaos):
+    """Every webhook takes a while to arrive, at most `MOST_LATE_S`, so some of them overtake others."""
+
+    def __init__(self, seed: str) -> None:
+        super().__init__(0)
+        self._luck = random.Random(seed)  # noqa: S311 - reproducible, not secret
+
+    def next_fault(self, *, is_awaited: bool) -> NetworkFault:
+        late_s = self._luck.uniform(0, MOST_LATE_S)
+        return NetworkFault(late_s=round(late_s, 3), slow_s=round(self._luck.uniform(0, MOST_SLOW_S), 3))
 
 
 class VirtualPlatform:
@@ -51,7 +66,7 @@ class VirtualPlatform:
             assumes=assumes,
         )
         clock = VirtualClock(datetime(2026, 11, 26, 9, tzinfo=UTC))
-        self.vonage = Vonage(application, self, clock, seed=seed)
+        self.vonage = Vonage(application, self, clock, seed=seed, chaos=Internet(seed))
         key = rsa_key("platform")
         api = calls_api(Platform(self.vonage, Access(APPLICATION_ID, key.public_key(), clock)))
         client = httpx.AsyncClient(transport=httpx.ASGITransport(api))

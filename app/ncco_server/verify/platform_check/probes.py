@@ -200,18 +200,14 @@ def _unconnected(seen: Exchange) -> Seen:
 def _cancelled(seen: Exchange) -> Seen:
     if seen.statuses.get("hang_up") != 204:
         return {}
-    final = next((each for each in seen.received if each.role == "caller" and each.status in _RINGING_ENDS), None)
-    if final is None:
-        return {}
-    completed = None if final.status == "completed" else seen.event("completed", "caller")
-    is_cancelled = final.status == "cancelled"
+    completed = seen.event("completed", "caller")
+    other = seen.event("cancelled", "caller") or seen.event("unanswered", "caller")  # `completed` may overtake it
+    final = other or completed
+    is_cancelled = final is not None and final.status == "cancelled"
     return {
-        "hung_up_ringing": final.status,
+        "hung_up_ringing": None if final is None else final.status,
         "completed_after_cancelled": _sent(is_cancelled, completed) if is_cancelled else None,
     }
-
-
-_RINGING_ENDS: Final = frozenset({"cancelled", "completed", "unanswered"})
 
 
 def _transfers(seen: Exchange, role: Role = "subject") -> Received | None:
