@@ -19,7 +19,7 @@ from ncco_server.simulator.rest.api import Platform, calls_api
 from ncco_server.simulator.servers import Request, Response, compact_json
 from ncco_server.verify.platform_check.check import PlatformCheck
 from ncco_server.verify.platform_check.journal import Journal
-from ncco_server.verify.platform_check.probes import PROBES, Probe, Seen
+from ncco_server.verify.platform_check.probes import PROBES, PlatformProbe, Seen
 from ncco_server.vonage.application_token import ApplicationTokens
 from ncco_server.vonage.voice_api import VoiceApi
 from tests.support.keys import private_pem, rsa_key
@@ -94,7 +94,7 @@ class VirtualPlatform:
         sent = {"content-type": reply.content_type} | ({"location": reply.location} if reply.location else {})
         return Response(reply.status, sent, body.encode(), reply.delay_s)
 
-    async def ask_all(self, probes: Sequence[Probe] = PROBES) -> dict[str, Any]:
+    async def ask_all(self, probes: Sequence[PlatformProbe] = PROBES) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for probe in probes:
             seen: Seen = await self.check.ask(probe)

@@ -52,6 +52,7 @@ class UrlHistory(BaseModel):
 
 
 History = dict[str, UrlHistory]
+HISTORY: Final = TypeAdapter(History)
 _RECORDS: Final = TypeAdapter(dict[str, History])
 
 
@@ -98,7 +99,12 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
     What is there is not remembered if an earlier `ncco go-live` wrote it: then, what was there before that one is.
     """
     records = _records()
-    history = records.setdefault(application_id, {})
+    note_changes(records.setdefault(application_id, {}), before, after)
+    _store(records)
+
+
+def note_changes(history: History, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    """Add to a history that one document of an application replaces another."""
     old = _entries(before)
     for name, entry in _entries(after).items():
         if entry is None or entry == old[name]:
@@ -107,7 +113,6 @@ def record(application_id: str, before: Mapping[str, Any], after: Mapping[str, A
         if known is None or old[name] not in known.written:
             known = history[name] = UrlHistory(before=old[name], written=[])
         known.written.append(entry)
-    _store(records)
 
 
 def forget(application_id: str) -> None:

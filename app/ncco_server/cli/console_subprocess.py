@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from ncco_server.cli.environment import assumed_platform
 from ncco_server.cli.server_under_test import make_app
 from ncco_server.console.phone.player import PhonePlayer
 from ncco_server.flow.files import search_beside
@@ -28,7 +29,7 @@ _UNTIMED: Final = (steps.HearStep, steps.WaitStep, steps.EndStep)
 
 @cache
 def _player() -> PhonePlayer:
-    return PhonePlayer(make_app)
+    return PhonePlayer(make_app, assumed_platform)
 
 
 def play(method: str, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 from dotenv import dotenv_values
 
 from ncco_server.cli.output import CannotRun
-from ncco_server.errors import SettingsError
 from ncco_server.flow.files import HANDLERS_CURE, read_handlers
 from ncco_server.flow.language.lookups import named_modules
 
@@ -51,14 +50,11 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
 
 
 def assumed_platform(folder: Path = Path()) -> Assumptions:
-    """What the file in NCCO_PLATFORM says about the platform, and otherwise the defaults. Raises CannotRun."""
+    """What NCCO_PLATFORM's file says about the platform, else the defaults. Raises CannotRun, SettingsError."""
     from ncco_server.verify.platform_file import read_platform_file  # noqa: PLC0415 - only for a simulator
 
     name = variables(folder).get("NCCO_PLATFORM", "")
-    try:
-        return read_platform_file(folder / name if name else None)
-    except SettingsError as error:
-        raise CannotRun(error.message, error.cure) from error
+    return read_platform_file(folder / name if name else None)
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

@@ -60,6 +60,10 @@ def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[
     return found
 
 
+def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(options.digits_of(number) for number in given)
+
+
 def _people(
     _context: click.Context, _parameter: click.Parameter, file: Path | None
 ) -> Mapping[str, Sequence[Behaviour]]:
@@ -95,7 +99,15 @@ is wrong.""",
     help="How many seconds of a call pass per second.",
 )
 @click.option("--tls", is_flag=True, help="Use https, with its own certificate.")
+@click.option("--answer-url", default="", callback=options.read_url, help="The application's answer URL [none].")
 @click.option("--event-url", default="", callback=options.read_url, help="The application's event URL [none].")
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    callback=_numbers,
+    help="A number of the application, to which calls come in; can be repeated.",
+)
 @click.option(
     "--party",
     "parties",
@@ -117,7 +129,9 @@ def command(
     port: int,
     speed: float,
     tls: bool,
+    answer_url: str,
     event_url: str,
+    numbers: tuple[str, ...],
     parties: Mapping[str, Behaviour],
     after_connect: After | None,
     people: Mapping[str, Sequence[Behaviour]],
@@ -131,8 +145,9 @@ def command(
     listener = _listen(port)
     address = f"{'https' if tls else 'http'}://{HOST}:{listener.getsockname()[1]}"
     application = Application(
-        "",
+        answer_url,
         event_url,
+        numbers=numbers,
         region_url=address,
         signature_secret=known.get("VONAGE_SIGNATURE_SECRET", ""),
         api_key=known.get("VONAGE_API_KEY", ""),

@@ -277,6 +277,10 @@ class Variables(BaseModel):
     stand-in on this machine such as `ncco vonage`. `--dev` places calls with a virtual Vonage of its own.
     """
 
+    platform: Annotated[Path | None, Cure("Write the path of a file that `ncco platform-check` has written.")] = None
+    """File with what Vonage was seen to do, from `ncco platform-check`. The simulator, tests, proofs and the console's
+    phone use it. Not set: they use the assumptions of this project.
+    """
     console: _Switch = True
     """0 disables the console. Without `--dev`, it also needs a password."""
     console_host: _Host = "127.0.0.1"

@@ -25,7 +25,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class NumberRange:
     """The range of a number."""
 
     least: float
@@ -43,13 +43,13 @@ class Assumptions:
     """The settings of a platform; the defaults are the assumptions of this project."""
 
     # Webhooks and their replies
-    retries: Annotated[int, Limits(0, 5), Basis("support article 115016024247", "troubleshooting guide (2)")] = 1
+    retries: Annotated[int, NumberRange(0, 5), Basis("support article 115016024247", "troubleshooting guide (2)")] = 1
     """How often is a webhook repeated that got no reply, or status 429, 503 or 504?"""
-    retry_after_s: Annotated[float, Limits(0, 60), Basis("high availability blog")] = 1.0
+    retry_after_s: Annotated[float, NumberRange(0, 60), Basis("high availability blog")] = 1.0
     """After how many seconds is it repeated?"""
     retried_500: Annotated[Literal["retried", "not_retried"], Basis("support article 115016024247")] = "not_retried"
     """Is a webhook repeated after status 500?"""
-    answer_timeout_s: Annotated[float, Limits(1, 60), Basis("support article 17498678806044")] = 5.0
+    answer_timeout_s: Annotated[float, NumberRange(1, 60), Basis("support article 17498678806044")] = 5.0
     """How many seconds does the platform wait for an NCCO?"""
     repeated_jti: Annotated[Literal["new", "same"], Basis()] = "new"
     """Does a repeated webhook have a token of its own (`jti`)?"""
@@ -176,7 +176,7 @@ class Assumption:
     question: str
     default: Any
     choices: tuple[str, ...]
-    limits: Limits | None
+    limits: NumberRange | None
     basis: Basis
 
 
@@ -189,7 +189,7 @@ def assumptions() -> Mapping[str, Assumption]:
 
 def _assumption(name: str, annotation: Any, question: str) -> Assumption:
     kind, *metadata = get_args(annotation)
-    limits = next((each for each in metadata if isinstance(each, Limits)), None)
+    limits = next((each for each in metadata if isinstance(each, NumberRange)), None)
     basis = next(each for each in metadata if isinstance(each, Basis))
     choices = get_args(kind) if get_origin(kind) is Literal else ()
     return Assumption(name, question, getattr(DEFAULTS, name), choices, limits, basis)

@@ -244,7 +244,7 @@ def _behaviour(platform: CallControl, leg: Leg, decider: Leg, action: Action) ->
         theirs = f"{shown} is not a number of the application" if shown else "a phone is dialled `from` a number"
         leg.problem = f"{theirs}, so {leg.identity.to} is not reached"
         return Behaviour("failed", rings_s=0)
-    if endpoint["type"] == "phone" and leg.identity.to in own:
+    if endpoint["type"] == "phone" and leg.identity.to in own and leg.identity.to not in platform.parties.known:
         return (yield from _reach_own_number(platform, leg, action))
     known = platform.parties.next_dial(address_of(endpoint))
     return known if known is not None else (yield from _decided(decider, action))

@@ -53,6 +53,10 @@ class CallControl(ABC):
         self.conversations: dict[str, SimulatedConversation] = {}
         self.named: dict[str, SimulatedConversation] = {}
 
+    def configure(self, application: Application) -> None:
+        """Change the application's settings, for calls in progress too."""
+        self.application = self.deliveries.application = application
+
     def new_leg(
         self, identity: Identity, conversation: SimulatedConversation, target: Target, root: Leg | None = None
     ) -> Leg:

@@ -51,7 +51,7 @@ class Deliveries:
     ) -> None:
         self._scheduler = scheduler
         self._server = server
-        self._application = application
+        self.application = application
         self._ids = ids
         self._chaos = chaos
         self.log: list[WebhookDelivery] = []
@@ -79,7 +79,7 @@ class Deliveries:
         """
         if not delivery.url:
             return ReplyResult()
-        own = self._application
+        own = self.application
         result = yield from self._attempts(delivery, leg)
         asks_fallback = own.fallback_url and (delivery.is_answer or own.assumes.fallback_after_event == "sent")
         if result.failure and asks_fallback:
@@ -106,7 +106,7 @@ class Deliveries:
 
         Source: webhook reference, Answer (reply) and Error.
         """
-        if reason == SYNTAX_ERROR and self._application.assumes.invalid_ncco_event == "not_sent":
+        if reason == SYNTAX_ERROR and self.application.assumes.invalid_ncco_event == "not_sent":
             return
         self.send(WebhookDelivery("error", *leg.root.target, payloads.error(leg, reason), leg.uuid), leg)
 
@@ -120,7 +120,7 @@ class Deliveries:
         fault = self._next_fault(delivery)
         if fault.late_s:
             yield from pause(fault.late_s)
-        assumes = self._application.assumes
+        assumes = self.application.assumes
         jti = next(self._ids)
         result = yield from self._attempt(delivery, fault, jti)
         for _ in range(assumes.retries):
@@ -140,7 +140,7 @@ class Deliveries:
 
     def _attempt(self, delivery: WebhookDelivery, fault: NetworkFault, jti: UUID) -> Steps[ReplyResult]:
         sent_at = self._scheduler.clock.ms / 1000
-        assumes = self._application.assumes
+        assumes = self.application.assumes
         request = self._request(delivery, jti, is_signed=not fault.is_unsigned)
         response: Response = yield request
         if assumes.redirects == "followed" and response.status in REDIRECTS and "location" in response.headers:
@@ -158,7 +158,7 @@ class Deliveries:
         return result
 
     def _request(self, delivery: WebhookDelivery, jti: UUID, *, is_signed: bool) -> Request:
-        own = self._application
+        own = self.application
         assumes = own.assumes
         method = delivery.method
         url = delivery.url

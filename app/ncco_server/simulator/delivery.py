@@ -29,7 +29,7 @@ class Application:
             POST).
         signature_secret: "" to send unsigned webhooks.
         numbers: the only numbers from which phones can be called; () for any number. A call to one of them comes back
-            to the application.
+            to the application, unless a party with that number is known.
     """
 
     answer_url: str

@@ -29,6 +29,7 @@ from ncco_server.service.lookup_sources import PythonModules
 from ncco_server.service.lookups import LookupClient
 from ncco_server.service.phone_numbers import digits_of
 from ncco_server.service.written_rows import name_of_caller
+from ncco_server.simulator.assumptions import Assumptions
 from ncco_server.verify.kept_call import CannotKeep
 from ncco_server.verify.played_call import CannotDo, Done, outcomes_of
 from ncco_server.verify.scenarios.answers import lookups_of
@@ -62,10 +63,12 @@ class PhonePlayer:
 
     Args:
         make_app: creates the application for them.
+        assumes: returns what is assumed about the platform, for each call; raises SettingsError.
     """
 
-    def __init__(self, make_app: MakeApp) -> None:
+    def __init__(self, make_app: MakeApp, assumes: Callable[[], Assumptions] = Assumptions) -> None:
         self._make_app = make_app
+        self._assumes = assumes
         self._runner = asyncio.Runner()
         self._calls: dict[str, PhoneCall] = {}
         self._client: LookupClient | None = None
@@ -132,7 +135,8 @@ class PhonePlayer:
         if not playable.is_ready:
             return {"not_called": plain(playable.notice)}
         client = self._client_of(folder, live) if live is not None else None
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), live["env"] if live is not None else env)
+        own = live["env"] if live is not None else env
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), own, self._assumes)
         definitions = lookups_of(playable.project.flows.values()) if playable.project is not None else {}
         answers = ChosenAnswers(definitions, World(**world), client)
         called = _called(playable, call, made_at or datetime.now(UTC))
@@ -200,7 +204,7 @@ class PhonePlayer:
 
     async def _keep_recorded(self, *, recorded: Json, folder: Json, dial_allow: Sequence[str]) -> Json:
         project = project_in(folder)
-        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {})
+        server = PhoneServer(self._make_app, project.flows, tuple(dial_allow), {}, self._assumes)
         try:
             kept: Json = plain(await keep_recorded(recorded, project, server))
         except AppError as error:

@@ -1,4 +1,4 @@
-"""The routes of `/v1/calls`, as a separate application.
+"""The REST API of a virtual Vonage, as an application: `/v1/calls`, and what belongs to an account.
 
     api = calls_api(Platform(vonage, Access(application_id, public_key, vonage.clock)))
 
@@ -28,6 +28,7 @@ from ncco_server.simulator.input import listen_for_keys
 from ncco_server.simulator.legs import Leg
 from ncco_server.simulator.platform import Vonage
 from ncco_server.simulator.rest.access import NEW_CALLS_PER_SECOND, OTHERS_PER_SECOND, Access, RateLimit, limited
+from ncco_server.simulator.rest.account import ROUTER as ACCOUNT_ROUTER
 from ncco_server.simulator.rest.models import (
     CreateCall,
     ListedCalls,
@@ -57,6 +58,7 @@ class Platform:
 
     Attributes:
         in_step: a context manager around each request; if virtual time follows real time, it lets time catch up first.
+        balance_eur: what the account has left.
         running: the processes that requests have started (talk, stream, listening for keys), by leg and name.
     """
 
@@ -65,6 +67,7 @@ class Platform:
     in_step: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
     creations: RateLimit = field(default_factory=lambda: RateLimit(NEW_CALLS_PER_SECOND))
     others: RateLimit = field(default_factory=lambda: RateLimit(OTHERS_PER_SECOND))
+    balance_eur: float = 10.0
     running: dict[tuple[str, str], Process[None]] = field(default_factory=dict)
 
     def known(self, uuid: str) -> Leg:
@@ -118,6 +121,7 @@ def calls_api(platform: Platform) -> FastAPI:
     app = FastAPI(title="A virtual Vonage", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.platform = platform
     app.include_router(_ROUTER)
+    app.include_router(ACCOUNT_ROUTER)
     app.add_exception_handler(HTTPException, refused)
     app.add_exception_handler(RequestValidationError, refused)
     return app

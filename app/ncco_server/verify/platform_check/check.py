@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl
 import jwt
 
 from ncco_server.errors import AppError
-from ncco_server.verify.platform_check.exchange import FINAL, Action, Exchange, Received, Reply, Role
-from ncco_server.verify.platform_check.journal import Journal, Observation, Placing
-from ncco_server.verify.platform_check.probes import Act, Probe, Seen
+from ncco_server.verify.platform_check.exchange import FINAL, Action, ProbeExchange, ProbeReply, Received, Role
+from ncco_server.verify.platform_check.journal import Journal, Observation, UnfinishedRun
+from ncco_server.verify.platform_check.probes import Act, PlatformProbe, Seen
 from ncco_server.vonage.voice_api import NewCall, VoiceApi, VoiceApiError
 
 TICK_S: Final = 0.25
@@ -40,7 +40,7 @@ class CheckStopped(AppError):
 
 
 @dataclass(eq=False, slots=True)
-class Run:
+class ProbeRun:
     """A probe that is asked.
 
     Attributes:
@@ -52,8 +52,8 @@ class Run:
     """
 
     number: int
-    probe: Probe
-    exchange: Exchange
+    probe: PlatformProbe
+    exchange: ProbeExchange
     roles: dict[str, Role | None] = field(default_factory=dict)
     placed: list[str] = field(default_factory=list)
     ended: dict[str, float] = field(default_factory=dict)
@@ -105,23 +105,23 @@ class PlatformCheck:
         self._clock = clock
         self._pause = pause
         self._numbers = itertools.count(1)
-        self._runs: dict[int, Run] = {}
-        self._run: Run | None = None
+        self._runs: dict[int, ProbeRun] = {}
+        self._run: ProbeRun | None = None
 
     @property
-    def exchanges(self) -> Iterator[tuple[Probe, Exchange]]:
+    def exchanges(self) -> Iterator[tuple[PlatformProbe, ProbeExchange]]:
         """What was sent in the runs of this check so far."""
         return ((run.probe, run.exchange) for run in self._runs.values())
 
-    def cost_eur(self, probe: Probe) -> float:
+    def cost_eur(self, probe: PlatformProbe) -> float:
         """What a probe costs at most."""
         return probe.legs * (probe.seconds + MARGIN_S) / 60 * self._rate_eur
 
-    async def ask(self, probe: Probe) -> Seen:
+    async def ask(self, probe: PlatformProbe) -> Seen:
         """Place the probe's calls, and return what they show. Raises CheckStopped."""
-        run = Run(next(self._numbers), probe, Exchange(self._clock(), probe.patience_s))
+        run = ProbeRun(next(self._numbers), probe, ProbeExchange(self._clock(), probe.patience_s))
         self._runs[run.number] = self._run = run
-        self._journal.placing = Placing(probe=probe.name, cost_eur=self.cost_eur(probe))
+        self._journal.placing = UnfinishedRun(probe=probe.name, cost_eur=self.cost_eur(probe))
         self._save(self._journal)
         try:
             await self._create(
@@ -144,7 +144,7 @@ class PlatformCheck:
             for uuid in placing.uuids:
                 await self._hang_up(uuid)
 
-    def receive(self, path: str, method: str, query: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def receive(self, path: str, method: str, query: str, headers: Mapping[str, str], body: bytes) -> ProbeReply:
         """Note a webhook, and return the reply. `path` follows the base URL, and header names are lower case."""
         fields = _fields(method, query, body)
         number, _, name = path.strip("/").rpartition("/")
@@ -152,7 +152,7 @@ class PlatformCheck:
         run = self._runs.get(int(number)) if number.isdecimal() else self._run_of(uuid)
         guess = self._guess(fields)
         if run is None or (name == "answer" and guess is None and uuid not in run.roles):
-            return Reply(_TESTED) if name in ("answer", "fallback") else Reply(status=204)
+            return ProbeReply(_TESTED) if name in ("answer", "fallback") else ProbeReply(status=204)
         role = run.learn(guess, uuid) if uuid else None
         received = Received(name, role, method, self._clock(), fields, _claims(headers.get("authorization", "")))
         run.exchange.received.append(received)
@@ -161,7 +161,7 @@ class PlatformCheck:
             run.prices[uuid] = max(run.prices.get(uuid, 0.0), _amount(fields.get("price")))
         return self._reply(run, "third" if (name, role) == ("answer", "third") else name)
 
-    def _run_of(self, uuid: str) -> Run | None:
+    def _run_of(self, uuid: str) -> ProbeRun | None:
         """The run that knows a leg; otherwise the current one."""
         return next((run for run in self._runs.values() if uuid and uuid in run.roles), self._run)
 
@@ -175,16 +175,16 @@ class PlatformCheck:
             return "subject" if to == subject else "third"
         return "caller" if to == subject else None
 
-    def _reply(self, run: Run, name: str) -> Reply:
-        replies = run.probe.replies.get(name, (Reply(status=204),))
+    def _reply(self, run: ProbeRun, name: str) -> ProbeReply:
+        replies = run.probe.replies.get(name, (ProbeReply(status=204),))
         turn = run.replied[name]
         run.replied[name] += 1
         reply = replies[min(turn, len(replies) - 1)]
         body = reply.body if isinstance(reply.body, str | None) else self._filled(run, reply.body)
         location = reply.location and self._filled(run, reply.location)
-        return Reply(body, reply.status, reply.content_type, reply.delay_s, location)
+        return ProbeReply(body, reply.status, reply.content_type, reply.delay_s, location)
 
-    def _filled(self, run: Run, value: Any) -> Any:
+    def _filled(self, run: ProbeRun, value: Any) -> Any:
         """A value with numbers and URLs instead of their names."""
         if isinstance(value, Mapping):
             return {name: self._filled(run, each) for name, each in value.items()}
@@ -199,7 +199,7 @@ class PlatformCheck:
         known = {"caller": caller, "subject": subject, "room": f"platform-check-{run.number}-{run.exchange.placed_at}"}
         return plus + known.get(name, f"{self._base_url}/{run.number}/{name}")
 
-    async def _create(self, run: Run, caller: Sequence[Action] | str, options: Mapping[str, Any]) -> None:
+    async def _create(self, run: ProbeRun, caller: Sequence[Action] | str, options: Mapping[str, Any]) -> None:
         number, called = self._journal.numbers
         source = {"answer_url" if isinstance(caller, str) else "ncco": self._filled(run, caller)}
         new = NewCall(
@@ -223,7 +223,7 @@ class PlatformCheck:
             self._save(self._journal)
         run.learn("caller", created.uuid)
 
-    async def _follow(self, run: Run) -> None:
+    async def _follow(self, run: ProbeRun) -> None:
         """Until the calls have ended and no webhook is due any more, or for as long as the probe may take."""
         due = list(run.probe.acts)
         until = run.exchange.placed_at + run.probe.seconds
@@ -238,7 +238,7 @@ class PlatformCheck:
                 return
             await self._pause(TICK_S)
 
-    def _is_due(self, run: Run, act: Act) -> bool:
+    def _is_due(self, run: ProbeRun, act: Act) -> bool:
         name, _, status = act.after.partition(" ")
         begun = run.exchange.placed_at if not name else None
         found = run.exchange.first(name, status=status) if name else None
@@ -246,7 +246,7 @@ class PlatformCheck:
         is_known = act.what == "call" or act.whose in run.roles.values()
         return begun is not None and is_known and self._clock() - begun >= act.wait_s
 
-    async def _act(self, run: Run, act: Act) -> None:
+    async def _act(self, run: ProbeRun, act: Act) -> None:
         exchange = run.exchange
         exchange.acted_at[act.what] = self._clock()
         uuid = next((uuid for uuid, role in run.roles.items() if role == act.whose), "")
@@ -266,7 +266,7 @@ class PlatformCheck:
         else:
             exchange.statuses[act.what] = _SUCCEEDED[act.what]
 
-    async def _clean_up(self, run: Run) -> None:
+    async def _clean_up(self, run: ProbeRun) -> None:
         """Hang up every leg that is left, and wait until the platform has reported its end."""
         for uuid in run.live:
             await self._hang_up(uuid)
@@ -280,7 +280,7 @@ class PlatformCheck:
         except VoiceApiError:
             return  # it has ended, or its length timer ends it
 
-    def _require_contact(self, run: Run) -> None:
+    def _require_contact(self, run: ProbeRun) -> None:
         """Raises CheckStopped if a call cannot show anything, because it or its webhooks got nowhere."""
         caller, called = self._journal.numbers
         if not run.exchange.received:

@@ -18,7 +18,7 @@ FINAL: Final = frozenset(name for name, status in STATUSES.items() if status.end
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ProbeReply:
     """A reply to a webhook.
 
     Attributes:
@@ -63,7 +63,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class Exchange:
+class ProbeExchange:
     """One run of a probe.
 
     Attributes:

@@ -21,7 +21,7 @@ class Observation(BaseModel):
     cost_eur: float
 
 
-class Placing(BaseModel):
+class UnfinishedRun(BaseModel):
     """A run whose call has been placed, or is about to be.
 
     Attributes:
@@ -43,6 +43,8 @@ class Journal(BaseModel):
 
     Attributes:
         numbers: the two numbers that call each other.
+        urls: the application's webhook URLs before and since, as `ncco_server.cli.application_urls` notes them; {} once
+            they have been put back.
         observations: of finished runs, in order.
         placing: the run in progress; None between runs.
         interrupted: the probes whose run was cut off. They are not asked again by themselves: their call may have
@@ -51,9 +53,10 @@ class Journal(BaseModel):
 
     application_id: str
     numbers: tuple[str, str]
+    urls: dict[str, Any] = {}
     observations: list[Observation] = []
-    placing: Placing | None = None
-    interrupted: list[Placing] = []
+    placing: UnfinishedRun | None = None
+    interrupted: list[UnfinishedRun] = []
 
     @property
     def spent_eur(self) -> float:
@@ -69,9 +72,6 @@ class Journal(BaseModel):
     def save(self, folder: Path) -> None:
         """Replace the file atomically and durably. Only its owner can read it, since it holds numbers."""
         replace_text(folder / FILE, self.model_dump_json(indent=2) + "\n")
-
-    def remove(self, folder: Path) -> None:
-        (folder / FILE).unlink(missing_ok=True)
 
 
 def read_journal(folder: Path) -> Journal | None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from ncco_server.ncco.statuses import DIAL_FAILURES
 from ncco_server.simulator.delivery import LARGE_BYTES
-from ncco_server.verify.platform_check.exchange import Action, Exchange, Received, Reply, Role
+from ncco_server.verify.platform_check.exchange import Action, ProbeExchange, ProbeReply, Received, Role
 
 Seen: TypeAlias = Mapping[str, Any]
 """Values by the names of assumptions; None for a value that could not be observed."""
@@ -36,7 +36,7 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class PlatformProbe:
     """One call of the check, or two.
 
     Attributes:
@@ -51,8 +51,8 @@ class Probe:
     """
 
     asks: tuple[str, ...]
-    read: Callable[[Exchange], Seen]
-    replies: Mapping[str, Sequence[Reply]] = field(default_factory=dict)
+    read: Callable[[ProbeExchange], Seen]
+    replies: Mapping[str, Sequence[ProbeReply]] = field(default_factory=dict)
     caller: Sequence[Action] | str = ()
     options: Mapping[str, Any] = field(default_factory=dict)
     acts: tuple[Act, ...] = ()
@@ -69,9 +69,9 @@ class Probe:
         return self.asks[0]
 
 
-NOTHING: Final = Reply(status=204)
-EMPTY_ARRAY: Final = Reply([])
-LATE: Final = Reply(delay_s=70.0)
+NOTHING: Final = ProbeReply(status=204)
+EMPTY_ARRAY: Final = ProbeReply([])
+LATE: Final = ProbeReply(delay_s=70.0)
 TAIL: Final[Action] = {"action": "notify", "payload": {"reached": "tail"}, "eventUrl": ["@tail"]}
 HELLO: Final[Action] = {"action": "talk", "text": "Hello."}
 ROOM: Final[Action] = {"action": "conversation", "name": "@room"}
@@ -97,23 +97,25 @@ def _connect(number: str = "@caller", **more: Any) -> Action:
     }
 
 
-def _answers(*ncco: Action, third: Sequence[Action] = ()) -> dict[str, Sequence[Reply]]:
-    return {"answer": [Reply(ncco)], "third": [Reply(third or [])]}
+def _answers(*ncco: Action, third: Sequence[Action] = ()) -> dict[str, Sequence[ProbeReply]]:
+    return {"answer": [ProbeReply(ncco)], "third": [ProbeReply(third or [])]}
 
 
 def _one(name: str, value: Any) -> Seen:
     return {name: value}
 
 
-def _follows(name: str, reply: Reply, *before: Action, asked: str = "input", **more: Any) -> Probe:
+def _follows(name: str, reply: ProbeReply, *before: Action, asked: str = "input", **more: Any) -> PlatformProbe:
     """What follows a webhook that gets this reply."""
     replies = {**_answers(*before, TAIL), asked: [reply], **more.pop("replies", {})}
-    return Probe((name,), lambda seen: _one(name, seen.after(asked)), replies, **more)
+    return PlatformProbe((name,), lambda seen: _one(name, seen.after(asked)), replies, **more)
 
 
-def _plays(name: str, reply: Reply, **more: Any) -> Probe:
+def _plays(name: str, reply: ProbeReply, **more: Any) -> PlatformProbe:
     """What becomes of an NCCO in the reply to the answer webhook."""
-    return Probe((name,), lambda seen: _one(name, seen.reaction("tail")), {"answer": [reply], **_GIVES_UP}, **more)
+    return PlatformProbe(
+        (name,), lambda seen: _one(name, seen.reaction("tail")), {"answer": [reply], **_GIVES_UP}, **more
+    )
 
 
 _GIVES_UP: Final = {"fallback": [EMPTY_ARRAY]}
@@ -130,7 +132,7 @@ def _rounded(seconds: float) -> float:
     return round(seconds * 2) / 2
 
 
-def _retries(seen: Exchange) -> Seen:
+def _retries(seen: ProbeExchange) -> Seen:
     asked = seen.all("answer", "subject")
     if not asked or not seen.is_given_up:
         return {}
@@ -140,19 +142,19 @@ def _retries(seen: Exchange) -> Seen:
     return {"retries": len(asked) - 1, "retry_after_s": spacing, "repeated_jti": token}
 
 
-def _retried_500(seen: Exchange) -> Seen:
+def _retried_500(seen: ProbeExchange) -> Seen:
     asked = seen.all("answer", "subject")
     is_known = asked and seen.is_given_up
     return _one("retried_500", None if not is_known else "retried" if len(asked) > 1 else "not_retried")
 
 
-def _answer_timeout(seen: Exchange) -> Seen:
+def _answer_timeout(seen: ProbeExchange) -> Seen:
     """The fallback is asked as soon as the last repetition has timed out."""
     asked, fallback = seen.all("answer", "subject"), seen.first("fallback")
     return {} if not asked or fallback is None else _one("answer_timeout_s", _rounded(fallback.at - asked[-1].at))
 
 
-def _get(seen: Exchange) -> Seen:
+def _get(seen: ProbeExchange) -> Seen:
     posted = next((each for each in seen.received if each.method == "POST" and each.claims is not None), None)
     asked = seen.first("get")
     if asked is None or posted is None:
@@ -160,7 +162,7 @@ def _get(seen: Exchange) -> Seen:
     return _one("get_signature", "unsigned" if asked.claims is None else "signed")
 
 
-def _null_in_get(seen: Exchange) -> Seen:
+def _null_in_get(seen: ProbeExchange) -> Seen:
     event = seen.first("by_get", status="answered")
     if event is None or event.method != "GET":
         return {}
@@ -168,25 +170,25 @@ def _null_in_get(seen: Exchange) -> Seen:
     return _one("null_in_get", {None: "left_out", "": "empty"}.get(value))
 
 
-def _redirects(seen: Exchange) -> Seen:
+def _redirects(seen: ProbeExchange) -> Seen:
     if seen.first("redirected") is not None:
         return _one("redirects", "followed")
     is_known = seen.first("answer", "subject") is not None and seen.is_given_up
     return _one("redirects", "failures" if is_known else None)
 
 
-def _failed(seen: Exchange) -> Seen:
+def _failed(seen: ProbeExchange) -> Seen:
     is_due = seen.first("input") is not None and seen.is_over("subject")
     return {"failed_reply": seen.after("input"), "fallback_after_event": _sent(is_due, seen.first("fallback"))}
 
 
-def _invalid(seen: Exchange) -> Seen:
+def _invalid(seen: ProbeExchange) -> Seen:
     error = next((each for each in seen.received if each.name == "event" and "reason" in each.fields), None)
     is_due = seen.first("answer", "subject") is not None and seen.is_over("caller")
     return _one("invalid_ncco_event", _sent(is_due, error))
 
 
-def _unconnected(seen: Exchange) -> Seen:
+def _unconnected(seen: ProbeExchange) -> Seen:
     timeout = seen.first("leg", status="timeout")
     if timeout is None:
         return {}
@@ -197,7 +199,7 @@ def _unconnected(seen: Exchange) -> Seen:
     }
 
 
-def _cancelled(seen: Exchange) -> Seen:
+def _cancelled(seen: ProbeExchange) -> Seen:
     if seen.statuses.get("hang_up") != 204:
         return {}
     completed = seen.event("completed", "caller")
@@ -210,26 +212,26 @@ def _cancelled(seen: Exchange) -> Seen:
     }
 
 
-def _transfers(seen: Exchange, role: Role = "subject") -> Received | None:
+def _transfers(seen: ProbeExchange, role: Role = "subject") -> Received | None:
     found = (each for each in seen.received if "conversation_uuid_to" in each.fields and each.role == role)
     return next(found, None)
 
 
-def _joined(seen: Exchange) -> Seen:
+def _joined(seen: ProbeExchange) -> Seen:
     is_due = seen.first("answer", "subject") is not None and seen.is_over("subject")
     return _one("conversation_event", _sent(is_due, _transfers(seen)))
 
 
-def _moved(seen: Exchange) -> Seen:
+def _moved(seen: ProbeExchange) -> Seen:
     is_due = seen.first("tail") is not None and seen.is_over("subject")
     return _one("rest_transfer_event", _sent(is_due, _transfers(seen)))
 
 
-def _detected(seen: Exchange) -> Received | None:
+def _detected(seen: ProbeExchange) -> Received | None:
     return seen.event("human", "caller") or seen.event("machine", "caller")
 
 
-def _detection(seen: Exchange) -> Seen:
+def _detection(seen: ProbeExchange) -> Seen:
     detected, asked = _detected(seen), seen.first("caller_answer")
     if detected is None or asked is None:
         return {}
@@ -237,7 +239,7 @@ def _detection(seen: Exchange) -> Seen:
     return _one("detection", "delays" if is_first else "beside")
 
 
-def _detection_reply(seen: Exchange) -> Seen:
+def _detection_reply(seen: ProbeExchange) -> Seen:
     if _detected(seen) is None:
         return {}
     if seen.first("replaced") is not None:
@@ -248,7 +250,7 @@ def _detection_reply(seen: Exchange) -> Seen:
 def _input_within(name: str, limits_s: tuple[float, float], early: str, late: str, since: str) -> Callable[..., Seen]:
     """Whether the input ended early or late, counted from the act or webhook `since`; in between, nothing is known."""
 
-    def read(seen: Exchange) -> Seen:
+    def read(seen: ProbeExchange) -> Seen:
         collected = seen.first("input")
         begun = seen.acted_at.get(since) or next((each.at for each in seen.all(since)), None)
         if collected is None or begun is None:
@@ -259,24 +261,24 @@ def _input_within(name: str, limits_s: tuple[float, float], early: str, late: st
     return read
 
 
-def _digits(seen: Exchange) -> Any:
+def _digits(seen: ProbeExchange) -> Any:
     """The digits of the first input; () if there was none, or no key was sent."""
     collected = seen.first("input")
     keys = None if collected is None else collected.fields.get("dtmf")
     return keys["digits"] if isinstance(keys, Mapping) and "digits" in keys else ()
 
 
-def _by_digits(name: str, values: Mapping[Any, str], act: str = "") -> Callable[[Exchange], Seen]:
+def _by_digits(name: str, values: Mapping[Any, str], act: str = "") -> Callable[[ProbeExchange], Seen]:
     """The value for the digits that arrived, if the act succeeded."""
 
-    def read(seen: Exchange) -> Seen:
+    def read(seen: ProbeExchange) -> Seen:
         is_done = not act or seen.statuses.get(act) in range(200, 205)
         return _one(name, values.get(_digits(seen)) if is_done else None)
 
     return read
 
 
-def _silent(seen: Exchange) -> Seen:
+def _silent(seen: ProbeExchange) -> Seen:
     collected = seen.first("input")
     if collected is None:
         return {}
@@ -285,16 +287,16 @@ def _silent(seen: Exchange) -> Seen:
     return {"silent_digits": {"": "empty", None: "null"}.get(_digits(seen)), "unused_speech": unused}
 
 
-def _asynchronous(seen: Exchange) -> Seen:
+def _asynchronous(seen: ProbeExchange) -> Seen:
     return _one("keys_while_asynchronous", {"1": "one_each", "12": "together"}.get(_digits(seen)))
 
 
-def _after_connect(seen: Exchange) -> Seen:
+def _after_connect(seen: ProbeExchange) -> Seen:
     talked = seen.first("leg", status="answered")
     return _one("after_connect", seen.after("leg") if talked is not None else None)
 
 
-def _caller_left(seen: Exchange) -> Seen:
+def _caller_left(seen: ProbeExchange) -> Seen:
     """The called leg must end within five seconds of the caller's."""
     ended, leg = seen.event("completed", "subject"), seen.first("leg", status="answered")
     if ended is None or leg is None or seen.statuses.get("hang_up") != 204:
@@ -303,10 +305,10 @@ def _caller_left(seen: Exchange) -> Seen:
     return _one("caller_hangs_up", "ends_both" if other and other.at - ended.at < 5 else "leaves_called")
 
 
-def _reached(name: str, yes: str, no: str) -> Callable[[Exchange], Seen]:
+def _reached(name: str, yes: str, no: str) -> Callable[[ProbeExchange], Seen]:
     """Whether a call to the first number came in there."""
 
-    def read(seen: Exchange) -> Seen:
+    def read(seen: ProbeExchange) -> Seen:
         if seen.first("answer", "third") is not None:
             return _one(name, yes)
         failed = any(each.name == "leg" and each.status in DIAL_FAILURES for each in seen.received)
@@ -315,39 +317,39 @@ def _reached(name: str, yes: str, no: str) -> Callable[[Exchange], Seen]:
     return read
 
 
-def _method_of(name: str, asked: str) -> Callable[[Exchange], Seen]:
-    def read(seen: Exchange) -> Seen:
+def _method_of(name: str, asked: str) -> Callable[[ProbeExchange], Seen]:
+    def read(seen: ProbeExchange) -> Seen:
         found = seen.first(asked)
         return _one(name, None if found is None else found.method)
 
     return read
 
 
-def _early(seen: Exchange) -> Seen:
+def _early(seen: ProbeExchange) -> Seen:
     status = seen.statuses.get("hang_up", 0)
     return _one("early_control", "accepted" if status == 204 else "refused" if 400 <= status < 500 else None)
 
 
-def _interrupted(seen: Exchange) -> Seen:
+def _interrupted(seen: ProbeExchange) -> Seen:
     is_due = seen.first("tail") is not None and seen.is_over("subject")
     return _one("transfer_during_input", _sent(is_due, seen.first("input")))
 
 
-def _from_room(seen: Exchange) -> Seen:
+def _from_room(seen: ProbeExchange) -> Seen:
     if seen.first("tail") is not None:
         return _one("transfer_in_conversation", "moves")
     status = seen.statuses.get("transfer", 0)
     return _one("transfer_in_conversation", "refused" if 400 <= status < 500 else None)
 
 
-def _recorded(seen: Exchange) -> Seen:
+def _recorded(seen: ProbeExchange) -> Seen:
     replaced, recorded = seen.first("input"), seen.first("record")
     if replaced is None or recorded is None:
         return {}
     return _one("record_after_replacement", "ends" if recorded.at - replaced.at < 4 else "continues")
 
 
-def _room_closed(seen: Exchange) -> Seen:
+def _room_closed(seen: ProbeExchange) -> Seen:
     """The first placed call stays in the conversation that the second one has ended."""
     if seen.statuses.get("call") != 201:
         return {}
@@ -356,125 +358,136 @@ def _room_closed(seen: Exchange) -> Seen:
 
 _PRESS: Final = "press"
 _INPUT: Final = _keys()
-PROBES: Final[tuple[Probe, ...]] = (
-    Probe(
-        ("retries", "retry_after_s", "repeated_jti"), _retries, {"answer": [Reply(status=503)], **_GIVES_UP}, seconds=75
+PROBES: Final[tuple[PlatformProbe, ...]] = (
+    PlatformProbe(
+        ("retries", "retry_after_s", "repeated_jti"),
+        _retries,
+        {"answer": [ProbeReply(status=503)], **_GIVES_UP},
+        seconds=75,
     ),
-    Probe(("retried_500",), _retried_500, {"answer": [Reply(status=500), EMPTY_ARRAY], **_GIVES_UP}, seconds=75),
-    Probe(
+    PlatformProbe(
+        ("retried_500",), _retried_500, {"answer": [ProbeReply(status=500), EMPTY_ARRAY], **_GIVES_UP}, seconds=75
+    ),
+    PlatformProbe(
         ("answer_timeout_s",),
         _answer_timeout,
         {"answer": [LATE], **_GIVES_UP},
         seconds=140,
     ),
-    Probe(("get_signature",), _get, _answers({**TAIL, "eventUrl": ["@get"], "eventMethod": "GET"})),
-    Probe(("null_in_get",), _null_in_get, _answers(_wait(2)), options={"event_url": "@by_get", "event_method": "GET"}),
-    Probe(
+    PlatformProbe(("get_signature",), _get, _answers({**TAIL, "eventUrl": ["@get"], "eventMethod": "GET"})),
+    PlatformProbe(
+        ("null_in_get",), _null_in_get, _answers(_wait(2)), options={"event_url": "@by_get", "event_method": "GET"}
+    ),
+    PlatformProbe(
         ("redirects",),
         _redirects,
-        {"answer": [Reply(status=302, location="@redirected")], "redirected": [EMPTY_ARRAY], **_GIVES_UP},
+        {"answer": [ProbeReply(status=302, location="@redirected")], "redirected": [EMPTY_ARRAY], **_GIVES_UP},
         seconds=75,
     ),
-    _plays("text_plain", Reply([TAIL], content_type="text/plain")),
-    _plays("unknown_option", Reply([{**TAIL, "unknownOption": 1}])),
-    _plays("wrong_order", Reply([{**HELLO, "bargeIn": True}, TAIL])),
-    _plays("large_ncco", Reply([TAIL, *_LARGE]), acts=(Act("tail", "hang_up", "subject"),)),
-    Probe(
+    _plays("text_plain", ProbeReply([TAIL], content_type="text/plain")),
+    _plays("unknown_option", ProbeReply([{**TAIL, "unknownOption": 1}])),
+    _plays("wrong_order", ProbeReply([{**HELLO, "bargeIn": True}, TAIL])),
+    _plays("large_ncco", ProbeReply([TAIL, *_LARGE]), acts=(Act("tail", "hang_up", "subject"),)),
+    PlatformProbe(
         ("failed_reply", "fallback_after_event"),
         _failed,
-        {**_answers(_INPUT, TAIL), "input": [Reply(status=500)], "fallback": [Reply(status=500)]},
+        {**_answers(_INPUT, TAIL), "input": [ProbeReply(status=500)], "fallback": [ProbeReply(status=500)]},
         seconds=60,
     ),
     _follows("no_reply", LATE, _INPUT, replies={"fallback": [LATE]}, seconds=150),
-    Probe(("invalid_ncco_event",), _invalid, {"answer": [Reply([{"action": "nothing"}])], **_GIVES_UP}, seconds=75),
+    PlatformProbe(
+        ("invalid_ncco_event",), _invalid, {"answer": [ProbeReply([{"action": "nothing"}])], **_GIVES_UP}, seconds=75
+    ),
     _follows("empty_reply_to_input", NOTHING, _INPUT),
     _follows("empty_array_to_input", EMPTY_ARRAY, _INPUT),
     _follows("empty_reply_to_notify", NOTHING, {**TAIL, "eventUrl": ["@asked"]}, asked="asked"),
     _follows("empty_array_to_notify", EMPTY_ARRAY, {**TAIL, "eventUrl": ["@asked"]}, asked="asked"),
-    Probe(
+    PlatformProbe(
         ("empty_array_to_connect", "completed_after_timeout"),
         _unconnected,
         {
             **_answers(_connect(timeout=3, eventType="synchronous"), TAIL),
-            "third": [Reply([], delay_s=4.5)],
+            "third": [ProbeReply([], delay_s=4.5)],
             "leg": [EMPTY_ARRAY],
         },
         seconds=40,
         legs=3,
     ),
-    Probe(
+    PlatformProbe(
         ("inbound_answered",),
         lambda seen: _one("inbound_answered", _answered(seen, "subject", "answer")),
-        {"answer": [Reply([_wait(2)], delay_s=1.5)]},
+        {"answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
     ),
-    Probe(
+    PlatformProbe(
         ("outbound_answered",),
         lambda seen: _one("outbound_answered", _answered(seen, "caller", "caller_answer")),
-        {**_answers(_wait(6)), "caller_answer": [Reply([_wait(2)], delay_s=1.5)]},
+        {**_answers(_wait(6)), "caller_answer": [ProbeReply([_wait(2)], delay_s=1.5)]},
         caller="@caller_answer",
     ),
-    Probe(
+    PlatformProbe(
         ("hung_up_ringing", "completed_after_cancelled"),
         _cancelled,
-        {"answer": [Reply([_wait(2)], delay_s=4.5)]},
+        {"answer": [ProbeReply([_wait(2)], delay_s=4.5)]},
         acts=(Act("answer", "hang_up", wait_s=2.5),),
     ),
-    Probe(("conversation_event",), _joined, _answers(ROOM), acts=(Act("answer", "hang_up", "subject", wait_s=5),)),
-    Probe(
+    PlatformProbe(
+        ("conversation_event",), _joined, _answers(ROOM), acts=(Act("answer", "hang_up", "subject", wait_s=5),)
+    ),
+    PlatformProbe(
         ("rest_transfer_event",),
         _moved,
         _answers(_wait(15)),
         acts=(Act("answer", "transfer", "subject", [TAIL, _wait(3)], wait_s=3),),
     ),
-    Probe(
+    PlatformProbe(
         ("detection",),
         _detection,
-        {**_answers(_wait(20)), "caller_answer": [Reply([_wait(12)])]},
+        {**_answers(_wait(20)), "caller_answer": [ProbeReply([_wait(12)])]},
         caller="@caller_answer",
         options={"machine_detection": "continue"},
     ),
-    Probe(
+    PlatformProbe(
         ("detection_reply",),
         _detection_reply,
-        {**_answers(_wait(25)), "detected": [Reply([{**TAIL, "eventUrl": ["@replaced"]}])]},
+        {**_answers(_wait(25)), "detected": [ProbeReply([{**TAIL, "eventUrl": ["@replaced"]}])]},
         options={"machine_detection": "continue", "event_url": "@detected"},
         seconds=40,
     ),
-    Probe(
+    PlatformProbe(
         ("sticky_barge_in",),
         _input_within("sticky_barge_in", (3, 5), "stays", "ends", _PRESS),
         _answers({**HELLO, "bargeIn": True}, {"action": "talk", "text": LONG_TEXT, "bargeIn": False}, _INPUT),
         acts=(Act("answer", "press", value="7", wait_s=6),),
         seconds=110,
     ),
-    Probe(
+    PlatformProbe(
         ("barge_in_key",),
         _by_digits("barge_in_key", {"7": "kept", "": "dropped", None: "dropped"}, _PRESS),
         _answers({"action": "talk", "text": LONG_TEXT, "bargeIn": True}, _keys(timeOut=10, maxDigits=2)),
         acts=(Act("answer", "press", value="7", wait_s=4),),
         seconds=110,
     ),
-    Probe(
+    PlatformProbe(
         ("input_timeout",),
         _input_within("input_timeout", (6, 9), "at_once", "after_prompts", "answer"),
         _answers({"action": "talk", "text": LONG_TEXT, "bargeIn": True}, _keys(timeOut=3)),
         seconds=110,
     ),
-    Probe(
+    PlatformProbe(
         ("hash_key",),
         _by_digits("hash_key", {"12": "left_out", "12#": "included"}, _PRESS),
         _answers(_keys(maxDigits=5, submitOnHash=True, timeOut=8)),
         acts=(Act("answer", "press", value="12#", wait_s=3),),
     ),
-    Probe(("silent_digits", "unused_speech"), _silent, _answers(_INPUT)),
-    Probe(
+    PlatformProbe(("silent_digits", "unused_speech"), _silent, _answers(_INPUT)),
+    PlatformProbe(
         ("keys_while_asynchronous",),
         _asynchronous,
         _answers({"action": "input", "type": ["dtmf"], "mode": "asynchronous", "eventUrl": ["@input"]}, _wait(15)),
         acts=(Act("answer", "press", value="12", wait_s=3),),
     ),
-    Probe(("after_connect",), _after_connect, _answers(_connect(), TAIL, third=[HELLO]), seconds=40, legs=3),
-    Probe(
+    PlatformProbe(("after_connect",), _after_connect, _answers(_connect(), TAIL, third=[HELLO]), seconds=40, legs=3),
+    PlatformProbe(
         ("caller_hangs_up",),
         _caller_left,
         _answers(_connect(), third=[_wait(20)]),
@@ -482,21 +495,21 @@ PROBES: Final[tuple[Probe, ...]] = (
         seconds=40,
         legs=3,
     ),
-    Probe(
+    PlatformProbe(
         ("caller_id",),
         _reached("caller_id", "called_number", "fails"),
         _answers({name: value for name, value in _connect().items() if name != "from"}, TAIL, third=[HELLO]),
         seconds=40,
         legs=3,
     ),
-    Probe(
+    PlatformProbe(
         ("plus_sign",),
         _reached("plus_sign", "accepted", "refused"),
         _answers(_connect("+@caller"), TAIL, third=[HELLO]),
         seconds=40,
         legs=3,
     ),
-    Probe(
+    PlatformProbe(
         ("on_answer_method",),
         _method_of("on_answer_method", "on_answer"),
         {
@@ -504,52 +517,52 @@ PROBES: Final[tuple[Probe, ...]] = (
                 _connect(endpoint=[{"type": "phone", "number": "@caller", "onAnswer": {"url": "@on_answer"}}]),
                 third=[_wait(4)],
             ),
-            "on_answer": [Reply([HELLO])],
+            "on_answer": [ProbeReply([HELLO])],
         },
         seconds=40,
         legs=3,
     ),
-    Probe(
+    PlatformProbe(
         ("conversation_over",),
         _room_closed,
-        {"answer": [Reply([_wait(30)]), Reply([_wait(6)])]},
+        {"answer": [ProbeReply([_wait(30)]), ProbeReply([_wait(6)])]},
         caller=[ROOM, TAIL, _wait(2)],
         acts=(Act("answer", "call", value=[{**ROOM, "endOnExit": True}], wait_s=4),),
         seconds=45,
         legs=4,
     ),
-    Probe(("early_control",), _early, _answers(_wait(2)), acts=(Act("", "hang_up", wait_s=0),)),
-    Probe(
+    PlatformProbe(("early_control",), _early, _answers(_wait(2)), acts=(Act("", "hang_up", wait_s=0),)),
+    PlatformProbe(
         ("transfer_method",),
         _method_of("transfer_method", "moved"),
         {**_answers(_wait(10)), "moved": [EMPTY_ARRAY]},
         acts=(Act("answer", "transfer", "subject", "@moved", wait_s=3),),
     ),
-    Probe(
+    PlatformProbe(
         ("transfer_during_input",),
         _interrupted,
         _answers(_keys(timeOut=10)),
         acts=(Act("answer", "transfer", "subject", [TAIL, _wait(3)], wait_s=3),),
     ),
-    Probe(
+    PlatformProbe(
         ("transfer_in_conversation",),
         _from_room,
         _answers(ROOM),
         acts=(Act("answer", "transfer", "subject", [TAIL, _wait(2)], wait_s=5),),
     ),
-    Probe(
+    PlatformProbe(
         ("record_after_replacement",),
         _recorded,
         {
             **_answers({"action": "record", "eventUrl": ["@record"]}, _keys(timeOut=2)),
-            "input": [Reply([_wait(8)])],
+            "input": [ProbeReply([_wait(8)])],
         },
         seconds=40,
     ),
 )
 
 
-def _answered(seen: Exchange, role: Role, asked: str) -> str | None:
+def _answered(seen: ProbeExchange, role: Role, asked: str) -> str | None:
     """Whether `answered` came before the reply to the webhook `asked` was sent."""
     event, question = seen.event("answered", role), seen.first(asked)
     if event is None or question is None:
