@@ -19,14 +19,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from ncco_server.simulator.assumptions import DEFAULTS, Assumption, assumptions
-from tests.support.virtual_platform import VirtualPlatform
+from tests.support.virtual_platform import OTHER_NUMBERS, VirtualPlatform
 
-NUMBERS: Final[Mapping[str, tuple[float, ...]]] = {
-    "retries": (0, 2, 3),
-    "retry_after_s": (0.5, 2.0, 3.0),
-    "answer_timeout_s": (2.0, 3.0, 10.0),
-}
-"""The other values of the assumptions that are numbers."""
 DEPENDENT: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
     "retry_after_s": ("retries", (0,)),
     "repeated_jti": ("retries", (0,)),
@@ -37,7 +31,7 @@ DEPENDENT: Final[Mapping[str, tuple[str, tuple[Any, ...]]]] = {
 
 def other_values(assumption: Assumption) -> tuple[Any, ...]:
     default = assumption.default
-    return NUMBERS.get(assumption.name, tuple(each for each in assumption.choices if each != default))
+    return OTHER_NUMBERS.get(assumption.name, tuple(each for each in assumption.choices if each != default))
 
 
 async def main() -> int:

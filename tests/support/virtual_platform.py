@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -28,6 +28,12 @@ NUMBERS: Final = ("442079460001", "442079460002")
 BASE_URL: Final = "https://check.example.com/check"
 APPLICATION_ID: Final = "5f0c3b8e-6d1a-4c7e-9a55-2f1e0b7c9d10"
 RATE_EUR: Final = 0.02
+OTHER_NUMBERS: Final[Mapping[str, tuple[float, ...]]] = {
+    "retries": (0, 2, 3),
+    "retry_after_s": (0.5, 2.0, 3.0),
+    "answer_timeout_s": (2.0, 3.0, 10.0),
+}
+"""Other values of the assumptions that are numbers."""
 MOST_LATE_S: Final = 0.2
 MOST_SLOW_S: Final = 0.1
 
