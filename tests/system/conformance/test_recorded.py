@@ -15,7 +15,10 @@ from ncco_server.verify.platform_check.recorded import case_of, differences
 from tests.support.cases import each_case
 from tests.support.virtual_platform import NUMBERS, VirtualPlatform
 
-RECORDED = sorted((Path(__file__).parent / "recorded").glob("*.yaml"))
+RECORDED = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in sorted((Path(__file__).parent / "recorded").glob("*.yaml"))
+}
 
 
 async def played(name: str, assumes: Assumptions) -> dict[str, Any]:
@@ -26,9 +29,8 @@ async def played(name: str, assumes: Assumptions) -> dict[str, Any]:
     return case_of(probe, exchange, seen, NUMBERS)
 
 
-@each_case("path", RECORDED, ids=lambda path: path.stem)
-async def test_the_simulator_sends_what_was_recorded(path: Path) -> None:
-    case: Mapping[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+@each_case("case", RECORDED.values(), ids=RECORDED)
+async def test_the_simulator_sends_what_was_recorded(case: Mapping[str, Any]) -> None:
     again = await played(case["probe"], replace(DEFAULTS, **case["seen"]))
     assert [] == list(differences(case, again))
 

@@ -262,7 +262,7 @@ class PlatformCheck:
                 case "call":
                     await self._create(run, value, {})
         except VoiceApiError as error:
-            exchange.statuses[act.what] = error.status or 0
+            exchange.statuses[act.what] = int(error.status or 0)
         else:
             exchange.statuses[act.what] = _SUCCEEDED[act.what]
 
