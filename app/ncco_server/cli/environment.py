@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from dotenv import dotenv_values
 
@@ -51,10 +51,17 @@ def python_flows(folder: Path = Path()) -> tuple[str, ...]:
 
 def assumed_platform(folder: Path = Path()) -> Assumptions:
     """What NCCO_PLATFORM's file says about the platform, else the defaults. Raises CannotRun, SettingsError."""
-    from ncco_server.verify.platform_file import read_platform_file  # noqa: PLC0415 - only for a simulator
+    from ncco_server.simulator.assumptions import Assumptions  # noqa: PLC0415 - only for a simulator
+
+    return Assumptions(**seen_platform(folder))
+
+
+def seen_platform(folder: Path = Path()) -> Mapping[str, Any]:
+    """The settings in NCCO_PLATFORM's file; {} without one. Raises CannotRun, SettingsError."""
+    from ncco_server.verify.platform_file import settings_in  # noqa: PLC0415 - only for a simulator
 
     name = variables(folder).get("NCCO_PLATFORM", "")
-    return read_platform_file(folder / name if name else None)
+    return settings_in(folder / name) if name else {}
 
 
 def project_folders(path: Path) -> tuple[Path, Path]:

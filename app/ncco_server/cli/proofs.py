@@ -10,7 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import click
 
@@ -21,6 +21,7 @@ from ncco_server.cli.server_under_test import make_app
 from ncco_server.flow.issues import FlowIssue
 from ncco_server.flow.model import Flow, Project
 from ncco_server.flow.report import Format, counted, report
+from ncco_server.simulator.assumptions import After
 from ncco_server.verify.kept import KeptResults
 from ncco_server.verify.prove import (
     CallLimits,
@@ -66,7 +67,7 @@ def prove_project(
     env: Mapping[str, str],
     now: datetime,
     bounds: tuple[int, float],
-    call_limits: tuple[float, int],
+    call_limits: tuple[float, int, After | Literal[""]],
     kept: KeptResults | None,
     save: Path | None,
     tests: Path | None,

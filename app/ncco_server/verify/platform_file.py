@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from ncco_server.flow.issues import FlowIssue, by_place
 from ncco_server.flow.nodes import Node
 from ncco_server.flow.report import report
 from ncco_server.flow.source import read_yaml
-from ncco_server.simulator.assumptions import DEFAULTS, Assumption, Assumptions, assumptions
+from ncco_server.simulator.assumptions import Assumption, assumptions
 from ncco_server.value_types import JsonSchema
 from ncco_server.verify.scenarios.values import ScenarioReader, read_as, read_word
 
@@ -33,11 +32,6 @@ def read_platform(file: str, text: str) -> tuple[Mapping[str, Any], list[FlowIss
         elif (value := _value(entry.value, assumption, reader)) is not None:
             settings[assumption.name] = value
     return settings, sorted(reader.issues, key=by_place)
-
-
-def read_platform_file(path: Path | None) -> Assumptions:
-    """What the file assumes about the platform, and otherwise the defaults. Raises SettingsError."""
-    return DEFAULTS if path is None else replace(DEFAULTS, **settings_in(path))
 
 
 def settings_in(path: Path) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from ncco_server.flow.model import Flow, Step
 from ncco_server.flow.nodes import Place
 from ncco_server.flow.runtime import Way
 from ncco_server.service.outcomes import FlowOutcome, outcomes_of
+from ncco_server.simulator.assumptions import After
 from ncco_server.verify.faults import FAULTS, LIMITS, failure_of, may_end_silently
 from ncco_server.verify.prove.environment import APP_TO
 from ncco_server.verify.prove.expressions import ENTRY, LENGTH, RETURNED, Path, paths_of
@@ -34,10 +35,14 @@ _UNESCAPABLE: Final = "E393"
 
 
 class CallLimits(NamedTuple):
-    """Limits of a call: seconds of silence, and number of steps."""
+    """Limits of a call: seconds of silence, and number of steps.
+
+    `after_connect` is what Vonage was seen to do when a connected party hangs up; "" if nobody has seen it.
+    """
 
     silence_s: float = float(LIMITS["silence"])
     steps: int = int(LIMITS["steps"])
+    after_connect: After | Literal[""] = ""
 
 
 class Violation(NamedTuple):
@@ -346,14 +351,16 @@ def _relying_on_continuing(explored: Explored) -> Iterator[Violation]:
 
     If Vonage ends the call instead, its turns are a part of those that are explored, so no other check differs.
     """
+    seen = explored.call_limits.after_connect
     flows: dict[str, dict[str, Transition]] = {}
-    for turn in explored.space.transitions:
+    for turn in explored.space.transitions if seen != "continues" else ():
         if turn.dial_outcome == "completed" and turn.trigger.wait >= 0 and _effects(explored, turn):
             flow, step = turn.before
             flows.setdefault(flow, {}).setdefault(step, turn)
     for flow, turns in flows.items():
         (step, turn), *others = turns.items()
-        message = f'if Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
+        when = "as" if seen == "ends" else "if"
+        message = f'{when} Vonage ends the call when the party dialled by "{step}" hangs up, {_effects(explored, turn)}'
         message += f"; this also concerns {', '.join(other for other, _ in others)}" if others else ""
         yield explored.found(
             "after_connect", (flow, step), message, turn, place=_completed(explored, turn).place, severity="warning"
