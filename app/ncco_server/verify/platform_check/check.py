@@ -8,7 +8,6 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -78,9 +77,8 @@ class PlatformCheck:
 
     Args:
         api: of the application whose webhook URLs lead to `receive`.
-        numbers: the number that calls, and the number that is called. No other number is ever dialled.
         base_url: the URL whose paths lead to `receive`.
-        journal, save: the record, and what keeps it.
+        journal, save: the record, whose numbers are the only ones that are dialled, and what keeps it.
         rate_eur: the highest price of a minute of one leg.
         clock: in seconds.
         pause: lets seconds pass.
@@ -288,7 +286,7 @@ class PlatformCheck:
             raise CheckStopped(message, "Check that Vonage can reach this address, and that the tunnel is running.")
         failed = next((each for each in run.exchange.received if each.role == "caller" and each.status in FINAL), None)
         has_come = run.exchange.first("answer", "subject") is not None
-        if not has_come and failed is not None and run.probe.name not in ("early_control",):
+        if not has_come and failed is not None and "hang_up" not in run.exchange.acted_at:
             why = " ".join(
                 str(failed.fields[name]) for name in ("status", "detail", "sip_code") if name in failed.fields
             )
@@ -322,10 +320,3 @@ def _amount(price: Any) -> float:
         return float(price)
     except (TypeError, ValueError):
         return 0.0
-
-
-def refusal_of(error: VoiceApiError) -> str:
-    """What to check after the API has refused a call."""
-    if error.status == HTTPStatus.PAYMENT_REQUIRED:
-        return "The account has no money left: top it up in the Vonage dashboard."
-    return error.cure
