@@ -1,18 +1,21 @@
-"""Prints the words of docstrings and comments per 100 lines of code, by package: `python -m benchmarks.prose`.
+"""Prints how much prose the code has, per 100 lines, and how many words the docs have: `python -m benchmarks.prose`.
 
-A text below an attribute is a docstring. Lines of docstrings are no lines of code.
+A text below an attribute is a docstring. Lines of docstrings are no lines of code. Words of the docs are those that
+people have written: without code, comments, and what `make docs` and `make bench` write.
 """
 
 from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections import Counter
 from pathlib import Path
 from typing import Final
 
-PACKAGE: Final = Path(__file__).parents[1] / "app" / "ncco_server"
+ROOT: Final = Path(__file__).parents[1]
+PACKAGE: Final = ROOT / "app" / "ncco_server"
 _NO_CODE: Final = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
 }
@@ -38,8 +41,24 @@ def counted(source: str) -> Counter[str]:
     return Counter(words=words, code=len(code - docstrings))
 
 
+_GENERATED_PAGE: Final = "<!-- written by make docs -->"
+_NO_PROSE: Final = re.compile(r"^ *```.*?^ *```$|<!-- ([a-z]+) -->.*?<!-- /\1 -->|<!--.*?-->", re.MULTILINE | re.DOTALL)
+
+
+def words_of_page(text: str) -> int:
+    """The number of words of a Markdown page that somebody has written; 0 if the whole page is generated."""
+    return 0 if _GENERATED_PAGE in text else len(_NO_PROSE.sub("", text).split())
+
+
+def docs() -> dict[str, int]:
+    """The number of words of each page in docs/, and of the pages beside the README, most first."""
+    pages = [*ROOT.glob("docs/**/*.md"), *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY"))]
+    words = {str(page.relative_to(ROOT)): words_of_page(page.read_text(encoding="utf-8")) for page in pages}
+    return dict(sorted(words.items(), key=lambda item: -item[1]))
+
+
 def main() -> None:
-    """Print one figure for each package, and for all."""
+    """Print one figure for each package and for all, and those of the docs."""
     found: dict[str, Counter[str]] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         first, *others = path.relative_to(PACKAGE).parts
@@ -49,6 +68,10 @@ def main() -> None:
     shown = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
     rate = 100 * whole["words"] / whole["code"]
     print(f"words of docstrings and comments per 100 lines of code: {rate:.0f} ({shown})")
+    pages = docs()
+    reference = sum(words for name, words in pages.items() if name.startswith("docs/reference/"))
+    longest = ", ".join(f"{name} {words:,}" for name, words in list(pages.items())[:5])
+    print(f"words of pages: {sum(pages.values()) - reference:,}, and {reference:,} in docs/reference ({longest})")
 
 
 if __name__ == "__main__":
