@@ -1,7 +1,6 @@
-"""What functions of handlers have returned in turns that are not stored yet.
+"""Stores what functions of handlers have returned in turns that are not stored yet.
 
-If the process dies before the turn is stored, a repeated webhook finds the result here. The turn's transaction deletes
-the results, which the call then contains.
+If the process dies, a repeated webhook finds the result here. The turn's transaction deletes it.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ SELECT: Final = Sql(f"""
     SELECT '' FROM calls JOIN turns ON turns.call_key = calls.key WHERE calls.id = $1 AND turns.number = $2
 """)
 
-# A function may return after its turn, which did not wait for it any longer.
+# A function may return after its turn has stopped waiting.
 INSERT: Final = Sql(f"""
     INSERT INTO {FUNCTION_RESULTS_TABLE} (session, turn, name, result, created_at)
     SELECT $1, $2, $3, $4, $5
@@ -49,7 +48,7 @@ class FunctionResultRow(NamedTuple):
 
 
 class FunctionResults:
-    """The results of functions in an open database. Every method may raise StoreUnavailable."""
+    """The results of functions in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -60,7 +59,7 @@ class FunctionResults:
         return min(rows)[0] if rows else None
 
     async def add(self, row: FunctionResultRow) -> None:
-        """Write a result, unless there is one, or the turn has been stored."""
+        """Write nothing if there is a result, or the turn has been stored."""
 
         def insert() -> Work[None]:
             yield INSERT, row

@@ -1,7 +1,7 @@
-"""The tables of SQLite and PostgreSQL, version by version. A released version never changes; a new one follows it.
+"""The tables of SQLite and PostgreSQL, version by version. A released version never changes.
 
-A version removes nothing that the previous one needs. A server refuses a schema version that it does not know, but
-ignores additions: tables and columns with a version of their own (docs/decisions.md).
+A version removes nothing that the previous one needs. A server refuses an unknown version, but ignores additions:
+tables and columns with a version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ FIRST_READABLE: Final = "0002"
 """The oldest version that can be read without migrating it."""
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
-"""The row that a probe writes, which fails if the disk is full: it is larger than the free space of any page, and
-PostgreSQL cannot compress it.
-"""
+"""A row that fails on a full disk: larger than any page's free space, and PostgreSQL cannot compress it."""
 
 LIST_TABLES: Final = Sql(
     f"""
@@ -36,9 +34,7 @@ LIST_TABLES: Final = Sql(
     """,
     sqlite="SELECT name FROM sqlite_master WHERE type = 'table'",
 )
-"""In PostgreSQL, it leaves out other programs' tables. It reads pg_class, so that a connection that waited for another
-host's migration sees the new tables.
-"""
+"""In PostgreSQL, pg_class shows the new tables to a connection that waited for another host's migration."""
 
 INSERT_PROBE: Final = Sql("INSERT INTO probes (body) VALUES ($1)")
 
@@ -82,7 +78,7 @@ ADDITIONS: Final[dict[Dialect, tuple[Migration, ...]]] = {
 
 
 def find_schema(dialect: Dialect, label: str) -> Work[Schema]:
-    """Read the version of a database. Raises StoreUnusable for a newer version, or another program's database."""
+    """Raise StoreUnusable for a newer version, or another program's database."""
     tables = {row[0] for row in (yield LIST_TABLES, ())}
     found = yield from _version(VERSION_TABLE, tables)
     added = yield from _version(ADDITIONS_TABLE, tables)
@@ -143,6 +139,6 @@ def require_readable(schema: Schema, label: str) -> None:
 
 
 def probe() -> Work[None]:
-    """Write a row and delete it. The commit shows whether the database is writable and can grow."""
+    """Write a row and delete it: the commit shows whether the database is writable and can grow."""
     yield INSERT_PROBE, (PROBE,)
     yield DELETE_PROBES, ()

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 
 ROWS: Final = 100
-"""Rows per read. A single row can be a megabyte long."""
 
 NO_LIMITS: Final = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -64,7 +63,7 @@ async def require_unused(connection: Connection, label: str) -> None:
 
 
 async def copy_in(connection: Connection, path: Path) -> None:
-    """Replace all rows with those of a copy, in the current transaction. Both must have the newest schema."""
+    """Replace all rows with a copy's, in the current transaction. Both must have the newest schema."""
     with opened_copy(path) as copy:
         columns = {table: await connection.fetch(SELECT_COLUMNS, table) for table in COPIED}
         present = [table for table in COPIED if columns[table]]

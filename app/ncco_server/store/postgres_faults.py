@@ -96,7 +96,7 @@ def refused(label: str, error: BaseException) -> StoreError:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the database is the cause and the whole group fails."""
+    """The error of the operation that raised `error`; None if the database fails, and with it the whole group."""
     if is_row_error(error):
         return refused(label, error)
     return None if isinstance(error, DRIVER_ERRORS) else error
@@ -107,7 +107,7 @@ def unavailable(label: str, error: BaseException) -> StoreUnavailable:
 
 
 def unusable(label: str, error: BaseException) -> StoreError:
-    """Why a server cannot start: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """Return StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _fault(error)
     state = _state(error)
     if state in _NO_START or state[:2] in _NO_START or isinstance(error, asyncpg.ClientConfigurationError):

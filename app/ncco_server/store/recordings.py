@@ -23,9 +23,7 @@ from ncco_server.store.sql import Sql, marks
 from ncco_server.store.tables import RECORDINGS_TABLE
 
 RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
-"""`record`: a message. `conversation`: a recorded conversation. `voice-input`: the audio of an `input` with
-`saveAudio`.
-"""
+"""`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
 """`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left, so that a second
@@ -37,19 +35,19 @@ _SUFFIXES: Final = {"audio/mpeg": ".mp3", "audio/wav": ".wav", "audio/ogg": ".og
 
 
 class RecordingRow(NamedTuple):
-    """A recording. All times are milliseconds since 1970; None if that has not happened or is not known.
+    """A recording. Times are milliseconds since 1970; None if that has not happened or is not known.
 
     Attributes:
-        uuid: Vonage's ID, or a hash of the URL if there is none; unique.
+        uuid: Vonage's ID, or a hash of the URL if there is none.
         session, flow, step: "" if unknown.
         about, caller_name: the flow's text parameters, such as the team that a message is for; never sensitive.
         from_number, to_number: digits with the country code, or a user's name.
         url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
         size: in bytes, first as announced and later as fetched.
         content_type: "" until the audio is kept.
-        sha256: the hash of the last audio that was fetched, whether it was kept or not.
+        sha256: of the last audio that was fetched, whether it was kept or not.
         problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
-        due_at: when to fetch it next; None if there is nothing to fetch.
+        due_at: when to fetch it next; None for never.
         leased_until: before this time, only the process that claimed it may fetch it.
         claim: the same for recordings that are claimed together; "" while no process fetches it.
         has_file: 1 if a file may exist, otherwise 0.
@@ -95,12 +93,12 @@ class RecordingRow(NamedTuple):
 
     @property
     def suffix(self) -> str:
-        """The file name extension; "" until the type of the audio is known."""
+        """Return "" until the type of the audio is known."""
         return _SUFFIXES.get(self.content_type, "")
 
     @property
     def file_name(self) -> str:
-        """Such as `message-2026-11-21-0812.mp3`; the time is UTC."""
+        """Such as `message-2026-11-21-0812.mp3`, in UTC."""
         at = moment_of(self.started_at or self.created_at)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
@@ -133,7 +131,7 @@ class RecordingCounts(NamedTuple):
     Attributes:
         new: messages (kind `record`) that nobody has listened to, marked as done or deleted.
         waiting: recordings and transcripts that have yet to be fetched.
-        failed: those that were given up, or that Vonage no longer has, and that are not deleted.
+        failed: given up, or gone at Vonage, and not deleted.
     """
 
     new: int = 0
@@ -154,8 +152,8 @@ _INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. It does not restore recordings that were deleted for good,
-# and a webhook of one call never changes another call's recording.
+# A second webhook finds the URL that the first one has set. It never restores what was deleted for good, or changes
+# another call's recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
 ADD_AUDIO: Final = Sql(f"""
@@ -323,7 +321,7 @@ def add_recording(row: RecordingRow) -> Work[None]:
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
     """Delete recordings for good, except their files, which `Recordings.removable` lists; return their IDs.
 
-    With `with_uuid`, Vonage's ID is replaced with a hash. A second webhook does not restore any of them.
+    With `with_uuid`, a hash replaces Vonage's ID.
     """
     erased = yield Many(ERASE, [(id_,) for id_ in ids])
     if with_uuid:
@@ -332,7 +330,7 @@ def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
 
 
 class Recordings:
-    """The recordings in an open database. Every method may raise StoreUnavailable. `now` is in milliseconds."""
+    """The recordings in an open database. `now` is in milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -342,7 +340,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Return the newest recordings first, starting after the recording with the ID `before`."""
+        """Return the newest recordings first, after the one with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -352,7 +350,6 @@ class Recordings:
         return await self.database.read(SELECT_CHANGES, limit)
 
     async def get(self, id_: str) -> RecordingRow | None:
-        """Return the recording with this ID, even if it is deleted."""
         rows = await self.database.read(SELECT, id_)
         return RecordingRow._make(rows[0]) if rows else None
 
@@ -377,14 +374,11 @@ class Recordings:
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make waiting, failed or gone recordings due, and count their attempts from 0 again; return how many.
-
-        Without an ID, this affects all of them.
-        """
+        """Make unfetched recordings (without an ID, all) due, and count their attempts from 0; return how many."""
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
-        """Return the IDs of all kept recordings. Reads the whole table, so only commands may use it."""
+        """Reads the whole table, so only commands may use it."""
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
@@ -404,10 +398,7 @@ class Recordings:
     def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Work[Sequence[RecordingRow]]:
-        """Claim up to `limit` due recordings: the longest overdue, or with `is_newest_first` the newest due.
-
-        Returns the updated rows. No other process can claim these before `leased_until`.
-        """
+        """Claim up to `limit` due recordings: the longest overdue, or with `is_newest_first` the newest due."""
         select = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
         due = list(map(RecordingRow._make, (yield select, (now, limit))))
         yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
@@ -473,7 +464,7 @@ class Recordings:
 
     @in_one_transaction
     def delete_remains(self, before: int) -> Work[None]:
-        """Delete the rows of recordings that are deleted for good and were created before `before`."""
+        """Delete the rows of recordings that are deleted for good."""
         yield DELETE_REMAINS, (before,)
 
     @in_one_transaction

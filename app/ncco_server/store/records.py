@@ -43,13 +43,13 @@ from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 FAILURES: Final = "0002"
-"""The addition to the schema that introduced `turns.has_failed`."""
+"""The addition that introduced `turns.has_failed`."""
 
 MOST_MATCHES: Final = 2_000
-"""If at least this many calls have a number with the digits of a search, the newest calls are searched instead."""
+"""If this many calls have a number with the digits of a search, the newest calls are searched instead."""
 
 FEW_LINES: Final = 20
-"""Up to this many lines are searched for one by one, because the newest calls of one line are found at once."""
+"""Up to this many lines are searched for one by one: the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
 """How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
@@ -65,7 +65,7 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
     f"SELECT {HOOK_COLUMNS} FROM hooks WHERE session = $1 ORDER BY is_parked DESC, key"
 )
 
-# SQLite's indexes of open calls have the condition `is_over = 0`, and it only uses them for the same condition.
+# SQLite only uses an index of open calls if the query repeats the index's condition.
 _IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
 # A server runs this query too; the index by time makes it fast.
@@ -226,7 +226,7 @@ COUNT_RESULTS: Final = Sql(f"""
 
 
 def last_before(moment: str) -> str:
-    """SQL for the key of the last call that began before a moment; -1 if there is none. Keys grow with time."""
+    """SQL for the key of the last call that began before a moment; -1 if there is none."""
     return (
         f"coalesce((SELECT call_key FROM {RESULTS_TABLE} WHERE began_at < {moment} ORDER BY began_at DESC LIMIT 1), -1)"
     )
@@ -265,7 +265,7 @@ class SummedCalls(NamedTuple):
 
 
 class Records(UpkeepReader):
-    """Reads the contents of a store; made by `Store.records`. Every method may raise StoreUnavailable."""
+    """Reads the contents of a store; made by `Store.records`."""
 
     def __init__(self, read: Read, schema: Schema, dialect: Dialect) -> None:
         super().__init__(read, schema)
@@ -280,7 +280,7 @@ class Records(UpkeepReader):
         self._select_by_id = Sql(f"{self._select} WHERE id = $1")
 
     async def calls(self, limit: int, before: int | None = None, wanted: CallFilter = ANY_CALL) -> list[CallRow]:
-        """Return the newest calls first, starting after the key `before` (None for the newest)."""
+        """Return the newest calls first, after the key `before`."""
         if not wanted.needs_result:
             return await self._calls(limit, before, wanted)
         keys = await self._ended_keys(limit, before, wanted) if self._has_results else []
@@ -321,7 +321,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in await self._read(sql, *where.values)]
 
     def _require_period(self, where: _Conditions, wanted: CallFilter) -> None:
-        """Add the conditions for the period. Keys grow with time, so the calls around the period limit the search."""
+        """Limit the search by keys, which grow with time."""
         if wanted.since:
             where.require(f"created_at >= {where.mark(wanted.since)}")
         if wanted.until:
@@ -361,7 +361,7 @@ class Records(UpkeepReader):
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """The calls with a number that begins or ends with these digits, newest first.
 
-        Few calls are found by an index of numbers; if the digits are those of many, the newest calls are searched.
+        An index finds few calls; of many, only the newest are searched.
         """
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
@@ -430,7 +430,7 @@ class Records(UpkeepReader):
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        """Return the results of the calls that have one, sorted by key."""
+        """Leave out calls without a result; sort by key."""
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
@@ -444,7 +444,7 @@ class Records(UpkeepReader):
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
-        """The same calls by the time at which they began: quarter of an hour (in milliseconds), result, and number."""
+        """The same calls by quarter of an hour of their beginning (in milliseconds) and result, with their number."""
         rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
@@ -456,7 +456,7 @@ class Records(UpkeepReader):
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        Each is its caller (`ResultRow.party`) and its key, latest first. Calls from withheld numbers are included.
+        Each is its caller (`ResultRow.party`) and its key, latest first; withheld numbers too.
         """
         rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
@@ -493,7 +493,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Return everything about a call, with the webhooks and errors that were stored without it."""
+        """Include the webhooks and errors that were stored without the call."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None
@@ -519,8 +519,6 @@ def whole_days(first: int, end: int) -> tuple[int, int]:
 
 
 class _Conditions:
-    """The conditions of a query, with their values."""
-
     def __init__(self, conditions: Sequence[str] = (), values: Sequence[object] = ()) -> None:
         self._conditions = list(conditions)
         self.values = list(values)
@@ -541,14 +539,14 @@ class _Conditions:
 
 
 def _after(digits: str) -> str:
-    """The first text after all texts that begin with these digits, which are ASCII."""
+    """The first text after all texts that begin with these ASCII digits."""
     return digits[:-1] + chr(ord(digits[-1]) + 1)
 
 
 def _plain_part(word: str) -> bytes:
     """The longest ASCII part of a word that JSON does not escape; the whole word if there is none.
 
-    Databases change ASCII to lower case in the same way, but not always other letters.
+    Databases do not always change other letters to lower case.
     """
     return max(_PLAIN.findall(word), key=len, default=word).encode()
 

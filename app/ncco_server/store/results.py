@@ -1,7 +1,7 @@
 """The results of calls: one row per ended call, and sums for each quarter of an hour.
 
-The transaction that ends a call, or stores a later fact, writes its row from the call's turns and webhooks. The sums
-are updated later, by one process at a time, so that no call waits for a counter.
+The transaction that ends a call, or stores a later fact, writes its row. The sums are updated later, by one process at
+a time, so that no call waits for a counter.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ QUARTER_MS: Final = 15 * 60 * 1000
 DAY: Final = 96
 """The number of quarters in a day."""
 BY_START: Final = 0
-"""The level of sums by quarter, result and flow alone."""
+"""Sums by quarter, result and flow alone."""
 BY_QUARTER: Final = 1
-"""The level of sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
+"""Sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
 BY_DAY: Final = 2
-"""The level of sums by day (UTC) and everything else: a fraction of those by quarter."""
+"""Sums by day (UTC) and everything else, which are far fewer."""
 NOBODY_ANSWERED: Final = -1
 """`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
 AT_ONCE: Final = 200
 LONGEST_NAME: Final = 200
-"""Maximum length of a party or a line, because PostgreSQL's indexes refuse long texts."""
+"""Characters of a party or a line: PostgreSQL's indexes refuse long texts."""
 
 LOST: Final = "lost"
 CALLED_BACK: Final = "called-back"
@@ -154,7 +154,7 @@ GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._fie
 
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
-"""Hosts of version 0.2 do not mark failed turns in any other way."""
+"""The only mark of failed turns of hosts of version 0.2."""
 
 
 def has_failed(dialect: Dialect) -> str:
@@ -162,7 +162,7 @@ def has_failed(dialect: Dialect) -> str:
 
 
 def _select_facts(call_key: str) -> Sql:
-    """Select a call's turns (with the kind '') and webhooks, which have different columns: see `_Facts.of`."""
+    """Turns (with the kind '') and webhooks have different columns: see `_Facts.of`."""
 
     def sql(dialect: Dialect) -> str:
         return f"""
@@ -179,7 +179,7 @@ def _select_facts(call_key: str) -> Sql:
     return Sql(sql("postgres"), sqlite=sql("sqlite"))
 
 
-# The rows of `Keyed` statements begin with the call's key or ID, so that several calls can be read together.
+# Each row begins with the call's key or ID, because `Keyed` reads several calls together.
 SELECT_FACTS: Final = _select_facts("$1")
 
 SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
@@ -234,10 +234,10 @@ RETURN_BY_KEY: Final = Sql(f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
 """)
 
-# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with an
-# end that was reported. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at
-# once. The end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN
-# in SQLite, and BETWEEN and the subqueries in PostgreSQL, make the database look these up instead of reading tables.
+# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with its
+# reported end. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at once. The
+# end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN in SQLite,
+# and BETWEEN and the subqueries in PostgreSQL, prevent full scans.
 SELECT_BEHIND: Final = Sql(f"""
     SELECT key, min(reported_at)
     FROM (
@@ -293,8 +293,7 @@ START_PROGRESS: Final = Sql(f"""
     ON CONFLICT (id) DO NOTHING
 """)
 
-# `leased_until` identifies the latest round. It was a time once: the server that wrote it takes one that is less than 0
-# for past.
+# `leased_until` identifies the latest round. Older servers take it for a time; one less than 0 is past.
 BEGIN_ROUND: Final = Sql(f"""
     UPDATE {PROGRESS_TABLE} SET leased_until = $1 WHERE id = 1
     RETURNING oldest, webhook, complete_since
@@ -400,8 +399,7 @@ class ResultProgress(NamedTuple):
     Attributes:
         oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
         webhook: webhooks up to this key have been checked for older hosts' writes.
-        complete_since: results of calls that began then (milliseconds since 1970) or later are complete; None if all
-            are.
+        complete_since: calls that began then (milliseconds since 1970) or later have complete results; None if all do.
     """
 
     oldest: int
@@ -415,7 +413,7 @@ class ResultProgress(NamedTuple):
 def end_results(
     calls: Sequence[tuple[EndOfCall, StoredCall]], at: int, *, leg: str, is_lost: bool
 ) -> Work[list[ResultRow]]:
-    """Write and return the rows of calls of one leg that have just been marked as over, oldest first.
+    """Write and return the rows of one leg's calls that have just been marked as over, oldest first.
 
     `at` is the current time if the end was not reported; `leg` is "" for calls without one.
     """
@@ -515,7 +513,7 @@ def may_change_result(webhook: WebhookRow) -> bool:
 
 
 def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]:
-    """Decide the result of a locked call again, after a later fact was written; nothing happens if it has no row.
+    """Decide the result of a locked call again after a later fact, if it has a row.
 
     `ended_at` is the time of an end that was reported late; the first one counts.
     """
@@ -575,7 +573,7 @@ class SumKey(NamedTuple):
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
-    """What the sums should contain of a row: result, own result, milliseconds, and seconds until a person answered."""
+    """Return result, own result, milliseconds, and seconds until a person answered."""
     if not row.is_last or row.direction != "inbound":
         return "", "", 0, NOBODY_ANSWERED
     ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
@@ -608,7 +606,7 @@ def read_result(row: Sequence[object]) -> ResultRow:
 
 
 def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
-    """Add changes to the sums, in the same order on all hosts, so that two of them never wait for each other."""
+    """Keep the same order on all hosts, so that two of them never wait for each other."""
     kept = sorted((key, change) for key, change in changes.items() if any(change))
     yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
@@ -649,7 +647,7 @@ def subtract(keys: Iterable[int]) -> Work[None]:
 
 
 class Results:
-    """Decides and writes the results of calls in an open database. Every method may raise StoreUnavailable."""
+    """Decides and writes the results of calls in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -664,7 +662,7 @@ class Results:
 
     @in_one_transaction
     def count(self, limit: int = AT_ONCE) -> Work[int]:
-        """Add up to `limit` changed rows to the sums; return how many, 0 if none are left."""
+        """Add up to `limit` changed rows to the sums; return how many."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 
     @in_one_transaction
@@ -678,7 +676,7 @@ class Results:
 
     @in_one_transaction
     def begin(self, fence: int, now: int) -> Work[ResultProgress]:
-        """Begin a round of completing rows, and return the progress. `fence` is unique and less than 0."""
+        """Begin a round of completing rows. `fence` is unique and less than 0."""
         yield START_PROGRESS, (now,)
         return ResultProgress(*(yield BEGIN_ROUND, (fence,))[0])
 
@@ -686,7 +684,7 @@ class Results:
     def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> Work[None]:
         """Write or complete the rows of calls that older versions stored or ended, except calls that have changed.
 
-        Raises Conflict, and writes nothing, if another process has begun a round since that of `fence`.
+        Raises Conflict, and writes nothing, if another round has begun since that of `fence`.
         """
         if not (yield SAVE_PROGRESS, (*progress, fence)):
             raise Conflict("the results of older calls")
@@ -695,10 +693,10 @@ class Results:
 
     @in_one_transaction
     def mark_returned(self, id_: str, now: int, by: str) -> Work[bool]:
-        """Record that the caller of a call was called back; False if the call has no row."""
+        """Return False if the call has no row."""
         return bool((yield RETURN_CALL, (id_, now, by, now)))
 
     @in_one_transaction
     def mark_to_return(self, id_: str, now: int) -> Work[bool]:
-        """Undo `mark_returned`; False if the call has no row."""
+        """Return False if the call has no row."""
         return bool((yield RETURN_CALL, (id_, None, "", now)))

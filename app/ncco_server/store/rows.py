@@ -1,4 +1,4 @@
-"""The rows of a store's tables. Times are milliseconds since 1970 (UTC); the store never parses documents (bytes)."""
+"""The rows of a store's tables. Times are milliseconds since 1970 (UTC); documents (bytes) are never parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def moment_of(ms: int) -> datetime:
 
 
 def hash_of(text: str) -> str:
-    """The hash that is stored in place of what is secret or must be forgotten."""
+    """Takes the place of what is secret or must be forgotten."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -73,10 +73,9 @@ SESSION_COLUMNS: Final = ", ".join(SessionRow._fields)
 class TurnRow(NamedTuple):
     """One turn. `ncco` is the reply; `webhook` is the ID of the webhook that caused the turn.
 
-    `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated
-    delivery gets the same bytes; they are -1, -1 and "" for the answer webhook. `has_failed` says whether a part of the
-    turn could not be played. It and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the
-    row.
+    `cause_turn`, `cause_wait` and `cause_status` identify the delivery that the turn answers, so that a repeated one
+    gets the same bytes; -1, -1 and "" for the answer webhook. `has_failed`: a part of the turn could not be played. It
+    and the facts (`ncco_server.results.TurnFacts`) are None if an older host wrote the row.
     """
 
     session: str
@@ -109,7 +108,7 @@ class HookRow(NamedTuple):
 
     Attributes:
         id: random; lets the receiver recognise repeats.
-        headers: the headers that the flow sets, as JSON.
+        headers: as JSON.
         due_at: None while an earlier hook of its session is waiting. Parked hooks and emails delay no others.
         leased_until: before this time, only the process that claimed it may send it.
         tries: how many times it was claimed.
@@ -148,7 +147,7 @@ HOOK_COLUMNS: Final = ", ".join(HookRow._fields)
 
 
 class HookCounts(NamedTuple):
-    """The numbers of waiting and parked hooks."""
+    """Unsent hooks."""
 
     waiting: int
     parked: int
@@ -297,7 +296,7 @@ class Forgotten(NamedTuple):
         revisions: those that contain a number are kept, because the number is part of a flow.
         recordings: the server or `ncco forget` removes their files.
         rows: rows of the tables that flow files declare.
-        purged: whether the deleted rows are gone from the files too, as in `Database.purge`; None after a dry run.
+        purged: as `Database.purge` returns it; None after a dry run.
     """
 
     calls: int = 0

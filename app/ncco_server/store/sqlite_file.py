@@ -21,7 +21,7 @@ MIN_SQLITE_VERSION: Final = (3, 35)
 """The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Up to this size, files are checked completely for damage when they are opened, which takes about 0.1 s."""
+"""Up to this size (about 0.1 s), files are checked completely for damage when they are opened."""
 
 _PAUSE_S: Final = 0.02
 
@@ -66,7 +66,7 @@ _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.
 
 
 def _code(error: Exception) -> int:
-    """SQLite's primary result code; 0 if the error comes from Python's `sqlite3` module."""
+    """0 if the error comes from Python's `sqlite3` module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -91,7 +91,7 @@ def unavailable(label: str, error: Exception) -> StoreUnavailable:
 
 
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
-    """Why a server cannot start on this file: StoreUnusable, or StoreUnavailable if a retry may succeed."""
+    """StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _FAULTS.get(_code(error), _OTHER)
     kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
@@ -104,7 +104,7 @@ def fetch(connection: sqlite3.Connection, sql: Sql, values: Sequence[object]) ->
 
 
 def _execute(cursor: sqlite3.Cursor, sql: Sql, values: Sequence[object]) -> None:
-    """Run a statement. Lone surrogates, which UTF-8 cannot represent, are escaped."""
+    """Escape lone surrogates, which UTF-8 cannot represent."""
     try:
         cursor.execute(sql.sqlite, tuple(values))  # with other sequences the driver fetches each value separately
     except UnicodeEncodeError:
@@ -134,7 +134,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# Without these adapters, the driver would look for an adapter and two methods for each value of these types.
+# Without these adapters, the driver would look for an adapter and two methods for each value.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
@@ -195,8 +195,8 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
-    A database of ours that has a log is never empty, so the log's size is read before the file's. The file is not
-    opened, because closing it again would drop the locks of all this process's connections to it.
+    A database of ours with a log is never empty, so the log's size is read first. Opening the file would, on closing,
+    drop the locks of all this process's connections to it.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -205,7 +205,7 @@ def require_no_lost_log(path: Path) -> None:
 
 
 def _size(path: Path) -> int:
-    """The size of a file in bytes; 0 if it cannot be read, which SQLite reports later."""
+    """0 if it cannot be read, which SQLite reports later."""
     try:
         return path.stat().st_size
     except OSError:
@@ -244,7 +244,7 @@ def _make_file(path: Path) -> None:
 
 
 def _switch_to_wal(path: Path, connection: sqlite3.Connection, wait_ms: int) -> None:
-    """Switch a file to WAL mode, and wait while another process does: SQLite itself does not wait for that."""
+    """Wait while another process switches to WAL mode: SQLite itself does not."""
     until = time.monotonic() + wait_ms / 1000
     while True:
         try:
@@ -289,7 +289,7 @@ def write_back(path: Path) -> None:
     with (
         suppress(sqlite3.Error),
         closing(connect(path, 0)) as connection,
-    ):  # a failure is harmless: the next checkpoint writes the log back
+    ):
         checkpoint(connection)
 
 

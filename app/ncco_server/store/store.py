@@ -121,10 +121,10 @@ SELECT_DELIVERED: Final = Sql("""
 
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
-# The ID of nearly every call is its leg. The index of legs only contains the other calls. Each part is searched for in
+# The ID of nearly every call is its leg; the index of legs only contains the other calls. Each part is searched for in
 # its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
-# another host has just changed the call.
-# PostgreSQL's index contains the first 200 characters of a leg, because it refuses long texts; SQLite's contains all.
+# another host has just changed the call; its index contains a leg's first 200 characters, because it refuses long
+# texts.
 SELECT_CALLS_OF_LEG: Final = Sql(
     f"""
     SELECT {SESSION_COLUMNS} FROM calls
@@ -160,7 +160,7 @@ LOCK_OPEN_CALLS: Final = Sql(
 # The call is locked.
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
-# The time of the last change stays, because nothing happened in the call: it is deleted as soon as others of its age.
+# The time of the last change stays, so that the call is deleted as soon as others of its age.
 END_LOST_CALL: Final = Sql("""
     UPDATE calls SET is_over = true, version = version + 1
     WHERE id = $1 AND version = $2 AND NOT is_over
@@ -207,10 +207,9 @@ REPLACE_REVISION: Final = Sql("""
     SET flow = excluded.flow, sources = excluded.sources, created_at = excluded.created_at
 """)
 
-# The outbox contains unsent hooks. `due_at` is only set for the first waiting hook of a session, so that a long queue
-# behind a failing hook is not searched. Two hooks of a session may be due at once, if an earlier one is retried or two
-# hosts write at the same time: the search for due hooks skips the later one. Emails do not queue: an email may wait for
-# its recording, and other hooks should not wait with it.
+# `due_at` is only set for the first waiting hook of a session, so that a long queue behind a failing hook is not
+# searched. Two hooks of a session may be due at once, if an earlier one is retried or two hosts write at the same time:
+# the search for due hooks skips the later one. Emails do not queue, because an email may wait for its recording.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -355,7 +354,6 @@ def _record(
 
 
 def _save(saves: Sequence[RowChange], session: str, at: int) -> Work[None]:
-    """Change rows because of an event of a call."""
     if saves:
         yield from write(saves, (), at, _author(session))
 
@@ -407,7 +405,7 @@ def _hashes(names: Sequence[str]) -> list[str]:
 
 
 class Store:
-    """The store in a database. Every method may raise StoreUnavailable; other exceptions are documented per method.
+    """The store in a database. Every method, also of its parts, may raise StoreUnavailable.
 
     Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
     are written or none. Hooks are written in the transaction that causes them.
@@ -467,7 +465,7 @@ class Store:
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Yield a reader of recorded calls. The store need not be open. Raises StoreUnusable, as `Database.reading`."""
+        """Read the calls of a store, which need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
         async with self.database.reading() as (read, schema):
@@ -553,9 +551,9 @@ class Store:
         has_called: bool = False,
         saves: Sequence[RowChange] = (),
     ) -> Coroutine[Any, Any, None]:
-        """Write the next turn if it is new and the stored version is `session.version - 1`; otherwise raise Conflict.
+        """Write the next turn if it is new and the stored version is `session.version - 1`.
 
-        Also raises RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
+        Raises Conflict otherwise, and RowTaken. For `parent`, `has_called` and `saves`, see `open_call`.
         """
         work = partial(
             _advance, session, turn, webhook, hooks, recording, parent=parent, has_called=has_called, saves=saves
@@ -610,7 +608,7 @@ class Store:
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
         """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
 
-        Returns its result, as `end` does; None, and writes nothing, if the call has changed since.
+        Returns None, and writes nothing, if the call has changed since.
         """
         return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
@@ -635,7 +633,7 @@ class Store:
         return bytes(rows[0][0]) if rows else None
 
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
-        """The wait and status of each webhook of a turn's waits, in the order in which they were written.
+        """The wait and status of each webhook of a turn's waits, oldest first.
 
         Webhooks that were recorded before their call was opened are left out.
         """
@@ -665,7 +663,7 @@ class Store:
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
 
-        Returns the updated rows: `tries` has grown by one, and no other process gets these hooks before `leased_until`.
+        `tries` grows by one, and no other process gets these hooks before `leased_until`.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -679,7 +677,7 @@ class Store:
 
     @in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook, to be sent again at `due_at`, unless another process has claimed it (`tries` differs)."""
+        """Release a hook until `due_at`, unless another process has claimed it (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @in_one_transaction
@@ -730,17 +728,16 @@ class Store:
     ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        The numbers in a call's webhooks and lookup results count too. Later webhooks of deleted calls are not written:
-        to recognise them, the store keeps hashes of the calls' sessions, legs and conversations, for as long as it
-        keeps calls.
-        `rewrite` rewrites all data, which blocks writers meanwhile, to remove deleted data from the files too.
+        The numbers in a call's webhooks and lookup results count too. Hashes of the calls' sessions, legs and
+        conversations are kept as long as calls are, so that late webhooks are recognised and not written. `rewrite`
+        blocks writers while it rewrites all data, to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
         return await forget(self.database, numbers, tables=tables, now=now, dry_run=dry_run, rewrite=rewrite)
 
     async def sweep(self, before: int, limit: int, now: int) -> int:
-        """Delete up to `limit` rows of each kind that are older than `before`; return how many, 0 if none are left.
+        """Delete up to `limit` rows of each kind that are older than `before`; return how many.
 
         Times are in milliseconds since 1970. A call's age is that of its last change. Webhooks without a call are only
         deleted once fewer than `limit` calls are left.
@@ -751,6 +748,6 @@ class Store:
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
         """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
-        Call this at the end of a sweep: it also removes deleted data from the files, as far as possible.
+        Call this last: it also removes deleted data from the files, as far as possible.
         """
         return await retention.sweep_revisions(self.database, before, keep)

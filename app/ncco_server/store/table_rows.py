@@ -1,7 +1,7 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-A change locks the row, reads it and writes it back. A turn changes its rows in the order of their names, and a group of
-turns locks these names first, so that no two transactions wait for each other.
+Rows are locked in the order of their names, before a group of turns changes them, so that no two transactions wait for
+each other.
 """
 
 from __future__ import annotations
@@ -24,12 +24,10 @@ from ncco_server.table_rows import RowChange, has_number_as_key, hash_of_row, ke
 
 PIECE: Final = 500
 CHANGED_SIZE: Final = 200
-"""Rows that a bulk write changes in one transaction."""
 
 SEARCHED: Final = 2_000
-"""Rows per read of a search."""
 LONGEST_PATTERN: Final = 200
-"""Number of characters of a text that the database compares. SQLite's limit is 50,000."""
+"""Characters of a text that the database compares. SQLite's limit is 50,000."""
 
 _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
@@ -148,7 +146,7 @@ class TableRow(NamedTuple):
 
 
 class TableRows:
-    """The rows of all tables in an open database. Every method may raise StoreUnavailable."""
+    """The rows of all tables in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -171,9 +169,9 @@ class TableRows:
         return list(map(_row, found))
 
     async def search(self, table: str, text: str, after: str = "") -> AsyncIterator[TableRow]:
-        """Yield the rows of a table, after the row `after`, whose key or columns contain a text, whatever its case.
+        """Yield the rows, after the row `after`, whose key or columns contain a text, whatever its case.
 
-        Expired rows too, and those that contain it in a sensitive column.
+        Expired rows and sensitive columns count too.
         """
         written = json.dumps(text, ensure_ascii=False)[1:-1].lower()
         limit = SEARCHED if text else PIECE
@@ -187,10 +185,7 @@ class TableRows:
                     yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
-        """A row with its version; None if there is none, or if it expired before `now`.
-
-        If its number is forgotten, the hash in its place.
-        """
+        """A row with its version, or the hash in its place; None if there is none, or if it expired before `now`."""
         rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
         if not rows and (key := await self.database.read(SELECT_KEY, name)):
             hashed = _hash_of(name, key[0][1])
@@ -226,13 +221,8 @@ class TableRows:
     ) -> None:
         """Change rows in one transaction.
 
-        Args:
-            changes: what to change.
-            now: milliseconds since 1970.
-            changed_by: who changes them, for people.
-            versions: the version that a row must still have, by its name; 0 for a row that must not exist.
-
-        Raises RowTaken or RowChanged, and writes nothing, if a row is not as it must be.
+        `versions` are those that rows must still have, by name; 0 for a row that must not exist. Raises RowTaken or
+        RowChanged, and writes nothing, if a row is not as it must be.
         """
 
         def work() -> Work[None]:
@@ -325,7 +315,7 @@ def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple
 
 
 def _hash_in_place(row: str) -> Work[str]:
-    """The name of the hash in place of a row; "" if there can be none."""
+    """Return "" if there can be none."""
     key = (yield Keyed(SELECT_KEY, (row,))) if has_number_as_key(row) else []
     return _hash_of(row, key[0][1]) if key else ""
 
@@ -370,7 +360,7 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
 
 
 def _delete_hash(row: str) -> Work[None]:
-    """Delete the hash in place of a row. The row comes first, because that may have to wait for `forget_row`."""
+    """Come after the row, which may have to wait for `forget_row`."""
     hashed = yield from _hash_in_place(row)
     if hashed:
         yield DELETE_ROW, (hashed,)
@@ -385,7 +375,6 @@ def forget_row(row: str, key: bytes | None) -> Work[None]:
 
 
 def forget_values(row: str, names: Collection[str]) -> Work[None]:
-    """Remove the values of these columns."""
     found = yield Keyed(LOCK_ROW, (row,))
     if found:
         columns = {name: value for name, value in orjson.loads(found[0][1]).items() if name not in names}
@@ -393,7 +382,7 @@ def forget_values(row: str, names: Collection[str]) -> Work[None]:
 
 
 async def all_rows(database: Database) -> AsyncIterator[tuple[str, str]]:
-    """Yield the name and the columns, as JSON, of each row of all tables, without the hashes and their key."""
+    """Leave out the hashes and their key. The columns are JSON."""
     name = ""
     while rows := await database.read(SELECT_ALL_ROWS, name, PIECE):
         for name, columns in rows:

@@ -26,7 +26,6 @@ PROGRESS_TABLE: Final = "ncco_result_progress"
 LEASES_TABLE: Final = "ncco_leases"
 FUNCTION_RESULTS_TABLE: Final = "ncco_function_results"
 ROWS_TABLE: Final = "ncco_rows"
-"""The rows of the tables that flow files declare."""
 
 TABLES: Final = (
     *("calls", "turns", "webhooks", "revisions", PROBES_TABLE, "hooks"),
