@@ -90,7 +90,7 @@ class Kind(ABC):
 
     @property
     def is_timed(self) -> bool:
-        """Whether expressions use the value, or a part of it, as a date or a time."""
+        """Return whether expressions use the value, or a part of it, as a date or a time."""
         return any(inner.is_timed for inner in (*self.fields.values(), *filter(None, (self.item,))))
 
     def with_zone(self, zone: str) -> Kind:

@@ -43,7 +43,7 @@ def new_private_key() -> str:
 
 @lru_cache(maxsize=8)
 def _loaded(pem: str) -> object:
-    """A key is checked only once, because that takes 50 ms."""
+    """Cached, because checking a key takes 50 ms."""
     found = _PEM.search(pem)
     if found is None:
         raise ValueError("does not contain a complete key in PEM format")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from typing import Final
 
 NEW_CALLS_A_SECOND: Final = 3
-"""Per application: calls placed through the API and dials of `connect`. Source: delivery rules, Capacity."""
+"""Of an application: placed calls, and dials of `connect`. Source: delivery rules, Capacity."""
 OTHERS_A_SECOND: Final = 15
-"""All other requests to the Voice API. Source: delivery rules, Capacity."""
+"""Source: delivery rules, Capacity."""
 _SECOND_S: Final = 1.2
 """Requests take different times to arrive: on a busy machine, 12% of new calls were refused (429) with 1.05 and none
 with 1.2.
@@ -33,7 +33,7 @@ class Pace:
         return earliest - now
 
     def count(self) -> None:
-        """Count a request that is sent elsewhere and does not wait, such as the dial of a `connect`."""
+        """Count a request that is sent elsewhere, such as the dial of a `connect`."""
         now = self._clock()
         self._add(now, now)
 

@@ -33,17 +33,17 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""The limit for each of these: resolving the name, connecting, and the TLS handshake."""
+"""For each: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""The limit for the start of the reply, and for each pause in it."""
+"""For the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""The limit of a request, not counting the wait for its turn. It is longer than connecting can take."""
+"""For a request, without the wait for its turn; longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
-"""The rest of Vonage's explanation is cut off."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""The waits before the repeats of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the
-201).
+"""The waits before a hang-up is repeated.
+
+Source: support article 10359615124380 (400 within 1 to 2 s after the 201).
 """
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -62,7 +62,7 @@ class VoiceApiError(VonageApiError):
 
     Attributes:
         status: None if there was no reply.
-        title, detail: Vonage's explanation, from its problem document, or "".
+        title, detail: from Vonage's problem document, or "".
         retry_after: the header `Retry-After`, or "".
     """
 
@@ -154,7 +154,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """Vonage's data about a call; a field is "" if Vonage does not have a value for it (yet).
+    """Vonage's data about a call; a field is "" if Vonage has no value for it (yet).
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -195,8 +195,7 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` comes from the call's answer webhook; "" means the API's own address. Source: Outbound REST, Region
-    trap.
+    `region_url` comes from the call's answer webhook; "" means `base_url`. Source: Outbound REST, Region trap.
 
     Args:
         client: must not follow redirects, which could send the token to another host.
@@ -225,11 +224,10 @@ class VoiceApi:
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
-        """Read a call, even one that has ended."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "") -> None:
-        """End a call. Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
+        """Repeat the request for two seconds if Vonage refuses it because the call has just begun."""
         waits_s = iter(TOO_EARLY_S)
         while True:
             try:
@@ -274,10 +272,10 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Reads at most a little more than `MAX_BYTES` of the body.
+        """Read at most a little more than `MAX_BYTES` of the body.
 
-        Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
-        be unclear whether the request arrived.
+        Every request uses a new connection: if an idle one were closed meanwhile, it would be unclear whether the
+        request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",
@@ -301,7 +299,7 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """Raises VoiceApiError if the ID has characters that could change the path."""
+    """Raise VoiceApiError if the ID has characters that could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
@@ -338,7 +336,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Raises VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
+    """Raise VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:
