@@ -81,7 +81,7 @@ def about_call(flow: Flow, session: Session) -> str:
 
 
 def _uuid(webhook: Webhook, url: str) -> str:
-    """Vonage's ID, or a hash of the URL if the ID is missing or invalid."""
+    """Hash the URL if Vonage's ID is missing or invalid."""
     given = getattr(webhook, "recording_uuid", None) or url
     return given if _ID.fullmatch(given) else hashlib.sha256(given.encode("utf-8", "replace")).hexdigest()
 

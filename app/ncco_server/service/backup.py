@@ -1,10 +1,6 @@
-"""Backups: the database, its key file and the recordings in one tar archive, with a checksum of each file.
+"""Backups: the database, its key file and the recordings in one tar archive.
 
-    await write_backup(Path("ncco.tar"), BackupPlaces(store, key_file, recordings), about)
-    manifest = read_manifest(Path("ncco.tar"))                        # checks every byte
-    await restore_backup(Path("ncco.tar"), manifest, BackupPlaces(store, key_file, recordings))
-
-The manifest is the last file. Memory use does not depend on the size of the database or the recordings.
+The manifest, with a checksum of each file, is last. Memory use does not depend on the size of the data.
 """
 
 from __future__ import annotations
@@ -41,12 +37,12 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Maximum size of a manifest without its list of files."""
+"""Without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""Maximum size of a manifest's entry for one file; the entry of a recording has about 160 bytes."""
+"""One file's entry in a manifest; that of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""Minimum size of a recording in an archive, even if compressed: its name and its checksum are random."""
+"""The least that a recording takes, even if compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -82,7 +78,7 @@ class BackupPlaces:
 
     Attributes:
         store: must not be open.
-        key: the file next to a SQLite database with the callback secret; None if the settings contain it.
+        key: the callback secret next to a SQLite database; None if the settings contain it.
         recordings: None if no recordings are kept.
     """
 
@@ -125,16 +121,16 @@ async def write_backup(
 ) -> tuple[int, list[str]]:
     """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
 
-    Until the archive has been verified, it has a temporary name, and a copy of the database is in the same folder.
-    `target` is an absolute path; an existing file is replaced. Everything acknowledged before `now` is included. Raises
-    StoreError, OSError, NotABackup.
+    Until it is verified, the archive has a temporary name, next to a copy of the database. `target` is an absolute
+    path; an existing file is replaced. Everything acknowledged before `now` is included. Raises StoreError, OSError,
+    NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
     with TemporaryDirectory(prefix=".ncco-backup-", dir=target.parent) as folder:
         await places.store.database.copy_to(Path(folder) / DATABASE)
         size = await asyncio.to_thread(_archive, target, Path(folder), places, manifest)
-    if (await places.store.schema()).missing:  # opening an older database would migrate it
+    if (await places.store.schema()).missing:  # opening it would migrate it
         return size, []
     lost: list[str] = []
     with suppress(StoreUnavailable):  # the disk may be full: only the time of the backup is then missing
@@ -175,7 +171,7 @@ def _archive(target: Path, folder: Path, places: BackupPlaces, about: Manifest) 
 
 @contextmanager
 def _written_to(folder: Path) -> Iterator[None]:
-    """Add the folder's name to an OSError that has none, such as that of a full disk."""
+    """Name the folder in an OSError without a file, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -238,7 +234,7 @@ def read_manifest(file: Path) -> Manifest:
 
 @contextmanager
 def _files_of(file: Path) -> Iterator[Iterator[tuple[tarfile.TarInfo, IO[bytes]]]]:
-    """Only names that a backup uses are accepted. Raises NotABackup."""
+    """Accept only names that a backup uses. Raises NotABackup."""
 
     def entries(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
         for entry in archive:
@@ -279,10 +275,9 @@ def _opened(file: Path) -> tarfile.TarFile:
 
 
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
-    """Replace all data with the contents of an archive, atomically. Raises NotABackup, StoreError, OSError.
+    """Replace all data with an archive, atomically. Raises NotABackup, StoreError, OSError.
 
-    Parts that the archive does not contain stay unchanged. All files are written and checked before the first one is
-    moved; the database is moved last.
+    Parts that it lacks stay. All files are checked before the first one is moved; the database is moved last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:
@@ -299,7 +294,7 @@ async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -
 
 
 def _extract(file: Path, manifest: Manifest, places: BackupPlaces, stack: ExitStack) -> Mapping[str, Path]:
-    """Extract the files into folders next to the destinations, which `stack` deletes."""
+    """`stack` deletes the folders, next to the destinations, that get the files."""
     drafts: dict[str, Path] = {}
     parts = {f"{part}{found}" for part, found, _ in (name.partition("/") for name in manifest.files)}
     folders = {DATABASE: (places.store.path or Path(DATABASE)).absolute().parent}

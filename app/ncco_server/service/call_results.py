@@ -1,4 +1,4 @@
-"""Reads the results of calls for pages, reports and commands. Those of open calls come from their sessions."""
+"""Reads the results of calls for people. Those of open calls come from their sessions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ NO_FLOWS: Final[Mapping[str, Flow]] = MappingProxyType({})
 def open_result(key: int, session: SessionRow, now_ms: int, flows: Mapping[str, Flow] = NO_FLOWS) -> ResultRow | None:
     """Return None for a called party's leg or a placed call.
 
-    A call that cannot be running any more is `lost`, until its end is stored. The caller's name is only known if
-    `flows` contain the flow that the call is in.
+    A call that cannot be running any more is `lost`. The caller's name needs the call's flow in `flows`.
     """
     state = json_object(session.state)
     call = state.get("call", {})
@@ -101,7 +100,7 @@ class Counted(NamedTuple):
     """Calls of a period, counted.
 
     Attributes:
-        quarters: number of calls by the quarter of an hour in which they began (milliseconds) and by result.
+        quarters: by the quarter of an hour in which they began (milliseconds) and by result.
         complete_since: the results of calls that began earlier may be missing; None if all are complete.
     """
 
@@ -126,12 +125,12 @@ async def count_results(records: Records, since: int, until: int, now_ms: int, f
 
 
 class MissedCallers(NamedTuple):
-    """Who should be called back.
+    """Who should be called back, latest first.
 
     Attributes:
-        missed: the last call of each caller who has not got through since, and how often they called; latest first.
+        missed: the last call of each caller who has not got through since, and how often they called.
         more: number of such callers who are not in `missed`.
-        returned: calls whose callers were called back, latest first.
+        returned: calls whose callers were called back.
     """
 
     missed: list[tuple[ResultRow, int]]
@@ -146,7 +145,7 @@ async def missed_callers(
 ) -> MissedCallers:
     """Find missed calls that began at `since` (milliseconds) or later. Raises StoreError.
 
-    A caller who got through later, was called back or is on the line (`open_now`) is left out.
+    Leave out a caller who got through later, was called back or is on the line (`open_now`).
     """
     on_the_line = {call.caller for call in open_now}
     by_caller = dict[str, list[int]]()

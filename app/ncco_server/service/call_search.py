@@ -14,13 +14,13 @@ from ncco_server.service.recorded_calls import spoken_in
 from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 
 WORD_CALLS: Final = 500
-"""Number of calls whose texts are searched at a time."""
+"""The calls whose texts are searched at a time."""
 WORD_S: Final = 1.5
-"""How long one search for a word takes at most. It can be continued."""
+"""After this, a search for a word stops; it can be continued."""
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
-"""A call with its result; None for called parties, and for placed calls in progress."""
+"""None for called parties, and for placed calls in progress."""
 
 
 @dataclass
@@ -29,8 +29,7 @@ class FoundCalls:
 
     Attributes:
         next: the key after which more calls may match; None if there are none.
-        searched_until: if a search for a word was stopped early, when the last call that it looked at began
-            (milliseconds since 1970).
+        searched_until: where a stopped search for a word got to (milliseconds since 1970).
     """
 
     calls: list[FoundCall] = field(default_factory=list)
@@ -79,7 +78,7 @@ async def find_calls(
 async def _with_word(
     records: Records, rows: Sequence[CallRow], word: str, now_ms: int, flows: Mapping[str, Flow]
 ) -> list[FoundCall]:
-    """The store also finds the word in URLs and field names."""
+    """Drop what the store also finds: the word in URLs and field names."""
     holding = await records.holding(word, [row.key for row in rows])
     folded = word.casefold()
     saying = await asyncio.to_thread(

@@ -23,11 +23,11 @@ from ncco_server.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""How long a lookup may exceed its limit before it is cancelled."""
+"""A lookup may exceed its limit by this before it is cancelled."""
 CACHE_SIZE: Final = 512
-"""Maximum number of cached answers. Each has at most 64 KiB."""
+"""Answers, each of at most 64 KiB."""
 FAILURES: Final = 5
-"""Number of consecutive failures that open a circuit."""
+"""So many in a row open a circuit."""
 PAUSE_S: Final = 10.0
 """How long a circuit stays open. After that, a single request tests the host."""
 
@@ -36,15 +36,13 @@ _log = logging.getLogger(__name__)
 
 
 Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
-"""Answers one lookup within this many milliseconds. Never raises. The functions that add metrics and tracing have this
-type too.
-"""
+"""Answers one lookup within this many milliseconds. Never raises."""
 
 
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
-    """A function that answers the lookups of a turn within one budget, those of one step concurrently.
+    """Answer the lookups of a turn within one budget, those of one step concurrently.
 
-    It never raises: the answer of a failed lookup has a problem instead of a value.
+    Nothing is raised: the answer of a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -114,7 +112,7 @@ class LookupClient:
                 is_cut_off=failure.is_cut_off,
             )
         except Exception as error:  # noqa: BLE001 - a caller is on the line, and hears the default
-            where = "".join(traceback.format_tb(error.__traceback__))  # no message: it may be secret
+            where = "".join(traceback.format_tb(error.__traceback__))  # the message may be secret
             _log.error("the lookup %s failed by %s\n%s", lookup.name, type(error).__name__, where)
             return LookupAnswer(None, f"failed: {type(error).__name__}", self._ms_since(start))
 
@@ -148,10 +146,10 @@ class LookupClient:
     def _finished(self, task: asyncio.Task[bytes]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
-            task.exception()  # read the exception, because nobody may be waiting for this task anymore
+            task.exception()  # nobody may be waiting for this task anymore
 
     async def _in_time(self, asked: _Asked, left_ms: float, *, is_shared: bool = False) -> bytes:
-        """A Python function may ignore its task's cancellation. A task that is not shared is cancelled at the end."""
+        """Cancel a task that is not shared at the end. A Python function may ignore that."""
         task = asked.task
         now = asyncio.get_running_loop().time
         budget_ends_at = now() + left_ms / 1000
@@ -172,7 +170,7 @@ class LookupClient:
         raise LookupFailure(f"timed out after {asked.limit_s * 1000:.0f} ms", is_late=True)
 
     async def _ask(self, request: LookupRequest, key: str, digest: bytes, asked: _Asked) -> bytes:
-        """Caches a valid answer under `digest`, if given. Raises LookupFailure."""
+        """Cache a valid answer under `digest`, if given. Raises LookupFailure."""
         source = _source_of(request)
         with self._breakers.closed(source) as check_again:
             try:
@@ -218,7 +216,6 @@ class _Asked:
 
 
 def _source_of(request: LookupRequest) -> str:
-    """The host with its port, or the function."""
     return request.function or _AFTER_HOST.split(request.url.partition("://")[2], maxsplit=1)[0].lower()
 
 
@@ -250,12 +247,12 @@ class AnswerCache:
 
 
 def cache_key(request: LookupRequest) -> bytes:
-    """A digest is used because the headers may contain secrets."""
+    """A digest, because the headers may contain secrets."""
     return hashlib.sha256(request.sent().encode()).digest()
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function, which is not queried for a while after several consecutive failures.
+    """One circuit breaker per host or function, which rests for a while after several failures in a row.
 
     The clock must be monotonic: a correction of the system clock could keep a circuit open for an hour.
     """
@@ -273,8 +270,8 @@ class CircuitBreakers:
     def closed(self, name: str) -> Iterator[Callable[[], None]]:
         """A context in which `name` may be queried. Raises LookupFailure while its circuit is open.
 
-        It returns a function to call after a wait, which raises LookupFailure if the circuit has opened meanwhile. A
-        LookupFailure with `is_outage` counts as a failure, any other as a success, and a cancellation as neither.
+        The yielded function does the same after a wait. A LookupFailure with `is_outage` counts as a failure, any other
+        as a success, and a cancellation as neither.
         """
         is_test = name in self._open_until
         paused = f"not asked: {name} has failed {self._most} times in a row and is paused"

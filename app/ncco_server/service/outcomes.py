@@ -21,7 +21,7 @@ RESULT: Final = "result"
 
 
 class FlowOutcome(NamedTuple):
-    """An outcome of a step, one of the ways a call can continue; `place` is the line that decides.
+    """One of the ways a call can continue after a step; `place` is the line that decides.
 
     Names are `sales by keys`, `noinput, try 1`, `busy`, `if vip`, `else`, `customer default`, `result booked`, ...
     """
@@ -33,9 +33,9 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Return all outcomes of a flow in the order of its steps, without those of the flows that it runs.
+    """Return all outcomes in the order of the steps, without those of the flows that it runs.
 
-    A lookup has two, with and without a real answer. A flow without any has one outcome: that it was entered.
+    A lookup has two, with and without a real answer. A flow without any has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
@@ -126,7 +126,7 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """The outcome `completed` of a call's last dial if it ends the call: no turn decides it, so no trace contains it.
+    """The outcome `completed` of a last dial that ends the call: no turn decides it, so no trace contains it.
 
     `statuses` are those reported for the waits of the last turn, as (index of the wait, status).
     """
@@ -149,7 +149,7 @@ def error_exit(flow: Flow, step: str) -> OutcomeKey:
 
 
 def paint_taken(drawing: Drawing, counts: Mapping[OutcomeKey, int]) -> Drawing:
-    """Add to each arrow of a drawing how many calls took it; `counts` contains every outcome, even those with 0."""
+    """`counts` contains every outcome, even those with 0."""
 
     def painted(arrow: Arrow) -> Arrow:
         known = [counts[key] for key in arrow.outcomes if key in counts]

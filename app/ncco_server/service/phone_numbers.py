@@ -17,7 +17,7 @@ _LEAST_DIGITS: Final = 7
 def readable(number: str, line: str = "") -> str:
     """`447700900123` becomes `+44 7700 900123`, or `07700 900123` on a British line (the called number).
 
-    Anything but a number with its country code, such as a user's name, is returned unchanged.
+    Anything else, such as a user's name, is returned unchanged.
     """
     found = _parsed(number)
     if found is None:

@@ -1,6 +1,6 @@
 """Encrypts the sensitive values of a placed call until its last attempt is over.
 
-Every end of the call deletes its salt; without it, nobody can decrypt the values, not even with the server's key.
+The call's end deletes its salt; without it, nobody can decrypt the values, not even with the server's key.
 """
 
 from __future__ import annotations

@@ -28,11 +28,11 @@ Playing = Generator[tuple[Lookup, ...], tuple[LookupAnswer, ...], Turn | None]
 
 
 class CannotReplay(Exception):
-    """A turn cannot be replayed, because something that it needs was not stored."""
+    """Something that a turn needs was not stored."""
 
 
 def replay(timeline: Timeline, flow: Flow, policy: Policy) -> Iterator[dict[str, Any]]:
-    """Replay the turns of a call, up to the first that cannot be replayed."""
+    """Stop at the first turn that cannot be replayed."""
     session: Session | None = None
     final = from_json(timeline.call.session.state)
     before: list[WebhookRow] = []
@@ -111,7 +111,7 @@ def _resumed(
 
 
 def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
-    """The recorded answer of a lookup, or the next recorded result of a function. Raises CannotReplay."""
+    """Return the next recorded result of a function, or the lookup's. Raises CannotReplay."""
     if lookup.is_function:
         function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
         if function is None:
@@ -127,7 +127,7 @@ def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> Lo
 
 
 def _unsigned(ncco: bytes) -> bytes:
-    """The signatures of callback URLs are removed, because the key may have changed since."""
+    """Remove the signatures of callback URLs: the key may have changed."""
 
     def without_mac(url: re.Match[bytes]) -> bytes:
         token = url[2]

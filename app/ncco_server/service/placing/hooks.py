@@ -1,4 +1,4 @@
-"""Hooks that place calls. Each writes its placed call to the store once, even if it is sent several times."""
+"""Hooks that place calls. Each writes its placed call once, even if it is sent several times."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from ncco_server.flow.language.outbound import QUIET_FROM, QUIET_UNTIL
 from ncco_server.flow.report import some_of
 
 MOST_DAYS: Final = 60
-"""How many days ahead to look."""
 
 _NIGHT: Final = timedelta(hours=24 - QUIET_FROM.hour)
 
