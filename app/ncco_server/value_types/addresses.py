@@ -139,7 +139,6 @@ _OTHER_SCHEME = re.compile(r"(https?|wss?)://([^\s/]\S*)")
 _BROKEN_SCHEME = re.compile(
     r"(?:h?t{0,2}ps?:/{0,3}|wss?:/{0,3}|//)((?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?)", re.IGNORECASE
 )
-"""A URL whose scheme lacks a letter or a slash."""
 _BARE_HOST = re.compile(
     r"(?![^/]*\.(?:wav|ogg|php|html?|json)$)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?(?:/\S*)?", re.IGNORECASE
 )
