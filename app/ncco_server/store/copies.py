@@ -43,7 +43,7 @@ def opened_copy(path: Path, *, is_new: bool = False) -> Iterator[sqlite3.Connect
 def copy_file(source: Path, target: Path) -> None:
     """Copy a database even while servers write. Raises StoreError. Blocks.
 
-    The file is read in one step, because any write in between would restart the copy.
+    In one step, because any write in between would restart the copy.
     """
     try:
         with (
@@ -60,8 +60,7 @@ def copy_file(source: Path, target: Path) -> None:
 def check_copy(path: Path) -> None:
     """Migrate a copy to the newest schema and read it completely.
 
-    Raises StoreUnusable if it is damaged, empty, too new, or contains anything besides our tables: a backup must not
-    run code.
+    Raises StoreUnusable if it is damaged, empty, too new, or contains more than our tables: a backup must not run code.
     """
     if not sqlite_file.schema_of(path, WAIT_MS).found:
         raise StoreUnusable(f"{path} is empty", _CURE)
@@ -113,7 +112,7 @@ def require_unused(path: Path) -> None:
 
 
 def replace_file(path: Path, copy: Path) -> None:
-    """Replace a database with a copy. Raises StoreUnavailable if a process uses the database. Blocks."""
+    """Raise StoreUnavailable if a process uses the database. Blocks."""
     require_unused(path)
     for name in ("-wal", "-shm"):  # a log left by a damaged file would be applied to the copy
         path.with_name(f"{path.name}{name}").unlink(missing_ok=True)
@@ -130,7 +129,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def move_into(draft: Path, target: Path, undo: ExitStack) -> None:
-    """Move a file, or the files of a folder, which may itself be a mount point; `undo` restores the previous ones."""
+    """Move a file, or the files of a folder, which may be a mount point; `undo` restores the previous ones."""
     before = draft.with_name("before")
     before.mkdir()
     steps = [(draft, target)]

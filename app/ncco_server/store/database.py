@@ -37,7 +37,7 @@ class Many(NamedTuple):
 
 
 class Keyed(NamedTuple):
-    """A statement whose result rows each start with the first of its `values`, which shows whose rows they are.
+    """A statement whose result rows each start with the first of its `values`.
 
     In grouped operations, only `Keyed` and `Insert` statements may return rows.
     """
@@ -91,9 +91,9 @@ SHORTEST_REST_S: Final = 0.02
 
 
 async def give_way(began: float, factor: float = 1.0) -> None:
-    """Rest after a part of a bulk write that began at `began` (`time.monotonic`), so that calls can use the database.
+    """Rest `factor` times as long as a part of a bulk write took, so that calls can use the database.
 
-    The rest takes `factor` times as long as the part.
+    It began at `began` (`time.monotonic`).
     """
     await asyncio.sleep(max(SHORTEST_REST_S, factor * (time.monotonic() - began)))
 
@@ -109,11 +109,11 @@ class Read(Protocol):
     """Reads a database, even while servers write to it."""
 
     async def __call__(self, sql: Sql, *values: object) -> list[Row]:
-        """Return all rows of a query that may take long. Raises StoreUnavailable."""
+        """Run a query that may take long. Raises StoreUnavailable."""
 
 
 class Database(Protocol):
-    """Runs the store's reads and writes.
+    """Runs the store's reads and writes. Every method may raise StoreUnavailable.
 
     `label` is for messages, without user and password; `path` is the file of a SQLite database; `is_durable` data
     outlives the process.
@@ -125,10 +125,7 @@ class Database(Protocol):
     dialect: Dialect
 
     async def open(self) -> None:
-        """Connect, migrate to the newest schema, and check that the database is writable.
-
-        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
-        """
+        """Connect, migrate to the newest schema, and check that the database is writable. Raises StoreUnusable."""
 
     async def close(self) -> None:
         """Finish pending writes. A closed database can be opened again."""
@@ -136,17 +133,16 @@ class Database(Protocol):
     async def schema(self) -> Schema:
         """Read the schema of a database, which need not be open.
 
-        Raises StoreUnavailable, or StoreUnusable if it is too new or belongs to another program.
+        Raises StoreUnusable if it is too new or belongs to another program.
         """
 
     async def read(self, sql: Sql, *values: object) -> list[Row]:
-        """Return all rows of a query, as of the last commit. Raises StoreUnavailable."""
+        """Read as of the last commit."""
 
     def write(self, work: Callable[[], Work[T]], keys: Sequence[str] = ()) -> Coroutine[Any, Any, T]:
         """Run an operation in one transaction; return its result or raise its error, once its rows are on disk.
 
-        If the task is cancelled, all rows are written or none. Raises StoreError for rows that cannot be stored, and
-        StoreUnavailable.
+        If the task is cancelled, all rows are written or none. Raises StoreError for rows that cannot be stored.
 
         Args:
             work: makes the generator; called again if the transaction is retried.
@@ -164,10 +160,7 @@ class Database(Protocol):
         """Raise StoreUnavailable if a server has the database open, which this object must not."""
 
     async def replace_by(self, path: Path) -> None:
-        """Atomically replace everything with a checked copy. The database must not be open.
-
-        Raises StoreUnavailable if a server has it open.
-        """
+        """Atomically replace everything with a checked copy. Neither this object nor a server may have it open."""
 
     async def purge(self, *, rewrite: bool) -> bool | None:
         """Remove deleted data from the files too; `rewrite` rewrites all data, and blocks writers meanwhile.
@@ -178,7 +171,7 @@ class Database(Protocol):
     def reading(self) -> AbstractAsyncContextManager[tuple[Read, Schema]]:
         """Yield a reader with its own connection; the database need not be open.
 
-        Raises StoreUnusable if the database is not ours, or this version cannot read it.
+        Raises StoreUnusable if this version cannot read it.
         """
 
 
@@ -193,14 +186,14 @@ class WriteItem:
     error: Exception | None = None
 
     def settle(self) -> None:
-        """Pass the result or error to the waiting task. Must run in the task's event loop."""
+        """Must run in the event loop of the waiting task."""
         if self.done.done():
             return
         if self.error is None:
             self.done.set_result(self.result)
         else:
             self.done.set_exception(self.error)
-            self.done.exception()  # mark the error as seen: a task that is being cancelled never reads it
+            self.done.exception()  # mark it as seen: a task that is being cancelled never reads it
 
 
 class GroupWriter(ABC):
@@ -237,7 +230,7 @@ class GroupWriter(ABC):
 
     @abstractmethod
     async def commit(self, group: list[WriteItem]) -> None:
-        """Write operations in one transaction, and pass on their results. Never raises."""
+        """Pass on the results of one transaction. Never raises."""
 
     async def _run(self) -> None:
         group: list[WriteItem] = []

@@ -111,8 +111,8 @@ class _FoundRow(NamedTuple):
 class _MatchingRows:
     """The keys of the rows that contain a phone number.
 
-    `counted` has the result of `_COUNTED` for each call. `names` are the rows' sessions, legs and conversations, each
-    with its latest time in milliseconds.
+    `counted` has the result of `_COUNTED` for each call; `names` the sessions, legs and conversations with their latest
+    time in milliseconds.
     """
 
     calls: set[int]

@@ -1,4 +1,4 @@
-"""Stores what functions of handlers have returned in turns that are not stored yet.
+"""Stores what handlers' functions have returned in turns that are not stored yet.
 
 If the process dies, a repeated webhook finds the result here. The turn's transaction deletes it.
 """

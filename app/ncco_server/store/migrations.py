@@ -1,7 +1,7 @@
 """The tables of SQLite and PostgreSQL, version by version. A released version never changes.
 
-A version removes nothing that the previous one needs. A server refuses an unknown version, but ignores additions:
-tables and columns with a version of their own (docs/decisions.md).
+It removes nothing that the previous one needs. A server refuses an unknown version, but ignores additions, which have a
+version of their own (docs/decisions.md).
 """
 
 from __future__ import annotations

@@ -1,10 +1,5 @@
 """Calls that this server places, and their attempts. An attempt makes at most one request for a call.
 
-    placed = await store.placed.add([row])                          # the stored rows: a repeated key adds nothing
-    begun = await store.placed.begin(row, "revision", now, limits)  # committed before the request is sent
-    await store.placed.sent(begun.attempt, leg, conversation)
-    await store.placed.finish(begun.attempt, AttemptResult("busy"), now, due_at=later)
-
 States of a placed call:
 
     waiting   for an attempt: due_at set
@@ -13,12 +8,12 @@ States of a placed call:
 
 States of an attempt:
 
-    placing   committed before the request, which is sent at most once, whatever happens to this process
+    placing   committed before the request
     placed    Vonage accepted the request
     answered  somebody picked up
     over      outcome set
 
-Rows that several hosts change are always locked in this order: the control row, the placed call, its attempt.
+Rows are always locked in this order: the control row, the placed call, its attempt.
 """
 
 from __future__ import annotations
@@ -37,14 +32,13 @@ from ncco_server.store.tables import ATTEMPTS_TABLE, PLACED_TABLE, PLACING_TABLE
 from ncco_server.table_rows import table_of
 
 GAP_MS: Final = 400
-"""Minimum time between two new calls of an application, across all hosts.
+"""Between two new calls of an application, on any host.
 
-Vonage accepts 3 a second, but counts them when they arrive, and may refuse (429) a call that a flow dials.
-
-Source: Outbound REST.
+Vonage accepts 3 a second, but counts them when they arrive, and may refuse (429) a call that a flow dials. Source:
+Outbound REST.
 """
 BUSY_MS: Final = 5_000
-"""How long a call waits if placing is paused or at a limit, or its flow is already calling the same number."""
+"""How long a call waits if placing is paused or at a limit, or its flow is calling the same number."""
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 24 * 60 * MINUTE_MS
 ADDED_SIZE: Final = 200
@@ -55,7 +49,7 @@ HUNG_UP: Final = "hung up, because the call was cancelled"
 """The `problem` of an attempt that this server has hung up."""
 
 COMPLETED: Final = "completed"
-"""The `outcome` of an attempt that is over at Vonage, while a webhook that shows how it ended may still arrive."""
+"""The `outcome` of an ended attempt while a webhook that shows how it ended may still arrive."""
 
 Origin: TypeAlias = Literal["api", "cli", "console", "hook"]
 PlacedState: TypeAlias = Literal["waiting", "calling", "over"]
@@ -72,13 +66,10 @@ class PlacedRow(NamedTuple):
         owner: the name of the API key or of the login, or "".
         number: digits with the country code; "" once the call was forgotten.
         params: JSON, with sensitive values encrypted.
-        chain: how many placed calls led to this one.
         outcome: `answered`, the status of the last attempt, `cancelled`, `expired` or `unknown`; "" until it is over.
         problem: why it failed or is waiting, or "".
-        expires_at: None if it never expires.
-        due_at: None if it is not waiting.
-        salt: encrypts `params`, with the server's key. Deleted with the end of the call, so that nobody can decrypt
-            them.
+        expires_at, due_at: None for never.
+        salt: encrypts `params`, with the server's key, until the call ends.
         origin: "" if a host without this column stored it.
     """
 
@@ -113,10 +104,9 @@ class AttemptRow(NamedTuple):
     """One attempt of a placed call. All times are milliseconds since 1970.
 
     Attributes:
-        number: from 1.
         flow, to_number: no two attempts in progress have the same; "" once the call was forgotten.
         leg, conversation: "" until known. While `placing`, only an event has named them.
-        placing_at: when it was committed, right before its request.
+        placing_at: right before its request.
         give_up_at: when it is given up without webhooks; None once it is over.
         outcome: Vonage's last status, `answered` or `unknown`; until the attempt is over, "", the result of machine
             detection, or `COMPLETED`.
@@ -152,7 +142,7 @@ class PlacingLimits(NamedTuple):
 class PlacingControl(NamedTuple):
     """Whether, and from when, calls may be placed; None means not paused or held.
 
-    `next_at` leaves a gap between new calls. No call is placed before `held_until`, because Vonage accepts none.
+    `next_at` leaves a gap between new calls.
     """
 
     next_at: int = 0
@@ -181,7 +171,7 @@ class CalledCounts(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """An attempt to send, or None and when to try again if a limit or a pause prevented it (otherwise 0)."""
+    """An attempt, or None and when to try again (otherwise 0) if a limit or a pause prevented it."""
 
     attempt: AttemptRow | None
     look_at: int = 0
@@ -189,7 +179,7 @@ class Begun(NamedTuple):
 
 
 class AttemptResult(NamedTuple):
-    """How an attempt ended. Unless another one follows, the call ends the same way, and its hooks are sent."""
+    """How an attempt ended. Unless another one follows, the call ends the same way."""
 
     outcome: str
     problem: str = ""
@@ -374,10 +364,7 @@ def _ignore(_: int) -> None: ...
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Forget the numbers, params and legs of placed calls.
-
-    The keys stay, so repeated requests place no calls; the attempts still count towards the limits.
-    """
+    """Keep the keys, so that repeated requests place no calls, and the attempts, which count towards the limits."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
@@ -394,7 +381,7 @@ def _locked_attempt(key: AttemptKey) -> Work[AttemptRow | None]:
 
 
 def _locked(key: AttemptKey) -> Work[tuple[PlacedRow | None, AttemptRow | None]]:
-    """The order is always the same, so that two hosts do not deadlock."""
+    """Keep the order, so that two hosts do not deadlock."""
     found = yield _LOCK, key[:1]
     attempt = yield from _locked_attempt(key)
     return (PlacedRow._make(found[0]) if found else None), attempt
@@ -457,19 +444,19 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Return the newest calls first, after the call with the ID `before`."""
+        """Return the newest calls first, after the ID `before`."""
         return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
-        """Count calls by state and outcome, in one batch or (with "") in all."""
+        """Count by state and outcome, in one batch or (with "") in all."""
         return {(state, outcome): count for state, outcome, count in await self.database.read(_COUNT, batch)}
 
     @in_one_transaction
     def cancel(self, id_: str, now: int) -> Work[PlacedRow | None]:
         """Return the call's previous row, or None if there is no such call.
 
-        A waiting call is then over. A call with an attempt in progress is not tried again, and a person who answers
-        hears a goodbye; this method does not hang up. A call that is over does not change.
+        A waiting call is then over. An attempt in progress is not hung up, but is the last one, and whoever answers it
+        hears a goodbye.
         """
         found = yield _LOCK, (id_,)
         if not found:
@@ -482,7 +469,7 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel the waiting calls of a batch in several transactions, the next due first; return how many."""
+        """Cancel the waiting calls in several transactions, the next due first; return how many."""
         stopped = 0
         while True:
             began = time.monotonic()
@@ -535,7 +522,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def yield_to(self, dials: int, now: int) -> Work[None]:
-        """Delay the next placed call: the `dials` calls that flows have just dialled also count as new calls."""
+        """Delay the next placed call, because `dials` of flows also count as new calls."""
         control = yield from _locked_control()
         yield _SET_NEXT, (max(control.next_at, now) + dials * GAP_MS,)
 
@@ -544,7 +531,7 @@ class PlacedCalls:
         return await self._waiting(_SELECT_DUE, (now, limit), flows)
 
     async def expired(self, now: int, limit: int, flows: Sequence[str], before: int) -> Sequence[PlacedRow]:
-        """Return expired waiting calls: of these flows, and those from `before` of any flow."""
+        """Return those of these flows, and those from `before` of any flow."""
         return await self._waiting(_SELECT_EXPIRED, (now, limit, before), flows)
 
     async def _waiting(self, sql: ListSql, values: Sequence[int], flows: Sequence[str]) -> Sequence[PlacedRow]:
@@ -553,7 +540,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
-        """Make calls due at other times, each with the reason, if they still wait for the same attempt."""
+        """Set other times and reasons, if the calls still wait for the same attempt."""
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
@@ -569,8 +556,8 @@ class PlacedCalls:
     ) -> Work[Begun]:
         """Commit the next attempt of a waiting call, unless a limit, a pause or another attempt prevents it.
 
-        Exactly one request may be sent for a returned attempt. Rows of tables named in `refusing` prevent it if they
-        were committed before this transaction read them. Raises HashKeyLost.
+        Exactly one request may be sent for it. Rows of tables named in `refusing` prevent it if they were committed
+        before. Raises HashKeyLost.
         """
         control = yield from _locked_control()
         if control.paused_at is not None:
@@ -620,7 +607,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> Work[None]:
-        """Record why it is unknown whether Vonage accepted an attempt: webhooks, or their lack, will show."""
+        """Record why it is unknown whether Vonage accepted an attempt."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is not None and stored.state == "placing":
             yield from _save(stored._replace(problem=problem, give_up_at=give_up_at))
@@ -643,7 +630,7 @@ class PlacedCalls:
     def adopt(self, placed: str, number: int, leg: str, conversation: str, to: str = "") -> Work[AttemptRow | None]:
         """Assign the leg of an event to an attempt without a leg, if it called `to` ("": unknown).
 
-        The reply to the request or the answer webhook may still assign another leg.
+        The reply to the request or the answer webhook may still change it.
         """
         attempt = yield from _locked_attempt((placed, number))
         if attempt is None or not attempt.to_number or attempt.leg not in ("", leg):
@@ -671,10 +658,10 @@ class PlacedCalls:
         """Mark the attempt of this leg as answered, and return it; None if the person must hear a goodbye instead.
 
         That is so if the call was cancelled, another leg has the attempt, a later attempt is in progress, or Vonage had
-        hung up on a machine. If this attempt had been given up, the call ends without the next one, which waits; after
-        the last attempt, its hooks were sent, so its outcome stays.
+        hung up on a machine. If this attempt had been given up, the call ends without the waiting next one; if it was
+        the last, its outcome stays, because hooks were sent.
 
-        With `is_certain`, this is the answer webhook, whose leg counts unless Vonage has confirmed another one.
+        `is_certain` is for the answer webhook, whose leg counts unless Vonage has confirmed another one.
         """
         row, attempt = yield from _locked((placed, number))
         if row is None or not row.number or row.cancelled_at is not None or attempt is None:
@@ -700,7 +687,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def completed(self, attempt: AttemptRow, give_up_at: int) -> Work[AttemptRow | None]:
-        """Wait until `give_up_at` for a webhook that shows how an attempt ended, unless it was answered or is over."""
+        """Wait for a webhook that shows how an attempt ended, unless it was answered or is over."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.answered_at is not None or stored.state == "over":
             return stored
@@ -728,14 +715,14 @@ class PlacedCalls:
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Return the attempts that must be given up because their webhooks did not arrive."""
+        """Return the attempts whose webhooks did not arrive."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
     @in_one_transaction
     def finish(self, attempt: AttemptRow, result: AttemptResult, now: int, due_at: int | None = None) -> Work[bool]:
         """Store how an attempt ended. Without a next attempt (`due_at`), or if it was cancelled, the call ends too.
 
-        Writes nothing and returns False if the attempt is over, or was answered after `attempt` was read.
+        Returns False, and writes nothing, if the attempt is over, or was answered after `attempt` was read.
         """
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state == "over" or stored.answered_at != attempt.answered_at:

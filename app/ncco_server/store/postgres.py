@@ -61,7 +61,7 @@ BACKGROUND: Final = 2
 """Connections for work that no caller waits for."""
 
 TRIES: Final = 3
-"""Tries of a write that conflicts with another host's, or of a read after a lost connection."""
+"""Of a write that conflicts with another host's, or of a read after a lost connection."""
 
 CONNECT_S: Final = 3.0
 READ_S: Final = 2.0
@@ -264,8 +264,8 @@ class _Connections:
 class _PostgresWriter(GroupWriter):
     """Writes groups over a connection of its own.
 
-    If the connection is lost during a commit, the whole group gets StoreUnavailable; a repeated webhook then either
-    finds its rows or writes them.
+    If it is lost during a commit, the group gets StoreUnavailable; a repeated webhook then finds its rows or writes
+    them.
     """
 
     def __init__(self, connections: _Connections, queue_limit: int) -> None:
@@ -329,7 +329,7 @@ async def _write_group(connection: Connection, group: Sequence[WriteItem], label
 async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> None:
     """Wait for other hosts' groups with the same calls or rows of tables.
 
-    A single operation locks only what belongs to its calls, unless it changes rows (`[` in the name).
+    A single operation locks only its calls' rows, unless it changes rows of tables (`[` in the name).
     """
     if len(group) > 1 or any("[" in key for key in group[0].keys):
         names = {key for item in group for key in item.keys if key}

@@ -3,10 +3,10 @@
 Combinations of the columns:
 
     waiting              state waiting, due_at set
-    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1: a file may exist
+    being fetched        as for waiting, with claim set and leased_until in the future; has_file 1
     kept                 state kept, content_type and sha256 set; due_at only if its transcript is still waiting
     given up             state failed or gone, problem and cure set, due_at NULL
-    deleted              deleted_at set, all else as before; this can be undone
+    deleted              deleted_at set, all else as before
     deleted for good     state deleted, all data about the call erased; has_file 1 until its file is removed
 
 The audio is a file or an object named after the ID.
@@ -26,8 +26,9 @@ RecordingKind: TypeAlias = Literal["record", "conversation", "voice-input"]
 """`conversation`: a recorded conversation. `voice-input`: the audio of an `input` with `saveAudio`."""
 
 RecordingState: TypeAlias = Literal["waiting", "kept", "failed", "gone", "deleted"]
-"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left, so that a second
-webhook does not restore it.
+"""`failed`: given up; `gone`: Vonage no longer has it; `deleted` for good: only its ID is left.
+
+Thus a second webhook does not restore it.
 """
 
 
@@ -45,11 +46,11 @@ class RecordingRow(NamedTuple):
         url, transcript_url: never shown. "" until a webhook announces them: the transcript may come first.
         size: in bytes, first as announced and later as fetched.
         content_type: "" until the audio is kept.
-        sha256: of the last audio that was fetched, whether it was kept or not.
+        sha256: of the last audio that was fetched, whether kept or not.
         problem, cure: why the audio or transcript is not kept yet, and the fix, without values of the call; or "".
-        due_at: when to fetch it next; None for never.
+        due_at: when to fetch it next.
         leased_until: before this time, only the process that claimed it may fetch it.
-        claim: the same for recordings that are claimed together; "" while no process fetches it.
+        claim: of the recordings that are claimed together; "" while no process fetches it.
         has_file: 1 if a file may exist, otherwise 0.
         transcript_state: "" if no transcript was announced.
         transcript: one line per channel.
@@ -107,7 +108,7 @@ class RecordingRow(NamedTuple):
 
 
 class RecordingFilter(NamedTuple):
-    """Which recordings to list; "" and None mean any. Recordings deleted for good are never listed.
+    """Which recordings to list, never those deleted for good; "" and None mean any.
 
     `number` is digits that the caller's or the called number contains.
     """
@@ -152,8 +153,8 @@ _INSERT: Final = f"""
     ON CONFLICT (uuid)
 """
 
-# A second webhook finds the URL that the first one has set. It never restores what was deleted for good, or changes
-# another call's recording.
+# A second webhook finds the URL of the first one. It never restores what was deleted for good, or changes another
+# call's recording.
 _MAY_ADD: Final = "known.state <> 'deleted' AND (known.session = '' OR excluded.session IN ('', known.session))"
 
 ADD_AUDIO: Final = Sql(f"""
@@ -236,7 +237,7 @@ EXPLAIN: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE} SET problem = $1, cure = $2, due_at = $4
     WHERE id IN (SELECT id FROM {RECORDINGS_TABLE} WHERE due_at <= $3 AND leased_until <= $3 LIMIT 1000)
 """)
-"""It changes at most 1,000 rows at a time, because in SQLite calls wait for the transaction."""
+"""In SQLite, calls wait for the transaction, so it changes at most 1,000 rows."""
 
 RETRY: Final = Sql(f"""
     UPDATE {RECORDINGS_TABLE}
@@ -312,14 +313,14 @@ DELETE_REMAINS: Final = Sql(f"""
 
 
 def add_recording(row: RecordingRow) -> Work[None]:
-    """Write a recording, or only its transcript if `url` is "". A repeated webhook changes nothing."""
+    """Write only the transcript if `url` is "". A repeated webhook changes nothing."""
     if (yield Keyed(SELECT_UUID, (hash_of(row.uuid),))):  # the call was forgotten
         return
     yield ADD_AUDIO if row.url or not row.transcript_url else ADD_TRANSCRIPT, row
 
 
 def erase(ids: Sequence[str], *, with_uuid: bool = False) -> Work[list[str]]:
-    """Delete recordings for good, except their files, which `Recordings.removable` lists; return their IDs.
+    """Delete for good, except the files, which `Recordings.removable` lists; return the IDs.
 
     With `with_uuid`, a hash replaces Vonage's ID.
     """
@@ -374,7 +375,7 @@ class Recordings:
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make unfetched recordings (without an ID, all) due, and count their attempts from 0; return how many."""
+        """Make unfetched recordings (without an ID, all) due, with new attempts; return how many."""
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
@@ -382,7 +383,7 @@ class Recordings:
         return [id_ for (id_,) in await self.database.read(SELECT_KEPT)]
 
     async def mark_lost(self, id_: str, now: int) -> bool:
-        """Fetch a kept recording again, because its file is lost. Returns False if it is not kept."""
+        """Fetch a recording whose file is lost again. Returns False if it is not kept."""
         return await self._changed(LOSE, now, id_)
 
     # For fetching and removing
@@ -398,7 +399,7 @@ class Recordings:
     def claim(
         self, now: int, leased_until: int, claim: str, limit: int, *, is_newest_first: bool = False
     ) -> Work[Sequence[RecordingRow]]:
-        """Claim up to `limit` due recordings: the longest overdue, or with `is_newest_first` the newest due."""
+        """Claim the longest overdue, or with `is_newest_first` the newest due."""
         select = SELECT_NEWEST_DUE if is_newest_first else SELECT_OLDEST_DUE
         due = list(map(RecordingRow._make, (yield select, (now, limit))))
         yield Many(CLAIM, [(row.id, leased_until, claim) for row in due])
@@ -410,7 +411,7 @@ class Recordings:
 
     @in_one_transaction
     def finish(self, row: RecordingRow, next_at: int) -> Work[bool]:
-        """Store the result of an attempt; return False if the claim is gone or the recording is deleted for good.
+        """Return False if the claim is gone or the recording is deleted for good.
 
         `next_at` is the time of the next attempt, if the audio or transcript is `waiting`.
         """
@@ -441,12 +442,12 @@ class Recordings:
 
     @in_one_transaction
     def explain(self, problem: str, cure: str, now: int, due_at: int) -> Work[None]:
-        """Record in all due rows why nothing can be fetched now, and postpone them to `due_at`."""
+        """Record in all due rows why nothing can be fetched now, and postpone them."""
         yield EXPLAIN, (problem, cure, now, due_at)
 
     @in_one_transaction
     def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
-        """Delete for good, except their files, recordings deleted by `deleted_until` or created before `before`."""
+        """Delete for good, except the files, what was deleted by `deleted_until` or created before `before`."""
         found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
         expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
         return (yield from erase([id_ for (id_,) in expired]))

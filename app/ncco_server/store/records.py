@@ -46,10 +46,10 @@ FAILURES: Final = "0002"
 """The addition that introduced `turns.has_failed`."""
 
 MOST_MATCHES: Final = 2_000
-"""If this many calls have a number with the digits of a search, the newest calls are searched instead."""
+"""If this many calls match the digits of a search, the newest calls are searched instead."""
 
 FEW_LINES: Final = 20
-"""Up to this many lines are searched for one by one: the newest calls of one line are found at once."""
+"""Up to this many lines are searched one by one: the newest calls of one line are found at once."""
 
 NEAR: Final = 2_000
 """How many webhooks before and after a call are searched for more of its webhooks: `started` and `ringing` may come
@@ -138,7 +138,7 @@ SELECT_CONNECT_STATUSES: Final = Sql("""
 """)
 
 
-# Changed rows that the sums do not contain yet, in place of what the sums contain of them.
+# Changed rows, in place of what the sums contain of them.
 _UNCOUNTED: Final = f"""
     SELECT began_at / {QUARTER_MS} AS quarter, result, flow, line, own,
         CASE WHEN person_at IS NULL THEN -1 WHEN person_at < began_at THEN 0 ELSE (person_at - began_at) / 1000 END
@@ -293,7 +293,7 @@ class Records(UpkeepReader):
         return [found[key] for key in sorted(found, reverse=True)[:limit]]
 
     async def _oldest_result(self) -> int:
-        """Calls with smaller keys may have no result although they are over; 0 if there are none."""
+        """Calls with smaller keys may be over and have no result; 0 if there are none."""
         progress = await self.result_progress()
         return 1 << 62 if progress is None else progress.oldest
 
@@ -361,7 +361,7 @@ class Records(UpkeepReader):
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
         """The calls with a number that begins or ends with these digits, newest first.
 
-        An index finds few calls; of many, only the newest are searched.
+        Of many, only the newest are searched.
         """
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
@@ -413,7 +413,7 @@ class Records(UpkeepReader):
     async def holding(self, word: str, keys: Sequence[int]) -> list[tuple[int, bytes]]:
         """The NCCOs and webhooks of calls that contain a word, each with its call's key.
 
-        Only the longest ASCII part of the word is searched for, so some documents may not contain it.
+        Only the longest ASCII part is searched for, so some may not contain the word.
         """
         found: list[Row] = []
         for table, column in (("turns", "ncco"), ("webhooks", "body")):
@@ -437,14 +437,14 @@ class Records(UpkeepReader):
     async def result_sums(self, since: int, until: int, flow: str = "") -> list[SummedCalls]:
         """The incoming calls that began from `since` up to `until` (milliseconds; multiples of `QUARTER_MS`).
 
-        With `flow`, only calls that began in this flow.
+        With `flow`, only calls that began in it.
         """
         first, end = since // QUARTER_MS, until // QUARTER_MS
         rows = await self._results(SUM_BY_LINE, first, end, *whole_days(first, end), flow)
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
-        """The same calls by quarter of an hour of their beginning (in milliseconds) and result, with their number."""
+        """The same calls by quarter of an hour (in milliseconds) and result, with their number."""
         rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
@@ -456,7 +456,7 @@ class Records(UpkeepReader):
     async def missed(self, since: int) -> list[tuple[str, int]]:
         """The missed calls since a time (milliseconds) whose callers have neither got through nor been called back.
 
-        Each is its caller (`ResultRow.party`) and its key, latest first; withheld numbers too.
+        Each is its `ResultRow.party` and its key, latest first; withheld numbers too.
         """
         rows = await self._results(SELECT_MISSED, since, since - CLOCKS_MS)
         return [(party, key) for party, key in rows]
@@ -472,12 +472,12 @@ class Records(UpkeepReader):
         return int(rows[0][0]) if rows else 0
 
     async def count_wrong_sums(self) -> int:
-        """Count the sums that differ from the stored calls; see `Results.recount`. Reads all results."""
+        """See `Results.recount`. Reads all results."""
         (oldest,) = (await self._read(SELECT_OLDEST_CHANGE))[0]
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
-        """The sessions that began from `since` up to `until` (milliseconds) and are not over, each with its key."""
+        """The sessions that began from `since` up to `until` (milliseconds) and are not over, by key."""
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
@@ -485,7 +485,7 @@ class Records(UpkeepReader):
         return [id_ for (id_,) in await self._read(SELECT_KEPT_RECORDINGS, limit)]
 
     async def calls_like(self, name: str, limit: int) -> list[CallRow]:
-        """The call with this ID, or else up to `limit` calls whose IDs start with `name`, sorted by ID."""
+        """The call with this ID, or else up to `limit` calls whose IDs start with it, sorted."""
         found = await self._read(self._select_by_id, name)
         if not found and name:
             sql = Sql(f"{self._select} WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3")
@@ -513,7 +513,7 @@ class Records(UpkeepReader):
 
 
 def whole_days(first: int, end: int) -> tuple[int, int]:
-    """The days (UTC) that are completely in a period: the quarter in which they begin, and the one after them."""
+    """The days (UTC) that are completely in a period: the quarter of the first one, and that after the last one."""
     since, until = -(-first // DAY) * DAY, end // DAY * DAY
     return (since, until) if since < until else (first, first)
 

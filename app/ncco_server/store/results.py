@@ -52,7 +52,7 @@ class EndOfCall(NamedTuple):
     Attributes:
         version: the stored version that ends.
         direction: "" for a called party's leg, which gets no row.
-        party: the digits or the name of the person on the other side; "" if withheld.
+        party: the digits or name on the other side; "" if withheld.
         step: `flow.step`; "" if the flow had ended.
         is_played: whether the flow was played to its end.
     """
@@ -68,7 +68,7 @@ class EndOfCall(NamedTuple):
 
 
 class StoredCall(NamedTuple):
-    """A call that is over: the flow that it began in, and when."""
+    """A call that is over, and the flow that it began in."""
 
     key: int
     flow: str
@@ -76,7 +76,7 @@ class StoredCall(NamedTuple):
 
 
 class OldCall(NamedTuple):
-    """What the row of a call that an older version stored or ended needs; a time is None if unknown.
+    """What the row of a call of an older version needs; a time is None if unknown.
 
     `facts` are those of its turns that have none. `is_returned_newly`: an older host has changed `returned_at` or
     `returned_by` since the last round.
@@ -96,14 +96,13 @@ class ResultRow(NamedTuple):
 
     Attributes:
         previous: the ID of the leg's previous session, or "".
-        is_last: whether the leg has no later session. Lists and counts show only the last one.
+        is_last: whether it is the leg's last session, the only one in lists and counts.
         party_end: `party` backwards.
         result, own, rang, person_at: see `ncco_server.results.DecidedResult`.
-        has_failed: whether a part of the call could not be played.
         ended_at: None if the end was never reported.
         release, cohort: for comparisons of revisions; "" for now.
         version, webhook: the call's version, and the key of its last webhook, that the row covers.
-        is_counted: whether the sums contain the row as it is; if not, the fields `counted_*` are what they contain.
+        is_counted: whether the sums contain the row as it is; if not, they contain the fields `counted_*`.
     """
 
     call_key: int
@@ -179,7 +178,7 @@ def _select_facts(call_key: str) -> Sql:
     return Sql(sql("postgres"), sqlite=sql("sqlite"))
 
 
-# Each row begins with the call's key or ID, because `Keyed` reads several calls together.
+# Each row begins with the call's key or ID, as `Keyed` requires.
 SELECT_FACTS: Final = _select_facts("$1")
 
 SELECT_FACTS_OF: Final = _select_facts("(SELECT key FROM calls WHERE id = $1)")
@@ -208,7 +207,7 @@ INSERT_RESULT: Final = Sql(f"""
     ON CONFLICT (call_key) DO NOTHING
 """)
 
-# If two hosts record the same delivery at the same time, one of them waits here for the other.
+# The second host to record the same delivery waits here for the first.
 LOCK_CALL: Final = Sql("SELECT id FROM calls WHERE id = $1").locking("FOR NO KEY UPDATE")
 
 SET_RESULT: Final = Sql("""
@@ -234,10 +233,10 @@ RETURN_BY_KEY: Final = Sql(f"""
     UPDATE {RESULTS_TABLE} SET returned_at = $2, returned_by = $3 WHERE call_key = $1
 """)
 
-# Calls whose row is missing, or does not cover a webhook or a turn that a host of an older version wrote, each with its
-# reported end. A row covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at once. The
-# end of a leg is stored with its first session, if it has one; all others are found by their IDs. CROSS JOIN in SQLite,
-# and BETWEEN and the subqueries in PostgreSQL, prevent full scans.
+# Calls whose row is missing, or does not cover a webhook or a turn of an older host, each with its reported end. A row
+# covers no call-backs and ends that older hosts stored: call-backs after $3 are looked at once. The end of a leg is
+# stored with its first session, if any; others are found by their IDs. CROSS JOIN in SQLite, and BETWEEN and the
+# subqueries in PostgreSQL, prevent full scans.
 SELECT_BEHIND: Final = Sql(f"""
     SELECT key, min(reported_at)
     FROM (
@@ -360,10 +359,10 @@ SET_COUNTED: Final = Sql(f"""
     WHERE call_key = $1
 """)
 
-# Old calls are deleted by the time of their last change, so those that began after the oldest remaining one are there.
+# Calls are deleted by their last change, so those that began after the oldest remaining one are there.
 SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
-# What the sums of some quarters and days lack compared with the rows that they contain; negative if they are too great.
+# What some quarters and days lack compared with their rows; negative if they are too great.
 SELECT_DIFFERENCES: Final = Sql(f"""
     WITH counted AS (
         SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
@@ -398,8 +397,8 @@ class ResultProgress(NamedTuple):
 
     Attributes:
         oldest: calls with smaller keys may have no row yet; 0 if all ended calls have one.
-        webhook: webhooks up to this key have been checked for older hosts' writes.
-        complete_since: calls that began then (milliseconds since 1970) or later have complete results; None if all do.
+        webhook: up to this key, older hosts' webhooks have been checked.
+        complete_since: calls from then on (milliseconds since 1970) have complete results; None if all do.
     """
 
     oldest: int
@@ -413,7 +412,7 @@ class ResultProgress(NamedTuple):
 def end_results(
     calls: Sequence[tuple[EndOfCall, StoredCall]], at: int, *, leg: str, is_lost: bool
 ) -> Work[list[ResultRow]]:
-    """Write and return the rows of one leg's calls that have just been marked as over, oldest first.
+    """Return the rows of one leg's calls that have just been marked as over, oldest first.
 
     `at` is the current time if the end was not reported; `leg` is "" for calls without one.
     """
@@ -470,7 +469,7 @@ def _insert(
 
 
 class _Facts(NamedTuple):
-    """What the result of a call is decided from; the facts of a turn are None if an older version stored it."""
+    """What decides a call's result; the facts of a turn are None if an older version stored it."""
 
     turns: list[tuple[int, TurnFacts | None]]
     has_failed: bool
@@ -501,14 +500,14 @@ class _Facts(NamedTuple):
 
 
 def set_result(id_: str, result: str, at: int) -> Work[None]:
-    """Set the own result of a call on behalf of a called party, as of the call's latest turn."""
+    """Set the own result on behalf of a called party, as of the call's latest turn."""
     if (yield Keyed(LOCK_CALL, (id_,))):
         yield SET_RESULT, (id_, result)
         yield from refresh_result(id_, at)
 
 
 def may_change_result(webhook: WebhookRow) -> bool:
-    """Return whether a webhook that does not move its call can change the call's result."""
+    """Return whether a webhook that does not move its call can change its result."""
     return webhook.kind in EVENTS and bool(webhook.session)
 
 
@@ -526,7 +525,7 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:
-    """Update the rows of a leg's calls whose end was not reported until now."""
+    """Update the rows of calls whose end was not reported until now."""
     for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
         yield from refresh_result(id_, at, ended_at=at)
 
@@ -560,7 +559,7 @@ def _write_result(old: OldCall, now: int) -> Work[None]:
 class SumKey(NamedTuple):
     """What the sums are counted by.
 
-    At `BY_DAY`, `quarter` is that of midnight. `until_s` is the time from the answer webhook until a person answered.
+    At `BY_DAY`, `quarter` is that of midnight. `until_s` runs from the answer webhook until a person answered.
     """
 
     level: int
@@ -606,7 +605,7 @@ def read_result(row: Sequence[object]) -> ResultRow:
 
 
 def _write_sums(changes: Mapping[SumKey, Sequence[int]]) -> Work[None]:
-    """Keep the same order on all hosts, so that two of them never wait for each other."""
+    """Keep the same order on all hosts, so that they do not deadlock."""
     kept = sorted((key, change) for key, change in changes.items() if any(change))
     yield Many(ADD_TO_SUMS, [(*key, *change) for key, change in kept])
     yield Many(DELETE_EMPTY_SUM, [key for key, change in kept if change[0] < 0])
@@ -632,13 +631,13 @@ def _count_rows(found: Iterable[Row]) -> Work[int]:
 
 
 def comparable_since(oldest_change: int | None) -> tuple[int, int]:
-    """The first quarter and the first day whose calls are all stored, so that their sums can be compared with them."""
+    """The first quarter and day whose calls are all stored, so that their sums can be compared."""
     first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
     return first, -(-first // DAY) * DAY
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """Take the rows of locked calls out of the sums, before the calls are deleted."""
+    """Subtract the rows of locked calls, before the calls are deleted."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)
@@ -662,14 +661,14 @@ class Results:
 
     @in_one_transaction
     def count(self, limit: int = AT_ONCE) -> Work[int]:
-        """Add up to `limit` changed rows to the sums; return how many."""
+        """Return how many rows were added to the sums."""
         return (yield from _count_rows((yield SELECT_UNCOUNTED, (limit,))))
 
     @in_one_transaction
     def recount(self) -> Work[int]:
         """Correct the sums that differ from the stored calls; return how many. Sums of deleted calls stay."""
         ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
-        # One statement reads the rows and the sums, and the changes are added: others may count meanwhile.
+        # One statement reads the rows and the sums, and changes are added: others may count meanwhile.
         rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
         yield from _write_sums({SumKey._make(row[:-2]): [int(number) for number in row[-2:]] for row in rows})
         return len(rows)
@@ -682,7 +681,7 @@ class Results:
 
     @in_one_transaction
     def write(self, calls: Sequence[OldCall], now: int, progress: ResultProgress, fence: int) -> Work[None]:
-        """Write or complete the rows of calls that older versions stored or ended, except calls that have changed.
+        """Write or complete the rows of older versions' calls, except calls that have changed.
 
         Raises Conflict, and writes nothing, if another round has begun since that of `fence`.
         """

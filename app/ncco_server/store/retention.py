@@ -64,7 +64,7 @@ _DELETE_OLD_PLACED: Final = Sql(f"""
 def sweep(before: int, limit: int, now: int) -> Work[int]:
     """Delete up to `limit` calls, then webhooks without a call, then placed calls and hooks, older than `before`.
 
-    Expired rows of tables are deleted too. Hashes of forgotten calls stay as long as the calls would have.
+    Also expired rows of tables, and hashes of forgotten calls when the calls would be deleted.
     """
     calls = yield from _old_keys(OLDEST_CALLS, before, limit, now)
     old = [key for (key,) in (yield Many(LOCK_OLD_CALL, [(key, before) for key in calls]))]
@@ -110,7 +110,7 @@ def delete_hooks(keys: Iterable[int]) -> Work[int]:
 
 
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
-    """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
+    """See `Store.sweep_revisions`.
 
     Batches before the transaction read most calls, so that it reads only those added since.
     """

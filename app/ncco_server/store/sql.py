@@ -56,10 +56,7 @@ def contains(dialect: Dialect, column: str, value: str) -> str:
 
 
 def has_word(dialect: Dialect, column: str, word: str) -> str:
-    """The condition that a binary column contains a word, whatever the case of its ASCII letters.
-
-    PostgreSQL encodes the word, because the column's bytes may not be valid text.
-    """
+    """The condition that a binary column, maybe no valid text, contains a word in any ASCII case."""
     if dialect == "postgres":
         column, word = (f"lower(encode({each}, 'escape') COLLATE \"C\")" for each in (column, word))
         return contains(dialect, column, word)

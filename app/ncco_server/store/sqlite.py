@@ -33,10 +33,10 @@ GROUP_LIMIT: Final = 256
 """Maximum number of writes, so that the first one does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
-"""After this many writes, the write-ahead log is about 2 MB long and is written back."""
+"""The write-ahead log is then about 2 MB long and is written back."""
 
 TRIM_S: Final = 1.0
-"""Time limit for `trim`, which tries to empty the write-ahead log while it is in use."""
+"""`trim` tries this long to empty a write-ahead log that is in use."""
 
 _PAUSE_S: Final = 0.01
 
@@ -183,7 +183,7 @@ class SqliteDatabase:
 class _Reader:
     """Reads over one connection of its own, which threads use one after the other.
 
-    Opening a connection takes as long as a hundred small queries.
+    Opening one takes as long as a hundred small queries.
     """
 
     def __init__(self, database: SqliteDatabase) -> None:
@@ -238,7 +238,7 @@ class _Writer(GroupWriter):
     async def commit(self, group: list[WriteItem]) -> None:
         """If the database fails, all operations get that error.
 
-        Savepoints take time, so they are only used if the group has failed because of one operation.
+        Savepoints take time, so they are only used after one operation has failed.
         """
         try:
             try:
@@ -291,7 +291,7 @@ class _Writer(GroupWriter):
 class _FileWriter(_Writer):
     """Writes groups to a file.
 
-    If the open file or its log is moved, replaced or deleted, writes are refused: they would be lost.
+    If the file or its log is moved, replaced or deleted, writes would be lost and are refused.
     """
 
     def __init__(self, path: Path, busy_ms: int, queue_limit: int) -> None:
@@ -315,8 +315,8 @@ class _FileWriter(_Writer):
     async def commit(self, group: list[WriteItem]) -> None:
         """Write groups, and write a long log back, because SQLite would do so while callers wait.
 
-        Another thread writes most of it back during commits. The last few pages are written when no write is waiting:
-        SQLite only restarts a log that is written back completely.
+        A thread writes most of it back during commits, and the last pages when no write is waiting: SQLite only
+        restarts a log that is written back completely.
         """
         await super().commit(group)
         self._log = self._log or _identity(self._log_path)

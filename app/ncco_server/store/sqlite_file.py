@@ -1,4 +1,4 @@
-"""Connects to a SQLite file, prepares it for a server, runs statements, and interprets errors."""
+"""Connects to a SQLite file, prepares it for a server, and interprets errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIN_SQLITE_VERSION: Final = (3, 35)
 """The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
-"""Up to this size (about 0.1 s), files are checked completely for damage when they are opened."""
+"""Up to this size (about 0.1 s), files are checked completely when they are opened."""
 
 _PAUSE_S: Final = 0.02
 
@@ -134,7 +134,7 @@ def run(connection: sqlite3.Connection, work: Work[T]) -> T:
         return result
 
 
-# Without these adapters, the driver would look for an adapter and two methods for each value.
+# Without adapters, the driver would search for one and two methods for each value.
 sqlite3.register_adapter(bytes, bytes)
 sqlite3.register_adapter(bool, int)
 
@@ -195,8 +195,8 @@ def schema_of(path: Path, wait_ms: int) -> Schema:
 def require_no_lost_log(path: Path) -> None:
     """Raise StoreUnavailable if a missing or empty file has a write-ahead log, which SQLite would delete.
 
-    A database of ours with a log is never empty, so the log's size is read first. Opening the file would, on closing,
-    drop the locks of all this process's connections to it.
+    A database with a log is never empty, so the log's size is read first. Opening and closing the file would drop the
+    locks of this process's other connections.
     """
     log = _log_of(path)
     if _size(log) and not _size(path):
@@ -270,7 +270,7 @@ def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
-    """Write the write-ahead log back and empty it, retrying while it is in use. Returns whether it is empty."""
+    """Empty the write-ahead log, retrying while it is in use. Returns whether it is empty."""
     until = time.monotonic() + patience_s
     while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
         if time.monotonic() > until:
@@ -280,7 +280,7 @@ def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
-    """Write as much of the log back as is possible without waiting. Raises sqlite3.Error."""
+    """Write back as much as is possible without waiting. Raises sqlite3.Error."""
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 

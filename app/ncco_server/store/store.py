@@ -64,7 +64,7 @@ def _insert_call_if(condition: str) -> Sql:
     return Sql(f"\n    INSERT INTO {call}", sqlite=f"INSERT OR FAIL INTO {call}")
 
 
-# Until a call is forgotten for the first time, this statement is enough to open a call. It needs no hashes.
+# Enough until a call is forgotten for the first time: it needs no hashes.
 INSERT_CALL_IF_NONE_FORGOTTEN: Final = _insert_call_if(f"NOT EXISTS (SELECT 1 FROM {FORGOTTEN_TABLE})")
 
 # Three conditions, because SQLite builds a table for `name IN (...)`.
@@ -91,7 +91,7 @@ INSERT_TURN: Final = Sql("""
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 """)
 
-# call_key is NULL if the webhook belongs to no stored call, but session is still set. $12 is the call's key, if known.
+# call_key is NULL if the webhook belongs to no stored call. $12 is the call's key, if known.
 INSERT_WEBHOOK: Final = Sql("""
     INSERT INTO webhooks (
         call_key, id, kind, session, turn, wait, status, leg, conversation, method, body, received_at
@@ -121,10 +121,9 @@ SELECT_DELIVERED: Final = Sql("""
 
 SELECT_CALL: Final = Sql(f"SELECT {SESSION_COLUMNS} FROM calls WHERE id = $1")
 
-# The ID of nearly every call is its leg; the index of legs only contains the other calls. Each part is searched for in
-# its own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again if
-# another host has just changed the call; its index contains a leg's first 200 characters, because it refuses long
-# texts.
+# The ID of nearly every call is its leg; the index of legs only contains the others. Each part is searched for in its
+# own index, because SQLite would sort or store the rows of `key IN (...)`. PostgreSQL checks the condition again after
+# another host's change; its index contains a leg's first 200 characters, because it refuses long texts.
 SELECT_CALLS_OF_LEG: Final = Sql(
     f"""
     SELECT {SESSION_COLUMNS} FROM calls
@@ -167,7 +166,7 @@ END_LOST_CALL: Final = Sql("""
     RETURNING id, key, flow, created_at
 """)
 
-# A session's ID is its leg, or starts with the leg and `/`. `0` is the character after `/`.
+# `0` is the character after `/`, which may follow the leg in an ID.
 SELECT_ENDED: Final = Sql("""
     SELECT flow, revision FROM calls WHERE id = $1 AND is_over
     UNION ALL
@@ -208,8 +207,8 @@ REPLACE_REVISION: Final = Sql("""
 """)
 
 # `due_at` is only set for the first waiting hook of a session, so that a long queue behind a failing hook is not
-# searched. Two hooks of a session may be due at once, if an earlier one is retried or two hosts write at the same time:
-# the search for due hooks skips the later one. Emails do not queue, because an email may wait for its recording.
+# searched. Two may be due at once, if an earlier one is retried or two hosts write at the same time: the search skips
+# the later one. Emails do not queue, because an email may wait for its recording.
 
 _DUE: Final = f"""
     FROM hooks AS hook
@@ -292,7 +291,7 @@ def _advance(
     has_called: bool,
     saves: Sequence[RowChange],
 ) -> Work[None]:
-    """Write the next turn, unless another version or turn is stored. Raises Conflict, RowTaken."""
+    """Raise Conflict if another version or turn is stored, and RowTaken."""
     taken = (yield from claim(saves, turn.created_at, _author(turn.session))) if saves else ()
     written = yield Keyed(UPDATE_CALL, (*session, turn.number))
     if not written:
@@ -323,7 +322,7 @@ def _author(session: str) -> str:
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    """The keys of an operation that also changes rows of tables."""
+    """Lock also the rows of tables that an operation changes."""
     return (*keys, *[each.row for each in saves]) if saves else keys
 
 
@@ -407,8 +406,8 @@ def _hashes(names: Sequence[str]) -> list[str]:
 class Store:
     """The store in a database. Every method, also of its parts, may raise StoreUnavailable.
 
-    Once a method has returned, its changes survive a crash or power failure. If it is cancelled, either all of its rows
-    are written or none. Hooks are written in the transaction that causes them.
+    Once a method has returned, its changes survive a crash or power failure; if it is cancelled, all are written or
+    none. Hooks are written in the transaction that causes them.
     """
 
     def __init__(self, database: Database) -> None:
@@ -460,12 +459,12 @@ class Store:
         await self.close()
 
     async def schema(self) -> Schema:
-        """Read the schema of a store, which need not be open. Raises StoreUnusable if it is not ours or too new."""
+        """The store need not be open. Raises StoreUnusable if it is not ours or too new."""
         return await self.database.schema()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[Records]:
-        """Read the calls of a store, which need not be open. Raises StoreUnusable, as `Database.reading`."""
+        """The store need not be open. Raises StoreUnusable, as `Database.reading`."""
         from ncco_server.store.records import Records  # noqa: PLC0415 - a server only needs `upkeep`
 
         async with self.database.reading() as (read, schema):
@@ -495,8 +494,8 @@ class Store:
     ) -> Coroutine[Any, Any, bool]:
         """Write a new call with its first turn, and the rows of tables that it changes. Raises AlreadyOpen, RowTaken.
 
-        The call `parent` gets the turn's own result, if it has one. Returns False if the call's ID, leg or conversation
-        was forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
+        The call `parent` gets the turn's own result, if any. Returns False if the call's ID, leg or conversation was
+        forgotten; then only hashes of all three are written. If the turn `has_called` functions of handlers, their
         results are deleted from `functions`.
         """
         work = partial(self._open_call, session, turn, webhook, hooks, parent, has_called=has_called, saves=saves)
@@ -521,7 +520,7 @@ class Store:
             names = (session.id, session.leg, session.conversation)
             hashes = _hashes(names)
             written = yield Insert(INSERT_CALL_UNLESS_FORGOTTEN, (*session, *hashes))
-            if written:  # the first INSERT only wrote nothing because some calls are forgotten
+            if written:  # it only wrote nothing because some calls are forgotten
                 self._has_forgotten = True
             elif (yield Keyed(SELECT_FORGOTTEN, hashes)):
                 yield from release(taken)
@@ -571,8 +570,7 @@ class Store:
     ) -> Coroutine[Any, Any, None]:
         """Write a webhook that does not change the call; nothing is written for a forgotten call.
 
-        The hooks are not written if this delivery (the same turn, wait and status) is already recorded. The recording
-        that the webhook announces is written once.
+        The hooks are not written if this delivery (the same turn, wait and status) is already recorded.
         """
         work = partial(_record, webhook, hooks, recording, saves)
         return self.database.write(work, _with_rows((webhook.session,), saves))
@@ -589,9 +587,9 @@ class Store:
         """Write `webhook`, mark the open calls of `leg` as over (version + 1), and write their results.
 
         Raises Conflict if `calls`, oldest first, are not the leg's open calls; a missing leg ("") has none. The calls'
-        `updated_at` becomes the webhook's `received_at`. The hooks of a repeated delivery are not written, nor, if no
-        call was open, those of a webhook without a wait; then the leg's calls whose end had not been reported get this
-        end. Returns the results, oldest first; called parties have none.
+        `updated_at` becomes the webhook's `received_at`. Not written are the hooks of a repeated delivery, and, if no
+        call was open, of a webhook without a wait; then the leg's calls whose end had not been reported get this end.
+        Returns the results, oldest first, without called parties.
         """
         return self.database.write(
             partial(_end, leg, calls, webhook, hooks, saves), _with_rows((leg, webhook.session), saves)
@@ -608,7 +606,7 @@ class Store:
     ) -> Coroutine[Any, Any, list[ResultRow] | None]:
         """Mark a call as over whose end was not reported, and write its result, hooks and rows. Its `updated_at` stays.
 
-        Returns None, and writes nothing, if the call has changed since.
+        Returns None, and writes nothing, if the call has changed.
         """
         return self.database.write(partial(_end_lost, call, leg, at, hooks, saves), _with_rows((leg, call.id), saves))
 
@@ -625,7 +623,7 @@ class Store:
         return [(flow, revision) for flow, revision in await self.database.read(SELECT_ENDED, leg)]
 
     async def reply(self, session: str, turn: int, wait: int, status: str | None) -> bytes | None:
-        """The NCCO that answered a delivery with this wait and status (None: any status), or None.
+        """The NCCO that answered a delivery with this wait and status (None: any), or None.
 
         A turn and wait of -1 mean the answer webhook.
         """
@@ -635,7 +633,7 @@ class Store:
     async def statuses(self, session: str, turn: int) -> tuple[tuple[int, str], ...]:
         """The wait and status of each webhook of a turn's waits, oldest first.
 
-        Webhooks that were recorded before their call was opened are left out.
+        Leave out those that came before their call was opened.
         """
         rows = await self.database.read(SELECT_STATUSES, session, turn)
         return tuple((wait, status) for wait, status in rows)
@@ -663,7 +661,7 @@ class Store:
     def claim_hooks(self, now: int, leased_until: int, limit: int) -> Work[list[HookRow]]:
         """Claim up to `limit` due, unclaimed hooks, longest due first; apart from emails, at most one per session.
 
-        `tries` grows by one, and no other process gets these hooks before `leased_until`.
+        `tries` grows by one.
         """
         due = [HookRow.read(row) for row in (yield SELECT_DUE, (now, limit))]
         yield Many(CLAIM_HOOK, [(hook.id, leased_until) for hook in due])
@@ -671,7 +669,7 @@ class Store:
 
     @in_one_transaction
     def hook_sent(self, id_: str, now: int) -> Work[None]:
-        """Delete a hook, if it exists. The next hook of its session becomes due `now`."""
+        """The next hook of the session becomes due `now`."""
         for (session,) in (yield DELETE_HOOK, (id_,)):
             yield FREE_NEXT, (session, now)
 
@@ -687,7 +685,7 @@ class Store:
 
     @in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Park a hook, unless another process has claimed it. The next hook of its session becomes due `now`."""
+        """Park a hook, unless another process has claimed it. The next one of its session becomes due."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (session, now)
 
@@ -695,7 +693,7 @@ class Store:
     def retry_hooks(self, ids: Sequence[str] | None, now: int) -> Work[int]:
         """Make hooks (None: all) due `now`; return how many. Attempts of parked hooks start again at 0.
 
-        Hooks behind an earlier hook of their session keep waiting, and are not counted.
+        Hooks behind an earlier one of their session keep waiting, and are not counted.
         """
         if ids is None:
             return len((yield RETRY_HOOKS, (now,)))
@@ -728,9 +726,9 @@ class Store:
     ) -> Forgotten:
         """Delete all calls that contain one of the numbers (digits with the country code), with their rows.
 
-        The numbers in a call's webhooks and lookup results count too. Hashes of the calls' sessions, legs and
-        conversations are kept as long as calls are, so that late webhooks are recognised and not written. `rewrite`
-        blocks writers while it rewrites all data, to remove deleted data from the files too.
+        Their webhooks and lookup results count too. Hashes of the calls' sessions, legs and conversations are kept as
+        long as calls are, so that late webhooks are not written. `rewrite` blocks writers while it rewrites all data,
+        to remove deleted data from the files too.
         """
         from ncco_server.store.forgetting import forget  # noqa: PLC0415 - only for `ncco forget`
 
@@ -748,6 +746,6 @@ class Store:
     async def sweep_revisions(self, before: int, keep: Collection[str]) -> int:
         """Delete revisions older than `before` that no call uses and that are not in `keep`; return how many.
 
-        Call this last: it also removes deleted data from the files, as far as possible.
+        Call this last: it also removes deleted data from the files.
         """
         return await retention.sweep_revisions(self.database, before, keep)

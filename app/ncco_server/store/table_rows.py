@@ -1,7 +1,6 @@
 """The rows of the tables that flow files declare: read in a turn, and changed by its transaction.
 
-Rows are locked in the order of their names, before a group of turns changes them, so that no two transactions wait for
-each other.
+Rows are locked in the order of their names before a group of turns changes them, which prevents deadlocks.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ _UNSEARCHABLE: Final = re.compile(r'["%_\\]|[^ -~]')
 _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 
 HASH_KEY: Final = "#key"
-"""The name of the row with the key of the hashes, in hexadecimal digits. No table has such a name."""
+"""The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
 
 # A row that has expired is only deleted by the next sweep.
 SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
 
-# One statement reads both, because another transaction may replace the row by a hash, and create the key.
+# One statement, because another transaction may replace the row by a hash, and create the key.
 SELECT_ROW_OR_KEY: Final = Sql(f"""
     SELECT name, columns
     FROM {ROWS_TABLE}
@@ -115,7 +114,7 @@ SELECT_ROWS: Final = Sql(f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE} WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3
 """)
 
-# Ignores the case of ASCII letters; with C as its locale, PostgreSQL does not know other ones either.
+# Ignores the case of ASCII letters; with C as its locale, PostgreSQL knows no others either.
 SELECT_ROWS_LIKE: Final = Sql(
     f"""
     SELECT {_COLUMNS} FROM {ROWS_TABLE}
@@ -152,9 +151,9 @@ class TableRows:
         self.database = database
 
     async def get(self, name: str, now: int) -> dict[str, Any] | None:
-        """The columns of a row, as of the last commit; None if there is none, or if it expired before `now`.
+        """The columns as of the last commit; None if there is no row, or if it expired before `now`.
 
-        A row whose number is forgotten has no columns anymore.
+        A row whose number is forgotten has no columns.
         """
         found: dict[str, str] = dict(await self.database.read(SELECT_ROW_OR_KEY, name, now))
         if name in found:
@@ -164,7 +163,7 @@ class TableRows:
         return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Up to `limit` rows in the order of their names, after the row `after`; expired ones too."""
+        """Return rows in the order of their names, after the row `after`; expired ones too."""
         found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
 
@@ -185,7 +184,7 @@ class TableRows:
                     yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
-        """A row with its version, or the hash in its place; None if there is none, or if it expired before `now`."""
+        """A row, or the hash in its place; None if there is none, or if it expired before `now`."""
         rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
         if not rows and (key := await self.database.read(SELECT_KEY, name)):
             hashed = _hash_of(name, key[0][1])
@@ -198,7 +197,7 @@ class TableRows:
         return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
     async def hash_key(self, tables: Collection[str], now: int) -> bytes:
-        """The key of the hashes, which is created unless there is one. Raises HashKeyLost if these tables need it."""
+        """Create the key of the hashes unless there is one. Raises HashKeyLost if these tables need it."""
 
         def work() -> Work[bytes]:
             found = yield SELECT_KEY, ("",)
@@ -233,7 +232,7 @@ class TableRows:
         await self.database.write(work, names_of(changes))
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Make any number of changes in several transactions, so that callers can use the store meanwhile."""
+        """Change in several transactions, so that callers can use the store meanwhile."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
             await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
@@ -241,7 +240,7 @@ class TableRows:
 
 
 def _require(versions: Mapping[str, int], now: int) -> Work[None]:
-    """Lock rows, in the order of their names. Raises RowChanged if one has another version."""
+    """Lock rows in the order of their names. Raises RowChanged if one has another version."""
     for name in sorted(versions):
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
@@ -261,12 +260,12 @@ def _key_in(columns: str) -> bytes:
 
 
 def _hash_of(name: str, key: str | None) -> str:
-    """The name of the hash in place of a row; "" if there can be none. `key` is the row of the key."""
+    """The hash in place of a row; "" if there can be none. `key` is the row of the key."""
     return hash_of_row(name, _key_in(key)) if key is not None and has_number_as_key(name) else ""
 
 
 def find(name: str, now: int) -> Work[bool]:
-    """Whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
+    """Return whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
     found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
     if name in found:
         return True
@@ -278,7 +277,7 @@ def find(name: str, now: int) -> Work[bool]:
 
 
 def lacks_key(table: str, key: str | None) -> Work[bool]:
-    """Whether a table has hashes of another key. `key` is the row of the key."""
+    """Return whether a table has hashes of another key. `key` is the row of the key."""
     return bool((yield SELECT_OTHER_HASH, _other_hashes(table, key)))
 
 
@@ -296,7 +295,7 @@ def names_of(changes: Iterable[RowChange]) -> tuple[str, ...]:
 def claim(changes: Sequence[RowChange], now: int, changed_by: str) -> Work[tuple[str, ...]]:
     """Write the rows that must be new, before anything else is written; return their names.
 
-    Raises RowTaken, after undoing what it has written, if one of them exists.
+    Raises RowTaken, after undoing what it has written, if one exists.
     """
     taken: list[str] = []
     for row in sorted({change.row for change in changes if change.is_new}):
@@ -326,13 +325,13 @@ def _has_hash(row: str, now: int) -> Work[bool]:
 
 
 def release(taken: Iterable[str]) -> Work[None]:
-    """Delete rows that `claim` has written, because the rest of the turn is not written."""
+    """Delete what `claim` has written, because the rest of the turn is not written."""
     for row in taken:
         yield DELETE_ROW, (row,)
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Write the other changes of a turn, in the order of the rows' names."""
+    """Change the other rows of a turn, in the order of their names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
