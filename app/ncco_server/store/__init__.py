@@ -90,7 +90,7 @@ _LATER: Final = {
     }.items()
     for name in names.split()
 }
-"""What most servers do not need: each name with its module, imported when the name is first used."""
+"""Each name with its module, imported when the name is first used: most servers need none."""
 
 __all__ = [
     "ANY_CALL",

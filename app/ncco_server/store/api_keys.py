@@ -27,7 +27,7 @@ READ: Final = ":read"
 
 
 class ApiKeyRow(NamedTuple):
-    """A key, the flows that it may place calls with, and its time (milliseconds since 1970)."""
+    """A key, and the flows that it may place calls with."""
 
     name: str
     flows: tuple[str, ...]
@@ -57,7 +57,6 @@ class ApiKeys:
         return _row(rows[0]) if rows else None
 
     async def list(self) -> list[ApiKeyRow]:
-        """Sort by name, then from oldest to newest."""
         return list(map(_row, await self.database.read(_SELECT_ALL)))
 
     @in_one_transaction

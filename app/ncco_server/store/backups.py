@@ -15,14 +15,14 @@ SELECT_FIRST_REVISION: Final = Sql("SELECT min(created_at) FROM revisions")
 
 
 class BackupRow(NamedTuple):
-    """The last backup: the time of its data (milliseconds since 1970), and the size of its file."""
+    """The last backup: the time of its data, and the size of its file."""
 
     made_at: int
     bytes: int
 
 
 class Backups:
-    """Stores the last backup in an open database."""
+    """The last backup in an open database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

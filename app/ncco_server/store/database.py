@@ -106,10 +106,9 @@ class StoreFault(NamedTuple):
 
 
 class Read(Protocol):
-    """Reads a database, even while servers write to it."""
+    """Reads a database, even while servers write to it, in queries that may take long."""
 
-    async def __call__(self, sql: Sql, *values: object) -> list[Row]:
-        """Run a query that may take long. Raises StoreUnavailable."""
+    async def __call__(self, sql: Sql, *values: object) -> list[Row]: ...
 
 
 class Database(Protocol):
@@ -128,7 +127,7 @@ class Database(Protocol):
         """Connect, migrate to the newest schema, and check that the database is writable. Raises StoreUnusable."""
 
     async def close(self) -> None:
-        """Finish pending writes. A closed database can be opened again."""
+        """A closed database can be opened again."""
 
     async def schema(self) -> Schema:
         """Read the schema of a database, which need not be open.
@@ -154,7 +153,7 @@ class Database(Protocol):
         """Remove deleted rows from the write-ahead log too, unless that would take too long."""
 
     async def copy_to(self, path: Path) -> None:
-        """Write a snapshot to a new SQLite file, even while servers are running. Raises StoreError."""
+        """Write a snapshot to a new SQLite file, even while servers are running."""
 
     async def require_unused(self) -> None:
         """Raise StoreUnavailable if a server has the database open, which this object must not."""

@@ -149,7 +149,7 @@ async def forget(
     dry_run: bool,
     rewrite: bool,
 ) -> Forgotten:
-    """See `Store.forget`. Transactions are short, so others can write in the meantime."""
+    """See `Store.forget`. Transactions are short, so others can write meanwhile."""
     wanted = Numbers(numbers)
     total = Forgotten()
     hashed = [name for name, table in tables.items() if table.keeps_hash]
@@ -168,7 +168,7 @@ async def forget(
 
 
 async def _find(database: Database, wanted: Numbers, tables: Mapping[str, StoredTypes]) -> _MatchingRows:
-    """Find rows with one of the numbers, and the webhooks of the same legs and conversations."""
+    """Include the webhooks of the same legs and conversations."""
     named = [(key, call) async for key, call, body in _rows_in_batches(database, _WEBHOOKS) if wanted.are_in(body)]
     calls = await _find_calls(database, wanted) | {call for _, call in named if call is not None}
     counted = [row for key in sorted(calls) for row in await database.read(_COUNTED, key)]
@@ -256,7 +256,7 @@ async def _find_placed(database: Database, wanted: Numbers) -> list[str]:
 
 
 async def _rows_in_batches(database: Database, sql: Sql, keys: int = 1, first: int | str = -1) -> AsyncIterator[Row]:
-    """Yield the rows of a query, sorted by their first `keys` columns, after `first`."""
+    """The rows are sorted by their first `keys` columns, and come after `first`."""
     key, *more = [first] * keys
     while rows := await database.read(sql, key, PIECE, *more):
         for row in rows:

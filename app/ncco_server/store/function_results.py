@@ -11,7 +11,6 @@ from ncco_server.store.database import Database, Work
 from ncco_server.store.sql import Sql
 from ncco_server.store.tables import FUNCTION_RESULTS_TABLE
 
-# An empty text if the turn has been stored.
 SELECT: Final = Sql(f"""
     SELECT result FROM {FUNCTION_RESULTS_TABLE} WHERE session = $1 AND turn = $2 AND name = $3
     UNION ALL
@@ -35,10 +34,7 @@ SELECT_ALL: Final = Sql(f"SELECT session, result FROM {FUNCTION_RESULTS_TABLE}")
 
 
 class FunctionResultRow(NamedTuple):
-    """What a function has returned, as JSON; the time is in milliseconds since 1970.
-
-    `name` is the call within the turn.
-    """
+    """What a function has returned, as JSON; `name` is the call within the turn."""
 
     session: str
     turn: int
@@ -54,13 +50,11 @@ class FunctionResults:
         self.database = database
 
     async def get(self, session: str, turn: int, name: str) -> str | None:
-        """Return a result; "" if the turn has been stored, None if there is neither."""
+        """Return "" if the turn has been stored, None if there is no result."""
         rows = await self.database.read(SELECT, session, turn, name)
         return min(rows)[0] if rows else None
 
     async def add(self, row: FunctionResultRow) -> None:
-        """Write nothing if there is a result, or the turn has been stored."""
-
         def insert() -> Work[None]:
             yield INSERT, row
 

@@ -21,7 +21,6 @@ from ncco_server.store.tables import ADDITIONS_TABLE, RETENTION_TABLE, TABLES, V
 DEFAULT_RETENTION_DAYS: Final = 90
 
 FIRST_READABLE: Final = "0002"
-"""The oldest version that can be read without migrating it."""
 
 PROBE: Final = hashlib.shake_256(b"probe").digest(16_384)
 """A row that fails on a full disk: larger than any page's free space, and PostgreSQL cannot compress it."""
@@ -115,7 +114,6 @@ def upgrade(dialect: Dialect, label: str) -> Work[None]:
 
 
 def is_complete(dialect: Dialect, label: str) -> Work[bool]:
-    """Return whether `upgrade` would change nothing. Raises StoreUnusable."""
     schema = yield from find_schema(dialect, label)
     return schema.is_complete
 
@@ -131,7 +129,7 @@ def _run(migrations: tuple[Migration, ...], missing: tuple[str, ...], version_ta
 
 
 def require_readable(schema: Schema, label: str) -> None:
-    """Raise StoreUnusable if the database is empty, or too old to be read without migrating it."""
+    """Raise StoreUnusable if the database is empty, or must be migrated first."""
     if not schema.found:
         raise StoreUnusable(f"{label} is empty", "name the server's database in NCCO_DATABASE_URL, or start the server")
     if schema.found < FIRST_READABLE:

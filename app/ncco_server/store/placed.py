@@ -46,7 +46,6 @@ STOPPED_SIZE: Final = 500
 
 
 HUNG_UP: Final = "hung up, because the call was cancelled"
-"""The `problem` of an attempt that this server has hung up."""
 
 COMPLETED: Final = "completed"
 """The `outcome` of an ended attempt while a webhook that shows how it ended may still arrive."""
@@ -364,13 +363,12 @@ def _ignore(_: int) -> None: ...
 
 
 def erase_placed(ids: Sequence[str]) -> Work[None]:
-    """Keep the keys, so that repeated requests place no calls, and the attempts, which count towards the limits."""
+    """Keep the keys, for repeated requests, and the attempts, which count towards the limits."""
     yield Many(_ERASE, [(id_,) for id_ in ids])
     yield Many(_ERASE_ATTEMPTS, [(id_,) for id_ in ids])
 
 
 def _locked_control() -> Work[PlacingControl]:
-    """Every host locks this row before it places a call."""
     yield _ADD_CONTROL, ()
     return PlacingControl._make((yield _LOCK_CONTROL, ())[0])
 
@@ -427,7 +425,7 @@ class PlacedCalls:
         return list(map(PlacedRow._make, found))
 
     async def add_many(self, rows: Sequence[PlacedRow], listener: Callable[[int], None] = _ignore) -> list[PlacedRow]:
-        """Add in several transactions, so that callers can use the store; `listener` gets the count so far."""
+        """Use several transactions, so that callers can use the store; `listener` gets the count so far."""
         stored = list[PlacedRow]()
         while len(stored) < len(rows):
             began = time.monotonic()
@@ -444,7 +442,6 @@ class PlacedCalls:
         return list(map(AttemptRow._make, await self.database.read(_SELECT_ATTEMPTS, id_)))
 
     async def list(self, limit: int, before: str = "", wanted: PlacedFilter = ANY_PLACED) -> Sequence[PlacedRow]:
-        """Return the newest calls first, after the ID `before`."""
         return list(map(PlacedRow._make, await self.database.read(_SELECT_PAGE, limit, before, *wanted)))
 
     async def count(self, batch: str = "") -> dict[tuple[str, str], int]:
@@ -469,7 +466,7 @@ class PlacedCalls:
         return row
 
     async def stop_batch(self, batch: str, now: int, listener: Callable[[int], None] = _ignore) -> int:
-        """Cancel the waiting calls in several transactions, the next due first; return how many."""
+        """Use several transactions, and begin with the next due; return how many were cancelled."""
         stopped = 0
         while True:
             began = time.monotonic()
@@ -492,7 +489,7 @@ class PlacedCalls:
         return CalledCounts(*(await self.database.read(_COUNT_CALLED, since))[0])
 
     async def changes(self, limit: int) -> Sequence[Row]:
-        """A value that changes with the newest `limit` calls and attempts, the number of active ones, or the pause."""
+        """A value that changes with the newest `limit` calls and attempts, the active ones, or the pause."""
         read = self.database.read
         newest = [*await read(_SELECT_NEWEST, limit), *await read(_SELECT_NEWEST_ATTEMPTS, limit)]
         return [*newest, *await read(_COUNT_ACTIVE), *await read(SELECT_CONTROL)]
@@ -505,7 +502,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def pause(self, now: int, by: str, reason: str) -> Work[None]:
-        """Place no calls until `resume`. Calls in progress continue."""
+        """Calls in progress continue."""
         yield _ADD_CONTROL, ()
         yield _SET_PAUSED, (now, by, reason)
 
@@ -540,7 +537,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def postpone(self, calls: Sequence[tuple[PlacedRow, int, str]], now: int) -> Work[None]:
-        """Set other times and reasons, if the calls still wait for the same attempt."""
+        """Change only calls that still wait for the same attempt."""
         yield Many(_POSTPONE, [(row.id, row.tries, due_at, problem, now) for row, due_at, problem in calls])
 
     @in_one_transaction
@@ -597,7 +594,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def sent(self, attempt: AttemptRow, leg: str, conversation: str) -> Work[AttemptRow | None]:
-        """Record that Vonage accepted an attempt, and its leg, whatever leg an event claimed before."""
+        """An event may have claimed another leg before."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.state != "placing":
             return stored
@@ -607,14 +604,13 @@ class PlacedCalls:
 
     @in_one_transaction
     def note(self, attempt: AttemptRow, problem: str, give_up_at: int) -> Work[None]:
-        """Record why it is unknown whether Vonage accepted an attempt."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is not None and stored.state == "placing":
             yield from _save(stored._replace(problem=problem, give_up_at=give_up_at))
 
     @in_one_transaction
     def not_sent(self, attempt: AttemptRow, due_at: int, problem: str, now: int) -> Work[bool]:
-        """Withdraw an attempt whose request certainly did not reach Vonage."""
+        """The request certainly did not reach Vonage."""
         placed, stored = yield from _locked(attempt.key)
         if placed is None or stored is None or stored.state != "placing" or stored.leg:
             return False
@@ -687,7 +683,7 @@ class PlacedCalls:
 
     @in_one_transaction
     def completed(self, attempt: AttemptRow, give_up_at: int) -> Work[AttemptRow | None]:
-        """Wait for a webhook that shows how an attempt ended, unless it was answered or is over."""
+        """Wait for a webhook that shows how it ended, unless it was answered or is over."""
         stored = yield from _locked_attempt(attempt.key)
         if stored is None or stored.answered_at is not None or stored.state == "over":
             return stored
@@ -700,7 +696,7 @@ class PlacedCalls:
         await self._change(attempt, outcome=outcome)
 
     async def cancelled(self, limit: int) -> Sequence[AttemptRow]:
-        """Return the attempts in progress that must be hung up."""
+        """Return attempts in progress."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_CANCELLED, limit)))
 
     async def hung_up(self, attempt: AttemptRow) -> None:
@@ -715,7 +711,6 @@ class PlacedCalls:
             yield from _save(stored._replace(**columns))
 
     async def silent(self, now: int, limit: int) -> Sequence[AttemptRow]:
-        """Return the attempts whose webhooks did not arrive."""
         return list(map(AttemptRow._make, await self.database.read(_SELECT_SILENT, now, limit)))
 
     @in_one_transaction

@@ -1,4 +1,4 @@
-"""A PostgreSQL database, which several hosts can share. Requires asyncpg: `pip install ".[postgres]"`.
+"""A PostgreSQL database. Requires asyncpg: `pip install ".[postgres]"`.
 
 If several operations of a group run the same statement, it is sent once.
 """
@@ -58,7 +58,6 @@ GROUP_LIMIT: Final = 128
 READERS: Final = 4
 
 BACKGROUND: Final = 2
-"""Connections for work that no caller waits for."""
 
 TRIES: Final = 3
 """Of a write that conflicts with another host's, or of a read after a lost connection."""
@@ -99,7 +98,7 @@ _RETURNING: Final = " RETURNING id, key"
 
 
 class PostgresDatabase:
-    """A PostgreSQL database."""
+    """A database that several hosts can share."""
 
     path: Path | None = None
     is_durable = True
@@ -148,7 +147,7 @@ class PostgresDatabase:
         """Does nothing, because autovacuum removes deleted rows."""
 
     async def purge(self, *, rewrite: bool) -> None:
-        """VACUUM FULL removes deleted data from the tables, not from the log."""
+        """Delete from the tables, not from PostgreSQL's log."""
         if self._writer is None:
             raise not_open(self.label)
 
@@ -246,7 +245,7 @@ class _Connections:
         except (asyncpg.PostgresError, StoreError) as error:
             if is_standby_error(error):
                 await self._pool.expire_connections()  # new connections may reach the primary
-            raise  # the connection still works
+            raise
         except BaseException:
             connection.terminate()  # the connection is busy: do not wait for it
             raise
@@ -338,7 +337,6 @@ async def _lock_calls(connection: Connection, group: Sequence[WriteItem]) -> Non
 
 
 async def _run_side_by_side(connection: Connection, items: Iterable[WriteItem]) -> None:
-    """Run operations on different calls. A statement that several of them run is sent once."""
     steps: dict[WriteItem, tuple[Work[Any], Statement]] = {}
 
     def go_on(item: WriteItem, work: Work[Any], rows: Any) -> None:
@@ -474,7 +472,7 @@ async def _schema(connection: Connection, label: str) -> Schema:
 
 
 async def _prepare(connection: Connection, label: str) -> None:
-    """Migrate the database and check that it is writable. If several hosts start at once, one migrates."""
+    """If several hosts start at once, one migrates."""
     encoding = await connection.fetchval("SHOW server_encoding")
     if encoding != "UTF8":
         cure = "use a database in UTF-8: createdb --encoding=UTF8 --template=template0 NAME"

@@ -99,7 +99,6 @@ class RecordingRow(NamedTuple):
 
     @property
     def file_name(self) -> str:
-        """Such as `message-2026-11-21-0812.mp3`, in UTC."""
         at = moment_of(self.started_at or self.created_at)
         return f"message-{at:%Y-%m-%d-%H%M}{self.suffix}"
 
@@ -341,7 +340,7 @@ class Recordings:
     async def list(
         self, limit: int, before: str = "", wanted: RecordingFilter = ANY_RECORDING
     ) -> Sequence[RecordingRow]:
-        """Return the newest recordings first, after the one with the ID `before`."""
+        """Return the newest first, after the one with the ID `before`."""
         flags = (None if flag is None else int(flag) for flag in wanted[-3:])
         rows = await self.database.read(SELECT_PAGE, limit, before, *wanted[:-3], *flags)
         return list(map(RecordingRow._make, rows))
@@ -362,7 +361,6 @@ class Recordings:
         return RecordingCounts(*(await self.database.read(COUNT))[0])
 
     async def mark_heard(self, id_: str, now: int, by: str) -> bool:
-        """Return False if somebody had listened to it before."""
         return await self._changed(HEAR, id_, now, by)
 
     async def mark_done(self, id_: str, now: int | None, by: str) -> bool:
@@ -370,12 +368,12 @@ class Recordings:
         return await self._changed(SET_DONE, id_, now, by if now is not None else "")
 
     async def mark_deleted(self, id_: str, now: int | None, by: str) -> bool:
-        """Undo this with `now` None. Returns False if the recording is missing or deleted for good."""
+        """See `mark_done`."""
         return await self._changed(SET_DELETED, id_, now, by if now is not None else "")
 
     @in_one_transaction
     def retry(self, now: int, id_: str = "") -> Work[int]:
-        """Make unfetched recordings (without an ID, all) due, with new attempts; return how many."""
+        """Begin again with unfetched recordings (without an ID, all); return how many."""
         return len((yield RETRY, (now, id_)))
 
     async def kept(self) -> Sequence[str]:
@@ -442,12 +440,12 @@ class Recordings:
 
     @in_one_transaction
     def explain(self, problem: str, cure: str, now: int, due_at: int) -> Work[None]:
-        """Record in all due rows why nothing can be fetched now, and postpone them."""
+        """Postpone all due rows, with the reason."""
         yield EXPLAIN, (problem, cure, now, due_at)
 
     @in_one_transaction
     def erase_expired(self, now: int, deleted_until: int, before: int, limit: int) -> Work[Sequence[str]]:
-        """Delete for good, except the files, what was deleted by `deleted_until` or created before `before`."""
+        """Leave the files, and take what was deleted by `deleted_until` or created before `before`."""
         found = yield SELECT_EXPIRED, (now, deleted_until, before, limit)
         expired = yield Many(LOCK_EXPIRED, [(id_, now, deleted_until, before) for (id_,) in found])
         return (yield from erase([id_ for (id_,) in expired]))
@@ -465,7 +463,6 @@ class Recordings:
 
     @in_one_transaction
     def delete_remains(self, before: int) -> Work[None]:
-        """Delete the rows of recordings that are deleted for good."""
         yield DELETE_REMAINS, (before,)
 
     @in_one_transaction

@@ -43,7 +43,6 @@ from ncco_server.store.tables import RECORDINGS_TABLE, RESULTS_TABLE, SUMS_TABLE
 from ncco_server.store.upkeep import REPORTED, UpkeepReader
 
 FAILURES: Final = "0002"
-"""The addition that introduced `turns.has_failed`."""
 
 MOST_MATCHES: Final = 2_000
 """If this many calls match the digits of a search, the newest calls are searched instead."""
@@ -68,7 +67,7 @@ SELECT_HOOKS_OF_SESSION: Final = Sql(
 # SQLite only uses an index of open calls if the query repeats the index's condition.
 _IS_OPEN: Final[dict[Dialect, str]] = {"postgres": "NOT is_over", "sqlite": "is_over = 0"}
 
-# A server runs this query too; the index by time makes it fast.
+# The index by time makes it fast enough for a server.
 SELECT_KEPT_RECORDINGS: Final = Sql(f"""
     SELECT id FROM {RECORDINGS_TABLE} WHERE state = 'kept' AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $1
 """)
@@ -192,7 +191,6 @@ SUM_BY_START: Final = Sql(f"""
 SELECT_RESULTS_OF: Final = ListSql(f"SELECT {COLUMNS} FROM {RESULTS_TABLE} WHERE call_key IN (%s)")
 
 
-# Each step finds the next line by the index.
 SELECT_LINES: Final = Sql(f"""
     WITH RECURSIVE lines (line) AS (
         SELECT min(line) FROM {RESULTS_TABLE}
@@ -359,10 +357,7 @@ class Records(UpkeepReader):
         return [key for (key,) in await self._read(Sql(sql), *where.values)]
 
     async def _keys_of_number(self, number: str, where: _Conditions, limit: int) -> list[int]:
-        """The calls with a number that begins or ends with these digits, newest first.
-
-        Of many, only the newest are searched.
-        """
+        """Return the newest first; the number begins or ends with the digits."""
         ends = (("party", number), ("party_end", number[::-1]))
         keys = set[int]()
         for column, digits in ends:
@@ -391,7 +386,7 @@ class Records(UpkeepReader):
         return PlacingControl._make(rows[0]) if rows else PlacingControl()
 
     async def reported(self, since: int, until: int) -> AsyncIterator[ReportedCall]:
-        """Yield the calls that began from `since` up to `until` (milliseconds), newest first."""
+        """Return the newest first, from `since` up to `until` (milliseconds)."""
         later = await self._results(SELECT_FIRST_SINCE, until + CLOCKS_MS)
         key = later[0][0] if later else 1 << 62
         while rows := await self._read(SELECT_REPORTED, key, REPORTED):
@@ -430,7 +425,6 @@ class Records(UpkeepReader):
         return (await self._read(SELECT_VERSION, since, limit))[0]
 
     async def results_of(self, keys: Sequence[int]) -> list[ResultRow]:
-        """Leave out calls without a result; sort by key."""
         rows = [read_result(row) for row in await self._read_of(SELECT_RESULTS_OF, keys if self._has_results else ())]
         return sorted(rows, key=lambda row: row.call_key)
 
@@ -444,12 +438,12 @@ class Records(UpkeepReader):
         return [SummedCalls._make((*names, int(calls), int(ms))) for *names, calls, ms in rows]
 
     async def result_quarters(self, since: int, until: int, flow: str = "") -> list[tuple[int, str, int]]:
-        """The same calls by quarter of an hour (in milliseconds) and result, with their number."""
+        """As `result_sums`; quarters are in milliseconds."""
         rows = await self._results(SUM_BY_START, since // QUARTER_MS, until // QUARTER_MS, flow)
         return [(quarter * QUARTER_MS, result, int(calls)) for quarter, result, calls in rows]
 
     async def count_results(self, since: int, until: int) -> int:
-        """Count the ended incoming calls that began from `since` up to `until` (milliseconds)."""
+        """Count those that have ended, as in `result_sums`."""
         rows = await self._results(COUNT_RESULTS, since, until)
         return int(rows[0][0]) if rows else 0
 
@@ -477,7 +471,7 @@ class Records(UpkeepReader):
         return len(await self._results(SELECT_DIFFERENCES, *comparable_since(oldest)))
 
     async def open_sessions(self, since: int, until: int) -> list[tuple[int, SessionRow]]:
-        """The sessions that began from `since` up to `until` (milliseconds) and are not over, by key."""
+        """Those that began from `since` up to `until` (milliseconds) and are not over, by key."""
         rows = await self._read(SELECT_OPEN_SESSIONS, since, until)
         return [(row[0], SessionRow.read(row[1:])) for row in rows]
 
@@ -493,7 +487,7 @@ class Records(UpkeepReader):
         return [_call_row(row) for row in found]
 
     async def timeline(self, session: str) -> Timeline | None:
-        """Include the webhooks and errors that were stored without the call."""
+        """Include what was stored without the call."""
         found = await self._read(self._select_by_id, session)
         if not found:
             return None
@@ -513,7 +507,7 @@ class Records(UpkeepReader):
 
 
 def whole_days(first: int, end: int) -> tuple[int, int]:
-    """The days (UTC) that are completely in a period: the quarter of the first one, and that after the last one."""
+    """The quarters in which the whole days (UTC) of a period begin and end."""
     since, until = -(-first // DAY) * DAY, end // DAY * DAY
     return (since, until) if since < until else (first, first)
 

@@ -20,15 +20,12 @@ from ncco_server.store.tables import PROGRESS_TABLE, RESULTS_TABLE, SUMS_TABLE
 QUARTER_MS: Final = 15 * 60 * 1000
 """All time zones are multiples of it."""
 DAY: Final = 96
-"""The number of quarters in a day."""
+# Levels of sums: by quarter, result and flow alone; by quarter and everything else, for the edges of a period, because
+# days begin earlier in other zones; by day (UTC) and everything else.
 BY_START: Final = 0
-"""Sums by quarter, result and flow alone."""
 BY_QUARTER: Final = 1
-"""Sums by quarter and everything else, for the edges of a period: days begin earlier in other zones."""
 BY_DAY: Final = 2
-"""Sums by day (UTC) and everything else, which are far fewer."""
 NOBODY_ANSWERED: Final = -1
-"""`until_s` in the sums for calls that no person answered."""
 TO_COMPLETE: Final = 0
 """The version of rows of calls with turns of older hosts, whose facts `Results.write` adds."""
 AT_ONCE: Final = 200
@@ -149,11 +146,10 @@ class ResultRow(NamedTuple):
 COLUMNS: Final = ", ".join(ResultRow._fields)
 
 GIVEN: Final = [name for name in ResultRow._fields if name not in ResultRow._field_defaults]
-"""The other columns of a new row have the table's defaults."""
+"""The others have the table's defaults."""
 
 
 FAILURE_IN_0_2: Final = '"did":"failed"'
-"""The only mark of failed turns of hosts of version 0.2."""
 
 
 def has_failed(dialect: Dialect) -> str:
@@ -362,7 +358,7 @@ SET_COUNTED: Final = Sql(f"""
 # Calls are deleted by their last change, so those that began after the oldest remaining one are there.
 SELECT_OLDEST_CHANGE: Final = Sql("SELECT min(updated_at) FROM calls")
 
-# What some quarters and days lack compared with their rows; negative if they are too great.
+# What quarters and days lack compared with their rows; negative if they are too great.
 SELECT_DIFFERENCES: Final = Sql(f"""
     WITH counted AS (
         SELECT began_at / {QUARTER_MS} AS quarter, counted_result AS result, flow, line, counted_own AS own,
@@ -492,7 +488,6 @@ class _Facts(NamedTuple):
         return cls(sorted(turns, key=lambda turn: turn[0]), has_failed, events, last)
 
     def covered(self, version: int) -> int:
-        """The call's version if the facts of all turns are known."""
         return version if all(facts is not None for _, facts in self.turns) else TO_COMPLETE
 
     def decide(self, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
@@ -500,7 +495,6 @@ class _Facts(NamedTuple):
 
 
 def set_result(id_: str, result: str, at: int) -> Work[None]:
-    """Set the own result on behalf of a called party, as of the call's latest turn."""
     if (yield Keyed(LOCK_CALL, (id_,))):
         yield SET_RESULT, (id_, result)
         yield from refresh_result(id_, at)
@@ -525,7 +519,6 @@ def refresh_result(id_: str, at: int, ended_at: int | None = None) -> Work[None]
 
 
 def end_lost_results(leg: str, at: int) -> Work[None]:
-    """Update the rows of calls whose end was not reported until now."""
     for _, id_ in (yield Keyed(LOCK_LOST_SESSIONS, (leg,))):
         yield from refresh_result(id_, at, ended_at=at)
 
@@ -572,7 +565,6 @@ class SumKey(NamedTuple):
 
 
 def _counts(row: ResultRow) -> tuple[str, str, int, int]:
-    """Return result, own result, milliseconds, and seconds until a person answered."""
     if not row.is_last or row.direction != "inbound":
         return "", "", 0, NOBODY_ANSWERED
     ms = max(0, row.ended_at - row.began_at) if row.ended_at is not None else 0
@@ -594,7 +586,6 @@ def _add(changes: dict[SumKey, list[int]], row: ResultRow, counted: tuple[str, s
 
 
 def read_result(row: Sequence[object]) -> ResultRow:
-    """Convert booleans, which SQLite returns as 0 and 1."""
     read = ResultRow._make(row)
     return read._replace(
         is_last=bool(read.is_last),
@@ -631,13 +622,13 @@ def _count_rows(found: Iterable[Row]) -> Work[int]:
 
 
 def comparable_since(oldest_change: int | None) -> tuple[int, int]:
-    """The first quarter and day whose calls are all stored, so that their sums can be compared."""
+    """The first quarter and day whose calls are all stored."""
     first = -(-oldest_change // QUARTER_MS) if oldest_change is not None else 1 << 32
     return first, -(-first // DAY) * DAY
 
 
 def subtract(keys: Iterable[int]) -> Work[None]:
-    """Subtract the rows of locked calls, before the calls are deleted."""
+    """See `count_before_deletion`."""
     changes = defaultdict[SumKey, list[int]](lambda: [0, 0])
     for found in (yield Many(LOCK_ROW, [(key,) for key in keys])):
         row = read_result(found)
@@ -652,7 +643,7 @@ class Results:
         self.database = database
 
     async def decided(self, id_: str, *, is_incoming: bool, is_lost: bool) -> DecidedResult:
-        """Return the result that a call would have if it ended now."""
+        """As if the call ended now."""
         facts = _Facts.of(await self.database.read(SELECT_FACTS_OF, id_))
         return facts.decide(is_incoming=is_incoming, is_lost=is_lost)
 
@@ -666,7 +657,7 @@ class Results:
 
     @in_one_transaction
     def recount(self) -> Work[int]:
-        """Correct the sums that differ from the stored calls; return how many. Sums of deleted calls stay."""
+        """Return how many sums were wrong. Those of deleted calls stay."""
         ((oldest,),) = yield SELECT_OLDEST_CHANGE, ()
         # One statement reads the rows and the sums, and changes are added: others may count meanwhile.
         rows = yield SELECT_DIFFERENCES, comparable_since(oldest)
@@ -697,5 +688,4 @@ class Results:
 
     @in_one_transaction
     def mark_to_return(self, id_: str, now: int) -> Work[bool]:
-        """Return False if the call has no row."""
         return bool((yield RETURN_CALL, (id_, None, "", now)))

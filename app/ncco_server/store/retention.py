@@ -1,4 +1,4 @@
-"""Deletes old rows in small batches. Keys grow with time, so the first newer row ends the search without an index."""
+"""Deletes old rows in small batches. Keys grow with time, so the first newer row ends the search."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _sweep_placed(before: int, limit: int) -> Work[int]:
 
 
 def delete_hooks(keys: Iterable[int]) -> Work[int]:
-    """Delete hooks, even waiting ones. The next hook of each session becomes due."""
+    """Delete even waiting ones. The next hook of each session becomes due."""
     deleted = yield Many(DELETE_HOOK_BY_KEY, [(key,) for key in keys])
     yield Many(FREE_NEXT, [(session, None) for (session,) in dict.fromkeys(deleted)])
     return len(deleted)
@@ -112,7 +112,7 @@ def delete_hooks(keys: Iterable[int]) -> Work[int]:
 async def sweep_revisions(database: Database, before: int, keep: Collection[str]) -> int:
     """See `Store.sweep_revisions`.
 
-    Batches before the transaction read most calls, so that it reads only those added since.
+    Batches read most calls before the transaction.
     """
     unused = {row[0] for row in await database.read(SELECT_OLD_REVISIONS, before)}.difference(keep)
     seen = 0

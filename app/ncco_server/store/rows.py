@@ -17,7 +17,6 @@ def moment_of(ms: int) -> datetime:
 
 
 def hash_of(text: str) -> str:
-    """Takes the place of what is secret or must be forgotten."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -131,7 +130,6 @@ class HookRow(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> Self:
-        """Convert booleans, which SQLite returns as 0 and 1."""
         *before, is_parked = row
         return cls._make((*before, bool(is_parked)))
 
@@ -195,7 +193,7 @@ class CallFilter(NamedTuple):
 
     @property
     def needs_result(self) -> bool:
-        """Return whether the results, which have indexes for this, find the ended calls."""
+        """Ended calls are found by their results, which have indexes for this."""
         wants = self.number or self.flow or self.has_failed or self.result or self.own
         return bool(wants) and not self.is_open
 

@@ -29,7 +29,7 @@ class Sql:
         self.sqlite: Final = _MARK.sub("?", sqlite or text)
 
     def locking(self, lock: str) -> Sql:
-        """Lock the rows in PostgreSQL. SQLite has one writer and no row locks."""
+        """Lock the rows in PostgreSQL: SQLite has one writer and no row locks."""
         return Sql(f"{self.postgres} {lock}", sqlite=self.sqlite)
 
 
@@ -41,7 +41,6 @@ class ListSql:
         self._values = values
 
     def of(self, length: int) -> Sql:
-        """The length is at least 1."""
         return Sql(self._text % marks(length, self._values + 1))
 
 
@@ -51,7 +50,6 @@ def marks(count: int, first: int = 1) -> str:
 
 
 def contains(dialect: Dialect, column: str, value: str) -> str:
-    """The condition that a binary column contains a value."""
     return f'"position"({column}, {value}) > 0' if dialect == "postgres" else f"instr({column}, {value}) > 0"
 
 

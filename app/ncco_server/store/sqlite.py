@@ -30,13 +30,12 @@ OPEN_WAIT_MS: Final = 5_000
 """Another process may be migrating the same file."""
 
 GROUP_LIMIT: Final = 256
-"""Maximum number of writes, so that the first one does not wait forever."""
 
 CHECKPOINT_AFTER: Final = 250
 """The write-ahead log is then about 2 MB long and is written back."""
 
 TRIM_S: Final = 1.0
-"""`trim` tries this long to empty a write-ahead log that is in use."""
+"""Tries to empty a write-ahead log that is in use end after this."""
 
 _PAUSE_S: Final = 0.01
 
@@ -115,7 +114,7 @@ class SqliteDatabase:
 
     async def trim(self) -> None:
         if self.path is not None:
-            with suppress(sqlite3.Error):  # the next trim will do it
+            with suppress(sqlite3.Error):
                 await asyncio.to_thread(sqlite_file.trim, self._require_open(), TRIM_S)
 
     async def purge(self, *, rewrite: bool) -> bool:
@@ -168,7 +167,7 @@ class SqliteDatabase:
         return schema
 
     def connect_apart(self) -> sqlite3.Connection:
-        """A separate read-only connection; for a database in memory, its only one. Raises sqlite3.Error. Blocks."""
+        """Open read-only; a database in memory has only one. Raises sqlite3.Error. Blocks."""
         return self._memory or sqlite_file.connect(self._absolute(), self._busy_ms, "ro")
 
     def _absolute(self) -> Path:
@@ -267,7 +266,6 @@ class _Writer(GroupWriter):
                     connection.execute("ROLLBACK")
 
     def _run_alone(self, connection: sqlite3.Connection, item: WriteItem) -> None:
-        """If only this operation fails, roll it back and pass its own error."""
         connection.execute("SAVEPOINT item")
         try:
             _run(connection, item)
@@ -284,7 +282,6 @@ class _Writer(GroupWriter):
         return self._connection
 
     async def _apart(self, work: Callable[..., object], *args: object) -> None:
-        """Run a part of the transaction that may take long or wait for the disk."""
         work(*args)
 
 
@@ -301,7 +298,7 @@ class _FileWriter(_Writer):
         self._file = _identity(path)
         self._log_path = path.with_name(f"{path.name}-wal")
         self._log: tuple[int, int] | None = None
-        self._written = 0  # since the log was last written back
+        self._written = 0
         self._written_back: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, f"writer of {path.name}")
 
@@ -332,7 +329,6 @@ class _FileWriter(_Writer):
                 await self._apart(sqlite_file.checkpoint, self._connection)
 
     async def _begun(self) -> sqlite3.Connection:
-        """Start a transaction; waits while another process writes."""
         until = time.monotonic() + self._busy_ms / 1000
         while True:
             self._require_in_place()

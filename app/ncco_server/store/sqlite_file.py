@@ -18,7 +18,6 @@ from ncco_server.store.rows import Schema
 from ncco_server.store.sql import Sql
 
 MIN_SQLITE_VERSION: Final = (3, 35)
-"""The first version with RETURNING."""
 
 CHECKED_BYTES: Final = 64 * 1024 * 1024
 """Up to this size (about 0.1 s), files are checked completely when they are opened."""
@@ -29,7 +28,7 @@ _PRAGMAS: Final = (
     "PRAGMA synchronous = FULL",
     "PRAGMA fullfsync = ON",  # on macOS, a plain fsync leaves data in the drive's cache
     "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",  # overwrite deleted data with zeros
+    "PRAGMA secure_delete = ON",
     "PRAGMA wal_autocheckpoint = 16384",  # in pages; the writer makes a checkpoint much earlier, when nobody waits
     "PRAGMA journal_size_limit = 67108864",  # in bytes, so that the log shrinks again after a burst
 )
@@ -66,7 +65,7 @@ _TEMPORARY_FOLDER_ERRORS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.
 
 
 def _code(error: Exception) -> int:
-    """0 if the error comes from Python's `sqlite3` module."""
+    """0 for an error of Python's `sqlite3` module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -79,7 +78,7 @@ def is_full(error: sqlite3.Error) -> bool:
 
 
 def own_error(label: str, error: Exception) -> Exception | None:
-    """The error of the operation that raised `error`; None if the file is the cause, so all operations fail."""
+    """None if the file is the cause, so that all operations fail."""
     is_value = isinstance(error, OverflowError | UnicodeEncodeError | sqlite3.InterfaceError)
     if is_value or isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | sqlite3.ProgrammingError):
         return StoreError(f"{label} refuses the write ({error})")
@@ -91,7 +90,6 @@ def unavailable(label: str, error: Exception) -> StoreUnavailable:
 
 
 def unusable(label: str, error: sqlite3.Error) -> StoreError:
-    """StoreUnusable, or StoreUnavailable if a retry may succeed."""
     fault = _FAULTS.get(_code(error), _OTHER)
     kind = StoreUnavailable if _code(error) in _TEMPORARY else StoreUnusable
     return kind(f"{label} {fault.message} ({error})", fault.cure)
@@ -140,7 +138,7 @@ sqlite3.register_adapter(bool, int)
 
 
 def connect(path: Path | None, busy_ms: int, mode: str = "rw") -> sqlite3.Connection:
-    """Open an absolute path, or a database in memory (None). Raises sqlite3.Error."""
+    """Without a path, open a database in memory. Raises sqlite3.Error."""
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode={mode}" if path else ":memory:",
         uri=path is not None,
@@ -183,7 +181,7 @@ def prepare(path: Path, wait_ms: int) -> None:
 
 
 def schema_of(path: Path, wait_ms: int) -> Schema:
-    """The schema of a file, which may be missing or empty. Raises StoreError. Blocks."""
+    """The file may be missing or empty. Raises StoreError. Blocks."""
     require_no_lost_log(path)
     try:
         with closing(connect(path, wait_ms, "ro") if path.is_file() else connect(None, 0)) as connection:
@@ -270,7 +268,7 @@ def _require_whole(path: Path, connection: sqlite3.Connection) -> None:
 
 
 def empty_log(connection: sqlite3.Connection, patience_s: float) -> bool:
-    """Empty the write-ahead log, retrying while it is in use. Returns whether it is empty."""
+    """Retry while the log is in use. Returns whether it is empty."""
     until = time.monotonic() + patience_s
     while is_used := bool(connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]):
         if time.monotonic() > until:

@@ -156,7 +156,6 @@ LOCK_OPEN_CALLS: Final = Sql(
     """,
 )
 
-# The call is locked.
 END_CALL: Final = Sql("UPDATE calls SET is_over = true, version = version + 1, updated_at = $2 WHERE key = $1")
 
 # The time of the last change stays, so that the call is deleted as soon as others of its age.
@@ -322,7 +321,6 @@ def _author(session: str) -> str:
 
 
 def _with_rows(keys: Sequence[str], saves: Sequence[RowChange]) -> Sequence[str]:
-    """Lock also the rows of tables that an operation changes."""
     return (*keys, *[each.row for each in saves]) if saves else keys
 
 
@@ -383,7 +381,7 @@ def _end(
 def _end_lost(
     call: EndOfCall, leg: str, at: int, hooks: Sequence[HookRow], saves: Sequence[RowChange]
 ) -> Work[list[ResultRow] | None]:
-    """Return None if the call was not open in this version."""
+    """None if the call was not open in this version."""
     found = yield Keyed(END_LOST_CALL, (call.id, call.version))
     if not found:
         return None
@@ -399,7 +397,7 @@ def _add_recording(row: RecordingRow) -> Work[None]:
 
 
 def _hashes(names: Sequence[str]) -> list[str]:
-    known = {name: hash_of(name) for name in names}  # two of the names are nearly always the same
+    known = {name: hash_of(name) for name in names}  # two of them are nearly always the same
     return [known[name] for name in names]
 
 
@@ -442,10 +440,7 @@ class Store:
         return ApiKeys(self.database)
 
     async def open(self) -> None:
-        """Migrate to the newest schema, and check that the database is writable.
-
-        Raises StoreUnusable, or StoreUnavailable if a retry may succeed.
-        """
+        """See `Database.open`. Raises StoreUnusable, or StoreUnavailable if a retry may succeed."""
         await self.database.open()
 
     async def close(self) -> None:
@@ -476,7 +471,6 @@ class Store:
             yield UpkeepReader(read, schema)
 
     async def check(self) -> None:
-        """Check that the database is writable and can grow."""
         await self.database.write(probe)
 
     # Calls
@@ -615,7 +609,7 @@ class Store:
         return SessionRow.read(rows[0]) if rows else None
 
     async def calls_of(self, leg: str) -> list[SessionRow]:
-        """The open calls of a leg, oldest first; a missing leg ("") has none."""
+        """Oldest first; a missing leg ("") has none."""
         rows = await self.database.read(SELECT_CALLS_OF_LEG, leg) if leg else []
         return sorted(map(SessionRow.read, rows), key=lambda row: (row.created_at, row.id))
 
@@ -675,17 +669,17 @@ class Store:
 
     @in_one_transaction
     def hook_failed(self, id_: str, tries: int, due_at: int, problem: str) -> Work[None]:
-        """Release a hook until `due_at`, unless another process has claimed it (`tries` differs)."""
+        """Change nothing if another process has claimed the hook (`tries` differs)."""
         yield FAIL_HOOK, (id_, tries, due_at, problem)
 
     @in_one_transaction
     def put_off_hook(self, id_: str, tries: int, due_at: int) -> Work[None]:
-        """Release a hook until `due_at`, without counting an attempt."""
+        """The attempt does not count."""
         yield PUT_OFF_HOOK, (id_, tries, due_at)
 
     @in_one_transaction
     def park_hook(self, id_: str, tries: int, problem: str, now: int) -> Work[None]:
-        """Park a hook, unless another process has claimed it. The next one of its session becomes due."""
+        """Change nothing if another process has claimed the hook. The next one of its session becomes due."""
         for (session,) in (yield PARK_HOOK, (id_, tries, problem)):
             yield FREE_NEXT, (session, now)
 
@@ -701,7 +695,7 @@ class Store:
 
     @in_one_transaction
     def drop_hooks(self, ids: Sequence[str] | None) -> Work[int]:
-        """Delete parked hooks (None: all); return how many."""
+        """None drops all; return how many."""
         if ids is None:
             return len((yield DROP_HOOKS, ()))
         return len((yield Many(DROP_HOOK, [(id_,) for id_ in ids])))

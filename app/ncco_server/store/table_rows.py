@@ -34,7 +34,6 @@ _COLUMNS: Final = "name, columns, version, changed_at, changed_by, expires_at"
 HASH_KEY: Final = "#key"
 """The row with the key of the hashes, in hexadecimal digits. No table has such a name."""
 
-# A row that has expired is only deleted by the next sweep.
 SELECT_ROW: Final = Sql(f"""
     SELECT name, columns FROM {ROWS_TABLE} WHERE name = $1 AND (expires_at IS NULL OR expires_at > $2)
 """)
@@ -163,7 +162,7 @@ class TableRows:
         return {} if hashed and await self.database.read(SELECT_ROW, hashed, now) else None
 
     async def of_table(self, table: str, after: str = "", limit: int = PIECE) -> list[TableRow]:
-        """Return rows in the order of their names, after the row `after`; expired ones too."""
+        """Expired ones too, in the order of their names."""
         found = await self.database.read(SELECT_ROWS, max(f"{table}[", after), f"{table}\\", limit)
         return list(map(_row, found))
 
@@ -184,7 +183,7 @@ class TableRows:
                     yield _row(row)
 
     async def row(self, name: str, now: int) -> TableRow | None:
-        """A row, or the hash in its place; None if there is none, or if it expired before `now`."""
+        """The hash in its place counts; None if there is none, or if it expired before `now`."""
         rows = await self.database.read(SELECT_ROW_WITH_VERSION, name, now)
         if not rows and (key := await self.database.read(SELECT_KEY, name)):
             hashed = _hash_of(name, key[0][1])
@@ -197,7 +196,7 @@ class TableRows:
         return bool(await self.database.read(SELECT_OTHER_HASH, *_other_hashes(table, None)))
 
     async def hash_key(self, tables: Collection[str], now: int) -> bytes:
-        """Create the key of the hashes unless there is one. Raises HashKeyLost if these tables need it."""
+        """Raise HashKeyLost if the key is missing and these tables need it."""
 
         def work() -> Work[bytes]:
             found = yield SELECT_KEY, ("",)
@@ -232,7 +231,7 @@ class TableRows:
         await self.database.write(work, names_of(changes))
 
     async def change_many(self, changes: Sequence[RowChange], now: int, changed_by: str) -> None:
-        """Change in several transactions, so that callers can use the store meanwhile."""
+        """Use several transactions, so that callers can use the store."""
         for start in range(0, len(changes), CHANGED_SIZE):
             began = time.monotonic()
             await self.change(changes[start : start + CHANGED_SIZE], now, changed_by)
@@ -240,7 +239,7 @@ class TableRows:
 
 
 def _require(versions: Mapping[str, int], now: int) -> Work[None]:
-    """Lock rows in the order of their names. Raises RowChanged if one has another version."""
+    """Keep the order of names. Raises RowChanged if one has another version."""
     for name in sorted(versions):
         found = yield Keyed(LOCK_ROW, (name,))
         if not found and (hashed := (yield from _hash_in_place(name))):
@@ -260,12 +259,12 @@ def _key_in(columns: str) -> bytes:
 
 
 def _hash_of(name: str, key: str | None) -> str:
-    """The hash in place of a row; "" if there can be none. `key` is the row of the key."""
+    """Return "" if there can be none. `key` is the row of the key."""
     return hash_of_row(name, _key_in(key)) if key is not None and has_number_as_key(name) else ""
 
 
 def find(name: str, now: int) -> Work[bool]:
-    """Return whether there is a row, or a hash in its place. Raises HashKeyLost if hashes cannot be matched."""
+    """A hash in its place counts. Raises HashKeyLost if hashes cannot be matched."""
     found: dict[str, str] = dict((yield SELECT_ROW_OR_KEY, (name, now)))
     if name in found:
         return True
@@ -325,13 +324,11 @@ def _has_hash(row: str, now: int) -> Work[bool]:
 
 
 def release(taken: Iterable[str]) -> Work[None]:
-    """Delete what `claim` has written, because the rest of the turn is not written."""
     for row in taken:
         yield DELETE_ROW, (row,)
 
 
 def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_by: str) -> Work[None]:
-    """Change the other rows of a turn, in the order of their names."""
     for row in names_of(changes):
         own = [change for change in changes if change.row == row]
         if row in taken:
@@ -359,7 +356,7 @@ def write(changes: Sequence[RowChange], taken: Sequence[str], now: int, changed_
 
 
 def _delete_hash(row: str) -> Work[None]:
-    """Come after the row, which may have to wait for `forget_row`."""
+    """Delete it after the row, which may have to wait for `forget_row`."""
     hashed = yield from _hash_in_place(row)
     if hashed:
         yield DELETE_ROW, (hashed,)

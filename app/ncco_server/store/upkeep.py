@@ -29,7 +29,6 @@ from ncco_server.store.rows import (
 from ncco_server.store.sql import ListSql, Sql
 
 RESULTS_ADDED: Final = "0010"
-"""The addition that introduced results."""
 
 SELECT_REVISION: Final = Sql("SELECT hash, flow, sources, created_at FROM revisions WHERE hash = $1")
 
@@ -150,7 +149,7 @@ class UpkeepReader:
         return [key for (key,) in await self._results(SELECT_WITHOUT_RESULT, before, limit)]
 
     async def last_webhook_before(self, after: int, moment: int, limit: int) -> int:
-        """The greatest key of the `limit` webhooks after a key, if they arrived before a moment (milliseconds)."""
+        """The greatest of `limit` keys after a key, if its webhook arrived before a moment (milliseconds)."""
         return max(after, int((await self._read(SELECT_WEBHOOK_BEFORE, after, moment, limit))[0][0]))
 
     async def past_calls(self, keys: Sequence[int]) -> list[PastCall]:
@@ -166,7 +165,7 @@ class UpkeepReader:
         ]
 
     async def open_calls(self, after: tuple[int, int], before: int) -> AsyncIterator[OpenCall]:
-        """Yield the open calls that began before `before`, from the start (milliseconds) and key `after` on."""
+        """Begin with the start (milliseconds) and key `after`; leave out calls from `before` on."""
         while rows := await self._read(SELECT_OPEN_CALLS, *after, before, REPORTED):
             calls = [OpenCall._make(row) for row in rows]
             for call in calls:
@@ -178,7 +177,6 @@ class UpkeepReader:
         return int((await self._read(SELECT_LAST_WEBHOOK))[0][0])
 
     async def early_ends(self, after: int, until: int) -> list[WebhookRow]:
-        """The `completed` webhooks after `after`, up to `until`, that came before their call, now open, was stored."""
         return [WebhookRow._make(row) for row in await self._read(SELECT_EARLY_ENDS, after, until)]
 
     async def count_open(self, since: int) -> int:
