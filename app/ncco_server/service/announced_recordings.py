@@ -61,7 +61,7 @@ def announced(
 
 
 def _kind(webhook: Webhook, step: Step | None) -> RecordingKind:
-    """A `record` that stops by itself takes a message; any other records a conversation."""
+    """A `record` that stops by itself takes a message."""
     if isinstance(webhook, InputWebhook):
         return "voice-input"
     parts = step.parts if step is not None else ()

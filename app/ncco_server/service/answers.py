@@ -40,7 +40,7 @@ async def answer(turns: Turns, delivery: Delivery, flow: str | None = None) -> R
 
 
 async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
-    """Return the flow of a caller in a table of `refuse`; None for all others. Raises StoreUnavailable."""
+    """Return None unless the caller is in a table of `refuse`. Raises StoreUnavailable."""
     project = turns.library.current
     person = engine.person_of(delivery.call) if delivery.call.direction != "outbound" else ""
     for refusal in project.refusals if person else ():
@@ -53,7 +53,7 @@ async def _refusing(turns: Turns, delivery: Delivery) -> Flow | None:
 async def answered_session(turns: Turns, id_: str, call: Call) -> str:
     """Return `id_`, or a new ID after a REST transfer into the same flow.
 
-    Vonage then asks with another conversation UUID; a repeated delivery has the same one.
+    Only then does Vonage ask with another conversation UUID.
     """
     row = await turns.store.load(id_)
     known = from_json(row.state).call.conversation_uuid if row is not None else ""

@@ -37,12 +37,11 @@ MANIFEST: Final = "manifest.json"
 _RECORDING: Final = re.compile(r"recordings/[0-9a-f]{32}")
 _BLOCK: Final = 1 << 20
 _MANIFEST_BYTES: Final = 1 << 16
-"""Without its list of files."""
 _ENTRY_BYTES: Final = 256
-"""One file's entry in a manifest; that of a recording has about 160 bytes."""
+"""Of one file; the entry of a recording has about 160 bytes."""
 _FEW_FILES: Final = 1_000
 _LEAST_BYTES: Final = 16
-"""The least that a recording takes, even if compressed: its name and its checksum are random."""
+"""A recording takes more, even if compressed: its name and its checksum are random."""
 
 
 class NotABackup(AppError):
@@ -61,7 +60,7 @@ class FileSum:
 
 
 class Manifest(BaseModel):
-    """The manifest of an archive. `keys` are fingerprints of the keys that sign the callback URLs of its calls."""
+    """The manifest of an archive. `keys` are fingerprints of the keys of its callback URLs."""
 
     made_by: Literal["ncco backup"] = "ncco backup"
     format: Literal[1] = 1
@@ -76,10 +75,7 @@ class Manifest(BaseModel):
 class BackupPlaces:
     """The sources, or destinations, of a backup.
 
-    Attributes:
-        store: must not be open.
-        key: the callback secret next to a SQLite database; None if the settings contain it.
-        recordings: None if no recordings are kept.
+    `store` must not be open; `key` is the callback secret next to a SQLite database.
     """
 
     store: Store
@@ -121,9 +117,8 @@ async def write_backup(
 ) -> tuple[int, list[str]]:
     """Write an archive, even while servers are running; return its size in bytes, and the IDs of lost recordings.
 
-    Until it is verified, the archive has a temporary name, next to a copy of the database. `target` is an absolute
-    path; an existing file is replaced. Everything acknowledged before `now` is included. Raises StoreError, OSError,
-    NotABackup.
+    `target` is an absolute path; a file there is replaced once the new one is verified. Everything acknowledged before
+    `now` is included. Raises StoreError, OSError, NotABackup.
     """
     prints = tuple(fingerprint(key) for key in keys)
     manifest = Manifest(version=version, made_at=now, database=places.store.label, keys=prints, files={})
@@ -196,7 +191,7 @@ def _add(archive: tarfile.TarFile, name: str, file: IO[bytes], changed_s: float 
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Checks every byte of the archive. Raises NotABackup."""
+    """Check every byte. Raises NotABackup."""
     sums: dict[str, FileSum] = {}
     text = b""
     most = _FEW_FILES + file.stat().st_size // _LEAST_BYTES
@@ -277,7 +272,7 @@ def _opened(file: Path) -> tarfile.TarFile:
 async def restore_backup(file: Path, manifest: Manifest, places: BackupPlaces) -> None:
     """Replace all data with an archive, atomically. Raises NotABackup, StoreError, OSError.
 
-    Parts that it lacks stay. All files are checked before the first one is moved; the database is moved last.
+    Parts that it lacks stay. All files are checked first; the database is moved last.
     """
     await places.store.database.require_unused()
     with ExitStack() as stack:

@@ -33,9 +33,8 @@ DAYS: Final = 7
 class CallCounts:
     """The counts of a group of calls.
 
-    Attributes:
-        ms: total duration of the calls whose end is known, from the answer webhook on.
-        until_person: number of calls by the seconds, rounded down, until a person answered.
+    `ms` is the duration of the calls whose end is known; `until_person` counts calls by the seconds, rounded down,
+    until a person answered.
     """
 
     ms: int = 0
@@ -44,7 +43,7 @@ class CallCounts:
 
     @property
     def document(self) -> dict[str, Any]:
-        """Leave out `by` and `name`. A percentile is None if no person answered."""
+        """A percentile is None if no person answered."""
         return {
             "calls": self.results.total(),
             "minutes": round(self.ms / 60_000, 1),
@@ -98,7 +97,6 @@ class Period:
 
 
 def read_period(first: date | None, last: date | None, zone: tzinfo, now: datetime) -> Period:
-    """Take the last `DAYS` days by default. Raises ValueError."""
     try:
         end = (last or now.astimezone(zone).date()) + timedelta(1)
         return Period(first or end - timedelta(DAYS), end, zone)
@@ -118,7 +116,7 @@ def zone_of(project: Project, flow: str = "") -> ZoneInfo:
 class CallReport:
     """The counts of a period's calls: of all, of each flow, called number, and own result; most calls first.
 
-    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing; None if none are.
+    `complete_since`: calls that began earlier (milliseconds since 1970) may be missing.
     """
 
     period: Period
@@ -138,7 +136,7 @@ class CallReport:
 
 
 async def count_calls(records: Records, period: Period, now_ms: int, flow: str = "") -> CallReport:
-    """With `flow`, count only calls that began in that flow. Raises StoreError."""
+    """`flow` is the one that the calls began in. Raises StoreError."""
     counted = await count_results(records, *period.milliseconds, now_ms, flow)
     tallies = defaultdict[tuple[str, str], CallCounts](CallCounts, {("all", ""): CallCounts()})
     for calls in sorted(counted.calls, key=lambda each: -each.calls):

@@ -70,7 +70,7 @@ async def results_of(
 ) -> dict[int, ResultRow]:
     """The results by the calls' keys, without called parties' legs and placed calls in progress. Raises StoreError.
 
-    `flows` only tell the names of callers in calls that have no result yet.
+    `flows` give the names of callers in open calls.
     """
     found = {row.call_key: row for row in await records.results_of([call.key for call in calls])}
     results = dict[int, ResultRow]()
@@ -89,7 +89,7 @@ async def open_calls(records: Records, since: int, until: int, now_ms: int) -> l
 
 
 async def count_by_result(records: Records, since: int, until: int, open_now: Iterable[ResultRow]) -> Counter[str]:
-    """Count incoming calls that began from `since` up to `until` (milliseconds). Raises StoreError."""
+    """As `Records.count_results`, with the open calls `open_now`. Raises StoreError."""
     counts = Counter[str](call.result for call in open_now if since <= call.began_at < until)
     for _, result, number in await records.result_quarters(since, until):
         counts[result] += number
@@ -101,7 +101,7 @@ class Counted(NamedTuple):
 
     Attributes:
         quarters: by the quarter of an hour in which they began (milliseconds) and by result.
-        complete_since: the results of calls that began earlier may be missing; None if all are complete.
+        complete_since: results of calls that began earlier may be missing; None if all are complete.
     """
 
     calls: Sequence[SummedCalls]
@@ -110,10 +110,7 @@ class Counted(NamedTuple):
 
 
 async def count_results(records: Records, since: int, until: int, now_ms: int, flow: str = "") -> Counted:
-    """Count incoming calls that began from `since` up to `until`, in milliseconds. Raises StoreError.
-
-    Both are multiples of a quarter of an hour, as midnight is in every time zone.
-    """
+    """Count as `Records.result_sums`, with the open calls. Raises StoreError."""
     calls = await records.result_sums(since, until, flow)
     quarters = {(at, result): count for at, result, count in await records.result_quarters(since, until, flow)}
     for call in await open_calls(records, since, until, now_ms):
@@ -128,7 +125,7 @@ class MissedCallers(NamedTuple):
     """Who should be called back, latest first.
 
     Attributes:
-        missed: the last call of each caller who has not got through since, and how often they called.
+        missed: the last call of each caller, and how often they called.
         more: number of such callers who are not in `missed`.
         returned: calls whose callers were called back.
     """
@@ -143,9 +140,9 @@ class MissedCallers(NamedTuple):
 async def missed_callers(
     records: Records, since: int, open_now: Iterable[ResultRow], *, most: int, most_returned: int
 ) -> MissedCallers:
-    """Find missed calls that began at `since` (milliseconds) or later. Raises StoreError.
+    """Leave out callers who got through later, were called back or are on the line (`open_now`).
 
-    Leave out a caller who got through later, was called back or is on the line (`open_now`).
+    `since` is in milliseconds. Raises StoreError.
     """
     on_the_line = {call.caller for call in open_now}
     by_caller = dict[str, list[int]]()

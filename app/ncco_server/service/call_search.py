@@ -14,9 +14,8 @@ from ncco_server.service.recorded_calls import spoken_in
 from ncco_server.store import CallFilter, CallRow, Records, ResultRow
 
 WORD_CALLS: Final = 500
-"""The calls whose texts are searched at a time."""
 WORD_S: Final = 1.5
-"""After this, a search for a word stops; it can be continued."""
+"""A search for a word then stops; it can be continued."""
 
 
 FoundCall: TypeAlias = tuple[CallRow, ResultRow | None]
@@ -48,7 +47,7 @@ async def find_calls(
     within_s: float = WORD_S,
     flows: Mapping[str, Flow] = NO_FLOWS,
 ) -> FoundCalls:
-    """Return the newest calls first, after the call with the key `before`. Raises StoreError.
+    """Return the newest calls first, after the key `before`. Raises StoreError.
 
     `word` is searched for in names, numbers, prompts and what was said, for at most `within_s`.
     """

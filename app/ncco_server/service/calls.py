@@ -17,7 +17,7 @@ _NUMBER: Final = re.compile(r"[0-9]{5,}")
 
 
 class CallService(Turns):
-    """Answers, resumes and records calls when their webhooks arrive."""
+    """Answers, resumes and records calls."""
 
     placed_answer = placing.answer
     resume = waits.resume

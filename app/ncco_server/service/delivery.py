@@ -51,10 +51,10 @@ class Delivery:
 
     Attributes:
         raw: the unchanged body of a POST or query string of a GET.
-        base_url: of callback URLs, without a trailing slash.
+        base_url: without a trailing slash.
         received_at: aware, UTC.
         problem: why the body could not be read, or "".
-        came_at: when its last byte was received, in seconds of `time.perf_counter`; 0 if not measured.
+        came_at: of its last byte, in seconds of `time.perf_counter`; 0 if not measured.
         reason: Vonage's reason for sending it to the fallback URL, or "".
         query: what the operator added to the URL of a POST; {} for a GET.
     """
@@ -142,9 +142,9 @@ class Reply(NamedTuple):
         ncco: the JSON bytes to send; None for an empty 200.
         outcome: how it was understood (`answer`, `sales`, `noinput`, `busy`, `repeat`, `recorded`, `failsafe`, ...).
         flow, step: where the call is afterwards; "" if no call is known.
-        problem: one sentence for the log and the `ncco-problem` response header.
+        problem: one sentence, also for the `ncco-problem` response header.
         heard_in: the step that was waiting for the input; "" for none.
-        row: the webhook with sensitive values masked; None if it is a repeat or no call is known.
+        row: with sensitive values masked; None if it is a repeat or no call is known.
         is_unstored: whether the caller hears an NCCO although the store is unavailable.
     """
 
@@ -191,7 +191,6 @@ class Reply(NamedTuple):
 
     @classmethod
     def recorded(cls, session: Session, kind: str, row: WebhookRow) -> Reply:
-        """Reply with nothing: the webhook does not affect the call."""
         return cls._of(session.call, session, None, kind, "recorded", row=row)
 
     @classmethod
@@ -222,7 +221,7 @@ def _problem_of(turn: Turn) -> str:
 def session_id(leg: str, flow: str | None) -> str:
     """Add the flow if the URL names one, because a transfer may give another flow the same leg.
 
-    A webhook without a leg gets a random ID.
+    Without a leg, the ID is random.
     """
     if not leg:
         return secrets.token_hex(16)
@@ -231,5 +230,5 @@ def session_id(leg: str, flow: str | None) -> str:
 
 
 def transfer_id(id_: str, conversation: str) -> str:
-    """The new session's ID when a leg is transferred into the flow of session `id_` again."""
+    """For a leg that is transferred into the flow of session `id_` again."""
     return f"{id_}/{hashlib.sha256(conversation.encode()).hexdigest()[:16]}"

@@ -88,7 +88,6 @@ def _cell(value: object, zone: tzinfo) -> str:
 
 
 def cell_text(cell: str) -> str:
-    """Undo the apostrophe of `csv_text`."""
     return cell[1:] if cell.startswith("'") and _is_formula(cell) else cell
 
 

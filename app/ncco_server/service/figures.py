@@ -21,7 +21,6 @@ class ServerFigures(BaseModel):
     """The figures of the server on one host, of the last hour or since it started.
 
     Attributes:
-        failsafes: callers who heard the failsafe NCCO.
         unanswered: webhooks that got 503 because the store was unavailable.
         unstored: callers answered without the store, by what they heard: `error` or `failsafe`.
         refused: webhooks without a valid signature, by reason.

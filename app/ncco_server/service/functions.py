@@ -1,4 +1,4 @@
-"""Calls the functions of handlers, and stores each result at once, so that none runs again after it has finished."""
+"""Calls the functions of handlers, and stores each result at once, so that none runs again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AnswerLookups: TypeAlias = Callable[[tuple[Lookup, ...]], Awaitable[tuple[Lookup
 """In the same order, concurrently. Never raises."""
 
 UNSTORED_LIMIT: Final = 500
-"""Results that could not be stored; our choice."""
+"""Our choice."""
 
 _Key: TypeAlias = tuple[str, int, str]
 
@@ -27,8 +27,7 @@ _Key: TypeAlias = tuple[str, int, str]
 class Functions:
     """The functions that run now in this process, and the stored results of others.
 
-    A repeated webhook waits for the running function, unless another process runs it, and gets a result that could not
-    be stored.
+    A repeated webhook waits for the running function, and gets even a result that could not be stored.
     """
 
     def __init__(self, store: Store) -> None:
@@ -40,8 +39,7 @@ class Functions:
     async def answer(self, lookup: Lookup, look_up: AnswerLookups) -> LookupAnswer:
         """Raise Conflict or AlreadyOpen if the turn has been stored, and StoreUnavailable.
 
-        If cancelled, the function goes on within its time limit, and its result is stored. `is_store_wait` recognises a
-        CancelledError while the store was waited for.
+        If cancelled, the function goes on within its time limit, and its result is stored. See `is_store_wait`.
         """
         key = lookup.id
         task = self._running.get(key)

@@ -23,9 +23,8 @@ TRY_TIMEOUT_S: Final = 15.0
 BODY_LIMIT: Final = 256 * 1024
 """Our choice; Standard Webhooks asks for less than 20 KB."""
 ANSWER_LIMIT: Final = 64 * 1024
-"""Bytes of a response to read, so that the connection can be reused."""
+"""Bytes to read, so that the connection can be reused."""
 ANSWER_S: Final = 1.0
-"""Time limit for reading the rest of a response."""
 
 _MAY_RETRY_AFTER: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 """They may come with `Retry-After`. Source: RFC 6585, 4; RFC 9110, 15.6.4."""
@@ -122,13 +121,13 @@ def seconds_until(text: str, now: datetime) -> float:
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except (ValueError, OverflowError):  # a date that Python cannot represent, such as the year 99999999999
+    except (ValueError, OverflowError):  # such as the year 99999999999
         return 0.0
     return max(0.0, ((until if until.tzinfo else until.replace(tzinfo=UTC)) - now).total_seconds())
 
 
 async def _drain(answer: httpx.Response) -> None:
-    """Read what is left of a short response, so that the connection can be reused."""
+    """Read a short rest, so that the connection can be reused."""
     with suppress(TimeoutError, httpx.RequestError):
         async with asyncio.timeout(ANSWER_S):
             size = 0

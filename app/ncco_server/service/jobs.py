@@ -19,9 +19,9 @@ from ncco_server.store import LeaseRow, Leases
 BEAT_S: Final = 5.0
 """How often a lease is renewed, and read by the other processes."""
 SILENT_BEATS: Final = 4
-"""Without a renewal, the lease is free: after 30 seconds at most."""
+"""A lease without a renewal is free after 30 seconds at most."""
 FAILED_BEATS: Final = 2
-"""After these failed renewals, a process stops its work, before another one takes the lease."""
+"""After so many failed renewals, a process stops its work, before another one takes the lease."""
 
 JOBS: Final[Mapping[str, float]] = MappingProxyType(
     {
@@ -40,7 +40,7 @@ JOBS: Final[Mapping[str, float]] = MappingProxyType(
 """The jobs of a server, with the seconds between their runs."""
 
 Job: TypeAlias = Callable[[], Awaitable[float | None]]
-"""It returns how many seconds to wait until the next run, or None for its interval."""
+"""Returns the seconds until the next run, or None for its interval."""
 
 
 class JobListener:
@@ -53,7 +53,7 @@ class JobListener:
 
 
 async def every(seconds: float, job: Job, name: str, listener: JobListener) -> None:
-    """Run until cancelled, with a pause of `seconds` after each run, even a failed one."""
+    """Run until cancelled, with pauses after runs, even failed ones."""
     task = asyncio.current_task()
     try:
         while True:

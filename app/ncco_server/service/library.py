@@ -28,14 +28,14 @@ PINNED_BYTES: Final = 2 * 1024 * 1024
 A loaded flow takes about 55 times the memory of its source.
 """
 IN_USE_BYTES: Final = 2 * PINNED_BYTES
-"""Of revisions of open calls: callers would notice that loading 2,000 steps takes more than a second."""
+"""Of open calls' revisions: loading 2,000 steps takes more than a second, which callers would notice."""
 FIRST_READ_S: Final = 2.0
-"""A starting server waits this long for its files, then uses the released project; our choice.
+"""After this, a starting server uses the released project; our choice.
 
 A usual project is read in a fraction of a second.
 """
 RELEASED: Final = "released"
-"""Its key in the table of revisions. The keys of flows are 64 hex digits."""
+"""In the table of revisions, where the keys of flows are 64 hex digits."""
 CURE: Final = "put it back, or run `ncco release` to confirm the removal"
 
 _NO_DIGIT = re.compile("[^0-9]")
@@ -45,7 +45,7 @@ _EMPTY = Project({}, (), {})
 class Removal(NamedTuple):
     """Something that callers can reach, or rows of a table contain, and that the new files lack.
 
-    `place` is that of the flow or the table in the files in use.
+    `place` is in the files in use.
     """
 
     place: Place
@@ -60,9 +60,9 @@ class Library:
     are the files whose code may be run, also that of stored revisions.
 
     Attributes:
-        loaded_at: when `current` came into use (aware, UTC); None before the first load.
+        loaded_at: when `current` came into use (aware, UTC); None before.
         removed: what callers can reach in `current` but not in `last`, which is therefore not used.
-        is_stale: whether `last` is not in use yet because the store was unavailable.
+        is_stale: whether the store was unavailable, so that `last` is not in use yet.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class Library:
             return project
 
     async def _read_files(self) -> Project:
-        """If the first read takes long, use the released project until it ends.
+        """Use the released project while the first read takes long.
 
         The process can exit without waiting for the thread.
         """
@@ -183,16 +183,12 @@ class Library:
             self._pinned.in_use = tuple((flow, revision) for flow, revision, _ in found)
 
     async def save_used(self) -> None:
-        """Save the revisions in use again: a host that does not use them may have deleted them.
-
-        Raises StoreUnavailable.
-        """
+        """Another host may have deleted the revisions in use. Raises StoreUnavailable."""
         now = self.loaded_at or datetime.now(UTC)
         await self._store.save_revisions([_row(flow, now) for flow in self.current.flows.values()])
 
     @property
     def used(self) -> frozenset[str]:
-        """The hashes of the stored revisions that must not be deleted."""
         return frozenset((RELEASED, *(flow.revision for flow in self.current.flows.values())))
 
     def find(self, to: str, name: str | None = None) -> Flow | None:
@@ -205,8 +201,8 @@ class Library:
     def find_unstored(self, to: str, name: str | None = None, *, is_open: bool = False) -> Flow | None:
         """As `find`, while the store is unavailable.
 
-        If it never was, the files' flows are used, unless they have errors. For an open call (`is_open`), the number
-        must be listed, as it may be that of a person this server called.
+        If it never was available, the files' flows are used, unless they have errors. For an open call (`is_open`), the
+        number must be listed, as it may be that of a person this server called.
         """
         project = self.current if self.loaded_at is not None or self.last.has_errors else self.last
         digits = _NO_DIGIT.sub("", to)
@@ -235,7 +231,7 @@ class Library:
         return await asyncio.shield(loading)
 
     async def _load(self, name: str, revision: str) -> Flow | None:
-        """Load in a thread, one flow at a time, so that other calls do not wait."""
+        """Load one flow at a time, so that other calls do not wait."""
         row = await self._store.revision(revision)
         if row is None:
             return None
@@ -279,7 +275,7 @@ class Library:
 class PinnedFlows:
     """The loaded older revisions, limited by the total size of their sources. At least one is kept.
 
-    `in_use` are the flows of open calls; others are unloaded first.
+    Flows of open calls (`in_use`) are unloaded last.
     """
 
     def __init__(self, limit: int = PINNED_BYTES, in_use_limit: int = IN_USE_BYTES) -> None:
@@ -317,7 +313,7 @@ class PinnedFlows:
 
 
 def removals(before: Project, after: Project) -> tuple[Removal, ...]:
-    """The numbers, the startable flows and the default flow that only `before` has, in any flow."""
+    """A number or the default that moves to another flow is not removed."""
     numbers = {number for flow in after.flows.values() for number in flow.numbers}
     has_default = any(flow.default for flow in after.flows.values())
     found: list[Removal] = []
@@ -333,7 +329,7 @@ def removals(before: Project, after: Project) -> tuple[Removal, ...]:
 
 
 def changed_tables(before: Project, after: Project) -> list[tuple[str, Removal]]:
-    """What rows of tables would lose, by table; rows of a table that is no longer declared stay."""
+    """Rows of a table that is no longer declared stay as they are."""
     both = [(table, after.tables[name]) for name, table in before.tables.items() if name in after.tables]
     return [(old.name, Removal(old.place, message)) for old, new in both for message in lost_by(old, new)]
 
@@ -343,7 +339,7 @@ def released_row(project: Project, now: datetime) -> RevisionRow:
 
 
 def project_of(row: RevisionRow, read: Project, handlers: Collection[str] = ()) -> Project | None:
-    """Return None if it has no flows, or if this version of the program finds errors in it.
+    """Return None without flows, or if this version of the program finds errors.
 
     `read` is returned if it has the same sources and no errors: loading a large project takes seconds.
     """

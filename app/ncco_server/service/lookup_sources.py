@@ -31,7 +31,7 @@ BODY_LIMIT: Final = 64 * 1024
 """Before and after decompression."""
 KEY_LIMIT: Final = 255
 CALLS_PER_FUNCTION: Final = 16
-"""Concurrent calls of one function. One that never returns counts until the server stops."""
+"""Concurrent ones. A call that never returns counts until the server stops."""
 
 _TOO_LARGE: Final = f"larger than {BODY_LIMIT // 1024} KiB"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -46,7 +46,7 @@ class LookupFailure(Exception):
     Attributes:
         is_outage: whether the source is down or overloaded, which its circuit breaker counts.
         status: the HTTP error status; 0 for none.
-        cure: what the operator can do, if it is not the source that must change.
+        cure: for the operator, if it is not the source that must change.
     """
 
     def __init__(
@@ -111,7 +111,6 @@ def _http_request(client: httpx.AsyncClient, request: LookupRequest, key: str) -
 
 
 def header_key(key: str) -> str:
-    """Encode characters that are not allowed, and hash a long key."""
     quoted = quote(key, safe=":._~@+=-", errors="replace")
     return quoted if len(quoted) <= KEY_LIMIT else hashlib.sha256(key.encode(errors="replace")).hexdigest()
 
@@ -130,7 +129,7 @@ def _raw_chunks(response: httpx.Response) -> AsyncIterable[bytes]:
 
 
 async def _drain(response: httpx.Response) -> None:
-    """Read what is left of a short response, so that the connection can be reused."""
+    """Read a short rest, so that the connection can be reused."""
     length = response.headers.get("content-length", "")
     if length.isdecimal() and int(length) <= BODY_LIMIT:
         async for _ in _raw_chunks(response):
@@ -138,7 +137,7 @@ async def _drain(response: httpx.Response) -> None:
 
 
 async def _read_body(response: httpx.Response) -> bytes:
-    """Return the decompressed body. Raises LookupFailure, and httpx.TransportError if the connection breaks."""
+    """Raise LookupFailure, and httpx.TransportError if the connection breaks."""
     encoding = response.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in _COMPRESSED and encoding not in ("identity", ""):
         raise LookupFailure("compressed in a way that was not requested")
@@ -181,7 +180,7 @@ class PythonModules:
 
     Attributes:
         allowed: naming a package does not allow its submodules.
-        flows: the flows folder, if any, beside which modules are searched after `sys.path`.
+        flows: beside this folder, modules are searched after `sys.path`.
         writable: folders that the console can write to; modules are never imported from them.
     """
 
@@ -220,7 +219,7 @@ class PythonModules:
 
 
 class PythonFunctions:
-    """Calls the functions that flows use: a plain function in a thread, an async one in the event loop."""
+    """Calls the functions that flows use: plain ones in a thread, async ones in the event loop."""
 
     def __init__(self, modules: PythonModules) -> None:
         if modules.allowed and modules.flows is not None:
@@ -245,10 +244,10 @@ class PythonFunctions:
                 return _as_json(await _awaited(result))
         finally:
             if inspect.iscoroutine(result):
-                result.close()  # close the coroutine, which may not have started
+                result.close()  # it may not have started
 
     def _call(self, request: LookupRequest) -> bytes | Awaitable[Any]:
-        """The result is JSON or an awaitable. Raises LookupFailure."""
+        """Return JSON or an awaitable. Raises LookupFailure."""
         found = request.code or self._modules.function(request.function)
         arguments = dict(request.arguments)
         _check_arguments(found, arguments)
@@ -265,7 +264,7 @@ def _check_arguments(function: Callable[..., Any], arguments: Mapping[str, Any])
     except TypeError:
         given = f"the arguments {', '.join(arguments)}" if arguments else "no arguments"
         raise LookupFailure(f"the function does not take {given}") from None
-    except ValueError:  # functions written in C may have no signature
+    except ValueError:  # those written in C may have no signature
         return
 
 

@@ -23,13 +23,10 @@ from ncco_server.service.outgoing import new_client
 
 BUDGET_MS: Final = 2000
 GRACE_MS: Final = 50
-"""A lookup may exceed its limit by this before it is cancelled."""
 CACHE_SIZE: Final = 512
-"""Answers, each of at most 64 KiB."""
 FAILURES: Final = 5
-"""So many in a row open a circuit."""
 PAUSE_S: Final = 10.0
-"""How long a circuit stays open. After that, a single request tests the host."""
+"""After that, a single request tests the host."""
 
 _AFTER_HOST: Final = re.compile("[/?#]")
 _log = logging.getLogger(__name__)
@@ -42,7 +39,7 @@ Ask: TypeAlias = Callable[[Lookup, float], Awaitable[LookupAnswer]]
 def lookups_of_turn(ask: Ask, budget_ms: int) -> Callable[[tuple[Lookup, ...]], Awaitable[tuple[LookupAnswer, ...]]]:
     """Answer the lookups of a turn within one budget, those of one step concurrently.
 
-    Nothing is raised: the answer of a failed lookup has a problem instead of a value.
+    Nothing is raised: a failed lookup has a problem instead of a value.
     """
     left_ms = float(budget_ms)
 
@@ -120,7 +117,7 @@ class LookupClient:
         return round((self._clock() - start) * 1000)
 
     async def _body(self, request: LookupRequest, key: str, left_ms: float) -> tuple[bytes, bool]:
-        """Return JSON text, and whether it was cached. Raises LookupFailure."""
+        """Return also whether the JSON text was cached. Raises LookupFailure."""
         digest = cache_key(request) if request.cache_ms else b""
         cached = self._cache.get(digest) if digest else None
         if cached is not None and _is_accepted(request, cached):
@@ -197,9 +194,9 @@ class LookupClient:
 
 
 class _Asked:
-    """A running lookup. Its time limit starts when the source is queried, not while it waits for other lookups.
+    """A running lookup, whose time limit starts when the source is queried.
 
-    `ends_at` is in seconds of the event loop; `has_begun` is done once the time limit has started.
+    `ends_at` is in seconds of the event loop; `has_begun` is done once the limit has started.
     """
 
     task: asyncio.Task[bytes]
@@ -224,7 +221,7 @@ def _is_accepted(request: LookupRequest, body: bytes) -> bool:
 
 
 class AnswerCache:
-    """Caches valid answers as JSON text, by request. The least recently used are dropped first."""
+    """Valid answers as JSON text, by request. The least recently used are dropped first."""
 
     def __init__(self, clock: Callable[[], float], size: int = CACHE_SIZE) -> None:
         self._clock = clock
@@ -252,7 +249,7 @@ def cache_key(request: LookupRequest) -> bytes:
 
 
 class CircuitBreakers:
-    """One circuit breaker per host or function, which rests for a while after several failures in a row.
+    """One circuit breaker per host or function.
 
     The clock must be monotonic: a correction of the system clock could keep a circuit open for an hour.
     """
@@ -278,7 +275,7 @@ class CircuitBreakers:
         if is_test and self._clock() < self._open_until[name]:
             raise LookupFailure(paused)
         if is_test:
-            self._open_until[name] = math.inf  # stays open for all other requests until this one has a result
+            self._open_until[name] = math.inf  # stays open for others until this request has a result
 
         def check_again() -> None:
             if name in self._open_until and not is_test:

@@ -25,13 +25,12 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, in_threa
 from ncco_server.store import HookRow, Recordings, moment_of
 
 TRY_S: Final = 25.0
-"""An attempt, with reading the recording; less than the outbox allows."""
+"""Less than the outbox allows."""
 QUIT_S: Final = 1.0
-"""Extra time for the mail server to close the connection."""
 READ_S: Final = 15.0
-"""Reading the recording. After that, the email is retried later."""
+"""The email is then retried later."""
 RECORDING_WAIT_S: Final = 600.0
-"""After that, the email is sent without its recording."""
+"""The email is then sent without its recording."""
 LOOK_AGAIN_S: Final = 5.0
 ATTACHMENT_LIMIT: Final = 10 * 1024 * 1024
 """Our choice: many servers accept 25 MB, and base64 adds a third."""
@@ -58,7 +57,7 @@ class MailServer(NamedTuple):
 
 
 class Attachment(NamedTuple):
-    """A file attached to an email. `content_type` is, for example, audio/mpeg."""
+    """A file attached to an email."""
 
     name: str
     content_type: str
@@ -208,16 +207,16 @@ async def send_test(server: MailServer, to: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Remove control characters, which mail servers refuse and a caller's name could contain."""
+    """Mail servers refuse control characters, which a caller's name could contain."""
     return "".join(char for char in text if char in "\n\t" or unicodedata.category(char) != "Cc")
 
 
 async def _send(message: EmailMessage, server: MailServer, until: float) -> Verdict:
-    """`until` is in seconds of the event loop's clock."""
+    """`until` is in seconds of the event loop."""
     try:
         async with asyncio.timeout_at(until) as limit, _connected(server) as client:
             refused, _ = await client.send_message(message)
-            limit.reschedule(None)  # the email is accepted now, however long the server takes to close the connection
+            limit.reschedule(None)  # the email is accepted, however long closing the connection takes
     except TimeoutError:
         return Verdict("again", "the mail server did not answer in time", is_slow=True)
     except aiosmtplib.SMTPRecipientsRefused as error:

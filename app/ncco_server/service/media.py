@@ -1,4 +1,4 @@
-"""Downloads recordings and transcripts from Vonage. Only Vonage's hosts receive the application's token."""
+"""Downloads recordings and transcripts from Vonage, with the application's token."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ AUDIO_LIMIT: Final = 512 * 1024 * 1024
 """Our choice: two hours of WAV in two channels."""
 TRANSCRIPT_LIMIT: Final = 8 * 1024 * 1024
 TEXT_LIMIT: Final = 100_000
-"""Characters of a transcript. Our choice: more than two hours of speech."""
+"""Our choice: more than two hours of speech."""
 STALL_S: Final = 10.0
-"""A download or connection fails after this long without data."""
+"""Of a download or connection without data."""
 DOWNLOAD_S: Final = 900.0
 
 CHECK_KEY: Final = (
@@ -64,8 +64,8 @@ class DownloadFailed(AppError):
 class MediaClient:
     """Downloads files with the application's token.
 
-    `http` must have no time limit, and not follow redirects to other hosts, which must not get the token. `own_url` is
-    the scheme, host and port of a proxy that may; "" for none.
+    `http` must have no time limit, and must not follow redirects, which could send the token elsewhere. `own_url` is
+    the scheme, host and port of a proxy that may get it; "" for none.
     """
 
     def __init__(self, http: httpx.AsyncClient, tokens: ApplicationTokens, own_url: str = "") -> None:
@@ -112,7 +112,6 @@ async def _in_time(step: Awaitable[Any]) -> Any:
 
 
 def _require_file(answer: httpx.Response, now: datetime) -> None:
-    """Raise DownloadFailed unless the file is complete."""
     status = answer.status_code
     match status:
         case HTTPStatus.OK:

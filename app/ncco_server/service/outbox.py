@@ -19,7 +19,7 @@ from ncco_server.store import HookCounts, HookRow, Store
 LEASE_MS: Final = 60_000
 """Longer than any attempt. After a crash, another process can then send the hook."""
 SLOW_SHARE: Final = 4
-"""While a receiver does not reply in time, it gets one slot in this many; its other hooks are postponed."""
+"""A slow receiver gets one slot in this many; its other hooks are postponed."""
 POSTPONE_S: Final = 30.0
 
 
@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     Attributes:
         outcome: `sent`, `again` (a retry may succeed), `later` (not possible yet; does not count as an attempt), or
             `never` (a retry would fail too).
-        problem: a few words without values of the call.
+        problem: without values of the call.
         wait_s: before the next attempt: exact for `later`, otherwise the receiver's minimum (0 for none).
         is_slow: whether the receiver did not reply in time.
     """
@@ -89,7 +89,6 @@ class Receivers:
 
 
 def _origin(url: str) -> str:
-    """Return any other text unchanged."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -33,16 +33,16 @@ class FlowOutcome(NamedTuple):
 
 
 def outcomes_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Return all outcomes in the order of the steps, without those of the flows that it runs.
+    """Keep the order of the steps, without the flows that it runs.
 
-    A lookup has two, with and without a real answer. A flow without any has one: that it was entered.
+    A lookup has two outcomes, with and without a real answer; a flow without any has one: that it was entered.
     """
     found = tuple(outcome for step in flow.steps.values() for outcome in _of_step(flow, step))
     return found or (FlowOutcome(flow.name, flow.start, ENTERED, flow.steps[flow.start].place),)
 
 
 def error_exits_of(flow: Flow) -> tuple[FlowOutcome, ...]:
-    """Those of the steps, then the flow's own (step "")."""
+    """The flow's own come last (step "")."""
     own = [FlowOutcome(flow.name, step.name, ERROR, step.error.place) for step in flow.steps.values() if step.error]
     return (*own, *([FlowOutcome(flow.name, "", ERROR, flow.error.place)] if flow.error else ()))
 
@@ -58,7 +58,7 @@ def _of_step(flow: Flow, step: Step) -> Iterator[FlowOutcome]:
 
 
 Files: TypeAlias = Mapping[str, Flow]
-"""The flows that a call may be in, by file."""
+"""By file."""
 
 
 def by_file(flows: Iterable[Flow]) -> Files:
@@ -126,7 +126,7 @@ class Following:
 def completed_last(
     flows: Mapping[str, Flow], session: Session, statuses: Iterable[tuple[int, str]]
 ) -> Iterator[OutcomeKey]:
-    """The outcome `completed` of a last dial that ends the call: no turn decides it, so no trace contains it.
+    """The outcome `completed` of a last dial that ends the call, which no trace contains.
 
     `statuses` are those reported for the waits of the last turn, as (index of the wait, status).
     """

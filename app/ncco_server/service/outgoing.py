@@ -1,6 +1,6 @@
 """The HTTP client for lookups and hooks: it resolves each host itself, checks the addresses, and connects to them.
 
-So a second DNS answer cannot redirect it. It follows no redirects and uses no proxy.
+It follows no redirects and uses no proxy, so nothing can lead it elsewhere, not even a second DNS answer.
 """
 
 from __future__ import annotations
@@ -23,21 +23,15 @@ from ncco_server.service.threads import Threads
 Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 REQUESTS_PER_HOST: Final = 500
-"""Concurrent requests; others wait."""
 CONNECTING_PER_HOST: Final = 16
-"""Connections to one host that are being opened.
-
-The event loop opens about a thousand a second: if hundreds were opened together, each would take as long as all of
-them.
-"""
+"""The event loop opens about a thousand connections a second: more at once would slow each other down."""
 IDLE_PER_HOST: Final = 50
 IDLE_S: Final = 4.0
 """Most servers keep an idle connection longer, so a request rarely uses one that the server is closing."""
 FIRST_TRY_S: Final = 0.25
-"""How long to try an address before trying the next one. Source: RFC 8305, 8."""
+"""Source: RFC 8305, 8."""
 ADDRESS_LIMIT: Final = 4
 ANSWER_LIMIT: Final = 128 * 1024
-"""With more bytes of its response left, a connection is not reused."""
 
 _FAULTS: Final = (
     httpcore.TimeoutException,
@@ -95,7 +89,7 @@ def trusted_certificates() -> ssl.SSLContext:
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
-    """Keeps a connection pool for each host. `CheckedNetwork` opens the connections and checks the addresses."""
+    """Keeps a connection pool for each host."""
 
     def __init__(
         self,
@@ -286,7 +280,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address that answers, IPv4 first; `timeout` includes resolving the name.
+        """Try the addresses in turn, IPv4 first; `timeout` includes resolving the name.
 
         Raises NoAddress, PrivateAddress, and httpcore's errors.
         """
@@ -315,7 +309,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         return sorted(allowed, key=lambda address: ":" in address)[:ADDRESS_LIMIT]
 
     async def _resolved(self, host: str, port: int) -> Sequence[str]:
-        """Share a DNS lookup between concurrent requests, because each takes a thread."""
+        """Share a DNS lookup, because each takes a thread."""
         task = self._resolving.get((host, port))
         if task is None:
             task = asyncio.create_task(self._threads.run(host, partial(self._resolve, host, port)))
@@ -333,7 +327,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 class _Stream(httpcore.AsyncNetworkStream):
     """A connection that closes if its TLS handshake is cancelled, and that is not reused after unexpected data.
 
-    Otherwise the next request, perhaps for another call, would read a server's surplus as its response.
+    Otherwise another request would read the surplus as its response.
     """
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:

@@ -1,6 +1,6 @@
 """Processes the rows of a store that are due, several at once, until the server stops.
 
-Several processes can work on one store: each row belongs to the one that has its lease.
+Each row belongs to the process that has its lease.
 """
 
 from __future__ import annotations
@@ -19,16 +19,12 @@ from ncco_server.store import milliseconds
 
 BACKOFF_FACTOR: Final = 4.0
 LONGEST_BACKOFF_S: Final = 6 * 60 * 60.0
-"""The longest time between two attempts, which are 5, 20, 80, ... seconds apart.
-
-Ten attempts take 19 hours, in case the other side is down overnight.
-"""
+"""The waits are 5, 20, 80, ... seconds. Ten attempts take 19 hours, in case the other side is down overnight."""
 JITTER: Final = 0.25
-"""The random share of each wait, so that rows that failed together are not retried together."""
+"""Of each wait, so that rows that failed together are not retried together."""
 COUNT_S: Final = 5.0
-"""How often waiting rows are counted for the metrics."""
 WAKE_AFTER_S: Final = 0.05
-"""After a wake-up, so that the reply to the webhook is sent first."""
+"""The reply to the webhook is sent first."""
 
 R = TypeVar("R")
 C = TypeVar("C")
@@ -43,8 +39,8 @@ class Schedule:
         first_s: before the second attempt.
         poll_s: between searches for due rows, which other processes may have written.
         slots: concurrent attempts of one process.
-        drain_s: what running attempts get when the server stops; unfinished ones are repeated.
-        look_s: time limit for claiming rows; rows that arrive later are processed another time.
+        drain_s: for running attempts when the server stops; unfinished ones are repeated.
+        look_s: for claiming rows; later ones are processed another time.
         limit_s: for an attempt, and for storing its result; both must be shorter than the lease.
     """
 
@@ -58,7 +54,7 @@ class Schedule:
     limit_s: float = 30.0
 
     def wait_s(self, tries: int, asked_s: float = 0.0) -> float:
-        """How long to wait after this many attempts (at least 1), or as long as the other side asks, within limits."""
+        """Wait as long as the other side asks, within limits. `tries` is at least 1."""
         grown = min(self.first_s * BACKOFF_FACTOR ** min(tries - 1, 20), LONGEST_BACKOFF_S)
         own = grown * (1 - JITTER + 2 * JITTER * self.draw())
         return max(own, min(asked_s, LONGEST_BACKOFF_S))
@@ -68,10 +64,10 @@ class PollListener(Generic[C]):
     """Receives events for the log and the metrics; ignores them by default. Its methods must not raise."""
 
     def counted(self, counts: C) -> None:
-        """Called every few seconds with the number of waiting rows."""
+        """Called every few seconds."""
 
     def troubled(self, problem: str) -> None:
-        """Called when the store, or something else that an attempt needs, is unavailable. Nothing is lost."""
+        """Called when something that an attempt needs is unavailable. Nothing is lost."""
 
 
 class Poller(ABC, Generic[R, C]):
@@ -102,7 +98,7 @@ class Poller(ABC, Generic[R, C]):
         return milliseconds(self.clock())
 
     def wake(self) -> None:
-        """Look for due rows soon. This is cheap, and must run in the event loop."""
+        """Look for due rows soon. Must run in the event loop."""
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(WAKE_AFTER_S, self._wake_now)
 
@@ -126,7 +122,7 @@ class Poller(ABC, Generic[R, C]):
             await self._drain()
 
     async def write(self, written: Awaitable[object]) -> bool:
-        """Return False if the store has not written in time: the row is processed again when its lease ends."""
+        """Return False if the store has not written in time: the row is then processed again."""
         try:
             async with asyncio.timeout(self.schedule.limit_s):
                 await written
@@ -179,7 +175,6 @@ class Poller(ABC, Generic[R, C]):
             self._reports.counted(await self.count())
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A slot is free, and the next row of the same call may be due."""
         self._running.discard(task)
         self._woken.set()
         if not task.cancelled() and (error := task.exception()) is not None:

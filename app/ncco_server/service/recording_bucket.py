@@ -1,7 +1,7 @@
 """The bucket of recordings in S3-compatible storage. Requires obstore: `pip install ".[s3]"`.
 
-An object exists once the bucket has checked its SHA-256. Results are verified, because something else at the address,
-such as a login page, might report success for every request.
+Results are verified, because something else at the address, such as a login page, might report success for every
+request.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 CONNECT_S: Final = 5
 REQUEST_S: Final = 30
-"""One request with up to 8 MB. After that, the bucket counts as unavailable."""
+"""Of up to 8 MB. After that, the bucket counts as unavailable."""
 RETRY_S: Final = 5
-"""How long a failed request is retried, so that people who play a recording do not notice short faults."""
+"""So long, people who play a recording do not notice a fault."""
 PART_BYTES: Final = 8 * 1024 * 1024
-"""Audio up to this size is uploaded from memory in one request; larger audio from a file, in parts."""
+"""Larger audio is uploaded from a file, in parts."""
 READ_BYTES: Final = 1024 * 1024
 KEYS_S: Final = 30.0
-"""How often the keys are read again, because they may be rotated."""
+"""The keys may be rotated."""
 SWEEP_EVERY_S: Final = 3600.0
-"""How often the bucket is listed: each list of 1,000 objects costs money."""
+"""Each list of 1,000 objects costs money."""
 
 
 class BucketError(AppError, OSError):
@@ -171,7 +171,7 @@ class RecordingBucket(RecordingFiles):
             raise BucketError("the bucket shows an object that does not exist", _REACH)
 
     def sweep(self, before_s: float) -> int:
-        """Do nothing within an hour. Unfinished uploads cannot be listed."""
+        """Do nothing within an hour of the last sweep. Unfinished uploads cannot be listed."""
         if before_s <= 0 or time.monotonic() - self._swept_at < SWEEP_EVERY_S:
             return 0
         old = [each.id for each in self.stored() if each.changed_s < before_s]

@@ -94,7 +94,7 @@ class UnfinishedFile(ABC):
 
     @abstractmethod
     def keep(self) -> None:
-        """Complete the file, and then make it visible under its ID."""
+        """Make the file visible under its ID."""
 
     @abstractmethod
     def close(self) -> None: ...
@@ -105,8 +105,7 @@ class RecordingFiles(ABC):
 
     @property
     @abstractmethod
-    def place(self) -> str:
-        """As it is shown to people."""
+    def place(self) -> str: ...
 
     @abstractmethod
     def begin(self, id_: str) -> UnfinishedFile:
@@ -117,12 +116,10 @@ class RecordingFiles(ABC):
         """Raise FileNotFoundError, and ValueError for an invalid ID."""
 
     @abstractmethod
-    def stored(self) -> Iterator[StoredAudio]:
-        """Leave out unfinished files."""
+    def stored(self) -> Iterator[StoredAudio]: ...
 
     @abstractmethod
-    def remove(self, ids: Iterable[str]) -> None:
-        """Ignore audio that does not exist."""
+    def remove(self, ids: Iterable[str]) -> None: ...
 
     @abstractmethod
     def sweep(self, before_s: float) -> int:
@@ -136,16 +133,15 @@ class RecordingFiles(ABC):
         """The check writes to a bucket, but not to a folder."""
 
     @abstractmethod
-    def is_empty(self) -> bool:
-        """Return whether `replace` would remove nothing."""
+    def is_empty(self) -> bool: ...
 
     @abstractmethod
     def draft_folder(self, beside: Path) -> Path:
-        """The parent folder for the new files of `replace`: `beside`, or one on the same disk as the final folder."""
+        """`beside`, or a folder on the same disk as the final one."""
 
     @abstractmethod
     def replace(self, draft: Path, undo: ExitStack, done: ExitStack) -> None:
-        """Replace all kept audio with the files in a folder; `undo` restores the old files, `done` removes them."""
+        """`undo` restores the old files, `done` removes them."""
 
     def put(self, id_: str, audio: bytes) -> None:
         with closing(self.begin(id_)) as file:

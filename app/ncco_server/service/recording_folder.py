@@ -1,4 +1,4 @@
-"""The folder of recordings: one file for each recording, readable only by its owner.
+"""The folder of recordings, each a file that only its owner can read.
 
 Until a file is complete and on disk, its name ends in `.part`.
 """
@@ -26,7 +26,7 @@ from ncco_server.service.recording_files import (
 from ncco_server.store.copies import move_into, sync_folder
 
 PART_S: Final = 3600.0
-"""An older unfinished file is abandoned: no download takes this long."""
+"""No download takes this long."""
 _PART: Final = ".part"
 
 

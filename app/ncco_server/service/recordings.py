@@ -30,16 +30,14 @@ from ncco_server.service.recording_files import NO_KEY, RecordingFiles, Unfinish
 from ncco_server.store import RecordingCounts, RecordingRow, Recordings, Records, milliseconds
 
 LEASE_MS: Final = 30_000
-"""A claim that is not extended ends after this; another process can then fetch the recording."""
+"""A claim that is not extended ends after this."""
 EARLY_TRIES: Final = 3
 """Vonage may report a recording before its file exists. Our choice."""
 NO_KEY_S: Final = 60.0
-"""How often recordings that wait for the application's key are checked."""
 UNDO_FOR: Final = timedelta(days=1)
-"""How long a deleted recording can be restored."""
 BATCH: Final = 100
 NEWEST: Final = 100
-"""Recordings that are checked for lost files: each may cost a request to a bucket."""
+"""Each may cost a request to a bucket."""
 
 SET_KEY: Final = (
     "set VONAGE_APPLICATION_ID and VONAGE_PRIVATE_KEY, and restart the server; Vonage keeps recordings for a month"
@@ -52,7 +50,6 @@ _OF_PART: Final = {"state": "", "transcript_state": "its transcript: "}
 _DISK_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 FETCH_SCHEDULE: Final = Schedule(slots=8, poll_s=2.0)
-"""That of hooks, but with fewer concurrent attempts."""
 
 
 class FetchListener(PollListener[RecordingCounts]):
@@ -248,7 +245,7 @@ def _storage_failure(error: OSError) -> DownloadFailed:
 
 
 async def remove_files(recordings: Recordings, files: RecordingFiles, now: datetime) -> int:
-    """Leave out those that are being fetched; return the number of files.
+    """Leave out what is being fetched; return the number of files.
 
     Raises OSError, StoreUnavailable.
     """
@@ -262,13 +259,13 @@ async def remove_files(recordings: Recordings, files: RecordingFiles, now: datet
 
 
 async def lost_recordings(recordings: Recordings, files: RecordingFiles) -> list[str]:
-    """The IDs of kept recordings without a file. Raises OSError, StoreUnavailable."""
+    """Raise OSError, StoreUnavailable."""
     stored = await in_thread(lambda: {audio.id for audio in files.stored()})
     return [id_ for id_ in await recordings.kept() if id_ not in stored and not await in_thread(has_file, files, id_)]
 
 
 async def count_lost(records: Records, files: RecordingFiles) -> int:
-    """Count those of the `NEWEST` that have no file. Raises OSError, StoreUnavailable."""
+    """Raise OSError, StoreUnavailable."""
     return sum([not await in_thread(has_file, files, id_) for id_ in await records.kept_recordings(NEWEST)])
 
 

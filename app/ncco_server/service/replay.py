@@ -105,13 +105,12 @@ def _resumed(
     webhook = None if "not_kept" in entry.fields else recognise(entry.fields)
     if isinstance(webhook, FallbackWebhook):
         webhook = webhook.original
-    # The statuses that were recorded for the turn's waits before a checkpoint arrived.
+    # Those of the turn's waits before a checkpoint arrived.
     seen = (each.status.partition(":")[0] for each in before[:-1] if each.turn == row.turn and each.wait >= 0)
     return resume(flow, session, wait, webhook, context, seen=frozenset(seen if row.kind == "notify" else ()))
 
 
 def _answer(lookup: Lookup, record: Any, called: Iterator[CalledFunction]) -> LookupAnswer:
-    """Return the next recorded result of a function, or the lookup's. Raises CannotReplay."""
     if lookup.is_function:
         function = next((each for each in called if each[:2] == (lookup.flow, lookup.name)), None)
         if function is None:

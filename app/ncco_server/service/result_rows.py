@@ -33,12 +33,12 @@ AT_ONCE: Final = 20
 """Replies may wait for the transaction."""
 WEBHOOKS_AT_ONCE: Final = 5_000
 SETTLED_MS: Final = 10_000
-"""Hosts may commit webhooks in another order, so only older ones are looked at."""
+"""Hosts may commit webhooks in another order, so newer ones are left for later."""
 LOOKBACK: Final = 1_000
-"""The webhooks before are looked at again, because their commits may have taken longer."""
+"""So many webhooks are looked at again, because their commits may have taken longer."""
 WORK_S: Final = 20.0
 REST_FACTOR: Final = 9
-"""The rest after each batch, as a multiple of its time."""
+"""After each batch, as a multiple of its time."""
 
 NO_ENDS: Final[Mapping[int, int | None]] = MappingProxyType({})
 
@@ -114,7 +114,6 @@ class ResultRows:
         return [old_call(call, await self._flow(records, call), after, ends.get(call.key)) for call in by_revision]
 
     async def _flow(self, records: UpkeepReader, call: PastCall) -> Flow | None:
-        """Return None if the revision is lost or cannot be read any more."""
         key = call.session.flow, call.session.revision
         known = self._flows.get(key)
         if known is None and key not in self._lost:

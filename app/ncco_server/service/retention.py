@@ -12,7 +12,7 @@ from ncco_server.store import Store, give_way, milliseconds
 BATCH_SIZE: Final = 20
 
 REST_FACTOR: Final = 9
-"""The pause after each batch, as a multiple of its time, so that calls can use the store."""
+"""After each batch, as a multiple of its time."""
 
 
 WORK_S: Final = 60.0

@@ -113,7 +113,6 @@ class Table:
             row: what faults call the row.
             replaces: whether columns that are not given lose their values.
 
-
         Raises RefusedRows with each fault.
         """
         table = self.definition

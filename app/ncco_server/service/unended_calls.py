@@ -22,13 +22,12 @@ if TYPE_CHECKING:  # only a server with an application's key asks
     from ncco_server.vonage.voice_api import VoiceApi
 
 LOOKBACK: Final = 100_000
-"""Webhooks that are searched for early ends at the start: more than arrive between two searches."""
+"""Webhooks to search for early ends at the start: more than arrive between two searches."""
 SILENT_MS: Final = 60 * 60 * 1000
-"""Vonage is asked about a call after this long without a turn, then at the same interval. Our choice."""
+"""Vonage is asked about a call after this long without a turn, and then at this interval. Our choice."""
 MOST_ASKED: Final = 100
-"""Requests in one search, which leave most of Vonage's rate limit to others."""
+"""In one search, which leaves most of Vonage's rate limit to others."""
 BEFORE_DELETION: Final = timedelta(hours=1)
-"""A call is ended at least this long before it may be deleted."""
 
 
 @dataclass
@@ -50,7 +49,7 @@ class Looked:
 
 @dataclass
 class UnendedCalls:
-    """Searches for calls that are over but not marked as over. Several hosts can search: each call is ended only once.
+    """Searches for calls that are over but not marked as over, also on several hosts at once.
 
     `voice` is None without a private key; `kept_for` is None if calls are kept forever.
     """
@@ -113,7 +112,7 @@ class UnendedCalls:
         return len(rows)
 
     async def _ask(self, voice: VoiceApi, call: OpenCall, now: datetime, looked: Looked) -> bool:
-        """End a call if Vonage knows that it is over; return whether it is."""
+        """Return whether the call is over according to Vonage."""
         row = await self.service.store.load(call.id)
         if row is None or row.is_over:
             return True

@@ -33,7 +33,7 @@ from ncco_server.table_rows import RowChange
 _INPUT_FIELDS: Final = frozenset(
     {"dtmf", "speech", "digits", "timed_out", "results", "text", "confidence", "timeout_reason"}
 )
-"""Of an input webhook, the names of these fields are stored, the values are not."""
+"""Of an input webhook, these names are stored, the values are not."""
 
 _PUBLIC_FIELDS: Final = frozenset(
     {"from", "from_user", "to", "uuid", "call_uuid", "conversation_uuid", "timestamp", "status", "type", "direction"}
@@ -41,14 +41,10 @@ _PUBLIC_FIELDS: Final = frozenset(
 """They never contain callers' secrets."""
 
 MASKED: Final = "secret:"
-"""Starts the tokens in place of sensitive values."""
 _TOKEN: Final = re.compile(rf"{MASKED}[\w-]{{16,}}=*")
 REFUSED: Final = "refused"
-"""The status of a webhook that reports a refused NCCO."""
 CALLER_NAME: Final = "caller_name"
-"""The variable with the caller's name, for the list of messages."""
 NAME_LIMIT: Final = 200
-"""Of a text about a call in a list; our choice."""
 _URL_LIMIT: Final = 2_000
 
 
@@ -136,7 +132,7 @@ def body_of(delivery: Delivery, session: str, key: bytes, *, hides: bool | None 
 
 
 def may_hold_input(delivery: Delivery) -> bool:
-    """Return whether a webhook may contain a caller's input in any place, escaped or not."""
+    """Look in any place, escaped or not."""
     raw = delivery.raw.decode("latin-1").lower()
     if delivery.problem or _names_input(raw):
         return True
@@ -208,7 +204,7 @@ def turn_row(
 def hook_rows(hooks: Iterable[Hook], session: str, now: int) -> tuple[HookRow, ...]:
     """`now` is in milliseconds since 1970.
 
-    Each hook has a random ID, so that its receiver recognises repeats. A hook that cannot be rendered is parked.
+    The IDs are random, so that receivers recognise repeats. A hook that cannot be rendered is parked.
     """
     return tuple([_hook_row(hook, session, now) for hook in hooks])
 
@@ -303,7 +299,7 @@ def body_document(body: bytes) -> Any:
 
 
 def name_of_caller(flow: Flow, session: Session) -> str:
-    """Return "" if the variable is sensitive, or after a handover."""
+    """Return "" if it is sensitive, or after a handover."""
     variable = flow.variables.get(CALLER_NAME)
     value = session.variables.get(CALLER_NAME)
     is_known = flow.name == (session.at or session.flow) and variable is not None and not variable.sensitive
@@ -311,7 +307,7 @@ def name_of_caller(flow: Flow, session: Session) -> str:
 
 
 def recording_url(webhook: Webhook) -> str:
-    """Return "" if the webhook announces no recording or transcript."""
+    """Return "" if the webhook announces nothing."""
     match webhook:
         case TranscriptionWebhook():
             url = webhook.transcription_url

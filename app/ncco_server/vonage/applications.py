@@ -41,7 +41,7 @@ class ConfiguredUrl(ApiDocument):
     address: str = ""
     http_method: str = ""
     socket_timeout: int | None = None
-    """Milliseconds that Vonage waits for a reply."""
+    """Milliseconds."""
 
 
 class VoiceUrls(ApiDocument):
@@ -98,9 +98,8 @@ class OwnedNumbers(ApiDocument):
 class Account(NamedTuple):
     """How to reach the APIs of an account.
 
-    Attributes:
-        client: must not follow redirects, which could send the secret to another host.
-        api_url: `https://api.nexmo.com`, or the URL of a stand-in; without a trailing slash.
+    `client` must not follow redirects, which could send the secret to another host. `api_url` is
+    `https://api.nexmo.com`, or the URL of a stand-in; without a trailing slash.
     """
 
     client: httpx.AsyncClient
@@ -116,13 +115,13 @@ async def read_application(account: Account, application_id: str) -> VonageAppli
 
 
 async def read_document(account: Account, application_id: str) -> tuple[VonageApplication, dict[str, Any]]:
-    """As `read_application`, but also return all that can be written, even unknown keys."""
+    """Return also all that can be written, even unknown keys. Raises VonageApiError."""
     found, document = await _read(account, application_id)
     return found, {name: value for name, value in document.items() if name not in _REPLY_ONLY}
 
 
 def webhooks_of(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The webhook URLs by the API's names; {} if there are none."""
+    """By the API's names; {} if there are none."""
     voice = (document.get("capabilities") or {}).get("voice") or {}
     return voice.get("webhooks") or {}
 
@@ -144,7 +143,7 @@ def with_webhooks(document: Mapping[str, Any], entries: Mapping[str, Mapping[str
 
 
 async def write_document(account: Account, application_id: str, document: Mapping[str, Any]) -> None:
-    """Replace an application with a document that `read_document` returned. Raises VonageApiError."""
+    """Take what `read_document` returned. Raises VonageApiError."""
     url = f"{account.api_url}/v2/applications/{application_id}"
     response, _ = await _request(account, "PUT", url, document)
     if response.status_code != httpx.codes.OK:
@@ -164,7 +163,7 @@ async def _read(account: Account, application_id: str) -> tuple[VonageApplicatio
 
 
 async def read_numbers(account: Account, application_id: str) -> OwnedNumbers:
-    """Read the first 100 numbers that are linked to an application. Raises VonageApiError.
+    """Read the first 100 numbers of an application. Raises VonageApiError.
 
     Source: Numbers API 1.1.0, `GET /account/numbers`: Basic authentication.
     """

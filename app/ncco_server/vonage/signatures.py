@@ -30,7 +30,7 @@ MAX_TOKEN_BYTES: Final = 8192
 
 
 class Refusal(StrEnum):
-    """Why a signature is refused, for `SignatureError.reason` and a label of the metrics."""
+    """Why a signature is refused, for `SignatureError.reason` and the metrics."""
 
     NO_HEADER = "no authorization header"
     SEVERAL = "several authorization headers"
@@ -51,9 +51,9 @@ class Refusal(StrEnum):
 _PLAIN: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _ASCII_ONLY: Final = json.JSONEncoder(separators=(",", ":"))
 _SWAP_ALPHABETS: Final = bytes.maketrans(b"+/-_", b"-_+/")
-"""Converts base64 to base64url and back. Characters of the other alphabet become invalid."""
+"""Characters of the other alphabet become invalid."""
 _KEY_FILE: Final = re.compile(r'\s*(?:$|ssh-|ecdsa-sha2-)|.*(?:---- ?BEGIN [A-Z0-9 ]+ ?----|"kty")', re.DOTALL)
-"""Matches key files, and nothing at all: anyone could sign with a public key."""
+"""Matches a key file or an empty text. Anyone could sign with a public key."""
 
 
 class Verifier:
@@ -98,7 +98,7 @@ class Verifier:
     def _signed_claims(self, token: bytes) -> dict[str, Any]:
         """Raise WrongSignature.
 
-        Only one encoding of the signature is accepted, because base64url text is compared. PyJWT is slower
+        Base64url text is compared, so that only one encoding of the signature is accepted. PyJWT is slower
         (docs/decisions.md).
         """
         if len(token) > MAX_TOKEN_BYTES or token.count(b".") != 2:

@@ -37,7 +37,7 @@ CONNECT_S: Final = 3.0
 REPLY_S: Final = 10.0
 """For the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""For a request, without the wait for its turn; longer than connecting can take."""
+"""Without the wait for its turn; longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
@@ -131,7 +131,6 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """All webhooks are POSTs."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
@@ -220,7 +219,7 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """The phone starts to ring later, but webhooks can arrive before this method returns."""
+        """Webhooks can arrive before this method returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
@@ -250,7 +249,6 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request as soon as the pace allows."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -272,10 +270,9 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Read at most a little more than `MAX_BYTES` of the body.
+        """Read at most a little more than `MAX_BYTES`, over a new connection.
 
-        Every request uses a new connection: if an idle one were closed meanwhile, it would be unclear whether the
-        request arrived.
+        If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",

@@ -17,7 +17,7 @@ from ncco_server.service.written_rows import MASKED, hook_rows
 from ncco_server.store import AttemptResult, AttemptRow, HookRow, PlacedRow, milliseconds
 
 SESSION: Final = "placed:"
-"""The session of hooks that report that nobody was reached begins with this; they belong to no call."""
+"""Of hooks that report that nobody was reached, which belong to no call."""
 
 
 async def end_attempt(turns: Turns, attempt: AttemptRow, outcome: str, now: datetime, problem: str = "") -> bool:
@@ -64,7 +64,7 @@ def values_of(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> dict[s
 
 
 def is_readable(flow: Flow, row: PlacedRow, cipher: PlacedCipher | None) -> bool:
-    """Return whether the server has the key with which the sensitive params were encrypted."""
+    """Return whether the server has the key of the sensitive params."""
     stored = _params(row)
     tokens = [stored[name] for name, param in flow.params.items() if param.sensitive and name in stored]
     tokens = [token for token in tokens if str(token).startswith(MASKED)]

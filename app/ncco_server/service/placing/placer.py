@@ -1,7 +1,4 @@
-"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once.
-
-The committing transaction decides which host requests the call.
-"""
+"""Places calls in the background. Each attempt is committed, and then requested from Vonage exactly once."""
 
 from __future__ import annotations
 
@@ -38,27 +35,24 @@ from ncco_server.vonage.voice_api import CallDetails, CreatedCall, NewCall, Voic
 
 AT_ONCE: Final = 20
 REPLY_S: Final = 20
-"""A request for a call, with the connection. `vonage.voice_api` gives up earlier."""
+"""Longer than `vonage.voice_api` waits."""
 POLLING: Final = Schedule(poll_s=1.0, slots=16)
 GONE: Final = "gone"
 FLOW_S: Final = 60 * 60
-"""How long an expired call is left to other hosts, which may have its flow and hooks."""
+"""How long an expired call is left to other hosts, which may have its flow."""
 AGAIN_S: Final = 5
 LONGEST_HOLD_S: Final = 5 * 60
-"""Between requests while Vonage accepts none. The first retries follow after 5, 20 and 80 s."""
+"""Between requests while Vonage accepts none: after 5, 20, 80, ... s."""
 LONGEST_ASKED_S: Final = 60 * 60
-"""The longest `Retry-After` that is honoured."""
+"""In `Retry-After`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlacingPolicy:
     """The settings of a placer.
 
-    Attributes:
-        base_url: of the webhooks, without a trailing slash.
-        limits: for all hosts together.
-        keeps_hours: whether calls wait for hours in which a number may be called; not if nobody real is called.
-        schedule: its number of attempts does not apply.
+    `limits` are for all hosts together. `keeps_hours`: whether calls wait for hours in which a number may be called;
+    not if nobody real is called. The number of attempts in `schedule` does not apply.
     """
 
     base_url: str
@@ -122,7 +116,6 @@ class Placer(Poller[AttemptRow, PlacedCounts]):
     async def _first_ready(
         self, rows: Sequence[PlacedRow], flows: Mapping[str, Flow], now: datetime
     ) -> PlacedRow | None:
-        """Calls before it end, or are postponed to their hours."""
         ready = None
         later = list[tuple[PlacedRow, int, str]]()
         for row in rows:

@@ -51,7 +51,7 @@ class WantedCall:
     """A request to place a call.
 
     Attributes:
-        to: the number with its country code, as a person or a program writes it.
+        to: as a person or a program writes it, with the country code.
         values: of the flow's params; text is converted to their types.
         at: the earliest time (aware); None for now.
         expires_s: seconds after `at`; None for the value in the flow.
@@ -204,7 +204,7 @@ def _json(value: Any) -> bytes:
 
 
 def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: bytes) -> str:
-    """Digest equal requests equally. With a key, nobody can find a short secret by trying all."""
+    """With a key, nobody can find a short secret by trying all."""
     at = request.at.astimezone(UTC).isoformat() if request.at else ""
     document = [request.flow, number, values, at, request.expires_s]
     written = orjson.dumps(document, default=str, option=orjson.OPT_SORT_KEYS)
@@ -212,7 +212,7 @@ def _digest(request: WantedCall, number: str, values: Mapping[str, Any], key: by
 
 
 def _key(request: WantedCall) -> str:
-    """Hash the request's key: it may contain names and numbers, and `ncco forget` does not delete it."""
+    """A key may contain names and numbers, and `ncco forget` does not delete it."""
     who = request.owner if request.origin == "api" else f"{request.origin} {request.owner}".strip()
     text = f"{who}\0{request.batch}\0{request.key}" if request.key else secrets.token_hex(16)
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
