@@ -122,7 +122,7 @@ def is_whole_number(value: object) -> bool:
 class Number(Kind):
     """A number from `low` to `high` (inclusive; None for no limit). In an NCCO, digits as text cause a warning.
 
-    A cast ignores the limits: a running call's values are checked as part of their NCCO.
+    A cast ignores the limits, which are checked in the NCCO.
 
     Attributes:
         disputed: values that only some of Vonage's documents allow, which cause a warning.

@@ -33,17 +33,17 @@ Outcome: TypeAlias = Literal["not_sent", "refused", "unknown"]
 """
 
 CONNECT_S: Final = 3.0
-"""The limit for each of these: resolving the name, connecting, and the TLS handshake."""
+"""For each: resolving the name, connecting, and the TLS handshake."""
 REPLY_S: Final = 10.0
-"""The limit for the start of the reply, and for each pause in it."""
+"""For the start of the reply, and for each pause in it."""
 WITHIN_S: Final = 12.0
-"""The limit of a request, not counting the wait for its turn. It is longer than connecting can take."""
+"""Without the wait for its turn; longer than connecting can take."""
 MAX_BYTES: Final = 1_000_000
 MAX_CHARACTERS: Final = 300
-"""The rest of Vonage's explanation is cut off."""
 TOO_EARLY_S: Final = (0.5, 0.5, 0.5, 0.5)
-"""The waits before the repeats of a hang-up. Source: support article 10359615124380 (400 within 1 to 2 s after the
-201).
+"""The waits before a hang-up is repeated.
+
+Source: support article 10359615124380 (400 within 1 to 2 s after the 201).
 """
 _UNSENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -62,7 +62,7 @@ class VoiceApiError(VonageApiError):
 
     Attributes:
         status: None if there was no reply.
-        title, detail: Vonage's explanation, from its problem document, or "".
+        title, detail: from Vonage's problem document, or "".
         retry_after: the header `Retry-After`, or "".
     """
 
@@ -132,7 +132,6 @@ class NewCall(BaseModel):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The answer webhook is a POST."""
         own = ("machine_detection", "advanced_machine_detection", "ringing_timer", "length_timer", "ncco")
         document = {name: value for name in own if (value := getattr(self, name)) is not None}
         kind, name = ("sip", "uri") if _SIP.fullmatch(self.to) else ("phone", "number")
@@ -156,7 +155,7 @@ class CreatedCall(ApiDocument):
 
 
 class CallDetails(CreatedCall):
-    """Vonage's data about a call; a field is "" if Vonage does not have a value for it (yet).
+    """Vonage's data about a call; a field is "" if Vonage has no value for it (yet).
 
     Attributes:
         start_time, end_time: UTC as `2026-03-04 09:15:27`. Source: Outbound REST, GET (no zone).
@@ -197,8 +196,7 @@ class Problem(ApiDocument):
 class VoiceApi:
     """The Voice API of one application. Its methods raise VoiceApiError.
 
-    `region_url` comes from the call's answer webhook; "" means the API's own address. Source: Outbound REST, Region
-    trap.
+    `region_url` comes from the call's answer webhook; "" means `base_url`. Source: Outbound REST, Region trap.
 
     Args:
         client: must not follow redirects, which could send the token to another host.
@@ -223,15 +221,14 @@ class VoiceApi:
         self.others = Pace(OTHERS_A_SECOND)
 
     async def create_call(self, new: NewCall) -> CreatedCall:
-        """The phone starts to ring later, but webhooks can arrive before this method returns."""
+        """Webhooks can arrive before this method returns."""
         return _read(CreatedCall, await self._request("POST", "", body=new.body))
 
     async def call(self, uuid: str, region_url: str = "") -> CallDetails:
-        """Read a call, even one that has ended."""
         return _read(CallDetails, await self._request("GET", _path(uuid), region_url))
 
     async def hang_up(self, uuid: str, region_url: str = "", repeats_s: Sequence[float] = TOO_EARLY_S) -> None:
-        """End a call. Repeat the request after these waits if Vonage refuses it because the call has just begun."""
+        """Repeat the request after these waits if Vonage refuses it because the call has just begun."""
         waits_s = iter(repeats_s)
         while True:
             try:
@@ -260,7 +257,6 @@ class VoiceApi:
     async def _request(
         self, method: str, path: str, region_url: str = "", body: Mapping[str, Any] | None = None
     ) -> bytes:
-        """Send a request as soon as the pace allows."""
         base = token_url(region_url or self._base_url, self._base_url)
         if base is None:
             message = "the call's region is not a Vonage address"
@@ -282,10 +278,9 @@ class VoiceApi:
     async def _reply(
         self, method: str, url: httpx.URL, body: Mapping[str, Any] | None
     ) -> tuple[int, httpx.Headers, bytes]:
-        """Reads at most a little more than `MAX_BYTES` of the body.
+        """Read at most a little more than `MAX_BYTES`, over a new connection.
 
-        Every request uses a new connection. If an idle connection were closed while a request is sent on it, it would
-        be unclear whether the request arrived.
+        If an idle one were closed meanwhile, it would be unclear whether the request arrived.
         """
         headers = {
             "authorization": f"Bearer {self._tokens.make(self._clock())}",
@@ -309,7 +304,7 @@ class VoiceApi:
 
 
 def _path(uuid: str, part: str = "") -> str:
-    """Raises VoiceApiError if the ID has characters that could change the path."""
+    """Raise VoiceApiError if the ID has characters that could change the path."""
     if not _ID.fullmatch(uuid):
         raise VoiceApiError("this is not the ID of a call", "Use the uuid of a webhook or of a new call.", "refused")
     return f"/{uuid}{part}"
@@ -346,7 +341,7 @@ def _refusal(status: int, retry_after: str, reply: bytes) -> VoiceApiError:
 
 
 def _read(kind: type[_Reply], reply: bytes) -> _Reply:
-    """Raises VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
+    """Raise VoiceApiError if the reply cannot be parsed, since the request's effect is then unknown."""
     try:
         return kind.model_validate_json(reply)
     except ValidationError as error:
