@@ -1,9 +1,8 @@
 """Finds sensitive values that a lookup answer repeats in fields not declared sensitive.
 
-A server that receives a PIN may return it in any text. Texts are therefore compared with the sensitive values received
-in the turn; case, width and URL encoding are ignored. A value of six or more characters is found anywhere. A value of
-four or five must be a whole word or number, because one phone number in a thousand contains 2580 by chance. A shorter
-value must be the whole text. Our choice.
+A server that receives a PIN may return it in any text. Case, width and URL encoding are ignored. A value of four or
+five characters must be a whole word or number, because one phone number in a thousand contains 2580 by chance; a
+shorter one must be the whole text. Our choice.
 """
 
 from __future__ import annotations
