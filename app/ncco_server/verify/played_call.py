@@ -348,9 +348,9 @@ class PlayedCall:
         self._observed = self.moment
 
     async def _settle(self, *, is_idle: bool = False) -> None:
-        """Set the kind of the moment:
+        """Set the kind of the moment: with `is_idle`, it is `idle` even if more events are due.
 
-        `idle` if `is_idle`, even if more events are due. At the end, deliver late webhooks.
+        At the end, deliver late webhooks.
         """
         await self.reach(self.leg.at)
         if self.leg.is_over:
