@@ -25,7 +25,7 @@ ENDLESS_AFTER_S: Final = 2 * 3600
 ENDLESS_AFTER_WEBHOOKS: Final = 2_000
 """A call that causes so many webhooks after its script is considered endless."""
 _MOST_WEBHOOKS: Final = 5_000
-"""For one step. That many take a few seconds of real time."""
+"""The limit for one step. That many take a few seconds of real time."""
 _LONGEST_S: Final = 24 * 3600
 """Source: Voice API specification, length_timer."""
 _LOOK_AHEAD: Final = 4

@@ -26,7 +26,7 @@ LIMITS: Final = PlacingLimits(1_000_000, 1_000_000)
 ANSWERS: Final = Behaviour("completed", talks_s=ENDLESS)
 """What the called phone does if the script does not begin with a `dial`."""
 _LOOK_S: Final = 5
-"""Between checks whether an attempt with lost webhooks has been given up."""
+"""The interval of checks whether an attempt with lost webhooks has been given up."""
 
 
 def phone_of(script: Sequence[ScriptStep], flow: Flow | None) -> tuple[tuple[Behaviour, ...], tuple[ScriptStep, ...]]:
