@@ -72,7 +72,6 @@ class NccoBuilder:
             self.drafts += self._tail(origin)
 
     def take(self, actions: list[dict[str, Any]], waits: tuple[OpenWait, ...], dials: int) -> None:
-        """Start with actions and waits that are checked already."""
         self.drafts = [Draft(action, computed={}) for action in actions]
         self.waits = list(waits)
         self.dialled += dials
@@ -158,7 +157,7 @@ class NccoBuilder:
         self.waits.clear()
 
     def fault(self) -> tuple[int, Issue] | None:
-        """Return the first error for which Vonage would refuse the NCCO, with its action's index; None without any.
+        """Return the first error for which Vonage would refuse the NCCO, with its action's index, or None.
 
         An error in the tail replaces the tail by the failsafe NCCO, so that the `input` is played.
         """

@@ -35,7 +35,7 @@ _ADDRESS: Final = re.compile(
     r"(?:;(?:transport|media|user)=[A-Za-z0-9]+)*",
     re.IGNORECASE,
 )
-"""Matches a SIP address with at most one user, one host, and nothing that redirects it, such as `maddr` or `Route`.
+"""One user at most, one host, and nothing that redirects the call, such as `maddr` or `Route`.
 
 Source: RFC 3261, 19.1.1; NCCO reference, SIP (transport, media).
 """

@@ -1,4 +1,4 @@
-"""Renders the actions of a step, and the tail after its `input`: for one call (`builder`), or for all (`stretch`)."""
+"""Renders the actions of a step, and the tail after its `input`, for one call or for all."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ncco_server.ncco import RECORD_ENDS, is_open_ended
 
 _IN_TAIL: Final = frozenset({"talk", "stream", "connect"})
 _NOT_IN_TAIL: Final = frozenset({"eventUrl", "eventMethod", "eventType", "bargeIn"})
-"""Options removed in a tail, because they need a webhook or a following `input`."""
+"""Removed in a tail, because these options need a webhook or a following `input`."""
 _PASSED_OVER: Final = frozenset({"notify", "record"})
-"""Actions left out of an NCCO without webhooks, unless the call's way depends on them."""
+"""Left out of an NCCO without webhooks, unless the call's way depends on them."""
 
 
 class DependsOnCall(Exception):
@@ -75,8 +75,8 @@ def wait_for(draft: Draft, index: int, step: Step, flow: str) -> OpenWait | None
 def tail_of(flow: Flow, step: Step, frame: Frame | EveryCall) -> list[Draft] | None:
     """Return what the `error` exit of a step plays, if webhooks fail, before it needs the next webhook.
 
-    If it is None, the failsafe NCCO is played instead: also if the exit leads to another flow, unless that flow plays
-    the same in all calls.
+    None stands for the failsafe NCCO: also if the exit leads to another flow, unless that flow plays the same in all
+    calls.
     """
     target = step.error or flow.error
     if target is None or target.step == step.name:

@@ -22,11 +22,11 @@ NO_WEBHOOK = Webhook()
 """Used if the end of a call was never reported."""
 
 UNSAVED = "save"
-"""The name of the hook that stands for a row that cannot be saved: it is parked, so that somebody can look at it."""
+"""The name of the hook that stands for a row that cannot be saved: it is parked for somebody to look at."""
 
 
 class EventEffects(NamedTuple):
-    """What an event causes: hooks to send, and changes of tables' rows."""
+    """What an event causes."""
 
     hooks: tuple[Hook, ...] = ()
     saves: tuple[RowChange, ...] = ()
@@ -77,7 +77,7 @@ def ended(
     decided: DecidedResult,
     seen: frozenset[str] = frozenset(),
 ) -> EventEffects:
-    """Return the hooks for the end of a call. `webhook` is None if Vonage never reported the end.
+    """`webhook` is None if Vonage never reported the end.
 
     Only the first flow with `ended` sends hooks: the current flow, the flows that wait for it, then the flow that the
     call began in. Their `flow` and `step` say where the call was; `step` is "" if the flow had ended.

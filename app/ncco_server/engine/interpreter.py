@@ -54,7 +54,6 @@ def _enter(run: Run, target: Target, step: Step | None = None) -> Playing[None]:
 
 
 def _walk(run: Run, target: Target, step: Step | None) -> Playing[None]:
-    """Stop when a step waits or the call ends; `step` is the previous step."""
     following: Target | None = target
     while following is not None:
         try:
@@ -206,7 +205,7 @@ def _save(run: Run, step: Step) -> Playing[None]:
 
 
 def _key(run: Run, step: Step, lookup: AskedLookup) -> str:
-    """The idempotency key is the same if the turn is tried again, different for each lookup in the turn."""
+    """Stay the same if the turn is tried again, and differ for each lookup in the turn."""
     asked = f"{run.before.id}:{run.before.turn + 1}:{run.scopes.flow.name}.{step.name}.{lookup.name}"
     times = run.asked[asked] = run.asked.get(asked, 0) + 1
     return asked if times == 1 else f"{asked}:{times}"
@@ -290,10 +289,7 @@ def begin(
 def begin_placed(
     flow: Flow, session_id: str, call: Call, values: Mapping[str, Any], context: TurnContext, *, detected: str = ""
 ) -> Playing[Turn]:
-    """Play the first turn of a placed call that somebody answered.
-
-    `detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise "".
-    """
+    """`detected` is `human`, `machine` or `beep` if the result of machine detection came first, otherwise ""."""
     outbound = flow.outbound
     target = Target(flow.start, flow.place) if outbound is None else outbound.ways.get(detected, outbound.answered)
     run = Run(flow, new_session(flow, session_id, call), context)
@@ -335,7 +331,7 @@ def param_of_query(type_: Kind, text: str) -> Any:
 
 
 def begin_called(flow: Flow, session_id: str, parent: Session, wait: OpenWait, context: TurnContext) -> Playing[Turn]:
-    """Play the first turn of a called party's leg; `flow` and `parent` are those of the call that dialled."""
+    """`flow` and `parent` are those of the call that dialled."""
     runs = wait.runs or {}
     heard = new_scope(flow.named(str(runs.get("flow", ""))), dict(runs.get("given", {})))
     at = "" if heard.flow is flow else heard.flow.name

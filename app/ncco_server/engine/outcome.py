@@ -1,8 +1,8 @@
 """Determines the outcome that a webhook reports, for the server, the simulator and the prover.
 
 The called party of a `connect` may first hear a flow of its own. When its NCCO ends, the parties are connected, and no
-action can hang up: so a party that declines is kept waiting until it hangs up. If anything fails, the party is
-connected, because a caller is waiting. Source: NCCO reference, Phone (onAnswer).
+action can hang up: so a party that declines is kept waiting until it hangs up. Source: NCCO reference, Phone
+(onAnswer).
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def hear_status(webhook: StatusWebhook) -> Outcome:
 
 
 def event_of(webhook: Webhook) -> str:
-    """Return the name of a webhook in `on` and `events`: a call status, `beep`, `record`, `transcription`, ..."""
+    """Return a call status, `beep`, `record`, `transcription`, ..., as in `on` and `events`."""
     if not isinstance(webhook, StatusWebhook):
         return webhook.kind
     is_beep = BEEP.fields == {"status": webhook.status, "sub_state": webhook.sub_state}

@@ -101,7 +101,6 @@ class Run:
         )
 
     def start_step(self, now: datetime) -> None:
-        """Reset the counters of attempts."""
         self.tries = self.asr_errors = self.position = 0
         self.scopes.entered_at = now
 
@@ -115,7 +114,7 @@ class Run:
         return step
 
     def end(self) -> None:
-        """Let the call end after the actions so far; a called party is then connected, unless it declined."""
+        """A called party is connected after the actions so far, unless it declined."""
         self.last_conversation = self.step if self._builder.ends_in_conversation else ""
         self.step = ""
         if self.before.parent and self.returned in DIAL_FAILURES:

@@ -217,7 +217,7 @@ def _decrypted(flow: Flow, tokens: Mapping[str, str], cipher: Cipher) -> dict[st
 
 
 def begun_playback(flow: Flow, call: Call, context: TurnContext) -> tuple[PlayedHandler, bool]:
-    """Return the handler, up to its first wait, and whether that can be played."""
+    """Return the handler, and whether it can be played up to its first wait."""
     handling = flow.handler
     assert handling is not None  # noqa: S101 - asked for the flows of handlers only
     params = {name: flow.variables[name].default for name in flow.params}
@@ -382,7 +382,7 @@ class Scopes:
         return lambda result: redactor.redact(ANY, result, ())
 
     def begin_handler(self, playback: PlayedHandler | None = None) -> None:
-        """Note when the call has come to a handler, unless that is known. `playback` has begun already."""
+        """Do nothing if the call has come to a handler before. `playback` has begun already."""
         handling = self._scope.flow.handler
         if playback is not None:
             self._playbacks[self.flow.name] = playback
@@ -395,7 +395,7 @@ class Scopes:
         return self._playback(self._scope).wanted
 
     def came_so_far(self) -> str:
-        """Return a token of what the handler has got so far: the same if a webhook is repeated."""
+        """Return a token that is the same if a webhook is repeated."""
         handling = self._scope.flow.handler
         assert handling is not None  # noqa: S101 - asked for the flows of handlers only
         return self.mask(handling.came_so_far(self._scope.variables[handling.recorded]))

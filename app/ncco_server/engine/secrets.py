@@ -17,14 +17,14 @@ from ncco_server.flow.paths import Path, by_first_key
 from ncco_server.flow.phrases import LONGEST
 
 ANYWHERE_LENGTH: Final = 6
-"""The least characters of a secret that is found inside words and numbers."""
+"""From this length, a secret is found inside words and numbers."""
 
 PART_LENGTH: Final = 4
-"""The least characters of a secret that is found as a word or number of a longer text."""
+"""From this length, a secret is found as a word or number of a longer text."""
 
 
 class Secrets:
-    """The sensitive values that a turn has received, and a search for them in texts."""
+    """The sensitive values that a turn has received."""
 
     def __init__(self) -> None:
         self._whole: set[str] = set()

@@ -262,7 +262,6 @@ class TurnContext(NamedTuple):
         now: aware, UTC.
         env: by name, without the prefix `FLOW_`.
         mask: returns the token that replaces a secret, given the session's ID and the secret.
-        dial_allow: prefixes for `ncco_server.engine.dialling.refusal`.
         cipher: encrypts the call's `spoken` params; None if it keeps none.
     """
 
@@ -311,7 +310,7 @@ class LookupAnswer(NamedTuple):
         value: the decoded JSON of the response, or the result of the function; None if there is none.
         problem: why the value is missing, or "".
         status: the HTTP status of an error; 0 for none.
-        cure: what the operator can do about the problem; "" if the lookup's source must change.
+        cure: what the operator can do; "" if the lookup's source must change.
         is_late: whether the time limit was reached.
         is_cut_off: whether the server closed meanwhile.
     """
@@ -350,8 +349,7 @@ class Turn(NamedTuple):
         trace_json: the trace as JSON if it is the same in every call; otherwise b"".
         dials: in this turn; for a first turn, see its session.
         stored_ncco: the NCCO with tokens in place of `spoken` params; None if it has none.
-        called: the functions called, in order. The store keeps their results until the turn is stored.
-        saves: in order.
+        called: in order. The store keeps the functions' results until the turn is stored.
     """
 
     ncco: list[dict[str, Any]]
@@ -379,8 +377,8 @@ class TraceLine:
         where: the line of the flow that decided, as `file:line`; or "".
         others: why the other lines or choices did not apply.
         by: for input `keys` or `speech`; for a lookup `answer` or `default`; "" otherwise.
-        attempt, attempts: after a failed attempt its number, from 1, and the maximum; 0 otherwise.
-        next_target: the number of the next target in a list of targets to dial, from 1; 0 otherwise.
+        attempt, attempts: after a failed attempt its number, from 1, and the maximum; otherwise 0.
+        next_target: in a list of targets to dial, from 1; otherwise 0.
     """
 
     did: str
@@ -402,10 +400,9 @@ class TraceLine:
 
 @dataclass
 class AskedLine(TraceLine):
-    """The line of a lookup.
+    """The line of a lookup; `request` is the token of everything that was sent, "" if no request could be made.
 
-    `request` is the token of everything that was sent (`LookupRequest.sent`), so it shows whether another revision of
-    the flow would send the same; "" if no request could be made.
+    Comparing tokens shows whether another revision of the flow would send the same.
     """
 
     request: str = ""

@@ -67,7 +67,7 @@ class Stretch:
         trace: the first line reports the start of a call, the second one the entry of the first step.
         facts: None if what the caller got depends on the time.
         is_enterable: whether the first step can be played on entry without doing anything else first.
-        dials: number of dials, without the tail.
+        dials: without the tail.
         is_checked: whether the NCCO was valid in one call. After that, only filled-in values can be invalid.
     """
 
@@ -174,8 +174,8 @@ def first_turn(
 def stretch_of(flow: Flow, step: Step, *, is_root: bool, again: Again = ENTERED) -> Stretch | None:
     """Return None if there is no stretch that starts when `step` is played or repeated.
 
-    The step's lookups, assignments and hooks have been done already. `is_root` says that no other flow waits for this
-    flow.
+    Its lookups, assignments and hooks have been done already. `is_root` says that no other flow waits for this one,
+    which never changes: a sub-flow is a separate object.
     """
     key = id(step), id(again.prompts), again.reprompt, again is ENTERED
     if key not in flow.stretches:
