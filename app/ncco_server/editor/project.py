@@ -29,13 +29,12 @@ HISTORY: Final = ".history"
 _VERSION: Final = "%Y%m%dT%H%M%S%f"
 """In the name of an earlier version: when it was replaced, in UTC."""
 _VERSION_NAME: Final = re.compile(rf"(.+)\.(\d{{8}}T\d{{12}})(?:,({NAME.pattern}))?")
-"""The file's name, when it was replaced, and by whom, if known."""
+"""The groups are the file's name, when it was replaced, and by whom, if known."""
 LONGEST_NAME: Final = 190
 """Characters in the display path of a saved file; the names of its versions are longer."""
 TEMPLATE_SUFFIXES: Final = (".j2", ".jinja", ".jinja2", ".json", ".md", ".ssml", ".txt", ".xml")
 """Extensions that can be saved in `templates/`. None is executable."""
 KEPT_VERSIONS: Final = 20
-"""Earlier versions of a file."""
 
 
 class CannotSave(AppError):
@@ -51,7 +50,7 @@ class Version(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ReadProject:
-    """A project that was loaded, and its texts."""
+    """A loaded project, and its texts."""
 
     project: Project
     texts: Mapping[str, str]
@@ -220,7 +219,7 @@ class ProjectFolder:
         return path
 
     def _versions(self, path: Path) -> list[tuple[datetime, str, Path]]:
-        """Return the version replaced first at the beginning."""
+        """Sort by the time of replacement, oldest first."""
         found = []
         for kept in (path.parent / HISTORY).glob("*"):
             if (parts := _VERSION_NAME.fullmatch(kept.name)) and parts[1] == path.name:

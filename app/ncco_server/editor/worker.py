@@ -31,7 +31,7 @@ MOST_WAITING: Final = 16
 """Waiting requests per person; more are refused."""
 MEMORY_BYTES: Final = 1 << 30
 SECONDS: Final = 10.0
-"""About twice the processor time in which the largest project is checked."""
+"""About twice the processor time that the largest project takes."""
 BUSY: Final = 6
 """The time limit is multiplied by this if other processes keep the processors busy."""
 START_SECONDS: Final = 60
