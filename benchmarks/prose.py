@@ -1,7 +1,8 @@
 """Prints how much prose the code has, per 100 lines, and how many words the docs have: `python -m benchmarks.prose`.
 
-A text below an attribute is a docstring. Lines of docstrings are no lines of code. Words of the docs are those that
-people have written: without code, comments, and what `make docs` and `make bench` write.
+A text below an attribute is a docstring. Lines of docstrings are no lines of code. Some docstrings are read by the
+program or its reference pages: those of language records and documents, of commands, and of the HTTP API. Words of the
+docs are those that people have written: without code, comments, and what `make docs` and `make bench` write.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import io
 import re
 import tokenize
 from collections import Counter
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,11 @@ PACKAGE: Final = ROOT / "app" / "ncco_server"
 _NO_CODE: Final = {
     *(tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER),
 }
+
+_READ: Final = {"MapForm", "NccoModel", "RowDocument", "Variables"}
+"""Classes whose docstrings are read, like those of their subclasses."""
+_READ_IN: Final = {"cli": {"command", "group"}, "web": {"delete", "get", "patch", "post", "put"}}
+"""Package → the decorators of functions whose docstrings are read."""
 
 
 def counted(source: str) -> Counter[str]:
@@ -57,12 +64,59 @@ def docs() -> dict[str, int]:
     return dict(sorted(words.items(), key=lambda item: -item[1]))
 
 
+def _subclasses(trees: Iterable[ast.Module], of: Set[str]) -> set[str]:
+    """Classes are found by name, which is unique in the package."""
+    bases = {
+        node.name: {ast.unparse(base) for base in node.bases}
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    found = set(of)
+    while more := {name for name, each in bases.items() if each & found} - found:
+        found |= more
+    return found
+
+
+def _texts(body: Iterable[ast.stmt]) -> Iterator[str]:
+    for each in body:
+        match each:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield text
+            case _:
+                pass
+
+
+def _decorators(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    names = (each.func if isinstance(each, ast.Call) else each for each in function.decorator_list)
+    return {ast.unparse(name).rpartition(".")[2] for name in names}
+
+
+def read_words(package: str, tree: ast.Module, classes: Set[str]) -> int:
+    words = 0
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) if name in classes:
+                texts = list(_texts(node.body))
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if _decorators(node) & _READ_IN.get(package, set()):
+                texts = [ast.get_docstring(node) or ""]
+            case _:
+                continue
+        words += sum(len(text.split()) for text in texts)
+    return words
+
+
 def main() -> None:
     """Print one figure for each package and for all, and those of the docs."""
     found: dict[str, Counter[str]] = {}
-    for path in sorted(PACKAGE.rglob("*.py")):
-        first, *others = path.relative_to(PACKAGE).parts
-        found.setdefault(first if others else "modules", Counter()).update(counted(path.read_text(encoding="utf-8")))
+    sources = {path.relative_to(PACKAGE): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+    trees = {path: ast.parse(source) for path, source in sources.items()}
+    classes = _subclasses(trees.values(), _READ)
+    for path, source in sources.items():
+        package = path.parts[0] if path.parts[1:] else "modules"
+        found.setdefault(package, Counter()).update(
+            counted(source) + Counter(read=read_words(package, trees[path], classes))
+        )
     rates = {name: 100 * each["words"] / max(1, each["code"]) for name, each in found.items()}
     whole = sum(found.values(), Counter[str]())
     shown = ", ".join(f"{name} {rate:.0f}" for name, rate in rates.items())
@@ -72,6 +126,8 @@ def main() -> None:
     reference = sum(words for name, words in pages.items() if name.startswith("docs/reference/"))
     longest = ", ".join(f"{name} {words:,}" for name, words in list(pages.items())[:5])
     print(f"words of pages: {sum(pages.values()) - reference:,}, and {reference:,} in docs/reference ({longest})")
+    of_words = f"{whole['read']:,} of {whole['words']:,} words are used at run time"
+    print(f"words of docstrings and comments per 100 lines of code: {rate:.0f} ({shown}); {of_words}")
 
 
 if __name__ == "__main__":

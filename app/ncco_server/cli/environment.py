@@ -22,7 +22,7 @@ FLOW_PREFIX: Final = "FLOW_"
 
 
 def variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The environment variables, and those that are only in `.env`. Raises CannotRun if `.env` cannot be read."""
+    """Read `.env` for variables that the environment lacks. Raises CannotRun if it cannot be read."""
     try:
         found = dotenv_values(folder / DOTENV)
     except (OSError, UnicodeDecodeError) as error:
@@ -31,18 +31,18 @@ def variables(folder: Path = Path()) -> Mapping[str, str]:
 
 
 def flow_variables(folder: Path = Path()) -> Mapping[str, str]:
-    """The variables that flows may read, without the prefix. Raises CannotRun."""
+    """Return the variables that flows may read, without the prefix. Raises CannotRun."""
     known = variables(folder).items()
     return {name.removeprefix(FLOW_PREFIX): value for name, value in known if name.startswith(FLOW_PREFIX)}
 
 
 def python_lookups(folder: Path = Path()) -> tuple[str, ...]:
-    """The Python modules whose functions lookups may call. Raises CannotRun."""
+    """Return the modules whose functions lookups may call. Raises CannotRun."""
     return named_modules(variables(folder).get("NCCO_PYTHON_LOOKUPS", ""))
 
 
 def python_flows(folder: Path = Path()) -> tuple[str, ...]:
-    """The files of flows/ with handlers whose code may be run. Raises CannotRun."""
+    """Return the files of flows/ with handlers whose code may be run. Raises CannotRun."""
     try:
         return read_handlers(variables(folder).get("NCCO_PYTHON_FLOWS", ""))
     except ValueError as error:
@@ -72,7 +72,7 @@ def project_folders(path: Path) -> tuple[Path, Path]:
 
 
 def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
-    """The folders of flows and templates, from the options or the environment; by default, `flows` and `templates`.
+    """Read the options or the environment; the defaults are `flows` and `templates`.
 
     If only the flows are given, the templates are next to them. A project folder stands for both. Raises CannotRun.
     """
@@ -86,7 +86,7 @@ def folders(flows: Path | None, templates: Path | None) -> tuple[Path, Path]:
 
 
 def server_settings() -> Settings:
-    """The settings of the server. Raises SettingsError."""
+    """Raises SettingsError."""
     from ncco_server.settings import load_settings  # noqa: PLC0415 - takes as long to import as a small project takes to check
 
     return load_settings()

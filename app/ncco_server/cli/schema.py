@@ -61,6 +61,6 @@ def command(
 
 
 def _project_names(flows: Path, templates: Path) -> OfferedNames:
-    """The names in a project, which may have errors; none if there is no project."""
+    """The project may have errors; return no names if there is none."""
     texts, _ = read_project(flows, templates) if flows.is_dir() else ({}, [])
     return ProjectNames(texts).offered()

@@ -44,11 +44,11 @@ KEY_FILE: Final = FOLDER / "private.key"
 CERTIFICATE_FILE: Final = FOLDER / "certificate.pem"
 CERTIFICATE_KEY_FILE: Final = FOLDER / "certificate.key"
 ENDED_CALLS: Final = 1_000
-"""Maximum number of ended calls that `GET /v1/calls` still lists."""
+"""Ended calls that `GET /v1/calls` still lists."""
 
 
 def _parties(_context: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> Mapping[str, Behaviour]:
-    """What called parties do, by number. Raises BadParameter."""
+    """Raises BadParameter."""
     found = {}
     for each in given:
         number, _, outcome = each.partition("=")
@@ -67,7 +67,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, given: tuple[
 def _people(
     _context: click.Context, _parameter: click.Parameter, file: Path | None
 ) -> Mapping[str, Sequence[Behaviour]]:
-    """What the people in a file do, by address. Raises CannotRun."""
+    """Raises CannotRun."""
     if file is None:
         return {}
     text = read_text(file)
@@ -172,7 +172,7 @@ def _listen(port: int) -> socket.socket:
 
 
 def _private_key(text: str) -> RSAPrivateKey:
-    """The key in VONAGE_PRIVATE_KEY, or the folder's, which is created if missing. Raises CannotRun."""
+    """Read VONAGE_PRIVATE_KEY, or the folder's key, which is created if missing. Raises CannotRun."""
     try:
         if text:
             return rsa_private_key(read_private_key(text))

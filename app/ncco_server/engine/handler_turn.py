@@ -133,7 +133,7 @@ def _checked(number: int, step: Step, result: Any) -> Any:
 
 
 def _played(playing: Playing[Turn], left: list[tuple[int, Any]]) -> Turn:
-    """Play the turn; its functions take their results from `left`. Raises _NoMoreResults, ValueError."""
+    """Take the results of functions from `left`. Raises _NoMoreResults, ValueError."""
     try:
         wanted = next(playing)
         while True:

@@ -52,7 +52,7 @@ def keep(
     """Append a call as a scenario to a file, which is created if missing; return the scenario's name.
 
     Lookups that got no answer are omitted, unless the `defaults` of the file could answer them. If the call is not
-    over, the scenario does not check how it ends. `note` is a comment above the scenario. Raises CannotKeep, OSError.
+    over, the scenario does not check how it ends. `note` is a comment. Raises CannotKeep, OSError.
     """
     result = played.result
     phone = [DialStep(party=ScriptedParty(outcome=each.outcome)) for each in played.placed.phone]
@@ -83,14 +83,14 @@ def keep(
 
 
 def name_of(script: Sequence[ScriptStep]) -> str:
-    """Return a name such as `a caller presses 1, is silent and hangs up`."""
+    """For example, `a caller presses 1, is silent and hangs up`."""
     acts = [step.summary.format(step) for step in script if step.summary]
     *shown, last = [*acts[:MOST_ACTS], "goes on"] if len(acts) > MOST_ACTS else acts or ["listens to the end"]
     return f"a caller {', '.join(shown)} and {last}" if shown else f"a caller {last}"
 
 
 def _read(path: Path) -> tuple[str, tuple[Scenario, ...]]:
-    """Both results are empty if the file does not exist. Raises CannotKeep if it has errors."""
+    """Return nothing if the file does not exist. Raises CannotKeep if it has errors."""
     if not path.exists():
         return "", ()
     file = read_file(path)

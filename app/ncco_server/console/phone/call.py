@@ -34,7 +34,7 @@ from ncco_server.verify.scenarios.stage import BASE, LocalStage, MakeApp, with_n
 _SEED: Final = "the phone of the console"
 """Replays have the same IDs."""
 LONGEST_ACT_S: Final = 10.0
-"""Maximum number of real seconds for which a call is played in one go."""
+"""Real seconds for which a call is played in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class PhoneCall(PlayedCall):
     Attributes:
         stage: the server that answers; None for a plain NCCO.
         env: the variables of flows that the person has set.
-        made_at: when the call is made, in the time zone of the flow.
+        made_at: in the time zone of the flow.
         former: the conversation of the call that this one repeats.
     """
 
@@ -151,7 +151,7 @@ class PhoneCall(PlayedCall):
         return Kept(str(path), name, shlex.join(("ncco", "test", str(path))))
 
     def blocked(self) -> str:
-        """Why the call cannot be written as a scenario, for display; "" if nothing prevents it."""
+        """Return why the call cannot be written as a scenario, for display, or ""."""
         if self._stage is None:
             return "An NCCO without a flow cannot become a scenario."
         folder = self._folder.absolute().parent / SCENARIO_FOLDERS[0]
