@@ -1,6 +1,6 @@
 """Flows as an SVG: a separate picture, or part of a page, with classes and attributes for a style sheet.
 
-No element has a `style` attribute, so the SVG works under a strict Content-Security-Policy.
+No element has a `style` attribute: it would not work under a strict Content-Security-Policy.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ THUMBNAIL: Final = Size(420, 190)
 
 
 def as_svg(drawing: Drawing, stylesheet: str = "") -> str:
-    """The drawing as an SVG; ends with a line break.
+    """Ends with a line break.
 
-    With a style sheet, the SVG also has a view `#start` that shows the area around the start of its first flow.
+    With a style sheet, the SVG has a view `#start` of the area around the start of its first flow.
     """
     frames = [_Frame.of(flow, drawing) for flow in drawing.subgraphs]
     places, size = _packed([frame.size for frame in frames])
@@ -172,7 +172,6 @@ class _Frame:
 
 
 def _text(text: str) -> str:
-    """Escape for the content of an element or the value of an attribute."""
     return escape(printable(" ".join(text.split())))
 
 

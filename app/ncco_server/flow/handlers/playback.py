@@ -25,7 +25,7 @@ from ncco_server.flow.model import Step
 from ncco_server.flow.nodes import Place
 
 MOST_EFFECTS: Final = 1000
-"""How many results one call may store; our choice."""
+"""Results that one call may store; our choice."""
 _ENDED: Final = "the end"
 _REACHED: Final[HandlerEffect[Any]] = HandlerEffect(
     "wait", [{"checkpoint": WrittenText("reached")}], {"on": {"reached": NEXT}}
@@ -49,7 +49,6 @@ class Recorded(NamedTuple):
     Attributes:
         name: the name of the step or function.
         digest: a CRC-32 of what the handler had said since the effect before, and of the function's arguments.
-        value: the result, as JSON.
         at_ms: when the handler went on, in milliseconds since 1970.
         problem: why a function gave no result; "" if it did.
         line: where the handler waited.
@@ -143,7 +142,7 @@ class HandlerPlayback:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether the handler goes on after its step: it has neither ended nor left the call to another flow."""
+        """False if it has ended or left the call to another flow."""
         return self._waiting is not None and self._waiting.does != "leave"
 
     @property
@@ -163,7 +162,7 @@ class HandlerPlayback:
         return effect.held.called
 
     def state(self) -> Any:
-        """A value that is equal for two runs that go on in the same way."""
+        """Equal for two runs that go on in the same way."""
         effect = self._waiting
         waits = as_bytes([self._name, effect.do, effect.words]) if effect is not None else b""
         return waits, *state_of(self._coroutine, self._call)
@@ -179,7 +178,7 @@ class HandlerPlayback:
         return list(Recorded(self._name, self._digest(), value, at_ms, problem, self._place.line))
 
     def play(self, recorded: Sequence[Any]) -> None:
-        """Run on with these results. Raises RenderError.
+        """Raises RenderError.
 
         A handler that has failed is not run again: it may have taken all the time that it has.
         """
@@ -344,7 +343,6 @@ class HandlerPlayback:
 
 
 def _shown(name: str, line: int) -> str:
-    """A wait or a function, and its line."""
     return f'"{name}"' if name == f"line {line}" else f'"{name}" (line {line})'
 
 

@@ -20,7 +20,7 @@ _NAMED: Final = (type, FunctionType, BuiltinFunctionType, ModuleType)
 _MACHINERY: Final = frozenset(
     {"frame", "coroutine", "code", "cell", "coroutine_wrapper", "function", "async_generator"}
 )
-"""Types of what Python itself keeps for a function that waits."""
+"""What Python itself keeps for a function that waits."""
 
 
 def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
@@ -50,8 +50,7 @@ def state_of(coroutine: Any, ignored: Any) -> tuple[Any, ...]:
 def live_variables(code: CodeType) -> Mapping[int, Set[str]]:
     """The local variables that a function may still read after each of its instructions, by the instruction's offset.
 
-    They are found backwards, from what the instructions that follow read and do not assign before. Variables that
-    nested functions share are always among them.
+    Variables that nested functions share are always among them.
     """
     instructions = list(dis.get_instructions(code))
     shared = {*code.co_cellvars, *code.co_freevars}

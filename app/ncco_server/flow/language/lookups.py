@@ -125,7 +125,7 @@ class LookupRequest(NamedTuple):
         return json.dumps(parts, sort_keys=True)
 
     def __repr__(self) -> str:
-        """The rest of the request may be sensitive."""
+        """Leave out what may be sensitive."""
         return f"<lookup by {self.method}>"
 
 
@@ -207,7 +207,7 @@ class LookupDefinition(Definition):
 
     @property
     def module(self) -> str:
-        """The module is "" if the lookup calls no function."""
+        """Return "" if the lookup calls no function."""
         return self.function.partition(":")[0]
 
     @property
@@ -235,10 +235,7 @@ class LookupDefinition(Definition):
         return {**self.default, OK: False}
 
     def render(self, names: Mapping[str, Any]) -> LookupRequest | TableRead | TableSearch:
-        """`names` also contains the lookup's params. Raises RenderError.
-
-        A value that is a whole path segment must not be empty.
-        """
+        """Raises RenderError, also for an empty value that is a whole path segment. `names` has the params, too."""
         if self.selection is not None:
             return self.selection.search(names)
         if self.table is not None:
@@ -271,7 +268,7 @@ class LookupDefinition(Definition):
             return self.default_answer, str(misfit)
 
     def redact(self, answer: Answer, redactor: Redactor) -> tuple[Answer, str]:
-        """The answer with sensitive values masked; and why masking failed, or ""."""
+        """Mask sensitive values; return also why masking failed, or ""."""
         try:
             return {**redactor.redact(self.returns.type, answer, self.returns.secrets), OK: answer[OK]}, ""
         except Misfit as misfit:
@@ -283,7 +280,7 @@ class LookupDefinition(Definition):
 
 
 def read_lookups(node: Node, reader: Resolver) -> dict[str, LookupDefinition]:
-    """Invalid lookups are still defined, so that steps can name them."""
+    """Define invalid lookups, too, so that steps can name them."""
     read = [_read_definition(entry, reader) for entry in LookupDefinition.entries(node, reader)]
     return {definition.name: definition for definition in read if definition is not None}
 
