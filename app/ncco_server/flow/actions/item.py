@@ -60,7 +60,7 @@ class Item:
         return isinstance(mode, Text) and mode.value == "asynchronous"
 
     def field(self, name: str) -> Node | None:
-        """None if the field is written neither under the action's name nor next to it."""
+        """Return None if the field is written neither under the action's name nor next to it."""
         inner = self.main.get(name) if isinstance(self.main, Map) else None
         return inner or Map(self.beside, self.place).get(name)
 
@@ -76,7 +76,7 @@ def refuse_fields(item: Item, what: str, reader: Reader) -> None:
 
 
 def has_duplicate(item: Item, names: Collection[str], *, is_map: bool, reader: Reader) -> bool:
-    """Whether one of `names` is written next to a value that already contains it; reports E403.
+    """Report E403 if one of `names` is written next to a value that already contains it.
 
     The value is that field itself or, with `is_map`, a map of fields.
     """
@@ -140,7 +140,7 @@ def _parse_named(node: Map, reader: Reader) -> Item | None:
 
 
 def _names(node: Map) -> list[Entry]:
-    """The entries that name an action. A `record` next to a `conversation` is a field of the conversation instead."""
+    """A `record` next to a `conversation` is a field of the conversation instead."""
     named = [entry for entry in node.entries if entry.key.value in ITEM_WORDS]
     if len(named) < 2:
         return named

@@ -176,7 +176,7 @@ def _field(action: Action, value: Value, scope: ScopeTypes, samples: Mapping[str
 
 
 def _words(leaf: Value, scope: ScopeTypes) -> Words:
-    """{} if any of the names can have other values."""
+    """Return {} if any of the names can have other values."""
     found: dict[tuple[str, str], tuple[str, ...]] = {}
     for read in reads_in(leaf):
         type_ = scope.get(read.name) if not read.is_local else None

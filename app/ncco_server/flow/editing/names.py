@@ -102,7 +102,7 @@ class ProjectNames:
         return sorted(used)
 
     def definition_at(self, file: str, line: int, column: int) -> Name | None:
-        """None if there is no name."""
+        """Return None if there is no name."""
         named = [name for name in self._names_in(file) if name.place.covers(line, column)]
         found = (self.defined_for(name.kind, user).get(name.name) for user in self._readers_of(file) for name in named)
         return next(filter(None, found), None)

@@ -83,7 +83,7 @@ def member_schemas(schemas: tuple[JsonSchema, ...], key: str) -> Iterator[JsonSc
 
 
 def alternatives(schema: JsonSchema, node: Node) -> Iterator[JsonSchema]:
-    """Yield the schemas that may apply to a node, with references and conditions resolved."""
+    """Resolve references and conditions."""
     if "$ref" in schema:
         yield from alternatives(_referred(schema["$ref"]), node)
     if "if" in schema and not ("properties" in schema and _is_empty(node)):  # offer the schema's own keys first

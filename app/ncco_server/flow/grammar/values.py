@@ -41,7 +41,7 @@ class CallField(Supplied):
     used_names = frozenset({"call"})
 
     def render(self, names: Mapping[str, Any]) -> Any:
-        """The value is "" if Vonage did not send the field."""
+        """Return "" if Vonage did not send the field."""
         return names["call"][self.name]
 
 

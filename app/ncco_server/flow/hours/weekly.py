@@ -35,7 +35,7 @@ _DATE: Final = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}.*")
 
 
 def read_week(node: Node, what: str, reader: Reader) -> Week:
-    """Read the map under `week`: days → hours. A day that is not listed is closed.
+    """A day that is not listed is closed.
 
     E504: not a day. E505: a day is named twice. W521: a day's hours start before the previous day's hours have ended.
     """
@@ -59,7 +59,7 @@ def read_week(node: Node, what: str, reader: Reader) -> Week:
 
 
 def read_spans(node: Node, what: str, reader: Reader) -> Spans | None:
-    """The hours of a day, sorted; () if the day is closed. None if the hours cannot be read.
+    """Sorted; () if the day is closed, None if the hours cannot be read.
 
     E501: not hours. E502: hours that end at the time they start. E503: two ranges overlap. W520: hours past midnight
     that were probably meant otherwise.
@@ -180,7 +180,7 @@ def _near_day(name: str) -> str:
 
 
 def _check_next_day(day: int, week: dict[int, Spans], named: dict[int, Text], what: str, reader: Reader) -> None:
-    """W521: hours that start before those of the previous day have ended."""
+    """Report W521 for hours that start before those of the previous day have ended."""
     following = (day + 1) % 7
     after = week.get(following, ())
     late = max((span.end for span in week[day]), default=0) - DAY_MINUTES
@@ -250,7 +250,7 @@ def _meant_span(text: str) -> str:
 
 
 def _span_of(text: str) -> Span | None:
-    """The span between two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
+    """Read two times in any notation: `9:00-17:30`, `9am-5.30pm`, `8-16h`.
 
     An end at 00:00 is the end of the day. None if the text is not a valid span.
     """

@@ -272,7 +272,7 @@ class Named(Generic[D]):
 
 
 def read_named(kind: type[D], node: Node, known: Mapping[str, D], reader: Resolver, what: str) -> Iterator[Named[D]]:
-    """Yield a lookup or hook that is named twice twice.
+    """A lookup or a hook that is named twice is yielded twice.
 
     `node` is a name, a map from a name to its params, or a list of these.
     """

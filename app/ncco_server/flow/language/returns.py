@@ -107,11 +107,11 @@ class SensitiveValues(Protocol):
 
 
 _PUBLIC: Final = frozenset({"words", "bool"})
-"""Their values are in the flow itself."""
+"""The flow itself contains their values."""
 
 
 class Redactor:
-    """The flow itself contains their values."""
+    """Replaces sensitive values with tokens; `mask` returns the token for a text."""
 
     def __init__(self, sensitive: SensitiveValues, mask: Callable[[str], str]) -> None:
         self._sensitive = sensitive
@@ -228,7 +228,7 @@ def _read_type(node: Node, what: str, path: Path, secrets: set[Path], reader: Re
 
 
 def _read_url(node: Node, what: str, reader: Reader, *, may_be_empty: bool) -> Kind:
-    """E532, and any URL, if the hosts are not a list of hosts."""
+    """Report E532 if `hosts` is not a list of hosts, and accept any URL then."""
     items = node.items if isinstance(node, Seq) else ()
     hosts = tuple(item.value.lower() for item in items if isinstance(item, Text) and _HOST.fullmatch(item.value))
     if hosts and len(hosts) == len(items):
@@ -246,7 +246,10 @@ def _entry_type(node: Node) -> Node | None:
 
 
 def is_described(node: Node) -> bool:
-    """Report E532 if `hosts` is not a list of hosts, and accept any URL then."""
+    """Whether a map describes one field: its `type`, with `sensitive` or the `hosts` of a URL.
+
+    `{type: text, sensitive: bool}` and `{type: url, hosts: [text]}` do not: they declare two fields.
+    """
     if not isinstance(node, Map) or not {"type"} < set(node.keys()) <= {*_DESCRIPTION, _HOSTS}:
         return False
     flag = node.get(_SENSITIVE)

@@ -110,7 +110,7 @@ class YamlText:
         return found
 
     def set(self, path: Path, value: str) -> None:
-        """Replace a scalar, keeping its style as far as the new text allows."""
+        """Keep the style of a scalar as far as the new text allows."""
         node = self.node(path)
         if not isinstance(node, yaml.ScalarNode):
             raise NoSuchValue(path)
@@ -135,7 +135,6 @@ class YamlText:
         return "\n".join([header, *(" " * indent + line for line in lines)])
 
     def rename(self, path: Path, key: str) -> None:
-        """Rename the key of the value at a path."""
         value = self.node(path)
         holder = self.node(path[:-1])
         names = [name for name, node in holder.value if node is value] if isinstance(holder, yaml.MappingNode) else []

@@ -30,10 +30,7 @@ _KEY_WITH_VALUE: Final = re.compile(r"[ \t]*(?:- )?[\w-]+:(?=[ \t])")
 
 
 def read_on(source: SourceFile, tried: ReadAttempt, most: int) -> tuple[ReadAttempt, list[Gap], list[FlowIssue], int]:
-    """Read on after what stopped the first attempt.
-
-    Returns the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`.
-    """
+    """Return the last attempt, the gaps, their issues, and how many characters were parsed again: about `most`."""
     gaps: list[Gap] = []
     left = most
     while isinstance(tried.stopped, Stop) and tried.stopped.issue.code != "E119":
@@ -169,12 +166,11 @@ def _columns(source: SourceFile, line: int) -> set[int]:
 
 
 def _lines_above(source: SourceFile, line: int) -> Iterator[int]:
-    """The nearest lines above that are neither blank nor comments, from bottom to top."""
+    """Skip blank lines and comments, from bottom to top."""
     return (number for number in range(line - 1, max(0, line - _MOST_ABOVE), -1) if _is_content(source, number))
 
 
 def _around(source: SourceFile, gap: Gap) -> Gap | None:
-    """None if there is no block around it."""
     indent = _indent(source, gap.first)
     parent = next((number for number in _lines_above(source, gap.first) if _indent(source, number) < indent), 0)
     if not parent:

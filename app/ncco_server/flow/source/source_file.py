@@ -19,7 +19,7 @@ FILLER = "\ue000"
 """A private-use letter: ordinary text to a YAML parser."""
 
 _DIRECTION = "\u200e\u200f\u202a-\u202e\u2066-\u2069"
-"""Direction marks, which are copied along with a phone number from a contact list."""
+"""They are copied along with a phone number from a contact list."""
 _HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u2028\u2029\u2060\ufeff\ufffe\uffff\ud800-\udfff"
 """Characters that YAML forbids, and characters that are always invisible."""
 _SPACES = "\xa0\u2000-\u200a\u202f\u205f\u3000"
@@ -82,14 +82,14 @@ class SourceFile:
         return Place(self.file, line, column, max(1, stop - start))
 
     def extent(self, event: yaml.Event) -> Place:
-        """The place of an event, or of the part on its first line if it has several."""
+        """The part on the first line, if an event has several."""
         start, end = marks(event)
         if start.line == end.line:
             return Place(self.file, start.line + 1, start.column + 1, end.index - start.index or 1)
         return self.place(start.index, end.index)
 
     def rewritten(self, start: int, end: int, text: str, cure: str) -> Fix:
-        """The fix that replaces the text; `cure` says it in words."""
+        """`cure` says in words what replaces the text."""
         line, column = self.position(start)
         return Fix(cure, "characters", text, Place(self.file, line, column, end - start))
 
@@ -217,7 +217,7 @@ class Line:
 
     @property
     def above(self) -> Line | None:
-        """Skips blank lines and comments."""
+        """Skip blank lines and comments."""
         return next(self.lines_above(), None)
 
     def lines_above(self) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""The operators of expressions. Checks and proofs that reason about expressions apply them too."""
+"""The operators of expressions. Checks and proofs apply them too."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def subtract(left: Any, right: Any) -> Any:
 
 
 def step_of(node: nodes.Node) -> tuple[nodes.Expr, float] | None:
-    """What an expression counts, and by how much: x and 2 for `x + 2` or `2 + x`, x and -2 for `x - 2`; else None."""
+    """What an expression counts, and by how much: x and 2 for `x + 2` or `2 + x`, x and -2 for `x - 2`."""
     match node:
         case nodes.Add(left=nodes.Const(value=int() | float() as step), right=of):
             return of, step
